@@ -1,0 +1,167 @@
+//! Writing values the way `JSON.stringify` writes them, and refusing what Node.js would damage.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+
+/// `2 ** 53`: beyond it a JavaScript number skips integers.
+const MAX_INTEGER: u64 = 1 << 53;
+
+/// Names that a session loaded by express-session 1.19.0 has already, as methods or as properties of
+/// `Object.prototype`: a member of such a name is dropped at the next load, or breaks the response.
+const RESERVED: [&str; 21] = [
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+    "__proto__",
+    "constructor",
+    "cookie",
+    "destroy",
+    "hasOwnProperty",
+    "id",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "regenerate",
+    "reload",
+    "req",
+    "resetMaxAge",
+    "save",
+    "toLocaleString",
+    "toString",
+    "touch",
+    "valueOf",
+];
+
+/// Whether Express would drop a member of this name, or break over it.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.binary_search(&name).is_ok()
+}
+
+/// `value` as `JSON.stringify` would print the same value; the reason when it cannot be kept.
+pub(crate) fn stringify<T: Serialize>(value: T) -> Result<String, &'static str> {
+    let mut out = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut out, JsFormatter(CompactFormatter));
+    // The error's own text may quote the value, so only its class goes on.
+    value.serialize(&mut serializer).map_err(|error| {
+        if error.is_io() {
+            "holds an integer beyond 2^53, which Node.js would round"
+        } else {
+            "cannot be written as JSON"
+        }
+    })?;
+    String::from_utf8(out).map_err(|_| "cannot be written as JSON")
+}
+
+/// A JavaScript number as `JSON.stringify` prints it: the shortest text that reads back the same, `null` if not finite.
+pub(crate) fn number(value: f64) -> String {
+    if value.is_finite() {
+        ryu_js::Buffer::new().format_finite(value).to_owned()
+    } else {
+        "null".to_owned()
+    }
+}
+
+/// serde_json's compact form, whose string escapes are JavaScript's already, with JavaScript's numbers.
+struct JsFormatter(CompactFormatter);
+
+fn beyond() -> io::Error {
+    io::Error::from(io::ErrorKind::InvalidInput)
+}
+
+impl Formatter for JsFormatter {
+    fn write_i64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: i64) -> io::Result<()> {
+        if value.unsigned_abs() > MAX_INTEGER {
+            Err(beyond())
+        } else {
+            self.0.write_i64(writer, value)
+        }
+    }
+
+    fn write_u64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: u64) -> io::Result<()> {
+        if value > MAX_INTEGER { Err(beyond()) } else { self.0.write_u64(writer, value) }
+    }
+
+    fn write_i128<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: i128) -> io::Result<()> {
+        if value.unsigned_abs() > u128::from(MAX_INTEGER) {
+            Err(beyond())
+        } else {
+            self.0.write_i128(writer, value)
+        }
+    }
+
+    fn write_u128<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: u128) -> io::Result<()> {
+        if value > u128::from(MAX_INTEGER) {
+            Err(beyond())
+        } else {
+            self.0.write_u128(writer, value)
+        }
+    }
+
+    fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_printed_as_node_prints_them() {
+        // The right column is what Node.js 20 printed for JSON.stringify of the left one.
+        let rows: [(f64, &str); 16] = [
+            (1.0, "1"),
+            (-0.0, "0"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (1e-6, "0.000001"),
+            (1e-7, "1e-7"),
+            (1.5e-10, "1.5e-10"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (4.35, "4.35"),
+            (0.000_001_234, "0.000001234"),
+            (f64::NAN, "null"),
+            (f64::INFINITY, "null"),
+            (f64::NEG_INFINITY, "null"),
+        ];
+        for (value, text) in rows {
+            assert_eq!(stringify(value).unwrap(), text);
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(stringify(0.1_f32).unwrap(), "0.1");
+    }
+
+    #[test]
+    fn integers_that_node_would_round_are_refused() {
+        assert_eq!(stringify(1_u64 << 53).unwrap(), "9007199254740992");
+        assert_eq!(stringify(-(1_i64 << 53)).unwrap(), "-9007199254740992");
+        assert!(stringify((1_u64 << 53) + 1).is_err());
+        assert!(stringify([i64::MIN]).is_err());
+        assert!(stringify((u128::MAX, i128::MIN)).is_err());
+        assert_eq!(stringify((7_u128, -7_i128)).unwrap(), "[7,-7]");
+    }
+
+    #[test]
+    fn strings_are_escaped_as_node_escapes_them() {
+        assert_eq!(
+            stringify("\u{0}\u{1}\u{8}\t\n\u{b}\u{c}\r\u{1b}\u{1f} \u{7f}\u{80}\"\\/\u{2028}\u{feff}\u{1f600}").unwrap(),
+            "\"\\u0000\\u0001\\b\\t\\n\\u000b\\f\\r\\u001b\\u001f \u{7f}\u{80}\\\"\\\\/\u{2028}\u{feff}\u{1f600}\""
+        );
+    }
+
+    #[test]
+    fn reserved_names_are_sorted_for_the_search() {
+        assert!(RESERVED.is_sorted());
+        assert!(RESERVED.iter().all(|name| is_reserved(name)));
+        assert!(!is_reserved("user") && !is_reserved("toJSON") && !is_reserved(""));
+    }
+}

@@ -1,0 +1,450 @@
+//! The embedded store.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+
+use crate::{
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive,
+    Touched, Updated,
+};
+
+const STORE: &str = "memory";
+
+/// Above this bound the sessions are spread over several locks.
+const ONE_LOCK: usize = 1_024;
+const LOCKS: usize = 16;
+
+/// How a [`MemoryStore`] keeps sessions.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MemoryOptions {
+    /// The time to live of a browser session: one day unless set, as the npm stores have it.
+    pub ttl: Duration,
+    /// The bound on the number of sessions, 1,000,000 unless set; see [`MemoryStore`] for what happens there.
+    pub max_sessions: usize,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(86_400), max_sessions: 1_000_000, clock: Clock::system() }
+    }
+}
+
+/// Sessions in this process's memory: for tests, examples and single-process services.
+///
+/// It offers the whole contract. Clones are handles on the same sessions, and any number of threads may use them.
+///
+/// - Expired sessions are never returned. They are removed by later writes, in the order of their expiry, without a
+///   scan of the others; nothing runs in the background.
+/// - **When it is full, a new session takes the place of the one that would expire next.** Sessions are spread over
+///   16 locks by their id (over one if the bound is below 1,024), each with its share of the bound, so a store may
+///   begin to do so a little before it holds `max_sessions`, and never holds more.
+/// - A session takes the bytes of its record and of its id, and at most 250 bytes besides.
+///
+/// ```
+/// use cloakroom_core::{MemoryStore, Session, Store};
+/// # futures::executor::block_on(async {
+/// let store = MemoryStore::new();
+/// let mut session = Session::new();
+/// session.insert("user", "ann")?;
+/// store.set("an id", &session).await?;
+/// assert_eq!(store.get("an id").await?, Some(session));
+/// assert_eq!(store.get("another").await?, None);
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Shared>);
+
+struct Shared {
+    options: MemoryOptions,
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard>]>,
+    /// The last revision that was given out. Never reused, so a session that was destroyed and made again differs.
+    revision: AtomicU64,
+}
+
+#[derive(Default)]
+struct Shard {
+    sessions: HashMap<Arc<str>, Entry>,
+    /// The same sessions by expiry, and by revision where that is equal.
+    queue: BTreeMap<(i64, u64), Arc<str>>,
+}
+
+struct Entry {
+    text: Arc<str>,
+    expires_ms: i64,
+    /// The key in the queue beside the expiry: the revision at which the entry was made.
+    born: u64,
+    revision: u64,
+}
+
+impl Shard {
+    fn live(&self, sid: &str, now_ms: i64) -> Option<&Entry> {
+        self.sessions.get(sid).filter(|entry| entry.expires_ms > now_ms)
+    }
+
+    fn remove(&mut self, sid: &str) {
+        if let Some(entry) = self.sessions.remove(sid) {
+            self.queue.remove(&(entry.expires_ms, entry.born));
+        }
+    }
+
+    /// Removes the session that expires next if it has expired already, or in any case.
+    fn remove_next(&mut self, expired_at_ms: Option<i64>) -> bool {
+        let Some(next) = self.queue.first_entry() else { return false };
+        if expired_at_ms.is_some_and(|now_ms| next.key().0 > now_ms) {
+            return false;
+        }
+        self.sessions.remove(&*next.remove());
+        true
+    }
+
+    fn put(&mut self, sid: &str, text: Arc<str>, expires_ms: i64, revision: u64, bound: usize) {
+        self.remove(sid);
+        while self.sessions.len() >= bound && self.remove_next(None) {}
+        let sid: Arc<str> = sid.into();
+        self.queue.insert((expires_ms, revision), Arc::clone(&sid));
+        self.sessions.insert(sid, Entry { text, expires_ms, born: revision, revision });
+    }
+
+    fn expire_at(&mut self, sid: &str, expires_ms: i64) {
+        if let Some(entry) = self.sessions.get_mut(sid)
+            && let Some(sid) = self.queue.remove(&(entry.expires_ms, entry.born))
+        {
+            entry.expires_ms = expires_ms;
+            self.queue.insert((expires_ms, entry.born), sid);
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store with the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_options(MemoryOptions::default())
+    }
+
+    /// An empty store. A bound of zero is taken for one.
+    #[must_use]
+    pub fn with_options(options: MemoryOptions) -> Self {
+        let locks = if options.max_sessions < ONE_LOCK { 1 } else { LOCKS };
+        Self(Arc::new(Shared {
+            options,
+            hasher: RandomState::new(),
+            shards: (0..locks).map(|_| Mutex::default()).collect(),
+            revision: AtomicU64::new(0),
+        }))
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.0.options.clock.now_ms()
+    }
+
+    /// The shard of this id, without the sessions that have expired meanwhile.
+    fn shard(&self, sid: &str, operation: &'static str) -> Result<MutexGuard<'_, Shard>, Error> {
+        if sid.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidId, STORE, operation, "the id is empty"));
+        }
+        let place = self.0.hasher.hash_one(sid) as usize % self.0.shards.len();
+        Ok(self.cleaned(&self.0.shards[place]))
+    }
+
+    fn cleaned<'a>(&self, shard: &'a Mutex<Shard>) -> MutexGuard<'a, Shard> {
+        // A panic cannot happen while the lock is held, short of an allocation failure, which aborts.
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_ms = self.now_ms();
+        while shard.remove_next(Some(now_ms)) {}
+        shard
+    }
+
+    /// Stores the session, or destroys it if its expiry has passed, and returns the new revision.
+    fn put(&self, shard: &mut Shard, sid: &str, session: &Session, text: Arc<str>) -> Revision {
+        let revision = self.0.revision.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.expires_ms(session) {
+            Some(expires_ms) => {
+                let bound = (self.0.options.max_sessions / self.0.shards.len()).max(1);
+                shard.put(sid, text, expires_ms, revision, bound);
+            }
+            None => shard.remove(sid),
+        }
+        Revision::from_number(revision)
+    }
+
+    /// `None` when the expiry has passed.
+    fn expires_ms(&self, session: &Session) -> Option<i64> {
+        let now_ms = self.now_ms();
+        match session.time_to_live(now_ms) {
+            TimeToLive::Seconds(seconds) => Some(later(now_ms, Duration::from_secs(seconds))),
+            TimeToLive::Browser => Some(later(now_ms, self.0.options.ttl)),
+            TimeToLive::Expired => None,
+        }
+    }
+
+    fn snapshot(&self) -> impl Iterator<Item = Vec<(Arc<str>, Arc<str>, u64)>> + Send + '_ {
+        self.0.shards.iter().map(|shard| {
+            let shard = self.cleaned(shard);
+            shard
+                .sessions
+                .iter()
+                .map(|(sid, entry)| (Arc::clone(sid), Arc::clone(&entry.text), entry.revision))
+                .collect()
+        })
+    }
+}
+
+fn later(now_ms: i64, ttl: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn read(text: Arc<str>, revision: u64, operation: &'static str) -> Result<Session, Error> {
+    Session::from_json(text)
+        .map(|session| session.with_revision(Revision::from_number(revision)))
+        .map_err(|error| error.with_context(STORE, operation))
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn name(&self) -> &str {
+        STORE
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        let found = self
+            .shard(sid, "get")?
+            .sessions
+            .get(sid)
+            .map(|entry| (Arc::clone(&entry.text), entry.revision));
+        found.map(|(text, revision)| read(text, revision, "get")).transpose()
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        let text = session.to_json().into();
+        let mut shard = self.shard(sid, "set")?;
+        self.put(&mut shard, sid, session, text);
+        Ok(())
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.shard(sid, "destroy")?.remove(sid);
+        Ok(())
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        let mut shard = self.shard(sid, "touch")?;
+        if shard.live(sid, self.now_ms()).is_none() {
+            return Ok(Touched::Missing);
+        }
+        match self.expires_ms(session) {
+            Some(expires_ms) => {
+                shard.expire_at(sid, expires_ms);
+                Ok(Touched::Extended)
+            }
+            None => {
+                shard.remove(sid);
+                Ok(Touched::Missing)
+            }
+        }
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Atomic for MemoryStore {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        let text = session.to_json().into();
+        let mut shard = self.shard(sid, "create")?;
+        if shard.live(sid, self.now_ms()).is_some() {
+            return Ok(Created::Exists);
+        }
+        Ok(Created::Stored(self.put(&mut shard, sid, session, text)))
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        let Some(read_at) = session.revision().and_then(Revision::as_number) else {
+            let message = "the session was not read from this store";
+            return Err(Error::new(ErrorKind::InvalidData, STORE, "update", message));
+        };
+        let text = session.to_json().into();
+        let mut shard = self.shard(sid, "update")?;
+        let Some(entry) = shard.live(sid, self.now_ms()) else { return Ok(Updated::Gone) };
+        if entry.revision != read_at {
+            let (text, revision) = (Arc::clone(&entry.text), entry.revision);
+            drop(shard);
+            return read(text, revision, "update").map(Updated::Conflict);
+        }
+        Ok(Updated::Stored(self.put(&mut shard, sid, session, text)))
+    }
+
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
+        let ttl = ttl.unwrap_or(self.0.options.ttl);
+        if ttl.is_zero() {
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                STORE,
+                "get_and_touch",
+                "the ttl is zero",
+            ));
+        }
+        let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
+        let found = {
+            let mut shard = self.shard(sid, "get_and_touch")?;
+            let now_ms = self.now_ms();
+            let found =
+                shard.live(sid, now_ms).map(|entry| (Arc::clone(&entry.text), entry.revision));
+            if found.is_some() {
+                shard.expire_at(sid, later(now_ms, Duration::from_secs(seconds)));
+            }
+            found
+        };
+        found.map(|(text, revision)| read(text, revision, "get_and_touch")).transpose()
+    }
+}
+
+#[async_trait]
+impl Enumerate for MemoryStore {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        stream::iter(self.snapshot().flatten().map(|(sid, _, _)| Ok(sid.to_string()))).boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        stream::iter(
+            self.snapshot()
+                .flatten()
+                .map(|(sid, text, revision)| Ok((sid.to_string(), read(text, revision, "all")?))),
+        )
+        .boxed()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        Ok(self.0.shards.iter().map(|shard| self.cleaned(shard).sessions.len() as u64).sum())
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        for shard in &self.0.shards {
+            *self.cleaned(shard) = Shard::default();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    fn expiring_in(seconds: i64, clock: &Clock) -> Session {
+        let mut session = Session::new();
+        session.cookie_mut().set_max_age_ms(Some(seconds * 1_000), clock.now_ms()).unwrap();
+        session
+    }
+
+    #[test]
+    fn a_full_store_gives_the_place_of_the_session_that_expires_next() {
+        let clock = Clock::fixed(1_700_000_000_000);
+        let store = MemoryStore::with_options(MemoryOptions {
+            max_sessions: 3,
+            clock: clock.clone(),
+            ..Default::default()
+        });
+        block_on(async {
+            for (sid, seconds) in [("long", 300), ("short", 10), ("middle", 100)] {
+                store.set(sid, &expiring_in(seconds, &clock)).await.unwrap();
+            }
+            store.set("middle", &expiring_in(90, &clock)).await.unwrap();
+            assert_eq!(store.length().await.unwrap(), 3, "replacing takes no place");
+            store.set("new", &expiring_in(50, &clock)).await.unwrap();
+            assert_eq!(store.length().await.unwrap(), 3);
+            assert_eq!(store.get("short").await.unwrap(), None);
+            assert!(store.get("long").await.unwrap().is_some());
+            store.touch("new", &expiring_in(900, &clock)).await.unwrap();
+            store.set("newer", &expiring_in(500, &clock)).await.unwrap();
+            assert_eq!(
+                store.get("middle").await.unwrap(),
+                None,
+                "touch moved the other one away from the front"
+            );
+        });
+    }
+
+    #[test]
+    fn the_bound_holds_whatever_the_ids() {
+        let store =
+            MemoryStore::with_options(MemoryOptions { max_sessions: 2_000, ..Default::default() });
+        block_on(async {
+            for number in 0..10_000 {
+                store.set(&number.to_string(), &Session::new()).await.unwrap();
+            }
+            let length = store.length().await.unwrap();
+            assert!((1_900..=2_000).contains(&length), "{length}");
+        });
+    }
+
+    #[test]
+    fn expired_sessions_leave_no_memory_behind() {
+        let clock = Clock::fixed(1_700_000_000_000);
+        let store =
+            MemoryStore::with_options(MemoryOptions { clock: clock.clone(), ..Default::default() });
+        block_on(async {
+            for number in 0..100 {
+                store.set(&number.to_string(), &expiring_in(1 + number % 2, &clock)).await.unwrap();
+            }
+            clock.advance(1_000);
+            assert_eq!(store.length().await.unwrap(), 50);
+            clock.advance(1_000);
+            store.length().await.unwrap();
+            for shard in &store.0.shards {
+                let shard = shard.lock().unwrap();
+                assert!(shard.sessions.is_empty() && shard.queue.is_empty());
+            }
+        });
+    }
+
+    #[test]
+    fn a_session_made_again_under_an_old_id_is_another_one() {
+        let store = MemoryStore::new();
+        block_on(async {
+            store.set("id", &Session::new()).await.unwrap();
+            let session = store.get("id").await.unwrap().unwrap();
+            store.destroy("id").await.unwrap();
+            store.set("id", &Session::new()).await.unwrap();
+            assert!(matches!(store.update("id", &session).await.unwrap(), Updated::Conflict(_)));
+        });
+    }
+}

@@ -1,0 +1,405 @@
+//! One pass over a record: it checks that the text is JSON and notes where each top-level member lies.
+//!
+//! Only this file knows JSON's grammar (RFC 8259). It allocates the list of spans and nothing else, and it does not
+//! recurse, so that depth costs no stack.
+
+/// Where a member lies in the text, in bytes. 32 bits hold it: a longer text is refused before the scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The first byte of the name, behind its quote.
+    pub(crate) name_start: u32,
+    /// The closing quote of the name.
+    pub(crate) name_end: u32,
+    pub(crate) value_start: u32,
+    pub(crate) value_end: u32,
+}
+
+impl Span {
+    pub(crate) fn name<'a>(&self, text: &'a str) -> &'a str {
+        &text[self.name_start as usize..self.name_end as usize]
+    }
+
+    pub(crate) fn value<'a>(&self, text: &'a str) -> &'a str {
+        &text[self.value_start as usize..self.value_end as usize]
+    }
+}
+
+/// Where the text stops being JSON: a byte offset, and no word of the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) usize);
+
+type Scan<T> = Result<T, Malformed>;
+
+/// Members kept on the stack until it is known how many there are.
+const FIRST: usize = 16;
+
+/// The members of the object that `text` is.
+pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
+    let bytes = text.as_bytes();
+    let mut at = expect(bytes, space(bytes, 0), b'{')?;
+    let mut spans = Vec::new();
+    let mut first = [Span { name_start: 0, name_end: 0, value_start: 0, value_end: 0 }; FIRST];
+    let mut count = 0;
+
+    at = space(bytes, at);
+    if bytes.get(at) == Some(&b'}') {
+        at += 1;
+    } else {
+        loop {
+            let name_end = string(bytes, at)?;
+            let value_start = space(bytes, expect(bytes, space(bytes, name_end), b':')?);
+            let value_end = value(bytes, value_start)?;
+            // The caller has checked that offsets fit 32 bits.
+            let span = Span {
+                name_start: at as u32 + 1,
+                name_end: name_end as u32 - 1,
+                value_start: value_start as u32,
+                value_end: value_end as u32,
+            };
+            if count < FIRST {
+                first[count] = span;
+            } else {
+                if count == FIRST {
+                    // No more members can follow than there are commas: one allocation, whatever the size.
+                    let most = FIRST + memchr::memchr_iter(b',', &bytes[at..]).count() + 1;
+                    spans.reserve_exact(most);
+                    spans.extend_from_slice(&first);
+                }
+                spans.push(span);
+            }
+            count += 1;
+            at = space(bytes, value_end);
+            match bytes.get(at) {
+                Some(b',') => at = space(bytes, at + 1),
+                Some(b'}') => break at += 1,
+                _ => return Err(Malformed(at)),
+            }
+        }
+    }
+    let end = space(bytes, at);
+    if end != bytes.len() {
+        return Err(Malformed(end));
+    }
+    if count <= FIRST {
+        spans = first[..count].to_vec();
+    } else {
+        spans.shrink_to_fit();
+    }
+    Ok(spans)
+}
+
+/// Checks that `text` is one JSON value with nothing but white space around it.
+pub(crate) fn check_value(text: &str) -> Scan<()> {
+    let bytes = text.as_bytes();
+    let end = space(bytes, value(bytes, space(bytes, 0))?);
+    if end == bytes.len() { Ok(()) } else { Err(Malformed(end)) }
+}
+
+#[inline]
+fn space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+#[inline]
+fn expect(bytes: &[u8], at: usize, wanted: u8) -> Scan<usize> {
+    if bytes.get(at) == Some(&wanted) { Ok(at + 1) } else { Err(Malformed(at)) }
+}
+
+/// Steps over the value at `at` and returns the offset behind it.
+fn value(bytes: &[u8], mut at: usize) -> Scan<usize> {
+    let mut open = Open::default();
+    loop {
+        // A value begins here.
+        match bytes.get(at) {
+            Some(b'"') => at = string(bytes, at)?,
+            Some(b'{') => {
+                at = space(bytes, at + 1);
+                if bytes.get(at) == Some(&b'}') {
+                    at += 1;
+                } else {
+                    open.push(true);
+                    at = name(bytes, at)?;
+                    continue;
+                }
+            }
+            Some(b'[') => {
+                at = space(bytes, at + 1);
+                if bytes.get(at) == Some(&b']') {
+                    at += 1;
+                } else {
+                    open.push(false);
+                    continue;
+                }
+            }
+            Some(b't') => at = literal(bytes, at, b"true")?,
+            Some(b'f') => at = literal(bytes, at, b"false")?,
+            Some(b'n') => at = literal(bytes, at, b"null")?,
+            _ => at = number(bytes, at)?,
+        }
+        // A value has ended here: close what ends with it, or step to the next one.
+        loop {
+            let Some(object) = open.top() else { return Ok(at) };
+            at = space(bytes, at);
+            match bytes.get(at) {
+                Some(b',') => {
+                    at = space(bytes, at + 1);
+                    if object {
+                        at = name(bytes, at)?;
+                    }
+                    break;
+                }
+                Some(b'}') if object => at += 1,
+                Some(b']') if !object => at += 1,
+                _ => return Err(Malformed(at)),
+            }
+            open.pop();
+        }
+    }
+}
+
+/// Steps over `"name" :` and the space behind it.
+#[inline]
+fn name(bytes: &[u8], at: usize) -> Scan<usize> {
+    Ok(space(bytes, expect(bytes, space(bytes, string(bytes, at)?), b':')?))
+}
+
+fn literal(bytes: &[u8], at: usize, word: &[u8]) -> Scan<usize> {
+    if bytes[at..].starts_with(word) { Ok(at + word.len()) } else { Err(Malformed(at)) }
+}
+
+#[inline]
+fn number(bytes: &[u8], mut at: usize) -> Scan<usize> {
+    if bytes.get(at) == Some(&b'-') {
+        at += 1;
+    }
+    at = match bytes.get(at) {
+        Some(b'0') => at + 1,
+        _ => digits(bytes, at)?,
+    };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1;
+        if let Some(b'+' | b'-') = bytes.get(at) {
+            at += 1;
+        }
+        at = digits(bytes, at)?;
+    }
+    Ok(at)
+}
+
+#[inline]
+fn digits(bytes: &[u8], at: usize) -> Scan<usize> {
+    let mut end = at;
+    while let Some(b'0'..=b'9') = bytes.get(end) {
+        end += 1;
+    }
+    if end > at { Ok(end) } else { Err(Malformed(at)) }
+}
+
+/// Steps over the string whose opening quote is at `at`.
+#[inline]
+fn string(bytes: &[u8], at: usize) -> Scan<usize> {
+    let mut at = expect(bytes, at, b'"')?;
+    loop {
+        at = plain(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at = escape(bytes, at + 1)?,
+            _ => return Err(Malformed(at)),
+        }
+    }
+}
+
+/// The first byte from `at` on that is a quote, a backslash or a control character.
+#[inline]
+fn plain(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES * 0x80;
+    // Eight bytes at a step: the lowest marked byte is exact, which is all that is asked.
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
+        let marks = (quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        let marks = marks & HIGHS;
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while let Some(&byte) = bytes.get(at) {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+fn escape(bytes: &[u8], at: usize) -> Scan<usize> {
+    match bytes.get(at) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 1),
+        // Any four digits: a lone surrogate is what JSON.stringify writes for half an emoji.
+        Some(b'u') => match bytes.get(at + 1..at + 5) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 5),
+            _ => Err(Malformed(at)),
+        },
+        _ => Err(Malformed(at)),
+    }
+}
+
+/// The brackets that are open, a bit each: objects are ones. The first 64 levels need no memory.
+#[derive(Default)]
+struct Open {
+    bits: u64,
+    depth: usize,
+    full: Vec<u64>,
+}
+
+impl Open {
+    #[inline]
+    fn push(&mut self, object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.full.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(object);
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.depth -= 1;
+        self.bits >>= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.bits = self.full.pop().unwrap_or_default();
+        }
+    }
+
+    #[inline]
+    fn top(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.bits & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(text: &str) -> Vec<(&str, &str)> {
+        members(text).unwrap().iter().map(|span| (span.name(text), span.value(text))).collect()
+    }
+
+    #[test]
+    fn members_are_found_with_their_exact_text() {
+        assert_eq!(listed("{}"), []);
+        assert_eq!(listed(" { } "), []);
+        assert_eq!(
+            listed(r#" { "a" : 1.0 ,"b\u0062":{"c":[1,{"d":"}"}]}, "e":"\ud800\"," } "#),
+            [("a", "1.0"), (r"b\u0062", r#"{"c":[1,{"d":"}"}]}"#), ("e", r#""\ud800\",""#)]
+        );
+    }
+
+    #[test]
+    fn any_number_of_members_is_listed() {
+        for count in [1, FIRST - 1, FIRST, FIRST + 1, 40, 1_000] {
+            let text = format!(
+                "{{{}}}",
+                (0..count).map(|i| format!(r#""k{i}":[{i},{i}]"#)).collect::<Vec<_>>().join(",")
+            );
+            let spans = members(&text).unwrap();
+            assert_eq!(spans.len(), count);
+            assert_eq!(spans[count - 1].name(&text), format!("k{}", count - 1));
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack_and_brackets_must_match() {
+        for depth in [1, 63, 64, 65, 127, 128, 129, 200_000] {
+            let open: String =
+                (0..depth).map(|i| if i % 3 == 0 { "[" } else { r#"{"":"# }).collect();
+            let close: String =
+                (0..depth).rev().map(|i| if i % 3 == 0 { "]" } else { "}" }).collect();
+            assert_eq!(check_value(&format!("{open}0{close}")), Ok(()), "{depth}");
+            assert!(check_value(&format!("{open}0{}", &close[1..])).is_err(), "{depth}");
+            assert!(check_value(&format!("{open}0{close}]")).is_err(), "{depth}");
+            let wrong = if depth % 3 == 1 { "}" } else { "]" };
+            assert!(check_value(&format!("{open}0{wrong}{}", &close[1..])).is_err(), "{depth}");
+        }
+    }
+
+    #[test]
+    fn it_agrees_with_serde_json_on_what_is_json() {
+        // serde_json refuses lone surrogates only where it decodes; `IgnoredAny` skips strings as we do.
+        let texts = [
+            "0",
+            "-0",
+            "-",
+            "01",
+            "1.",
+            ".5",
+            "1.5e",
+            "1e+5",
+            "1E-05",
+            "-1.25",
+            "+1",
+            "1e5.5",
+            "tru",
+            "true",
+            "nul",
+            "null",
+            "false ",
+            "\"\"",
+            "\"\\u12\"",
+            "\"\\u12aF\"",
+            "\"\\x\"",
+            "\"a\nb\"",
+            "\"\\\"",
+            "[",
+            "[]",
+            "[,]",
+            "[1,]",
+            "[1 2]",
+            "{",
+            "{}",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "{a:1}",
+            "{\"a\":1}}",
+            "[1]]",
+            "[}",
+            "{]",
+            "",
+            " ",
+            "\u{a0}1",
+            "[1,2,[3,{\"a\":[]}]]",
+            "NaN",
+            "'a'",
+            "\"\u{7f}\"",
+            "\"\u{1f}\"",
+            "\"tab\there\"",
+            "\"\u{e9}\u{1f600} long enough for a whole step or two\"",
+            "1 /* */",
+            "--1",
+            "\"unterminated and longer than eight",
+            "[\"12345678\u{0}\"]",
+            "\"1234567\\\\\"",
+        ];
+        for text in texts {
+            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            assert_eq!(check_value(text).is_ok(), theirs, "{text:?}");
+            let record = format!("{{\"a\":{text}}}");
+            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&record).is_ok();
+            assert_eq!(members(&record).is_ok(), theirs, "{record:?}");
+        }
+    }
+}

@@ -1,0 +1,632 @@
+//! The record: the text that Express stored, with changes laid over it.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Cookie, Error, ErrorKind, Revision, js,
+    scan::{self, Span},
+};
+
+const COOKIE: &str = "cookie";
+
+/// How long a store keeps a session, by [`Session::time_to_live`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeToLive {
+    /// This many whole seconds, at least one.
+    Seconds(u64),
+    /// The cookie has no expiry: the store's default applies.
+    Browser,
+    /// The expiry has passed: the session is destroyed, not stored.
+    Expired,
+}
+
+/// A session: a cookie, and named members whose values are JSON.
+///
+/// It keeps the text that was stored, not a picture of it. Members that nobody sets are written back byte for byte:
+/// unknown names, their order, `1.0` against `1`, 20-digit numbers, lone surrogates. A member is parsed when it is asked
+/// for, and only that one.
+///
+/// ```
+/// use cloakroom_core::Session;
+///
+/// let mut session = Session::from_json(
+///     r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"views":1.0,"user":"Zo\u00eb"}"#,
+/// )?;
+/// assert_eq!(session.get::<String>("user")?.as_deref(), Some("Zoë"));
+/// assert_eq!(session.get::<String>("nothing")?, None);
+///
+/// session.insert("cart", ["tea", "milk"])?;
+/// assert_eq!(
+///     session.to_json(),
+///     r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"views":1.0,"user":"Zo\u00eb","cart":["tea","milk"]}"#,
+/// );
+/// assert_eq!(session.changed_keys().collect::<Vec<_>>(), ["cart"]);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+///
+/// `Debug` tells how many members there are and nothing of what they hold.
+#[derive(Clone)]
+pub struct Session {
+    text: Arc<str>,
+    spans: Vec<Span>,
+    changes: Vec<Change>,
+    /// What the text says, read on first use.
+    loaded_cookie: OnceLock<Box<Cookie>>,
+    /// The cookie that `cookie_mut` gave out, changed or not.
+    cookie: Option<Box<Cookie>>,
+    revision: Option<Revision>,
+}
+
+/// A member that was set or removed since the session was loaded.
+#[derive(Clone)]
+struct Change {
+    name: String,
+    /// The member's place in the text, or `None` for a new one. JavaScript keeps the first place of a doubled name.
+    place: Option<usize>,
+    /// Further members of the same name, which another language may have written.
+    doubles: Vec<usize>,
+    /// JSON text, or `None` when the member is removed.
+    value: Option<String>,
+}
+
+/// One member of a session, by [`Session::iter`].
+#[derive(Clone)]
+pub struct Member<'a> {
+    name: Cow<'a, str>,
+    value: &'a str,
+}
+
+impl<'a> Member<'a> {
+    /// The name. Half a surrogate pair in it, which no Rust string can hold, is shown as its escape, `\ud83d`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value's JSON text.
+    #[must_use]
+    pub fn json(&self) -> &'a str {
+        self.value
+    }
+
+    /// The value, parsed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`].
+    pub fn value<T: Deserialize<'a>>(&self) -> Result<T, Error> {
+        parse(&self.name, self.value)
+    }
+}
+
+impl fmt::Debug for Member<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").finish_non_exhaustive()
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Session {
+    /// A new browser session with Express's default cookie and no members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_cookie(Cookie::new())
+    }
+
+    /// A new session with this cookie and no members.
+    #[must_use]
+    pub fn with_cookie(cookie: Cookie) -> Self {
+        let text: Arc<str> = format!("{{\"cookie\":{}}}", cookie.to_json()).into();
+        let end = text.len() as u32 - 1;
+        let span = Span { name_start: 2, name_end: 8, value_start: 10, value_end: end };
+        Self {
+            text,
+            spans: vec![span],
+            changes: Vec::new(),
+            loaded_cookie: Box::new(cookie).into(),
+            cookie: None,
+            revision: None,
+        }
+    }
+
+    /// Reads a record: the text of a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](ErrorKind::Corrupt) when it is not one; the message tells the byte where it stops being JSON.
+    pub fn from_json(text: impl Into<Arc<str>>) -> Result<Self, Error> {
+        let text = text.into();
+        if u32::try_from(text.len()).is_err() {
+            return Err(corrupt(format!("the record has {} bytes, more than 4 GiB", text.len())));
+        }
+        let spans = scan::members(&text).map_err(|at| {
+            corrupt(if scan::check_value(&text).is_ok() {
+                "the record is JSON, but not an object".to_owned()
+            } else {
+                format!("the record is not JSON from byte {} on", at.0)
+            })
+        })?;
+        Ok(Self {
+            text,
+            spans,
+            changes: Vec::new(),
+            loaded_cookie: OnceLock::new(),
+            cookie: None,
+            revision: None,
+        })
+    }
+
+    /// Reads what a backend holds. `None` for a value that express-session takes for "no session": nothing at all,
+    /// `null`, `false`, `0` and `""`.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](ErrorKind::Corrupt) as [`from_json`](Self::from_json), and for bytes that are not UTF-8.
+    pub fn from_record(bytes: Vec<u8>) -> Result<Option<Self>, Error> {
+        let text = String::from_utf8(bytes).map_err(|error| {
+            corrupt(format!(
+                "the record is not UTF-8 from byte {} on",
+                error.utf8_error().valid_up_to()
+            ))
+        })?;
+        match text.trim_matches([' ', '\t', '\n', '\r']) {
+            "" | "null" | "false" | "0" | "\"\"" => Ok(None),
+            _ => Self::from_json(text).map(Some),
+        }
+    }
+
+    /// The record as it was loaded, without the changes since.
+    #[must_use]
+    pub fn loaded_json(&self) -> &str {
+        &self.text
+    }
+
+    /// The record as it is now: what a store writes.
+    ///
+    /// A record without a usable cookie, which Express answers with status 500 for ever, gets one here.
+    #[must_use]
+    pub fn to_json(&self) -> Cow<'_, str> {
+        let mut edits: Vec<(usize, Option<Cow<'_, str>>)> = Vec::new();
+        let mut news = Vec::new();
+        let mut removes = false;
+        let cookie = self.cookie_edit();
+        let cookie_place = self.place_of(COOKIE);
+        if let Some(json) = &cookie {
+            match cookie_place {
+                Some(place) => edits.push((place, Some(Cow::Borrowed(json)))),
+                None => news.push((COOKIE, &**json)),
+            }
+        }
+        for change in &self.changes {
+            match (change.place, &change.value) {
+                (Some(place), value) => {
+                    removes |= value.is_none() || !change.doubles.is_empty();
+                    edits.push((place, value.as_deref().map(Cow::Borrowed)));
+                    edits.extend(change.doubles.iter().map(|double| (*double, None)));
+                }
+                (None, Some(value)) => news.push((&*change.name, value)),
+                (None, None) => {}
+            }
+        }
+        if edits.is_empty() && news.is_empty() {
+            return Cow::Borrowed(&self.text);
+        }
+        edits.sort_unstable_by_key(|(place, _)| *place);
+
+        let added: usize =
+            edits.iter().filter_map(|(_, value)| Some(value.as_ref()?.len())).sum::<usize>()
+                + news.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
+        let mut out = String::with_capacity(self.text.len() + added);
+        let (members, tail) = self.parts();
+        let any = if removes {
+            self.write_members(&edits, &mut out)
+        } else {
+            let mut from = 0;
+            for (place, value) in &edits {
+                let span = self.spans[*place];
+                out.push_str(&self.text[from..span.value_start as usize]);
+                out.push_str(value.as_deref().unwrap_or_default());
+                from = span.value_end as usize;
+            }
+            out.push_str(&self.text[from..members]);
+            !self.spans.is_empty()
+        };
+        let mut comma = any;
+        for (name, value) in news {
+            if comma {
+                out.push(',');
+            }
+            comma = true;
+            out.push_str(&quote(name));
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push_str(tail);
+        Cow::Owned(out)
+    }
+
+    /// The offset behind the last member, and the text from there on: space and the closing brace.
+    fn parts(&self) -> (usize, &str) {
+        let end = match self.spans.last() {
+            Some(last) => last.value_end as usize,
+            None => self.text.rfind('}').unwrap_or_default(),
+        };
+        (end, &self.text[end..])
+    }
+
+    /// Member by member, for the case that some are removed and their commas with them.
+    fn write_members(&self, edits: &[(usize, Option<Cow<'_, str>>)], out: &mut String) -> bool {
+        let mut edits = edits.iter().peekable();
+        let mut any = false;
+        let mut behind = 0;
+        for (place, span) in self.spans.iter().enumerate() {
+            let name = span.name_start as usize - 1;
+            let edit = edits.next_if(|(at, _)| *at == place).map(|(_, value)| value);
+            if edit != Some(&None) {
+                // The text between two members holds their comma; the first survivor has none before it.
+                let from = if place == 0 || any { behind } else { name };
+                if place > 0 && !any {
+                    out.push_str(&self.text[..self.spans[0].name_start as usize - 1]);
+                }
+                out.push_str(&self.text[from..span.value_start as usize]);
+                match edit {
+                    Some(Some(value)) => out.push_str(value),
+                    _ => out.push_str(span.value(&self.text)),
+                }
+                any = true;
+            }
+            behind = span.value_end as usize;
+        }
+        if !any {
+            out.push_str(
+                &self.text
+                    [..self.spans.first().map_or(behind, |first| first.name_start as usize - 1)],
+            );
+        }
+        any
+    }
+
+    /// The cookie's new text, or `None` when the one in the text stands.
+    fn cookie_edit(&self) -> Option<String> {
+        let usable = self
+            .place_of(COOKIE)
+            .is_some_and(|place| self.spans[place].value(&self.text).starts_with('{'));
+        let same = self.cookie.as_deref().is_none_or(|cookie| cookie == self.loaded_cookie());
+        (!usable || !same).then(|| self.cookie().to_json())
+    }
+
+    /// The last member of this name: JavaScript's `JSON.parse` keeps the last value.
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.spans.iter().rposition(|span| is_name(span.name(&self.text), name))
+    }
+
+    fn change_of(&self, name: &str) -> Option<&Change> {
+        self.changes.iter().find(|change| change.name == name)
+    }
+
+    /// The JSON text of a member, or `None` when there is none of this name.
+    #[must_use]
+    pub fn get_json(&self, name: &str) -> Option<&str> {
+        match self.change_of(name) {
+            Some(change) => change.value.as_deref(),
+            None => self.place_of(name).map(|place| self.spans[place].value(&self.text)),
+        }
+    }
+
+    /// The value of a member, or `None` when there is none of this name. Only this member is parsed.
+    ///
+    /// `null` is a value: ask for an `Option` to tell it from absence.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData) when the value is not a `T`. The message names the member and the
+    /// type, and nothing of the value.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
+        self.get_json(name).map(|json| parse(name, json)).transpose()
+    }
+
+    /// Whether there is a member of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.get_json(name).is_some()
+    }
+
+    /// Sets a member. It is written the way `JSON.stringify` would write it; a new one goes last.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData), naming the member, when Node.js could not keep it:
+    /// a name that Express drops or that breaks it (`save`, `touch`, `id`, `__proto__`, `cookie`, and what else
+    /// a session object has of its own), an integer beyond 2^53, or a value that is no JSON.
+    ///
+    /// ```
+    /// let mut session = cloakroom_core::Session::new();
+    /// assert!(session.insert("touch", 1).unwrap_err().to_string().contains("\"touch\""));
+    /// assert!(session.insert("big", u64::MAX).unwrap_err().to_string().contains("\"big\""));
+    /// ```
+    pub fn insert<T: Serialize>(&mut self, name: &str, value: T) -> Result<(), Error> {
+        check_name(name)?;
+        let json = js::stringify(value).map_err(|why| invalid(name, why))?;
+        self.change(name, Some(json));
+        Ok(())
+    }
+
+    /// Sets a member to a JSON text, which is written as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData) for a name as in [`insert`](Self::insert), and for a text that is not
+    /// JSON.
+    pub fn insert_json(&mut self, name: &str, json: impl Into<String>) -> Result<(), Error> {
+        check_name(name)?;
+        let json = json.into();
+        scan::check_value(&json).map_err(|_| invalid(name, "is not JSON"))?;
+        self.change(name, Some(json));
+        Ok(())
+    }
+
+    /// Removes a member and returns whether there was one. The cookie cannot be removed.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let there = name != COOKIE && self.contains(name);
+        if there {
+            self.change(name, None);
+        }
+        there
+    }
+
+    fn change(&mut self, name: &str, value: Option<String>) {
+        let index =
+            self.changes.iter().position(|change| change.name == name).unwrap_or_else(|| {
+                let mut places = (0..self.spans.len())
+                    .filter(|place| is_name(self.spans[*place].name(&self.text), name));
+                let (place, doubles) = (places.next(), places.collect());
+                self.changes.push(Change { name: name.to_owned(), place, doubles, value: None });
+                self.changes.len() - 1
+            });
+        let change = &self.changes[index];
+        let loaded = change.doubles.last().copied().or(change.place);
+        // Back to what was loaded is no change, as in Express.
+        if loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref() {
+            self.changes.remove(index);
+        } else {
+            self.changes[index].value = value;
+        }
+    }
+
+    /// The members in order, without the cookie. A name that stands twice in the text comes once, at its first place
+    /// with its last value, as JavaScript reads it.
+    pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
+        let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
+        let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
+        for span in &self.spans {
+            let (name, value) = (unquote(span.name(&self.text)), span.value(&self.text));
+            match places.get(&name) {
+                Some(place) => members[*place].value = value,
+                None => {
+                    places.insert(name.clone(), members.len());
+                    members.push(Member { name, value });
+                }
+            }
+        }
+        let mut removed = vec![false; members.len()];
+        for change in &self.changes {
+            match (places.get(&*change.name), &change.value) {
+                (Some(place), Some(value)) => members[*place].value = value,
+                (Some(place), None) => removed[*place] = true,
+                (None, Some(value)) => {
+                    members.push(Member { name: Cow::Borrowed(&change.name), value })
+                }
+                (None, None) => {}
+            }
+        }
+        members.into_iter().enumerate().filter_map(move |(place, member)| {
+            let gone = removed.get(place).copied().unwrap_or_default() || member.name == COOKIE;
+            (!gone).then_some(member)
+        })
+    }
+
+    /// The number of members, without the cookie.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is no member besides the cookie.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// The names of the members that were set or removed since loading and are different now.
+    pub fn changed_keys(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().map(|change| &*change.name)
+    }
+
+    /// Whether any member besides the cookie is different from what was loaded. As in Express, a value that was
+    /// changed and changed back is not.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// The cookie; the default one when the record has none that Express could use.
+    #[must_use]
+    pub fn cookie(&self) -> &Cookie {
+        self.cookie.as_deref().unwrap_or_else(|| self.loaded_cookie())
+    }
+
+    fn loaded_cookie(&self) -> &Cookie {
+        self.loaded_cookie.get_or_init(|| {
+            let stored = self.place_of(COOKIE).map(|place| self.spans[place].value(&self.text));
+            Box::new(stored.and_then(Cookie::from_json).unwrap_or_default())
+        })
+    }
+
+    /// The cookie, to be changed.
+    pub fn cookie_mut(&mut self) -> &mut Cookie {
+        if self.cookie.is_none() {
+            self.cookie = Some(Box::new(self.loaded_cookie().clone()));
+        }
+        self.cookie.get_or_insert_default()
+    }
+
+    /// Whether the cookie is different from what was loaded.
+    #[must_use]
+    pub fn is_cookie_changed(&self) -> bool {
+        self.cookie.as_deref().is_some_and(|cookie| cookie != self.loaded_cookie())
+    }
+
+    /// Moves the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age; a browser session stays one.
+    ///
+    /// It changes the cookie only: a store moves its own expiry with [`Store::touch`](crate::Store::touch).
+    pub fn touch(&mut self, now_ms: i64) {
+        self.cookie_mut().touch(now_ms);
+    }
+
+    /// How long a store keeps this session: `ceil(cookie.expires - now)` in seconds, as connect-redis 4 to 10
+    /// count it.
+    ///
+    /// An `expires` that is no date counts as none.
+    #[must_use]
+    pub fn time_to_live(&self, now_ms: i64) -> TimeToLive {
+        match self.cookie().expires_ms() {
+            None => TimeToLive::Browser,
+            Some(expires_ms) => match u64::try_from(expires_ms.saturating_sub(now_ms)) {
+                Ok(ms) if ms > 0 => TimeToLive::Seconds(ms.div_ceil(1_000)),
+                _ => TimeToLive::Expired,
+            },
+        }
+    }
+
+    /// Which state of the record this session was read from; `None` for a new one.
+    #[must_use]
+    pub fn revision(&self) -> Option<&Revision> {
+        self.revision.as_ref()
+    }
+
+    /// The same session with a revision. For stores.
+    #[must_use]
+    pub fn with_revision(mut self, revision: Revision) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
+    /// Makes the present state the loaded one, after a write that was answered with `revision`: nothing is changed
+    /// any more, and the next [`update`](crate::Atomic::update) compares with this write.
+    pub fn mark_stored(&mut self, revision: Revision) {
+        if let Cow::Owned(text) = self.to_json() {
+            // Our own text is JSON: the one that was scanned, with values that were checked laid over it.
+            let rescanned = Self::from_json(text);
+            debug_assert!(rescanned.is_ok(), "a record that was written must be readable");
+            if let Ok(stored) = rescanned {
+                *self = stored;
+            }
+        }
+        self.revision = Some(revision);
+    }
+
+    /// Sets and removes here what was set and removed in `theirs` since that was loaded, member by member; the cookie
+    /// too if it was changed. This is how two requests that met keep both their changes.
+    ///
+    /// ```
+    /// use cloakroom_core::Session;
+    ///
+    /// let loaded = Session::from_json(r#"{"cookie":{},"a":1,"b":1}"#)?;
+    /// let (mut first, mut second) = (loaded.clone(), loaded);
+    /// first.insert("a", 2)?;
+    /// second.insert("b", 2)?;
+    /// first.merge(&second);
+    /// assert_eq!(first.to_json(), r#"{"cookie":{},"a":2,"b":2}"#);
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn merge(&mut self, theirs: &Self) {
+        for change in &theirs.changes {
+            if change.value.is_some() || self.contains(&change.name) {
+                self.change(&change.name, change.value.clone());
+            }
+        }
+        if theirs.is_cookie_changed() {
+            self.cookie = Some(Box::new(theirs.cookie().clone()));
+        }
+    }
+}
+
+/// Two sessions are equal when their records are, byte for byte.
+impl PartialEq for Session {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_json() == other.to_json()
+    }
+}
+
+impl Eq for Session {}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("members", &self.spans.len())
+            .field("changed", &self.changes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn corrupt(message: String) -> Error {
+    Error::new(ErrorKind::Corrupt, "session", "read", message)
+}
+
+fn invalid(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, "session", "insert", format!("member {name:?} {why}"))
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    if js::is_reserved(name) {
+        return Err(invalid(
+            name,
+            "has a name that an Express session uses itself, and would be lost or break it",
+        ));
+    }
+    Ok(())
+}
+
+fn parse<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, Error> {
+    // serde_json's own message quotes the value, so it is not passed on.
+    serde_json::from_str(json).map_err(|_| {
+        let wanted = std::any::type_name::<T>();
+        Error::new(
+            ErrorKind::InvalidData,
+            "session",
+            "get",
+            format!("member {name:?} is not a {wanted}"),
+        )
+    })
+}
+
+fn quote(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
+}
+
+/// Whether the name in the text, which may hold escapes, is `name`.
+fn is_name(raw: &str, name: &str) -> bool {
+    raw == name || (memchr::memchr(b'\\', raw.as_bytes()).is_some() && unquote(raw) == name)
+}
+
+fn unquote(raw: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    match serde_json::from_str(&format!("\"{raw}\"")) {
+        Ok(name) => Cow::Owned(name),
+        Err(_) => Cow::Borrowed(raw),
+    }
+}
