@@ -1,1 +1,25 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod atomic;
+mod call;
+mod connection;
+mod enumerate;
+mod error;
+mod options;
+mod parameter;
+mod record;
+mod reply;
+mod script;
+mod serializer;
+mod store;
+mod stream;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
+mod ttl;
+
+pub use options::RedisOptions;
+pub use serializer::Serializer;
+pub use store::RedisStore;
+pub use ttl::Ttl;

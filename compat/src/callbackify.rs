@@ -1,0 +1,165 @@
+//! An async store as a callback-style one.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use cloakroom_core::{Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated};
+use futures::stream::TryStreamExt;
+use tokio::runtime::Handle;
+
+use crate::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
+
+/// A [`CallbackStore`] over an async [`Store`], made by [`callbackify_store`].
+pub struct Callbackified<S> {
+    store: Arc<S>,
+    runtime: Option<Handle>,
+}
+
+/// Makes a callback-style store of an async one: Node.js's `util.callbackify` for a whole store.
+///
+/// Each call runs as a task on the tokio runtime of the thread that calls, or on the one given with
+/// [`on`](Callbackified::on); without either, the callback gets a [`Config`](ErrorKind::Config) error.
+/// It offers what the store offers, and `promisify_store(callbackify_store(x))` keeps every promise that `x` keeps.
+///
+/// ```
+/// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};
+/// use cloakroom_core::{MemoryStore, Session};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let store = callbackify_store(MemoryStore::new());
+/// promisify(|callback| store.set("an id", &Session::new(), callback)).await?;
+/// assert_eq!(promisify(|callback| store.get("an id", callback)).await?, Some(Session::new()));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+pub fn callbackify_store<S: Store + 'static>(store: S) -> Callbackified<S> {
+    Callbackified { store: Arc::new(store), runtime: None }
+}
+
+impl<S> Callbackified<S> {
+    /// The same store on a runtime of your choice, for callers that are on none.
+    #[must_use]
+    pub fn on(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+}
+
+impl<S: Store + 'static> Callbackified<S> {
+    fn spawn<T, F>(&self, callback: Callback<T>, work: impl FnOnce(Arc<S>) -> F)
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else {
+            let message = "there is no tokio runtime on this thread, and none was given with `on`";
+            return callback.err(Error::new(ErrorKind::Config, self.store.name().to_owned(), "call", message));
+        };
+        let work = work(Arc::clone(&self.store));
+        runtime.spawn(async move { callback.answer(work.await) });
+    }
+}
+
+/// What the store said it had when it was asked; a store that changes its mind is answered with an error.
+fn lost<T>(store: &dyn Store, operation: &'static str) -> Result<T, Error> {
+    Err(Error::new(ErrorKind::Unsupported, store.name().to_owned(), operation, "this store does not offer it"))
+}
+
+impl<S: Store + 'static> CallbackStore for Callbackified<S> {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+        let sid = sid.to_owned();
+        self.spawn(callback, |store| async move { store.get(&sid).await });
+    }
+
+    fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+        let (sid, session) = (sid.to_owned(), session.clone());
+        self.spawn(callback, |store| async move { store.set(&sid, &session).await });
+    }
+
+    fn destroy(&self, sid: &str, callback: Callback<()>) {
+        let sid = sid.to_owned();
+        self.spawn(callback, |store| async move { store.destroy(&sid).await });
+    }
+
+    fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
+        let (sid, session) = (sid.to_owned(), session.clone());
+        self.spawn(callback, |store| async move { store.touch(&sid, &session).await });
+    }
+
+    fn atomic(&self) -> Option<&dyn CallbackAtomic> {
+        self.store.atomic().map(|_| self as &dyn CallbackAtomic)
+    }
+
+    fn enumerate(&self) -> Option<&dyn CallbackEnumerate> {
+        self.store.enumerate().map(|_| self as &dyn CallbackEnumerate)
+    }
+}
+
+impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
+    fn create(&self, sid: &str, session: &Session, callback: Callback<Created>) {
+        let (sid, session) = (sid.to_owned(), session.clone());
+        self.spawn(callback, |store| async move {
+            match store.atomic() {
+                Some(atomic) => atomic.create(&sid, &session).await,
+                None => lost(&store, "create"),
+            }
+        });
+    }
+
+    fn update(&self, sid: &str, session: &Session, callback: Callback<Updated>) {
+        let (sid, session) = (sid.to_owned(), session.clone());
+        self.spawn(callback, |store| async move {
+            match store.atomic() {
+                Some(atomic) => atomic.update(&sid, &session).await,
+                None => lost(&store, "update"),
+            }
+        });
+    }
+
+    fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>) {
+        let sid = sid.to_owned();
+        self.spawn(callback, |store| async move {
+            match store.atomic() {
+                Some(atomic) => atomic.get_and_touch(&sid, ttl).await,
+                None => lost(&store, "get_and_touch"),
+            }
+        });
+    }
+}
+
+impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
+    fn all(&self, callback: Callback<Vec<(String, Session)>>) {
+        self.spawn(callback, |store| async move {
+            match store.enumerate() {
+                Some(enumerate) => Enumerate::all(enumerate).try_collect().await,
+                None => lost(&store, "all"),
+            }
+        });
+    }
+
+    fn length(&self, callback: Callback<u64>) {
+        self.spawn(callback, |store| async move {
+            match store.enumerate() {
+                Some(enumerate) => enumerate.length().await,
+                None => lost(&store, "length"),
+            }
+        });
+    }
+
+    fn clear(&self, callback: Callback<()>) {
+        self.spawn(callback, |store| async move {
+            match store.enumerate() {
+                Some(enumerate) => enumerate.clear().await,
+                None => lost(&store, "clear"),
+            }
+        });
+    }
+}
+
+impl<S: Store> fmt::Debug for Callbackified<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callbackified").field("store", &self.store.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,390 @@
+//! The handle that applications hold: the whole contract over any store.
+
+use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use cloakroom_core::{
+    Atomic, Clock, Cookie, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
+};
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::watch;
+
+use crate::deadline::{
+    Does::{self, Read, Write},
+    within,
+};
+
+/// Makes session ids.
+type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
+
+/// How an [`ExpressSession`] makes sessions and how long it waits.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ExpressSessionOptions {
+    /// How long an operation may take; 5 s unless set.
+    pub deadline: Duration,
+    /// The cookie of new sessions; Express's default unless set.
+    pub cookie: Cookie,
+    /// How long new sessions live from each touch on; a browser session unless set.
+    pub max_age: Option<Duration>,
+    /// Makes ids; [`generate_id`] unless set. The store does not check that they are hard to guess.
+    pub genid: Genid,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Default for ExpressSessionOptions {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5),
+            cookie: Cookie::new(),
+            max_age: None,
+            genid: Arc::new(generate_id),
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl fmt::Debug for ExpressSessionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExpressSessionOptions")
+            .field("deadline", &self.deadline)
+            .field("max_age", &self.max_age)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the backend answered the last operation: Connect's `connect` and `disconnect` events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The last operation was answered, or none was sent yet.
+    Connected,
+    /// The last operation found the backend away or silent.
+    Disconnected,
+}
+
+/// Sessions over any store: one handle for Redis, Memcached, MongoDB, memory, and callback-style stores.
+///
+/// It is cheap to clone, and a [`Store`] itself. Every operation ends within
+/// [`deadline`](ExpressSessionOptions::deadline).
+///
+/// ```
+/// use cloakroom_compat::ExpressSession;
+/// use cloakroom_core::MemoryStore;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let sessions = ExpressSession::new(MemoryStore::new());
+/// let (sid, mut session) = sessions.generate()?;
+/// session.insert("user", "ann")?;
+/// sessions.set(&sid, &session).await?;
+///
+/// // Whatever others write meanwhile, this change is not lost, and neither is theirs.
+/// sessions.modify(&sid, |session| session.insert("views", 1)).await?;
+/// assert_eq!(sessions.get(&sid).await?.unwrap().get::<u32>("views")?, Some(1));
+///
+/// sessions.destroy(&sid).await?;
+/// assert_eq!(sessions.get(&sid).await?, None);
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ExpressSession {
+    store: Arc<dyn Store>,
+    options: ExpressSessionOptions,
+    connection: watch::Sender<Connection>,
+}
+
+impl ExpressSession {
+    /// A handle on `store` with the default options.
+    pub fn new(store: impl Store + 'static) -> Self {
+        Self::with_options(store, ExpressSessionOptions::default())
+    }
+
+    /// A handle on `store`.
+    pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
+        Self { store: Arc::new(store), options, connection: watch::Sender::new(Connection::Connected) }
+    }
+
+    /// The store's name, such as `redis`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    /// The options.
+    #[must_use]
+    pub fn options(&self) -> &ExpressSessionOptions {
+        &self.options
+    }
+
+    /// The session, or `None` when there is none or it has expired.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`], and [`Timeout`](ErrorKind::Timeout) after the deadline, as every operation here.
+    pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        self.run("get", Read, self.store.get(sid)).await
+    }
+
+    /// Creates or replaces the record, whoever wrote it last; [`update`](Self::update) is the one that loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::set`].
+    pub async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        self.run("set", Write, self.store.set(sid, session)).await
+    }
+
+    /// Afterwards there is no session under this id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::destroy`].
+    pub async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.run("destroy", Write, self.store.destroy(sid)).await
+    }
+
+    /// Moves the expiry, never the data; never creates, never revives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::touch`].
+    pub async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        self.run("touch", Write, self.store.touch(sid, session)).await
+    }
+
+    /// Stores only where there is no live session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Atomic::create`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session)).await
+    }
+
+    /// Stores only where the record is still the one that `session` was read from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Atomic::update`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session)).await
+    }
+
+    /// The session, whose expiry is moved to `ttl` from now in the same round trip; the store's default if `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Atomic::get_and_touch`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub async fn get_and_touch(&self, sid: &str, ttl: Option<Duration>) -> Result<Option<Session>, Error> {
+        let atomic = self.offered("get_and_touch", self.store.atomic())?;
+        self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
+    }
+
+    /// Changes a session without losing what others write meanwhile, and returns it as it was stored; `None` when
+    /// there is none, or when it was destroyed meanwhile.
+    ///
+    /// It reads, calls `change`, and updates; on a conflict it calls `change` again with the record as it is now, until
+    /// it succeeds or the deadline passes. On a store without [`Atomic`] it is an
+    /// [`Unsupported`](ErrorKind::Unsupported) error before anything is read.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns, after which nothing is written, and as [`get`](Self::get) and [`update`](Self::update).
+    pub async fn modify(
+        &self,
+        sid: &str,
+        mut change: impl FnMut(&mut Session) -> Result<(), Error> + Send,
+    ) -> Result<Option<Session>, Error> {
+        let atomic = self.offered("modify", self.store.atomic())?;
+        let work = async {
+            let mut found = self.store.get(sid).await?;
+            while let Some(mut session) = found {
+                change(&mut session)?;
+                match atomic.update(sid, &session).await? {
+                    Updated::Stored(revision) => {
+                        session.mark_stored(revision);
+                        return Ok(Some(session));
+                    }
+                    Updated::Conflict(current) => found = Some(current),
+                    Updated::Gone => found = None,
+                }
+            }
+            Ok(None)
+        };
+        self.run("modify", Write, work).await
+    }
+
+    /// The ids of the live sessions.
+    ///
+    /// # Errors
+    ///
+    /// In the stream, as [`Enumerate::ids`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        match self.offered("ids", self.store.enumerate()) {
+            Ok(enumerate) => enumerate.ids(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    /// The live sessions with their ids.
+    ///
+    /// # Errors
+    ///
+    /// In the stream, as [`Enumerate::all`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        match self.offered("all", self.store.enumerate()) {
+            Ok(enumerate) => enumerate.all(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    /// The number of live sessions. It may take longer than the deadline, which each of its steps keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Enumerate::length`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub async fn length(&self) -> Result<u64, Error> {
+        self.observe(self.offered("length", self.store.enumerate())?.length().await)
+    }
+
+    /// Removes our sessions and nothing else. It may take longer than the deadline, which each of its steps keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Enumerate::clear`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.observe(self.offered("clear", self.store.enumerate())?.clear().await)
+    }
+
+    /// A new id and a new session with the cookie of the options. Nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// What `genid` returns, and [`InvalidData`](ErrorKind::InvalidData) for a max age beyond JavaScript's dates.
+    pub fn generate(&self) -> Result<(String, Session), Error> {
+        let mut cookie = self.options.cookie.clone();
+        match self.options.max_age {
+            Some(max_age) => cookie.set_max_age(Some(max_age), self.options.clock.now_ms())?,
+            None => cookie.touch(self.options.clock.now_ms()),
+        }
+        Ok(((self.options.genid)()?, Session::with_cookie(cookie)))
+    }
+
+    /// Destroys the session, and returns a new id with a new, empty one: what belongs after a login, so that an id
+    /// that was known before is worth nothing. The new one is not stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`destroy`](Self::destroy) and [`generate`](Self::generate).
+    pub async fn regenerate(&self, sid: &str) -> Result<(String, Session), Error> {
+        self.destroy(sid).await?;
+        self.generate()
+    }
+
+    /// Whether the backend answered the last operation. The receiver is told of every change.
+    ///
+    /// Nothing is sent to find out: it tells what the operations saw.
+    #[must_use]
+    pub fn connection(&self) -> watch::Receiver<Connection> {
+        self.connection.subscribe()
+    }
+
+    fn offered<T>(&self, operation: &'static str, part: Option<T>) -> Result<T, Error> {
+        part.ok_or_else(|| {
+            let store = Cow::Owned(self.store.name().to_owned());
+            Error::new(ErrorKind::Unsupported, store, operation, "this store does not offer it")
+        })
+    }
+
+    async fn run<T: Send>(
+        &self,
+        operation: &'static str,
+        does: Does,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        self.observe(within(self.options.deadline, self.store.name(), operation, does, work).await)
+    }
+
+    fn observe<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        let now = match &answer {
+            Err(error) if error.is_retryable() => Connection::Disconnected,
+            _ => Connection::Connected,
+        };
+        self.connection.send_if_modified(|connection| std::mem::replace(connection, now) != now);
+        answer
+    }
+}
+
+#[async_trait]
+impl Store for ExpressSession {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        self.get(sid).await
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        self.set(sid, session).await
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.destroy(sid).await
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        self.touch(sid, session).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        self.store.atomic().map(|_| self as &dyn Atomic)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        self.store.enumerate().map(|_| self as &dyn Enumerate)
+    }
+}
+
+#[async_trait]
+impl Atomic for ExpressSession {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        self.create(sid, session).await
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        self.update(sid, session).await
+    }
+
+    async fn get_and_touch(&self, sid: &str, ttl: Option<Duration>) -> Result<Option<Session>, Error> {
+        self.get_and_touch(sid, ttl).await
+    }
+}
+
+#[async_trait]
+impl Enumerate for ExpressSession {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.ids()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        self.all()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        self.length().await
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        self.clear().await
+    }
+}
+
+impl fmt::Debug for ExpressSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExpressSession")
+            .field("store", &self.store.name())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

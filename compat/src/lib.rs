@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod callback;
+mod callbackify;
+mod deadline;
+mod express_session;
+mod promisify;
+mod store;
+
+pub use callback::{Callback, promisify};
+pub use callbackify::{Callbackified, callbackify_store};
+pub use express_session::{Connection, ExpressSession, ExpressSessionOptions};
+pub use promisify::{Promisified, promisify_store};
+pub use store::{CallbackAtomic, CallbackEnumerate, CallbackStore};

@@ -1,0 +1,184 @@
+//! A callback-style store as an async one.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use async_trait::async_trait;
+use cloakroom_core::{Atomic, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use crate::{
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore,
+    callback::STORE,
+    deadline::{
+        Does::{self, Read, Write},
+        within,
+    },
+    promisify,
+};
+
+/// An async [`Store`] over a [`CallbackStore`], made by [`promisify_store`].
+#[derive(Clone)]
+pub struct Promisified<S> {
+    store: S,
+    deadline: Duration,
+}
+
+/// Makes an async [`Store`] of a callback-style one, offering exactly what that has.
+///
+/// Every operation ends within 5 s, unless [`with_deadline`](Promisified::with_deadline) says otherwise: a callback
+/// that is never answered is a [`Timeout`](cloakroom_core::ErrorKind::Timeout) error, and one that is dropped
+/// an [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) error at once. An operation that is not answered inline needs
+/// a tokio runtime for its deadline.
+///
+/// See [`CallbackStore`] for an example.
+pub fn promisify_store<S: CallbackStore>(store: S) -> Promisified<S> {
+    Promisified { store, deadline: Duration::from_secs(5) }
+}
+
+impl<S> Promisified<S> {
+    /// The same store with another deadline for each operation.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The callback-style store.
+    pub fn into_inner(self) -> S {
+        self.store
+    }
+}
+
+impl<S: CallbackStore> Promisified<S> {
+    async fn call<T: Send>(
+        &self,
+        operation: &'static str,
+        does: Does,
+        call: impl FnOnce(Callback<T>) + Send,
+    ) -> Result<T, Error> {
+        let answer = within(self.deadline, self.store.name(), operation, does, promisify(call)).await;
+        answer.map_err(|error| self.named(error, operation))
+    }
+
+    fn named(&self, error: Error, operation: &'static str) -> Error {
+        // An error of a store's own names it already.
+        if error.store() == STORE {
+            error.with_context(Cow::Owned(self.store.name().to_owned()), operation)
+        } else {
+            error
+        }
+    }
+}
+
+fn check(sid: &str, store: &str, operation: &'static str) -> Result<(), Error> {
+    if sid.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidId, store.to_owned(), operation, "the id is empty"));
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl<S: CallbackStore> Store for Promisified<S> {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        check(sid, self.store.name(), "get")?;
+        self.call("get", Read, |callback| self.store.get(sid, callback)).await
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        check(sid, self.store.name(), "set")?;
+        self.call("set", Write, |callback| self.store.set(sid, session, callback)).await
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        check(sid, self.store.name(), "destroy")?;
+        self.call("destroy", Write, |callback| self.store.destroy(sid, callback)).await
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        check(sid, self.store.name(), "touch")?;
+        self.call("touch", Write, |callback| self.store.touch(sid, session, callback)).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        self.store.atomic().map(|_| self as &dyn Atomic)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        self.store.enumerate().map(|_| self as &dyn Enumerate)
+    }
+}
+
+impl<S: CallbackStore> Promisified<S> {
+    async fn call_atomic<T: Send>(
+        &self,
+        sid: &str,
+        operation: &'static str,
+        call: impl FnOnce(&dyn CallbackAtomic, Callback<T>) + Send,
+    ) -> Result<T, Error> {
+        check(sid, self.store.name(), operation)?;
+        self.call(operation, Write, |callback| match self.store.atomic() {
+            Some(atomic) => call(atomic, callback),
+            None => callback.not_offered(),
+        })
+        .await
+    }
+
+    async fn call_enumerate<T: Send>(
+        &self,
+        operation: &'static str,
+        does: Does,
+        call: impl FnOnce(&dyn CallbackEnumerate, Callback<T>) + Send,
+    ) -> Result<T, Error> {
+        self.call(operation, does, |callback| match self.store.enumerate() {
+            Some(enumerate) => call(enumerate, callback),
+            None => callback.not_offered(),
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl<S: CallbackStore> Atomic for Promisified<S> {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        self.call_atomic(sid, "create", |atomic, callback| atomic.create(sid, session, callback)).await
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        self.call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback)).await
+    }
+
+    async fn get_and_touch(&self, sid: &str, ttl: Option<Duration>) -> Result<Option<Session>, Error> {
+        self.call_atomic(sid, "get_and_touch", |atomic, callback| atomic.get_and_touch(sid, ttl, callback)).await
+    }
+}
+
+/// Connect's `all` hands over everything at once, so that is what these streams are made of.
+#[async_trait]
+impl<S: CallbackStore> Enumerate for Promisified<S> {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.all().map_ok(|(sid, _)| sid).boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        let sessions = self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
+        stream::once(sessions).map_ok(|sessions| stream::iter(sessions.into_iter().map(Ok))).try_flatten().boxed()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        self.call_enumerate("length", Read, |enumerate, callback| enumerate.length(callback)).await
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        self.call_enumerate("clear", Write, |enumerate, callback| enumerate.clear(callback)).await
+    }
+}
+
+impl<S: CallbackStore> fmt::Debug for Promisified<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promisified").field("store", &self.store.name()).finish_non_exhaustive()
+    }
+}

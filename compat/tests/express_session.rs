@@ -1,0 +1,181 @@
+//! `ExpressSession`: what the handle adds to the store behind it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use cloakroom_compat::{Connection, ExpressSession, ExpressSessionOptions};
+use cloakroom_conformance::{Subject, suite};
+use cloakroom_core::{
+    Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, MemoryStore, Session, Store, Touched,
+};
+use futures::StreamExt;
+
+async fn subject() -> Subject {
+    let store = MemoryStore::new();
+    Subject::new(ExpressSession::new(store.clone())).with_second_handle(ExpressSession::new(store))
+}
+
+suite!(subject);
+
+const NOW: i64 = 1_700_000_000_000;
+
+#[tokio::test]
+async fn new_sessions_have_the_cookie_of_the_options_and_an_id_of_express() {
+    let mut options = ExpressSessionOptions::default();
+    options.clock = Clock::fixed(NOW);
+    options.max_age = Some(Duration::from_secs(60));
+    options.cookie.set_domain(Some("example.com"));
+    let sessions = ExpressSession::with_options(MemoryStore::new(), options);
+    let (sid, session) = sessions.generate().unwrap();
+    assert_eq!(sid.len(), 32);
+    assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+    assert_eq!(
+        session.to_json(),
+        r#"{"cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","httpOnly":true,"domain":"example.com","path":"/"}}"#
+    );
+    assert_ne!(sessions.generate().unwrap().0, sid);
+}
+
+#[tokio::test]
+async fn genid_is_asked_and_its_error_is_passed_on() {
+    let mut options = ExpressSessionOptions::default();
+    options.genid = Arc::new(|| Ok("mine".to_owned()));
+    assert_eq!(ExpressSession::with_options(MemoryStore::new(), options.clone()).generate().unwrap().0, "mine");
+    options.genid = Arc::new(|| Err(Error::new(ErrorKind::Other, "genid", "generate", "no entropy")));
+    assert!(ExpressSession::with_options(MemoryStore::new(), options).generate().is_err());
+}
+
+#[tokio::test]
+async fn regenerate_destroys_the_old_session_and_stores_nothing() {
+    let sessions = ExpressSession::new(MemoryStore::new());
+    let (old, mut session) = sessions.generate().unwrap();
+    session.insert("user", "ann").unwrap();
+    sessions.set(&old, &session).await.unwrap();
+    let (new, fresh) = sessions.regenerate(&old).await.unwrap();
+    assert_ne!(old, new);
+    assert_eq!(fresh, Session::with_cookie(Cookie::new()));
+    assert_eq!(sessions.length().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn modify_loses_no_update_of_many_tasks() {
+    let sessions = ExpressSession::new(MemoryStore::new());
+    sessions.set("id", &Session::new()).await.unwrap();
+    let tasks: Vec<_> = (0..50)
+        .map(|number| {
+            let sessions = sessions.clone();
+            tokio::spawn(async move {
+                let change = |session: &mut Session| {
+                    let count = session.get::<u32>("count")?.unwrap_or_default();
+                    session.insert("count", count + 1)?;
+                    session.insert(&format!("task{number}"), true)
+                };
+                sessions.modify("id", change).await.unwrap().unwrap()
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap().revision().is_some());
+    }
+    let session = sessions.get("id").await.unwrap().unwrap();
+    assert_eq!(session.get::<u32>("count").unwrap(), Some(50));
+    assert_eq!(session.len(), 51);
+}
+
+#[tokio::test]
+async fn modify_brings_nothing_back_and_keeps_the_error_of_the_change() {
+    let sessions = ExpressSession::new(MemoryStore::new());
+    assert_eq!(sessions.modify("id", |session| session.insert("a", 1)).await.unwrap(), None);
+    assert_eq!(sessions.get("id").await.unwrap(), None);
+    sessions.set("id", &Session::new()).await.unwrap();
+    let error = sessions.modify("id", |session| session.insert("save", 1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert!(sessions.get("id").await.unwrap().unwrap().is_empty());
+}
+
+/// Fails with the kind it is told, or answers never.
+struct Failing(std::sync::Mutex<Option<ErrorKind>>);
+
+impl Failing {
+    async fn answer<T>(&self, operation: &'static str, value: T) -> Result<T, Error> {
+        let kind = *self.0.lock().unwrap();
+        match kind {
+            Some(ErrorKind::Timeout) => std::future::pending().await,
+            Some(kind) => Err(Error::new(kind, "failing", operation, "as told")),
+            None => Ok(value),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Failing {
+    fn name(&self) -> &str {
+        "failing"
+    }
+    async fn get(&self, _sid: &str) -> Result<Option<Session>, Error> {
+        self.answer("get", None).await
+    }
+    async fn set(&self, _sid: &str, _session: &Session) -> Result<(), Error> {
+        self.answer("set", ()).await
+    }
+    async fn destroy(&self, _sid: &str) -> Result<(), Error> {
+        self.answer("destroy", ()).await
+    }
+    async fn touch(&self, _sid: &str, _session: &Session) -> Result<Touched, Error> {
+        self.answer("touch", Touched::NotOffered).await
+    }
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_and_disconnect_are_told_once_each() {
+    let store = Arc::new(Failing(std::sync::Mutex::new(None)));
+    let sessions = ExpressSession::new(Arc::clone(&store));
+    let mut connection = sessions.connection();
+    let tell = |kind| *store.0.lock().unwrap() = kind;
+    assert_eq!(*connection.borrow(), Connection::Connected);
+
+    sessions.get("id").await.unwrap();
+    assert!(!connection.has_changed().unwrap());
+
+    tell(Some(ErrorKind::Unavailable));
+    sessions.get("id").await.unwrap_err();
+    assert!(connection.has_changed().unwrap());
+    assert_eq!(*connection.borrow_and_update(), Connection::Disconnected);
+    sessions.set("id", &Session::new()).await.unwrap_err();
+    assert!(!connection.has_changed().unwrap());
+
+    tell(Some(ErrorKind::Corrupt));
+    sessions.get("id").await.unwrap_err();
+    assert_eq!(*connection.borrow_and_update(), Connection::Connected, "a refusal is an answer");
+
+    tell(Some(ErrorKind::Timeout));
+    let error = sessions.destroy("id").await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, true));
+    assert_eq!(*connection.borrow_and_update(), Connection::Disconnected);
+}
+
+#[tokio::test]
+async fn what_the_store_lacks_is_unsupported() {
+    let sessions = ExpressSession::new(Failing(std::sync::Mutex::new(None)));
+    let session = Session::new();
+    let errors = [
+        sessions.create("id", &session).await.unwrap_err(),
+        sessions.update("id", &session).await.unwrap_err(),
+        sessions.get_and_touch("id", None).await.unwrap_err(),
+        sessions.modify("id", |_| Ok(())).await.unwrap_err(),
+        sessions.length().await.unwrap_err(),
+        sessions.clear().await.unwrap_err(),
+        sessions.ids().next().await.unwrap().unwrap_err(),
+        sessions.all().next().await.unwrap().unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.kind(), error.store()), (ErrorKind::Unsupported, "failing"));
+    }
+    assert!(sessions.atomic().is_none() && sessions.enumerate().is_none());
+}

@@ -1,0 +1,83 @@
+//! Answers from a thread of its own, which owns the sessions: it has Connect's three required methods and no more.
+
+use std::{collections::HashMap, sync::mpsc, thread};
+
+use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
+use cloakroom_core::{Session, Touched};
+
+use super::{expires_ms, now_ms};
+
+pub struct ThreadedStore(mpsc::Sender<Request>);
+
+enum Request {
+    Get(String, Callback<Option<Session>>),
+    Set(String, Session, Callback<()>),
+    Destroy(String, Callback<()>),
+}
+
+impl Default for ThreadedStore {
+    fn default() -> Self {
+        let (sender, requests) = mpsc::channel();
+        thread::spawn(move || {
+            let mut sessions: HashMap<String, (String, i64)> = HashMap::new();
+            for request in requests {
+                sessions.retain(|_, (_, expires)| *expires > now_ms());
+                match request {
+                    Request::Get(sid, callback) => {
+                        let text = sessions.get(&sid).map(|(text, _)| text.as_str());
+                        callback.answer(text.map(Session::from_json).transpose());
+                    }
+                    Request::Set(sid, session, callback) => {
+                        match expires_ms(&session) {
+                            Some(expires) => sessions.insert(sid, (session.to_json().into_owned(), expires)),
+                            None => sessions.remove(&sid),
+                        };
+                        callback.ok(());
+                    }
+                    Request::Destroy(sid, callback) => {
+                        sessions.remove(&sid);
+                        callback.ok(());
+                    }
+                }
+            }
+        });
+        Self(sender)
+    }
+}
+
+impl ThreadedStore {
+    /// A thread that has gone drops the request, and the callback with it.
+    fn send(&self, request: Request) {
+        drop(self.0.send(request));
+    }
+}
+
+impl CallbackStore for ThreadedStore {
+    fn name(&self) -> &str {
+        "threaded"
+    }
+
+    fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+        self.send(Request::Get(sid.to_owned(), callback));
+    }
+
+    fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+        self.send(Request::Set(sid.to_owned(), session.clone(), callback));
+    }
+
+    fn destroy(&self, sid: &str, callback: Callback<()>) {
+        self.send(Request::Destroy(sid.to_owned(), callback));
+    }
+
+    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+        callback.ok(Touched::NotOffered);
+    }
+
+    fn atomic(&self) -> Option<&dyn CallbackAtomic> {
+        None
+    }
+
+    fn enumerate(&self) -> Option<&dyn CallbackEnumerate> {
+        None
+    }
+}

@@ -1,0 +1,155 @@
+//! The three legacy stores through `promisify_store`, each by the whole suite, and what the adapter adds to them.
+
+mod legacy;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use cloakroom_compat::{
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, callbackify_store, promisify_store,
+};
+use cloakroom_conformance::{Subject, suite};
+use cloakroom_core::{ErrorKind, MemoryStore, Session, Store, Touched};
+use cloakroom_test_support::Memcached;
+
+mod inline {
+    use super::*;
+
+    async fn subject() -> Subject {
+        let store = Arc::new(legacy::InlineStore::default());
+        Subject::new(promisify_store(Arc::clone(&store))).with_second_handle(promisify_store(store))
+    }
+
+    suite!(subject, not_offered = [atomic]);
+}
+
+mod threaded {
+    use super::*;
+
+    async fn subject() -> Subject {
+        let store = Arc::new(legacy::ThreadedStore::default());
+        Subject::new(promisify_store(Arc::clone(&store))).with_second_handle(promisify_store(store))
+    }
+
+    suite!(subject, not_offered = [atomic, enumerate, touch]);
+}
+
+mod memcached {
+    use super::*;
+
+    async fn subject() -> Subject {
+        let server = Memcached::start().unwrap();
+        let open = || promisify_store(legacy::MemcachedStore::connect(&server.url()));
+        let (first, second) = (open(), open());
+        Subject::new(first).with_second_handle(second).with_guard(server)
+    }
+
+    suite!(subject, not_offered = [atomic, enumerate], ignore = "needs memcached");
+}
+
+mod there_and_back {
+    use super::*;
+
+    async fn subject() -> Subject {
+        let store = MemoryStore::new();
+        let wrap = |store| promisify_store(callbackify_store(store));
+        Subject::new(wrap(store.clone())).with_second_handle(wrap(store))
+    }
+
+    suite!(subject);
+}
+
+/// Keeps every callback it is given, or drops it, and never answers.
+#[derive(Default)]
+struct Silent {
+    kept: Mutex<Vec<Callback<Option<Session>>>>,
+    written: Mutex<Vec<Callback<()>>>,
+}
+
+impl CallbackStore for Silent {
+    fn name(&self) -> &str {
+        "silent"
+    }
+    fn get(&self, _sid: &str, callback: Callback<Option<Session>>) {
+        self.kept.lock().unwrap().push(callback);
+    }
+    fn set(&self, _sid: &str, _session: &Session, callback: Callback<()>) {
+        self.written.lock().unwrap().push(callback);
+    }
+    fn destroy(&self, _sid: &str, callback: Callback<()>) {
+        drop(callback);
+    }
+    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+        callback.ok(Touched::NotOffered);
+    }
+    fn atomic(&self) -> Option<&dyn CallbackAtomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn CallbackEnumerate> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_never_answers_meets_the_deadline() {
+    let store = promisify_store(Silent::default());
+    let started = tokio::time::Instant::now();
+    let error = store.get("id").await.unwrap_err();
+    assert_eq!((error.kind(), error.store(), error.operation()), (ErrorKind::Timeout, "silent", "get"));
+    assert_eq!(started.elapsed().as_secs(), 5);
+    assert!(!error.outcome_unknown(), "a read changes nothing");
+
+    let store = store.with_deadline(Duration::from_millis(20));
+    let error = store.set("id", &Session::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "silent: set: no answer within 20 ms");
+    assert!(error.outcome_unknown() && error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_dropped_callback_does_not_wait_for_the_deadline() {
+    let started = Instant::now();
+    let error = promisify_store(Silent::default()).destroy("id").await.unwrap_err();
+    assert_eq!((error.kind(), error.store(), error.operation()), (ErrorKind::Unavailable, "silent", "destroy"));
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn what_a_store_lacks_is_not_offered() {
+    let silent = promisify_store(Silent::default());
+    assert_eq!(silent.touch("id", &Session::new()).await.unwrap(), Touched::NotOffered);
+    assert!(silent.atomic().is_none() && silent.enumerate().is_none());
+    let whole = promisify_store(callbackify_store(MemoryStore::new()));
+    assert!(whole.atomic().is_some() && whole.enumerate().is_some());
+}
+
+#[test]
+fn an_inline_store_needs_no_runtime() {
+    let store = promisify_store(legacy::InlineStore::default());
+    futures::executor::block_on(async {
+        store.set("id", &Session::new()).await.unwrap();
+        assert_eq!(store.get("id").await.unwrap(), Some(Session::new()));
+    });
+}
+
+#[test]
+fn callbackify_without_a_runtime_says_so() {
+    let store = callbackify_store(MemoryStore::new());
+    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| store.get("id", callback)));
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::Config);
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = store.on(runtime.handle().clone());
+    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| store.get("id", callback)));
+    assert_eq!(answer.unwrap(), None);
+}
+
+#[test]
+fn callbackify_whose_runtime_ends_drops_the_callback_and_nobody_hangs() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = callbackify_store(MemoryStore::new()).on(runtime.handle().clone());
+    drop(runtime);
+    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| store.get("id", callback)));
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::Unavailable);
+}

@@ -1,0 +1,63 @@
+//! Session ids, as uid-safe makes them for express-session.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{Error, ErrorKind};
+
+/// A new session id: 192 bits of the system's randomness in 32 characters of `A-Z a-z 0-9 - _`.
+///
+/// # Errors
+///
+/// [`Other`](ErrorKind::Other) when the system has no randomness to give. There is no weaker source to fall back on.
+///
+/// ```
+/// let sid = cloakroom_core::generate_id()?;
+/// assert_eq!(sid.len(), 32);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+pub fn generate_id() -> Result<String, Error> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::new(ErrorKind::Other, "id", "generate", "the system's random source failed")
+            .with_source(error)
+    })?;
+    Ok(id_from_bytes(&bytes))
+}
+
+/// The id that [`generate_id`] makes of these bytes: base64url without padding (uid-safe 2.1.5).
+///
+/// ```
+/// assert_eq!(cloakroom_core::id_from_bytes(&[0xff; 24]), "________________________________");
+/// ```
+#[must_use]
+pub fn id_from_bytes(bytes: &[u8; 24]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_the_id_of_uid_safe() {
+        let counting = std::array::from_fn(|index| index as u8);
+        for (bytes, id) in [
+            ([0x00; 24], "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ([0xff; 24], "________________________________"),
+            (
+                std::array::from_fn(|index| [0x3e, 0xff, 0xbf][index % 3]),
+                "Pv-_Pv-_Pv-_Pv-_Pv-_Pv-_Pv-_Pv-_",
+            ),
+            (counting, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"),
+        ] {
+            assert_eq!(id_from_bytes(&bytes), id);
+        }
+    }
+
+    #[test]
+    fn no_two_ids_are_alike() {
+        let ids: std::collections::HashSet<String> =
+            (0..1_000).map(|_| generate_id().unwrap()).collect();
+        assert_eq!(ids.len(), 1_000);
+    }
+}

@@ -1,0 +1,72 @@
+//! What can be set.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use cloakroom_core::{Clock, Error, ErrorKind};
+
+use crate::{Serializer, Ttl, error::STORE};
+
+/// How a [`RedisStore`](crate::RedisStore) keeps sessions: the options of connect-redis by their names, and a few more.
+///
+/// Each can be given in the URL too, and wins there; see [`RedisStore::open`](crate::RedisStore::open).
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_redis::RedisOptions;
+///
+/// let mut options = RedisOptions::default();
+/// options.prefix = "app:".to_owned();
+/// options.ttl = Duration::from_secs(1_800).into();
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RedisOptions {
+    /// What stands before the id in a key: `sess:` unless set.
+    pub prefix: String,
+    /// How long sessions live: a browser session one day unless set, all others as long as their cookie.
+    pub ttl: Ttl,
+    /// Store without an expiry. `touch` is off then; a session whose expiry has passed is destroyed all the same.
+    pub disable_ttl: bool,
+    /// Answer [`NotOffered`](cloakroom_core::Touched::NotOffered) to `touch` and send nothing.
+    /// `get_and_touch` only gets then.
+    pub disable_touch: bool,
+    /// How many keys a page of a listing has, about: 100 unless set.
+    pub scan_count: u32,
+    /// How a session becomes bytes: JSON unless set.
+    pub serializer: Option<Arc<dyn Serializer>>,
+    /// How long an operation takes at most: 5 seconds unless set. A listing has as long for each of its pages.
+    pub deadline: Duration,
+    /// A PEM file with the certificates to trust instead of the public ones. Only for `rediss:`.
+    pub ca_file: Option<PathBuf>,
+    /// What "now" is when a cookie's expiry is turned into a time to live.
+    pub clock: Clock,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            prefix: "sess:".to_owned(),
+            ttl: Ttl::default(),
+            disable_ttl: false,
+            disable_touch: false,
+            scan_count: 100,
+            serializer: None,
+            deadline: Duration::from_secs(5),
+            ca_file: None,
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl RedisOptions {
+    /// Refuses what has no meaning, and names it.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let zero = match self {
+            Self { ttl: Ttl::Browser(Duration::ZERO), .. } => "ttl",
+            Self { scan_count: 0, .. } => "scanCount",
+            Self { deadline: Duration::ZERO, .. } => "deadline",
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::Config, STORE, "open", format!("invalid option {zero:?}: zero")))
+    }
+}

@@ -1,0 +1,124 @@
+//! The option `ttl`.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use cloakroom_core::{Session, TimeToLive};
+
+/// The longest time to live that is sent: 285,000 years, the end of JavaScript's time. Redis refuses what its own
+/// clock cannot hold.
+const LONGEST: u64 = 9_000_000_000_000;
+
+/// How long sessions live: the option `ttl`, a number or a function as in connect-redis 7 and later.
+#[derive(Clone)]
+pub enum Ttl {
+    /// The time to live of a browser session, whose cookie has no expiry. All others live as long as their cookie.
+    Browser(Duration),
+    /// The time to live of every session: its cookie is not asked, neither by `set` nor by `touch`. Zero destroys it.
+    Of(Arc<dyn Fn(&Session) -> Duration + Send + Sync>),
+}
+
+impl Ttl {
+    /// The time to live of every session is what `function` says.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloakroom_redis::{RedisOptions, Ttl};
+    ///
+    /// let mut options = RedisOptions::default();
+    /// options.ttl = Ttl::of(|session| match session.contains("user") {
+    ///     true => Duration::from_secs(3_600),
+    ///     false => Duration::from_secs(60),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn of(function: impl Fn(&Session) -> Duration + Send + Sync + 'static) -> Self {
+        Self::Of(Arc::new(function))
+    }
+
+    /// The time to live of `session` in whole seconds; zero when its time has passed.
+    pub(crate) fn seconds(&self, session: &Session, now_ms: i64) -> u64 {
+        match self {
+            Self::Of(function) => whole_seconds(function(session)),
+            Self::Browser(ttl) => match session.time_to_live(now_ms) {
+                TimeToLive::Seconds(seconds) => seconds.min(LONGEST),
+                TimeToLive::Browser => whole_seconds(*ttl),
+                TimeToLive::Expired => 0,
+            },
+        }
+    }
+}
+
+/// Up to the next whole second, as connect-redis rounds.
+pub(crate) fn whole_seconds(ttl: Duration) -> u64 {
+    ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)).min(LONGEST)
+}
+
+impl From<Duration> for Ttl {
+    fn from(ttl: Duration) -> Self {
+        Self::Browser(ttl)
+    }
+}
+
+impl Default for Ttl {
+    /// One day for browser sessions.
+    fn default() -> Self {
+        Self::Browser(Duration::from_secs(86_400))
+    }
+}
+
+impl fmt::Debug for Ttl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Browser(ttl) => f.debug_tuple("Browser").field(ttl).finish(),
+            Self::Of(_) => f.write_str("Of(..)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 4_102_444_800_000;
+
+    fn expiring(expires: &str) -> Session {
+        Session::from_json(format!(r#"{{"cookie":{{"expires":{expires}}}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn seconds_are_those_of_connect_redis() {
+        let default = Ttl::default();
+        for (expires, seconds) in [
+            ("null", 86_400),
+            (r#""2100-01-01T01:00:00.000Z""#, 3_600),
+            (r#""2100-01-01T00:00:01.500Z""#, 2),
+            (r#""2100-01-01T00:00:00.060Z""#, 1),
+            (r#""2100-01-01T00:00:00.000Z""#, 0),
+            (r#""2099-12-31T23:59:59.000Z""#, 0),
+            (r#""garbage""#, 0),
+            (r#""+275760-09-13T00:00:00.000Z""#, 8_635_897_555_200),
+        ] {
+            assert_eq!(default.seconds(&expiring(expires), NOW), seconds, "{expires}");
+        }
+    }
+
+    #[test]
+    fn a_function_wins_over_the_cookie_and_is_rounded_up() {
+        let past = expiring(r#""1999-01-01T00:00:00.000Z""#);
+        for (ttl, seconds) in [
+            (Duration::from_millis(1), 1),
+            (Duration::from_millis(60_500), 61),
+            (Duration::ZERO, 0),
+            (Duration::MAX, LONGEST),
+        ] {
+            assert_eq!(Ttl::of(move |_| ttl).seconds(&past, NOW), seconds);
+        }
+    }
+
+    #[test]
+    fn what_is_longer_than_redis_can_hold_is_cut() {
+        let far = Ttl::from(Duration::MAX);
+        assert_eq!(far.seconds(&Session::new(), NOW), LONGEST);
+        assert!(i64::try_from(LONGEST * 1_000).is_ok_and(|ms| ms.checked_add(NOW).is_some()));
+    }
+}

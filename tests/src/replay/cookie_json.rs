@@ -1,0 +1,91 @@
+//! Kind `cookie-json`: the JSON text of a cookie, for every combination of options.
+//!
+//! `columns` names the options, a row holds their values and the text; `order` holds named scenarios.
+
+use super::{
+    Kind, Outcome, Report,
+    express_cookie::{Unset, new_cookie},
+    notation::Value,
+    report::Checks,
+};
+use crate::json::Json;
+
+pub(super) const KIND: Kind =
+    Kind { name: "cookie-json", about: "cookie options and the JSON that Express writes", replay };
+
+fn replay(file: &Json, report: &mut Report) {
+    let Some(now_ms) = file.get("now_ms").and_then(Json::number) else { return };
+    let now_ms = now_ms as i64;
+    let columns: Vec<String> =
+        file.get("columns").map_or(&[][..], Json::items).iter().filter_map(Json::text).collect();
+    let unset = file.get("unset");
+    for (place, row) in file.get("rows").map_or(&[][..], Json::items).iter().enumerate() {
+        let outcome = match row.items() {
+            [values, json] if values.items().len() == columns.len() => {
+                let given = columns.iter().cloned().zip(values.items());
+                let options: Vec<(String, Value)> = given
+                    .filter(|(_, value)| Some(*value) != unset)
+                    .map(|(name, value)| (name, Value::from(value)))
+                    .collect();
+                check(&options, json, now_ms)
+            }
+            _ => Outcome::failed("form of the row", "[values, text]", row.stringify()),
+        };
+        report.add(format!("rows[{place}]"), outcome);
+    }
+    for (place, row) in file.get("order").map_or(&[][..], Json::items).iter().enumerate() {
+        let outcome = match row.items() {
+            [name, json] => match scenario(&name.text().unwrap_or_default(), now_ms) {
+                Some(options) => check(&options, json, now_ms),
+                None => Outcome::failed("scenario", "one that this replay knows", name.stringify()),
+            },
+            _ => Outcome::failed("form of the row", "[scenario, text]", row.stringify()),
+        };
+        report.add(format!("order[{place}]"), outcome);
+    }
+}
+
+fn check(options: &[(String, Value)], expected: &Json, now_ms: i64) -> Outcome {
+    match new_cookie(options, now_ms) {
+        Ok(cookie) => {
+            let mut checks = Checks::default();
+            checks.equal("text of the cookie", expected, &Json::from(&*cookie.to_json()));
+            checks.outcome()
+        }
+        Err(Unset::NotApplicable(reason)) => Outcome::NotApplicable(reason),
+        Err(Unset::Refused(error)) => {
+            Outcome::failed("text of the cookie", expected.stringify(), error.to_string())
+        }
+    }
+}
+
+/// What the names of the scenarios stand for: the file holds the names only.
+fn scenario(name: &str, now_ms: i64) -> Option<Vec<(String, Value)>> {
+    let number = |value: f64| Value::Plain(Json::Number(value));
+    let nine = now_ms + 9_000;
+    let options = match name {
+        "maxAge then expires" => vec![("maxAge", number(1_000.0)), ("expires", Value::Date(Some(nine)))],
+        "expires then maxAge" => vec![("expires", Value::Date(Some(nine))), ("maxAge", number(1_000.0))],
+        "originalMaxAge then maxAge" => {
+            vec![("originalMaxAge", number(5.0)), ("maxAge", number(1_000.0))]
+        }
+        "maxAge then originalMaxAge" => {
+            vec![("maxAge", number(1_000.0)), ("originalMaxAge", number(5.0))]
+        }
+        "expires as ISO string" => {
+            let text = cloakroom_core::to_iso_string(nine)?;
+            vec![("expires", Value::Plain(Json::from(&*text)))]
+        }
+        "expires as number" => vec![("expires", number(nine as f64))],
+        "expires true" => vec![("expires", Value::Plain(Json::Bool(true)))],
+        "expires false" => vec![("expires", Value::Plain(Json::Bool(false)))],
+        "data is ignored" => vec![("data", Value::Plain(Json::Bool(true)))],
+        "maxAge as Date (deprecated)" => vec![("maxAge", Value::Date(Some(nine)))],
+        "maxAge 0.5" => vec![("maxAge", number(0.5))],
+        "maxAge NaN" => vec![("maxAge", number(f64::NAN))],
+        "maxAge Infinity" => vec![("maxAge", number(f64::INFINITY))],
+        "maxAge string" => vec![("maxAge", Value::Plain(Json::from("1000")))],
+        _ => return None,
+    };
+    Some(options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

@@ -1,0 +1,88 @@
+//! Replaying what the real npm packages did, as the fixtures recorded it, against this code.
+//!
+//! A kind is a file format. To add one, write its file beside this one and name it in [`KINDS`].
+
+mod cookie_json;
+mod express_cookie;
+mod notation;
+mod report;
+pub mod vectors;
+
+use std::{fmt, fs, path::Path};
+
+pub use report::{Outcome, Report};
+
+use crate::json::{Json, NotJson};
+
+/// A kind of fixture and what checks a file of it.
+#[derive(Debug)]
+pub struct Kind {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// What such a file holds, in a few words.
+    pub about: &'static str,
+    /// Checks everything in the file.
+    pub replay: fn(&Json, &mut Report),
+}
+
+/// All kinds.
+pub const KINDS: &[Kind] = &[cookie_json::KIND, vectors::KIND];
+
+/// Why a file could not be replayed at all.
+#[derive(Debug)]
+pub enum Unusable {
+    /// There is no kind of this name.
+    UnknownKind(String),
+    /// The file cannot be read.
+    Unreadable(std::io::Error),
+    /// The file is not JSON.
+    NotJson(NotJson),
+    /// The file holds nothing that this kind checks.
+    Nothing,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKind(kind) => write!(f, "unknown kind {kind:?}"),
+            Self::Unreadable(_) => f.write_str("the file cannot be read"),
+            Self::NotJson(at) => write!(f, "the file is not JSON from byte {} on", at.0),
+            Self::Nothing => f.write_str("the file holds nothing of this kind"),
+        }
+    }
+}
+
+impl std::error::Error for Unusable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// Checks a file of a kind.
+///
+/// # Errors
+///
+/// [`Unusable`] when there is nothing to check; a failed check is in the report.
+pub fn replay(kind: &str, file: &Path) -> Result<Report, Unusable> {
+    let text = fs::read_to_string(file).map_err(Unusable::Unreadable)?;
+    replay_text(kind, &text)
+}
+
+/// Checks the text of a file.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_text(kind: &str, text: &str) -> Result<Report, Unusable> {
+    let kind = KINDS
+        .iter()
+        .find(|known| known.name == kind)
+        .ok_or_else(|| Unusable::UnknownKind(kind.to_owned()))?;
+    let file = Json::parse(text).map_err(Unusable::NotJson)?;
+    let mut report = Report::default();
+    (kind.replay)(&file, &mut report);
+    if report.is_empty() { Err(Unusable::Nothing) } else { Ok(report) }
+}

@@ -1,0 +1,70 @@
+//! Servers and Node.js programs for the tests of cloakroom.
+//!
+//! Each is started on a free port of 127.0.0.1 with a folder of its own, is known to answer before `start` returns,
+//! and is gone when its guard is dropped, also after a panic, and also when the test process itself is killed.
+//! Everything blocks and is quick (a Redis server takes about 10 ms), so it serves async tests as well.
+//!
+//! | type | is | has |
+//! | --- | --- | --- |
+//! | [`RedisServer`] | `redis-server` | what every [`Server`] has, and `start_tls`, `ca_certificate`, `unix_socket` |
+//! | [`Memcached`] | `memcached` | what every [`Server`] has |
+//! | [`Mongod`] | `mongod` | what every [`Server`] has |
+//! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
+//! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
+//!
+//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens.
+//!
+//! A test that needs a server says so, and runs under `cargo xtask test`, which installs what is missing:
+//!
+//! ```no_run
+//! use cloakroom_test_support::{RedisServer, unique};
+//!
+//! #[test]
+//! #[ignore = "needs redis-server"]
+//! fn an_outage_is_an_error() {
+//!     let mut server = RedisServer::start().unwrap();
+//!     let (url, sid) = (server.url(), unique("sid"));
+//!     // Connect to `url`, store a session under `sid`.
+//!     server.stop();
+//!     // Each operation is an error now.
+//!     server.restart().unwrap();
+//!     // And works again, at the same address.
+//! }
+//! ```
+//!
+//! The real npm packages are driven by lines of JSON; `serde_json::Value` goes in and comes out as it is:
+//!
+//! ```no_run
+//! # use cloakroom_test_support::{Error, NodeProgram, RedisServer};
+//! # fn main() -> Result<(), Error> {
+//! let server = RedisServer::start()?;
+//! let mut node = NodeProgram::start("store.mjs", &["--store", "10", "--url", &server.url()], &[])?;
+//! let answer: String = node.call(r#"{"op":"get","sid":"a"}"#)?;
+//! assert_eq!(answer, r#"{"value":null}"#);
+//! # Ok(())
+//! # }
+//! ```
+
+mod ask;
+mod error;
+mod folder;
+mod memcached;
+mod mongod;
+mod node;
+mod port;
+mod process;
+mod program;
+mod redis;
+mod server;
+mod tls;
+mod unique;
+
+pub use error::Error;
+pub use memcached::{Memcache, Memcached};
+pub use mongod::{Mongo, Mongod};
+pub use node::NodeProgram;
+pub use port::free_port;
+pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
+pub use redis::{Redis, RedisServer};
+pub use server::{Kind, Server};
+pub use unique::unique;

@@ -1,0 +1,130 @@
+//! Child processes that never outlive the test.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+};
+
+use crate::{Error, folder::Folder};
+
+/// What the watchdog runs. Its standard input is a pipe that only the test process holds, so `read` ends when that
+/// process ends, in whatever way. Ctrl-C reaches the watchdog too, and must not end it first.
+const WATCHDOG: &str = r#"trap "" INT HUP TERM; read -r _; kill -9 "$1"; sleep 0.2; rm -rf "$2""#;
+
+/// A child process and its watchdog: a shell that kills the child if the test process is killed.
+///
+/// A process is killed only as long as it is our child that was not waited for: its id cannot be another's until then.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    watchdog: Child,
+    command: String,
+}
+
+impl Process {
+    /// Starts the command. All that it writes goes to the log.
+    pub(crate) fn spawn(mut command: Command, folder: &Folder) -> Result<Self, Error> {
+        let log = open_log(folder)?;
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(|error| io_error(folder, &error))?)
+            .stderr(log);
+        Self::watched(command, folder)
+    }
+
+    /// Starts the command with pipes to and from it. Its standard error goes to the log.
+    pub(crate) fn spawn_piped(
+        mut command: Command,
+        folder: &Folder,
+    ) -> Result<(Self, ChildStdin, ChildStdout), Error> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(open_log(folder)?);
+        let mut process = Self::watched(command, folder)?;
+        let stdin = process.child.stdin.take().expect("the input is piped");
+        let stdout = process.child.stdout.take().expect("the output is piped");
+        Ok((process, stdin, stdout))
+    }
+
+    fn watched(mut command: Command, folder: &Folder) -> Result<Self, Error> {
+        let text = text(&command);
+        let failed = |error: io::Error| Error::new(format!("cannot start `{text}`: {error}"));
+        let mut child = command.spawn().map_err(failed)?;
+        let watchdog = Command::new("/bin/sh")
+            .args(["-c", WATCHDOG, "watchdog", &child.id().to_string()])
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                end(&mut child);
+                failed(error)
+            })?;
+        Ok(Self { child, watchdog, command: text })
+    }
+
+    /// The command as one would type it.
+    pub(crate) fn command(&self) -> &str {
+        &self.command
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How the process ended, or `None` while it runs.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().ok().flatten();
+        if status.is_some() {
+            end(&mut self.watchdog);
+        }
+        status
+    }
+
+    /// Sends a signal, such as `STOP`, to a process that still runs.
+    pub(crate) fn signal(&mut self, name: &str) -> Result<(), Error> {
+        if let Some(status) = self.exit_status() {
+            return Err(Error::new(format!("`{}` has ended: {status}", self.command)));
+        }
+        // The shell's own `kill`: small systems have no other.
+        let sent = Command::new("/bin/sh")
+            .args(["-c", r#"kill -s "$1" "$2""#, "signal", name, &self.id().to_string()])
+            .stdin(Stdio::null())
+            .status();
+        match sent {
+            Ok(status) if status.success() => Ok(()),
+            _ => Err(Error::new(format!("cannot send the signal {name} to `{}`", self.command))),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The watchdog first: to wait for the child frees its id.
+        end(&mut self.watchdog);
+        end(&mut self.child);
+    }
+}
+
+/// Kills a child, and waits until it is gone. One that has ended already is no error.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn open_log(folder: &Folder) -> Result<File, Error> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.log())
+        .map_err(|error| io_error(folder, &error))
+}
+
+fn io_error(folder: &Folder, error: &io::Error) -> Error {
+    Error::io("write", &folder.log(), error)
+}
+
+fn text(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

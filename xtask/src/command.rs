@@ -1,0 +1,95 @@
+//! Commands that are shown, run and checked.
+
+use std::{
+    ffi::OsStr,
+    fmt,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
+
+/// Why a task stopped, and the exit code to end with.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        self.code.into()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The repository's root folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
+}
+
+/// A command that runs in the repository's root folder.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// Shows the command and runs it. If it fails, its exit code is the failure's.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    run_with(command, |_| ())
+}
+
+/// As [`run`], and gives each line that the command prints to `look`.
+pub(crate) fn run_and_look(
+    command: &mut Command,
+    mut look: impl FnMut(&str),
+) -> Result<(), Failure> {
+    run_with(command.stdout(Stdio::piped()), |output| {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            look(&line);
+        }
+    })
+}
+
+/// Whether the command can be run and succeeds. Its output is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+fn run_with(
+    command: &mut Command,
+    read: impl FnOnce(std::process::ChildStdout),
+) -> Result<(), Failure> {
+    let text = text(command);
+    println!("\n$ {text}");
+    let mut child =
+        command.spawn().map_err(|error| Failure::new(format!("cannot run `{text}`: {error}")))?;
+    if let Some(output) = child.stdout.take() {
+        read(output);
+    }
+    let status =
+        child.wait().map_err(|error| Failure::new(format!("cannot wait for `{text}`: {error}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Err(Failure { message: format!("`{text}` failed: {status}"), code })
+}
+
+/// The command as one would type it, without the folder of its program.
+fn text(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}

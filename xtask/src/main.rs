@@ -1,0 +1,49 @@
+//! `cargo xtask test | ci | bench`: sets up what is missing, then runs.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
+mod command;
+mod debian;
+mod mongod;
+mod npm;
+mod setup;
+mod task;
+mod total;
+
+use std::{env, process::ExitCode};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND [ARGUMENTS]
+
+Commands:
+  test [ARGUMENTS]   install what the tests need and is missing, then run all of them, those with servers too
+  ci                 formatting, lints, docs, the quickstart example, then all tests
+  bench [ARGUMENTS]  install what is missing, then run all benchmarks
+
+ARGUMENTS go to `cargo test` or `cargo bench`, for instance:
+  cargo xtask test -p cloakroom-redis touch";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    // `cargo xtask test -- -p x` means the same as `cargo xtask test -p x`.
+    let arguments = arguments.strip_prefix(&["--".to_owned()]).unwrap_or(&arguments);
+
+    let result = match (command.as_str(), arguments) {
+        ("test", arguments) => task::test(arguments),
+        ("ci", []) => task::ci(),
+        ("bench", arguments) => task::bench(arguments),
+        ("" | "help" | "--help" | "-h", _) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(command::Failure::new(format!("no such command: {command:?}\n\n{USAGE}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            failure.exit_code()
+        }
+    }
+}

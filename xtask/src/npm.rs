@@ -1,0 +1,37 @@
+//! The npm packages of `tests/node`.
+
+use std::fs;
+
+use cloakroom_test_support::{find_program, node_folder};
+
+use crate::command::{Failure, command, run};
+
+/// Whether Node.js is there, and `node_modules` is what the lock file asks for.
+///
+/// The copy of the lock file in `node_modules` was put there by an install that succeeded.
+pub(crate) fn is_installed() -> bool {
+    let read = |file: &str| fs::read(node_folder().join(file)).ok();
+    let locked = read(LOCK);
+    find_program("node").is_some() && locked.is_some() && locked == read(INSTALLED)
+}
+
+/// Installs the packages of the lock file.
+pub(crate) fn install() -> Result<(), Failure> {
+    if find_program("node").is_none() || find_program("npm").is_none() {
+        return Err(Failure::new(
+            "there is no Node.js here; install version 20 or newer, with npm",
+        ));
+    }
+    let folder = node_folder();
+    run(command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder)).map_err(
+        |failure| {
+            Failure::new(format!("{failure}; once the network allows: cd tests/node && npm ci"))
+        },
+    )?;
+    fs::copy(folder.join(LOCK), folder.join(INSTALLED))
+        .map(|_| ())
+        .map_err(|error| Failure::new(format!("cannot write {INSTALLED}: {error}")))
+}
+
+const LOCK: &str = "package-lock.json";
+const INSTALLED: &str = "node_modules/.cloakroom-lock.json";
