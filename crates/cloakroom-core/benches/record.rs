@@ -3,7 +3,12 @@
 //! The record is a login with a cart: a user, a token, and as many cart items as fill the size. Two jobs:
 //! `read` loads it and reads the user; `write` loads it, sets the number of views, and writes it.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a benchmark reports to its reader")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark reports to its reader"
+)]
 
 use std::hint::black_box;
 
@@ -55,7 +60,11 @@ fn record(size: usize) -> String {
             http_only: true,
             path: "/".into(),
         },
-        user: User { id: 4_711, name: "Zoë Ångström".into(), roles: vec!["admin".into(), "ops".into()] },
+        user: User {
+            id: 4_711,
+            name: "Zoë Ångström".into(),
+            roles: vec!["admin".into(), "ops".into()],
+        },
         csrf: "h2kM-3s_9hJ2hCVQ1V9QBBTGVfJnKfnK".into(),
         cart: Vec::new(),
         views: 41,
@@ -107,9 +116,15 @@ fn typed_write(text: &str) -> String {
 type Job = (&'static str, fn(&str));
 
 const READ: [Job; 3] = [
-    ("session", |text| { black_box(session_read(text)); }),
-    ("value", |text| { black_box(value_read(text)); }),
-    ("typed", |text| { black_box(typed_read(text)); }),
+    ("session", |text| {
+        black_box(session_read(text));
+    }),
+    ("value", |text| {
+        black_box(value_read(text));
+    }),
+    ("typed", |text| {
+        black_box(typed_read(text));
+    }),
 ];
 
 const WRITE: [Job; 3] = [
@@ -127,7 +142,9 @@ fn benches(c: &mut Criterion) {
             for (name, run) in rows {
                 let counted = allocation_counter::measure(|| run(&text));
                 println!("allocations {job}/{name}/{size}: {}", counted.count_total);
-                group.bench_with_input(BenchmarkId::new(name, size), &text, |b, text| b.iter(|| run(text)));
+                group.bench_with_input(BenchmarkId::new(name, size), &text, |b, text| {
+                    b.iter(|| run(text))
+                });
             }
             let counted = allocation_counter::measure(|| drop(Session::from_json(&*text)));
             println!("allocations load/session/{size}: {}", counted.count_total);

@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -13,6 +12,12 @@ use crate::{
     Cookie, Error, ErrorKind, Revision, js,
     scan::{self, Span},
 };
+
+mod members;
+mod write;
+
+pub use members::Member;
+use members::{is_name, parse};
 
 const COOKIE: &str = "cookie";
 
@@ -74,42 +79,6 @@ struct Change {
     doubles: Vec<usize>,
     /// JSON text, or `None` when the member is removed.
     value: Option<String>,
-}
-
-/// One member of a session, by [`Session::iter`].
-#[derive(Clone)]
-pub struct Member<'a> {
-    name: Cow<'a, str>,
-    value: &'a str,
-}
-
-impl<'a> Member<'a> {
-    /// The name. Half a surrogate pair in it, which no Rust string can hold, is shown as its escape, `\ud83d`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The value's JSON text.
-    #[must_use]
-    pub fn json(&self) -> &'a str {
-        self.value
-    }
-
-    /// The value, parsed.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::get`].
-    pub fn value<T: Deserialize<'a>>(&self) -> Result<T, Error> {
-        parse(&self.name, self.value)
-    }
-}
-
-impl fmt::Debug for Member<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").finish_non_exhaustive()
-    }
 }
 
 impl Default for Session {
@@ -191,120 +160,6 @@ impl Session {
     #[must_use]
     pub fn loaded_json(&self) -> &str {
         &self.text
-    }
-
-    /// The record as it is now: what a store writes.
-    ///
-    /// A record without a usable cookie, which Express answers with status 500 for ever, gets one here.
-    #[must_use]
-    pub fn to_json(&self) -> Cow<'_, str> {
-        let mut edits: Vec<(usize, Option<Cow<'_, str>>)> = Vec::new();
-        let mut news = Vec::new();
-        let mut removes = false;
-        let cookie = self.cookie_edit();
-        let cookie_place = self.place_of(COOKIE);
-        if let Some(json) = &cookie {
-            match cookie_place {
-                Some(place) => edits.push((place, Some(Cow::Borrowed(json)))),
-                None => news.push((COOKIE, &**json)),
-            }
-        }
-        for change in &self.changes {
-            match (change.place, &change.value) {
-                (Some(place), value) => {
-                    removes |= value.is_none() || !change.doubles.is_empty();
-                    edits.push((place, value.as_deref().map(Cow::Borrowed)));
-                    edits.extend(change.doubles.iter().map(|double| (*double, None)));
-                }
-                (None, Some(value)) => news.push((&*change.name, value)),
-                (None, None) => {}
-            }
-        }
-        if edits.is_empty() && news.is_empty() {
-            return Cow::Borrowed(&self.text);
-        }
-        edits.sort_unstable_by_key(|(place, _)| *place);
-
-        let added: usize =
-            edits.iter().filter_map(|(_, value)| Some(value.as_ref()?.len())).sum::<usize>()
-                + news.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
-        let mut out = String::with_capacity(self.text.len() + added);
-        let (members, tail) = self.parts();
-        let any = if removes {
-            self.write_members(&edits, &mut out)
-        } else {
-            let mut from = 0;
-            for (place, value) in &edits {
-                let span = self.spans[*place];
-                out.push_str(&self.text[from..span.value_start as usize]);
-                out.push_str(value.as_deref().unwrap_or_default());
-                from = span.value_end as usize;
-            }
-            out.push_str(&self.text[from..members]);
-            !self.spans.is_empty()
-        };
-        let mut comma = any;
-        for (name, value) in news {
-            if comma {
-                out.push(',');
-            }
-            comma = true;
-            out.push_str(&quote(name));
-            out.push(':');
-            out.push_str(value);
-        }
-        out.push_str(tail);
-        Cow::Owned(out)
-    }
-
-    /// The offset behind the last member, and the text from there on: space and the closing brace.
-    fn parts(&self) -> (usize, &str) {
-        let end = match self.spans.last() {
-            Some(last) => last.value_end as usize,
-            None => self.text.rfind('}').unwrap_or_default(),
-        };
-        (end, &self.text[end..])
-    }
-
-    /// Member by member, for the case that some are removed and their commas with them.
-    fn write_members(&self, edits: &[(usize, Option<Cow<'_, str>>)], out: &mut String) -> bool {
-        let mut edits = edits.iter().peekable();
-        let mut any = false;
-        let mut behind = 0;
-        for (place, span) in self.spans.iter().enumerate() {
-            let name = span.name_start as usize - 1;
-            let edit = edits.next_if(|(at, _)| *at == place).map(|(_, value)| value);
-            if edit != Some(&None) {
-                // The text between two members holds their comma; the first survivor has none before it.
-                let from = if place == 0 || any { behind } else { name };
-                if place > 0 && !any {
-                    out.push_str(&self.text[..self.spans[0].name_start as usize - 1]);
-                }
-                out.push_str(&self.text[from..span.value_start as usize]);
-                match edit {
-                    Some(Some(value)) => out.push_str(value),
-                    _ => out.push_str(span.value(&self.text)),
-                }
-                any = true;
-            }
-            behind = span.value_end as usize;
-        }
-        if !any {
-            out.push_str(
-                &self.text
-                    [..self.spans.first().map_or(behind, |first| first.name_start as usize - 1)],
-            );
-        }
-        any
-    }
-
-    /// The cookie's new text, or `None` when the one in the text stands.
-    fn cookie_edit(&self) -> Option<String> {
-        let usable = self
-            .place_of(COOKIE)
-            .is_some_and(|place| self.spans[place].value(&self.text).starts_with('{'));
-        let same = self.cookie.as_deref().is_none_or(|cookie| cookie == self.loaded_cookie());
-        (!usable || !same).then(|| self.cookie().to_json())
     }
 
     /// The last member of this name: JavaScript's `JSON.parse` keeps the last value.
@@ -403,50 +258,6 @@ impl Session {
         } else {
             self.changes[index].value = value;
         }
-    }
-
-    /// The members in order, without the cookie. A name that stands twice in the text comes once, at its first place
-    /// with its last value, as JavaScript reads it.
-    pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
-        let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
-        let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
-        for span in &self.spans {
-            let (name, value) = (unquote(span.name(&self.text)), span.value(&self.text));
-            match places.get(&name) {
-                Some(place) => members[*place].value = value,
-                None => {
-                    places.insert(name.clone(), members.len());
-                    members.push(Member { name, value });
-                }
-            }
-        }
-        let mut removed = vec![false; members.len()];
-        for change in &self.changes {
-            match (places.get(&*change.name), &change.value) {
-                (Some(place), Some(value)) => members[*place].value = value,
-                (Some(place), None) => removed[*place] = true,
-                (None, Some(value)) => {
-                    members.push(Member { name: Cow::Borrowed(&change.name), value })
-                }
-                (None, None) => {}
-            }
-        }
-        members.into_iter().enumerate().filter_map(move |(place, member)| {
-            let gone = removed.get(place).copied().unwrap_or_default() || member.name == COOKIE;
-            (!gone).then_some(member)
-        })
-    }
-
-    /// The number of members, without the cookie.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.iter().count()
-    }
-
-    /// Whether there is no member besides the cookie.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
     }
 
     /// The names of the members that were set or removed since loading and are different now.
@@ -597,36 +408,4 @@ fn check_name(name: &str) -> Result<(), Error> {
         ));
     }
     Ok(())
-}
-
-fn parse<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, Error> {
-    // serde_json's own message quotes the value, so it is not passed on.
-    serde_json::from_str(json).map_err(|_| {
-        let wanted = std::any::type_name::<T>();
-        Error::new(
-            ErrorKind::InvalidData,
-            "session",
-            "get",
-            format!("member {name:?} is not a {wanted}"),
-        )
-    })
-}
-
-fn quote(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
-}
-
-/// Whether the name in the text, which may hold escapes, is `name`.
-fn is_name(raw: &str, name: &str) -> bool {
-    raw == name || (memchr::memchr(b'\\', raw.as_bytes()).is_some() && unquote(raw) == name)
-}
-
-fn unquote(raw: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    match serde_json::from_str(&format!("\"{raw}\"")) {
-        Ok(name) => Cow::Owned(name),
-        Err(_) => Cow::Borrowed(raw),
-    }
 }

@@ -1,0 +1,242 @@
+//! When a cookie expires, how that is set, and how each request moves it.
+
+use std::time::Duration;
+
+use super::{Cookie, CookieMember, JsValue};
+use crate::{
+    Error, ErrorKind,
+    date::{parse_date, to_iso_string},
+    js,
+};
+
+impl Cookie {
+    /// When the cookie expires, in milliseconds since 1970. `None` for a browser session, and when `expires` is
+    /// nothing that JavaScript can make a date of.
+    ///
+    /// This is what the record says, which Node.js leaves stale; a live record may well say a date in the past.
+    #[must_use]
+    pub fn expires_ms(&self) -> Option<i64> {
+        match self.raw(CookieMember::Expires) {
+            JsValue::String(text) => parse_date(text),
+            // `new Date(number)`, which connect-redis makes of it.
+            JsValue::Number(ms) if ms.is_finite() && *ms != 0.0 => Some(*ms as i64),
+            _ => None,
+        }
+    }
+
+    /// The life of the session from each touch on, in milliseconds. `None` for a browser session.
+    ///
+    /// It is `originalMaxAge`, or next-session's `maxAge` (which counts seconds) in a record without that.
+    #[must_use]
+    pub fn original_max_age_ms(&self) -> Option<i64> {
+        match self.raw(CookieMember::OriginalMaxAge) {
+            JsValue::Number(ms) => Some(*ms as i64),
+            JsValue::Undefined => self.next_session_max_age_ms(),
+            _ => None,
+        }
+    }
+
+    fn next_session_max_age_ms(&self) -> Option<i64> {
+        let (_, seconds) = self.unknown.iter().find(|(name, _)| &**name == "maxAge")?;
+        Some((seconds.parse::<f64>().ok()? * 1_000.0) as i64)
+    }
+
+    /// Whether the record has next-session's shape: `maxAge` in seconds and no `originalMaxAge`.
+    #[must_use]
+    pub fn is_next_session(&self) -> bool {
+        *self.raw(CookieMember::OriginalMaxAge) == JsValue::Undefined
+            && self.unknown.iter().any(|(name, _)| &**name == "maxAge")
+    }
+
+    /// Makes the session live for `max_age` from now and from each touch on; `None` makes it a browser session.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData) when that is beyond the last JavaScript date, in the year 275760.
+    pub fn set_max_age(&mut self, max_age: Option<Duration>, now_ms: i64) -> Result<(), Error> {
+        let max_age_ms = match max_age {
+            Some(age) => Some(i64::try_from(age.as_millis()).map_err(|_| out_of_range())?),
+            None => None,
+        };
+        self.set_max_age_ms(max_age_ms, now_ms)
+    }
+
+    /// As [`set_max_age`](Self::set_max_age), in milliseconds, which may be negative: the session has expired then.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData) when that is beyond JavaScript's dates.
+    pub fn set_max_age_ms(&mut self, max_age_ms: Option<i64>, now_ms: i64) -> Result<(), Error> {
+        let expires_ms = match max_age_ms {
+            Some(age) => Some(now_ms.checked_add(age).ok_or_else(out_of_range)?),
+            None => None,
+        };
+        self.set_expires_ms(expires_ms, now_ms)
+    }
+
+    /// Makes the session expire at a date, in milliseconds since 1970, and live as long again from each touch on, as
+    /// Express does; `None` makes it a browser session.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData) when that is beyond JavaScript's dates.
+    pub fn set_expires_ms(&mut self, expires_ms: Option<i64>, now_ms: i64) -> Result<(), Error> {
+        let next_session = self.is_next_session();
+        let (expires, age) = match expires_ms {
+            Some(ms) => (
+                JsValue::String(to_iso_string(ms).ok_or_else(out_of_range)?.into()),
+                Some(ms.saturating_sub(now_ms)),
+            ),
+            None => (JsValue::Null, None),
+        };
+        self.set_raw(CookieMember::Expires, expires);
+        if next_session {
+            self.unknown.retain(|(name, _)| &**name != "maxAge");
+            if let Some(ms) = age {
+                self.unknown.push(("maxAge".into(), js::number(ms as f64 / 1_000.0).into()));
+                return Ok(());
+            }
+        }
+        self.set_raw(
+            CookieMember::OriginalMaxAge,
+            age.map_or(JsValue::Null, |ms| JsValue::Number(ms as f64)),
+        );
+        Ok(())
+    }
+
+    /// Moves the expiry to `now_ms` plus the session's max age. A browser session stays one.
+    ///
+    /// Where Express would take the expiry out of a record that it does not understand (next-session's, or one
+    /// without `originalMaxAge`), nothing is lost here: next-session's shape is kept and extended.
+    pub fn touch(&mut self, now_ms: i64) {
+        let Some(age) = self.original_max_age_ms() else { return };
+        // A sum beyond JavaScript's dates leaves the expiry as it is, which is nearer to what was meant than none.
+        if let Some(expires) = now_ms.checked_add(age).and_then(to_iso_string) {
+            self.set_raw(CookieMember::Expires, JsValue::String(expires.into()));
+        }
+    }
+
+    /// Does to the cookie, call for call, what a request through express-session 1.19.0 does to it between load and
+    /// store: unknown members go, `path` and `httpOnly` get their defaults, and the expiry follows
+    /// `originalMaxAge`, even if that takes it away.
+    pub fn touch_as_express(&mut self, now_ms: i64) {
+        self.unknown.clear();
+        for (member, default) in
+            [(CookieMember::HttpOnly, JsValue::Bool(true)), (CookieMember::Path, "/".into())]
+        {
+            if *self.raw(member) == JsValue::Undefined {
+                self.set_raw(member, default);
+            }
+        }
+        // `cookie.maxAge = cookie.originalMaxAge`, whose setter takes a number or something falsy.
+        let expires = match self.raw(CookieMember::OriginalMaxAge) {
+            JsValue::Number(ms) => {
+                let at = now_ms as f64 + ms;
+                match to_iso_string(at as i64).filter(|_| at.is_finite()) {
+                    Some(expires) => {
+                        self.set_raw(
+                            CookieMember::OriginalMaxAge,
+                            JsValue::Number(at.trunc() - now_ms as f64),
+                        );
+                        JsValue::String(expires.into())
+                    }
+                    None => {
+                        self.set_raw(CookieMember::OriginalMaxAge, JsValue::Null);
+                        JsValue::Null
+                    }
+                }
+            }
+            other => other.clone(),
+        };
+        self.set_raw(CookieMember::Expires, expires);
+    }
+}
+
+fn out_of_range() -> Error {
+    Error::new(
+        ErrorKind::InvalidData,
+        "session",
+        "cookie",
+        "the expiry is beyond the last JavaScript date",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    #[test]
+    fn expires_is_read_as_connect_redis_reads_it() {
+        let rows = [
+            ("\"2023-11-14T22:13:20.500Z\"", Some(NOW + 500)),
+            ("\"Tue, 14 Nov 2023 22:13:20 GMT\"", Some(NOW)),
+            ("4102448400000", Some(4_102_448_400_000)),
+            ("\"garbage\"", None),
+            ("false", None),
+            ("null", None),
+            ("{}", None),
+        ];
+        for (expires, ms) in rows {
+            assert_eq!(
+                Cookie::from_json(&format!("{{\"expires\":{expires}}}")).unwrap().expires_ms(),
+                ms,
+                "{expires}"
+            );
+        }
+    }
+
+    #[test]
+    fn touch_rolls_every_shape_and_loses_none() {
+        let rows = [
+            (
+                r#"{"originalMaxAge":60000,"expires":"2020-01-01T00:00:00.000Z","path":"/"}"#,
+                r#"{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","path":"/"}"#,
+            ),
+            (
+                r#"{"path":"/","secure":false,"maxAge":60,"expires":"2020-01-01T00:00:00.000Z"}"#,
+                r#"{"expires":"2023-11-14T22:14:20.000Z","secure":false,"path":"/","maxAge":60}"#,
+            ),
+            (
+                r#"{"originalMaxAge":null,"expires":null}"#,
+                r#"{"originalMaxAge":null,"expires":null}"#,
+            ),
+            (
+                r#"{"expires":"2030-01-01T00:00:00.000Z"}"#,
+                r#"{"expires":"2030-01-01T00:00:00.000Z"}"#,
+            ),
+        ];
+        for (before, after) in rows {
+            let mut cookie = Cookie::from_json(before).unwrap();
+            cookie.touch(NOW);
+            assert_eq!(cookie.to_json(), after);
+        }
+    }
+
+    #[test]
+    fn a_new_expiry_keeps_the_shape_of_a_next_session_record() {
+        let mut cookie =
+            Cookie::from_json(r#"{"path":"/","maxAge":60,"expires":"2020-01-01T00:00:00.000Z"}"#)
+                .unwrap();
+        cookie.set_max_age_ms(Some(1_500), NOW).unwrap();
+        assert_eq!(
+            cookie.to_json(),
+            r#"{"expires":"2023-11-14T22:13:21.500Z","path":"/","maxAge":1.5}"#
+        );
+        assert_eq!(cookie.original_max_age_ms(), Some(1_500));
+    }
+
+    #[test]
+    fn dates_beyond_javascript_are_refused() {
+        let mut cookie = Cookie::new();
+        for max_age in [Duration::MAX, Duration::from_millis(9_000_000_000_000_000)] {
+            assert_eq!(
+                cookie.set_max_age(Some(max_age), NOW).unwrap_err().kind(),
+                ErrorKind::InvalidData
+            );
+        }
+        assert_eq!(cookie, Cookie::new());
+        assert!(cookie.set_expires_ms(Some(8_640_000_000_000_000), NOW).is_ok());
+    }
+}

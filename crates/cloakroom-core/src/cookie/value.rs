@@ -1,0 +1,80 @@
+//! A member of a cookie as the JavaScript value that it is.
+
+use crate::js;
+
+/// A JavaScript value in a cookie member.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum JsValue {
+    /// The member is not there, and is not written.
+    Undefined,
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A string.
+    String(Box<str>),
+    /// The JSON text of anything else: an object, an array, a string with half a surrogate pair.
+    Other(Box<str>),
+}
+
+impl JsValue {
+    /// Whether JavaScript takes it for true in an `if`.
+    #[must_use]
+    pub fn is_truthy(&self) -> bool {
+        match self {
+            Self::Undefined | Self::Null => false,
+            Self::Bool(value) => *value,
+            Self::Number(value) => *value != 0.0 && !value.is_nan(),
+            Self::String(value) => !value.is_empty(),
+            Self::Other(_) => true,
+        }
+    }
+
+    pub(super) fn parse(json: &str) -> Self {
+        match json.as_bytes().first() {
+            Some(b'"') => match serde_json::from_str::<Box<str>>(json) {
+                Ok(text) => Self::String(text),
+                Err(_) => Self::Other(json.into()),
+            },
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'n') => Self::Null,
+            Some(b'{' | b'[') | None => Self::Other(json.into()),
+            Some(_) => json.parse().map_or_else(|_| Self::Other(json.into()), Self::Number),
+        }
+    }
+
+    /// `None` where `JSON.stringify` leaves the member out.
+    pub(super) fn to_json(&self) -> Option<String> {
+        Some(match self {
+            Self::Undefined => return None,
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Number(value) => js::number(*value),
+            Self::String(text) => serde_json::Value::from(&**text).to_string(),
+            Self::Other(json) => json.to_string(),
+        })
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl From<bool> for JsValue {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for JsValue {
+    fn from(value: &str) -> Self {
+        Self::String(value.into())
+    }
+}

@@ -1,0 +1,118 @@
+//! The members of a session one by one, and their names and values as JSON writes them.
+
+use std::{borrow::Cow, collections::HashMap, fmt};
+
+use serde::Deserialize;
+
+use super::{COOKIE, Session};
+use crate::{Error, ErrorKind};
+
+/// One member of a session, by [`Session::iter`].
+#[derive(Clone)]
+pub struct Member<'a> {
+    name: Cow<'a, str>,
+    value: &'a str,
+}
+
+impl<'a> Member<'a> {
+    /// The name. Half a surrogate pair in it, which no Rust string can hold, is shown as its escape, `\ud83d`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value's JSON text.
+    #[must_use]
+    pub fn json(&self) -> &'a str {
+        self.value
+    }
+
+    /// The value, parsed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get`].
+    pub fn value<T: Deserialize<'a>>(&self) -> Result<T, Error> {
+        parse(&self.name, self.value)
+    }
+}
+
+impl fmt::Debug for Member<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// The members in order, without the cookie. A name that stands twice in the text comes once, at its first place
+    /// with its last value, as JavaScript reads it.
+    pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
+        let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
+        let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
+        for span in &self.spans {
+            let (name, value) = (unquote(span.name(&self.text)), span.value(&self.text));
+            match places.get(&name) {
+                Some(place) => members[*place].value = value,
+                None => {
+                    places.insert(name.clone(), members.len());
+                    members.push(Member { name, value });
+                }
+            }
+        }
+        let mut removed = vec![false; members.len()];
+        for change in &self.changes {
+            match (places.get(&*change.name), &change.value) {
+                (Some(place), Some(value)) => members[*place].value = value,
+                (Some(place), None) => removed[*place] = true,
+                (None, Some(value)) => {
+                    members.push(Member { name: Cow::Borrowed(&change.name), value })
+                }
+                (None, None) => {}
+            }
+        }
+        members.into_iter().enumerate().filter_map(move |(place, member)| {
+            let gone = removed.get(place).copied().unwrap_or_default() || member.name == COOKIE;
+            (!gone).then_some(member)
+        })
+    }
+
+    /// The number of members, without the cookie.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is no member besides the cookie.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+pub(super) fn parse<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, Error> {
+    // serde_json's own message quotes the value, so it is not passed on.
+    serde_json::from_str(json).map_err(|_| {
+        let wanted = std::any::type_name::<T>();
+        Error::new(
+            ErrorKind::InvalidData,
+            "session",
+            "get",
+            format!("member {name:?} is not a {wanted}"),
+        )
+    })
+}
+
+/// Whether the name in the text, which may hold escapes, is `name`.
+pub(super) fn is_name(raw: &str, name: &str) -> bool {
+    raw == name || (memchr::memchr(b'\\', raw.as_bytes()).is_some() && unquote(raw) == name)
+}
+
+fn unquote(raw: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    match serde_json::from_str(&format!("\"{raw}\"")) {
+        Ok(name) => Cow::Owned(name),
+        Err(_) => Cow::Borrowed(raw),
+    }
+}

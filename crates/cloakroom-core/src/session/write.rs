@@ -1,0 +1,125 @@
+//! The text of a session: what was loaded, with the changes laid over it.
+
+use std::borrow::Cow;
+
+use super::{COOKIE, Session};
+
+impl Session {
+    /// The record as it is now: what a store writes.
+    ///
+    /// A record without a usable cookie, which Express answers with status 500 for ever, gets one here.
+    #[must_use]
+    pub fn to_json(&self) -> Cow<'_, str> {
+        let mut edits: Vec<(usize, Option<Cow<'_, str>>)> = Vec::new();
+        let mut news = Vec::new();
+        let mut removes = false;
+        let cookie = self.cookie_edit();
+        let cookie_place = self.place_of(COOKIE);
+        if let Some(json) = &cookie {
+            match cookie_place {
+                Some(place) => edits.push((place, Some(Cow::Borrowed(json)))),
+                None => news.push((COOKIE, &**json)),
+            }
+        }
+        for change in &self.changes {
+            match (change.place, &change.value) {
+                (Some(place), value) => {
+                    removes |= value.is_none() || !change.doubles.is_empty();
+                    edits.push((place, value.as_deref().map(Cow::Borrowed)));
+                    edits.extend(change.doubles.iter().map(|double| (*double, None)));
+                }
+                (None, Some(value)) => news.push((&*change.name, value)),
+                (None, None) => {}
+            }
+        }
+        if edits.is_empty() && news.is_empty() {
+            return Cow::Borrowed(&self.text);
+        }
+        edits.sort_unstable_by_key(|(place, _)| *place);
+
+        let added: usize =
+            edits.iter().filter_map(|(_, value)| Some(value.as_ref()?.len())).sum::<usize>()
+                + news.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
+        let mut out = String::with_capacity(self.text.len() + added);
+        let (members, tail) = self.parts();
+        let any = if removes {
+            self.write_members(&edits, &mut out)
+        } else {
+            let mut from = 0;
+            for (place, value) in &edits {
+                let span = self.spans[*place];
+                out.push_str(&self.text[from..span.value_start as usize]);
+                out.push_str(value.as_deref().unwrap_or_default());
+                from = span.value_end as usize;
+            }
+            out.push_str(&self.text[from..members]);
+            !self.spans.is_empty()
+        };
+        let mut comma = any;
+        for (name, value) in news {
+            if comma {
+                out.push(',');
+            }
+            comma = true;
+            out.push_str(&quote(name));
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push_str(tail);
+        Cow::Owned(out)
+    }
+
+    /// The offset behind the last member, and the text from there on: space and the closing brace.
+    fn parts(&self) -> (usize, &str) {
+        let end = match self.spans.last() {
+            Some(last) => last.value_end as usize,
+            None => self.text.rfind('}').unwrap_or_default(),
+        };
+        (end, &self.text[end..])
+    }
+
+    /// Member by member, for the case that some are removed and their commas with them.
+    fn write_members(&self, edits: &[(usize, Option<Cow<'_, str>>)], out: &mut String) -> bool {
+        let mut edits = edits.iter().peekable();
+        let mut any = false;
+        let mut behind = 0;
+        for (place, span) in self.spans.iter().enumerate() {
+            let name = span.name_start as usize - 1;
+            let edit = edits.next_if(|(at, _)| *at == place).map(|(_, value)| value);
+            if edit != Some(&None) {
+                // The text between two members holds their comma; the first survivor has none before it.
+                let from = if place == 0 || any { behind } else { name };
+                if place > 0 && !any {
+                    out.push_str(&self.text[..self.spans[0].name_start as usize - 1]);
+                }
+                out.push_str(&self.text[from..span.value_start as usize]);
+                match edit {
+                    Some(Some(value)) => out.push_str(value),
+                    _ => out.push_str(span.value(&self.text)),
+                }
+                any = true;
+            }
+            behind = span.value_end as usize;
+        }
+        if !any {
+            out.push_str(
+                &self.text
+                    [..self.spans.first().map_or(behind, |first| first.name_start as usize - 1)],
+            );
+        }
+        any
+    }
+
+    /// The cookie's new text, or `None` when the one in the text stands.
+    fn cookie_edit(&self) -> Option<String> {
+        let usable = self
+            .place_of(COOKIE)
+            .is_some_and(|place| self.spans[place].value(&self.text).starts_with('{'));
+        let same = self.cookie.as_deref().is_none_or(|cookie| cookie == self.loaded_cookie());
+        (!usable || !same).then(|| self.cookie().to_json())
+    }
+}
+
+fn quote(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
+}

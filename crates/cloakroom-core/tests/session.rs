@@ -1,0 +1,409 @@
+//! The record: nothing that was not set changes, whatever happens around it.
+
+use std::collections::HashMap;
+
+use cloakroom_core::{Clock, Cookie, ErrorKind, Revision, Session, TimeToLive};
+use proptest::{collection::vec, prelude::*, sample::select};
+use serde_json::value::RawValue;
+
+const COOKIE: &str =
+    r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
+const NOW: i64 = 1_700_000_000_000;
+
+fn load(text: &str) -> Session {
+    Session::from_json(text).unwrap()
+}
+
+#[test]
+fn an_untouched_record_comes_back_byte_for_byte() {
+    for text in [
+        format!("{{{COOKIE}}}"),
+        format!(
+            " {{ \"a\" : 1.0 ,\n{COOKIE}, \"b\":12345678901234567890, \"c\":\"\\ud83d\", \"\\ud800\":1e400 }}\t"
+        ),
+        format!("{{{COOKIE},\"a\":1,\"a\":2,\"__proto__\":{{}},\"save\":1,\"\":null}}"),
+    ] {
+        let session = load(&text);
+        assert_eq!(session.to_json(), text);
+        assert_eq!(session.loaded_json(), text);
+        assert!(!session.is_changed() && !session.is_cookie_changed());
+    }
+}
+
+#[test]
+fn one_change_leaves_every_other_byte() {
+    let text = format!("{{ \"n\" : 1.0 ,\"x\":\t[ 1 ] , {COOKIE} }}");
+    let rows: [(fn(&mut Session), String); 6] = [
+        (|s| s.insert("n", 2).unwrap(), format!("{{ \"n\" : 2 ,\"x\":\t[ 1 ] , {COOKIE} }}")),
+        (|s| s.insert("x", "y").unwrap(), format!("{{ \"n\" : 1.0 ,\"x\":\t\"y\" , {COOKIE} }}")),
+        (
+            |s| s.insert("new \"", 0).unwrap(),
+            format!("{{ \"n\" : 1.0 ,\"x\":\t[ 1 ] , {COOKIE},\"new \\\"\":0 }}"),
+        ),
+        (|s| assert!(s.remove("n")), format!("{{ \"x\":\t[ 1 ] , {COOKIE} }}")),
+        (|s| assert!(s.remove("x")), format!("{{ \"n\" : 1.0 , {COOKIE} }}")),
+        (
+            |s| s.cookie_mut().set_path(Some("/a")),
+            text.replace("\"path\":\"/\"", "\"path\":\"/a\""),
+        ),
+    ];
+    for (change, expected) in rows {
+        let mut session = load(&text);
+        change(&mut session);
+        assert_eq!(session.to_json(), expected);
+    }
+}
+
+#[test]
+fn a_doubled_name_is_read_and_set_as_javascript_does_it() {
+    let mut session = load(&format!("{{\"a\":1,{COOKIE},\"\\u0061\":2,\"b\":3,\"a\":4}}"));
+    assert_eq!(session.get::<u32>("a").unwrap(), Some(4));
+    assert_eq!(
+        session.iter().map(|m| (m.name().to_owned(), m.json())).collect::<Vec<_>>(),
+        [("a".to_owned(), "4"), ("b".to_owned(), "3")]
+    );
+    session.insert("a", 5).unwrap();
+    assert_eq!(session.to_json(), format!("{{\"a\":5,{COOKIE},\"b\":3}}"));
+    session.insert("a", 4).unwrap();
+    assert!(!session.is_changed());
+    session.remove("a");
+    assert_eq!(session.to_json(), format!("{{{COOKIE},\"b\":3}}"));
+}
+
+#[test]
+fn back_to_the_loaded_value_is_no_change() {
+    let mut session = load(&format!("{{{COOKIE},\"a\":1,\"b\":1.0}}"));
+    session.insert("a", 2).unwrap();
+    session.insert("c", 2).unwrap();
+    session.remove("b");
+    assert_eq!(session.changed_keys().collect::<Vec<_>>(), ["a", "c", "b"]);
+    session.insert("a", 1).unwrap();
+    session.remove("c");
+    session.insert_json("b", "1.0").unwrap();
+    assert!(!session.is_changed());
+    session.cookie_mut().set_http_only(false);
+    assert!(session.is_cookie_changed());
+    session.cookie_mut().set_http_only(true);
+    assert!(!session.is_cookie_changed());
+    assert_eq!(session.to_json(), session.loaded_json());
+}
+
+#[test]
+fn a_record_without_a_usable_cookie_is_read_and_mended() {
+    for (stored, written) in [
+        ("{}", format!("{{{COOKIE}}}")),
+        ("{ }", format!("{{ {COOKIE}}}")),
+        ("{\"n\":1}", format!("{{\"n\":1,{COOKIE}}}")),
+        ("{\"cookie\":null,\"n\":1}", format!("{{{COOKIE},\"n\":1}}")),
+        ("{\"n\":1,\"cookie\":\"x\"}", format!("{{\"n\":1,{COOKIE}}}")),
+        ("{\"cookie\":[]}", format!("{{{COOKIE}}}")),
+    ] {
+        let mut session = load(stored);
+        assert_eq!(session.cookie(), &Cookie::new());
+        assert_eq!(session.to_json(), written, "{stored}");
+        assert_eq!(session.remove("n"), stored.contains('n') && stored.contains("\"n\":1"));
+        assert_eq!(load(&session.to_json()).len(), 0);
+    }
+}
+
+#[test]
+fn what_express_takes_for_no_session_is_none_and_what_breaks_it_is_corrupt() {
+    for nothing in ["", "null", "false", "0", "\"\"", " null\n"] {
+        assert_eq!(Session::from_record(nothing.into()).unwrap(), None, "{nothing:?}");
+    }
+    for broken in [
+        "42",
+        "true",
+        "\"str\"",
+        "[1,2]",
+        "{",
+        "{\"a\":1,}",
+        "TOMBSTONE",
+        "{\"a\":01}",
+        "{\"secret\":ann}",
+    ] {
+        let error = Session::from_record(broken.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{broken}");
+        assert!(!format!("{error} {error:?}").contains("ann"));
+    }
+    assert_eq!(
+        Session::from_record(b"{\"a\":\"\xff\"}".to_vec()).unwrap_err().kind(),
+        ErrorKind::Corrupt
+    );
+}
+
+#[test]
+fn reading_one_member_as_the_wrong_type_tells_nothing_of_it() {
+    let session = load(r#"{"cookie":{},"user":"ann","half":"\ud83d","none":null}"#);
+    for name in ["user", "half"] {
+        let error = session.get::<Vec<u32>>(name).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.to_string().contains(name) && !format!("{error} {error:?}").contains("ann"));
+    }
+    assert_eq!(session.get::<Option<u32>>("none").unwrap(), Some(None));
+    assert_eq!(session.get_json("half"), Some(r#""\ud83d""#));
+    assert_eq!(session.get::<&str>("user").unwrap(), Some("ann"), "borrowed from the record");
+}
+
+#[test]
+fn what_node_would_lose_is_refused_with_its_name() {
+    let mut session = Session::new();
+    // Read off a session object of express-session 1.19.0: its own names and those of `Object.prototype`.
+    for name in [
+        "cookie",
+        "id",
+        "req",
+        "save",
+        "reload",
+        "regenerate",
+        "destroy",
+        "touch",
+        "resetMaxAge",
+        "constructor",
+        "toString",
+        "toLocaleString",
+        "valueOf",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "__proto__",
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+    ] {
+        for error in
+            [session.insert(name, 1).unwrap_err(), session.insert_json(name, "1").unwrap_err()]
+        {
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+            assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
+        }
+    }
+    let error = session.insert("count", 1_u64 << 60).unwrap_err().to_string();
+    assert!(
+        error.contains("\"count\"")
+            && error.contains("2^53")
+            && !error.contains("1152921504606846976"),
+        "{error}"
+    );
+    assert!(session.insert("map", HashMap::from([((1, 2), 3)])).is_err());
+    assert!(session.insert_json("json", "{\"a\":}").is_err());
+    assert!(session.is_empty() && !session.is_changed());
+}
+
+#[test]
+fn the_time_to_live_is_counted_up_to_the_next_second() {
+    for (max_age_ms, expected) in [
+        (Some(1), TimeToLive::Seconds(1)),
+        (Some(999), TimeToLive::Seconds(1)),
+        (Some(1_000), TimeToLive::Seconds(1)),
+        (Some(1_001), TimeToLive::Seconds(2)),
+        (Some(0), TimeToLive::Expired),
+        (Some(-1), TimeToLive::Expired),
+        (
+            Some(8_640_000_000_000_000 - NOW),
+            TimeToLive::Seconds((8_640_000_000_000_000 - NOW as u64).div_ceil(1_000)),
+        ),
+        (None, TimeToLive::Browser),
+    ] {
+        let mut session = Session::new();
+        session.cookie_mut().set_max_age_ms(max_age_ms, NOW).unwrap();
+        assert_eq!(session.time_to_live(NOW), expected, "{max_age_ms:?}");
+    }
+    assert_eq!(load(r#"{"cookie":{"expires":"garbage"}}"#).time_to_live(NOW), TimeToLive::Browser);
+}
+
+#[test]
+fn touch_moves_the_cookie_and_nothing_else() {
+    let clock = Clock::fixed(NOW);
+    let mut session =
+        load(r#"{"cookie":{"originalMaxAge":60000,"expires":"2020-01-01T00:00:00.000Z"},"a":1.0}"#);
+    session.touch(clock.now_ms());
+    assert_eq!(
+        session.to_json(),
+        r#"{"cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z"},"a":1.0}"#
+    );
+    assert!(session.is_cookie_changed() && !session.is_changed());
+}
+
+#[test]
+fn a_stored_session_is_the_loaded_one_of_the_next_change() {
+    let mut session = load(&format!("{{{COOKIE},\"a\":1}}"));
+    session.insert("a", 2).unwrap();
+    session.cookie_mut().set_path(None);
+    let written = session.to_json().into_owned();
+    session.mark_stored(Revision::from_number(7));
+    assert_eq!(session.loaded_json(), written);
+    assert_eq!(session.revision().unwrap().as_number(), Some(7));
+    assert!(!session.is_changed() && !session.is_cookie_changed());
+    session.insert("a", 1).unwrap();
+    assert_eq!(session.changed_keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn merging_keeps_both_sides_and_theirs_wins_where_both_changed() {
+    let loaded = load(&format!("{{{COOKIE},\"a\":1,\"b\":1,\"c\":1}}"));
+    let (mut ours, mut theirs) = (loaded.clone(), loaded);
+    ours.insert("a", "ours").unwrap();
+    ours.insert("b", "ours").unwrap();
+    theirs.insert("b", "theirs").unwrap();
+    theirs.remove("c");
+    theirs.insert("d", 1).unwrap();
+    theirs.cookie_mut().set_path(Some("/theirs"));
+    ours.merge(&theirs);
+    assert_eq!(
+        ours.to_json(),
+        format!(
+            "{{{},\"a\":\"ours\",\"b\":\"theirs\",\"d\":1}}",
+            COOKIE.replace("\"/\"", "\"/theirs\"")
+        )
+    );
+}
+
+#[test]
+fn debug_tells_no_name_and_no_value() {
+    let mut session = load(r#"{"cookie":{},"password":"hunter2"}"#);
+    session.insert("token", "t0ken").unwrap();
+    let members: Vec<_> = session.iter().collect();
+    let text = format!("{session:?} {members:?}");
+    for secret in ["password", "hunter2", "token", "t0ken"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn loading_takes_two_allocations_whatever_the_size() {
+    for members in [1, 10, 17, 100, 5_000] {
+        let text = format!(
+            "{{{}}}",
+            (0..members)
+                .map(|i| format!("\"k{i}\":{{\"v\":[{i},{i}]}}"))
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        let counted = allocation_counter::measure(|| assert!(Session::from_json(&*text).is_ok()));
+        assert!(counted.count_total <= 3, "{members} members: {}", counted.count_total);
+    }
+}
+
+/// JSON values as `JSON.stringify` and other languages write them.
+fn json() -> impl Strategy<Value = String> {
+    let text = "\\PC{0,12}".prop_map(|text| serde_json::to_string(&text).unwrap());
+    let leaf = prop_oneof![
+        select(vec![
+            "null",
+            "true",
+            "1.0",
+            "-0",
+            "1e400",
+            "12345678901234567890",
+            r#""\ud83d""#,
+            r#""\/""#,
+            "[]",
+            "{}"
+        ])
+        .prop_map(str::to_owned),
+        any::<f64>()
+            .prop_filter("finite", |number| number.is_finite())
+            .prop_map(|number| number.to_string()),
+        text,
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(|items| format!("[ {}]", items.join(" ,"))),
+            vec(("\\PC{0,5}", inner), 0..4).prop_map(|items| {
+                let members = items.iter().map(|(name, value)| {
+                    format!("{}: {value}", serde_json::to_string(name).unwrap())
+                });
+                format!("{{{}\n}}", members.collect::<Vec<_>>().join(","))
+            }),
+        ]
+    })
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Insert(String, String),
+    Remove(String),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A list of pairs does the same by hand, and serde_json reads the text back.
+    #[test]
+    fn any_changes_to_any_record_do_what_a_list_of_pairs_does(
+        start in vec((select(vec!["a", "b", "c", "ключ", "q\"", ""]), json(), " {0,2}"), 0..8),
+        changes in vec(
+            (select(vec!["a", "b", "c", "d", "ключ", "q\"", ""]), proptest::option::of(json()))
+                .prop_map(|(name, value)| match value {
+                    Some(value) => Change::Insert(name.to_owned(), value),
+                    None => Change::Remove(name.to_owned()),
+                }),
+            0..8,
+        ),
+    ) {
+        let members: Vec<_> =
+            start.iter().map(|(name, value, space)| format!("{space}{}{space}:{space}{value}{space}", serde_json::to_string(name).unwrap())).collect();
+        let text = format!("{{\"cookie\":{{}}{}{}}}", if members.is_empty() { "" } else { "," }, members.join(","));
+        let mut session = load(&text);
+        prop_assert_eq!(&*session.to_json(), &*text);
+
+        let mut model: Vec<(String, String)> = Vec::new();
+        let set = |model: &mut Vec<(String, String)>, name: &str, value: &str| {
+            match model.iter_mut().find(|(known, _)| known == name) {
+                Some((_, old)) => *old = value.to_owned(),
+                None => model.push((name.to_owned(), value.to_owned())),
+            }
+        };
+        for (name, value, _) in &start {
+            set(&mut model, name, value);
+        }
+        let loaded = model.clone();
+        for change in &changes {
+            match change {
+                Change::Insert(name, value) => {
+                    session.insert_json(name, value.as_str()).unwrap();
+                    // A member that was loaded keeps its place, even if it was away meanwhile.
+                    match (model.iter().any(|(known, _)| known == name), loaded.iter().position(|(known, _)| known == name)) {
+                        (false, Some(place)) => {
+                            let before = loaded[..place].iter().filter(|(known, _)| model.iter().any(|(there, _)| there == known)).count();
+                            model.insert(before, (name.clone(), value.clone()));
+                        }
+                        _ => set(&mut model, name, value),
+                    }
+                }
+                Change::Remove(name) => {
+                    let there = model.iter().position(|(known, _)| known == name);
+                    prop_assert_eq!(session.remove(name), there.is_some());
+                    there.map(|place| model.remove(place));
+                }
+            }
+        }
+
+        let listed: Vec<_> = session.iter().map(|member| (member.name().to_owned(), member.json().to_owned())).collect();
+        let mut sorted = (listed.clone(), model.clone());
+        sorted.0.sort();
+        sorted.1.sort();
+        prop_assert_eq!(sorted.0, sorted.1);
+
+        let written = session.to_json().into_owned();
+        let theirs: HashMap<String, Box<RawValue>> = serde_json::from_str(&written).unwrap();
+        prop_assert_eq!(theirs.len(), model.len() + 1);
+        for (name, value) in &model {
+            prop_assert_eq!(theirs[name].get(), value.trim());
+            prop_assert_eq!(session.get_json(name), Some(value.as_str()));
+        }
+        let again = load(&written);
+        prop_assert_eq!(again.iter().map(|m| m.name().to_owned()).collect::<Vec<_>>(), listed.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
+        prop_assert_eq!(again.to_json().into_owned(), written);
+
+        let changed = session.changed_keys().count();
+        let differs = |name: &str| {
+            let find = |list: &[(String, String)]| list.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            find(&loaded) != find(&model)
+        };
+        let names: std::collections::BTreeSet<_> = loaded.iter().chain(&model).map(|(name, _)| name.as_str()).collect();
+        prop_assert_eq!(changed, names.into_iter().filter(|name| differs(name)).count());
+    }
+}
