@@ -1,1 +1,1 @@
-//! Examples: one idea a file.
+//! Examples of cloakroom: one idea a file, run with `cargo run --example NAME`.

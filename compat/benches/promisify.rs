@@ -4,7 +4,12 @@
 //! `boxed` awaits a second boxed future, `oneshot` answers through `tokio::sync::oneshot`, `promisify` through our callback.
 //! Inline the answer is there before the call returns; otherwise a worker thread sends it back.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a benchmark reports to its reader")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark reports to its reader"
+)]
 
 use std::{
     future::Future,
@@ -73,7 +78,9 @@ impl Call for Promisify {
 }
 
 /// A thread that answers what it is sent.
-fn worker<T: Send + 'static>(answer: impl Fn(u64, T) + Send + 'static) -> mpsc::SyncSender<(u64, T)> {
+fn worker<T: Send + 'static>(
+    answer: impl Fn(u64, T) + Send + 'static,
+) -> mpsc::SyncSender<(u64, T)> {
     let (tx, rx) = mpsc::sync_channel(64);
     thread::spawn(move || rx.iter().for_each(|(number, back)| answer(number, back)));
     tx
@@ -122,7 +129,8 @@ fn benches(c: &mut Criterion) {
     group.finish();
 
     let mut group = c.benchmark_group("other_thread");
-    let oneshot = OneshotThread(worker(|number, tx: oneshot::Sender<u64>| assert!(tx.send(number).is_ok())));
+    let oneshot =
+        OneshotThread(worker(|number, tx: oneshot::Sender<u64>| assert!(tx.send(number).is_ok())));
     group.bench_function("oneshot", |b| b.iter(|| block_on(Call::call(&oneshot, 7)).unwrap()));
     let promisify = PromisifyThread(worker(|number, callback: Callback<u64>| callback.ok(number)));
     group.bench_function("promisify", |b| b.iter(|| block_on(Call::call(&promisify, 7)).unwrap()));

@@ -35,12 +35,20 @@ impl<T> Callback<T> {
 
     /// Answers with any error of the legacy code's; it becomes the source of an [`Other`](ErrorKind::Other) error.
     pub fn fail(self, source: impl Into<Box<dyn StdError + Send + Sync>>) {
-        self.err(Error::new(ErrorKind::Other, STORE, OPERATION, "the callback was given an error").with_source(source));
+        self.err(
+            Error::new(ErrorKind::Other, STORE, OPERATION, "the callback was given an error")
+                .with_source(source),
+        );
     }
 
     /// Answers that this store does not have the operation: an [`Unsupported`](ErrorKind::Unsupported) error.
     pub fn not_offered(self) {
-        self.err(Error::new(ErrorKind::Unsupported, STORE, OPERATION, "this store does not offer it"));
+        self.err(Error::new(
+            ErrorKind::Unsupported,
+            STORE,
+            OPERATION,
+            "this store does not offer it",
+        ));
     }
 
     /// Answers with a result.
@@ -87,7 +95,12 @@ impl<T> Drop for Callback<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.0.take() {
             // What was called may have done its work before it let go.
-            let error = Error::new(ErrorKind::Unavailable, STORE, OPERATION, "the callback was dropped unanswered");
+            let error = Error::new(
+                ErrorKind::Unavailable,
+                STORE,
+                OPERATION,
+                "the callback was dropped unanswered",
+            );
             slot.fill(Err(error.with_outcome_unknown()));
         }
     }
@@ -136,7 +149,8 @@ where
     // Nothing of ours is broken by a panic half way: the slot is left as it was, or filled.
     if catch_unwind(AssertUnwindSafe(|| call(callback))).is_err() {
         // The panic's own message may hold session data.
-        let error = Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style code panicked");
+        let error =
+            Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style code panicked");
         return Err(error.with_outcome_unknown());
     }
     // An inline answer has let go of the slot already, and is taken out without the lock.

@@ -51,7 +51,12 @@ impl<S: Store + 'static> Callbackified<S> {
     {
         let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else {
             let message = "there is no tokio runtime on this thread, and none was given with `on`";
-            return callback.err(Error::new(ErrorKind::Config, self.store.name().to_owned(), "call", message));
+            return callback.err(Error::new(
+                ErrorKind::Config,
+                self.store.name().to_owned(),
+                "call",
+                message,
+            ));
         };
         let work = work(Arc::clone(&self.store));
         runtime.spawn(async move { callback.answer(work.await) });
@@ -60,7 +65,12 @@ impl<S: Store + 'static> Callbackified<S> {
 
 /// What the store said it had when it was asked; a store that changes its mind is answered with an error.
 fn lost<T>(store: &dyn Store, operation: &'static str) -> Result<T, Error> {
-    Err(Error::new(ErrorKind::Unsupported, store.name().to_owned(), operation, "this store does not offer it"))
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        store.name().to_owned(),
+        operation,
+        "this store does not offer it",
+    ))
 }
 
 impl<S: Store + 'static> CallbackStore for Callbackified<S> {

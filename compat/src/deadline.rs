@@ -36,7 +36,8 @@ pub(crate) async fn within<T: Send>(
         Ok(answer) => answer,
         Err(_) => {
             let message = format!("no answer within {} ms", deadline.as_millis());
-            let error = Error::new(ErrorKind::Timeout, Cow::Owned(store.to_owned()), operation, message);
+            let error =
+                Error::new(ErrorKind::Timeout, Cow::Owned(store.to_owned()), operation, message);
             Err(if does == Does::Write { error.with_outcome_unknown() } else { error })
         }
     }

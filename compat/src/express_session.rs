@@ -4,7 +4,8 @@ use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Cookie, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
+    Atomic, Clock, Cookie, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated,
+    generate_id,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
@@ -101,7 +102,11 @@ impl ExpressSession {
 
     /// A handle on `store`.
     pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
-        Self { store: Arc::new(store), options, connection: watch::Sender::new(Connection::Connected) }
+        Self {
+            store: Arc::new(store),
+            options,
+            connection: watch::Sender::new(Connection::Connected),
+        }
     }
 
     /// The store's name, such as `redis`.
@@ -158,7 +163,8 @@ impl ExpressSession {
     ///
     /// As [`Atomic::create`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session)).await
+        self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session))
+            .await
     }
 
     /// Stores only where the record is still the one that `session` was read from.
@@ -167,7 +173,8 @@ impl ExpressSession {
     ///
     /// As [`Atomic::update`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session)).await
+        self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session))
+            .await
     }
 
     /// The session, whose expiry is moved to `ttl` from now in the same round trip; the store's default if `None`.
@@ -175,7 +182,11 @@ impl ExpressSession {
     /// # Errors
     ///
     /// As [`Atomic::get_and_touch`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
-    pub async fn get_and_touch(&self, sid: &str, ttl: Option<Duration>) -> Result<Option<Session>, Error> {
+    pub async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
         let atomic = self.offered("get_and_touch", self.store.atomic())?;
         self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
     }
@@ -356,7 +367,11 @@ impl Atomic for ExpressSession {
         self.update(sid, session).await
     }
 
-    async fn get_and_touch(&self, sid: &str, ttl: Option<Duration>) -> Result<Option<Session>, Error> {
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
         self.get_and_touch(sid, ttl).await
     }
 }

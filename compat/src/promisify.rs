@@ -3,7 +3,9 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated};
+use cloakroom_core::{
+    Atomic, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated,
+};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::{
@@ -56,7 +58,8 @@ impl<S: CallbackStore> Promisified<S> {
         does: Does,
         call: impl FnOnce(Callback<T>) + Send,
     ) -> Result<T, Error> {
-        let answer = within(self.deadline, self.store.name(), operation, does, promisify(call)).await;
+        let answer =
+            within(self.deadline, self.store.name(), operation, does, promisify(call)).await;
         answer.map_err(|error| self.named(error, operation))
     }
 
@@ -72,7 +75,12 @@ impl<S: CallbackStore> Promisified<S> {
 
 fn check(sid: &str, store: &str, operation: &'static str) -> Result<(), Error> {
     if sid.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidId, store.to_owned(), operation, "the id is empty"));
+        return Err(Error::new(
+            ErrorKind::InvalidId,
+            store.to_owned(),
+            operation,
+            "the id is empty",
+        ));
     }
     Ok(())
 }
@@ -144,15 +152,24 @@ impl<S: CallbackStore> Promisified<S> {
 #[async_trait]
 impl<S: CallbackStore> Atomic for Promisified<S> {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        self.call_atomic(sid, "create", |atomic, callback| atomic.create(sid, session, callback)).await
+        self.call_atomic(sid, "create", |atomic, callback| atomic.create(sid, session, callback))
+            .await
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        self.call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback)).await
+        self.call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback))
+            .await
     }
 
-    async fn get_and_touch(&self, sid: &str, ttl: Option<Duration>) -> Result<Option<Session>, Error> {
-        self.call_atomic(sid, "get_and_touch", |atomic, callback| atomic.get_and_touch(sid, ttl, callback)).await
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
+        self.call_atomic(sid, "get_and_touch", |atomic, callback| {
+            atomic.get_and_touch(sid, ttl, callback)
+        })
+        .await
     }
 }
 
@@ -164,8 +181,12 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
     }
 
     fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
-        let sessions = self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
-        stream::once(sessions).map_ok(|sessions| stream::iter(sessions.into_iter().map(Ok))).try_flatten().boxed()
+        let sessions =
+            self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
+        stream::once(sessions)
+            .map_ok(|sessions| stream::iter(sessions.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
     }
 
     async fn length(&self) -> Result<u64, Error> {

@@ -45,7 +45,8 @@ fn an_inline_answer_costs_one_allocation() {
 #[test]
 fn a_later_answer_wakes_the_task_once() {
     let kept = Mutex::new(None);
-    let mut future = pin!(promisify(|callback: Callback<u32>| *kept.lock().unwrap() = Some(callback)));
+    let mut future =
+        pin!(promisify(|callback: Callback<u32>| *kept.lock().unwrap() = Some(callback)));
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let mut cx = Context::from_waker(&waker);
@@ -104,13 +105,15 @@ fn a_second_answer_changes_nothing() {
 
 #[test]
 fn a_function_that_goes_without_a_call_counts_as_dropped() {
-    let error = block_on(promisify(|callback: Callback<u32>| drop(callback.into_fn()))).unwrap_err();
+    let error =
+        block_on(promisify(|callback: Callback<u32>| drop(callback.into_fn()))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[test]
 fn a_panic_is_an_error_that_keeps_the_panic_to_itself() {
-    let before = block_on(promisify(|_callback: Callback<()>| panic!("session of ann"))).unwrap_err();
+    let before =
+        block_on(promisify(|_callback: Callback<()>| panic!("session of ann"))).unwrap_err();
     let behind_the_answer = block_on(promisify(|callback: Callback<()>| {
         callback.ok(());
         panic!("session of ann");
@@ -151,7 +154,8 @@ fn dropping_the_future_leaves_the_call_to_itself() {
 
 #[test]
 fn an_error_of_the_legacy_code_is_the_source() {
-    let error = block_on(promisify(|callback: Callback<()>| callback.fail("ECONNRESET"))).unwrap_err();
+    let error =
+        block_on(promisify(|callback: Callback<()>| callback.fail("ECONNRESET"))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Other);
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "ECONNRESET");
 

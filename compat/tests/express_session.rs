@@ -40,8 +40,12 @@ async fn new_sessions_have_the_cookie_of_the_options_and_an_id_of_express() {
 async fn genid_is_asked_and_its_error_is_passed_on() {
     let mut options = ExpressSessionOptions::default();
     options.genid = Arc::new(|| Ok("mine".to_owned()));
-    assert_eq!(ExpressSession::with_options(MemoryStore::new(), options.clone()).generate().unwrap().0, "mine");
-    options.genid = Arc::new(|| Err(Error::new(ErrorKind::Other, "genid", "generate", "no entropy")));
+    assert_eq!(
+        ExpressSession::with_options(MemoryStore::new(), options.clone()).generate().unwrap().0,
+        "mine"
+    );
+    options.genid =
+        Arc::new(|| Err(Error::new(ErrorKind::Other, "genid", "generate", "no entropy")));
     assert!(ExpressSession::with_options(MemoryStore::new(), options).generate().is_err());
 }
 

@@ -97,7 +97,10 @@ async fn a_callback_that_never_answers_meets_the_deadline() {
     let store = promisify_store(Silent::default());
     let started = tokio::time::Instant::now();
     let error = store.get("id").await.unwrap_err();
-    assert_eq!((error.kind(), error.store(), error.operation()), (ErrorKind::Timeout, "silent", "get"));
+    assert_eq!(
+        (error.kind(), error.store(), error.operation()),
+        (ErrorKind::Timeout, "silent", "get")
+    );
     assert_eq!(started.elapsed().as_secs(), 5);
     assert!(!error.outcome_unknown(), "a read changes nothing");
 
@@ -111,7 +114,10 @@ async fn a_callback_that_never_answers_meets_the_deadline() {
 async fn a_dropped_callback_does_not_wait_for_the_deadline() {
     let started = Instant::now();
     let error = promisify_store(Silent::default()).destroy("id").await.unwrap_err();
-    assert_eq!((error.kind(), error.store(), error.operation()), (ErrorKind::Unavailable, "silent", "destroy"));
+    assert_eq!(
+        (error.kind(), error.store(), error.operation()),
+        (ErrorKind::Unavailable, "silent", "destroy")
+    );
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
@@ -136,12 +142,16 @@ fn an_inline_store_needs_no_runtime() {
 #[test]
 fn callbackify_without_a_runtime_says_so() {
     let store = callbackify_store(MemoryStore::new());
-    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| store.get("id", callback)));
+    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| {
+        store.get("id", callback)
+    }));
     assert_eq!(answer.unwrap_err().kind(), ErrorKind::Config);
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = store.on(runtime.handle().clone());
-    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| store.get("id", callback)));
+    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| {
+        store.get("id", callback)
+    }));
     assert_eq!(answer.unwrap(), None);
 }
 
@@ -150,6 +160,8 @@ fn callbackify_whose_runtime_ends_drops_the_callback_and_nobody_hangs() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = callbackify_store(MemoryStore::new()).on(runtime.handle().clone());
     drop(runtime);
-    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| store.get("id", callback)));
+    let answer = futures::executor::block_on(cloakroom_compat::promisify(|callback| {
+        store.get("id", callback)
+    }));
     assert_eq!(answer.unwrap_err().kind(), ErrorKind::Unavailable);
 }

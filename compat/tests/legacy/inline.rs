@@ -30,7 +30,9 @@ impl CallbackStore for InlineStore {
 
     fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
         match expires_ms(session) {
-            Some(expires) => self.live().insert(sid.to_owned(), (session.to_json().into_owned(), expires)),
+            Some(expires) => {
+                self.live().insert(sid.to_owned(), (session.to_json().into_owned(), expires))
+            }
             None => self.live().remove(sid),
         };
         callback.ok(());
@@ -69,7 +71,11 @@ impl CallbackStore for InlineStore {
 
 impl CallbackEnumerate for InlineStore {
     fn all(&self, callback: Callback<Vec<(String, Session)>>) {
-        let sessions = self.live().iter().map(|(sid, (text, _))| Ok((sid.clone(), Session::from_json(text.as_str())?))).collect();
+        let sessions = self
+            .live()
+            .iter()
+            .map(|(sid, (text, _))| Ok((sid.clone(), Session::from_json(text.as_str())?)))
+            .collect();
         callback.answer(sessions);
     }
 

@@ -52,7 +52,8 @@ fn expiration(session: &Session) -> Option<u32> {
         TimeToLive::Browser => 86_400,
         TimeToLive::Expired => return None,
     };
-    let seconds = if seconds > LONGEST_RELATIVE { seconds + now_ms() as u64 / 1_000 } else { seconds };
+    let seconds =
+        if seconds > LONGEST_RELATIVE { seconds + now_ms() as u64 / 1_000 } else { seconds };
     // What goes beyond the protocol's 32 bits, past 2106, does not expire.
     Some(u32::try_from(seconds).unwrap_or_default())
 }
@@ -71,13 +72,17 @@ impl CallbackStore for MemcachedStore {
     fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
         let text = session.to_json().into_owned();
         match expiration(session) {
-            Some(seconds) => self.call(sid, callback, move |client, sid| client.set(sid, text, seconds).map_err(client_error)),
+            Some(seconds) => self.call(sid, callback, move |client, sid| {
+                client.set(sid, text, seconds).map_err(client_error)
+            }),
             None => self.destroy(sid, callback),
         }
     }
 
     fn destroy(&self, sid: &str, callback: Callback<()>) {
-        self.call(sid, callback, |client, sid| client.delete(sid).map(|_| ()).map_err(client_error));
+        self.call(sid, callback, |client, sid| {
+            client.delete(sid).map(|_| ()).map_err(client_error)
+        });
     }
 
     fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {

@@ -29,7 +29,9 @@ impl Default for ThreadedStore {
                     }
                     Request::Set(sid, session, callback) => {
                         match expires_ms(&session) {
-                            Some(expires) => sessions.insert(sid, (session.to_json().into_owned(), expires)),
+                            Some(expires) => {
+                                sessions.insert(sid, (session.to_json().into_owned(), expires))
+                            }
                             None => sessions.remove(&sid),
                         };
                         callback.ok(());

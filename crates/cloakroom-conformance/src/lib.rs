@@ -1,1 +1,27 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod case;
+mod cases;
+mod dropped;
+mod failure;
+mod list;
+mod probe;
+mod report;
+mod run;
+mod subject;
+mod suite;
+
+pub use case::{CASES, Case};
+pub use report::{CaseReport, Outcome, Report};
+pub use run::{Options, run, run_with};
+pub use subject::Subject;
+
+/// What the code that [`suite!`] makes calls. Not for others.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        case::by_name,
+        suite::{Expectation, test},
+    };
+}

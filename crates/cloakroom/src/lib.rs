@@ -1,1 +1,20 @@
-//! Placeholder.
+#![doc = include_str!("../../../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod open;
+
+pub use cloakroom_compat::{
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, Connection,
+    ExpressSession, ExpressSessionOptions, Promisified, callbackify_store, promisify,
+    promisify_store,
+};
+pub use cloakroom_core::{
+    Atomic, Clock, Cookie, CookieMember, CookieParser, Created, Enumerate, Error, ErrorKind,
+    JsValue, Member, MemoryOptions, MemoryStore, Revision, SameSite, Secrets, Session, Store,
+    TimeToLive, Touched, Unsigned, Updated, clear_cookie, decode_uri_component,
+    encode_uri_component, find_cookie, generate_id, id_from_bytes, parse_date, set_cookie,
+    to_iso_string, to_utc_string,
+};
+#[cfg(feature = "redis")]
+pub use cloakroom_redis as redis;
+pub use open::open;

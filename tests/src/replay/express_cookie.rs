@@ -1,21 +1,20 @@
 //! express-session's `new Cookie(options)` and assignments to a cookie, said with cloakroom's `Cookie`.
 
-use cloakroom_core::{Cookie, CookieMember, Error, JsValue};
+use cloakroom_core::{Cookie, CookieMember, Error, JsValue, to_iso_string};
 
 use super::notation::Value;
 use crate::json::Json;
 
-/// Why an option could not be set.
-#[derive(Debug)]
-pub(crate) enum Unset {
-    /// It cannot be said in Rust, for this reason.
-    NotApplicable(&'static str),
-    /// Cloakroom refuses it.
-    Refused(Error),
-}
+/// Cookie options in their order, which counts.
+pub(super) type Options = [(String, Value)];
 
-/// What `new Cookie(options)` makes, with the options in their order, which counts.
-pub(crate) fn new_cookie(options: &[(String, Value)], now_ms: i64) -> Result<Cookie, Unset> {
+/// What `new Cookie(options)` makes. The options must not be among those that
+/// [`not_applicable`](super::not_applicable) lists.
+///
+/// # Errors
+///
+/// What cloakroom refuses to set: an expiry beyond JavaScript's dates.
+pub(super) fn new_cookie(options: &Options, now_ms: i64) -> Result<Cookie, Error> {
     let mut cookie = Cookie::new();
     for (name, value) in options {
         assign(&mut cookie, name, value, now_ms)?;
@@ -27,17 +26,19 @@ pub(crate) fn new_cookie(options: &[(String, Value)], now_ms: i64) -> Result<Coo
     Ok(cookie)
 }
 
-/// The options of a fixture's object, in order.
-pub(crate) fn options(object: &Json) -> Vec<(String, Value)> {
-    object
-        .members()
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_str()?, Value::from(value))))
-        .collect()
+/// The options of a fixture's object.
+pub(super) fn options(object: &Json) -> Vec<(String, Value)> {
+    let members = object.members().iter();
+    members.filter_map(|(name, value)| Some((name.to_str()?, Value::from(value)))).collect()
 }
 
 /// What `cookie[name] = value` does.
-pub(crate) fn assign(cookie: &mut Cookie, name: &str, value: &Value, now_ms: i64) -> Result<(), Unset> {
+pub(super) fn assign(
+    cookie: &mut Cookie,
+    name: &str,
+    value: &Value,
+    now_ms: i64,
+) -> Result<(), Error> {
     let member = match name {
         "maxAge" => return assign_max_age(cookie, value, now_ms),
         "expires" => return assign_expires(cookie, value, now_ms),
@@ -52,38 +53,28 @@ pub(crate) fn assign(cookie: &mut Cookie, name: &str, value: &Value, now_ms: i64
         // Express keeps other options on the object and never writes them; `data` it skips.
         _ => return Ok(()),
     };
-    cookie.set_raw(member, js_value(value)?);
+    cookie.set_raw(member, js_value(value));
     Ok(())
 }
 
 /// The setter of `maxAge`: a number counts from now, a date is the expiry, something falsy is kept as it is.
-fn assign_max_age(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Unset> {
-    match value {
-        Value::Plain(Json::Number(age)) if !age.is_finite() => {
-            Err(Unset::NotApplicable("a maxAge that is no finite number: the setters take integers"))
-        }
-        Value::Plain(Json::Number(age)) => {
-            // A JavaScript date cuts fractions off towards 1970.
-            let expires = (now_ms as f64 + age).trunc();
-            cookie.set_max_age_ms(Some((expires - now_ms as f64) as i64), now_ms).map_err(Unset::Refused)
-        }
-        Value::Date(_) => assign_expires(cookie, value, now_ms),
-        other if js_value(other)?.is_truthy() => {
-            Err(Unset::NotApplicable("a maxAge over whose type Express throws: the setters take integers"))
-        }
-        falsy => assign_expires(cookie, falsy, now_ms),
-    }
+fn assign_max_age(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Error> {
+    let Value::Plain(Json::Number(age)) = value else {
+        return assign_expires(cookie, value, now_ms);
+    };
+    // A JavaScript date cuts fractions off towards 1970.
+    let expires = (now_ms as f64 + age).trunc();
+    cookie.set_max_age_ms(Some((expires - now_ms as f64) as i64), now_ms)
 }
 
 /// The setter of `expires`: takes anything, and makes `originalMaxAge` what the getter of `maxAge` then says.
-fn assign_expires(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Unset> {
+fn assign_expires(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Error> {
     match value {
-        Value::Date(Some(ms)) => cookie.set_expires_ms(Some(*ms), now_ms).map_err(Unset::Refused),
-        Value::Plain(Json::Null) => cookie.set_expires_ms(None, now_ms).map_err(Unset::Refused),
+        Value::Date(Some(ms)) => cookie.set_expires_ms(Some(*ms), now_ms),
+        Value::Plain(Json::Null) => cookie.set_expires_ms(None, now_ms),
         other => {
-            let value = js_value(other)?;
-            cookie.set_raw(CookieMember::Expires, value.clone());
-            cookie.set_raw(CookieMember::OriginalMaxAge, value);
+            cookie.set_raw(CookieMember::Expires, js_value(other));
+            cookie.set_raw(CookieMember::OriginalMaxAge, js_value(other));
             Ok(())
         }
     }
@@ -98,9 +89,8 @@ fn max_age(cookie: &Cookie, now_ms: i64) -> JsValue {
 }
 
 /// The value of a cookie's member.
-pub(crate) fn js_value(value: &Value) -> Result<JsValue, Unset> {
-    Ok(match value {
-        Value::Undefined => JsValue::Undefined,
+pub(super) fn js_value(value: &Value) -> JsValue {
+    match value {
         Value::Plain(Json::Null) => JsValue::Null,
         Value::Plain(Json::Bool(value)) => JsValue::Bool(*value),
         Value::Plain(Json::Number(value)) => JsValue::Number(*value),
@@ -108,9 +98,13 @@ pub(crate) fn js_value(value: &Value) -> Result<JsValue, Unset> {
             Some(text) => JsValue::String(text.into()),
             None => JsValue::Other(json.stringify().into()),
         },
-        Value::Date(None) => return Err(Unset::NotApplicable("an invalid Date: there is no such value in Rust")),
-        Value::Date(_) | Value::Bytes(_) | Value::Function(_) | Value::HalfPair => {
-            return Err(Unset::NotApplicable("a cookie option that is a JavaScript object"));
+        Value::Date(Some(ms)) => {
+            to_iso_string(*ms).map_or(JsValue::Null, |text| JsValue::String(text.into()))
         }
-    })
+        Value::Undefined
+        | Value::Date(None)
+        | Value::Bytes(_)
+        | Value::Function(_)
+        | Value::HalfPair => JsValue::Undefined,
+    }
 }

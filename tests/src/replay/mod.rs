@@ -4,6 +4,7 @@
 
 mod cookie_json;
 mod express_cookie;
+mod not_applicable;
 mod notation;
 mod report;
 pub mod vectors;

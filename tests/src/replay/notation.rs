@@ -4,7 +4,7 @@ use crate::json::Json;
 
 /// A JavaScript value in a fixture.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub(super) enum Value {
     /// `"$undefined"`.
     Undefined,
     /// `{"$date": ms}`; `None` for an invalid date.
@@ -26,9 +26,10 @@ impl From<&Json> for Value {
         }
         match json.members() {
             [(name, value)] if name == "$date" => Self::Date(value.number().map(|ms| ms as i64)),
-            [(name, value)] if name == "$hex" => {
-                value.text().and_then(|text| unhex(&text)).map_or_else(|| Self::Plain(json.clone()), Self::Bytes)
-            }
+            [(name, value)] if name == "$hex" => value
+                .text()
+                .and_then(|text| unhex(&text))
+                .map_or_else(|| Self::Plain(json.clone()), Self::Bytes),
             [(name, value)] if name == "$fn" => Self::Function(value.clone()),
             [(name, _)] if name == "$utf16" => Self::HalfPair,
             _ => Self::Plain(json.clone()),
@@ -37,12 +38,15 @@ impl From<&Json> for Value {
 }
 
 /// The bytes of a text of hex digits.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect()
 }
 
 /// The bytes of a header, which a fixture holds as Latin-1 text. `None` for characters that no byte stands for.
-pub(crate) fn header_bytes(text: &str) -> Option<Vec<u8>> {
+pub(super) fn header_bytes(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect()
 }
 

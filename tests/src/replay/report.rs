@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, io};
 
+use cloakroom_core::Error;
+
 /// What became of one vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -29,7 +31,12 @@ pub(crate) struct Checks(Vec<Mismatch>);
 
 impl Checks {
     /// Compares, and keeps what differs.
-    pub(crate) fn equal<T: PartialEq + fmt::Debug>(&mut self, what: &'static str, expected: T, came: T) {
+    pub(crate) fn equal<T: PartialEq + fmt::Debug>(
+        &mut self,
+        what: &'static str,
+        expected: T,
+        came: T,
+    ) {
         if expected != came {
             let (expected, came) = (format!("{expected:?}"), format!("{came:?}"));
             self.0.push(Mismatch { what, expected, came });
@@ -39,6 +46,13 @@ impl Checks {
     /// Keeps what must hold and does not.
     pub(crate) fn holds(&mut self, what: &'static str, holds: bool) {
         self.equal(what, true, holds);
+    }
+
+    /// Compares what Express says with what this code says, which quotes the offender after it.
+    pub(crate) fn refusal(&mut self, expected: &str, error: &Error) {
+        if expected.is_empty() || !error.to_string().split(": ").any(|part| part == expected) {
+            self.equal("error", expected, &*error.to_string());
+        }
     }
 
     /// The outcome, where nothing differs from what was observed.
@@ -54,7 +68,11 @@ impl Checks {
 
 /// A failure to read a vector, or a check that this code does not even begin.
 impl Outcome {
-    pub(crate) fn failed(what: &'static str, expected: impl Into<String>, came: impl Into<String>) -> Self {
+    pub(crate) fn failed(
+        what: &'static str,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) -> Self {
         Self::Failed(vec![Mismatch { what, expected: expected.into(), came: came.into() }])
     }
 }
@@ -123,9 +141,14 @@ impl Report {
     }
 }
 
-fn print_reasons(out: &mut impl io::Write, what: &str, reasons: &BTreeMap<&str, usize>) -> io::Result<()> {
+fn print_reasons(
+    out: &mut impl io::Write,
+    what: &str,
+    reasons: &BTreeMap<&str, usize>,
+) -> io::Result<()> {
     let total: usize = reasons.values().sum();
-    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let reasons: Vec<String> =
+        reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let colon = if reasons.is_empty() { "" } else { ": " };
     writeln!(out, "{total} {what}{colon}{}", reasons.join("; "))
 }

@@ -32,6 +32,9 @@
 //! }
 //! ```
 //!
+//! A server can also be shared by all tests of a program, in a `static` with a `LazyLock`: what a `static` holds is never
+//! dropped, and the server ends with the process all the same.
+//!
 //! The real npm packages are driven by lines of JSON; `serde_json::Value` goes in and comes out as it is:
 //!
 //! ```no_run

@@ -1,0 +1,17 @@
+//! The cases, by theme.
+
+pub(crate) mod concurrency;
+pub(crate) mod create;
+pub(crate) mod destroy;
+pub(crate) mod expiry;
+pub(crate) mod get;
+pub(crate) mod get_and_touch;
+pub(crate) mod handles;
+pub(crate) mod ids;
+pub(crate) mod length_and_clear;
+pub(crate) mod listing;
+pub(crate) mod records;
+pub(crate) mod sequences;
+pub(crate) mod set;
+pub(crate) mod touch;
+pub(crate) mod update;

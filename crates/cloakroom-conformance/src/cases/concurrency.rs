@@ -1,0 +1,159 @@
+//! Many tasks at once, and futures that are dropped.
+
+use cloakroom_core::{Created, Session, Updated};
+use tokio::task::JoinSet;
+
+use crate::{
+    Subject,
+    dropped::{POINTS, drop_at},
+    failure::{Failure, Verdict, broken, check},
+    probe::shown,
+};
+
+/// The first failure of the tasks, if any.
+async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
+    while let Some(joined) = tasks.join_next().await {
+        joined.map_err(broken)??;
+    }
+    Ok(())
+}
+
+/// A record that is long enough to be written in parts, and whole only if both its ends say the same.
+fn two_ended(subject: &Subject, who: &str) -> Result<Session, Failure> {
+    let mut session = subject.lasting(who)?;
+    session.insert("between", who.repeat(2_000))?;
+    session.insert("end", who)?;
+    Ok(session)
+}
+
+fn is_one_of(read: &Session, written: &[Session]) -> Verdict {
+    let text = read.loaded_json();
+    check(
+        written.iter().any(|session| session.to_json() == text),
+        format_args!("the record is none of those that were written: {}", shown(text)),
+    )
+}
+
+pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &Subject) -> Verdict {
+    let mut sessions = Vec::new();
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        // Of different lengths, so that a rest of a longer one shows.
+        let session = two_ended(subject, &"x".repeat(1 + number))?;
+        sessions.push(session.clone());
+        let store = subject.shared();
+        tasks.spawn(async move { Ok(store.set("id", &session).await?) });
+    }
+    join(tasks).await?;
+    is_one_of(&subject.read("id").await?, &sessions)
+}
+
+pub(crate) async fn concurrent_sessions_do_not_mix(subject: &Subject) -> Verdict {
+    let mut tasks = JoinSet::new();
+    for number in 0..40 {
+        let (id, store) = (format!("id {number}"), subject.shared());
+        let session = two_ended(subject, &id)?;
+        tasks.spawn(async move {
+            store.set(&id, &session).await?;
+            for _ in 0..3 {
+                let found = store.get(&id).await?;
+                let read = found.ok_or_else(|| broken(format_args!("{id:?} is not there")))?;
+                is_one_of(&read, std::slice::from_ref(&session))?;
+            }
+            Ok(())
+        });
+    }
+    join(tasks).await
+}
+
+pub(crate) async fn concurrent_updates_lose_nothing(subject: &Subject) -> Verdict {
+    const TASKS: i64 = 10;
+    let mut session = subject.lasting("ann")?;
+    session.insert("count", 0)?;
+    if subject.atomic()?.create("id", &session).await? == Created::Exists {
+        return Err(broken("there is a session in a fresh store"));
+    }
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let store = subject.shared();
+        tasks.spawn(async move {
+            let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
+            loop {
+                let found = store.get("id").await?;
+                let mut session = found.ok_or_else(|| broken("the session is gone"))?;
+                let count: i64 = session.get("count")?.unwrap_or_default();
+                session.insert("count", count + 1)?;
+                match atomic.update("id", &session).await? {
+                    Updated::Stored(_) => return Ok(()),
+                    Updated::Conflict(_) => {}
+                    Updated::Gone => return Err(broken("update of a live session is `Gone`")),
+                }
+            }
+        });
+    }
+    join(tasks).await?;
+    let count = subject.read("id").await?.get("count")?;
+    check(
+        count == Some(TASKS),
+        format_args!("{TASKS} tasks were told `Stored`, and the count is {count:?}"),
+    )
+}
+
+pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &Subject) -> Verdict {
+    let (old, new) = (two_ended(subject, "old")?, two_ended(subject, "the new one")?);
+    for point in 0..POINTS {
+        let id = format!("dropped at point {point}");
+        subject.store().set(&id, &old).await?;
+        drop_at(point, subject.store().set(&id, &new)).await;
+    }
+    let either = [old, new];
+    for point in 0..POINTS {
+        is_one_of(&subject.read(&format!("dropped at point {point}")).await?, &either)?;
+    }
+    // What follows on the same connections is as good as ever.
+    subject.store().set("after", &either[0]).await?;
+    subject.holds("after", &either[0]).await
+}
+
+pub(crate) async fn a_dropped_get_disturbs_no_other(subject: &Subject) -> Verdict {
+    let (ann, bob) = (two_ended(subject, "ann")?, two_ended(subject, "bob")?);
+    subject.store().set("ann", &ann).await?;
+    subject.store().set("bob", &bob).await?;
+    for point in 0..POINTS {
+        drop_at(point, subject.store().get("ann")).await;
+        subject.holds("bob", &bob).await?;
+        subject.is_gone("nobody").await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &Subject) -> Verdict {
+    let (atomic, old) = (subject.atomic()?, two_ended(subject, "old")?);
+    let mut either = vec![old.clone()];
+    for point in 0..POINTS {
+        let id = format!("dropped at point {point}");
+        subject.store().set(&id, &old).await?;
+        let mut session = subject.read(&id).await?;
+        session.insert("end", "the new one")?;
+        drop_at(point, atomic.update(&id, &session)).await;
+        either.push(session);
+    }
+    for point in 0..POINTS {
+        let id = format!("dropped at point {point}");
+        let mut session = subject.read(&id).await?;
+        is_one_of(&session, &either)?;
+        // It can go on from there. A write that is still under way makes it a conflict, not more than once.
+        session.insert("end", "the newest one")?;
+        if let Updated::Conflict(mut current) = atomic.update(&id, &session).await? {
+            is_one_of(&current, &either)?;
+            current.insert("end", "the newest one")?;
+            atomic.update(&id, &current).await?;
+        }
+        let end = subject.read(&id).await?.get::<String>("end")?;
+        check(
+            end.as_deref() == Some("the newest one"),
+            format_args!("the last update is not there, but {end:?}"),
+        )?;
+    }
+    Ok(())
+}

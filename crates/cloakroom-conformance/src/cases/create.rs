@@ -1,0 +1,147 @@
+//! `create`.
+
+use cloakroom_core::{Created, Session, Updated};
+use tokio::task::JoinSet;
+
+use crate::{
+    Subject,
+    failure::{Failure, Verdict, broken, check},
+    probe::{same, who},
+};
+
+/// What the records of other languages and of Node.js can look like.
+pub(crate) const ODD_MEMBERS: &str =
+    r#""one":1.0,"big":12345678901234567890,"cut":"\ud83d","é":"\u00eb","2":null,"1":{},"2":"twice""#;
+
+fn odd_session(who: &str) -> Result<Session, Failure> {
+    let record = format!(r#"{{"cookie":{{"path":"/"}},"who":"{who}",{ODD_MEMBERS}}}"#);
+    Ok(Session::from_json(record)?)
+}
+
+fn is_stored(created: &Created) -> Verdict {
+    check(
+        matches!(created, Created::Stored(_)),
+        "wanted `Stored`, got `Exists`: there is no live session under this id",
+    )
+}
+
+fn exists(created: &Created) -> Verdict {
+    check(
+        *created == Created::Exists,
+        "wanted `Exists`, got `Stored`: there is a live session under this id",
+    )
+}
+
+pub(crate) async fn create_stores(subject: &Subject) -> Verdict {
+    let session = odd_session("ann")?;
+    is_stored(&subject.atomic()?.create("id", &session).await?)?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn create_answers_the_revision(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let mut session = subject.lasting("ann")?;
+    let Created::Stored(revision) = atomic.create("id", &session).await? else {
+        return Err(broken("there is a session in a fresh store"));
+    };
+    session.mark_stored(revision);
+    session.insert("more", 1)?;
+    let updated = atomic.update("id", &session).await?;
+    check(
+        matches!(updated, Updated::Stored(_)),
+        format_args!("wanted `Stored` with create's revision, got `{updated:?}`"),
+    )
+}
+
+pub(crate) async fn create_twice_is_exists(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    atomic.create("id", &subject.lasting("ann")?).await?;
+    exists(&atomic.create("id", &subject.lasting("bob")?).await?)
+}
+
+pub(crate) async fn create_notices_a_set(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    exists(&atomic.create("id", &subject.lasting("bob")?).await?)
+}
+
+pub(crate) async fn create_keeps_the_session_that_exists(subject: &Subject) -> Verdict {
+    let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
+    atomic.create("id", &first).await?;
+    atomic.create("id", &subject.lasting("bob")?).await?;
+    subject.holds("id", &first).await
+}
+
+pub(crate) async fn create_keeps_the_expiry_that_exists(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    atomic.create("id", &subject.lasting("ann")?).await?;
+    atomic.create("id", &subject.short("ann")?).await?;
+    subject.outlast().await?;
+    subject.is_there("id").await
+}
+
+pub(crate) async fn create_over_an_expired_session_stores(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.short("ann")?).await?;
+    subject.outlast().await?;
+    let session = subject.lasting("bob")?;
+    is_stored(&atomic.create("id", &session).await?)?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn create_after_destroy_stores(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    subject.store().destroy("id").await?;
+    let session = subject.lasting("bob")?;
+    is_stored(&atomic.create("id", &session).await?)?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn create_gives_the_time_to_live(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    atomic.create("short", &subject.short("ann")?).await?;
+    atomic.create("lasting", &subject.lasting("ann")?).await?;
+    atomic.create("browser", &subject.session("ann", None)?).await?;
+    subject.outlast().await?;
+    subject.is_gone("short").await?;
+    subject.is_there("lasting").await?;
+    subject.is_there("browser").await
+}
+
+pub(crate) async fn create_with_a_passed_expiry_stores_nothing(subject: &Subject) -> Verdict {
+    is_stored(&subject.atomic()?.create("id", &subject.expired("ann")?).await?)?;
+    subject.is_gone("id").await
+}
+
+pub(crate) async fn create_with_a_passed_expiry_keeps_the_session_that_exists(
+    subject: &Subject,
+) -> Verdict {
+    let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
+    subject.store().set("id", &session).await?;
+    exists(&atomic.create("id", &subject.expired("bob")?).await?)?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn create_has_one_winner(subject: &Subject) -> Verdict {
+    subject.atomic()?;
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let (store, session) = (subject.shared(), subject.lasting(&format!("task {number}"))?);
+        tasks.spawn(async move {
+            let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
+            let created = atomic.create("id", &session).await?;
+            Ok::<_, Failure>(matches!(created, Created::Stored(_)).then_some(session))
+        });
+    }
+    let mut winners = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        winners.extend(joined.map_err(broken)??);
+    }
+    let [winner] = &winners[..] else {
+        return Err(broken(format_args!("{} of 20 tasks were told `Stored`", winners.len())));
+    };
+    let read = subject.read("id").await?;
+    check(who(&read)? == who(winner)?, "the session is not that of the task that was told `Stored`")?;
+    same(&read, winner)
+}

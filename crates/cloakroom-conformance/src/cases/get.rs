@@ -1,0 +1,40 @@
+//! `get`, and what a store calls itself.
+
+use cloakroom_core::Updated;
+
+use crate::{
+    Subject,
+    failure::{Verdict, check},
+};
+
+pub(crate) async fn get_missing_is_none(subject: &Subject) -> Verdict {
+    subject.is_gone("missing").await?;
+    subject.store().set("another", &subject.lasting("ann")?).await?;
+    subject.is_gone("missing").await
+}
+
+pub(crate) async fn get_carries_the_current_revision(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    for round in 0..3 {
+        let mut session = subject.read("id").await?;
+        session.insert("round", round)?;
+        check(
+            matches!(atomic.update("id", &session).await?, Updated::Stored(_)),
+            format_args!("the session was read, and yet update {} was refused", round + 1),
+        )?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn errors_carry_the_stores_name(subject: &Subject) -> Verdict {
+    let name = subject.store().name();
+    check(!name.is_empty(), "the name is empty")?;
+    match subject.store().get("").await {
+        Ok(_) => check(false, "an empty id should be an error, and was none"),
+        Err(error) => check(
+            error.store() == name,
+            format_args!("the store is {name:?}, its error says {:?}", error.store()),
+        ),
+    }
+}

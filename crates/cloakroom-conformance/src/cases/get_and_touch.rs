@@ -1,0 +1,149 @@
+//! `get_and_touch`.
+
+use std::time::Duration;
+
+use cloakroom_core::{Atomic, ErrorKind, Session, Updated};
+
+use crate::{
+    Subject,
+    cases::create::ODD_MEMBERS,
+    failure::{Failure, Verdict, broken, check},
+    probe::{SHORT_MS, same},
+};
+
+const SHORT: Option<Duration> = Some(Duration::from_millis(SHORT_MS.unsigned_abs()));
+const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The answer, which must not be `None`.
+async fn read(
+    atomic: &dyn Atomic,
+    sid: &str,
+    ttl: Option<Duration>,
+) -> Result<Session, Failure> {
+    let found = atomic.get_and_touch(sid, ttl).await?;
+    found.ok_or_else(|| broken("wanted the session, got `None`"))
+}
+
+pub(crate) async fn get_and_touch_returns_the_session(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let session = Session::from_json(format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#))?;
+    subject.store().set("id", &session).await?;
+    same(&read(atomic, "id", HOUR).await?, &session)
+}
+
+pub(crate) async fn get_and_touch_extends(subject: &Subject) -> Verdict {
+    extends(subject, HOUR).await
+}
+
+pub(crate) async fn get_and_touch_without_ttl_gives_the_default(subject: &Subject) -> Verdict {
+    extends(subject, None).await
+}
+
+/// Shortened first, so that the record's cookie is not stale in the end; see `touch`.
+async fn extends(subject: &Subject, longer: Option<Duration>) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let as_short = subject.short("ann")?;
+    atomic.get_and_touch("id", SHORT).await?;
+    atomic.get_and_touch("id", longer).await?;
+    subject.in_time(&as_short)?;
+    subject.outlast().await?;
+    subject.is_there("id").await
+}
+
+pub(crate) async fn get_and_touch_shortens(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    atomic.get_and_touch("id", SHORT).await?;
+    subject.outlast().await?;
+    subject.is_gone("id").await
+}
+
+pub(crate) async fn get_and_touch_counts_up_to_the_next_second(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let start_ms = subject.now_ms();
+    atomic.get_and_touch("id", Some(Duration::from_millis(200))).await?;
+    subject.lives_until("id", start_ms + 1_000).await
+}
+
+pub(crate) async fn get_and_touch_takes_long_ttls(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let ttls = [("a month", 31 * DAY), ("a life", 36_500 * DAY), ("an age", 3_650_000 * DAY)];
+    for (sid, ttl) in ttls {
+        subject.store().set(sid, &subject.lasting("ann")?).await?;
+        read(atomic, sid, Some(ttl)).await?;
+    }
+    subject.pass(SHORT_MS + 200).await;
+    for (sid, _) in ttls {
+        subject.is_there(sid).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn get_and_touch_missing_is_none(subject: &Subject) -> Verdict {
+    is_none(subject, "missing").await
+}
+
+pub(crate) async fn get_and_touch_never_creates(subject: &Subject) -> Verdict {
+    subject.atomic()?.get_and_touch("missing", HOUR).await?;
+    subject.is_gone("missing").await
+}
+
+pub(crate) async fn get_and_touch_never_revives(subject: &Subject) -> Verdict {
+    subject.atomic()?;
+    subject.store().set("id", &subject.short("ann")?).await?;
+    subject.outlast().await?;
+    is_none(subject, "id").await?;
+    subject.is_gone("id").await
+}
+
+async fn is_none(subject: &Subject, sid: &str) -> Verdict {
+    let found = subject.atomic()?.get_and_touch(sid, HOUR).await?;
+    check(found.is_none(), "wanted `None`, got a session")
+}
+
+pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    match atomic.get_and_touch("id", Some(Duration::ZERO)).await {
+        Ok(_) => check(false, "wanted an error, got none")?,
+        Err(error) => check(
+            error.kind() == ErrorKind::InvalidData,
+            format_args!("wanted an error of kind `InvalidData`, got: {error}"),
+        )?,
+    }
+    subject.is_there("id").await
+}
+
+pub(crate) async fn get_and_touch_keeps_the_record(subject: &Subject) -> Verdict {
+    let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
+    subject.store().set("id", &session).await?;
+    atomic.get_and_touch("id", Some(Duration::from_secs(7_200))).await?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn get_and_touch_carries_the_revision(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let session = read(atomic, "id", HOUR).await?;
+    is_stored(atomic, session).await
+}
+
+pub(crate) async fn get_and_touch_keeps_the_revision(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let session = subject.read("id").await?;
+    atomic.get_and_touch("id", HOUR).await?;
+    is_stored(atomic, session).await
+}
+
+async fn is_stored(atomic: &dyn Atomic, mut session: Session) -> Verdict {
+    session.insert("more", 1)?;
+    let updated = atomic.update("id", &session).await?;
+    check(
+        matches!(updated, Updated::Stored(_)),
+        format_args!("wanted `Stored`, got `{updated:?}`: nobody wrote in between"),
+    )
+}

@@ -1,0 +1,56 @@
+//! Two handles on one backend, as two processes have.
+
+use cloakroom_core::{Created, Updated};
+
+use crate::{
+    Subject,
+    failure::{Verdict, broken, check},
+    probe::same,
+};
+
+pub(crate) async fn a_second_handle_sees_a_set(subject: &Subject) -> Verdict {
+    let (second, session) = (subject.second_handle()?, subject.lasting("ann")?);
+    subject.store().set("id", &session).await?;
+    let found = second.get("id").await?;
+    same(&found.ok_or_else(|| broken("the second handle finds nothing"))?, &session)
+}
+
+pub(crate) async fn a_second_handle_sees_a_replacement(subject: &Subject) -> Verdict {
+    let second = subject.second_handle()?;
+    second.set("id", &subject.lasting("ann")?).await?;
+    second.get("id").await?;
+    let session = subject.lasting("bob")?;
+    subject.store().set("id", &session).await?;
+    let found = second.get("id").await?;
+    same(&found.ok_or_else(|| broken("the second handle finds nothing"))?, &session)
+}
+
+pub(crate) async fn a_second_handle_sees_a_destroy(subject: &Subject) -> Verdict {
+    let second = subject.second_handle()?;
+    second.set("id", &subject.lasting("ann")?).await?;
+    second.get("id").await?;
+    subject.store().destroy("id").await?;
+    check(second.get("id").await?.is_none(), "the second handle still finds the session")
+}
+
+pub(crate) async fn create_notices_a_second_handle(subject: &Subject) -> Verdict {
+    let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
+    second.set("id", &subject.lasting("ann")?).await?;
+    let created = atomic.create("id", &subject.lasting("bob")?).await?;
+    check(created == Created::Exists, "wanted `Exists`, got `Stored` over the other handle's session")
+}
+
+pub(crate) async fn update_notices_a_second_handle(subject: &Subject) -> Verdict {
+    let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let mut session = subject.read("id").await?;
+    let other = subject.lasting("somebody else")?;
+    second.set("id", &other).await?;
+    session.insert("late", true)?;
+    let updated = atomic.update("id", &session).await?;
+    check(
+        matches!(updated, Updated::Conflict(_)),
+        format_args!("wanted `Conflict`, got `{updated:?}`: the other handle wrote in between"),
+    )?;
+    subject.holds("id", &other).await
+}

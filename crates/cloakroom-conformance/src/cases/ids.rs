@@ -1,0 +1,184 @@
+//! Ids of all kinds: each is kept apart from all others, or refused.
+
+use cloakroom_core::{Created, Error, ErrorKind, Touched, Updated};
+
+use crate::{
+    Subject,
+    failure::{Failure, Verdict, broken, check},
+    probe::shown,
+};
+
+/// As express-session, next-session and others make them.
+const USUAL: &[&str] = &[
+    "Pq8x-_Zk3f9JwYc1Tn5RbV7LdMsGhEaU",
+    "n1XQbTz4dHq_5kVw0Rr8e",
+    "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+    "5eb63bbbe01eeed093cb22bb8f5acdc3",
+    "_",
+    "-",
+    "0",
+];
+
+const ODD: &[&str] = &[
+    "a", " a", "a ", "a b", "a  b", "a+b", "a%20b", "a%2520b", "\"a\"", "'a'", "`a`", "a/b", "a//b", "../a",
+    "a\\b", "a\\\\b", "*", "?", "a*", "[ab]", "[^a]", "$&", "$1", "$a", "${a}", "{a}", "a:b", "a::b", ":a", "a;b",
+    "a,b", "a=b", "a&b", "a|b", "#a", "a.b", ".", "..", "-a", "--a", "1", "01", "1.0", "null", "undefined",
+    "__proto__", "constructor", "toString", "<a>", "a'; --",
+];
+
+const CONTROL: &[&str] = &[
+    "a", "a\0", "a\0b", "\0", "a\n", "a\nb", "a\r\nb", "a\r\nget b\r\n", "a\tb", "a\u{1b}b", "a\u{7f}", "a\u{85}b",
+];
+
+const UNICODE: &[&str] = &[
+    // Composed, decomposed, and look-alikes that some normal form folds together.
+    "é", "e\u{301}", "e", "Å", "\u{212b}", "ﬁ", "fi", "ａ", "a", "а", "²", "2", "ß", "ss", "İ", "i\u{307}", "ı",
+    // Invisible ones.
+    "\u{200b}a", "a\u{200d}", "\u{feff}a", "a\u{2028}b", "a\u{a0}b", "a\u{fe0f}", "\u{202e}a",
+    // Beyond 16 bits, and cut by it.
+    "🧥", "🧥🧥", "👩\u{200d}🚀", "日本語", "\u{10ffff}", "\u{fffd}", "\u{ffff}",
+];
+
+const CASE: &[&str] = &["session", "Session", "SESSION", "sessioN", "é1", "É1", "ſession"];
+
+/// Around the limits of Memcached (250) and file names (255), and far beyond; alike but for the last character.
+fn long() -> Vec<String> {
+    let ascii = [100, 249, 250, 251, 255, 256, 300, 1_024, 2_000].into_iter();
+    let pairs = ascii.flat_map(|length| ["a", "b"].map(|end| "x".repeat(length - 1) + end));
+    pairs.chain(["a", "b"].map(|end| "é".repeat(299) + end)).collect()
+}
+
+fn all_kinds() -> Vec<String> {
+    let short = [USUAL, ODD, CONTROL, UNICODE, CASE].concat();
+    short.into_iter().map(str::to_owned).chain(long()).collect()
+}
+
+/// `None` when the id is refused.
+fn taken<T>(answer: Result<T, Error>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind() == ErrorKind::InvalidId => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refused<T>(answer: Result<T, Error>, operation: &str) -> Verdict {
+    let kind = answer.err().map(|error| error.kind().as_str());
+    check(
+        kind == Some(ErrorKind::InvalidId.as_str()),
+        format_args!("{operation} should refuse this id as invalid, and was {}", kind.unwrap_or("taken")),
+    )
+}
+
+/// Stores them all, then reads and removes one after the other: whoever is not there any more was mixed up.
+async fn kept_apart<S: AsRef<str> + Sync>(subject: &Subject, ids: &[S]) -> Verdict {
+    let store = subject.store();
+    let mut sessions = Vec::new();
+    for (number, id) in ids.iter().enumerate() {
+        let session = subject.lasting(&format!("owner of id {number}"))?;
+        match taken(store.set(id.as_ref(), &session).await)? {
+            Some(()) => sessions.push((id.as_ref(), session)),
+            None => refused(store.get(id.as_ref()).await, "get")?,
+        }
+    }
+    for (id, session) in &sessions {
+        subject.holds(id, session).await?;
+    }
+    for (id, session) in &sessions {
+        subject.holds(id, session).await?;
+        store.destroy(id).await?;
+        subject.is_gone(id).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn an_empty_id_is_refused(subject: &Subject) -> Verdict {
+    let store = subject.store();
+    refused(store.set("", &subject.lasting("ann")?).await, "set")?;
+    refused(store.get("").await, "get")?;
+    refused(store.destroy("").await, "destroy")
+}
+
+pub(crate) async fn touch_refuses_an_empty_id(subject: &Subject) -> Verdict {
+    match subject.store().touch("", &subject.lasting("ann")?).await {
+        Ok(Touched::NotOffered) => Err(Failure::NotOffered("touch")),
+        answer => refused(answer, "touch"),
+    }
+}
+
+pub(crate) async fn conditional_writes_refuse_an_empty_id(subject: &Subject) -> Verdict {
+    let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
+    refused(atomic.create("", &session).await, "create")?;
+    refused(atomic.get_and_touch("", None).await, "get_and_touch")?;
+    subject.store().set("id", &session).await?;
+    refused(atomic.update("", &subject.read("id").await?).await, "update")
+}
+
+pub(crate) async fn usual_ids_work(subject: &Subject) -> Verdict {
+    for id in USUAL {
+        let session = subject.lasting(id)?;
+        subject.store().set(id, &session).await?;
+        subject.holds(id, &session).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn ids_with_odd_characters_are_kept_apart(subject: &Subject) -> Verdict {
+    kept_apart(subject, ODD).await
+}
+
+pub(crate) async fn ids_with_control_characters_are_kept_apart(subject: &Subject) -> Verdict {
+    kept_apart(subject, CONTROL).await
+}
+
+pub(crate) async fn ids_in_unicode_are_kept_apart(subject: &Subject) -> Verdict {
+    kept_apart(subject, UNICODE).await
+}
+
+pub(crate) async fn ids_that_differ_in_case_are_kept_apart(subject: &Subject) -> Verdict {
+    kept_apart(subject, CASE).await
+}
+
+pub(crate) async fn long_ids_are_kept_apart(subject: &Subject) -> Verdict {
+    kept_apart(subject, &long()).await
+}
+
+pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &Subject) -> Verdict {
+    let (store, session) = (subject.store(), subject.lasting("ann")?);
+    for id in all_kinds() {
+        match taken(store.set(&id, &session).await)? {
+            Some(()) => {
+                let touched = subject.touch(&id, &session).await?;
+                check(
+                    touched == Touched::Extended,
+                    format_args!("touch of {} is `{touched:?}`", shown(&id)),
+                )?;
+                store.destroy(&id).await?;
+            }
+            None => refused(store.touch(&id, &session).await, "touch")?,
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn conditional_writes_take_every_id_that_set_takes(subject: &Subject) -> Verdict {
+    let (store, atomic, session) = (subject.store(), subject.atomic()?, subject.lasting("ann")?);
+    for id in all_kinds() {
+        let wrong = |operation| broken(format_args!("{operation} of {} did nothing", shown(&id)));
+        if taken(store.set(&id, &session).await)?.is_none() {
+            refused(atomic.create(&id, &session).await, "create")?;
+            refused(atomic.get_and_touch(&id, None).await, "get_and_touch")?;
+            continue;
+        }
+        let read = atomic.get_and_touch(&id, None).await?.ok_or_else(|| wrong("get_and_touch"))?;
+        if !matches!(atomic.update(&id, &read).await?, Updated::Stored(_)) {
+            return Err(wrong("update"));
+        }
+        store.destroy(&id).await?;
+        if atomic.create(&id, &session).await? == Created::Exists {
+            return Err(wrong("create"));
+        }
+        store.destroy(&id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! `length` and `clear`.
+
+use crate::{
+    Subject,
+    cases::listing::{MANY, beside_a_neighbour, fill, names, one_has_expired},
+    failure::{Failure, Verdict, check},
+};
+
+async fn length_is(subject: &Subject, wanted: u64) -> Verdict {
+    let length = subject.length().await?;
+    check(length == wanted, format_args!("the length is {length}, with {wanted} live sessions"))
+}
+
+pub(crate) async fn length_counts_live_sessions(subject: &Subject) -> Verdict {
+    let (store, ids) = (subject.store(), names(3));
+    length_is(subject, 0).await?;
+    fill(subject, store, &ids).await?;
+    length_is(subject, 3).await?;
+    // Replacing makes no new session.
+    fill(subject, store, &ids[..2]).await?;
+    length_is(subject, 3).await?;
+    store.destroy(&ids[0]).await?;
+    length_is(subject, 2).await
+}
+
+pub(crate) async fn length_leaves_expired_sessions_out(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    one_has_expired(subject).await?;
+    length_is(subject, 1).await
+}
+
+pub(crate) async fn length_counts_more_than_a_page(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    fill(subject, subject.store(), &names(MANY)).await?;
+    length_is(subject, MANY as u64).await
+}
+
+pub(crate) async fn length_is_zero_once_all_are_gone(subject: &Subject) -> Verdict {
+    let ids = names(4);
+    fill(subject, subject.store(), &ids).await?;
+    subject.length().await?;
+    match subject.clear().await {
+        Ok(()) => {}
+        // A store may offer `length` and no `clear`; then they go one by one.
+        Err(Failure::NotOffered(_)) => {
+            for id in &ids {
+                subject.store().destroy(id).await?;
+            }
+        }
+        Err(failure) => return Err(failure),
+    }
+    length_is(subject, 0).await
+}
+
+pub(crate) async fn length_leaves_neighbours_out(subject: &Subject) -> Verdict {
+    beside_a_neighbour(subject).await?;
+    length_is(subject, 1).await
+}
+
+pub(crate) async fn clear_removes_every_session(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    cleared(subject, 5).await
+}
+
+pub(crate) async fn clear_removes_more_than_a_page(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    cleared(subject, MANY).await
+}
+
+async fn cleared(subject: &Subject, count: usize) -> Verdict {
+    let ids = names(count);
+    fill(subject, subject.store(), &ids).await?;
+    for id in &ids {
+        subject.is_there(id).await?;
+    }
+    subject.clear().await?;
+    for id in &ids {
+        subject.is_gone(id).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn clear_of_an_empty_store_is_no_error(subject: &Subject) -> Verdict {
+    subject.clear().await
+}
+
+pub(crate) async fn a_cleared_store_takes_sessions(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    let session = subject.lasting("ann")?;
+    subject.store().set("id", &session).await?;
+    subject.clear().await?;
+    subject.store().set("id", &session).await?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn clear_leaves_neighbours_alone(subject: &Subject) -> Verdict {
+    beside_a_neighbour(subject).await?;
+    subject.clear().await?;
+    let theirs = subject.neighbour()?.get("theirs").await?;
+    check(theirs.is_some(), "clear removed the session of a neighbour")
+}

@@ -1,0 +1,186 @@
+//! `ids` and `all`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloakroom_core::Store;
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use crate::{
+    Subject,
+    failure::{Failure, Verdict, broken, check},
+    probe::{shown, who},
+};
+
+/// More than any backend answers at once unasked: Redis scans 10, the npm store 100, MongoDB's first batch is 101.
+pub(crate) const MANY: usize = 250;
+
+pub(crate) fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("session {number}")).collect()
+}
+
+/// Stores a session under each id that says whose it is.
+pub(crate) async fn fill(subject: &Subject, store: &dyn Store, ids: &[String]) -> Verdict {
+    for id in ids {
+        store.set(id, &subject.lasting(id)?).await?;
+    }
+    Ok(())
+}
+
+/// Each of `wanted` is listed, and nothing else.
+fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
+    let listed: BTreeSet<String> = listed.into_iter().collect();
+    let wanted: BTreeSet<String> = wanted.iter().cloned().collect();
+    let count = wanted.len();
+    if let Some(id) = wanted.difference(&listed).next() {
+        let missing = wanted.difference(&listed).count();
+        let left_out = format_args!("{missing} of {count} are not listed, such as {}", shown(id)).to_string();
+        return Err(broken(left_out));
+    }
+    match listed.difference(&wanted).next() {
+        Some(id) => Err(broken(format_args!("{} is listed, and is none of ours", shown(id)))),
+        None => Ok(()),
+    }
+}
+
+/// The listed sessions are those that were stored under their ids.
+fn owned(listed: Vec<(String, cloakroom_core::Session)>) -> Result<Vec<String>, Failure> {
+    let mut ids = Vec::with_capacity(listed.len());
+    for (id, session) in listed {
+        let owner = who(&session)?;
+        check(owner == id, format_args!("{id:?} is listed with the session of {owner:?}"))?;
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+pub(crate) async fn ids_lists_live_sessions(subject: &Subject) -> Verdict {
+    are(subject.ids().await?, &[])?;
+    let ids = names(5);
+    fill(subject, subject.store(), &ids).await?;
+    are(subject.ids().await?, &ids)?;
+    subject.store().destroy(&ids[0]).await?;
+    are(subject.ids().await?, &ids[1..])
+}
+
+pub(crate) async fn all_gives_ids_and_records(subject: &Subject) -> Verdict {
+    are(owned(subject.all().await?)?, &[])?;
+    let (ids, store) = (names(5), subject.store());
+    let mut records = BTreeMap::new();
+    for id in &ids {
+        let session = subject.lasting(id)?;
+        store.set(id, &session).await?;
+        records.insert(id.clone(), session.to_json().into_owned());
+    }
+    let listed = subject.all().await?;
+    for (id, session) in &listed {
+        let (written, read) = (records.get(id), session.loaded_json());
+        check(
+            written.is_some_and(|written| written == read),
+            format_args!("wrote {written:?} under {id:?}, and {read:?} is listed"),
+        )?;
+    }
+    are(listed.into_iter().map(|(id, _)| id), &ids)
+}
+
+/// Stores one session that will have expired and one that lives, and waits.
+pub(crate) async fn one_has_expired(subject: &Subject) -> Verdict {
+    subject.store().set("expired", &subject.short("expired")?).await?;
+    subject.store().set("live", &subject.lasting("live")?).await?;
+    subject.outlast().await
+}
+
+fn is_left_out(mut listed: impl Iterator<Item = String>, id: &str) -> Verdict {
+    check(!listed.any(|other| other == id), format_args!("{id:?} is listed"))
+}
+
+pub(crate) async fn ids_leaves_expired_sessions_out(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    one_has_expired(subject).await?;
+    is_left_out(subject.ids().await?.into_iter(), "expired")
+}
+
+pub(crate) async fn all_leaves_expired_sessions_out(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    one_has_expired(subject).await?;
+    is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "expired")
+}
+
+pub(crate) async fn ids_lists_more_than_a_page(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    let ids = names(MANY);
+    fill(subject, subject.store(), &ids).await?;
+    are(subject.ids().await?, &ids)
+}
+
+pub(crate) async fn all_lists_more_than_a_page(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    let ids = names(MANY);
+    fill(subject, subject.store(), &ids).await?;
+    are(owned(subject.all().await?)?, &ids)
+}
+
+pub(crate) async fn ids_come_back_as_they_were_set(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    let ids = [
+        "a:b", "sess:a", "a%2Fb", "A", "a", "é", "e\u{301}", "日本語", "🧥", "a.b", "a_b-c", "ids:1", "$a", "{a}", "0",
+    ];
+    let mut taken = Vec::new();
+    for id in ids {
+        // An id may be refused; whether rightly is told by the cases about ids.
+        if subject.store().set(id, &subject.lasting(id)?).await.is_ok() {
+            taken.push(id.to_owned());
+        }
+    }
+    are(subject.ids().await?, &taken)
+}
+
+pub(crate) async fn ids_lists_what_lives_throughout(subject: &Subject) -> Verdict {
+    throughout(subject, subject.id_stream()?).await
+}
+
+pub(crate) async fn all_lists_what_lives_throughout(subject: &Subject) -> Verdict {
+    throughout(subject, subject.all_stream()?.map_ok(|(id, _)| id)).await
+}
+
+/// Others come, go and are written while the list is read. The stream is made first, as it reads nothing until then.
+async fn throughout(
+    subject: &Subject,
+    mut stream: impl Stream<Item = Result<String, Failure>> + Send + Unpin,
+) -> Verdict {
+    let (ids, store) = (names(90), subject.store());
+    fill(subject, store, &ids).await?;
+    let Some(first) = stream.next().await else {
+        return Err(broken("90 sessions were stored, and none is listed"));
+    };
+    let (going, staying) = ids.split_at(10);
+    for (number, id) in going.iter().enumerate() {
+        store.destroy(id).await?;
+        store.set(&format!("newcomer {number}"), &subject.lasting("newcomer")?).await?;
+        store.set(&staying[number], &subject.lasting("rewritten")?).await?;
+    }
+    let mut listed: BTreeSet<String> = stream.try_collect().await?;
+    listed.insert(first?);
+    let missing = staying.iter().filter(|id| !listed.contains(*id)).count();
+    check(
+        missing == 0,
+        format_args!("{missing} of {} that lived throughout are not listed", staying.len()),
+    )
+}
+
+pub(crate) async fn ids_leaves_neighbours_out(subject: &Subject) -> Verdict {
+    beside_a_neighbour(subject).await?;
+    is_left_out(subject.ids().await?.into_iter(), "theirs")
+}
+
+pub(crate) async fn all_leaves_neighbours_out(subject: &Subject) -> Verdict {
+    beside_a_neighbour(subject).await?;
+    is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "theirs")
+}
+
+/// One session here and one in the neighbour.
+pub(crate) async fn beside_a_neighbour(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    subject.neighbour()?.set("theirs", &subject.lasting("theirs")?).await?;
+    subject.store().set("ours", &subject.lasting("ours")?).await?;
+    Ok(())
+}

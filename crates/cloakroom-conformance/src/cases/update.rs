@@ -1,0 +1,219 @@
+//! `update`.
+
+use cloakroom_core::{Cookie, ErrorKind, Session, Updated};
+
+use crate::{
+    Subject,
+    cases::create::ODD_MEMBERS,
+    failure::{Failure, Verdict, broken, check},
+    probe::same,
+};
+
+fn is_stored(updated: &Updated) -> Verdict {
+    check(
+        matches!(updated, Updated::Stored(_)),
+        format_args!("wanted `Stored`, got `{updated:?}`: nobody wrote in between"),
+    )
+}
+
+fn conflict(updated: Updated) -> Result<Session, Failure> {
+    match updated {
+        Updated::Conflict(current) => Ok(current),
+        other => Err(broken(format_args!(
+            "wanted `Conflict`, got `{other:?}`: somebody wrote in between"
+        ))),
+    }
+}
+
+fn is_gone(updated: &Updated) -> Verdict {
+    check(
+        matches!(updated, Updated::Gone),
+        format_args!("wanted `Gone`, got `{updated:?}`: there is no session"),
+    )
+}
+
+/// The cookie of a session that was read, moved.
+fn expiring(subject: &Subject, session: &mut Session, ms: i64) -> Result<(), Failure> {
+    Ok(session.cookie_mut().set_max_age_ms(Some(ms), subject.now_ms())?)
+}
+
+/// A session that was read before somebody else replaced it by `other`.
+async fn stale(subject: &Subject, other: &Session) -> Result<Session, Failure> {
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let mut session = subject.read("id").await?;
+    subject.store().set("id", other).await?;
+    session.insert("late", true)?;
+    Ok(session)
+}
+
+pub(crate) async fn update_stores(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let record = format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#);
+    subject.store().set("id", &Session::from_json(record)?).await?;
+    let mut session = subject.read("id").await?;
+    session.insert("more", ["tea"])?;
+    is_stored(&atomic.update("id", &session).await?)?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn update_without_changes_is_stored(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let session = subject.read("id").await?;
+    is_stored(&atomic.update("id", &session).await?)?;
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn update_answers_the_next_revision(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let mut session = subject.read("id").await?;
+    for round in 1..=3 {
+        session.insert("round", round)?;
+        match atomic.update("id", &session).await? {
+            Updated::Stored(revision) => session.mark_stored(revision),
+            other => {
+                return Err(broken(format_args!(
+                    "update {round}, with the revision of the one before, is `{other:?}`"
+                )));
+            }
+        }
+    }
+    subject.holds("id", &session).await
+}
+
+pub(crate) async fn update_notices_an_update(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let [mut first, mut second] = [subject.read("id").await?, subject.read("id").await?];
+    first.insert("first", 1)?;
+    second.insert("second", 2)?;
+    is_stored(&atomic.update("id", &first).await?)?;
+    conflict(atomic.update("id", &second).await?).map(drop)
+}
+
+pub(crate) async fn update_notices_a_set(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    // A plain write by somebody who never read, of as many bytes.
+    let session = stale(subject, &subject.lasting("bob")?).await?;
+    conflict(atomic.update("id", &session).await?).map(drop)
+}
+
+pub(crate) async fn update_notices_a_session_made_again(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let mut session = subject.read("id").await?;
+    subject.store().destroy("id").await?;
+    // Not the same text again: a store that compares texts cannot tell, and nothing is lost then.
+    let again = subject.lasting("somebody else")?;
+    subject.store().set("id", &again).await?;
+    session.insert("late", true)?;
+    conflict(atomic.update("id", &session).await?)?;
+    subject.holds("id", &again).await
+}
+
+pub(crate) async fn a_conflict_changes_nothing(subject: &Subject) -> Verdict {
+    let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
+    let session = stale(subject, &other).await?;
+    conflict(atomic.update("id", &session).await?)?;
+    subject.holds("id", &other).await
+}
+
+pub(crate) async fn a_conflict_brings_the_current_record(subject: &Subject) -> Verdict {
+    let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
+    let session = stale(subject, &other).await?;
+    same(&conflict(atomic.update("id", &session).await?)?, &other)
+}
+
+pub(crate) async fn a_conflict_can_be_retried(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let session = stale(subject, &subject.lasting("somebody else")?).await?;
+    let mut current = conflict(atomic.update("id", &session).await?)?;
+    current.merge(&session);
+    is_stored(&atomic.update("id", &current).await?)?;
+    let read = subject.read("id").await?;
+    check(read.get("late")? == Some(true), "the retry was told `Stored` and is not there")
+}
+
+/// A session that was read before somebody else destroyed it.
+async fn orphan(subject: &Subject) -> Result<Session, Failure> {
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let mut session = subject.read("id").await?;
+    subject.store().destroy("id").await?;
+    session.insert("late", true)?;
+    Ok(session)
+}
+
+pub(crate) async fn update_of_a_destroyed_session_is_gone(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    is_gone(&atomic.update("id", &orphan(subject).await?).await?)
+}
+
+pub(crate) async fn update_never_brings_back_a_destroyed_session(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    atomic.update("id", &orphan(subject).await?).await?;
+    subject.is_gone("id").await
+}
+
+pub(crate) async fn update_never_revives(subject: &Subject) -> Verdict {
+    let (atomic, short) = (subject.atomic()?, subject.short("ann")?);
+    subject.store().set("id", &short).await?;
+    let read = subject.store().get("id").await?;
+    subject.in_time(&short)?;
+    let mut session = read.ok_or_else(|| broken("the session is not there"))?;
+    subject.outlast().await?;
+    expiring(subject, &mut session, 60_000)?;
+    is_gone(&atomic.update("id", &session).await?)?;
+    subject.is_gone("id").await
+}
+
+pub(crate) async fn update_without_a_revision_is_invalid_data(subject: &Subject) -> Verdict {
+    let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
+    subject.store().set("id", &first).await?;
+    match atomic.update("id", &subject.lasting("bob")?).await {
+        Ok(updated) => check(false, format_args!("wanted an error, got `{updated:?}`"))?,
+        Err(error) => check(
+            error.kind() == ErrorKind::InvalidData,
+            format_args!("wanted an error of kind `InvalidData`, got: {error}"),
+        )?,
+    }
+    subject.holds("id", &first).await
+}
+
+pub(crate) async fn update_with_a_passed_expiry_destroys(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let mut session = subject.read("id").await?;
+    expiring(subject, &mut session, -60_000)?;
+    is_stored(&atomic.update("id", &session).await?)?;
+    subject.is_gone("id").await
+}
+
+pub(crate) async fn a_stale_update_with_a_passed_expiry_destroys_nothing(
+    subject: &Subject,
+) -> Verdict {
+    let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
+    let mut session = stale(subject, &other).await?;
+    expiring(subject, &mut session, -60_000)?;
+    conflict(atomic.update("id", &session).await?)?;
+    subject.holds("id", &other).await
+}
+
+pub(crate) async fn update_gives_the_time_to_live(subject: &Subject) -> Verdict {
+    let (atomic, lasting) = (subject.atomic()?, subject.lasting("ann")?);
+    for sid in ["longer", "shorter", "browser"] {
+        subject.store().set(sid, &lasting).await?;
+    }
+    for (sid, ms) in [("longer", 7_200_000), ("shorter", 1_000)] {
+        let mut session = subject.read(sid).await?;
+        expiring(subject, &mut session, ms)?;
+        is_stored(&atomic.update(sid, &session).await?)?;
+    }
+    let mut session = subject.read("browser").await?;
+    *session.cookie_mut() = Cookie::new();
+    is_stored(&atomic.update("browser", &session).await?)?;
+    subject.outlast().await?;
+    subject.is_gone("shorter").await?;
+    subject.is_there("longer").await?;
+    subject.is_there("browser").await
+}

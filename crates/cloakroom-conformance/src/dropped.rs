@@ -1,0 +1,30 @@
+//! Futures that are dropped before their end.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+/// At how many different points a future is dropped.
+pub(crate) const POINTS: u32 = 16;
+
+/// Runs the future up to one of [`POINTS`] points and drops it there, if it has not ended before.
+///
+/// The first points are a number of polls in quick succession; the others let the backend answer in between.
+pub(crate) async fn drop_at<T>(point: u32, future: impl Future<Output = T> + Send) {
+    let mut future = pin!(future);
+    let polls = 1 + point % 4;
+    let pause = Duration::from_micros(u64::from(point / 4) * 150);
+    for _ in 0..polls {
+        if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await {
+            return;
+        }
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(pause).await;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Running cases: each on a thread and a tokio runtime of its own, so that none can harm another.
+
+use std::{
+    any::Any,
+    future::Future,
+    io,
+    panic::AssertUnwindSafe,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, channel::oneshot, future::BoxFuture, stream};
+
+use crate::{
+    CASES, Case, CaseReport, Outcome, Report, Subject,
+    failure::{Failure, Verdict, broken},
+};
+
+/// How cases are run.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut options = cloakroom_conformance::Options::default();
+/// options.time_limit = Duration::from_secs(120);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long one case may take: 30 seconds unless set. A case that takes longer has failed.
+    pub time_limit: Duration,
+    /// How many cases run at the same time: 16 unless set. Each has a subject of its own.
+    pub at_once: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { time_limit: Duration::from_secs(30), at_once: 16 }
+    }
+}
+
+/// Runs every case on a subject of its own and returns what came of each.
+///
+/// The function is called once a case, or again if the machine was too slow for a short session, inside that case's
+/// own tokio runtime; the subject is dropped there too. A case that panics or does not end has failed, and the others
+/// go on. A case that blocks its thread for ever leaves that thread behind.
+///
+/// ```
+/// use cloakroom_conformance::{Subject, run};
+/// use cloakroom_core::MemoryStore;
+///
+/// # futures::executor::block_on(async {
+/// let report = run(|| async { Subject::new(MemoryStore::new()) }).await;
+/// assert!(report.is_conformant(), "{report}");
+/// # });
+/// ```
+pub async fn run<F, Fut>(subject: F) -> Report
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Subject> + Send + 'static,
+{
+    run_with(Options::default(), subject).await
+}
+
+/// As [`run`], with [`Options`].
+pub async fn run_with<F, Fut>(options: Options, subject: F) -> Report
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Subject> + Send + 'static,
+{
+    let subject = maker(subject);
+    let cases = stream::iter(CASES).map(|case| {
+        let (tx, rx) = oneshot::channel();
+        let (make, limit) = (Arc::clone(&subject), options.time_limit);
+        let started = spawn(case, move || {
+            // The receiver is gone when the run was dropped; then nobody wants the answer.
+            let _ = tx.send(run_case(case, make, limit));
+        });
+        async move {
+            match started {
+                Ok(()) => rx.await.unwrap_or_else(|_| report(case, Err(broken("no answer")))),
+                Err(error) => report(case, Err(broken(error))),
+            }
+        }
+    });
+    Report { cases: cases.buffered(options.at_once.max(1)).collect().await }
+}
+
+type MakeSubject = Arc<dyn Fn() -> BoxFuture<'static, Subject> + Send + Sync>;
+
+pub(crate) fn maker<F, Fut>(subject: F) -> MakeSubject
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Subject> + Send + 'static,
+{
+    Arc::new(move || Box::pin(subject()))
+}
+
+/// Runs one case and blocks until it has ended or is out of time.
+pub(crate) fn run_case(case: &Case, subject: MakeSubject, limit: Duration) -> CaseReport {
+    let held = *case;
+    let (tx, rx) = mpsc::channel();
+    let verdict = match spawn(case, move || drop(tx.send(run_here(&held, &subject, limit)))) {
+        // A future that hangs is dropped at the limit. What is not back a second later blocks its thread.
+        Ok(()) => rx.recv_timeout(limit + Duration::from_secs(1)).unwrap_or_else(|error| {
+            Err(match error {
+                mpsc::RecvTimeoutError::Timeout => out_of_time(limit),
+                mpsc::RecvTimeoutError::Disconnected => broken("panicked at its end"),
+            })
+        }),
+        Err(error) => Err(broken(error)),
+    };
+    report(case, verdict)
+}
+
+/// The thread has the name of its case, which the panic message then tells.
+fn spawn(case: &Case, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    thread::Builder::new().name(case.name().to_owned()).spawn(run).map(drop).map_err(cannot_start)
+}
+
+fn run_here(case: &Case, subject: &MakeSubject, limit: Duration) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
+    let verdict = runtime.block_on(async {
+        let held = AssertUnwindSafe(hold(case, subject)).catch_unwind();
+        match tokio::time::timeout(limit, held).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(payload)) => Err(broken(panic_text(&*payload))),
+            Err(_) => Err(out_of_time(limit)),
+        }
+    });
+    runtime.shutdown_background();
+    verdict
+}
+
+async fn hold(case: &Case, subject: &MakeSubject) -> Verdict {
+    const TRIES: usize = 5;
+    for _ in 0..TRIES {
+        let subject = subject().await;
+        match case.hold(&subject).await {
+            Err(Failure::TooSlow) => {}
+            verdict => return verdict,
+        }
+    }
+    Err(Failure::TooSlow)
+}
+
+fn report(case: &Case, verdict: Verdict) -> CaseReport {
+    let (outcome, reason) = match verdict {
+        Ok(()) => (Outcome::Passed, None),
+        Err(Failure::Broken(reason)) => (Outcome::Failed, Some(reason)),
+        Err(Failure::NotOffered(part)) => (Outcome::NotOffered, Some(part.to_owned())),
+        Err(Failure::TooSlow) => {
+            let reason = "the machine was too slow: a session of a second ended before it was used";
+            (Outcome::Failed, Some(reason.to_owned()))
+        }
+    };
+    CaseReport::new(case, outcome, reason)
+}
+
+fn out_of_time(limit: Duration) -> Failure {
+    broken(format_args!("did not end within {limit:?}"))
+}
+
+fn cannot_start(error: io::Error) -> Failure {
+    broken(format_args!("the case could not be started: {error}"))
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("no message"))
+}

@@ -1,0 +1,119 @@
+//! What the suite is run on.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use cloakroom_core::{Clock, Store};
+
+/// A store under test, fresh for each case, and what the cases need beside it.
+///
+/// **It must be isolated**: `clear` removes everything in it, and `length` is compared with the number of sessions that
+/// the case stored. Give each subject a prefix, a database or a server of its own.
+///
+/// ```
+/// use cloakroom_conformance::Subject;
+/// use cloakroom_core::MemoryStore;
+///
+/// async fn subject() -> Subject {
+///     let store = MemoryStore::new();
+///     Subject::new(store.clone()).with_second_handle(store).with_neighbour(MemoryStore::new())
+/// }
+/// # futures::executor::block_on(subject());
+/// ```
+pub struct Subject {
+    store: Arc<dyn Store>,
+    second_handle: Option<Arc<dyn Store>>,
+    neighbour: Option<Arc<dyn Store>>,
+    clock: Option<Clock>,
+    // The last member: what it cleans up is in use until the handles are gone.
+    guards: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+impl Subject {
+    /// A subject of this empty store.
+    ///
+    /// It has no second handle and no neighbour, and the cases that need one fail until it is given, or declared as
+    /// `not_offered`.
+    #[must_use]
+    pub fn new(store: impl Store + 'static) -> Self {
+        Self {
+            store: Arc::new(store),
+            second_handle: None,
+            neighbour: None,
+            clock: None,
+            guards: Vec::new(),
+        }
+    }
+
+    /// The same subject with a second handle on the same sessions, best one with connections of its own, as another
+    /// process would have.
+    #[must_use]
+    pub fn with_second_handle(mut self, store: impl Store + 'static) -> Self {
+        self.second_handle = Some(Arc::new(store));
+        self
+    }
+
+    /// The same subject with an empty store beside it that shares its backend and none of its sessions: another prefix,
+    /// collection or database. What `clear` does must not reach it.
+    #[must_use]
+    pub fn with_neighbour(mut self, store: impl Store + 'static) -> Self {
+        self.neighbour = Some(Arc::new(store));
+        self
+    }
+
+    /// The same subject with something that cleans up when it is dropped: a temporary folder, a server.
+    ///
+    /// It is dropped after the stores, inside the case's tokio runtime, also when the case fails, panics or is out of
+    /// time. Guards are dropped in the order in which they were added.
+    #[must_use]
+    pub fn add_guard(mut self, guard: impl Any + Send + Sync) -> Self {
+        self.guards.push(Box::new(guard));
+        self
+    }
+
+    /// The same subject with the clock that all its stores go by, so that cases move the time instead of waiting.
+    ///
+    /// It must be a [`Clock::fixed`] that belongs to this subject alone; a clock of the system never moves.
+    ///
+    /// ```
+    /// use cloakroom_conformance::Subject;
+    /// use cloakroom_core::{Clock, MemoryOptions, MemoryStore};
+    ///
+    /// let mut options = MemoryOptions::default();
+    /// options.clock = Clock::fixed(1_700_000_000_000);
+    /// let clock = options.clock.clone();
+    /// let subject = Subject::new(MemoryStore::with_options(options)).with_clock(clock);
+    /// ```
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The store for other tasks.
+    pub(crate) fn shared(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    pub(crate) fn second(&self) -> Option<&dyn Store> {
+        self.second_handle.as_deref()
+    }
+
+    pub(crate) fn beside(&self) -> Option<&dyn Store> {
+        self.neighbour.as_deref()
+    }
+
+    /// The clock that a case moves.
+    pub(crate) fn clock(&self) -> Option<&Clock> {
+        self.clock.as_ref()
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("store", &self.store.name()).finish_non_exhaustive()
+    }
+}

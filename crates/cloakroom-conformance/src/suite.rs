@@ -1,0 +1,239 @@
+//! The suite as tests.
+
+use std::future::Future;
+
+use crate::{
+    Case, CaseReport, Options, Outcome, Subject,
+    run::{maker, run_case},
+};
+
+/// Makes one named test of every case, for the store in a [`Subject`].
+///
+/// The first argument is an async function without arguments, or a closure, that returns a fresh subject for each case.
+/// These follow, in this order, where they are needed:
+///
+/// - `ignore = "needs redis-server"` leaves all of them out of a plain `cargo test`, and shows why.
+/// - `not_offered = [touch, atomic, …]` declares what the store or the subject lacks. Those tests sit in a module
+///   `not_offered` and fail if it is offered after all. Without the declaration the cases fail. The parts are
+///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and
+///   `second_handle` and `neighbour`.
+/// - `exceptions = [case = "reason", …]` names promises that this store is known to break. Those tests sit in a module
+///   `exceptions` and fail if the promise is kept after all.
+///
+/// Call it at the top of a test file, or in a module; two calls take two modules. The crate that calls it needs no
+/// other dependency, and no async test attribute.
+///
+/// ```test_harness
+/// use cloakroom_conformance::Subject;
+/// use cloakroom_core::MemoryStore;
+///
+/// cloakroom_conformance::suite!(
+///     || async { Subject::new(MemoryStore::new()).with_neighbour(MemoryStore::new()) },
+///     ignore = "takes a few seconds",
+///     not_offered = [second_handle],
+/// );
+/// ```
+#[macro_export]
+macro_rules! suite {
+    (
+        $subject:expr
+        $(, ignore = $ignore:literal)?
+        $(, not_offered = [$($part:ident),* $(,)?])?
+        $(, exceptions = [$($name:ident = $why:literal),* $(,)?])?
+        $(,)?
+    ) => {
+        $crate::__cases! {
+            $crate::__suite,
+            [$] [$subject] [$(#[ignore = $ignore])?]
+            [$($($part)*)?] [$($($part)*)?] [$($($name $why)*)?]
+        }
+    };
+}
+
+/// `$d` is a dollar sign, for the macro that this one makes: it knows what was declared, and tells where a case goes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __suite {
+    (
+        [$d:tt] [$subject:expr] $attributes:tt
+        $parts:tt [$($part:ident)*] [$($name:ident $why:literal)*]
+        { $($group:ident { $($case:ident $needs:tt $promise:literal)* })* }
+    ) => {
+        #[cfg(test)]
+        fn __cloakroom_case(case: $crate::Case, expectation: $crate::__private::Expectation) {
+            $crate::__private::test(case, expectation, $subject);
+        }
+
+        $( $crate::__part!($part); )*
+        $( const _: $crate::Case = $crate::__private::by_name::$name; const _: &str = $why; )*
+
+        macro_rules! __cloakroom_place {
+            $( ($d place:ident $name $d needs:tt) => {
+                $crate::__test! { $d place exceptions $name $attributes [] }
+            }; )*
+            $( ($d place:ident $d case:ident [$part $d($d rest:ident)*]) => {
+                $crate::__test! { $d place not_offered $d case $attributes $parts }
+            }; )*
+            ($d place:ident $d case:ident [$d need:ident $d($d rest:ident)*]) => {
+                __cloakroom_place! { $d place $d case [$d($d rest)*] }
+            };
+            ($d place:ident $d case:ident []) => {
+                $crate::__test! { $d place offered $d case $attributes [] }
+            };
+        }
+
+        $($( __cloakroom_place! { offered $case $needs } )*)*
+
+        mod not_offered {
+            $($( __cloakroom_place! { not_offered $case $needs } )*)*
+        }
+
+        mod exceptions {
+            $($( __cloakroom_place! { exceptions $case $needs } )*)*
+        }
+    };
+}
+
+/// The test of a case, in the one of three places where it belongs.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test {
+    (offered offered $case:ident [$(#[$attribute:meta])*] []) => {
+        #[test]
+        $(#[$attribute])*
+        fn $case() {
+            __cloakroom_case(
+                $crate::__private::by_name::$case,
+                $crate::__private::Expectation::Passed,
+            );
+        }
+    };
+    (not_offered not_offered $case:ident [$(#[$attribute:meta])*] [$($part:ident)*]) => {
+        #[test]
+        $(#[$attribute])*
+        fn $case() {
+            super::__cloakroom_case(
+                $crate::__private::by_name::$case,
+                $crate::__private::Expectation::NotOffered(&[$(stringify!($part)),*]),
+            );
+        }
+    };
+    (exceptions exceptions $case:ident [$(#[$attribute:meta])*] []) => {
+        #[test]
+        $(#[$attribute])*
+        fn $case() {
+            super::__cloakroom_case(
+                $crate::__private::by_name::$case,
+                $crate::__private::Expectation::Failed,
+            );
+        }
+    };
+    ($($elsewhere:tt)*) => {};
+}
+
+/// A word that `not_offered` does not know is an error.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __part {
+    (touch) => {};
+    (atomic) => {};
+    (enumerate) => {};
+    (ids) => {};
+    (all) => {};
+    (length) => {};
+    (clear) => {};
+    (second_handle) => {};
+    (neighbour) => {};
+    ($part:ident) => {
+        compile_error!(concat!("there is no part `", stringify!($part), "` that a store can lack"));
+    };
+}
+
+/// What the author of the store has declared about a case.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub enum Expectation {
+    /// Nothing: the promise is to be kept.
+    Passed,
+    /// One of these parts is not offered.
+    NotOffered(&'static [&'static str]),
+    /// The promise is known to be broken.
+    Failed,
+}
+
+/// Runs one case.
+///
+/// # Panics
+///
+/// When something else comes of it than was declared.
+#[doc(hidden)]
+pub fn test<F, Fut>(case: Case, expectation: Expectation, subject: F)
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Subject> + Send + 'static,
+{
+    let report = run_case(&case, maker(subject), Options::default().time_limit);
+    if let Some(complaint) = complaint(&report, expectation) {
+        panic!("{complaint}\n  the promise: {}", report.promise);
+    }
+}
+
+fn complaint(report: &CaseReport, expectation: Expectation) -> Option<String> {
+    let name = report.name;
+    let reason = report.reason.as_deref().unwrap_or_default();
+    Some(match (expectation, report.outcome) {
+        (Expectation::Passed, Outcome::Passed) | (Expectation::Failed, Outcome::Failed) => {
+            return None;
+        }
+        (Expectation::NotOffered(parts), Outcome::NotOffered) if parts.contains(&reason) => {
+            return None;
+        }
+        (_, Outcome::NotOffered) => {
+            format!("`{reason}` is not offered: declare it with not_offered = [{reason}]")
+        }
+        (Expectation::NotOffered(parts), Outcome::Passed) => format!(
+            "{} is declared as not offered, but it is offered: take it out of not_offered",
+            parts.join(", ")
+        ),
+        (Expectation::Failed, Outcome::Passed) => {
+            format!("{name} is declared as an exception, but it passes: take it out of exceptions")
+        }
+        (_, Outcome::Failed) => reason.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_declared_passes() {
+        const ATOMIC: Expectation = Expectation::NotOffered(&["atomic", "touch"]);
+        let of = |outcome, reason: Option<&str>| {
+            CaseReport::new(&crate::CASES[0], outcome, reason.map(str::to_owned))
+        };
+        let passed = of(Outcome::Passed, None);
+        let failed = of(Outcome::Failed, Some("broken"));
+        let lacks_atomic = of(Outcome::NotOffered, Some("atomic"));
+        let lacks_ids = of(Outcome::NotOffered, Some("ids"));
+
+        for (report, expectation, words) in [
+            (&passed, Expectation::Passed, None),
+            (&failed, Expectation::Failed, None),
+            (&lacks_atomic, ATOMIC, None),
+            (&failed, Expectation::Passed, Some("broken")),
+            (&failed, ATOMIC, Some("broken")),
+            (&lacks_atomic, Expectation::Passed, Some("declare it with not_offered = [atomic]")),
+            (&lacks_atomic, Expectation::Failed, Some("declare it with not_offered = [atomic]")),
+            (&lacks_ids, ATOMIC, Some("declare it with not_offered = [ids]")),
+            (&passed, ATOMIC, Some("take it out of not_offered")),
+            (&passed, Expectation::Failed, Some("take it out of exceptions")),
+        ] {
+            let complaint = complaint(report, expectation);
+            match words {
+                Some(words) => assert!(complaint.as_deref().is_some_and(|c| c.contains(words))),
+                None => assert_eq!(complaint, None),
+            }
+        }
+    }
+}

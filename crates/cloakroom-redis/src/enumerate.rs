@@ -1,0 +1,201 @@
+//! The listing: pages of SCAN, one at a time.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+};
+
+use async_trait::async_trait;
+use cloakroom_core::{Enumerate, Error, ErrorKind, Session};
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use redis::Value;
+
+use crate::{RedisStore, call::Effect, error, reply};
+
+/// The first cursor and, as an answer, the end.
+const ENDS: &[u8] = b"0";
+
+#[async_trait]
+impl Enumerate for RedisStore {
+    /// A key whose rest is empty or not UTF-8 is no session's and is left out; so is one that holds no string.
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.pages("ids")
+            .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        self.pages("all")
+            .and_then(|page| self.load(page))
+            .map_ok(stream::iter)
+            .try_flatten()
+            .boxed()
+    }
+
+    /// SCAN can list a key twice. So as to count it once, 8 bytes of each id are held in memory.
+    async fn length(&self) -> Result<u64, Error> {
+        let hasher = RandomState::new();
+        let mut seen = HashSet::new();
+        let mut pages = std::pin::pin!(self.pages("length"));
+        while let Some(page) = pages.try_next().await? {
+            seen.extend(page.iter().map(|sid| hasher.hash_one(sid)));
+        }
+        Ok(seen.len() as u64)
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        if self.options().prefix.is_empty() {
+            let message =
+                "without a prefix this would be the whole database; clear_database does that";
+            return Err(error::new(
+                &self.call("clear", Effect::Read),
+                ErrorKind::Unsupported,
+                message,
+            ));
+        }
+        let mut pages = std::pin::pin!(self.pages("clear"));
+        while let Some(page) = pages.try_next().await? {
+            if page.is_empty() {
+                continue;
+            }
+            let call = self.call("clear", Effect::Repeatable);
+            let mut command = redis::cmd("UNLINK");
+            for sid in &page {
+                command.arg([&self.options().prefix, sid.as_str()].concat());
+            }
+            reply::number(&call, self.send(&call, &command).await?)?;
+        }
+        Ok(())
+    }
+}
+
+impl RedisStore {
+    /// Removes **every key of the database** that the URL names, of whatever kind and whoever wrote it.
+    ///
+    /// [`clear`](Enumerate::clear) removes what is under the prefix, and refuses when that is empty.
+    ///
+    /// # Errors
+    ///
+    /// As any operation.
+    pub async fn clear_database(&self) -> Result<(), Error> {
+        let call = self.call("clear_database", Effect::Repeatable);
+        reply::done(&call, self.send(&call, &redis::cmd("FLUSHDB")).await?).map(drop)
+    }
+
+    /// The ids under our prefix, page by page; some can come twice.
+    fn pages(
+        &self,
+        operation: &'static str,
+    ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
+        let pattern = escape(&self.options().prefix) + "*";
+        stream::try_unfold((Some(ENDS.to_vec()), pattern), move |(cursor, pattern)| async move {
+            let Some(cursor) = cursor else { return Ok(None) };
+            let (cursor, page) = self.page(operation, &cursor, &pattern).await?;
+            Ok(Some((page, (cursor, pattern))))
+        })
+    }
+
+    /// One page, and the cursor of the next one.
+    async fn page(
+        &self,
+        operation: &'static str,
+        cursor: &[u8],
+        pattern: &str,
+    ) -> Result<(Option<Vec<u8>>, Vec<String>), Error> {
+        let call = self.call(operation, Effect::Read);
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(pattern);
+        command.arg("COUNT").arg(self.options().scan_count).arg("TYPE").arg("string");
+        let answer = reply::list(&call, self.send(&call, &command).await?)?;
+        let Ok([cursor, keys]) = <[Value; 2]>::try_from(answer) else {
+            return Err(error::unexpected(&call));
+        };
+        let cursor = reply::text(&call, cursor)?.unwrap_or_default();
+        let mut page = Vec::new();
+        for key in reply::list(&call, keys)? {
+            page.extend(reply::text(&call, key)?.and_then(|key| self.sid(key)));
+        }
+        Ok(((cursor != ENDS).then_some(cursor), page))
+    }
+
+    /// The id in a key of ours. The pattern is escaped, and this holds even where a server reads it differently.
+    fn sid(&self, key: Vec<u8>) -> Option<String> {
+        let sid = key.strip_prefix(self.options().prefix.as_bytes())?;
+        if sid.is_empty() { None } else { String::from_utf8(sid.to_vec()).ok() }
+    }
+
+    /// The sessions of one page. A value that went meanwhile is left out.
+    async fn load(
+        &self,
+        page: Vec<String>,
+    ) -> Result<Vec<Result<(String, Session), Error>>, Error> {
+        if page.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = self.call("all", Effect::Read);
+        let mut command = redis::cmd("MGET");
+        for sid in &page {
+            command.arg([&self.options().prefix, sid.as_str()].concat());
+        }
+        let values = reply::list(&call, self.send(&call, &command).await?)?;
+        if values.len() != page.len() {
+            return Err(error::unexpected(&call));
+        }
+        let mut sessions = Vec::with_capacity(page.len());
+        for (sid, value) in page.into_iter().zip(values) {
+            let Some(record) = reply::text(&call, value)? else { continue };
+            match self.options().parse(&call, record) {
+                Ok(Some(session)) => sessions.push(Ok((sid, session))),
+                Ok(None) => {}
+                Err(error) => sessions.push(Err(error)),
+            }
+        }
+        Ok(sessions)
+    }
+}
+
+/// A pattern that matches `text` and nothing else: connect-redis sends the prefix as it is, and `clear` with the
+/// prefix `s?s:` removes other people's keys there.
+fn escape(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_escaped() {
+        for (prefix, pattern) in [
+            ("sess:", "sess:"),
+            ("s?s*:", r"s\?s\*:"),
+            ("sess[1]:", r"sess\[1\]:"),
+            (r"a\b", r"a\\b"),
+            ("^a-b€", "^a-b€"),
+        ] {
+            assert_eq!(escape(prefix), pattern);
+        }
+    }
+
+    #[test]
+    fn a_key_is_ours_with_the_prefix_and_an_id() {
+        let store = RedisStore::open("redis://h?prefix=s%3Fs:").unwrap();
+        for (key, sid) in [
+            (&b"s?s:abc"[..], Some("abc")),
+            (b"sXs:abc", None),
+            (b"s?s:", None),
+            (b"s?s:\xff", None),
+            (b"s?s:\0", Some("\0")),
+        ] {
+            assert_eq!(store.sid(key.to_vec()).as_deref(), sid);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What went wrong, in the contract's words.
+//!
+//! A server's own text is never passed on: it can quote the command (`unknown command 'GETEX', with args beginning
+//! with: 'sess:..'`), and with it an id, session data or a password. Its code, such as `OOM`, is.
+
+use std::{io, sync::Arc};
+
+use cloakroom_core::{Error, ErrorKind};
+use redis::{RedisError, ServerError};
+
+use crate::{
+    call::{Call, Effect},
+    target::Target,
+};
+
+/// The store's name.
+pub(crate) const STORE: &str = "redis";
+
+/// Why there is no connection. Nothing was sent.
+#[derive(Clone, Debug)]
+pub(crate) enum ConnectFailure {
+    /// The system's answer, or the server hung up.
+    Io(Arc<io::Error>),
+    /// No agreement on TLS, such as a certificate that is not trusted.
+    Tls(Arc<io::Error>),
+    /// No answer in time.
+    Timeout,
+    /// The server refused the login or the database.
+    Refused(RedisError),
+    /// The task that connected was ended with its runtime.
+    Cancelled,
+}
+
+pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
+    Error::new(kind, STORE, call.operation, message.into())
+}
+
+/// There is no connection.
+pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailure) -> Error {
+    let address = &target.address;
+    match failure {
+        ConnectFailure::Io(cause) => {
+            new(call, ErrorKind::Unavailable, format!("cannot connect to {address}"))
+                .with_source(cause)
+        }
+        ConnectFailure::Tls(cause) => {
+            new(call, ErrorKind::Config, format!("no TLS with {address}")).with_source(cause)
+        }
+        ConnectFailure::Timeout => {
+            new(call, ErrorKind::Timeout, format!("cannot connect to {address} in time"))
+        }
+        ConnectFailure::Cancelled => {
+            new(call, ErrorKind::Unavailable, format!("connecting to {address} was cancelled"))
+        }
+        ConnectFailure::Refused(cause) if cause.is_io_error() => {
+            let message = format!("{address} hung up during the login");
+            new(call, ErrorKind::Unavailable, message).with_source(cause)
+        }
+        ConnectFailure::Refused(cause) => {
+            let detail = cause.detail().unwrap_or_default();
+            if cause.kind() == redis::ErrorKind::AuthenticationFailed {
+                new(call, ErrorKind::Config, "the server refuses the user or the password")
+            } else if detail.contains("DB index") {
+                let message = format!("the server has no database {}", target.database);
+                new(call, ErrorKind::Config, message)
+            } else {
+                let (kind, why) = judge(cause.code().unwrap_or_default(), detail);
+                new(call, kind, why)
+            }
+        }
+    }
+}
+
+/// The deadline passed; `sent` when the command can have reached the server.
+pub(crate) fn timed_out(call: &Call, sent: bool) -> Error {
+    let error = new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit));
+    if sent { unknown_for_writes(call, error) } else { error }
+}
+
+/// The connection went away with the answer.
+pub(crate) fn lost(call: &Call, cause: RedisError) -> Error {
+    let error = if cause.is_io_error() {
+        new(call, ErrorKind::Unavailable, "the connection was lost").with_source(cause)
+    } else {
+        // Not even the cause: the parser's errors can quote what it read.
+        new(call, ErrorKind::Unavailable, "the server does not speak the protocol")
+    };
+    unknown_for_writes(call, error)
+}
+
+fn unknown_for_writes(call: &Call, error: Error) -> Error {
+    if call.effect == Effect::Read { error } else { error.with_outcome_unknown() }
+}
+
+/// The server answered that it will not. Nothing was written.
+pub(crate) fn refused(call: &Call, refusal: &ServerError) -> Error {
+    let (kind, why) = judge(refusal.code(), refusal.details().unwrap_or_default());
+    new(call, kind, why)
+}
+
+/// The server's answer is of no kind that this command has.
+pub(crate) fn unexpected(call: &Call) -> Error {
+    new(call, ErrorKind::Other, "the server gave an answer of an unknown kind")
+}
+
+fn judge(code: &str, detail: &str) -> (ErrorKind, String) {
+    let (kind, why) = match code {
+        "LOADING" => (ErrorKind::Unavailable, "the server is loading its data"),
+        "READONLY" => (ErrorKind::Unavailable, "the server is a read-only replica"),
+        "MASTERDOWN" => (ErrorKind::Unavailable, "the replica has lost its master"),
+        "NOREPLICAS" => (ErrorKind::Unavailable, "the server has too few replicas to write"),
+        "MISCONF" => {
+            (ErrorKind::Unavailable, "the server cannot save to its disk, and refuses writes")
+        }
+        "BUSY" => (ErrorKind::Unavailable, "the server is busy with a script"),
+        "CLUSTERDOWN" => (ErrorKind::Unavailable, "the cluster is down"),
+        "TRYAGAIN" => (ErrorKind::Unavailable, "the cluster is moving this key"),
+        "ERR" if detail.starts_with("max number of clients") => {
+            (ErrorKind::Unavailable, "the server has no room for another client")
+        }
+        "ERR"
+            if detail.contains("invalid bulk length")
+                || detail.contains("maximum allowed size") =>
+        {
+            (ErrorKind::TooLarge, "the record is larger than the server takes (proto-max-bulk-len)")
+        }
+        "OOM" => (ErrorKind::Other, "the server is full (maxmemory)"),
+        "WRONGTYPE" => (ErrorKind::Corrupt, "the key does not hold a string"),
+        "NOAUTH" => (ErrorKind::Config, "the server wants a password"),
+        "WRONGPASS" => (ErrorKind::Config, "the server refuses the user or the password"),
+        "NOPERM" => (ErrorKind::Config, "the user lacks a permission that the store needs"),
+        "MOVED" | "ASK" | "CROSSSLOT" => {
+            (ErrorKind::Config, "the server is part of a Redis Cluster")
+        }
+        _ if is_code(code) => return (ErrorKind::Other, format!("the server refused with {code}")),
+        _ => (ErrorKind::Other, "the server refused"),
+    };
+    (kind, why.to_owned())
+}
+
+/// A code is a word in capitals; what else comes first in a line is not passed on.
+fn is_code(code: &str) -> bool {
+    (1..=16).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, time::Duration};
+
+    use redis::Value;
+
+    use super::*;
+    use crate::RedisOptions;
+
+    fn parse_reply(bytes: &[u8]) -> Value {
+        redis::parse_redis_value(bytes).unwrap()
+    }
+
+    fn call(effect: Effect) -> Call {
+        Call::start("set", effect, Duration::from_secs(5))
+    }
+
+    fn refusal(line: &str) -> Error {
+        match parse_reply(format!("-{line}\r\n").as_bytes()) {
+            Value::ServerError(refusal) => refused(&call(Effect::Once), &refusal),
+            _ => panic!("{line}"),
+        }
+    }
+
+    #[test]
+    fn refusals_have_kinds_and_never_the_servers_text() {
+        for (line, kind) in [
+            ("LOADING Redis is loading SECRET", ErrorKind::Unavailable),
+            ("READONLY You can't write against SECRET", ErrorKind::Unavailable),
+            ("MISCONF SECRET", ErrorKind::Unavailable),
+            ("ERR max number of clients reached SECRET", ErrorKind::Unavailable),
+            ("OOM command not allowed SECRET", ErrorKind::Other),
+            ("ERR Protocol error: invalid bulk length SECRET", ErrorKind::TooLarge),
+            ("WRONGTYPE SECRET", ErrorKind::Corrupt),
+            ("NOAUTH SECRET", ErrorKind::Config),
+            ("WRONGPASS SECRET", ErrorKind::Config),
+            ("NOPERM SECRET", ErrorKind::Config),
+            ("MOVED 1 SECRET", ErrorKind::Config),
+            ("ERR unknown command 'SECRET', with args beginning with: 'SECRET'", ErrorKind::Other),
+            ("EXOTIC SECRET", ErrorKind::Other),
+            ("sess:SECRET is wrong", ErrorKind::Other),
+            ("SECRETSECRETSECRETSECRET is wrong", ErrorKind::Other),
+        ] {
+            let error = refusal(line);
+            assert_eq!(error.kind(), kind, "{line}");
+            assert!(!error.outcome_unknown(), "{line}");
+            assert!(!format!("{error} {error:?}").contains("SECRET"), "{line}: {error:?}");
+        }
+        assert_eq!(refusal("EXOTIC x").to_string(), "redis: set: the server refused with EXOTIC");
+    }
+
+    #[test]
+    fn a_lost_write_has_an_unknown_outcome_and_a_lost_read_has_none() {
+        let cause = || RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        for (effect, unknown) in
+            [(Effect::Read, false), (Effect::Repeatable, true), (Effect::Once, true)]
+        {
+            for error in [lost(&call(effect), cause()), timed_out(&call(effect), true)] {
+                assert_eq!(error.outcome_unknown(), unknown, "{effect:?}: {error}");
+                assert!(error.is_retryable());
+            }
+            assert!(!timed_out(&call(effect), false).outcome_unknown());
+        }
+        assert_eq!(lost(&call(Effect::Once), cause()).source().unwrap().to_string(), "broken pipe");
+    }
+
+    #[test]
+    fn a_failed_login_quotes_nothing() {
+        let target = Target::parse("redis://ann:SECRET@h", &mut RedisOptions::default()).unwrap();
+        for line in [
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `ann`, `SECRET`, ",
+        ] {
+            let Value::ServerError(refusal) = parse_reply(format!("-{line}\r\n").as_bytes()) else {
+                panic!("{line}")
+            };
+            let failure = ConnectFailure::Refused(refusal.into());
+            let error = not_connected(&call(Effect::Read), &target, failure);
+            assert!(!format!("{error} {error:?}").contains("SECRET"), "{error:?}");
+            assert!(error.source().is_none());
+        }
+    }
+}

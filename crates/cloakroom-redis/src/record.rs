@@ -1,0 +1,149 @@
+//! A stored value as a session, and the digest that tells one value from another.
+
+use cloakroom_core::{Error, ErrorKind, Revision, Session};
+use sha1::{Digest, Sha1};
+
+use crate::{RedisOptions, call::Call, error};
+
+/// What connect-redis 6.1.0 and 6.1.2 leave behind instead of deleting.
+const TOMBSTONE: &[u8] = b"TOMBSTONE";
+
+/// SHA-1 and length: what the script compares a stored value with. Redis has no other digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    digest: [u8; 20],
+    length: u64,
+}
+
+impl Fingerprint {
+    pub(crate) fn of(value: &[u8]) -> Self {
+        Self { digest: Sha1::digest(value).into(), length: value.len() as u64 }
+    }
+
+    /// The digest in lower-case hexadecimal, as `redis.sha1hex` gives it.
+    pub(crate) fn hex(&self) -> String {
+        hex(&self.digest)
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        Revision::from_bytes([&self.digest[..], &self.length.to_be_bytes()].concat())
+    }
+
+    fn from_revision(revision: &Revision) -> Option<Self> {
+        let (digest, length) = revision.as_bytes()?.split_first_chunk()?;
+        Some(Self { digest: *digest, length: u64::from_be_bytes(length.try_into().ok()?) })
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl RedisOptions {
+    /// The bytes to store.
+    pub(crate) fn stringify(&self, call: &Call, session: &Session) -> Result<Vec<u8>, Error> {
+        match &self.serializer {
+            None => Ok(session.to_json().into_owned().into_bytes()),
+            Some(serializer) => serializer
+                .stringify(session)
+                .map_err(|error| error.with_context(error::STORE, call.operation)),
+        }
+    }
+
+    /// The session in a stored value; `None` for what stands for "no session".
+    pub(crate) fn parse(&self, call: &Call, value: Vec<u8>) -> Result<Option<Session>, Error> {
+        if value.is_empty() || value == TOMBSTONE {
+            return Ok(None);
+        }
+        let parsed = match &self.serializer {
+            // A digest of it is made only when it comes to an update: most requests never get there.
+            None => Session::from_record(value)
+                .map(|session| session.map(|session| session.with_revision(Revision::of_text()))),
+            Some(serializer) => serializer.parse(&value).map(|session| {
+                session.map(|session| session.with_revision(Fingerprint::of(&value).revision()))
+            }),
+        };
+        parsed.map_err(|error| error.with_context(error::STORE, call.operation))
+    }
+
+    /// What `session` was read from.
+    pub(crate) fn read_from(&self, call: &Call, session: &Session) -> Result<Fingerprint, Error> {
+        session
+            .revision()
+            .and_then(|revision| {
+                if revision.is_of_text() && self.serializer.is_none() {
+                    return Some(Fingerprint::of(session.loaded_json().as_bytes()));
+                }
+                Fingerprint::from_revision(revision)
+            })
+            .ok_or_else(|| {
+                let message = "the session was not read from this store";
+                error::new(call, ErrorKind::InvalidData, message)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::Effect;
+
+    fn call() -> Call {
+        Call::start("get", Effect::Read, Duration::from_secs(5))
+    }
+
+    #[test]
+    fn what_stands_for_no_session_is_none() {
+        let options = RedisOptions::default();
+        for record in ["", "TOMBSTONE", "null", "false", "0", "\"\"", " null "] {
+            assert_eq!(options.parse(&call(), record.into()).unwrap(), None, "{record}");
+        }
+    }
+
+    #[test]
+    fn a_corrupt_record_is_an_error_without_its_content() {
+        let options = RedisOptions::default();
+        for record in
+            [&b"tombstone-secret"[..], b"{\"secret\":", b"42", b"[\"secret\"]", b"\xffsecret"]
+        {
+            let error = options.parse(&call(), record.into()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert_eq!((error.store(), error.operation()), ("redis", "get"));
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_survives_as_a_revision() {
+        let fingerprint = Fingerprint::of(b"abc");
+        assert_eq!(fingerprint.hex(), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(fingerprint.length(), 3);
+        assert_eq!(Fingerprint::from_revision(&fingerprint.revision()), Some(fingerprint));
+        assert_eq!(Fingerprint::from_revision(&Revision::from_number(3)), None);
+        assert_eq!(Fingerprint::from_revision(&Revision::from_bytes(*b"short")), None);
+    }
+
+    #[test]
+    fn a_session_of_another_store_is_refused() {
+        let session = Session::new();
+        let refused = |session: &Session| {
+            RedisOptions::default().read_from(&call(), session).unwrap_err().kind()
+        };
+        assert_eq!(refused(&session), ErrorKind::InvalidData);
+        assert_eq!(
+            refused(&session.with_revision(Revision::from_number(7))),
+            ErrorKind::InvalidData
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! The scripts that run inside the server, each as one command.
+
+use std::sync::LazyLock;
+
+use cloakroom_core::Error;
+use redis::{Cmd, ServerErrorKind, Value};
+use sha1::{Digest, Sha1};
+
+use crate::{call::Call, connection::Connection, record::hex};
+
+pub(crate) static UPDATE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("update.lua")));
+
+pub(crate) static GET_AND_TOUCH: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("get_and_touch.lua")));
+
+pub(crate) struct Script {
+    code: &'static str,
+    digest: String,
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        Self { code, digest: hex(&Sha1::digest(code)) }
+    }
+
+    /// Runs it on one key: one round trip, and a second one when the server sees the script for the first time.
+    pub(crate) async fn run(
+        &self,
+        connection: &Connection,
+        call: &Call,
+        key: &str,
+        arguments: &[&[u8]],
+    ) -> Result<Value, Error> {
+        let known = command("EVALSHA", &self.digest, key, arguments);
+        match connection.send(call, &known).await? {
+            Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::NoScript) => {
+                connection.send(call, &command("EVAL", self.code, key, arguments)).await
+            }
+            answer => Ok(answer),
+        }
+    }
+}
+
+fn command(name: &str, script: &str, key: &str, arguments: &[&[u8]]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(1).arg(key).arg(arguments);
+    command
+}

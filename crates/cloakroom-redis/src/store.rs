@@ -1,0 +1,254 @@
+//! The store, and Express's own four operations on it.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use async_trait::async_trait;
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use redis::{Cmd, Value};
+
+use crate::{
+    RedisOptions,
+    call::{Call, Effect},
+    connection::Connection,
+    error::{self, STORE},
+    reply,
+    stream::Streams,
+    target::Target,
+};
+
+/// Sessions in Redis, as connect-redis keeps them.
+///
+/// It offers the whole contract. Clones are handles on the same connection, which any number of tasks may use at once.
+/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one.
+///
+/// - Every operation is one round trip.
+/// - The connection is made on first use, so a service starts while Redis is down. It is made again when it is lost.
+/// - An operation ends by its deadline, 5 seconds unless set, whatever the server and the network do.
+///
+/// ```no_run
+/// use cloakroom_core::{Session, Store};
+/// use cloakroom_redis::RedisStore;
+///
+/// # async fn example() -> Result<(), cloakroom_core::Error> {
+/// let store = RedisStore::open("redis://127.0.0.1/0?prefix=sess:&ttl=86400")?;
+/// let mut session = Session::new();
+/// session.insert("user", "ann")?;
+/// store.set("an id", &session).await?;
+/// assert_eq!(store.get("an id").await?, Some(session));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RedisStore(Arc<Shared>);
+
+struct Shared {
+    options: RedisOptions,
+    connection: Connection,
+    /// Whether the server has turned out to be older than Redis 6.2.
+    lacks_getex: AtomicBool,
+}
+
+/// What a write does to the key.
+pub(crate) enum Expiry {
+    /// It lives this many seconds.
+    Seconds(u64),
+    /// It lives until it is destroyed, by the option `disable_ttl`.
+    Never,
+    /// Its time has passed: it goes.
+    Passed,
+}
+
+impl RedisStore {
+    /// A store at this URL. Nothing is sent: the first operation connects.
+    ///
+    /// ```text
+    /// redis://[[user]:password@]host[:port][/database][?parameters]
+    /// rediss://…                                                       TLS, with the feature `tls`
+    /// unix:///path[?db=0&user=…&password=…&parameters]                 or redis+unix:
+    /// ```
+    ///
+    /// What has a meaning in a URL is percent-encoded in a user, a password, a path and a parameter: `@` is `%40`.
+    /// The parameters are the options of connect-redis, by its names:
+    ///
+    /// | parameter | value | default |
+    /// | --- | --- | --- |
+    /// | `prefix` | text | `sess:` |
+    /// | `ttl` | seconds | 86400 |
+    /// | `disableTTL`, `disableTouch` | `true` or `false` | `false` |
+    /// | `scanCount` | keys | 100 |
+    /// | `deadline` | milliseconds | 5000 |
+    /// | `protocol` | `resp2` or `resp3` | RESP3 where the server speaks it |
+    /// | `caFile` | path of a PEM file, for `rediss:` | the public authorities |
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for a URL that is wrong, naming the part, and for a parameter that is unknown,
+    /// listing the known ones. It never quotes the password.
+    ///
+    /// ```
+    /// let error = cloakroom_redis::RedisStore::open("redis://localhost:70000").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#"redis: open: invalid url: port "70000": it is none of 1 to 65535"#,
+    /// );
+    /// ```
+    pub fn open(url: &str) -> Result<Self, Error> {
+        Self::open_with(url, RedisOptions::default())
+    }
+
+    /// A store at this URL with options. What the URL's parameters say goes over the options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`Config`](ErrorKind::Config) for an option that has no meaning.
+    pub fn open_with(url: &str, mut options: RedisOptions) -> Result<Self, Error> {
+        let target = Target::parse(url, &mut options)?;
+        options.check()?;
+        #[cfg(not(feature = "tls"))]
+        let streams = Streams::default();
+        #[cfg(feature = "tls")]
+        let streams = Streams {
+            tls: matches!(target.address, crate::target::Address::Tcp { tls: true, .. })
+                .then(|| crate::tls::connector(options.ca_file.as_deref()))
+                .transpose()?,
+        };
+        let connection = Connection::new(target, streams);
+        Ok(Self(Arc::new(Shared { options, connection, lacks_getex: AtomicBool::new(false) })))
+    }
+
+    /// Asks the server whether it is there: connects if need be, and waits for one answer. For a health check, or to
+    /// learn of a wrong password before the first request.
+    ///
+    /// # Errors
+    ///
+    /// As any operation.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let call = self.call("ping", Effect::Read);
+        reply::text(&call, self.send(&call, &redis::cmd("PING")).await?).map(drop)
+    }
+
+    pub(crate) fn options(&self) -> &RedisOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    pub(crate) fn lacks_getex(&self) -> &AtomicBool {
+        &self.0.lacks_getex
+    }
+
+    pub(crate) fn call(&self, operation: &'static str, effect: Effect) -> Call {
+        Call::start(operation, effect, self.0.options.deadline)
+    }
+
+    pub(crate) async fn send(&self, call: &Call, command: &Cmd) -> Result<Value, Error> {
+        self.0.connection.send(call, command).await
+    }
+
+    pub(crate) fn key(&self, call: &Call, sid: &str) -> Result<String, Error> {
+        if sid.is_empty() {
+            return Err(error::new(call, ErrorKind::InvalidId, "the id is empty"));
+        }
+        Ok([&self.0.options.prefix, sid].concat())
+    }
+
+    /// Never creates: both commands leave a missing key missing.
+    pub(crate) async fn move_expiry(
+        &self,
+        call: &Call,
+        key: String,
+        expiry: Expiry,
+    ) -> Result<Touched, Error> {
+        if let Expiry::Seconds(seconds) = expiry {
+            let answer = self.send(call, redis::cmd("EXPIRE").arg(key).arg(seconds)).await?;
+            let there = reply::number(call, answer)? == 1;
+            return Ok(if there { Touched::Extended } else { Touched::Missing });
+        }
+        let answer = self.send(call, redis::cmd("DEL").arg(key)).await?;
+        reply::number(call, answer).map(|_| Touched::Missing)
+    }
+
+    pub(crate) fn expiry(&self, session: &Session) -> Expiry {
+        let options = self.options();
+        match options.ttl.seconds(session, options.clock.now_ms()) {
+            0 => Expiry::Passed,
+            _ if options.disable_ttl => Expiry::Never,
+            seconds => Expiry::Seconds(seconds),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn name(&self) -> &str {
+        STORE
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        let call = self.call("get", Effect::Read);
+        let key = self.key(&call, sid)?;
+        let answer = self.send(&call, redis::cmd("GET").arg(key)).await?;
+        match reply::text(&call, answer)? {
+            Some(record) => self.options().parse(&call, record),
+            None => Ok(None),
+        }
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        let call = self.call("set", Effect::Once);
+        let key = self.key(&call, sid)?;
+        let mut command = redis::cmd("SET");
+        match self.expiry(session) {
+            Expiry::Seconds(seconds) => {
+                let record = self.options().stringify(&call, session)?;
+                command.arg(key).arg(record).arg("EX").arg(seconds);
+            }
+            Expiry::Never => {
+                command.arg(key).arg(self.options().stringify(&call, session)?);
+            }
+            Expiry::Passed => {
+                let answer = self.send(&call, redis::cmd("DEL").arg(key)).await?;
+                return reply::number(&call, answer).map(drop);
+            }
+        }
+        let answer = self.send(&call, &command).await?;
+        reply::done(&call, answer).map(drop)
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        let call = self.call("destroy", Effect::Repeatable);
+        let key = self.key(&call, sid)?;
+        let answer = self.send(&call, redis::cmd("DEL").arg(key)).await?;
+        reply::number(&call, answer).map(drop)
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        let call = self.call("touch", Effect::Repeatable);
+        let key = self.key(&call, sid)?;
+        if self.options().disable_touch || self.options().disable_ttl {
+            return Ok(Touched::NotOffered);
+        }
+        self.move_expiry(&call, key, self.expiry(session)).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("target", self.0.connection.target())
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,83 @@
+//! The byte stream to the server.
+
+use std::{io, sync::Arc, time::Duration};
+
+use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use crate::{
+    error::ConnectFailure,
+    target::{Address, Target},
+};
+
+/// How long a connection without traffic stays unprobed.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long a machine that no longer acknowledges anything is believed to be there.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// A stream of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// What outlives the attempts to open a stream.
+#[derive(Clone, Default)]
+pub(crate) struct Streams {
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<tokio_rustls::TlsConnector>,
+}
+
+impl Streams {
+    pub(crate) async fn open(&self, target: &Target) -> Result<Box<dyn Stream>, ConnectFailure> {
+        match &target.address {
+            Address::Tcp { host, port, tls } => {
+                let stream = open_tcp(host, *port).await.map_err(io_failure)?;
+                if *tls { self.secure(host, stream).await } else { Ok(Box::new(stream)) }
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(io_failure)?))
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(io_failure(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    async fn secure(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<Box<dyn Stream>, ConnectFailure> {
+        match &self.tls {
+            Some(connector) => crate::tls::secure(connector, host, stream).await,
+            None => Err(io_failure(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[allow(clippy::unused_async, reason = "it is one only with the feature")]
+    async fn secure(&self, _: &str, _: TcpStream) -> Result<Box<dyn Stream>, ConnectFailure> {
+        Err(io_failure(io::ErrorKind::Unsupported.into()))
+    }
+}
+
+/// A dead machine sends no goodbye: without these options its connection would look alive for a quarter of an hour,
+/// and every call on it would run into its deadline.
+async fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE))?;
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok(stream)
+}
+
+pub(crate) fn io_failure(error: io::Error) -> ConnectFailure {
+    ConnectFailure::Io(Arc::new(error))
+}

@@ -1,0 +1,164 @@
+//! From a URL to a handle: the one place, with the command line, that knows every store.
+
+use cloakroom_compat::ExpressSession;
+use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
+
+/// A backend, as `open` finds it by the scheme of a URL.
+struct Backend {
+    schemes: &'static [&'static str],
+    feature: Option<&'static str>,
+    open: fn(&str) -> Result<ExpressSession, Error>,
+}
+
+const BACKENDS: &[Backend] = &[
+    Backend { schemes: &["memory"], feature: None, open: memory },
+    Backend { schemes: &["redis", "redis+unix", "unix"], feature: Some("redis"), open: redis },
+    Backend { schemes: &["rediss"], feature: Some("redis-tls"), open: rediss },
+];
+
+/// Opens the sessions that a URL names.
+///
+/// | URL | sessions in | feature |
+/// | --- | --- | --- |
+/// | `memory:` | this process; each call makes new ones. Parameters `ttl` (s) and `maxSessions` | – |
+/// | `redis://user:password@host:6379/0` | Redis, as connect-redis keeps them | `redis` |
+/// | `rediss://…` | Redis over TLS | `redis-tls` |
+/// | `unix:///path`, `redis+unix:///path` | Redis on a Unix socket | `redis` |
+///
+/// Options are query parameters by the names of the npm counterpart: `redis://localhost?prefix=app:&ttl=3600`.
+/// Nothing is sent here: the first operation connects, so a service starts while its backend is away.
+///
+/// # Errors
+///
+/// [`Config`](ErrorKind::Config), naming the part of the URL that is wrong: a scheme that is not known or whose feature
+/// is off, a host, a port, a parameter and which ones there are. No password is in the message.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let sessions = cloakroom::open("memory:")?;
+/// let (sid, session) = sessions.generate()?;
+/// sessions.set(&sid, &session).await?;
+/// assert!(sessions.get(&sid).await?.is_some());
+///
+/// let error = cloakroom::open("redi://localhost").unwrap_err();
+/// assert!(error.to_string().contains("unknown scheme \"redi\""));
+/// # Ok::<(), cloakroom::Error>(()) }).unwrap();
+/// ```
+pub fn open(url: &str) -> Result<ExpressSession, Error> {
+    let Some((scheme, _)) = url.split_once(':') else {
+        return Err(config("the url has no scheme, such as \"redis:\" or \"memory:\"".to_owned()));
+    };
+    // RFC 3986 3.1: schemes are case-insensitive.
+    let scheme = scheme.to_ascii_lowercase();
+    match BACKENDS.iter().find(|backend| backend.schemes.contains(&&*scheme)) {
+        Some(backend) => (backend.open)(url),
+        None => {
+            let known: Vec<_> =
+                BACKENDS.iter().flat_map(|backend| backend.schemes).copied().collect();
+            Err(config(format!("unknown scheme {scheme:?}; known are {}", known.join(", "))))
+        }
+    }
+}
+
+fn config(message: String) -> Error {
+    Error::new(ErrorKind::Config, "cloakroom", "open", message)
+}
+
+fn memory(url: &str) -> Result<ExpressSession, Error> {
+    let rest = &url["memory:".len()..];
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if !place.trim_start_matches('/').is_empty() {
+        return Err(config(format!(
+            "a memory: url has no host or path, but this one has {place:?}"
+        )));
+    }
+    let mut options = MemoryOptions::default();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let number: u64 = value.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
+            config(format!("parameter {name:?} is {value:?}, not a whole number above 0"))
+        })?;
+        match name {
+            "ttl" => options.ttl = std::time::Duration::from_secs(number),
+            "maxSessions" => options.max_sessions = usize::try_from(number).unwrap_or(usize::MAX),
+            _ => {
+                return Err(config(format!(
+                    "unknown parameter {name:?} of memory:; known are ttl, maxSessions"
+                )));
+            }
+        }
+    }
+    Ok(ExpressSession::new(MemoryStore::with_options(options)))
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str) -> Result<ExpressSession, Error> {
+    cloakroom_redis::RedisStore::open(url).map(ExpressSession::new)
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(url: &str) -> Result<ExpressSession, Error> {
+    Err(feature_is_off(url))
+}
+
+#[cfg(feature = "redis-tls")]
+fn rediss(url: &str) -> Result<ExpressSession, Error> {
+    redis(url)
+}
+
+#[cfg(not(feature = "redis-tls"))]
+fn rediss(url: &str) -> Result<ExpressSession, Error> {
+    Err(feature_is_off(url))
+}
+
+#[cfg(not(feature = "redis-tls"))]
+fn feature_is_off(url: &str) -> Error {
+    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let backend = BACKENDS.iter().find(|backend| backend.schemes.contains(&&*scheme));
+    let feature = backend.and_then(|backend| backend.feature).unwrap_or_default();
+    config(format!("scheme {scheme:?} needs the feature {feature:?} of the crate cloakroom"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_url_is_an_error_that_names_the_part() {
+        let rows = [
+            ("", "no scheme"),
+            ("localhost", "no scheme"),
+            ("redi://localhost", "unknown scheme \"redi\"; known are memory, redis"),
+            ("memory://host", "\"//host\""),
+            ("memory:?ttl=soon", "parameter \"ttl\" is \"soon\""),
+            ("memory:?ttl=0", "parameter \"ttl\" is \"0\""),
+            ("memory:?size=5", "unknown parameter \"size\" of memory:; known are ttl, maxSessions"),
+        ];
+        for (url, part) in rows {
+            let error = open(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+            assert!(error.to_string().contains(part), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn memory_takes_its_options_from_the_url() {
+        for url in ["memory:", "memory://", "MEMORY:?ttl=60&maxSessions=10", "memory:?"] {
+            assert_eq!(open(url).unwrap().name(), "memory", "{url}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "redis"))]
+    fn a_feature_that_is_off_is_named() {
+        let error = open("redis://user:hunter2@localhost").unwrap_err().to_string();
+        assert!(error.contains("feature \"redis\"") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    #[cfg(not(feature = "redis-tls"))]
+    fn tls_has_a_feature_of_its_own() {
+        let error = open("rediss://user:hunter2@localhost").unwrap_err().to_string();
+        assert!(error.contains("feature \"redis-tls\"") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! The questions of the fixtures that no Rust program can put, in one table.
+//!
+//! The key is what makes a vector so, never its id, so that other files of the same form are judged alike.
+
+use super::{express_cookie::Options, notation::Value};
+use crate::json::Json;
+
+/// What makes a vector not applicable.
+enum Property {
+    /// Something in the vector of this section.
+    Vector(&'static str, fn(&Json) -> bool),
+    /// A cookie option: its name and value.
+    Option(fn(&str, &Value) -> bool),
+}
+
+use Property::{Option as CookieOption, Vector};
+
+const NOT_APPLICABLE: &[(Property, &str)] = &[
+    (Vector("record", |row| row.get("handler").is_some()), "the request runs JavaScript code"),
+    (Vector("set_cookie", |row| is_half_pair(row, "sid")), HALF_PAIR),
+    (Vector("sign", |row| is_half_pair(row, "value")), HALF_PAIR),
+    (Vector("unsign", |row| is_half_pair(row, "input")), HALF_PAIR),
+    (Vector("serialize", |row| is_half_pair(row, "value")), HALF_PAIR),
+    (
+        Vector("set_cookie", |row| {
+            matches!(row.get("sid"), Some(Json::Number(_) | Json::Bool(_) | Json::Null))
+        }),
+        "an id that is no string",
+    ),
+    (
+        Vector("serialize", |row| {
+            let options = row.get("options");
+            ["maxAge", "encode"]
+                .iter()
+                .any(|name| options.is_some_and(|options| options.get(name).is_some()))
+        }),
+        "an option of npm's cookie that express-session never gives",
+    ),
+    (
+        Vector("serialize", |row| {
+            let expires =
+                row.get("options").and_then(|options| options.get("expires")).and_then(Json::text);
+            expires.is_some_and(|text| cloakroom_core::parse_date(&text).is_some())
+        }),
+        "a date as text: our cookie keeps dates as the record does, so that it counts as a Date",
+    ),
+    (
+        Vector("set_cookie", |row| {
+            let parts = [row.get("cookie"), row.get("mutate")];
+            parts.into_iter().flatten().filter_map(|part| part.get("expires")).any(|expires| {
+                matches!(expires, Json::Bool(true))
+                    || matches!(Value::from(expires), Value::Plain(Json::String(_)))
+            })
+        }),
+        "an expires over whose type Express throws, where Rust takes milliseconds only",
+    ),
+    (
+        CookieOption(|_, value| *value == Value::Date(None)),
+        "an invalid Date, which is no value in Rust",
+    ),
+    (
+        CookieOption(|_, value| {
+            matches!(value, Value::Bytes(_) | Value::Function(_) | Value::HalfPair)
+        }),
+        "a cookie option that is a JavaScript object",
+    ),
+    (
+        CookieOption(|name, value| match value {
+            Value::Plain(Json::Bool(value)) => name == "maxAge" && *value,
+            Value::Plain(Json::String(text)) => name == "maxAge" && text != "",
+            Value::Plain(Json::Array(_) | Json::Object(_)) => name == "maxAge",
+            _ => false,
+        }),
+        "a maxAge over whose type Express throws, where Rust takes integers only",
+    ),
+    (
+        CookieOption(|name, value| {
+            name == "maxAge" && matches!(value, Value::Plain(Json::Number(age)) if !age.is_finite())
+        }),
+        "a maxAge that is no finite number, where Rust takes integers only",
+    ),
+];
+
+const HALF_PAIR: &str = "half a surrogate pair, which no Rust string holds";
+
+fn is_half_pair(row: &Json, member: &str) -> bool {
+    row.get(member).is_some_and(|value| Value::from(value) == Value::HalfPair)
+}
+
+/// Why a vector of this section is not applicable.
+pub(super) fn of_vector(section: &str, row: &Json) -> Option<&'static str> {
+    reason(|property| matches!(property, Vector(known, is_so) if *known == section && is_so(row)))
+}
+
+/// Why a cookie with these options is not applicable.
+pub(super) fn of_options(options: &Options) -> Option<&'static str> {
+    reason(|property| match property {
+        CookieOption(is_so) => options.iter().any(|(name, value)| is_so(name, value)),
+        Vector(..) => false,
+    })
+}
+
+fn reason(holds: impl Fn(&Property) -> bool) -> Option<&'static str> {
+    NOT_APPLICABLE.iter().find(|(property, _)| holds(property)).map(|(_, reason)| *reason)
+}

@@ -1,0 +1,33 @@
+//! Where express-session loses or breaks something, and this code does better on purpose.
+//!
+//! Such a vector is checked twice: that the file says what Express does about it, and that we keep our promise.
+
+use super::super::Outcome;
+
+pub(super) const COOKIE_OF_ANY_NAME: Outcome = Outcome::PassedDifferently(
+    "a cookie whose name every JavaScript object has: Express fails or misses it, here it is a name like any other",
+);
+pub(super) const EXPIRY_BEYOND_DATES: Outcome = Outcome::PassedDifferently(
+    "an expiry beyond JavaScript's dates: Express stores null and sends no cookie, here it is refused when it is set",
+);
+pub(super) const RECORD_WITHOUT_COOKIE: Outcome = Outcome::PassedDifferently(
+    "a record without a usable cookie: Express answers 500 for ever, here it is read, and mended when written",
+);
+pub(super) const COOKIE_NO_OBJECT: Outcome = Outcome::PassedDifferently(
+    "a cookie that is an array or empty: Express writes one without expiry members, here it is the default one",
+);
+pub(super) const RESERVED_MEMBER: Outcome = Outcome::PassedDifferently(
+    "a member with a name of Express's own: Express erases it when anybody reads the session, here it is kept",
+);
+pub(super) const RESERVED_NAME_SET: Outcome = Outcome::PassedDifferently(
+    "setting a member with a name of Express's own: Express loses it or breaks, here it is refused",
+);
+pub(super) const COOKIE_WITH_TO_JSON: Outcome = Outcome::PassedDifferently(
+    "a cookie with a member toJSON: Express writes its insides from then on, here it stays a cookie",
+);
+pub(super) const MAX_AGE_BESIDE_ORIGINAL: Outcome = Outcome::PassedDifferently(
+    "a cookie with a member maxAge: Express shows an expiry of its own until the next write, here the record's",
+);
+pub(super) const COOKIE_IN_OTHER_ORDER: Outcome = Outcome::PassedDifferently(
+    "a cookie written in another order or form: Express prints it anew, here its text stays while its values do",
+);

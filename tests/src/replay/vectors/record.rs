@@ -1,0 +1,328 @@
+//! Section `record`: a stored record goes through a request that reads it, sets members or neither.
+//!
+//! Our session keeps what it does not touch byte for byte, and Express prints everything anew. So what is compared is
+//! what Node.js sees in our text: the text, read and printed again as Node.js does it.
+
+use cloakroom_core::{Cookie, CookieMember, ErrorKind, JsValue, Secrets, Session, parse_date};
+
+use super::{
+    super::{
+        Outcome,
+        express_cookie::{new_cookie, options},
+        report::Checks,
+    },
+    differences,
+    read_cookie::{NEW_SID, name},
+    set_cookie::{cookie_for, is_secure, list},
+    signature::secrets,
+};
+use crate::json::{Json, Text};
+
+/// The id of the session in all records of `express-vectors.json`.
+const DEFAULT_SID: &str = "abc";
+
+/// One vector, and what is known of it before our code is asked.
+struct Vector<'a> {
+    row: &'a Json,
+    expected: &'a Json,
+    /// The store calls after the `get`.
+    calls: &'a [Json],
+    sid: String,
+    now_ms: i64,
+    secrets: Secrets,
+    /// The record as Node.js reads it.
+    stored: Json,
+}
+
+pub(super) fn check(row: &Json) -> Option<Outcome> {
+    let text = row.get("stored")?.text()?;
+    let expected = row.get("expect")?;
+    let (get, calls) = expected.get("calls")?.items().split_first()?;
+    let sid = row.get("sid").and_then(Json::text).unwrap_or_else(|| DEFAULT_SID.to_owned());
+    let now_ms = row.get("clock")?.number()? as i64;
+    let stored = Json::parse(&text).ok()?;
+    let mut checks = Checks::default();
+    checks.equal("first call", get, &Json::Array(["get", &*sid].map(Json::from).into()));
+    let vector = Vector { row, expected, calls, sid, now_ms, secrets: secrets(row)?, stored };
+    let passed = match Session::from_record(text.into_bytes()) {
+        Ok(None) => vector.absent(&mut checks)?,
+        Ok(Some(session)) => match vector.failure_of_express() {
+            Some(_) => vector.mended(&mut checks, session)?,
+            None => vector.served(&mut checks, session)?,
+        },
+        Err(error) => {
+            checks.equal("kind of the error", ErrorKind::Corrupt, error.kind());
+            vector.failed_in_express(&mut checks);
+            Outcome::Passed
+        }
+    };
+    Some(checks.outcome_or(passed))
+}
+
+impl Vector<'_> {
+    /// What Express says of a record whose cookie it cannot read.
+    fn failure_of_express(&self) -> Option<&'static str> {
+        match self.stored.get("cookie") {
+            None => Some("Cannot read properties of undefined (reading 'expires')"),
+            Some(Json::Null) => Some("Cannot read properties of null (reading 'expires')"),
+            Some(Json::Object(_) | Json::Array(_)) => None,
+            Some(value) => is_truthy(value).then_some("argument options must be a object"),
+        }
+    }
+
+    fn failed_in_express(&self, checks: &mut Checks) {
+        checks.equal(
+            "nextError",
+            self.expected.get("nextError"),
+            self.failure_of_express().map(Json::from).as_ref(),
+        );
+        checks.equal("status", self.expected.get("status"), Some(&Json::Number(500.0)));
+        checks.equal("seen", self.expected.get("seen"), Some(&Json::Null));
+        checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
+        checks.equal("calls", self.calls, &[]);
+    }
+
+    /// A record that counts as none: the request gets a new session.
+    fn absent(&self, checks: &mut Checks) -> Option<Outcome> {
+        let given = self.row.get("cookie").map(options).unwrap_or_default();
+        let mut session = Session::with_cookie(new_cookie(&given, self.now_ms).ok()?);
+        checks.equal("status", self.expected.get("status"), Some(&Json::Number(200.0)));
+        self.seen(checks, &session, NEW_SID);
+        self.write(&mut session).ok()?;
+        session.touch(self.now_ms);
+        let is_changed = session.is_changed();
+        self.call(checks, is_changed.then_some("set"), NEW_SID, &node_text(&session)?);
+        self.sent(checks, &session, NEW_SID, is_changed);
+        Some(Outcome::Passed)
+    }
+
+    /// A record that Express cannot serve: all its members are there, and what we write has a cookie.
+    fn mended(&self, checks: &mut Checks, mut session: Session) -> Option<Outcome> {
+        self.failed_in_express(checks);
+        self.write(&mut session).ok()?;
+        let ours = Json::parse(&session.to_json()).ok()?;
+        checks.equal(
+            "cookie",
+            Json::parse(&Cookie::new().to_json()).ok().as_ref(),
+            ours.get("cookie"),
+        );
+        checks.equal(
+            "members",
+            self.with_writes(|_| true),
+            without(&ours, |name| name == "cookie"),
+        );
+        Some(differences::RECORD_WITHOUT_COOKIE)
+    }
+
+    /// A record that Express serves.
+    fn served(&self, checks: &mut Checks, mut session: Session) -> Option<Outcome> {
+        let reserved = |name: &Text| name != "cookie" && is_reserved(name);
+        let has_reserved = self.stored.members().iter().any(|(name, _)| reserved(name));
+        let mut passed = if has_reserved { differences::RESERVED_MEMBER } else { Outcome::Passed };
+        checks.equal("status", self.expected.get("status"), Some(&Json::Number(200.0)));
+        checks.equal("nextError", self.expected.get("nextError"), None);
+        if self.seen(checks, &session, &self.sid) {
+            passed = differences::MAX_AGE_BESIDE_ORIGINAL;
+        }
+        if let Err(error) = self.write(&mut session) {
+            checks.equal("kind of the refusal", ErrorKind::InvalidData, error.kind());
+            return Some(differences::RESERVED_NAME_SET);
+        }
+        let is_changed = session.is_changed();
+        session.cookie_mut().touch_as_express(self.now_ms);
+
+        let ours = Json::parse(&node_text(&session)?).ok()?;
+        let cookie_is = |expected: &Json| ours.get("cookie") == Some(expected);
+        let mut as_express = without(&ours, reserved);
+        let stored_cookie = self.stored.get("cookie")?;
+        if stored_cookie.get("toJSON").is_some() {
+            checks.holds("no toJSON in our cookie", ours.get("cookie")?.get("toJSON").is_none());
+            set_cookie_member(&mut as_express, insides(session.cookie(), stored_cookie)?);
+            passed = differences::COOKIE_WITH_TO_JSON;
+        } else if !matches!(stored_cookie, Json::Object(_)) {
+            checks.holds(
+                "our cookie is the default one",
+                cookie_is(&Json::parse(&Cookie::new().to_json()).ok()?),
+            );
+            set_cookie_member(
+                &mut as_express,
+                Json::parse(r#"{"httpOnly":true,"path":"/"}"#).ok()?,
+            );
+            passed = differences::COOKIE_NO_OBJECT;
+        } else if !session.is_cookie_changed()
+            && !cookie_is(&Json::parse(&session.cookie().to_json()).ok()?)
+        {
+            checks.holds("our cookie is the one that was stored", cookie_is(stored_cookie));
+            set_cookie_member(&mut as_express, Json::parse(&session.cookie().to_json()).ok()?);
+            passed = differences::COOKIE_IN_OTHER_ORDER;
+        }
+        // Express compares with the record as it was before it dropped the reserved members.
+        let is_changed_to_express = is_changed || has_reserved;
+        let call = if is_changed_to_express { "set" } else { "touch" };
+        self.call(checks, Some(call), &self.sid, &as_express.stringify());
+        for (name, value) in self.stored.members().iter().filter(|(name, _)| reserved(name)) {
+            checks.equal("reserved member", Some(value), ours.get(&name.to_str()?));
+        }
+        self.sent(checks, &session, &self.sid, is_changed_to_express);
+        Some(passed)
+    }
+
+    /// Sets what the request sets.
+    fn write(&self, session: &mut Session) -> Result<(), cloakroom_core::Error> {
+        for (name, value) in self.row.get("write").map_or(&[][..], Json::members) {
+            session.insert(&name.to_str().unwrap_or_default(), value)?;
+        }
+        Ok(())
+    }
+
+    /// The members of the record, without the cookie, after the request.
+    fn with_writes(&self, keep: impl Fn(&Text) -> bool) -> Json {
+        let written = self.row.get("write").map_or(&[][..], Json::members);
+        let all = self.stored.members().iter().chain(written);
+        Json::object(all.filter(|(name, _)| name != "cookie" && keep(name)).cloned().collect())
+    }
+
+    /// Compares what the request saw at first. Returns whether Express showed an expiry of its own making.
+    fn seen(&self, checks: &mut Checks, session: &Session, sid: &str) -> bool {
+        let cookie = session.cookie();
+        let parsed = Json::parse(&session.to_json()).ok();
+        let names = parsed.iter().flat_map(Json::members).map(|(name, _)| name);
+        let visible = names.filter(|name| *name == "cookie" || !is_reserved(name));
+        let keys = Json::Array(visible.cloned().map(Json::String).collect());
+        let mut iterated: Vec<String> =
+            session.iter().map(|member| member.name().to_owned()).collect();
+        let mut parsed_names: Vec<String> =
+            parsed.iter().flat_map(Json::members).filter_map(|(name, _)| name.to_str()).collect();
+        parsed_names.retain(|name| name != "cookie");
+        iterated.sort();
+        parsed_names.sort();
+        checks.equal("names that iter gives", parsed_names, iterated);
+
+        let seen = |member: &str| self.expected.get("seen").and_then(|seen| seen.get(member));
+        checks.equal("seen sessionID", seen("sessionID"), Some(&Json::from(sid)));
+        checks.equal("seen keys", seen("keys"), Some(&keys));
+        let stored_cookie = self.stored.get("cookie");
+        let usable = matches!(stored_cookie, Some(Json::Object(_)) | None);
+        let original = if usable {
+            printed(cookie.raw(CookieMember::OriginalMaxAge))
+        } else {
+            Json::from("$undefined")
+        };
+        checks.equal("seen originalMaxAge", seen("originalMaxAge"), Some(&original));
+
+        let max_age = stored_cookie.and_then(|cookie| cookie.get("maxAge")).and_then(Json::number);
+        let own =
+            max_age.filter(|_| !matches!(cookie.raw(CookieMember::Expires), JsValue::String(_)));
+        let expires = match (own, cookie.raw(CookieMember::Expires)) {
+            (Some(age), _) => date(self.now_ms as f64 + age),
+            (None, JsValue::String(text)) => {
+                date(parse_date(text).map_or(f64::NAN, |ms| ms as f64))
+            }
+            (None, JsValue::Undefined) => Json::Null,
+            (None, other) => printed(other),
+        };
+        let left = match expires.get("$date") {
+            Some(ms) => Json::Number(ms.number().map_or(f64::NAN, |ms| ms - self.now_ms as f64)),
+            None => expires.clone(),
+        };
+        let print = |json: Option<&Json>| json.map(Json::stringify);
+        checks.equal("seen expires", print(seen("expires")), print(Some(&expires)));
+        checks.equal("seen maxAge", print(seen("maxAge")), print(Some(&left)));
+        own.is_some()
+    }
+
+    /// Compares the write, or that there is none.
+    fn call(&self, checks: &mut Checks, operation: Option<&str>, sid: &str, text: &str) {
+        let call =
+            operation.map(|operation| Json::Array([operation, sid, text].map(Json::from).into()));
+        checks.equal("calls", self.calls, call.as_slice());
+    }
+
+    /// Compares the cookie that goes to the browser.
+    fn sent(&self, checks: &mut Checks, session: &Session, sid: &str, is_changed: bool) {
+        let is_new = sid != self.sid;
+        let is_persistent = !matches!(
+            session.cookie().raw(CookieMember::Expires),
+            JsValue::Undefined | JsValue::Null
+        );
+        let is_rolling = self.row.get("rolling").is_some_and(is_truthy);
+        let sends = if is_new { is_changed } else { is_rolling || is_persistent && is_changed };
+        let cookie = if sends {
+            cookie_for(session, &name(self.row), sid, &self.secrets, is_secure(self.row))
+        } else {
+            Ok(None)
+        };
+        match cookie {
+            Ok(text) => {
+                let expected = self.expected.get("setCookie").map(list);
+                checks.equal("setCookie", expected, Some(text.into_iter().collect()));
+            }
+            Err(error) => checks.refusal("", &error),
+        }
+    }
+}
+
+/// The session as Node.js prints it after reading it.
+fn node_text(session: &Session) -> Option<String> {
+    Some(Json::parse(&session.to_json()).ok()?.stringify())
+}
+
+fn is_reserved(name: &Text) -> bool {
+    name.to_str().is_some_and(|name| Session::new().insert(&name, 0).is_err())
+}
+
+fn is_truthy(json: &Json) -> bool {
+    match json {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        Json::Number(value) => *value != 0.0,
+        Json::String(text) => text != "",
+        Json::Array(_) | Json::Object(_) => true,
+    }
+}
+
+fn without(object: &Json, drop: impl Fn(&Text) -> bool) -> Json {
+    Json::object(object.members().iter().filter(|(name, _)| !drop(name)).cloned().collect())
+}
+
+fn set_cookie_member(record: &mut Json, cookie: Json) {
+    if let Json::Object(members) = record {
+        for (_, value) in members.iter_mut().filter(|(name, _)| name == "cookie") {
+            *value = cookie.clone();
+        }
+    }
+}
+
+/// What Express writes for a cookie whose `toJSON` is no function: the object's own members, the ones that its
+/// constructor makes first.
+fn insides(cookie: &Cookie, stored: &Json) -> Option<Json> {
+    let ours = Json::parse(&cookie.to_json()).ok()?;
+    let mut members: Vec<(Text, Json)> = [
+        ("path", "path"),
+        ("_expires", "expires"),
+        ("originalMaxAge", "originalMaxAge"),
+        ("httpOnly", "httpOnly"),
+    ]
+    .into_iter()
+    .filter_map(|(name, known)| Some((name.into(), ours.get(known)?.clone())))
+    .collect();
+    let made = ["path", "expires", "originalMaxAge", "httpOnly", "maxAge", "data"];
+    let others =
+        stored.members().iter().filter(|(name, _)| made.iter().all(|known| name != *known));
+    members.extend(others.cloned());
+    Some(Json::object(members))
+}
+
+fn printed(value: &JsValue) -> Json {
+    match value {
+        JsValue::Null => Json::Null,
+        JsValue::Bool(value) => Json::Bool(*value),
+        JsValue::Number(value) => Json::Number(*value),
+        JsValue::String(text) => Json::from(&**text),
+        _ => Json::from("$undefined"),
+    }
+}
+
+fn date(ms: f64) -> Json {
+    Json::object(vec![("$date".into(), if ms.is_nan() { Json::Null } else { Json::Number(ms) })])
+}

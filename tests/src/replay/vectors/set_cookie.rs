@@ -1,0 +1,167 @@
+//! Section `set_cookie`: a new session, what is stored of it, and the cookie that is sent.
+
+use cloakroom_core::{
+    Cookie, CookieMember, Error, ErrorKind, JsValue, Secrets, Session, set_cookie,
+};
+
+use super::{
+    super::{
+        Outcome,
+        express_cookie::{assign, new_cookie, options},
+        not_applicable,
+        notation::Value,
+        report::Checks,
+    },
+    differences,
+    read_cookie::name,
+    signature::secrets,
+};
+use crate::json::Json;
+
+pub(super) fn check(row: &Json) -> Option<Outcome> {
+    let now_ms = row.get("clock")?.number()? as i64;
+    let sid = row.get("sid")?.text()?;
+    let expected = row.get("expect")?;
+    let (given, resolves_auto) = cookie_option(row);
+    let mut created = options(&given);
+    let mutated = row.get("mutate").map(options).unwrap_or_default();
+    if let Some(reason) =
+        [&created, &mutated].into_iter().find_map(|options| not_applicable::of_options(options))
+    {
+        return Some(Outcome::NotApplicable(reason));
+    }
+    let mut sent = earlier(row);
+    if !path_matches(row, &given) {
+        let mut checks = Checks::default();
+        checks.equal("setCookie", list(expected.get("setCookie")?), sent);
+        checks.equal("stored", expected.get("stored"), Some(&Json::Null));
+        return Some(checks.outcome());
+    }
+
+    let mut checks = Checks::default();
+    let mut passed = Outcome::Passed;
+    let built = new_session(&created, &mutated, resolves_auto.then(|| is_secure(row)), now_ms);
+    let session = match built {
+        Ok(session) => session,
+        Err(error) => {
+            // Express goes on with an invalid date, which it stores as null and cannot send.
+            checks.equal("kind of the refusal", ErrorKind::InvalidData, error.kind());
+            passed = differences::EXPIRY_BEYOND_DATES;
+            created.retain(|(name, _)| !matches!(&**name, "maxAge" | "expires"));
+            new_session(&created, &[], resolves_auto.then(|| is_secure(row)), now_ms).ok()?
+        }
+    };
+    checks.equal("stored", expected.get("stored"), Some(&Json::from(&*session.to_json())));
+    let refused = passed != Outcome::Passed;
+    match cookie_for(&session, &name(row), &sid, &secrets(row)?, is_secure(row)) {
+        Ok(_) if refused => checks.equal(
+            "nextError",
+            expected.get("nextError"),
+            Some(&Json::from("option expires is invalid")),
+        ),
+        Ok(text) => {
+            sent.extend(text);
+            checks.equal("nextError", expected.get("nextError"), None);
+        }
+        Err(error) => checks
+            .refusal(&expected.get("nextError").and_then(Json::text).unwrap_or_default(), &error),
+    }
+    checks.equal("setCookie", list(expected.get("setCookie")?), sent);
+    Some(checks.outcome_or(passed))
+}
+
+/// The `cookie` option, and whether Express resolves `auto` in it: not in what a function returns.
+fn cookie_option(row: &Json) -> (Json, bool) {
+    let given = row.get("cookie").cloned().unwrap_or_else(|| Json::object(Vec::new()));
+    match Value::from(&given) {
+        Value::Function(returned) => (returned, false),
+        _ => (given, true),
+    }
+}
+
+/// A session as the request makes it, at the end of the request.
+fn new_session(
+    options: &[(String, Value)],
+    mutations: &[(String, Value)],
+    resolve_auto_to: Option<bool>,
+    now_ms: i64,
+) -> Result<Session, Error> {
+    let mut cookie = new_cookie(options, now_ms)?;
+    if let Some(is_secure) = resolve_auto_to {
+        let auto = JsValue::from("auto");
+        if *cookie.raw(CookieMember::Secure) == auto {
+            cookie.set_secure(Some(is_secure));
+        }
+        if *cookie.raw(CookieMember::SameSite) == auto {
+            cookie.set_raw(CookieMember::SameSite, if is_secure { "none" } else { "lax" }.into());
+        }
+    }
+    let mut session = Session::with_cookie(cookie);
+    session.insert("user", "bob")?;
+    for (name, value) in mutations {
+        assign(session.cookie_mut(), name, value, now_ms)?;
+    }
+    session.touch(now_ms);
+    Ok(session)
+}
+
+/// The `Set-Cookie` text; `None` when the cookie wants a secure request and this is none.
+pub(super) fn cookie_for(
+    session: &Session,
+    name: &str,
+    sid: &str,
+    secrets: &Secrets,
+    is_secure: bool,
+) -> Result<Option<String>, Error> {
+    let cookie: &Cookie = session.cookie();
+    if cookie.secure() && !is_secure {
+        return Ok(None);
+    }
+    set_cookie(name, &format!("s:{}", secrets.sign(sid)), cookie).map(Some)
+}
+
+/// express-session's `issecure`.
+pub(super) fn is_secure(row: &Json) -> bool {
+    let is_true = |member: &str| row.get(member) == Some(&Json::Bool(true));
+    if is_true("encrypted") {
+        return true;
+    }
+    match row.get("proxy") {
+        Some(Json::Bool(false)) => false,
+        Some(Json::Bool(true)) => forwarded_protocol(row).eq_ignore_ascii_case("https"),
+        _ => is_true("reqSecure"),
+    }
+}
+
+/// The first item of all `X-Forwarded-Proto` lines.
+fn forwarded_protocol(row: &Json) -> String {
+    let lines = row.get("headers").map_or(&[][..], Json::items).iter();
+    let mut values = lines.filter_map(|line| match line.items() {
+        [name, value] if name.text()?.eq_ignore_ascii_case("x-forwarded-proto") => value.text(),
+        _ => None,
+    });
+    let first = values.next().unwrap_or_default();
+    first.split(',').next().unwrap_or_default().trim().to_owned()
+}
+
+/// Whether Express looks at the request at all: its path starts with the cookie's.
+fn path_matches(row: &Json, options: &Json) -> bool {
+    let text = |json: Option<&Json>| json.and_then(Json::text).filter(|text| !text.is_empty());
+    let root = || "/".to_owned();
+    let target = text(row.get("path")).unwrap_or_else(root);
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    path.starts_with(&text(options.get("path")).unwrap_or_else(root))
+}
+
+/// The cookies that the response has already.
+fn earlier(row: &Json) -> Vec<String> {
+    row.get("preSetCookie").map(list).unwrap_or_default()
+}
+
+/// Nothing, one text or a list of them.
+pub(super) fn list(json: &Json) -> Vec<String> {
+    match json {
+        Json::Array(items) => items.iter().filter_map(Json::text).collect(),
+        one => one.text().into_iter().collect(),
+    }
+}

@@ -1,0 +1,181 @@
+//! The fixtures are replayed without a failure, and a changed fixture is not.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::{fs, path::PathBuf, process::Command};
+
+use cloakroom_tests::{
+    json::{Json, Text},
+    replay::{Outcome, replay, replay_text, vectors},
+};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+fn load(name: &str) -> Json {
+    Json::parse(&fs::read_to_string(fixture(name)).unwrap()).unwrap()
+}
+
+/// What stands in a vector of each section that express-session or npm's cookie answered.
+const ANSWERS: [(&str, &[&str]); 8] = [
+    ("sign", &["signed", "cookieValue"]),
+    ("unsign", &["result"]),
+    ("set_cookie", &["expect"]),
+    ("read_cookie", &["expect"]),
+    ("parse", &["expect"]),
+    ("serialize", &["expect"]),
+    ("record", &["expect"]),
+    ("genid", &["id"]),
+];
+
+#[test]
+fn express_vectors_hold() {
+    let report = replay("vectors", &fixture("express-vectors.json")).unwrap();
+    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 308, 29));
+}
+
+#[test]
+fn cookie_json_holds() {
+    let report = replay("cookie-json", &fixture("cookie-json.json")).unwrap();
+    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 2315, 3));
+}
+
+#[test]
+fn every_changed_answer_of_a_vector_fails() {
+    let file = load("express-vectors.json");
+    let mut mutants = 0;
+    for (section, answers) in ANSWERS {
+        for row in file.get(section).unwrap().items() {
+            if matches!(vectors::check(section, row), Outcome::NotApplicable(_)) {
+                continue;
+            }
+            for changed in changed_members(row, |name| answers.iter().any(|answer| name == *answer))
+            {
+                mutants += 1;
+                let outcome = vectors::check(section, &changed);
+                assert!(
+                    matches!(outcome, Outcome::Failed(_)),
+                    "{section}: {changed:?} gives {outcome:?}"
+                );
+            }
+        }
+    }
+    assert!(mutants > 1_000, "{mutants}");
+}
+
+#[test]
+fn every_changed_answer_of_a_cookie_fails() {
+    let file = load("cookie-json.json");
+    for list in ["rows", "order"] {
+        for row in file.get(list).unwrap().items() {
+            let Json::Array(pair) = row else { panic!("{row:?}") };
+            for answer in changed(&pair[1]) {
+                let alone = Json::Array(vec![Json::Array(vec![pair[0].clone(), answer])]);
+                let members =
+                    file.members().iter().filter(|(name, _)| name != "rows" && name != "order");
+                let mut members: Vec<(Text, Json)> = members.cloned().collect();
+                members.push((list.into(), alone));
+                let report =
+                    replay_text("cookie-json", &Json::object(members).stringify()).unwrap();
+                assert_eq!(report.failed() + report.not_applicable(), 1, "{row:?}");
+                assert_eq!(report.passed(), 0, "{row:?}");
+            }
+        }
+    }
+}
+
+/// The value with each of its leaves changed in turn, and with an item or member too many or too few.
+fn changed(value: &Json) -> Vec<Json> {
+    match value {
+        Json::Null => vec![Json::from("x")],
+        Json::Bool(value) => vec![Json::Bool(!value)],
+        Json::Number(number) => vec![Json::Number(number + 1.0)],
+        Json::String(_) => vec![Json::from(&*format!("{}x", value.text().unwrap()))],
+        Json::Array(items) => {
+            let one_more = items.iter().cloned().chain([Json::from("x")]).collect();
+            let mut all = vec![Json::Array(one_more)];
+            for (place, item) in items.iter().enumerate() {
+                let fewer = items.iter().enumerate().filter(|(at, _)| *at != place);
+                all.push(Json::Array(fewer.map(|(_, item)| item.clone()).collect()));
+                all.extend(changed(item).into_iter().map(|item| {
+                    let mut items = items.clone();
+                    items[place] = item;
+                    Json::Array(items)
+                }));
+            }
+            all
+        }
+        Json::Object(_) => changed_members(value, |_| true),
+    }
+}
+
+fn changed_members(object: &Json, is_answer: impl Fn(&Text) -> bool) -> Vec<Json> {
+    let mut all = Vec::new();
+    for (name, value) in object.members().iter().filter(|(name, _)| is_answer(name)) {
+        let others = object.members().iter().filter(|(known, _)| known != name);
+        all.push(Json::object(others.cloned().collect()));
+        all.extend(changed(value).into_iter().map(|value| {
+            let members = object.members().iter();
+            let members = members.map(|(known, old)| {
+                (known.clone(), if known == name { value.clone() } else { old.clone() })
+            });
+            Json::object(members.collect())
+        }));
+    }
+    all
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_replay")).args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_command_counts_and_exits_0() {
+    let file = fixture("express-vectors.json");
+    let (code, out, err) = run(&["vectors", file.to_str().unwrap()]);
+    assert_eq!((code, &*err), (Some(0), ""));
+    assert_eq!(out.lines().last(), Some("308 passed, 0 failed"));
+    assert!(out.contains("\n29 not applicable: "), "{out}");
+}
+
+#[test]
+fn the_command_names_a_failure_and_exits_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("changed.json");
+    let text = fs::read_to_string(fixture("express-vectors.json")).unwrap();
+    fs::write(&changed, text.replace("Path=/t;", "Path=/u;")).unwrap();
+    let (code, out, _) = run(&["vectors", changed.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("FAILED set_cookie S55: setCookie\n  expected [\"connect.sid="), "{out}");
+    assert!(out.contains("Path=/u;") && out.contains("  came     [\"connect.sid="), "{out}");
+    assert_eq!(out.lines().last(), Some("307 passed, 1 failed"));
+}
+
+#[test]
+fn wrong_use_and_unusable_files_exit_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.json");
+    fs::write(&empty, "{}").unwrap();
+    let cut = folder.path().join("cut.json");
+    fs::write(&cut, "{\"sign\":[").unwrap();
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    for (arguments, message) in [
+        (vec![], "usage: replay <kind> <file>"),
+        (vec!["vectors".to_owned()], "usage: replay <kind> <file>"),
+        (vec!["nonsense".to_owned(), path(&empty)], "unknown kind \"nonsense\""),
+        (vec!["vectors".to_owned(), path(&empty)], "holds nothing of this kind"),
+        (vec!["vectors".to_owned(), path(&cut)], "is not JSON from byte 9 on"),
+        (
+            vec!["vectors".to_owned(), path(&folder.path().join("none.json"))],
+            "cannot be read: No such file",
+        ),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let (code, out, err) = run(&arguments);
+        assert_eq!((code, &*out), (Some(2), ""), "{arguments:?}");
+        assert!(err.contains(message), "{err}");
+    }
+}
