@@ -105,7 +105,7 @@ fn every_crate_has_the_lints_and_the_version_of_the_workspace() {
 
 #[test]
 fn lib_files_hold_docs_modules_and_names_only() {
-    for (path, text) in files("src/lib.rs") {
+    for (path, text) in files("lib.rs") {
         for line in text.lines() {
             let item = line.trim_start_matches("pub ").trim_start_matches("(crate) ");
             let logic = ["fn ", "impl ", "struct ", "enum ", "trait ", "const ", "static "];

@@ -80,7 +80,7 @@ where
         async move {
             match started {
                 Ok(()) => rx.await.unwrap_or_else(|_| report(case, Err(broken("no answer")))),
-                Err(error) => report(case, Err(broken(error))),
+                Err(failure) => report(case, Err(failure)),
             }
         }
     });
@@ -109,7 +109,7 @@ pub(crate) fn run_case(case: &Case, subject: MakeSubject, limit: Duration) -> Ca
                 mpsc::RecvTimeoutError::Disconnected => broken("panicked at its end"),
             })
         }),
-        Err(error) => Err(broken(error)),
+        Err(failure) => Err(failure),
     };
     report(case, verdict)
 }

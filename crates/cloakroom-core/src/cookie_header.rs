@@ -123,9 +123,12 @@ fn latin1(bytes: &[u8]) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    /// A header, and the name and value of the cookie in it.
+    type Row = (&'static [u8], Option<(&'static str, &'static str)>);
+
     /// What cookie 0.7.2 gives for a header of one cookie.
     #[rustfmt::skip]
-    const SINGLE: &[(&[u8], Option<(&str, &str)>)] = &[
+    const SINGLE: &[Row] = &[
         (b"", None),
         (b"a", None),
         (b"=", None),

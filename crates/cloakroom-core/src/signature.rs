@@ -30,14 +30,20 @@ const MAC_LENGTH: usize = 43;
 #[derive(Clone)]
 pub struct Secrets(Arc<[Key]>);
 
-/// What [`Secrets::unsign`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What [`Secrets::unsign`] found. `Debug` leaves the value out: it is a session id.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unsigned<'a> {
     /// The value without its signature.
     pub value: &'a str,
     /// The position of the secret that verified it, 0 for the one that signs.
     pub secret_index: usize,
+}
+
+impl fmt::Debug for Unsigned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsigned").field("secret_index", &self.secret_index).finish_non_exhaustive()
+    }
 }
 
 impl Unsigned<'_> {

@@ -22,6 +22,7 @@ pub(crate) enum ConnectFailure {
     /// The system's answer, or the server hung up.
     Io(Arc<io::Error>),
     /// No agreement on TLS, such as a certificate that is not trusted.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only rediss: comes to it"))]
     Tls(Arc<io::Error>),
     /// No answer in time.
     Timeout,

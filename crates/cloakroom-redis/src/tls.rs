@@ -79,14 +79,17 @@ mod tests {
 
     use super::*;
 
+    fn failure(path: &str) -> Error {
+        connector(Some(Path::new(path))).err().unwrap()
+    }
+
     #[test]
     fn a_ca_file_that_is_none_is_a_config_error() {
-        let error = connector(Some(Path::new("/no/such/file"))).unwrap_err();
+        let error = failure("/no/such/file");
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains(r#""caFile": "/no/such/file""#), "{error}");
         assert!(error.source().is_some());
-        let error = connector(Some(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))))
-            .unwrap_err();
+        let error = failure(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         assert!(error.to_string().contains("cannot find the certificates"), "{error}");
     }
 }

@@ -6,6 +6,7 @@ mod cookie_json;
 mod express_cookie;
 mod not_applicable;
 mod notation;
+mod redis;
 mod report;
 pub mod vectors;
 
@@ -27,7 +28,7 @@ pub struct Kind {
 }
 
 /// All kinds.
-pub const KINDS: &[Kind] = &[cookie_json::KIND, vectors::KIND];
+pub const KINDS: &[Kind] = &[cookie_json::KIND, redis::KIND, vectors::KIND];
 
 /// Why a file could not be replayed at all.
 #[derive(Debug)]

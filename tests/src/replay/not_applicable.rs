@@ -16,6 +16,10 @@ enum Property {
 use Property::{Option as CookieOption, Vector};
 
 const NOT_APPLICABLE: &[(Property, &str)] = &[
+    (
+        Vector("redis", |row| row.get("stored") == Some(&Json::Bool(false))),
+        "a session that connect-redis did not store, given as JavaScript code",
+    ),
     (Vector("record", |row| row.get("handler").is_some()), "the request runs JavaScript code"),
     (Vector("set_cookie", |row| is_half_pair(row, "sid")), HALF_PAIR),
     (Vector("sign", |row| is_half_pair(row, "value")), HALF_PAIR),

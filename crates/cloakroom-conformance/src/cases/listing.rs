@@ -13,6 +13,8 @@ use crate::{
 
 /// More than any backend answers at once unasked: Redis scans 10, the npm store 100, MongoDB's first batch is 101.
 pub(crate) const MANY: usize = 250;
+/// Still more than one answer of Redis.
+const SOME: usize = 90;
 
 pub(crate) fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("session {number}")).collect()
@@ -135,22 +137,25 @@ pub(crate) async fn ids_come_back_as_they_were_set(subject: &Subject) -> Verdict
 }
 
 pub(crate) async fn ids_lists_what_lives_throughout(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    fill(subject, subject.store(), &names(SOME)).await?;
     throughout(subject, subject.id_stream()?).await
 }
 
 pub(crate) async fn all_lists_what_lives_throughout(subject: &Subject) -> Verdict {
+    subject.enumerate()?;
+    fill(subject, subject.store(), &names(SOME)).await?;
     throughout(subject, subject.all_stream()?.map_ok(|(id, _)| id)).await
 }
 
-/// Others come, go and are written while the list is read. The stream is made first, as it reads nothing until then.
+/// Others come, go and are written while the list is read.
 async fn throughout(
     subject: &Subject,
     mut stream: impl Stream<Item = Result<String, Failure>> + Send + Unpin,
 ) -> Verdict {
-    let (ids, store) = (names(90), subject.store());
-    fill(subject, store, &ids).await?;
+    let (ids, store) = (names(SOME), subject.store());
     let Some(first) = stream.next().await else {
-        return Err(broken("90 sessions were stored, and none is listed"));
+        return Err(broken(format_args!("{SOME} sessions were stored, and none is listed")));
     };
     let (going, staying) = ids.split_at(10);
     for (number, id) in going.iter().enumerate() {

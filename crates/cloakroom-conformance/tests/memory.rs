@@ -1,0 +1,26 @@
+//! The memory store keeps every promise. Its own crate cannot say so: it would depend on this one, which depends on it.
+
+use cloakroom_conformance::{Outcome, Subject, run, suite};
+use cloakroom_core::{Clock, MemoryOptions, MemoryStore};
+
+/// With a clock that the cases move.
+async fn subject() -> Subject {
+    let mut options = MemoryOptions::default();
+    options.clock = Clock::fixed(1_700_000_000_000);
+    let store = MemoryStore::with_options(options.clone());
+    Subject::new(store.clone())
+        .with_second_handle(store)
+        .with_neighbour(MemoryStore::with_options(options.clone()))
+        .with_clock(options.clock)
+}
+
+suite!(subject);
+
+#[test]
+fn it_keeps_them_in_real_time_too() {
+    let report = futures::executor::block_on(run(async || {
+        let store = MemoryStore::new();
+        Subject::new(store.clone()).with_second_handle(store).with_neighbour(MemoryStore::new())
+    }));
+    assert!(report.with_outcome(Outcome::Passed).count() == report.cases.len(), "{report}");
+}

@@ -1,0 +1,122 @@
+//! The listing beside other people's keys.
+
+use std::collections::BTreeSet;
+
+use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_redis::RedisStore;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::{Bench, listing, options, session};
+
+async fn ids(store: &RedisStore) -> BTreeSet<String> {
+    listing(store).ids().try_collect().await.unwrap()
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|&id| id.to_owned()).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_prefix_is_no_pattern() {
+    let bench = Bench::start();
+    let every_character = (' '..='~').collect::<String>();
+    for (prefix, foreign) in [
+        ("s?s*:", "sXs-other:key"),
+        ("sess[1]:", "sess1:key"),
+        ("a\\*:", "a*:key"),
+        ("[^a]:", "b:key"),
+        (&every_character, "key"),
+        ("€\0\n:", "e:key"),
+    ] {
+        let store = RedisStore::open_with(
+            &bench.server.url(),
+            options(|options| options.prefix = prefix.to_owned()),
+        )
+        .unwrap();
+        bench.plant(foreign, "theirs");
+        for sid in ["a", "*", "b:c"] {
+            store.set(sid, &session()).await.unwrap();
+        }
+        assert_eq!(ids(&store).await, set(&["*", "a", "b:c"]), "{prefix:?}");
+        assert_eq!(listing(&store).length().await.unwrap(), 3, "{prefix:?}");
+        assert_eq!(listing(&store).all().try_collect::<Vec<_>>().await.unwrap().len(), 3);
+        listing(&store).clear().await.unwrap();
+        assert_eq!(ids(&store).await, set(&[]), "{prefix:?}");
+        assert_eq!(bench.value(foreign).unwrap(), b"theirs", "{prefix:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn keys_that_are_no_sessions_are_left_out_and_left_alone() {
+    let bench = Bench::start();
+    bench.store.set("a", &session()).await.unwrap();
+    bench.plant("sess:", "no id");
+    bench.raw::<()>(redis::cmd("SET").arg(b"sess:\xff").arg("not UTF-8"));
+    bench.raw::<()>(redis::cmd("HSET").arg("sess:stats:count").arg("n").arg(1));
+    assert_eq!(ids(&bench.store).await, set(&["a"]));
+    assert_eq!(listing(&bench.store).length().await.unwrap(), 1);
+    listing(&bench.store).clear().await.unwrap();
+    assert_eq!(bench.raw::<usize>(&mut redis::cmd("DBSIZE")), 3);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_corrupt_record_is_an_error_in_its_place() {
+    let bench = Bench::start();
+    for n in 0..50 {
+        bench.store.set(&format!("id{n}"), &session()).await.unwrap();
+    }
+    for (sid, value) in
+        [("bad", "secret"), ("number", "42"), ("gone", "TOMBSTONE"), ("null", "null")]
+    {
+        bench.plant(&format!("sess:{sid}"), value);
+    }
+    let items: Vec<Result<(String, Session), Error>> = listing(&bench.store).all().collect().await;
+    let (sessions, errors): (Vec<_>, Vec<_>) = items.into_iter().partition(Result::is_ok);
+    assert_eq!((sessions.len(), errors.len()), (50, 2));
+    for error in errors {
+        let error = error.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Corrupt, "all"));
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn ten_thousand_sessions_are_listed_in_pages() {
+    let bench = Bench::with(options(|options| options.scan_count = 500));
+    let mut planting = redis::cmd("EVAL");
+    planting.arg(
+        "for n = 1, 10000 do redis.call('SET', 'sess:' .. n, '{\"cookie\":{},\"n\":' .. n .. '}') end",
+    );
+    bench.raw::<()>(planting.arg(0));
+    assert_eq!(ids(&bench.store).await.len(), 10_000);
+    assert_eq!(listing(&bench.store).length().await.unwrap(), 10_000);
+    let sum = listing(&bench.store)
+        .all()
+        .try_fold(0, async |sum, (sid, session)| {
+            assert_eq!(session.get::<u64>("n").unwrap().unwrap().to_string(), sid);
+            Ok(sum + 1)
+        })
+        .await
+        .unwrap();
+    assert!(sum >= 10_000, "at least once each: {sum}");
+    listing(&bench.store).clear().await.unwrap();
+    assert_eq!(bench.raw::<usize>(&mut redis::cmd("DBSIZE")), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn without_a_prefix_clear_refuses_and_clear_database_does_it() {
+    let bench = Bench::with(options(|options| options.prefix.clear()));
+    bench.store.set("a", &session()).await.unwrap();
+    let error = listing(&bench.store).clear().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("clear_database"), "{error}");
+    assert_eq!(ids(&bench.store).await, set(&["a"]));
+    bench.store.clear_database().await.unwrap();
+    assert_eq!(ids(&bench.store).await, set(&[]));
+    assert_eq!(listing(&bench.store).length().await.unwrap(), 0);
+}
