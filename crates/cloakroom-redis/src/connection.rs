@@ -104,8 +104,7 @@ impl Connection {
             match timeout_at(call.deadline, connection.send_packed_command(command)).await {
                 Err(_) => return Err(error::timed_out(call, true)),
                 Ok(Ok(answer)) => {
-                    if is_read_only(&answer) {
-                        // It was the master once: its name may lead to the new one by now.
+                    if is_parting(&answer) {
                         live.lost.store(true, Ordering::Release);
                     }
                     return Ok(answer);
@@ -238,8 +237,14 @@ fn is_old(refusal: &RedisError) -> bool {
         || refusal.detail().is_some_and(|detail| detail.starts_with("unknown command"))
 }
 
-fn is_read_only(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::ReadOnly))
+/// Whether this is the last answer worth having from this connection: the server hangs up after it, or it was the
+/// master once, and its name may lead to the new one by now.
+fn is_parting(answer: &Value) -> bool {
+    let Value::ServerError(refusal) = answer else { return false };
+    refusal.kind() == Some(ServerErrorKind::ReadOnly)
+        || refusal.details().is_some_and(|why| {
+            why.starts_with("Protocol error") || why.starts_with("max number of clients")
+        })
 }
 
 impl fmt::Debug for Connection {

@@ -12,6 +12,7 @@ mod record;
 mod reply;
 mod script;
 mod serializer;
+mod socket;
 mod store;
 mod stream;
 mod target;

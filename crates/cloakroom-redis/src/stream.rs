@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     error::ConnectFailure,
+    socket::Socket,
     target::{Address, Target},
 };
 
@@ -40,7 +41,8 @@ impl Streams {
             }
             #[cfg(unix)]
             Address::Unix(path) => {
-                Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(io_failure)?))
+                let stream = tokio::net::UnixStream::connect(path).await.map_err(io_failure)?;
+                Ok(Box::new(Socket::new(stream)))
             }
             #[cfg(not(unix))]
             Address::Unix(_) => Err(io_failure(io::ErrorKind::Unsupported.into())),
@@ -51,7 +53,7 @@ impl Streams {
     async fn secure(
         &self,
         host: &str,
-        stream: TcpStream,
+        stream: Socket<TcpStream>,
     ) -> Result<Box<dyn Stream>, ConnectFailure> {
         match &self.tls {
             Some(connector) => crate::tls::secure(connector, host, stream).await,
@@ -61,21 +63,25 @@ impl Streams {
 
     #[cfg(not(feature = "tls"))]
     #[allow(clippy::unused_async, reason = "it is one only with the feature")]
-    async fn secure(&self, _: &str, _: TcpStream) -> Result<Box<dyn Stream>, ConnectFailure> {
+    async fn secure(
+        &self,
+        _: &str,
+        _: Socket<TcpStream>,
+    ) -> Result<Box<dyn Stream>, ConnectFailure> {
         Err(io_failure(io::ErrorKind::Unsupported.into()))
     }
 }
 
 /// A dead machine sends no goodbye: without these options its connection would look alive for a quarter of an hour,
 /// and every call on it would run into its deadline.
-async fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+async fn open_tcp(host: &str, port: u16) -> io::Result<Socket<TcpStream>> {
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE))?;
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-    Ok(stream)
+    Ok(Socket::new(stream))
 }
 
 pub(crate) fn io_failure(error: io::Error) -> ConnectFailure {

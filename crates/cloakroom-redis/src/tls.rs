@@ -15,6 +15,7 @@ use tokio_rustls::{
 
 use crate::{
     error::{ConnectFailure, STORE},
+    socket::Socket,
     stream::{Stream, io_failure},
 };
 
@@ -54,7 +55,7 @@ fn config(message: String) -> Error {
 pub(crate) async fn secure(
     connector: &TlsConnector,
     host: &str,
-    stream: TcpStream,
+    stream: Socket<TcpStream>,
 ) -> Result<Box<dyn Stream>, ConnectFailure> {
     let name = match host.parse::<IpAddr>() {
         Ok(address) => ServerName::from(address),

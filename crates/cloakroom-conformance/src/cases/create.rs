@@ -56,6 +56,7 @@ pub(crate) async fn create_answers_the_revision(subject: &Subject) -> Verdict {
 pub(crate) async fn create_twice_is_exists(subject: &Subject) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("id", &subject.lasting("ann")?).await?;
+    subject.is_there("id").await?;
     exists(&atomic.create("id", &subject.lasting("bob")?).await?)
 }
 
@@ -68,6 +69,7 @@ pub(crate) async fn create_notices_a_set(subject: &Subject) -> Verdict {
 pub(crate) async fn create_keeps_the_session_that_exists(subject: &Subject) -> Verdict {
     let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
     atomic.create("id", &first).await?;
+    subject.is_there("id").await?;
     atomic.create("id", &subject.lasting("bob")?).await?;
     subject.holds("id", &first).await
 }

@@ -28,8 +28,8 @@ pub(crate) async fn a_session_lives_as_long_as_its_cookie(subject: &Subject) -> 
 }
 
 pub(crate) async fn an_expired_session_is_gone(subject: &Subject) -> Verdict {
-    let end_ms = subject.now_ms() + 300;
-    subject.store().set("id", &subject.session("ann", Some(300))?).await?;
+    let end_ms = subject.now_ms() + SHORT_MS;
+    subject.store().set("id", &subject.short("ann")?).await?;
     subject.ends("id", end_ms).await
 }
 
@@ -52,7 +52,9 @@ pub(crate) async fn a_session_until_the_last_date_is_kept(subject: &Subject) -> 
 fn until(subject: &Subject, expires_ms: i64) -> Result<Session, cloakroom_core::Error> {
     let mut cookie = Cookie::new();
     cookie.set_expires_ms(Some(expires_ms), subject.now_ms())?;
-    Ok(Session::with_cookie(cookie))
+    let mut session = Session::with_cookie(cookie);
+    session.insert("who", "ann")?;
+    Ok(session)
 }
 
 /// It is there at once and after a second: a time to live that overflowed or was taken for a date ends by then.

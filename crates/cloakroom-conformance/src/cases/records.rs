@@ -49,8 +49,7 @@ pub(crate) async fn escapes_come_back_as_written(subject: &Subject) -> Verdict {
 }
 
 pub(crate) async fn lone_surrogates_come_back(subject: &Subject) -> Verdict {
-    comes_back(subject, r#""cut":"\ud83d","low":"\ude00x","\udfff":"a name"}"#.trim_end_matches('}'))
-        .await
+    comes_back(subject, r#""cut":"\ud83d","low":"\ude00x","\udfff":"a name""#).await
 }
 
 pub(crate) async fn unicode_comes_back(subject: &Subject) -> Verdict {
