@@ -15,7 +15,7 @@ async fn subject() -> Subject {
     Subject::new(ExpressSession::new(store.clone())).with_second_handle(ExpressSession::new(store))
 }
 
-suite!(subject);
+suite!(subject, not_offered = [neighbour]);
 
 const NOW: i64 = 1_700_000_000_000;
 

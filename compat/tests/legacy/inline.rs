@@ -8,7 +8,7 @@ use cloakroom_core::{Session, Touched};
 use super::{expires_ms, now_ms};
 
 #[derive(Default)]
-pub struct InlineStore(Mutex<HashMap<String, (String, i64)>>);
+pub(crate) struct InlineStore(Mutex<HashMap<String, (String, i64)>>);
 
 impl InlineStore {
     fn live(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, i64)>> {

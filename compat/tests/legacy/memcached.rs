@@ -4,18 +4,18 @@ use std::{sync::Arc, thread};
 
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
 use cloakroom_core::{Error, ErrorKind, Session, TimeToLive, Touched};
-use memcache::{Client, MemcacheError};
+use memcache::{Client, CommandError, MemcacheError};
 
 use super::now_ms;
 
-pub struct MemcachedStore(Arc<Client>);
+pub(crate) struct MemcachedStore(Arc<Client>);
 
 /// Memcached takes longer times as a date, in seconds since 1970 (protocol.txt, "Expiration times").
 const LONGEST_RELATIVE: u64 = 60 * 60 * 24 * 30;
 
 impl MemcachedStore {
-    pub fn connect(url: &str) -> Self {
-        Self(Arc::new(Client::connect(url).unwrap()))
+    pub(crate) fn connect(addr: &str) -> Self {
+        Self(Arc::new(Client::connect(format!("memcache://{addr}")).unwrap()))
     }
 
     /// Runs a blocking call where it blocks nobody.
@@ -36,7 +36,7 @@ impl MemcachedStore {
 
 fn client_error(error: MemcacheError) -> Error {
     let (kind, message) = match &error {
-        MemcacheError::ServerError(text) if text.to_string().contains("too large") => {
+        MemcacheError::CommandError(CommandError::ValueTooLarge) => {
             (ErrorKind::TooLarge, "the record is over the server's limit")
         }
         MemcacheError::IOError(_) => (ErrorKind::Unavailable, "the server cannot be reached"),

@@ -5,18 +5,18 @@ mod inline;
 mod memcached;
 mod threaded;
 
-pub use self::{inline::InlineStore, memcached::MemcachedStore, threaded::ThreadedStore};
+pub(crate) use self::{inline::InlineStore, memcached::MemcachedStore, threaded::ThreadedStore};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cloakroom_core::{Session, TimeToLive};
 
-pub fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
 /// When a store drops the session, in milliseconds since 1970; `None` when that has passed.
-pub fn expires_ms(session: &Session) -> Option<i64> {
+pub(crate) fn expires_ms(session: &Session) -> Option<i64> {
     let seconds = match session.time_to_live(now_ms()) {
         TimeToLive::Seconds(seconds) => seconds,
         TimeToLive::Browser => 86_400,

@@ -7,7 +7,7 @@ use cloakroom_core::{Session, Touched};
 
 use super::{expires_ms, now_ms};
 
-pub struct ThreadedStore(mpsc::Sender<Request>);
+pub(crate) struct ThreadedStore(mpsc::Sender<Request>);
 
 enum Request {
     Get(String, Callback<Option<Session>>),
