@@ -1,6 +1,9 @@
 //! One operation under way.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -19,16 +22,29 @@ pub(crate) enum Effect {
 }
 
 /// One operation: its name for errors, its effect, and when it has to end. All its round trips share the deadline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
     pub(crate) effect: Effect,
     pub(crate) limit: Duration,
     pub(crate) deadline: Instant,
+    /// Whether a command of it was sent whose answer was lost: whatever fails later, it can have been done.
+    unanswered: AtomicBool,
 }
 
 impl Call {
     pub(crate) fn start(operation: &'static str, effect: Effect, limit: Duration) -> Self {
-        Self { operation, effect, limit, deadline: Instant::now() + limit.min(FAR) }
+        let deadline = Instant::now() + limit.min(FAR);
+        Self { operation, effect, limit, deadline, unanswered: AtomicBool::new(false) }
+    }
+
+    /// Notes that an answer was lost, and returns whether this was the first one.
+    pub(crate) fn lose_answer(&self) -> bool {
+        !self.unanswered.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it can have written something although it failed.
+    pub(crate) fn outcome_unknown(&self) -> bool {
+        self.effect != Effect::Read && self.unanswered.load(Ordering::Relaxed)
     }
 }

@@ -96,13 +96,15 @@ impl Connection {
     ///
     /// It ends at the call's deadline. A command that can be repeated is, once, when the connection is lost.
     pub(crate) async fn send(&self, call: &Call, command: &Cmd) -> Result<Value, Error> {
-        let mut repeated = call.effect == Effect::Once;
         loop {
             let live = self.live(call).await?;
             // A clone, because sending needs it to itself; it is a handle on the same socket.
             let mut connection = live.connection.clone();
             match timeout_at(call.deadline, connection.send_packed_command(command)).await {
-                Err(_) => return Err(error::timed_out(call, true)),
+                Err(_) => {
+                    call.lose_answer();
+                    return Err(error::timed_out(call));
+                }
                 Ok(Ok(answer)) => {
                     if is_parting(&answer) {
                         live.lost.store(true, Ordering::Release);
@@ -111,47 +113,47 @@ impl Connection {
                 }
                 Ok(Err(cause)) => {
                     live.lost.store(true, Ordering::Release);
-                    if repeated {
+                    let first = call.lose_answer();
+                    if !first || call.effect == Effect::Once {
                         return Err(error::lost(call, cause));
                     }
-                    repeated = true;
                 }
             }
         }
     }
 
-    /// The connection, at the latest at the call's deadline. All errors mean that nothing was sent.
+    /// The connection, at the latest at the call's deadline. An error means that nothing was sent over it.
     async fn live(&self, call: &Call) -> Result<Arc<Live>, Error> {
-        let attempt = {
-            let mut state = self.0.state();
-            match &*state {
-                State::Connected(live) if !live.lost.load(Ordering::Acquire) => {
-                    return Ok(Arc::clone(live));
-                }
-                State::Connecting(attempt) => attempt.clone(),
-                _ => {
-                    let Ok(runtime) = Handle::try_current() else {
-                        return Err(error::new(
-                            call,
-                            ErrorKind::Config,
-                            "there is no tokio runtime here",
-                        ));
-                    };
-                    let attempt = self.attempt(&runtime);
-                    *state = State::Connecting(attempt.clone());
-                    attempt
-                }
-            }
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(error::new(call, ErrorKind::Config, "there is no tokio runtime here"));
         };
-        match timeout_at(call.deadline, attempt).await {
-            Ok(Ok(live)) => Ok(live),
-            Ok(Err(failure)) => {
-                if matches!(failure, ConnectFailure::Cancelled) {
+        let mut again = false;
+        loop {
+            let attempt = {
+                let mut state = self.0.state();
+                match &*state {
+                    State::Connected(live) if !live.lost.load(Ordering::Acquire) => {
+                        return Ok(Arc::clone(live));
+                    }
+                    State::Connecting(attempt) => attempt.clone(),
+                    _ => {
+                        let attempt = self.attempt(&runtime);
+                        *state = State::Connecting(attempt.clone());
+                        attempt
+                    }
+                }
+            };
+            match timeout_at(call.deadline, attempt).await {
+                Ok(Ok(live)) => return Ok(live),
+                Ok(Err(ConnectFailure::Cancelled)) if !again => {
+                    again = true;
                     *self.0.state() = State::Idle;
                 }
-                Err(error::not_connected(call, &self.0.target, failure))
+                Ok(Err(failure)) => {
+                    return Err(error::not_connected(call, &self.0.target, failure));
+                }
+                Err(_) => return Err(error::timed_out(call)),
             }
-            Err(_) => Err(error::timed_out(call, false)),
         }
     }
 

@@ -8,10 +8,7 @@ use std::{io, sync::Arc};
 use cloakroom_core::{Error, ErrorKind};
 use redis::{RedisError, ServerError};
 
-use crate::{
-    call::{Call, Effect},
-    target::Target,
-};
+use crate::{call::Call, target::Target};
 
 /// The store's name.
 pub(crate) const STORE: &str = "redis";
@@ -33,7 +30,8 @@ pub(crate) enum ConnectFailure {
 }
 
 pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
-    Error::new(kind, STORE, call.operation, message.into())
+    let error = Error::new(kind, STORE, call.operation, message.into());
+    if call.outcome_unknown() { error.with_outcome_unknown() } else { error }
 }
 
 /// There is no connection.
@@ -72,28 +70,22 @@ pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailur
     }
 }
 
-/// The deadline passed; `sent` when the command can have reached the server.
-pub(crate) fn timed_out(call: &Call, sent: bool) -> Error {
-    let error = new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit));
-    if sent { unknown_for_writes(call, error) } else { error }
+/// The deadline passed.
+pub(crate) fn timed_out(call: &Call) -> Error {
+    new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit))
 }
 
 /// The connection went away with the answer.
 pub(crate) fn lost(call: &Call, cause: RedisError) -> Error {
-    let error = if cause.is_io_error() {
+    if cause.is_io_error() {
         new(call, ErrorKind::Unavailable, "the connection was lost").with_source(cause)
     } else {
         // Not even the cause: the parser's errors can quote what it read.
         new(call, ErrorKind::Unavailable, "the server does not speak the protocol")
-    };
-    unknown_for_writes(call, error)
+    }
 }
 
-fn unknown_for_writes(call: &Call, error: Error) -> Error {
-    if call.effect == Effect::Read { error } else { error.with_outcome_unknown() }
-}
-
-/// The server answered that it will not. Nothing was written.
+/// The server answered that it will not.
 pub(crate) fn refused(call: &Call, refusal: &ServerError) -> Error {
     let (kind, why) = judge(refusal.code(), refusal.details().unwrap_or_default());
     new(call, kind, why)
@@ -151,7 +143,7 @@ mod tests {
     use redis::Value;
 
     use super::*;
-    use crate::RedisOptions;
+    use crate::{RedisOptions, call::Effect};
 
     fn parse_reply(bytes: &[u8]) -> Value {
         redis::parse_redis_value(bytes).unwrap()
@@ -196,18 +188,21 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_write_has_an_unknown_outcome_and_a_lost_read_has_none() {
-        let cause = || RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        for (effect, unknown) in
-            [(Effect::Read, false), (Effect::Repeatable, true), (Effect::Once, true)]
-        {
-            for error in [lost(&call(effect), cause()), timed_out(&call(effect), true)] {
-                assert_eq!(error.outcome_unknown(), unknown, "{effect:?}: {error}");
+    fn after_a_lost_answer_every_error_of_a_write_has_an_unknown_outcome() {
+        let broken = || RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
+        for effect in [Effect::Read, Effect::Repeatable, Effect::Once] {
+            let call = call(effect);
+            assert!(!timed_out(&call).outcome_unknown(), "nothing was sent yet");
+            assert!(call.lose_answer() && !call.lose_answer());
+            let error = lost(&call, broken());
+            assert_eq!(error.source().unwrap().to_string(), "broken pipe");
+            let timeout = not_connected(&call, &target, ConnectFailure::Timeout);
+            for error in [error, timed_out(&call), timeout] {
+                assert_eq!(error.outcome_unknown(), effect != Effect::Read, "{effect:?}: {error}");
                 assert!(error.is_retryable());
             }
-            assert!(!timed_out(&call(effect), false).outcome_unknown());
         }
-        assert_eq!(lost(&call(Effect::Once), cause()).source().unwrap().to_string(), "broken pipe");
     }
 
     #[test]

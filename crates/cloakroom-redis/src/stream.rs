@@ -87,3 +87,17 @@ async fn open_tcp(host: &str, port: u16) -> io::Result<Socket<TcpStream>> {
 pub(crate) fn io_failure(error: io::Error) -> ConnectFailure {
     ConnectFailure::Io(Arc::new(error))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_machine_is_noticed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = open_tcp("127.0.0.1", listener.local_addr().unwrap().port()).await.unwrap();
+        let socket = SockRef::from(stream.get_ref());
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+    }
+}

@@ -10,6 +10,7 @@ const LONGEST: u64 = 9_000_000_000_000;
 
 /// How long sessions live: the option `ttl`, a number or a function as in connect-redis 7 and later.
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Ttl {
     /// The time to live of a browser session, whose cookie has no expiry. All others live as long as their cookie.
     Browser(Duration),

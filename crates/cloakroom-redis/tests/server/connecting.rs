@@ -89,6 +89,19 @@ async fn a_password_with_and_without_a_user() {
     }
 }
 
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_refused_login_is_tried_again() {
+    let server = RedisServer::start_with(&["--requirepass", "old"]).unwrap();
+    let url = |password: &str| format!("redis://:{password}@{}", server.addr());
+    let store = RedisStore::open(&url("new")).unwrap();
+    assert_eq!(store.ping().await.unwrap_err().kind(), ErrorKind::Config);
+    let mut client = redis::Client::open(url("old")).unwrap().get_connection().unwrap();
+    let mut mend = redis::cmd("CONFIG");
+    mend.arg("SET").arg("requirepass").arg("new").exec(&mut client).unwrap();
+    store.ping().await.unwrap();
+}
+
 /// What the README lists as needed.
 const PERMISSIONS: &str =
     "+get +set +del +exists +expire +getex +evalsha +eval +scan +mget +unlink +ping +select";
@@ -164,7 +177,6 @@ async fn a_service_starts_while_the_server_is_down() {
 
 #[test]
 fn without_a_runtime_it_is_an_error() {
-    // No timer is needed before the connection is.
     let store = RedisStore::open("redis://127.0.0.1:1").unwrap();
     let error = futures::executor::block_on(store.get("a")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
@@ -182,6 +194,21 @@ fn a_store_outlives_the_runtime_that_it_began_on() {
         runtime.block_on(store.ping()).unwrap();
     }
     assert_eq!(fake.commands().len(), 3 + 6);
+}
+
+#[test]
+fn an_attempt_that_ended_with_its_runtime_is_made_again() {
+    let fake = Fake::start(|connection, words| match &*words[0] {
+        "HELLO" if connection == 0 => Then::Silence,
+        "HELLO" => Then::Answer(HELLO),
+        _ => Then::Answer("+PONG\r\n"),
+    });
+    let store = RedisStore::open(&fake.url).unwrap();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let moment = Duration::from_millis(50);
+    runtime().block_on(async { tokio::time::timeout(moment, store.ping()).await }).unwrap_err();
+    runtime().block_on(store.ping()).unwrap();
+    assert_eq!(fake.commands(), ["HELLO", "HELLO", "PING"]);
 }
 
 #[tokio::test]

@@ -85,6 +85,16 @@ async fn a_corrupt_record_is_an_error_in_its_place() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn a_member_named_id_survives_the_listing() {
+    let bench = Bench::start();
+    bench.plant("sess:a", r#"{"cookie":{},"id":"its own"}"#);
+    let all: Vec<_> = listing(&bench.store).all().try_collect().await.unwrap();
+    assert_eq!(all[0].0, "a");
+    assert_eq!(all[0].1.to_json(), r#"{"cookie":{},"id":"its own"}"#);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn ten_thousand_sessions_are_listed_in_pages() {
     let bench = Bench::with(options(|options| options.scan_count = 500));
     let mut planting = redis::cmd("EVAL");

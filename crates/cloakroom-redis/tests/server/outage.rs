@@ -162,6 +162,49 @@ async fn a_server_that_accepts_and_is_silent_is_a_timeout_within_seconds() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis-server"]
+async fn the_calls_under_way_end_with_the_server() {
+    let mut bench = Bench::start();
+    bench.store.ping().await.unwrap();
+    bench.server.pause().unwrap();
+    let calls = (0..50).map(|number| {
+        let store = bench.store.clone();
+        tokio::spawn(async move {
+            match number % 3 {
+                0 => (false, store.get("a").await.map(drop)),
+                1 => (true, store.set("a", &session()).await),
+                _ => (true, store.destroy("a").await),
+            }
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    bench.server.stop();
+    let since = Instant::now();
+    for call in calls {
+        let (writes, outcome) = call.await.unwrap();
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(error.outcome_unknown(), writes, "{error}");
+    }
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
+    let bench = Bench::start();
+    for query in ["", "?protocol=resp2"] {
+        let store = RedisStore::open(&format!("{}{query}", bench.server.url())).unwrap();
+        for _ in 0..10 {
+            store.set("a", &session()).await.unwrap();
+            bench.raw::<()>(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal"));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
 /// A server whose first connection ends with the first command that is not part of the login.
 fn hangs_up_once() -> Fake {
     Fake::start(|connection, words| match (&*words[0], connection) {
@@ -211,6 +254,21 @@ async fn what_cannot_be_repeated_is_not_and_its_outcome_is_unknown() {
         assert_eq!(fake.commands().len(), 2, "{:?}", fake.commands());
         store.set("a", &read).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_repeated_write_that_fails_otherwise_has_an_unknown_outcome_too() {
+    let fake = Fake::start(|connection, words| match (&*words[0], connection) {
+        ("HELLO", _) => Then::Answer(HELLO),
+        (_, 0) => Then::Close,
+        _ => Then::Answer("-LOADING Redis is loading the dataset in memory\r\n"),
+    });
+    let store = RedisStore::open(&fake.url).unwrap();
+    let error = store.destroy("a").await.unwrap_err();
+    assert!(error.to_string().contains("loading"), "{error}");
+    assert!(error.outcome_unknown(), "the first one can have worked");
+    let error = store.destroy("a").await.unwrap_err();
+    assert!(!error.outcome_unknown(), "this one was refused");
 }
 
 #[tokio::test]

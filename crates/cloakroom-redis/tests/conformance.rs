@@ -1,0 +1,57 @@
+//! Every promise of the contract, on a real server.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::sync::{Arc, LazyLock};
+
+use cloakroom_conformance::{Subject, suite};
+use cloakroom_core::{Error, ErrorKind, Session};
+use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
+use cloakroom_test_support::{RedisServer, unique};
+
+/// All cases share it. A static is never dropped; the server ends with the test process.
+static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
+
+fn subject(query: &str, options: &RedisOptions) -> Subject {
+    let name = unique("case");
+    let open = |prefix: String| {
+        let mut options = options.clone();
+        options.prefix = prefix;
+        RedisStore::open_with(&format!("{}{query}", SERVER.url()), options).unwrap()
+    };
+    // As a pattern, the prefix would match the neighbour's keys.
+    let prefix = format!("{name}?:");
+    Subject::new(open(prefix.clone()))
+        .with_second_handle(open(prefix))
+        .with_neighbour(open(format!("{name}!:")))
+}
+
+suite!(|| async { subject("", &RedisOptions::default()) }, ignore = "needs redis-server");
+
+/// In the older protocol, and with records in an envelope.
+mod resp2_with_a_serializer {
+    use super::*;
+
+    struct Envelope;
+
+    impl Serializer for Envelope {
+        fn stringify(&self, session: &Session) -> Result<Vec<u8>, Error> {
+            Ok(format!("1:{}", session.to_json()).into_bytes())
+        }
+
+        fn parse(&self, record: &[u8]) -> Result<Option<Session>, Error> {
+            match record.strip_prefix(b"1:") {
+                Some(text) => Session::from_record(text.to_vec()),
+                None => Err(Error::new(ErrorKind::Corrupt, "envelope", "parse", "no version")),
+            }
+        }
+    }
+
+    async fn enveloped() -> Subject {
+        let mut options = RedisOptions::default();
+        options.serializer = Some(Arc::new(Envelope));
+        subject("?protocol=resp2", &options)
+    }
+
+    suite!(enveloped, ignore = "needs redis-server");
+}
