@@ -67,7 +67,11 @@ macro_rules! case_table {
         pub static CASES: &[Case] = &[$($(by_name::$name),*),*];
 
         /// The cases by name, so that a wrong name in a macro call does not compile.
-        #[allow(missing_docs, non_upper_case_globals, reason = "for the macro; the names are those of the cases")]
+        #[allow(
+            missing_docs,
+            non_upper_case_globals,
+            reason = "for the macro; the names are those of the cases"
+        )]
         pub mod by_name {
             use super::Case;
 

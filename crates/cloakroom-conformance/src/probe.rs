@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{
-    Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, Session, Store, Touched,
-};
+use cloakroom_core::{Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, Session, Store, Touched};
 use futures::{Stream, TryStreamExt, stream::BoxStream};
 
 use crate::{
@@ -21,7 +19,7 @@ pub(crate) const SHORT_MS: i64 = 1_000;
 const PATIENCE_MS: i64 = 4_000;
 const POLL_MS: i64 = 100;
 /// The session that [`Subject::outlast`] waits by.
-const TWIN: &str = "the twin of the short one";
+const TWIN: &str = "the-twin-of-the-short-one";
 
 /// Time and sessions.
 impl Subject {
@@ -174,7 +172,8 @@ impl Subject {
 
     pub(crate) fn all_stream(
         &self,
-    ) -> Result<impl Stream<Item = Result<(String, Session), Failure>> + Send + Unpin, Failure> {
+    ) -> Result<impl Stream<Item = Result<(String, Session), Failure>> + Send + Unpin, Failure>
+    {
         Ok(self.enumerate()?.all().map_err(|error| part("all", error)))
     }
 
@@ -201,10 +200,7 @@ fn part(name: &'static str, error: Error) -> Failure {
 /// What was read is what was written, byte for byte.
 pub(crate) fn same(read: &Session, written: &Session) -> Verdict {
     let (read, written) = (read.loaded_json(), written.to_json());
-    check(
-        read == written,
-        format_args!("wrote {} and read {}", shown(&written), shown(read)),
-    )
+    check(read == written, format_args!("wrote {} and read {}", shown(&written), shown(read)))
 }
 
 /// The value of the member `who`.

@@ -90,9 +90,8 @@ impl fmt::Display for Report {
                 None => writeln!(f)?,
             }
         }
-        let [passed, failed, not_offered] =
-            [Outcome::Passed, Outcome::Failed, Outcome::NotOffered]
-                .map(|outcome| self.with_outcome(outcome).count());
+        let [passed, failed, not_offered] = [Outcome::Passed, Outcome::Failed, Outcome::NotOffered]
+            .map(|outcome| self.with_outcome(outcome).count());
         write!(
             f,
             "{} cases: {passed} passed, {failed} failed, {not_offered} not offered",

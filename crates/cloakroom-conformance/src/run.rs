@@ -30,13 +30,13 @@ use crate::{
 pub struct Options {
     /// How long one case may take: 30 seconds unless set. A case that takes longer has failed.
     pub time_limit: Duration,
-    /// How many cases run at the same time: 16 unless set. Each has a subject of its own.
+    /// How many cases run at the same time: 32 unless set. Each has a subject of its own.
     pub at_once: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { time_limit: Duration::from_secs(30), at_once: 16 }
+        Self { time_limit: Duration::from_secs(30), at_once: 32 }
     }
 }
 

@@ -131,7 +131,17 @@ macro_rules! __test {
     ($($elsewhere:tt)*) => {};
 }
 
-/// A word that `not_offered` does not know is an error.
+/// A word that `not_offered` does not know is an error, as is an exception that is no case.
+///
+/// ```compile_fail
+/// # use cloakroom_conformance::{Subject, suite};
+/// suite!(|| async { Subject::new(cloakroom_core::MemoryStore::new()) }, not_offered = [tuoch]);
+/// ```
+///
+/// ```compile_fail
+/// # use cloakroom_conformance::{Subject, suite};
+/// suite!(|| async { Subject::new(cloakroom_core::MemoryStore::new()) }, exceptions = [set = "no"]);
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __part {
@@ -173,13 +183,12 @@ where
     Fut: Future<Output = Subject> + Send + 'static,
 {
     let report = run_case(&case, maker(subject), Options::default().time_limit);
-    if let Some(complaint) = complaint(&report, expectation) {
+    if let Some(complaint) = complaint(&case, &report, expectation) {
         panic!("{complaint}\n  the promise: {}", report.promise);
     }
 }
 
-fn complaint(report: &CaseReport, expectation: Expectation) -> Option<String> {
-    let name = report.name;
+fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Option<String> {
     let reason = report.reason.as_deref().unwrap_or_default();
     Some(match (expectation, report.outcome) {
         (Expectation::Passed, Outcome::Passed) | (Expectation::Failed, Outcome::Failed) => {
@@ -191,12 +200,14 @@ fn complaint(report: &CaseReport, expectation: Expectation) -> Option<String> {
         (_, Outcome::NotOffered) => {
             format!("`{reason}` is not offered: declare it with not_offered = [{reason}]")
         }
-        (Expectation::NotOffered(parts), Outcome::Passed) => format!(
-            "{} is declared as not offered, but it is offered: take it out of not_offered",
-            parts.join(", ")
-        ),
+        (Expectation::NotOffered(parts), Outcome::Passed) => {
+            let mut declared = case.needs().to_vec();
+            declared.retain(|part| parts.contains(part));
+            let declared = declared.join("` or `");
+            format!("`{declared}` is offered after all: take it out of not_offered")
+        }
         (Expectation::Failed, Outcome::Passed) => {
-            format!("{name} is declared as an exception, but it passes: take it out of exceptions")
+            format!("`{}` is kept after all: take it out of exceptions", case.name())
         }
         (_, Outcome::Failed) => reason.to_owned(),
     })
@@ -229,7 +240,7 @@ mod tests {
             (&passed, ATOMIC, Some("take it out of not_offered")),
             (&passed, Expectation::Failed, Some("take it out of exceptions")),
         ] {
-            let complaint = complaint(report, expectation);
+            let complaint = complaint(&crate::CASES[0], report, expectation);
             match words {
                 Some(words) => assert!(complaint.as_deref().is_some_and(|c| c.contains(words))),
                 None => assert_eq!(complaint, None),

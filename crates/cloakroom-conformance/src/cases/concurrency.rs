@@ -1,7 +1,9 @@
 //! Many tasks at once, and futures that are dropped.
 
+use std::sync::Arc;
+
 use cloakroom_core::{Created, Session, Updated};
-use tokio::task::JoinSet;
+use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
     Subject,
@@ -35,25 +37,34 @@ fn is_one_of(read: &Session, written: &[Session]) -> Verdict {
 }
 
 pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &Subject) -> Verdict {
-    let mut sessions = Vec::new();
-    let mut tasks = JoinSet::new();
-    for number in 0..20 {
-        // Of different lengths, so that a rest of a longer one shows.
-        let session = two_ended(subject, &"x".repeat(1 + number))?;
-        sessions.push(session.clone());
-        let store = subject.shared();
-        tasks.spawn(async move { Ok(store.set("id", &session).await?) });
+    const TASKS: usize = 20;
+    // Of different lengths, so that a rest of a longer one shows.
+    let sessions: Result<Vec<_>, _> =
+        (1..=TASKS).map(|length| two_ended(subject, &"x".repeat(length))).collect();
+    let sessions = Arc::new(sessions?);
+    let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
+    for number in 0..TASKS {
+        let (store, start) = (subject.shared(), Arc::clone(&start));
+        let sessions = Arc::clone(&sessions);
+        tasks.spawn(async move {
+            start.wait().await;
+            store.set("id", &sessions[number]).await?;
+            let read = store.get("id").await?;
+            is_one_of(&read.ok_or_else(|| broken("the session is not there"))?, &sessions)
+        });
     }
     join(tasks).await?;
     is_one_of(&subject.read("id").await?, &sessions)
 }
 
 pub(crate) async fn concurrent_sessions_do_not_mix(subject: &Subject) -> Verdict {
-    let mut tasks = JoinSet::new();
-    for number in 0..40 {
-        let (id, store) = (format!("id {number}"), subject.shared());
+    const TASKS: usize = 40;
+    let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
+    for number in 0..TASKS {
+        let (id, store, start) = (format!("id-{number}"), subject.shared(), Arc::clone(&start));
         let session = two_ended(subject, &id)?;
         tasks.spawn(async move {
+            start.wait().await;
             store.set(&id, &session).await?;
             for _ in 0..3 {
                 let found = store.get(&id).await?;
@@ -67,48 +78,52 @@ pub(crate) async fn concurrent_sessions_do_not_mix(subject: &Subject) -> Verdict
 }
 
 pub(crate) async fn concurrent_updates_lose_nothing(subject: &Subject) -> Verdict {
-    const TASKS: i64 = 10;
+    const TASKS: usize = 8;
+    const TIMES: usize = 4;
     let mut session = subject.lasting("ann")?;
     session.insert("count", 0)?;
     if subject.atomic()?.create("id", &session).await? == Created::Exists {
         return Err(broken("there is a session in a fresh store"));
     }
-    let mut tasks = JoinSet::new();
+    let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
     for _ in 0..TASKS {
-        let store = subject.shared();
+        let (store, start) = (subject.shared(), Arc::clone(&start));
         tasks.spawn(async move {
+            start.wait().await;
             let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
-            loop {
+            let mut stored = 0;
+            while stored < TIMES {
                 let found = store.get("id").await?;
                 let mut session = found.ok_or_else(|| broken("the session is gone"))?;
-                let count: i64 = session.get("count")?.unwrap_or_default();
+                let count: usize = session.get("count")?.unwrap_or_default();
                 session.insert("count", count + 1)?;
                 match atomic.update("id", &session).await? {
-                    Updated::Stored(_) => return Ok(()),
+                    Updated::Stored(_) => stored += 1,
                     Updated::Conflict(_) => {}
                     Updated::Gone => return Err(broken("update of a live session is `Gone`")),
                 }
             }
+            Ok(())
         });
     }
     join(tasks).await?;
     let count = subject.read("id").await?.get("count")?;
     check(
-        count == Some(TASKS),
-        format_args!("{TASKS} tasks were told `Stored`, and the count is {count:?}"),
+        count == Some(TASKS * TIMES),
+        format_args!("{} updates were told `Stored`, and the count is {count:?}", TASKS * TIMES),
     )
 }
 
 pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &Subject) -> Verdict {
     let (old, new) = (two_ended(subject, "old")?, two_ended(subject, "the new one")?);
     for point in 0..POINTS {
-        let id = format!("dropped at point {point}");
+        let id = format!("dropped-at-{point}");
         subject.store().set(&id, &old).await?;
         drop_at(point, subject.store().set(&id, &new)).await;
     }
     let either = [old, new];
     for point in 0..POINTS {
-        is_one_of(&subject.read(&format!("dropped at point {point}")).await?, &either)?;
+        is_one_of(&subject.read(&format!("dropped-at-{point}")).await?, &either)?;
     }
     // What follows on the same connections is as good as ever.
     subject.store().set("after", &either[0]).await?;
@@ -131,7 +146,7 @@ pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &Subject) ->
     let (atomic, old) = (subject.atomic()?, two_ended(subject, "old")?);
     let mut either = vec![old.clone()];
     for point in 0..POINTS {
-        let id = format!("dropped at point {point}");
+        let id = format!("dropped-at-{point}");
         subject.store().set(&id, &old).await?;
         let mut session = subject.read(&id).await?;
         session.insert("end", "the new one")?;
@@ -139,7 +154,7 @@ pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &Subject) ->
         either.push(session);
     }
     for point in 0..POINTS {
-        let id = format!("dropped at point {point}");
+        let id = format!("dropped-at-{point}");
         let mut session = subject.read(&id).await?;
         is_one_of(&session, &either)?;
         // It can go on from there. A write that is still under way makes it a conflict, not more than once.

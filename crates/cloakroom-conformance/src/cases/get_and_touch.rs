@@ -16,11 +16,7 @@ const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The answer, which must not be `None`.
-async fn read(
-    atomic: &dyn Atomic,
-    sid: &str,
-    ttl: Option<Duration>,
-) -> Result<Session, Failure> {
+async fn read(atomic: &dyn Atomic, sid: &str, ttl: Option<Duration>) -> Result<Session, Failure> {
     let found = atomic.get_and_touch(sid, ttl).await?;
     found.ok_or_else(|| broken("wanted the session, got `None`"))
 }
@@ -65,7 +61,8 @@ pub(crate) async fn get_and_touch_counts_up_to_the_next_second(subject: &Subject
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let start_ms = subject.now_ms();
     atomic.get_and_touch("id", Some(Duration::from_millis(200))).await?;
-    subject.lives_until("id", start_ms + 1_000).await
+    subject.lives_until("id", start_ms + 1_000).await?;
+    subject.ends("id", start_ms + 1_000).await
 }
 
 pub(crate) async fn get_and_touch_takes_long_ttls(subject: &Subject) -> Verdict {

@@ -37,7 +37,10 @@ pub(crate) async fn create_notices_a_second_handle(subject: &Subject) -> Verdict
     let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
     second.set("id", &subject.lasting("ann")?).await?;
     let created = atomic.create("id", &subject.lasting("bob")?).await?;
-    check(created == Created::Exists, "wanted `Exists`, got `Stored` over the other handle's session")
+    check(
+        created == Created::Exists,
+        "wanted `Exists`, got `Stored` over the other handle's session",
+    )
 }
 
 pub(crate) async fn update_notices_a_second_handle(subject: &Subject) -> Verdict {

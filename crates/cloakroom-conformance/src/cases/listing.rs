@@ -17,11 +17,12 @@ pub(crate) const MANY: usize = 250;
 const SOME: usize = 90;
 
 pub(crate) fn names(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("session {number}")).collect()
+    (0..count).map(|number| format!("session-{number}")).collect()
 }
 
 /// Stores a session under each id that says whose it is.
 pub(crate) async fn fill(subject: &Subject, store: &dyn Store, ids: &[String]) -> Verdict {
+    // One after the other: what happens together is told by the cases about concurrency.
     for id in ids {
         store.set(id, &subject.lasting(id)?).await?;
     }
@@ -35,7 +36,8 @@ fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
     let count = wanted.len();
     if let Some(id) = wanted.difference(&listed).next() {
         let missing = wanted.difference(&listed).count();
-        let left_out = format_args!("{missing} of {count} are not listed, such as {}", shown(id)).to_string();
+        let left_out =
+            format_args!("{missing} of {count} are not listed, such as {}", shown(id)).to_string();
         return Err(broken(left_out));
     }
     match listed.difference(&wanted).next() {
@@ -124,7 +126,19 @@ pub(crate) async fn all_lists_more_than_a_page(subject: &Subject) -> Verdict {
 pub(crate) async fn ids_come_back_as_they_were_set(subject: &Subject) -> Verdict {
     subject.enumerate()?;
     let ids = [
-        "a:b", "sess:a", "a%2Fb", "a", "é", "日本語", "🧥", "a.b", "a_b-c", "ids:1", "$a", "{a}", "0",
+        "a:b",
+        "sess:a",
+        "a%2fb",
+        "a",
+        "é",
+        "日本語",
+        "🧥",
+        "a.b",
+        "a_b-c",
+        "ids:1",
+        "$a",
+        "{a}",
+        "0",
     ];
     let mut taken = Vec::new();
     for id in ids {
@@ -160,7 +174,7 @@ async fn throughout(
     let (going, staying) = ids.split_at(10);
     for (number, id) in going.iter().enumerate() {
         store.destroy(id).await?;
-        store.set(&format!("newcomer {number}"), &subject.lasting("newcomer")?).await?;
+        store.set(&format!("newcomer-{number}"), &subject.lasting("newcomer")?).await?;
         store.set(&staying[number], &subject.lasting("rewritten")?).await?;
     }
     let mut listed: BTreeSet<String> = stream.try_collect().await?;

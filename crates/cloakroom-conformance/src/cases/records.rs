@@ -7,7 +7,8 @@ use crate::{
     failure::{Verdict, check},
 };
 
-const COOKIE: &str = r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
+const COOKIE: &str =
+    r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
 
 /// A record with these members comes back as it was.
 async fn comes_back(subject: &Subject, members: &str) -> Verdict {
@@ -53,7 +54,8 @@ pub(crate) async fn lone_surrogates_come_back(subject: &Subject) -> Verdict {
 }
 
 pub(crate) async fn unicode_comes_back(subject: &Subject) -> Verdict {
-    comes_back(subject, "\"é\":\"e\u{301}\",\"🧥\":\"日本語\u{2028}\u{feff}\u{10ffff}\u{7f}\"").await
+    comes_back(subject, "\"é\":\"e\u{301}\",\"🧥\":\"日本語\u{2028}\u{feff}\u{10ffff}\u{7f}\"")
+        .await
 }
 
 pub(crate) async fn spaces_come_back(subject: &Subject) -> Verdict {

@@ -144,7 +144,9 @@ impl<'a> Model<'a> {
                 }
             }
             _ => {
-                let Some((read_at, mut session)) = self.read.get(id).cloned() else { return Ok(()) };
+                let Some((read_at, mut session)) = self.read.get(id).cloned() else {
+                    return Ok(());
+                };
                 self.note("update", id);
                 session.insert("step", step)?;
                 let updated = atomic.update(id, &session).await?;

@@ -1,0 +1,221 @@
+//! A memory store with one defect, narrow enough to break one promise.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use cloakroom_conformance::Subject;
+use cloakroom_core::{
+    Clock, Error, ErrorKind, MemoryOptions, MemoryStore, Revision, Session, Store, TimeToLive,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Get,
+    Set,
+    Destroy,
+    Touch,
+    Create,
+    Update,
+    GetAndTouch,
+}
+
+/// What was done under one id so far, this call included.
+pub(crate) struct Past {
+    pub(crate) ops: Vec<Op>,
+    /// Which of the two handles did it.
+    pub(crate) hands: Vec<u8>,
+    /// Calls under all ids.
+    pub(crate) calls: usize,
+}
+
+impl Past {
+    pub(crate) fn is(&self, ops: &[Op]) -> bool {
+        self.ops == ops
+    }
+
+    pub(crate) fn has(&self, op: Op) -> bool {
+        self.ops.contains(&op)
+    }
+
+    pub(crate) fn count(&self, op: Op) -> usize {
+        self.ops.iter().filter(|other| **other == op).count()
+    }
+
+    /// Whether the last write was by this operation.
+    pub(crate) fn written_by(&self, op: Op) -> bool {
+        let writes = [Op::Set, Op::Create, Op::Update];
+        self.ops.iter().rev().find(|other| writes.contains(other)) == Some(&op)
+    }
+}
+
+/// One of two handles on the same sessions.
+pub(crate) struct Broken {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) hand: u8,
+}
+
+pub(crate) struct Shared {
+    pub(crate) inner: MemoryStore,
+    pub(crate) neighbour: MemoryStore,
+    pub(crate) defect: &'static str,
+    clock: Clock,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Default)]
+pub(crate) struct Notes {
+    calls: usize,
+    past: HashMap<String, (Vec<Op>, Vec<u8>)>,
+    /// The session that was first stored under an id, and the last one.
+    pub(crate) first: HashMap<String, Session>,
+    pub(crate) last: HashMap<String, Session>,
+    /// What the second handle was first told.
+    pub(crate) told: HashMap<String, Session>,
+    /// The session that is being stored, anywhere and under an id.
+    pub(crate) buffer: Option<Session>,
+    pub(crate) buffers: HashMap<String, Session>,
+    /// When a session ends to the millisecond.
+    pub(crate) ends_ms: HashMap<String, i64>,
+    pub(crate) cleared: Vec<String>,
+    pub(crate) length: Option<u64>,
+    pub(crate) poisoned: bool,
+}
+
+/// With both handles, a neighbour, and a clock that the cases move.
+pub(crate) async fn subject(defect: &'static str) -> Subject {
+    let mut options = MemoryOptions::default();
+    options.clock = Clock::fixed(1_700_000_000_000);
+    let neighbour = MemoryStore::with_options(options.clone());
+    let clock = options.clock.clone();
+    let shared = Arc::new(Shared {
+        inner: MemoryStore::with_options(options),
+        neighbour: neighbour.clone(),
+        defect,
+        clock: clock.clone(),
+        notes: Mutex::default(),
+    });
+    Subject::new(Broken { shared: Arc::clone(&shared), hand: 0 })
+        .with_second_handle(Broken { shared, hand: 1 })
+        .with_neighbour(neighbour)
+        .with_clock(clock)
+}
+
+impl Broken {
+    pub(crate) fn inner(&self) -> &MemoryStore {
+        &self.shared.inner
+    }
+
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.shared.notes.lock().unwrap()
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    /// Takes a note of the call.
+    pub(crate) fn past(&self, op: Op, sid: &str) -> Past {
+        let mut notes = self.notes();
+        notes.calls += 1;
+        let calls = notes.calls;
+        let (ops, hands) = notes.past.entry(sid.to_owned()).or_default();
+        ops.push(op);
+        hands.push(self.hand);
+        Past { ops: ops.clone(), hands: hands.clone(), calls }
+    }
+
+    pub(crate) fn times(&self, op: Op, sid: &str) -> usize {
+        let notes = self.notes();
+        notes.past.get(sid).map_or(0, |(ops, _)| ops.iter().filter(|o| **o == op).count())
+    }
+
+    /// How long the session would be kept, in milliseconds; nothing or less when its expiry has passed.
+    pub(crate) fn left_ms(&self, session: &Session) -> Option<i64> {
+        session.cookie().expires_ms().map(|expires_ms| expires_ms - self.now_ms())
+    }
+
+    pub(crate) fn has_expired(&self, session: &Session) -> bool {
+        session.time_to_live(self.now_ms()) == TimeToLive::Expired
+    }
+
+    pub(crate) fn is_short(&self, session: &Session) -> bool {
+        self.left_ms(session).is_some_and(|ms| (1..=1_000).contains(&ms))
+    }
+
+    /// The session with another time to live.
+    pub(crate) fn living(&self, session: &Session, seconds: i64) -> Session {
+        let mut session = session.clone();
+        session.cookie_mut().set_max_age_ms(Some(seconds * 1_000), self.now_ms()).unwrap();
+        session
+    }
+
+    /// Ids under which a session was stored that has gone without having been destroyed.
+    pub(crate) async fn expired_ids(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        let known: Vec<String> = self.notes().last.keys().cloned().collect();
+        for sid in known {
+            let removed = self.times(Op::Destroy, &sid) > 0 || self.notes().cleared.contains(&sid);
+            if !removed && self.inner().get(&sid).await.unwrap().is_none() {
+                ids.push(sid);
+            }
+        }
+        ids
+    }
+
+    /// The id that the backend is given.
+    pub(crate) fn renamed(&self, sid: &str) -> Result<String, Error> {
+        Ok(match self.shared.defect {
+            "ids_with_odd_characters_are_kept_apart" => sid.trim_matches(' ').to_owned(),
+            "ids_with_control_characters_are_kept_apart" => {
+                sid.split('\0').next().unwrap_or_default().to_owned()
+            }
+            "ids_in_unicode_are_kept_apart" => sid.replace("e\u{301}", "é"),
+            "ids_that_differ_in_case_are_kept_apart" => sid.to_ascii_lowercase(),
+            "long_ids_are_kept_apart" => sid.chars().take(250).collect(),
+            "usual_ids_work" if sid.len() > 20 && sid.contains('_') => {
+                return Err(refused("an underscore"));
+            }
+            _ => sid.to_owned(),
+        })
+    }
+}
+
+pub(crate) fn refused(message: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidId, "memory", "any", message)
+}
+
+/// A revision that no record has.
+pub(crate) fn wrong_revision() -> Revision {
+    Revision::from_number(0)
+}
+
+pub(crate) fn replaced(session: &Session, from: &str, to: &str) -> Session {
+    let mut other = Session::from_json(session.loaded_json().replace(from, to)).unwrap();
+    if let Some(revision) = session.revision() {
+        other = other.with_revision(revision.clone());
+    }
+    other
+}
+
+/// Lets every other task go on.
+pub(crate) async fn wait() {
+    for _ in 0..4 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Does something when it is dropped before it was disarmed.
+pub(crate) struct OnDrop<F: FnMut()> {
+    pub(crate) act: F,
+    pub(crate) armed: bool,
+}
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if self.armed {
+            (self.act)();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The cases and the contract are in the same words: neither can change alone.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::fs;
+
+use cloakroom_conformance::CASES;
+
+/// Sentences that no case tests.
+const UNTESTED: [(&str, &str); 16] = [
+    ("What Store::touch did", "a heading"),
+    ("What Atomic::create did", "a heading"),
+    ("What Atomic::update did", "a heading"),
+    ("This store has no touch, or was told not to use it", "declared by `not_offered`"),
+    ("Nothing was sent", "declared by `not_offered`"),
+    (
+        "The conditional writes, or None when the backend cannot do them",
+        "declared by `not_offered`",
+    ),
+    ("The listing, or None when the backend cannot do it", "declared by `not_offered`"),
+    (
+        "A backend that can do only a part of it answers Unsupported to the rest",
+        "declared by `not_offered`",
+    ),
+    (
+        "Every call ends within the store's deadline, with an Error at the worst",
+        "needs a server that can be frozen: each store's own tests; here each case has a time limit",
+    ),
+    (
+        "A store is used through &self and shared; Arc<S>, Box<S> and &S are stores too",
+        "tested by the compiler",
+    ),
+    (
+        "Corrupt when the record is not a session, and the store's own failures",
+        "needs a record that the contract cannot write: each store's own tests",
+    ),
+    (
+        "A record that cannot be read is an error in its place, and the stream goes on",
+        "needs a record that the contract cannot write: each store's own tests",
+    ),
+    ("As Store::set", "a reference"),
+    ("The store's own failures", "needs a server that fails: each store's own tests"),
+    (
+        "The store's own failures; some sessions are gone then",
+        "needs a server that fails: each store's own tests",
+    ),
+    ("It never holds all of them in memory", "cannot be seen from outside"),
+];
+
+/// The paragraphs and list items of the contract's doc comments, without links and code marks.
+fn paragraphs() -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../cloakroom-core/src/store.rs");
+    let source = fs::read_to_string(path).unwrap();
+    let mut paragraphs = vec![String::new()];
+    for line in source.lines() {
+        let doc = line.trim().strip_prefix("///").map(str::trim).unwrap_or_default();
+        let (begins, text) = match doc.strip_prefix("- ") {
+            Some(item) => (true, item),
+            None => (doc.is_empty() || doc.starts_with('#'), doc),
+        };
+        if begins {
+            paragraphs.push(String::new());
+        }
+        if !doc.starts_with('#') {
+            let paragraph = paragraphs.last_mut().unwrap();
+            if !paragraph.is_empty() {
+                paragraph.push(' ');
+            }
+            paragraph.push_str(text);
+        }
+    }
+    paragraphs.iter().map(|text| plain(text)).filter(|text| !text.is_empty()).collect()
+}
+
+/// The text of Markdown: the words of a link, and no code marks.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once("](") {
+        plain.push_str(before);
+        rest = link.split_once(')').unwrap().1;
+    }
+    plain.push_str(rest);
+    plain.replace(['`', '[', ']'], "")
+}
+
+#[test]
+fn every_promise_is_quoted_from_the_contract() {
+    let contract = paragraphs();
+    for case in CASES {
+        let promise = plain(case.promise());
+        assert!(
+            contract.iter().any(|paragraph| paragraph.contains(&promise)),
+            "{}: the contract does not say {promise:?}",
+            case.name()
+        );
+    }
+}
+
+#[test]
+fn every_sentence_of_the_contract_is_a_promise_or_an_exception() {
+    let promises: Vec<String> = CASES.iter().map(|case| plain(case.promise())).collect();
+    let mut exceptions: Vec<&str> = UNTESTED.iter().map(|(sentence, _)| *sentence).collect();
+    let mut missing = Vec::new();
+    for paragraph in paragraphs() {
+        for sentence in paragraph.split(". ").map(|sentence| sentence.trim_end_matches('.')) {
+            let is_exception = UNTESTED.iter().any(|(exception, _)| *exception == sentence);
+            exceptions.retain(|exception| *exception != sentence);
+            if !is_exception && !promises.iter().any(|promise| promise.contains(sentence)) {
+                missing.push(sentence.to_owned());
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no case tests {missing:#?}");
+    assert!(exceptions.is_empty(), "the contract does not say {exceptions:#?} any more");
+}

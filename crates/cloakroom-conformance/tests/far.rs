@@ -1,0 +1,132 @@
+//! The suite is fair to a store that is far away: its answers take time, and a call whose future
+//! was dropped goes on.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cloakroom_conformance::{Outcome, Subject, run};
+use cloakroom_core::{
+    Atomic, Created, Enumerate, Error, MemoryStore, Session, Store, Touched, Updated,
+};
+use futures::{StreamExt, executor::block_on, stream::BoxStream};
+
+#[derive(Clone)]
+struct Far(MemoryStore);
+
+/// Runs on a task of its own. Each fourth call takes milliseconds on its way there and back.
+async fn far<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let is_slow = CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(4);
+    let task = tokio::spawn(async move {
+        travel(is_slow).await;
+        let answer = call.await;
+        travel(is_slow).await;
+        answer
+    });
+    task.await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn travel(is_slow: bool) {
+    if is_slow {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    } else {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[async_trait]
+impl Store for Far {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        let (store, sid) = (self.0.clone(), sid.to_owned());
+        far(async move { store.get(&sid).await }).await
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
+        far(async move { store.set(&sid, &session).await }).await
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        let (store, sid) = (self.0.clone(), sid.to_owned());
+        far(async move { store.destroy(&sid).await }).await
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
+        far(async move { store.touch(&sid, &session).await }).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Atomic for Far {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
+        far(async move { store.create(&sid, &session).await }).await
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
+        far(async move { store.update(&sid, &session).await }).await
+    }
+
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
+        let (store, sid) = (self.0.clone(), sid.to_owned());
+        far(async move { store.get_and_touch(&sid, ttl).await }).await
+    }
+}
+
+#[async_trait]
+impl Enumerate for Far {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.0.ids().then(far_item).boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        self.0.all().then(far_item).boxed()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        let store = self.0.clone();
+        far(async move { store.length().await }).await
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        let store = self.0.clone();
+        far(async move { store.clear().await }).await
+    }
+}
+
+async fn far_item<T: Send>(item: T) -> T {
+    travel(false).await;
+    item
+}
+
+#[test]
+fn a_far_store_passes_all_cases() {
+    let report = block_on(run(|| async {
+        let store = Far(MemoryStore::new());
+        let neighbour = Far(MemoryStore::new());
+        Subject::new(store.clone()).with_second_handle(store).with_neighbour(neighbour)
+    }));
+    assert!(report.with_outcome(Outcome::Passed).count() == report.cases.len(), "{report}");
+}
