@@ -230,6 +230,7 @@ impl ExpressSession {
     /// # Errors
     ///
     /// In the stream, as [`Enumerate::ids`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    #[must_use]
     pub fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         match self.offered("ids", self.store.enumerate()) {
             Ok(enumerate) => enumerate.ids(),
@@ -242,6 +243,7 @@ impl ExpressSession {
     /// # Errors
     ///
     /// In the stream, as [`Enumerate::all`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    #[must_use]
     pub fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
         match self.offered("all", self.store.enumerate()) {
             Ok(enumerate) => enumerate.all(),

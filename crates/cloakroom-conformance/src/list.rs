@@ -164,9 +164,9 @@ macro_rules! __cases {
             update_without_a_revision_is_invalid_data [atomic]
             "`InvalidData` for a session without a revision, then as `Store::set`."
             update_with_a_passed_expiry_destroys [atomic]
-            "A session whose expiry has passed is destroyed, under the same condition."
+            "A session whose expiry has passed is destroyed, under the same condition; the answer is as if it had been stored."
             a_stale_update_with_a_passed_expiry_destroys_nothing [atomic]
-            "A session whose expiry has passed is destroyed, under the same condition."
+            "A session whose expiry has passed is destroyed, under the same condition; the answer is as if it had been stored."
             update_gives_the_time_to_live [atomic]
             "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
         }
@@ -196,7 +196,7 @@ macro_rules! __cases {
             get_and_touch_carries_the_revision [atomic]
             "The session carries the `Revision` that `Atomic::update` compares with."
             get_and_touch_keeps_the_revision [atomic]
-            "Returns the session and moves its expiry to `ttl` from now, both in one round trip."
+            "It does not change the revision."
         }
         ids {
             an_empty_id_is_refused []
@@ -224,17 +224,17 @@ macro_rules! __cases {
         }
         concurrency {
             concurrent_sets_leave_one_whole_record []
-            "A dropped future leaves no half a record: the write happened, or it did not."
+            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
             concurrent_sessions_do_not_mix []
             "Returns the session, or `None` when there is none or it has expired, whatever the backend's own cleaner has done so far."
             concurrent_updates_lose_nothing [atomic]
             "Stores only where the record is still the one that `session` was read from."
             a_dropped_set_leaves_a_whole_record []
-            "A dropped future leaves no half a record: the write happened, or it did not."
+            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
             a_dropped_get_disturbs_no_other []
-            "A dropped future leaves no half a record: the write happened, or it did not."
+            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
             a_dropped_update_leaves_a_whole_record [atomic]
-            "A dropped future leaves no half a record: the write happened, or it did not."
+            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
         }
         handles {
             a_second_handle_sees_a_set [second_handle]

@@ -43,7 +43,7 @@ pub enum Updated {
 /// A place where sessions live: express-session's own four operations.
 ///
 /// Every call ends within the store's deadline, with an [`Error`] at the worst.
-/// A dropped future leaves no half a record: the write happened, or it did not.
+/// A dropped future leaves no half a record: the write happens whole, at once or later, or not at all.
 /// An empty id is [`InvalidId`](crate::ErrorKind::InvalidId) everywhere; so is an id that a backend cannot keep
 /// apart from all others. Every other id works, whatever its characters.
 ///
@@ -118,7 +118,7 @@ pub trait Atomic: Send + Sync {
     ///
     /// - It notices what Node.js wrote in between, which knows nothing of revisions.
     /// - It never brings back what another request destroyed: the answer is then [`Updated::Gone`].
-    /// - A session whose expiry has passed is destroyed, under the same condition.
+    /// - A session whose expiry has passed is destroyed, under the same condition; the answer is as if it had been stored.
     ///
     /// # Errors
     ///
@@ -128,7 +128,8 @@ pub trait Atomic: Send + Sync {
     /// Returns the session and moves its expiry to `ttl` from now, both in one round trip. `None` when there is no
     /// live session; nothing is created then.
     ///
-    /// `ttl` counts up to the next whole second; `None` is the store's default for a browser session.
+    /// `ttl` counts up to the next whole second; `None` is the store's default for a browser session. It does not change
+    /// the revision.
     ///
     /// # Errors
     ///
