@@ -1,5 +1,7 @@
 //! `promisify` and `Callback`, promise by promise.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 use std::{
     future::Future,
     pin::pin,

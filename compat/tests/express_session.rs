@@ -1,5 +1,7 @@
 //! `ExpressSession`: what the handle adds to the store behind it.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;

@@ -1,5 +1,7 @@
 //! The three legacy stores through `promisify_store`, each by the whole suite, and what the adapter adds to them.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 mod legacy;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The main job: a login made in a real Express app, read, changed, kept and ended from Rust, over HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 use std::time::Duration;
 
 use cloakroom::{ExpressSession, Secrets, Session, Touched, find_cookie, open};

@@ -1,5 +1,7 @@
 //! Sessions that go back and forth between the real connect-redis and `RedisStore`, in one Redis.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 use std::time::{Duration, Instant};
 
 use cloakroom::{ExpressSession, Session, Touched, open};

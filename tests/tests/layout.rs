@@ -1,5 +1,7 @@
 //! The layout's own rules: which crate may know which, and that the project's texts are true.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

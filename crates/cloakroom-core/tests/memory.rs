@@ -1,5 +1,7 @@
 //! What the docs of `MemoryStore` say about its memory, and that many threads may use it.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 use std::{sync::Arc, thread};
 
 use cloakroom_core::{Enumerate, MemoryStore, Session, Store, generate_id};

@@ -6,14 +6,13 @@ use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
 /// A backend, as `open` finds it by the scheme of a URL.
 struct Backend {
     schemes: &'static [&'static str],
-    feature: Option<&'static str>,
     open: fn(&str) -> Result<ExpressSession, Error>,
 }
 
 const BACKENDS: &[Backend] = &[
-    Backend { schemes: &["memory"], feature: None, open: memory },
-    Backend { schemes: &["redis", "redis+unix", "unix"], feature: Some("redis"), open: redis },
-    Backend { schemes: &["rediss"], feature: Some("redis-tls"), open: rediss },
+    Backend { schemes: &["memory"], open: memory },
+    Backend { schemes: &["redis", "redis+unix", "unix"], open: redis },
+    Backend { schemes: &["rediss"], open: rediss },
 ];
 
 /// Opens the sessions that a URL names.
@@ -98,7 +97,7 @@ fn redis(url: &str) -> Result<ExpressSession, Error> {
 
 #[cfg(not(feature = "redis"))]
 fn redis(url: &str) -> Result<ExpressSession, Error> {
-    Err(feature_is_off(url))
+    Err(feature_is_off(url, "redis"))
 }
 
 #[cfg(feature = "redis-tls")]
@@ -108,14 +107,13 @@ fn rediss(url: &str) -> Result<ExpressSession, Error> {
 
 #[cfg(not(feature = "redis-tls"))]
 fn rediss(url: &str) -> Result<ExpressSession, Error> {
-    Err(feature_is_off(url))
+    Err(feature_is_off(url, "redis-tls"))
 }
 
+/// Only the scheme is quoted: the rest can hold a password.
 #[cfg(not(feature = "redis-tls"))]
-fn feature_is_off(url: &str) -> Error {
-    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let backend = BACKENDS.iter().find(|backend| backend.schemes.contains(&&*scheme));
-    let feature = backend.and_then(|backend| backend.feature).unwrap_or_default();
+fn feature_is_off(url: &str, feature: &str) -> Error {
+    let scheme = url.split(':').next().unwrap_or_default();
     config(format!("scheme {scheme:?} needs the feature {feature:?} of the crate cloakroom"))
 }
 
