@@ -67,7 +67,7 @@ pub(crate) async fn get_and_touch_counts_up_to_the_next_second(subject: &Subject
 
 pub(crate) async fn get_and_touch_takes_long_ttls(subject: &Subject) -> Verdict {
     let atomic = subject.atomic()?;
-    let ttls = [("a month", 31 * DAY), ("a life", 36_500 * DAY), ("an age", 3_650_000 * DAY)];
+    let ttls = [("a-month", 31 * DAY), ("a-life", 36_500 * DAY), ("an-age", 3_650_000 * DAY)];
     for (sid, ttl) in ttls {
         subject.store().set(sid, &subject.lasting("ann")?).await?;
         read(atomic, sid, Some(ttl)).await?;
