@@ -4,20 +4,25 @@
 
 use std::sync::{Arc, LazyLock};
 
+use cloakroom_compat::{callbackify_store, promisify_store};
 use cloakroom_conformance::{Subject, suite};
-use cloakroom_core::{Error, ErrorKind, Session};
+use cloakroom_core::{Error, ErrorKind, Session, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
 use cloakroom_test_support::{RedisServer, unique};
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
 static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
 
-fn subject(query: &str, options: &RedisOptions) -> Subject {
+fn subject<S: Store + 'static>(
+    query: &str,
+    options: &RedisOptions,
+    wrap: fn(RedisStore) -> S,
+) -> Subject {
     let name = unique("case");
     let open = |prefix: String| {
         let mut options = options.clone();
         options.prefix = prefix;
-        RedisStore::open_with(&format!("{}{query}", SERVER.url()), options).unwrap()
+        wrap(RedisStore::open_with(&format!("{}{query}", SERVER.url()), options).unwrap())
     };
     // As a pattern, the prefix would match the neighbour's keys.
     let prefix = format!("{name}?:");
@@ -26,7 +31,21 @@ fn subject(query: &str, options: &RedisOptions) -> Subject {
         .with_neighbour(open(format!("{name}!:")))
 }
 
-suite!(|| async { subject("", &RedisOptions::default()) }, ignore = "needs redis-server");
+suite!(
+    || async { subject("", &RedisOptions::default(), |store| store) },
+    ignore = "needs redis-server"
+);
+
+mod through_callbacks {
+    use super::*;
+
+    suite!(
+        || async {
+            subject("", &RedisOptions::default(), |store| promisify_store(callbackify_store(store)))
+        },
+        ignore = "needs redis-server"
+    );
+}
 
 /// In the older protocol, and with records in an envelope.
 mod resp2_with_a_serializer {
@@ -50,7 +69,7 @@ mod resp2_with_a_serializer {
     async fn enveloped() -> Subject {
         let mut options = RedisOptions::default();
         options.serializer = Some(Arc::new(Envelope));
-        subject("?protocol=resp2", &options)
+        subject("?protocol=resp2", &options, |store| store)
     }
 
     suite!(enveloped, ignore = "needs redis-server");
