@@ -63,7 +63,7 @@ async fn regenerate_destroys_the_old_session_and_stores_nothing() {
     assert_eq!(sessions.length().await.unwrap(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn modify_loses_no_update_of_many_tasks() {
     let sessions = ExpressSession::new(MemoryStore::new());
     sessions.set("id", &Session::new()).await.unwrap();
@@ -86,6 +86,42 @@ async fn modify_loses_no_update_of_many_tasks() {
     let session = sessions.get("id").await.unwrap().unwrap();
     assert_eq!(session.get::<u32>("count").unwrap(), Some(50));
     assert_eq!(session.len(), 51);
+}
+
+#[tokio::test]
+async fn modify_begins_again_with_what_somebody_wrote_meanwhile() {
+    let store = MemoryStore::new();
+    let sessions = ExpressSession::new(store.clone());
+    sessions.set("id", &Session::new()).await.unwrap();
+    let mut calls = 0;
+    let changed = sessions.modify("id", |session| {
+        calls += 1;
+        if calls == 1 {
+            // Another request, between our read and our write.
+            let mut theirs = session.clone();
+            theirs.insert("theirs", 1)?;
+            futures::executor::block_on(store.set("id", &theirs))?;
+        }
+        session.insert("ours", calls)
+    });
+    let changed = changed.await.unwrap().expect("it is there");
+    assert_eq!(calls, 2);
+    assert_eq!(store.get("id").await.unwrap(), Some(changed.clone()));
+    assert_eq!(changed.get::<u32>("theirs").unwrap(), Some(1));
+    assert_eq!(changed.get::<u32>("ours").unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn modify_of_a_session_destroyed_meanwhile_is_none() {
+    let store = MemoryStore::new();
+    let sessions = ExpressSession::new(store.clone());
+    sessions.set("id", &Session::new()).await.unwrap();
+    let changed = sessions.modify("id", |session| {
+        futures::executor::block_on(store.destroy("id"))?;
+        session.insert("ours", 1)
+    });
+    assert_eq!(changed.await.unwrap(), None);
+    assert_eq!(store.get("id").await.unwrap(), None);
 }
 
 #[tokio::test]
