@@ -5,6 +5,8 @@ mod clock;
 mod cookie;
 mod cookie_header;
 mod date;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod error;
 mod id;
 mod js;
@@ -21,6 +23,12 @@ pub use clock::Clock;
 pub use cookie::{Cookie, CookieMember, JsValue, SameSite};
 pub use cookie_header::{CookieParser, find_cookie};
 pub use date::{parse_date, to_iso_string, to_utc_string};
+#[cfg(feature = "encryption")]
+pub use encryption::{
+    ConnectMongo3, ConnectMongo3Options, Counterpart, EncodeAs, Encryption, Hashing, KeyRing,
+    Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion, WebCrypto,
+    WebCryptoAlgorithm, WebCryptoOptions,
+};
 pub use error::{Error, ErrorKind};
 pub use id::{generate_id, id_from_bytes};
 pub use memory::{MemoryOptions, MemoryStore};

@@ -1,0 +1,108 @@
+//! How Node.js writes bytes as text.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde::{Deserialize, Serialize};
+
+/// How bytes stand in the stored text: kruptein's `encodeas`, the WebCrypto adapter's `encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EncodeAs {
+    /// Node's `base64`, padded.
+    Base64,
+    /// Node's `base64url`, not padded.
+    Base64Url,
+    /// Node's `hex`, lower case.
+    Hex,
+    /// Node's `binary`, a character for each byte, which kruptein 2 uses unless told otherwise.
+    Binary,
+}
+
+impl EncodeAs {
+    pub(super) fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Base64 => STANDARD.encode(bytes),
+            Self::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
+            Self::Hex => {
+                let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+                bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+            }
+            Self::Binary => bytes.iter().copied().map(char::from).collect(),
+        }
+    }
+
+    /// The bytes, if this is how [`encode`](Self::encode) would write them.
+    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Base64 => STANDARD.decode(text).ok(),
+            Self::Base64Url => URL_SAFE_NO_PAD.decode(text).ok(),
+            Self::Hex => {
+                let (pairs, rest) = text.as_bytes().as_chunks();
+                let byte = |[high, low]: &[u8; 2]| Some(nibble(*high)? << 4 | nibble(*low)?);
+                if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+            }
+            Self::Binary => text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect(),
+        }
+    }
+}
+
+/// A `Buffer` in JSON.
+#[derive(Serialize, Deserialize)]
+pub(super) struct NodeBuffer {
+    r#type: String,
+    data: Vec<u8>,
+}
+
+impl NodeBuffer {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self { r#type: "Buffer".to_owned(), data: bytes.to_vec() }
+    }
+
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        (self.r#type == "Buffer").then_some(&self.data)
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_written_as_node_writes_them() {
+        for (encoding, text) in [
+            (EncodeAs::Base64, "AP+/eg=="),
+            (EncodeAs::Base64Url, "AP-_eg"),
+            (EncodeAs::Hex, "00ffbf7a"),
+            (EncodeAs::Binary, "\0ÿ¿z"),
+        ] {
+            assert_eq!(encoding.encode(&[0, 255, 191, 122]), text);
+            assert_eq!(encoding.decode(text).unwrap(), [0, 255, 191, 122]);
+            assert_eq!(encoding.decode(""), Some(Vec::new()));
+            assert_eq!(encoding.decode("€"), None);
+        }
+    }
+
+    #[test]
+    fn a_text_has_one_form() {
+        for (encoding, text) in [
+            (EncodeAs::Base64, "AP+/eg"),
+            (EncodeAs::Base64, "AP-_eg=="),
+            (EncodeAs::Base64, "AP+/eh=="),
+            (EncodeAs::Base64Url, "AP-_eg=="),
+            (EncodeAs::Hex, "00FF"),
+            (EncodeAs::Hex, "00f"),
+        ] {
+            assert_eq!(encoding.decode(text), None, "{text:?}");
+        }
+    }
+}

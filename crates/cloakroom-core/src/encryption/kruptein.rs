@@ -1,0 +1,214 @@
+//! kruptein, which connect-memcached and connect-mongo 4 to 6 encrypt with.
+
+mod complexity;
+mod keys;
+mod options;
+mod plaintext;
+mod record;
+
+use std::{convert::Infallible, fmt, sync::Arc};
+
+use subtle::ConstantTimeEq;
+
+use self::{
+    keys::{Kdf, Keys, SALT, Salted},
+    record::{Authenticated, Found, Record},
+};
+use super::{Encryption, Key, cipher, config, not_verified, other_form, system_random};
+use crate::Error;
+
+pub use options::{
+    Counterpart, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion,
+};
+
+/// What npm's kruptein stores, in each of its generations.
+///
+/// It reads them all by their form, trying the one that it writes before the others, and always verifies the HMAC and
+/// the tag; 3.1.5 to 3.3.0 compare the HMAC and ignore the result.
+///
+/// Deriving a key takes about 10 ms (15,000 or 20,000 rounds of PBKDF2). It is done once for every 1,000 records that
+/// are written, see [`records_per_salt`](KrupteinOptions::records_per_salt), and once for each salt that is read: the
+/// last 1,024 keys are remembered. Node.js gives each record its own salt, so what it wrote costs a key at its first
+/// reading.
+///
+/// ```
+/// use cloakroom_core::{Counterpart, Encryption, Kruptein, KrupteinOptions};
+///
+/// let options = KrupteinOptions::of(Counterpart::ConnectMemcached3);
+/// let kruptein = Kruptein::new("S3cre+_Squ1rr3l", options)?;
+/// let stored = kruptein.encrypt(r#"{"cookie":{},"views":1}"#)?;
+/// assert!(stored.starts_with("MII"));
+/// assert_eq!(kruptein.decrypt(&stored)?, r#"{"cookie":{},"views":1}"#);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+pub struct Kruptein {
+    keys: Keys,
+    options: KrupteinOptions,
+}
+
+/// The random bytes for a record. Its salt is not used where another still serves.
+struct Fresh {
+    salt: [u8; SALT],
+    iv: Vec<u8>,
+    /// The key of the HMAC that GCM authenticates.
+    aad_key: [u8; 128],
+}
+
+impl Kruptein {
+    /// Encrypts and decrypts with this secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) for an option without meaning, an empty secret, and a secret that the
+    /// written generation finds too weak: from 3.1.1 on it wants 8 characters, and 2 each of capitals, small letters,
+    /// digits and special characters. With a weaker one connect-memcached 3 stores the session in the clear.
+    pub fn new(secret: &str, options: KrupteinOptions) -> Result<Self, Error> {
+        complexity::check(secret, options.version)?;
+        Self::insecure_with_weak_secret(secret, options)
+    }
+
+    /// As [`new`](Self::new), but takes a weak secret. kruptein reads what was written with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) for an option without meaning, and an empty secret.
+    pub fn insecure_with_weak_secret(
+        secret: &str,
+        options: KrupteinOptions,
+    ) -> Result<Self, Error> {
+        if secret.is_empty() {
+            return Err(config("invalid option \"secret\": empty".to_owned()));
+        }
+        options.check()?;
+        Ok(Self { keys: Keys::new(secret), options })
+    }
+
+    /// As [`encrypt`](Encryption::encrypt), but with the bytes that `random` gives, to repeat what was recorded.
+    ///
+    /// It is called as kruptein calls `randomBytes`, in each generation's order, and always for a new salt.
+    /// With bytes that another record had too, both can be read without the secret.
+    #[must_use]
+    pub fn insecure_encrypt_with(
+        &self,
+        session_json: &str,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> String {
+        let fresh = self.fresh(|bytes| {
+            random(bytes);
+            Ok::<(), Infallible>(())
+        });
+        let Ok(fresh) = fresh;
+        self.seal(session_json, 1, fresh)
+    }
+
+    /// The random bytes for a record, in the order in which kruptein takes them.
+    fn fresh<E>(&self, mut random: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Fresh, E> {
+        let is_gcm = self.options.algorithm == KrupteinAlgorithm::Aes256Gcm;
+        let is_3_4 = self.options.version == KrupteinVersion::V3_4;
+        let mut fresh =
+            Fresh { salt: [0; SALT], iv: vec![0; self.options.iv_length()], aad_key: [0; 128] };
+        if is_gcm && is_3_4 {
+            random(&mut fresh.aad_key)?;
+        }
+        random(&mut fresh.salt)?;
+        random(&mut fresh.iv)?;
+        if is_gcm && !is_3_4 {
+            random(&mut fresh.aad_key)?;
+        }
+        Ok(fresh)
+    }
+
+    fn kdf(&self, version: KrupteinVersion, hashing: super::Hashing) -> Kdf {
+        Kdf::of(version, hashing, self.options.use_scrypt)
+    }
+
+    fn seal(&self, session_json: &str, records_per_salt: u32, fresh: Fresh) -> String {
+        let KrupteinOptions { version, hashing, encode_as, algorithm, .. } = self.options;
+        let plaintext = plaintext::write(version, self.options.plaintext, session_json);
+        let Fresh { salt, iv, aad_key } = fresh;
+        let kdf = self.kdf(version, hashing);
+        let Salted { salt, key } = self.keys.for_writing(kdf, records_per_salt, salt);
+
+        let (ciphertext, authenticated) = if algorithm == KrupteinAlgorithm::Aes256Gcm {
+            let data = hashing.hmac(&aad_key, &[plaintext.as_bytes()]);
+            let (ciphertext, tag) = cipher::seal_gcm(&key, &iv, &data, plaintext.as_bytes())
+                .expect("the length of the nonce was checked");
+            (ciphertext, Some(Authenticated { tag: tag.into(), data }))
+        } else {
+            let ciphertext = cipher::seal_cbc(&key, &iv, plaintext.as_bytes())
+                .expect("the length of the IV was checked");
+            (ciphertext, None)
+        };
+        let ciphertext_text = encode_as.encode(&ciphertext);
+        let mut record =
+            Record { ciphertext, ciphertext_text, hmac: Vec::new(), iv, salt, authenticated };
+        record.hmac = record.hmac(version, hashing, &key);
+        if self.options.writes_der() {
+            record.write_der(version, encode_as)
+        } else {
+            record.write_json(version, encode_as)
+        }
+    }
+
+    /// The generation and the key that the HMAC proves right.
+    fn verify(&self, found: &Found) -> Option<(KrupteinVersion, Arc<Key>)> {
+        let Found { record, versions, hashing } = found;
+        let proves = |version, key: &Key| -> bool {
+            record.hmac(version, *hashing, key).ct_eq(&record.hmac).into()
+        };
+        let mut versions = versions.to_vec();
+        versions.sort_by_key(|version| *version != self.options.version);
+
+        // Keys that are known already cost nothing, so they all come first.
+        let kdf = |version| self.kdf(version, *hashing);
+        let mut keys: Vec<(Kdf, Arc<Key>)> = Vec::new();
+        for version in &versions {
+            if let Some(key) = self.keys.known(kdf(*version), &record.salt) {
+                if proves(*version, &key) {
+                    return Some((*version, key));
+                }
+                keys.push((kdf(*version), key));
+            }
+        }
+        for version in versions {
+            let known = keys.iter().find(|(known, _)| *known == kdf(version));
+            let key = match known {
+                Some((_, key)) => Arc::clone(key),
+                None => self.keys.derive(kdf(version), &record.salt),
+            };
+            if proves(version, &key) {
+                self.keys.remember(kdf(version), &record.salt, &key);
+                return Some((version, key));
+            }
+            keys.push((kdf(version), key));
+        }
+        None
+    }
+}
+
+impl Encryption for Kruptein {
+    fn encrypt(&self, session_json: &str) -> Result<String, Error> {
+        let fresh = self.fresh(system_random)?;
+        Ok(self.seal(session_json, self.options.records_per_salt, fresh))
+    }
+
+    fn decrypt(&self, stored: &str) -> Result<String, Error> {
+        let found = Record::read(stored).ok_or_else(other_form)?;
+        if found.record.algorithm() != self.options.algorithm {
+            return Err(other_form());
+        }
+        let (version, key) = self.verify(&found).ok_or_else(not_verified)?;
+        let Record { ciphertext, iv, authenticated, .. } = &found.record;
+        let plaintext = match authenticated {
+            Some(Authenticated { tag, data }) => cipher::open_gcm(&key, iv, data, ciphertext, tag),
+            None => cipher::open_cbc(&key, iv, ciphertext),
+        };
+        plaintext::read(version, plaintext.ok_or_else(not_verified)?)
+    }
+}
+
+impl fmt::Debug for Kruptein {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kruptein").field("options", &self.options).finish_non_exhaustive()
+    }
+}
