@@ -16,9 +16,18 @@ async fn main() -> Result<(), Error> {
 
     // A login.
     let (sid, mut session) = sessions.generate()?;
-    session.cookie_mut().set_max_age(Some(Duration::from_secs(3_600)), sessions.options().clock.now_ms())?;
+    session
+        .cookie_mut()
+        .set_max_age(Some(Duration::from_secs(3_600)), sessions.options().clock.now_ms())?;
     session.insert("user", "ann")?;
-    println!("create           {}", if matches!(sessions.create(&sid, &session).await?, cloakroom::Created::Stored(_)) { "stored" } else { "taken" });
+    println!(
+        "create           {}",
+        if matches!(sessions.create(&sid, &session).await?, cloakroom::Created::Stored(_)) {
+            "stored"
+        } else {
+            "taken"
+        }
+    );
 
     // Two requests meet: both read, both write, neither change is lost.
     let (first, second) = tokio::join!(
@@ -26,14 +35,35 @@ async fn main() -> Result<(), Error> {
         sessions.modify(&sid, |session| session.insert("theme", "dark")),
     );
     first?;
-    let late = second?.ok_or_else(|| Error::new(cloakroom::ErrorKind::Other, "example", "modify", "gone"))?;
+    let late = second?
+        .ok_or_else(|| Error::new(cloakroom::ErrorKind::Other, "example", "modify", "gone"))?;
     let found = sessions.get(&sid).await?.unwrap_or_default();
-    println!("get              user, cart and theme: {}", ["user", "cart", "theme"].iter().all(|name| found.contains(name)));
-    println!("touch            {}", if sessions.touch(&sid, &found).await? == Touched::Extended { "extended" } else { "not there" });
+    println!(
+        "get              user, cart and theme: {}",
+        ["user", "cart", "theme"].iter().all(|name| found.contains(name))
+    );
+    println!(
+        "touch            {}",
+        if sessions.touch(&sid, &found).await? == Touched::Extended {
+            "extended"
+        } else {
+            "not there"
+        }
+    );
 
     // A logout, and a request that was slower than it.
     sessions.destroy(&sid).await?;
-    println!("update           {}", if matches!(sessions.update(&sid, &late).await?, Updated::Gone) { "gone: it stays logged out" } else { "came back" });
-    println!("get              {}", if sessions.get(&sid).await?.is_none() { "none" } else { "came back" });
+    println!(
+        "update           {}",
+        if matches!(sessions.update(&sid, &late).await?, Updated::Gone) {
+            "gone: it stays logged out"
+        } else {
+            "came back"
+        }
+    );
+    println!(
+        "get              {}",
+        if sessions.get(&sid).await?.is_none() { "none" } else { "came back" }
+    );
     Ok(())
 }

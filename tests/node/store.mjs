@@ -1,6 +1,9 @@
 // A real npm store behind lines of JSON, so that a test in Rust can drive it.
 //
-//   node store.mjs --store 6|7|10 --url redis://127.0.0.1:6379 [--options '{"prefix":"app:"}']
+//   node store.mjs --store redis-6|redis-7|redis-10 --url redis://127.0.0.1:6379 [--options '{"prefix":"app:"}']
+//   node store.mjs --store memcached-3 --url memcached://127.0.0.1:11211,127.0.0.1:11212
+//
+// A family of stores is a file in the folder `stores`; a number alone is a version of connect-redis.
 //
 // Prints {"ready":true} when it is connected. Then, for each line that it reads, in order, it prints one:
 //
@@ -17,41 +20,18 @@
 // `value` is the text of what the store called back with, as JSON.stringify writes it: null for no session.
 // What `set`, `touch`, `destroy` and `clear` call back with differs from version to version, and is left out.
 
-import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import session from "express-session";
 
-const { values: options } = parseArgs({
+const { values } = parseArgs({
   options: { store: { type: "string" }, url: { type: "string" }, options: { type: "string", default: "{}" } },
 });
 
-// Each version with the client that it was made for.
-const open = {
-  async 6(storeOptions) {
-    const { createClient } = (await import("redis-3")).default;
-    const { default: connectRedis } = await import("connect-redis-6");
-    const client = logErrors(createClient(options.url));
-    await once(client, "ready");
-    return new (connectRedis(session))({ client, ...storeOptions });
-  },
-  async 7(storeOptions) {
-    const { createClient } = await import("redis-4");
-    const { default: RedisStore } = await import("connect-redis-7");
-    const client = await logErrors(createClient({ url: options.url })).connect();
-    return new RedisStore({ client, ...storeOptions });
-  },
-  async 10(storeOptions) {
-    const { createClient } = await import("redis");
-    const { RedisStore } = await import("connect-redis");
-    const client = await logErrors(createClient({ url: options.url })).connect();
-    return new RedisStore({ client, ...storeOptions });
-  },
-};
-
-// Without a listener, an outage of the server would end this program.
-function logErrors(client) {
-  return client.on("error", (error) => console.error(String(error)));
+async function open() {
+  const [family, version] = values.store.includes("-") ? values.store.split("-") : ["redis", values.store];
+  const { open } = await import(`./stores/${family}.mjs`);
+  return open[version]({ url: values.url, options: JSON.parse(values.options) });
 }
 
 function toSession({ session: text = "{}", cookie }) {
@@ -82,7 +62,7 @@ function call(store, request) {
   });
 }
 
-const store = await open[options.store](JSON.parse(options.options));
+const store = await open();
 console.log(JSON.stringify({ ready: true }));
 for await (const line of createInterface({ input: process.stdin })) {
   const answer = await call(store, JSON.parse(line)).catch((error) => ({ error: String(error?.message ?? error) }));

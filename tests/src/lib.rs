@@ -1,4 +1,6 @@
 //! Tests across crates, and what replays the fixtures.
 
 pub mod json;
+pub mod mutants;
 pub mod replay;
+pub mod store_table;

@@ -42,13 +42,29 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("cloakroom-conformance", &["cloakroom-core"], &[]),
     ("cloakroom-compat", &["cloakroom-core"], &["cloakroom-conformance", "cloakroom-test-support"]),
     (
+        "cloakroom-mongodb",
+        &["cloakroom-core"],
+        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+    ),
+    (
+        "cloakroom-memcached",
+        &["cloakroom-core"],
+        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+    ),
+    (
         "cloakroom-redis",
         &["cloakroom-core"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
         "cloakroom",
-        &["cloakroom-compat", "cloakroom-core", "cloakroom-redis"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-core",
+            "cloakroom-memcached",
+            "cloakroom-mongodb",
+            "cloakroom-redis",
+        ],
         &["cloakroom-test-support"],
     ),
     ("cloakroom-test-support", &[], &[]),
@@ -59,11 +75,14 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &[
             "cloakroom",
             "cloakroom-compat",
+            "cloakroom-conformance",
             "cloakroom-core",
+            "cloakroom-memcached",
+            "cloakroom-mongodb",
             "cloakroom-redis",
             "cloakroom-test-support",
         ],
-        &["cloakroom-conformance"],
+        &[],
     ),
 ];
 

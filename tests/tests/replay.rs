@@ -6,6 +6,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use cloakroom_tests::{
     json::{Json, Text},
+    mutants::{changed, changed_members},
     replay::{Outcome, replay, replay_text, vectors},
 };
 
@@ -83,47 +84,6 @@ fn every_changed_answer_of_a_cookie_fails() {
             }
         }
     }
-}
-
-/// The value with each of its leaves changed in turn, and with an item or member too many or too few.
-fn changed(value: &Json) -> Vec<Json> {
-    match value {
-        Json::Null => vec![Json::from("x")],
-        Json::Bool(value) => vec![Json::Bool(!value)],
-        Json::Number(number) => vec![Json::Number(number + 1.0)],
-        Json::String(_) => vec![Json::from(&*format!("{}x", value.text().unwrap()))],
-        Json::Array(items) => {
-            let one_more = items.iter().cloned().chain([Json::from("x")]).collect();
-            let mut all = vec![Json::Array(one_more)];
-            for (place, item) in items.iter().enumerate() {
-                let fewer = items.iter().enumerate().filter(|(at, _)| *at != place);
-                all.push(Json::Array(fewer.map(|(_, item)| item.clone()).collect()));
-                all.extend(changed(item).into_iter().map(|item| {
-                    let mut items = items.clone();
-                    items[place] = item;
-                    Json::Array(items)
-                }));
-            }
-            all
-        }
-        Json::Object(_) => changed_members(value, |_| true),
-    }
-}
-
-fn changed_members(object: &Json, is_answer: impl Fn(&Text) -> bool) -> Vec<Json> {
-    let mut all = Vec::new();
-    for (name, value) in object.members().iter().filter(|(name, _)| is_answer(name)) {
-        let others = object.members().iter().filter(|(known, _)| known != name);
-        all.push(Json::object(others.cloned().collect()));
-        all.extend(changed(value).into_iter().map(|value| {
-            let members = object.members().iter();
-            let members = members.map(|(known, old)| {
-                (known.clone(), if known == name { value.clone() } else { old.clone() })
-            });
-            Json::object(members.collect())
-        }));
-    }
-    all
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -1,4 +1,4 @@
-//! `cargo xtask test | ci | bench`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | bench | table`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod command;
@@ -18,6 +18,7 @@ Commands:
   test [ARGUMENTS]   install what the tests need and is missing, then run all of them, those with servers too
   ci                 formatting, lints, docs, the quickstart example, then all tests
   bench [ARGUMENTS]  install what is missing, then run all benchmarks
+  table              install what is missing, run the suite on every store, and write the README's table of stores
 
 ARGUMENTS go to `cargo test` or `cargo bench`, for instance:
   cargo xtask test -p cloakroom-redis touch";
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ("test", arguments) => task::test(arguments),
         ("ci", []) => task::ci(),
         ("bench", arguments) => task::bench(arguments),
+        ("table", []) => task::table(),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())

@@ -1,4 +1,4 @@
-//! The tasks: `test`, `ci` and `bench`.
+//! The tasks: `test`, `ci`, `bench` and `table`.
 
 use std::{env, process::Command};
 
@@ -42,6 +42,13 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
     let mut bench = cargo("bench --all-features --bench *");
     workspace_or_packages(&mut bench, arguments);
     run(&mut bench)
+}
+
+/// Installs what is missing and writes the README's table of stores.
+pub(crate) fn table() -> Result<(), Failure> {
+    setup::install_missing()?;
+    // With the features of the tests, which then need not be built again.
+    run(&mut cargo("run --all-features --package cloakroom-tests --bin store_table"))
 }
 
 /// Adds the arguments, and `--workspace` if they name no package.

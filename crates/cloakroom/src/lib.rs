@@ -15,6 +15,16 @@ pub use cloakroom_core::{
     encode_uri_component, find_cookie, generate_id, id_from_bytes, parse_date, set_cookie,
     to_iso_string, to_utc_string,
 };
+#[cfg(feature = "encryption")]
+pub use cloakroom_core::{
+    ConnectMongo3, ConnectMongo3Options, Counterpart, EncodeAs, Encryption, Hashing, KeyRing,
+    Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion, WebCrypto,
+    WebCryptoAlgorithm, WebCryptoOptions,
+};
+#[cfg(feature = "memcached")]
+pub use cloakroom_memcached as memcached;
+#[cfg(feature = "mongodb")]
+pub use cloakroom_mongodb as mongodb;
 #[cfg(feature = "redis")]
 pub use cloakroom_redis as redis;
 pub use open::open;

@@ -13,6 +13,9 @@ const BACKENDS: &[Backend] = &[
     Backend { schemes: &["memory"], open: memory },
     Backend { schemes: &["redis", "redis+unix", "unix"], open: redis },
     Backend { schemes: &["rediss"], open: rediss },
+    Backend { schemes: &["memcached"], open: memcached },
+    Backend { schemes: &["mongodb"], open: mongodb },
+    Backend { schemes: &["mongodb+srv"], open: mongodb_srv },
 ];
 
 /// Opens the sessions that a URL names.
@@ -23,6 +26,9 @@ const BACKENDS: &[Backend] = &[
 /// | `redis://user:password@host:6379/0` | Redis, as connect-redis keeps them | `redis` |
 /// | `rediss://…` | Redis over TLS | `redis-tls` |
 /// | `unix:///path`, `redis+unix:///path` | Redis on a Unix socket | `redis` |
+/// | `memcached://h1,h2:11212` | Memcached, as connect-memcached keeps them | `memcached` |
+/// | `mongodb://…` | MongoDB, as connect-mongo keeps them | `mongodb` |
+/// | `mongodb+srv://…` | MongoDB, its servers looked up in the DNS | `mongodb-srv` |
 ///
 /// Options are query parameters by the names of the npm counterpart: `redis://localhost?prefix=app:&ttl=3600`.
 /// Nothing is sent here: the first operation connects, so a service starts while its backend is away.
@@ -90,32 +96,31 @@ fn memory(url: &str) -> Result<ExpressSession, Error> {
     Ok(ExpressSession::new(MemoryStore::with_options(options)))
 }
 
-#[cfg(feature = "redis")]
-fn redis(url: &str) -> Result<ExpressSession, Error> {
-    cloakroom_redis::RedisStore::open(url).map(ExpressSession::new)
+/// One function a backend, in two versions: with its feature, and without.
+macro_rules! backend {
+    ($name:ident, $feature:literal, $store:path) => {
+        #[cfg(feature = $feature)]
+        fn $name(url: &str) -> Result<ExpressSession, Error> {
+            <$store>::open(url).map(ExpressSession::new)
+        }
+
+        #[cfg(not(feature = $feature))]
+        fn $name(url: &str) -> Result<ExpressSession, Error> {
+            // Only the scheme is quoted: the rest can hold a password.
+            let scheme = url.split(':').next().unwrap_or_default();
+            Err(config(format!(
+                "scheme {scheme:?} needs the feature {:?} of the crate cloakroom",
+                $feature
+            )))
+        }
+    };
 }
 
-#[cfg(not(feature = "redis"))]
-fn redis(url: &str) -> Result<ExpressSession, Error> {
-    Err(feature_is_off(url, "redis"))
-}
-
-#[cfg(feature = "redis-tls")]
-fn rediss(url: &str) -> Result<ExpressSession, Error> {
-    redis(url)
-}
-
-#[cfg(not(feature = "redis-tls"))]
-fn rediss(url: &str) -> Result<ExpressSession, Error> {
-    Err(feature_is_off(url, "redis-tls"))
-}
-
-/// Only the scheme is quoted: the rest can hold a password.
-#[cfg(not(feature = "redis-tls"))]
-fn feature_is_off(url: &str, feature: &str) -> Error {
-    let scheme = url.split(':').next().unwrap_or_default();
-    config(format!("scheme {scheme:?} needs the feature {feature:?} of the crate cloakroom"))
-}
+backend!(redis, "redis", cloakroom_redis::RedisStore);
+backend!(rediss, "redis-tls", cloakroom_redis::RedisStore);
+backend!(memcached, "memcached", cloakroom_memcached::MemcachedStore);
+backend!(mongodb, "mongodb", cloakroom_mongodb::MongoStore);
+backend!(mongodb_srv, "mongodb-srv", cloakroom_mongodb::MongoStore);
 
 #[cfg(test)]
 mod tests {
@@ -147,16 +152,34 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(feature = "redis"))]
+    #[cfg(not(any(feature = "redis", feature = "memcached", feature = "mongodb")))]
     fn a_feature_that_is_off_is_named() {
-        let error = open("redis://user:hunter2@localhost").unwrap_err().to_string();
-        assert!(error.contains("feature \"redis\"") && !error.contains("hunter2"), "{error}");
+        for (scheme, feature) in [
+            ("redis", "redis"),
+            ("REDISS", "redis-tls"),
+            ("memcached", "memcached"),
+            ("mongodb", "mongodb"),
+            ("mongodb+srv", "mongodb-srv"),
+        ] {
+            let error =
+                open(&format!("{scheme}://user:hunter2@localhost")).unwrap_err().to_string();
+            assert!(error.contains(&format!("feature {feature:?}")), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]
-    #[cfg(not(feature = "redis-tls"))]
-    fn tls_has_a_feature_of_its_own() {
-        let error = open("rediss://user:hunter2@localhost").unwrap_err().to_string();
-        assert!(error.contains("feature \"redis-tls\"") && !error.contains("hunter2"), "{error}");
+    #[cfg(all(feature = "redis", feature = "memcached", feature = "mongodb"))]
+    fn every_backend_opens_without_a_server_and_names_a_wrong_parameter() {
+        for (url, name) in [
+            ("redis://127.0.0.1:1/0?prefix=app:", "redis"),
+            ("memcached://127.0.0.1:1,127.0.0.1:2?prefix=app:", "memcached"),
+            ("mongodb://127.0.0.1:1/app?collectionName=s", "mongodb"),
+        ] {
+            assert_eq!(open(url).unwrap().name(), name);
+            let error = open(&format!("{url}&nonsense=1")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+            assert!(error.to_string().contains("nonsense"), "{error}");
+        }
     }
 }

@@ -4,8 +4,14 @@
 
 mod cookie_json;
 mod express_cookie;
+mod hashring;
+mod kruptein;
+mod memcached;
+mod mongo;
+mod mongo_crypto;
 mod not_applicable;
 mod notation;
+mod parallel;
 mod redis;
 mod report;
 pub mod vectors;
@@ -28,7 +34,16 @@ pub struct Kind {
 }
 
 /// All kinds.
-pub const KINDS: &[Kind] = &[cookie_json::KIND, redis::KIND, vectors::KIND];
+pub const KINDS: &[Kind] = &[
+    cookie_json::KIND,
+    hashring::KIND,
+    kruptein::KIND,
+    memcached::KIND,
+    mongo::KIND,
+    mongo_crypto::KIND,
+    redis::KIND,
+    vectors::KIND,
+];
 
 /// Why a file could not be replayed at all.
 #[derive(Debug)]

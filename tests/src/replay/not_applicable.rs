@@ -17,8 +17,34 @@ use Property::{Option as CookieOption, Vector};
 
 const NOT_APPLICABLE: &[(Property, &str)] = &[
     (
+        Vector("hashring", |file| file.get("remove_equals_rebuild") == Some(&Json::Bool(true))),
+        "a server that is removed: here a ring is made anew",
+    ),
+    (
+        Vector("ring", |ring| {
+            let known = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
+            let algorithm = ring.get("options").and_then(|options| options.get("algorithm"));
+            algorithm.is_some_and(|name| !name.text().is_some_and(|name| known.contains(&&*name)))
+        }),
+        "a ring by a hash that is none of MD5, SHA-1 and SHA-2",
+    ),
+    (
+        Vector("memcached", |row| {
+            row.get("stored") == Some(&Json::Bool(false)) && row.get("value_b64").is_none()
+        }),
+        "a session that connect-memcached did not send, given as JavaScript code",
+    ),
+    (
         Vector("redis", |row| row.get("stored") == Some(&Json::Bool(false))),
         "a session that connect-redis did not store, given as JavaScript code",
+    ),
+    (
+        Vector("mongo", |row| row.get("stored") == Some(&Json::Bool(false))),
+        "a session that connect-mongo did not store, given as JavaScript code",
+    ),
+    (
+        Vector("webcrypto_store", |row| row.get("both_options").is_some()),
+        "both of connect-mongo's options for encryption, where Rust has one",
     ),
     (Vector("record", |row| row.get("handler").is_some()), "the request runs JavaScript code"),
     (Vector("set_cookie", |row| is_half_pair(row, "sid")), HALF_PAIR),

@@ -185,7 +185,7 @@ impl Bench {
 }
 
 /// Every byte is there, and every member is found under its name with its value.
-fn nothing_is_lost(session: &Session, text: &str, checks: &mut Checks) {
+pub(super) fn nothing_is_lost(session: &Session, text: &str, checks: &mut Checks) {
     checks.equal("what was read", text, session.loaded_json());
     let ours = session
         .iter()
@@ -204,13 +204,13 @@ fn unescaped(name: &str) -> String {
     name.replace("\\\\ud", "\\ud")
 }
 
-fn members_without_cookie(text: &str) -> Vec<(String, Option<Json>)> {
+pub(super) fn members_without_cookie(text: &str) -> Vec<(String, Option<Json>)> {
     let record = Json::parse(text).unwrap_or(Json::Null);
     let members = record.members().iter().filter(|(name, _)| name != "cookie");
     members.map(|(name, value)| (format!("{name:?}"), Some(value.clone()))).collect()
 }
 
-fn has_cookie(text: &str) -> bool {
+pub(super) fn has_cookie(text: &str) -> bool {
     Json::parse(text)
         .ok()
         .and_then(|record| record.get("cookie").cloned())

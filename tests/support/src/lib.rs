@@ -10,6 +10,7 @@
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
 //! | [`Mongod`] | `mongod` | what every [`Server`] has |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
+//! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //!
 //! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens.
@@ -52,6 +53,7 @@ mod ask;
 mod error;
 mod folder;
 mod memcached;
+mod memcached_tap;
 mod mongod;
 mod node;
 mod port;
@@ -64,6 +66,7 @@ mod unique;
 
 pub use error::Error;
 pub use memcached::{Memcache, Memcached};
+pub use memcached_tap::MemcachedTap;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cloakroom_test_support::{NodeProgram, RedisServer};
+use cloakroom_test_support::{Memcached, NodeProgram, RedisServer};
 
 const ECHO: &str = "
     console.log(JSON.stringify({ ready: process.env.GREETING }));
@@ -96,6 +96,31 @@ fn each_store_does_as_it_is_told() {
         let error: String = store.call(r#"{"op":"set","sid":"a","session":"{"}"#).unwrap();
         assert!(error.starts_with(r#"{"error":""#), "{error}");
     }
+}
+
+#[test]
+#[ignore = "needs memcached and Node.js"]
+fn the_store_on_memcached_does_as_it_is_told() {
+    let servers: Vec<_> = (0..2).map(|_| Memcached::start().unwrap()).collect();
+    let url = format!("{},{}", servers[0].url(), servers[1].addr());
+    let mut store =
+        NodeProgram::start("store.mjs", &["--store", "memcached-3", "--url", &url], &[]).unwrap();
+    for (request, answer) in [
+        (r#"{"op":"get","sid":"a"}"#, r#"{"value":null}"#),
+        (r#"{"op":"set","sid":"a","session":"{ \"n\": 1.0 }","cookie":{}}"#, "{}"),
+        (
+            r#"{"op":"get","sid":"a"}"#,
+            r#"{"value":"{\"n\":1,\"cookie\":{\"originalMaxAge\":null,\"expires\":null,\"httpOnly\":true,\"path\":\"/\"}}"}"#,
+        ),
+        (r#"{"op":"destroy","sid":"a"}"#, "{}"),
+        (r#"{"op":"get","sid":"a"}"#, r#"{"value":null}"#),
+        (r#"{"op":"clear"}"#, "{}"),
+    ] {
+        assert_eq!(store.call::<String>(request).unwrap(), answer, "{request}");
+    }
+    // It refuses a session without a cookie.
+    let error: String = store.call(r#"{"op":"set","sid":"a","session":"{}"}"#).unwrap();
+    assert!(error.starts_with(r#"{"error":""#), "{error}");
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! The listing of one server: what its crawler prints of each item (`lru_crawler metadump`).
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
+
+use cloakroom_core::Error;
+use tokio::time::sleep;
+
+use crate::{call::Call, plain::Plain, server::Server, target::hex};
+
+/// How many items a page has at most.
+const PAGE: usize = 100;
+
+/// A listing under way. The server's crawler is ours until it ends or is dropped.
+pub(crate) struct Dump<'a> {
+    plain: Plain<'a>,
+    /// What the server's clock said, and when.
+    server_time: i64,
+    asked: Instant,
+    /// The first line, which has told that the listing has begun.
+    first: Option<String>,
+}
+
+impl<'a> Dump<'a> {
+    /// Begins a listing, and waits for another one to end.
+    pub(crate) async fn start(server: &'a Server, call: &Call) -> Result<Self, Error> {
+        let mut plain = Plain::connect(server, call).await?;
+        let time = plain.stat(call, "", "time").await?;
+        let Some(time) = time.and_then(|time| i64::try_from(time).ok()) else {
+            return Err(plain.unexpected(call));
+        };
+        let asked = Instant::now();
+        // By the table of all keys, where each stands once and stays while the list is read. The other way, by age, an
+        // item that is used meanwhile can be passed over.
+        let mut way = "hash";
+        loop {
+            plain.send(call, &format!("lru_crawler metadump {way}\r\n")).await?;
+            let line = plain.line(call).await?;
+            match line.split([' ', '=']).next().unwrap_or_default() {
+                "key" | "END" => {
+                    return Ok(Self { plain, server_time: time, asked, first: Some(line) });
+                }
+                // A listing, or the server's own search for expired items.
+                "BUSY" => sleep(moment()).await,
+                "BADCLASS" if way == "hash" => way = "all",
+                "CLIENT_ERROR" | "ERROR" => {
+                    let why = "does not allow listings (-X, or -o no_lru_crawler)";
+                    return Err(plain.not_offered(call, why));
+                }
+                _ => return Err(plain.unexpected(call)),
+            }
+        }
+    }
+
+    /// The keys of the next live items, or `None` at the end. A page can be empty.
+    pub(crate) async fn page(&mut self, call: &Call) -> Result<Option<Vec<String>>, Error> {
+        let mut keys = Vec::new();
+        // Items that are not live count, so that a page has an end where nothing else is.
+        for number in 0..PAGE {
+            let line = match self.first.take() {
+                Some(line) => line,
+                None => self.plain.line(call).await?,
+            };
+            if line == "END" {
+                self.first = Some(line);
+                return Ok((number > 0).then_some(keys));
+            }
+            // The server lists what ends in this second, and no longer gives it out.
+            let elapsed = i64::try_from(self.asked.elapsed().as_secs()).unwrap_or(i64::MAX);
+            let now = self.server_time.saturating_add(elapsed);
+            match item(&line) {
+                Some(item) if item.expires.is_none_or(|expires| expires > now) => {
+                    keys.extend(item.key);
+                }
+                Some(_) => {}
+                None => return Err(self.plain.unexpected(call)),
+            }
+        }
+        Ok(Some(keys))
+    }
+}
+
+/// A line of the listing.
+#[derive(Debug, PartialEq)]
+struct Item {
+    /// `None` for a key that is no text, and none of ours.
+    key: Option<String>,
+    /// In seconds since 1970; `None` when it never expires.
+    expires: Option<i64>,
+}
+
+/// `key=sess%3Aabc exp=1795442136 la=1795442036 cas=1 fetch=no cls=1 size=66`
+fn item(line: &str) -> Option<Item> {
+    let mut fields = line.split(' ');
+    let key = decode(fields.next()?.strip_prefix("key=")?)?;
+    let expires: i64 = fields.next()?.strip_prefix("exp=")?.parse().ok()?;
+    Some(Item { key: String::from_utf8(key).ok(), expires: (expires >= 0).then_some(expires) })
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte == b'%' {
+            let (digits, after) = after.split_first_chunk::<2>()?;
+            bytes.push(hex(digits)?);
+            rest = after;
+        } else {
+            bytes.push(*byte);
+        }
+    }
+    Some(bytes)
+}
+
+/// Some milliseconds, not the same for all who wait.
+fn moment() -> Duration {
+    Duration::from_micros(1_000 + RandomState::new().hash_one(()) % 9_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read() {
+        let rest = "la=1795442036 cas=1 fetch=no cls=1 size=66";
+        for (line, key, expires) in [
+            (format!("key=k1 exp=1795442136 {rest}"), Some("k1"), Some(1_795_442_136)),
+            (format!("key=p%3A%C3%A9%25 exp=-1 {rest}"), Some("p:é%"), None),
+            (format!("key=a%1Bb exp=0 {rest}"), Some("a\u{1b}b"), Some(0)),
+            (format!("key=%FF exp=-1 {rest}"), None, None),
+        ] {
+            let key = key.map(str::to_owned);
+            assert_eq!(item(&line), Some(Item { key, expires }), "{line}");
+        }
+        for line in
+            ["", "END", "key=a", "key=a exp=x", "key=%4 exp=-1", "exp=-1 key=a", "key=%+1 exp=1"]
+        {
+            assert_eq!(item(line), None, "{line}");
+        }
+    }
+}

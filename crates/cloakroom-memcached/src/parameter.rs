@@ -1,0 +1,167 @@
+//! The parameters of a URL.
+
+use std::time::Duration;
+
+use cloakroom_core::Error;
+
+use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
+
+/// The options of connect-memcached and of npm's `memcached` first, spelt as there.
+const KNOWN: &[&str] = &[
+    "prefix",
+    "ttl",
+    "secret",
+    "namespace",
+    "maxExpiration",
+    "maxValue",
+    "keyCompression",
+    "algorithm",
+    "compatibility",
+    "poolSize",
+    "timeout",
+    "flags",
+    "deadline",
+];
+
+/// Takes one parameter over that is no secret, or says why it cannot be.
+pub(crate) fn apply(name: &str, value: &str, options: &mut MemcachedOptions) -> Result<(), String> {
+    match name {
+        "prefix" => options.prefix = value.to_owned(),
+        "namespace" => options.namespace = value.to_owned(),
+        "ttl" => options.ttl = Some(Duration::from_secs(number(value, "seconds")?)),
+        "maxExpiration" => options.max_expiration = Duration::from_secs(number(value, "seconds")?),
+        "maxValue" => options.max_value = Some(number(value, "bytes")?),
+        "keyCompression" => {
+            options.key_compression = value
+                .parse()
+                .map_err(|_| format!("it is neither \"true\" nor \"false\": {value:?}"))?;
+        }
+        "algorithm" => options.algorithm = one_of(value, &Algorithm::KNOWN)?,
+        "compatibility" => options.compatibility = one_of(value, &Compatibility::KNOWN)?,
+        "poolSize" => options.pool_size = number(value, "connections")?,
+        "timeout" => options.timeout = Duration::from_millis(number(value, "milliseconds")?),
+        "flags" => {
+            options.flags =
+                value.parse().map_err(|_| format!("it is neither 2 nor 0: {value:?}"))?;
+        }
+        "deadline" => options.deadline = Duration::from_millis(number(value, "milliseconds")?),
+        _ => return Err(format!("it is none of {}", KNOWN.join(", "))),
+    }
+    Ok(())
+}
+
+/// Takes the secret over, or says what is wrong with it, without a word of it.
+#[cfg(feature = "encryption")]
+pub(crate) fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
+    use cloakroom_core::{Counterpart, Kruptein, KrupteinOptions};
+
+    let of_counterpart = KrupteinOptions::of(Counterpart::ConnectMemcached3);
+    let kruptein =
+        Kruptein::new(secret, of_counterpart).map_err(|error| error.with_context(STORE, "open"))?;
+    options.encryption = Some(std::sync::Arc::new(kruptein));
+    Ok(())
+}
+
+#[cfg(not(feature = "encryption"))]
+pub(crate) fn encrypt_with(_: &str, _: &mut MemcachedOptions) -> Result<(), Error> {
+    let message =
+        "the parameter \"secret\" needs the feature \"encryption\" of cloakroom-memcached";
+    Err(Error::new(cloakroom_core::ErrorKind::Config, STORE, "open", message))
+}
+
+fn number<T: TryFrom<u64>>(value: &str, unit: &str) -> Result<T, String> {
+    value
+        .parse::<u64>()
+        .ok()
+        .filter(|number| *number > 0)
+        .and_then(|number| number.try_into().ok())
+        .ok_or_else(|| format!("it is no whole number of {unit} above zero: {value:?}"))
+}
+
+fn one_of<T: Copy>(value: &str, known: &[(&'static str, T)]) -> Result<T, String> {
+    known.iter().find(|(name, _)| *name == value).map(|(_, it)| *it).ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|(name, _)| format!("{name:?}")).collect();
+        format!("it is none of {}: {value:?}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::Target;
+
+    fn parse(url: &str) -> MemcachedOptions {
+        let mut options = MemcachedOptions::default();
+        Target::parse(url, &mut options).unwrap();
+        options
+    }
+
+    #[test]
+    fn parameters_are_the_options_of_the_npm_packages() {
+        let options = parse(
+            "memcached://h?prefix=app%3A&ttl=60&namespace=n.&maxExpiration=3600&maxValue=2097152\
+             &keyCompression=false&algorithm=sha1&compatibility=hash_ring&poolSize=10&timeout=5000&flags=0&deadline=250",
+        );
+        assert_eq!((&*options.prefix, &*options.namespace), ("app:", "n."));
+        assert_eq!(options.ttl, Some(Duration::from_secs(60)));
+        assert_eq!(options.max_expiration, Duration::from_secs(3_600));
+        assert_eq!(options.max_value, Some(2_097_152));
+        assert!(!options.key_compression);
+        assert_eq!(options.algorithm, Algorithm::Sha1);
+        assert_eq!(options.compatibility, Compatibility::HashRing);
+        assert_eq!((options.pool_size, options.flags), (10, 0));
+        assert_eq!(options.timeout, Duration::from_secs(5));
+        assert_eq!(options.deadline, Duration::from_millis(250));
+        assert_eq!(parse("memcached://h?compatibility=").compatibility, Compatibility::Plain);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_connect_memcached() {
+        let options = parse("memcached://h");
+        assert_eq!(options.full_prefix(), "");
+        assert_eq!(options.ttl, None);
+        assert_eq!(options.max_expiration, Duration::from_secs(2_592_000));
+        assert!(options.key_compression);
+        assert_eq!(options.flags, 2);
+        assert_eq!(options.algorithm, Algorithm::Md5);
+        assert_eq!(options.compatibility, Compatibility::Ketama);
+    }
+
+    #[test]
+    fn an_unknown_parameter_lists_the_known_ones() {
+        let why = apply("Prefix", "x", &mut MemcachedOptions::default()).unwrap_err();
+        for name in KNOWN {
+            assert!(why.contains(name), "{why}");
+        }
+    }
+
+    #[test]
+    fn values_without_a_meaning_are_refused() {
+        for (name, value) in [
+            ("ttl", "0"),
+            ("ttl", "-1"),
+            ("ttl", "60.5"),
+            ("ttl", "77s"),
+            ("maxValue", ""),
+            ("keyCompression", "yes"),
+            ("algorithm", "crc32"),
+            ("compatibility", "libmemcached"),
+            ("poolSize", "0"),
+            ("timeout", "0"),
+            ("flags", "x"),
+            ("deadline", "0"),
+        ] {
+            let why = apply(name, value, &mut MemcachedOptions::default()).unwrap_err();
+            assert!(why.ends_with(&format!("{value:?}")), "{why}");
+        }
+    }
+
+    #[cfg(not(feature = "encryption"))]
+    #[test]
+    fn a_secret_without_the_feature_names_the_feature_and_not_the_secret() {
+        let mut options = MemcachedOptions::default();
+        let error = Target::parse("memcached://h?secret=hush", &mut options).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("needs the feature \"encryption\"") && !text.contains("hush"));
+    }
+}

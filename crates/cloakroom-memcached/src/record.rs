@@ -1,0 +1,189 @@
+//! The value of an item as a session, and back.
+
+use std::borrow::Cow;
+
+use cloakroom_core::{Error, Revision, Session};
+
+use crate::{MemcachedOptions, call::Call, error::STORE};
+
+/// The client flags of JSON: npm's client parses it, and dies of what is none.
+pub(crate) const JSON: u32 = 2;
+
+/// What goes to the server.
+pub(crate) struct Record {
+    pub(crate) flags: u32,
+    pub(crate) value: Vec<u8>,
+}
+
+impl MemcachedOptions {
+    /// The value to store.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        allow(clippy::unused_async, reason = "it is one only with the feature")
+    )]
+    pub(crate) async fn encode(&self, call: &Call, session: &Session) -> Result<Record, Error> {
+        let text = session.to_json();
+        #[cfg(feature = "encryption")]
+        if let Some(encryption) = &self.encryption {
+            let encryption = std::sync::Arc::clone(encryption);
+            let text = text.into_owned();
+            let value = aside(call, move || encryption.encrypt(&text)).await?;
+            return Ok(Record { flags: 0, value: value.into_bytes() });
+        }
+        #[cfg(not(feature = "encryption"))]
+        let _ = call;
+        Ok(Record { flags: self.flags, value: on_one_line(text).into_owned().into_bytes() })
+    }
+
+    /// The session in a value; `None` for what stands for "no session".
+    ///
+    /// Plain text is JSON whatever its flags: connect-memcached wrote 0 before version 2, and other clients have flags
+    /// of their own.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        allow(clippy::unused_async, reason = "it is one only with the feature")
+    )]
+    pub(crate) async fn decode(
+        &self,
+        call: &Call,
+        flags: u32,
+        value: Vec<u8>,
+        cas: u64,
+    ) -> Result<Option<Session>, Error> {
+        #[cfg(feature = "encryption")]
+        let value = match &self.encryption {
+            Some(encryption) if !value.is_empty() => {
+                let encryption = std::sync::Arc::clone(encryption);
+                aside(call, move || decrypt(&*encryption, flags, value)).await?
+            }
+            _ => value,
+        };
+        #[cfg(not(feature = "encryption"))]
+        let _ = flags;
+        Session::from_record(value)
+            .map(|session| session.map(|session| session.with_revision(Revision::from_number(cas))))
+            .map_err(|error| error.with_context(STORE, call.operation))
+    }
+}
+
+#[cfg(feature = "encryption")]
+fn decrypt(
+    encryption: &dyn cloakroom_core::Encryption,
+    flags: u32,
+    value: Vec<u8>,
+) -> Result<Vec<u8>, Error> {
+    use cloakroom_core::ErrorKind;
+
+    let corrupt = |message| Error::new(ErrorKind::Corrupt, STORE, "decrypt", message);
+    // connect-memcached stores the plain session when it refuses its secret. Whoever can write to the server could
+    // store one, too.
+    if flags == JSON {
+        return Err(corrupt("the record is not encrypted"));
+    }
+    let text = String::from_utf8(value).map_err(|_| corrupt("the record is not UTF-8"))?;
+    encryption.decrypt(&text).map(String::into_bytes)
+}
+
+/// Runs what takes milliseconds of processor time where it holds up nobody.
+#[cfg(feature = "encryption")]
+async fn aside<T: Send + 'static>(
+    call: &Call,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    use cloakroom_core::ErrorKind;
+
+    crate::server::check_runtime(call)?;
+    let task = tokio::task::spawn_blocking(work);
+    match tokio::time::timeout_at(call.deadline, task).await {
+        Ok(Ok(done)) => done.map_err(|error| error.with_context(STORE, call.operation)),
+        Ok(Err(_)) => Err(crate::error::new(call, ErrorKind::Other, "the encryption failed")),
+        Err(_) => Err(crate::error::timed_out(call)),
+    }
+}
+
+/// JSON as `JSON.stringify` spaces it where it has line breaks, which can only stand between tokens: npm's client cuts
+/// a value at them, and its process dies of what is left. Other text is the same.
+fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    if !bytes.contains(&b'\r') && !bytes.contains(&b'\n') {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for character in text.chars() {
+        if quoted || !matches!(character, ' ' | '\t' | '\r' | '\n') {
+            line.push(character);
+        }
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = quoted,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    Cow::Owned(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cloakroom_core::ErrorKind;
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::call::Effect;
+
+    fn call() -> Call {
+        Call::start("get", Effect::Read, Duration::from_secs(5))
+    }
+
+    fn decode(flags: u32, value: &[u8]) -> Result<Option<Session>, Error> {
+        block_on(MemcachedOptions::default().decode(&call(), flags, value.to_vec(), 7))
+    }
+
+    #[test]
+    fn json_is_read_whatever_its_flags() {
+        for flags in [0, 1, 2, 3, 4, 16, 32, u32::MAX] {
+            let session = decode(flags, br#"{"cookie":{},"n":1}"#).unwrap().unwrap();
+            assert_eq!(session.get_json("n"), Some("1"));
+            assert_eq!(session.revision().and_then(Revision::as_number), Some(7));
+        }
+    }
+
+    #[test]
+    fn what_stands_for_no_session_is_none() {
+        for value in [&b""[..], b"null", b"false", b"0", b"\"\""] {
+            assert_eq!(decode(2, value).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_corrupt_record_is_an_error_without_its_content() {
+        for value in [&b"{\"secret\":"[..], b"42", b"[\"secret\"]", b"\xffsecret", b"secret"] {
+            let error = decode(2, value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert_eq!((error.store(), error.operation()), ("memcached", "get"));
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_goes_as_it_is_unless_it_has_line_breaks() {
+        for (text, written) in [
+            (r#"{"cookie":{},"a":1}"#, r#"{"cookie":{},"a":1}"#),
+            (r#"{ "cookie":{} , "a": 1 }"#, r#"{ "cookie":{} , "a": 1 }"#),
+            (
+                "{\n  \"cookie\": {},\r\n\t\"a b\": [1, \" \"]\n}\n",
+                r#"{"cookie":{},"a b":[1," "]}"#,
+            ),
+            ("{\"cookie\":{},\n\"\\\" \\\\\": \" \\\\\" }", r#"{"cookie":{},"\" \\":" \\"}"#),
+            ("{\"cookie\":{},\r\"é\" : \"\u{2028} 🧥\"}", "{\"cookie\":{},\"é\":\"\u{2028} 🧥\"}"),
+        ] {
+            let session = Session::from_json(text).unwrap();
+            let record = block_on(MemcachedOptions::default().encode(&call(), &session)).unwrap();
+            assert_eq!(String::from_utf8(record.value).unwrap(), written);
+            assert_eq!(record.flags, JSON);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The store, and Express's own four operations on it.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use futures::future::try_join_all;
+use memcache::exp::{Delete, Get, GetResult, GetStatus, Meta, Set};
+
+use crate::{
+    MemcachedOptions, Ring,
+    call::{Call, Effect},
+    error::{self, STORE},
+    key,
+    server::Server,
+    target::Target,
+    ttl::Expiry,
+};
+
+/// Sessions in Memcached, as connect-memcached keeps them.
+///
+/// It offers the whole contract. Clones are handles on the same connections, which any number of tasks may use at once.
+/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one.
+///
+/// - Every operation is one round trip; an update that meets a conflict reads what is there now.
+/// - Of several servers, each key is on the one where npm's client looks for it. One that is away is an error for its
+///   keys only.
+/// - Connections are made on first use, so a service starts while Memcached is down, and made again when they are lost.
+/// - An operation ends by its deadline, 5 seconds unless set, whatever the servers and the network do.
+///
+/// ```no_run
+/// use cloakroom_core::{Session, Store};
+/// use cloakroom_memcached::MemcachedStore;
+///
+/// # async fn example() -> Result<(), cloakroom_core::Error> {
+/// let store = MemcachedStore::open("memcached://10.0.0.1,10.0.0.2?prefix=sess:")?;
+/// let mut session = Session::new();
+/// session.insert("user", "ann")?;
+/// store.set("an-id", &session).await?;
+/// assert_eq!(store.get("an-id").await?, Some(session));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct MemcachedStore(Arc<Shared>);
+
+struct Shared {
+    options: MemcachedOptions,
+    /// Namespace and prefix.
+    prefix: String,
+    /// Each server once, whatever the list says.
+    servers: Vec<Server>,
+    /// `None` when the list has one server: npm asks no ring then.
+    ring: Option<Ring>,
+    /// The server of each place in the list.
+    places: Vec<usize>,
+}
+
+/// Where a session is: a server by its index, and the key of its item.
+pub(crate) struct Place {
+    pub(crate) server: usize,
+    pub(crate) key: String,
+}
+
+impl MemcachedStore {
+    /// A store at this URL. Nothing is sent: the first operation connects.
+    ///
+    /// ```text
+    /// memcached://host[:port][;weight=…][;vnodes=…][,host…][/][?parameters]
+    /// ```
+    ///
+    /// The servers stand as connect-memcached's `hosts` have them: which of them has a key depends on how their names
+    /// are spelt. `weight` and `vnodes` are those of npm's client. The parameters are the options of connect-memcached
+    /// and of npm's client, by their names, percent-encoded:
+    ///
+    /// | parameter | value | default |
+    /// | --- | --- | --- |
+    /// | `prefix` | text | none |
+    /// | `ttl` | seconds, of every session | as long as its cookie, or a day |
+    /// | `secret` | text, with the feature `encryption` | not encrypted |
+    /// | `namespace` | text | none |
+    /// | `maxExpiration` | seconds | 2592000 |
+    /// | `maxValue` | bytes | what the server takes |
+    /// | `keyCompression` | `true` or `false` | `true` |
+    /// | `algorithm` | `md5`, `sha1`, `sha224`, `sha256`, `sha384` or `sha512` | `md5` |
+    /// | `compatibility` | `ketama`, `hash_ring` or nothing | `ketama` |
+    /// | `poolSize` | connections to each server | 64 |
+    /// | `timeout` | milliseconds to connect | 1000 |
+    /// | `flags` | 2, or 0 for connect-memcached 0.2 and 1 | 2 |
+    /// | `deadline` | milliseconds | 5000 |
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for a URL that is wrong, naming the part, and for a parameter that is unknown,
+    /// listing the known ones. It never quotes the secret.
+    ///
+    /// ```
+    /// let error = cloakroom_memcached::MemcachedStore::open("memcached://localhost:70000").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#"memcached: open: invalid url: port "70000": it is none of 1 to 65535"#,
+    /// );
+    /// ```
+    pub fn open(url: &str) -> Result<Self, Error> {
+        Self::open_with(url, MemcachedOptions::default())
+    }
+
+    /// A store at this URL with options. What the URL's parameters say goes over the options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`Config`](ErrorKind::Config) for an option that has no meaning.
+    pub fn open_with(url: &str, mut options: MemcachedOptions) -> Result<Self, Error> {
+        let hosts = Target::parse(url, &mut options)?.hosts;
+        options.check()?;
+        let mut servers: Vec<Server> = Vec::new();
+        let places = hosts.iter().map(|host| {
+            let known = servers.iter().position(|server| server.name == host.on_ring.name);
+            known.unwrap_or_else(|| {
+                servers.push(Server::new(host, &options));
+                servers.len() - 1
+            })
+        });
+        let places: Vec<usize> = places.collect();
+        let ring = (hosts.len() > 1).then(|| {
+            let servers: Vec<_> = hosts.into_iter().map(|host| host.on_ring).collect();
+            Ring::new(&servers, options.algorithm, options.compatibility)
+        });
+        let prefix = options.full_prefix();
+        Ok(Self(Arc::new(Shared { options, prefix, servers, ring, places })))
+    }
+
+    /// Asks all servers whether they are there: connects if need be, and waits for one answer of each. For a health
+    /// check.
+    ///
+    /// # Errors
+    ///
+    /// As any operation, for the first server that is away; the message names it.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let call = self.call("ping", Effect::Read);
+        try_join_all(self.servers().iter().map(|server| server.noop(&call))).await.map(drop)
+    }
+
+    pub(crate) fn options(&self) -> &MemcachedOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.0.servers
+    }
+
+    pub(crate) fn server(&self, place: &Place) -> &Server {
+        &self.0.servers[place.server]
+    }
+
+    pub(crate) fn call(&self, operation: &'static str, effect: Effect) -> Call {
+        Call::start(operation, effect, self.0.options.deadline)
+    }
+
+    pub(crate) fn place(&self, call: &Call, sid: &str) -> Result<Place, Error> {
+        if sid.is_empty() {
+            return Err(error::new(call, ErrorKind::InvalidId, "the id is empty"));
+        }
+        let full = [self.prefix(), sid].concat();
+        let key = key::on_wire(&full, self.options().key_compression)
+            .map_err(|unusable| error::new(call, ErrorKind::InvalidId, unusable.why()))?
+            .into_owned();
+        Ok(Place { server: self.server_of(&full), key })
+    }
+
+    /// The server of a whole key, before a long one is replaced by its digest.
+    pub(crate) fn server_of(&self, full: &str) -> usize {
+        let shared = &*self.0;
+        let place = shared.ring.as_ref().and_then(|ring| ring.server_of(full)).unwrap_or_default();
+        shared.places[place]
+    }
+
+    /// What `get` finds, or `get_and_touch` when it is given an expiry.
+    pub(crate) async fn read(
+        &self,
+        call: &Call,
+        place: &Place,
+        expiry: Option<u32>,
+    ) -> Result<Option<Session>, Error> {
+        let mut get = Get::new(&place.key).meta(Meta::NONE.cas());
+        if let Some(expiry) = expiry {
+            get = get.touch_raw(expiry);
+        }
+        self.session_in(call, self.server(place).run(call, get).await?).await
+    }
+
+    pub(crate) async fn session_in(
+        &self,
+        call: &Call,
+        found: GetResult,
+    ) -> Result<Option<Session>, Error> {
+        // Anything but a hit with a value is a place that another client holds free for one.
+        let (GetStatus::Hit, Some(value)) = (found.status, found.value) else { return Ok(None) };
+        let flags = found.client_flags.unwrap_or_default();
+        let cas = found.item.cas.unwrap_or_default();
+        self.options().decode(call, flags, value, cas).await
+    }
+
+    /// The command that stores `session`, when the server takes a value of its size.
+    pub(crate) async fn storing(
+        &self,
+        call: &Call,
+        place: &Place,
+        session: &Session,
+        expiry: u32,
+    ) -> Result<Set, Error> {
+        let server = self.server(place);
+        let record = self.options().encode(call, session).await?;
+        server.limit.check(call, server, &place.key, &record.value).await?;
+        Ok(Set::new(&place.key, &record.value).client_flags(record.flags).ttl_raw(expiry))
+    }
+
+    pub(crate) async fn delete(&self, call: &Call, place: &Place) -> Result<(), Error> {
+        self.server(place).run(call, Delete::new(&place.key)).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Store for MemcachedStore {
+    fn name(&self) -> &str {
+        STORE
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        let call = self.call("get", Effect::Read);
+        let place = self.place(&call, sid)?;
+        self.read(&call, &place, None).await
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        let call = self.call("set", Effect::Once);
+        let place = self.place(&call, sid)?;
+        let Expiry::At(expiry) = self.options().expiry(session) else {
+            return self.delete(&call, &place).await;
+        };
+        let set = self.storing(&call, &place, session, expiry).await?;
+        self.server(&place).run(&call, set).await.map(drop)
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        let call = self.call("destroy", Effect::Repeatable);
+        let place = self.place(&call, sid)?;
+        self.delete(&call, &place).await
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        let call = self.call("touch", Effect::Repeatable);
+        let place = self.place(&call, sid)?;
+        let Expiry::At(expiry) = self.options().expiry(session) else {
+            return self.delete(&call, &place).await.map(|()| Touched::Missing);
+        };
+        let touch = Get::new(&place.key).without_value().touch_raw(expiry);
+        let found = self.server(&place).run(&call, touch).await?;
+        Ok(if found.hit() { Touched::Extended } else { Touched::Missing })
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for MemcachedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<&str> = self.servers().iter().map(|server| &*server.name).collect();
+        f.debug_struct("MemcachedStore")
+            .field("servers", &servers)
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}

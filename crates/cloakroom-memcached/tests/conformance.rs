@@ -1,0 +1,81 @@
+//! Every promise of the contract, on real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::sync::LazyLock;
+
+use cloakroom_compat::{callbackify_store, promisify_store};
+use cloakroom_conformance::{Subject, suite};
+use cloakroom_core::Store;
+use cloakroom_memcached::MemcachedStore;
+use cloakroom_test_support::{Memcached, unique};
+
+/// All cases share them. A static is never dropped; the servers end with the test process.
+static SERVERS: LazyLock<[Memcached; 3]> =
+    LazyLock::new(|| std::array::from_fn(|_| Memcached::start().unwrap()));
+
+/// On the first `servers` of them.
+fn subject<S: Store + 'static>(
+    servers: usize,
+    query: &str,
+    wrap: fn(MemcachedStore) -> S,
+) -> Subject {
+    let hosts: Vec<_> = SERVERS[..servers].iter().map(Memcached::addr).collect();
+    let name = unique("case");
+    let open = |prefix: &str| {
+        wrap(
+            MemcachedStore::open(&format!(
+                "memcached://{}?prefix={prefix}{query}",
+                hosts.join(",")
+            ))
+            .unwrap(),
+        )
+    };
+    let prefix = format!("{name}:");
+    Subject::new(open(&prefix))
+        .with_second_handle(open(&prefix))
+        // Its keys begin alike.
+        .with_neighbour(open(&format!("{name}.")))
+}
+
+mod one_server {
+    use super::*;
+
+    suite!(
+        || async { subject(1, "", |store| store) },
+        ignore = "needs memcached",
+        exceptions = [spaces_come_back = "npm's client dies of line breaks between tokens"],
+    );
+}
+
+mod a_ring_of_three {
+    use super::*;
+
+    suite!(
+        || async { subject(3, "", |store| store) },
+        ignore = "needs memcached",
+        exceptions = [spaces_come_back = "npm's client dies of line breaks between tokens"],
+    );
+}
+
+mod through_callbacks {
+    use super::*;
+
+    suite!(
+        || async { subject(3, "", |store| promisify_store(callbackify_store(store))) },
+        ignore = "needs memcached",
+        exceptions = [spaces_come_back = "npm's client dies of line breaks between tokens"],
+    );
+}
+
+#[cfg(feature = "encryption")]
+mod encrypted {
+    use super::*;
+
+    async fn subject() -> Subject {
+        let secret = "&secret=S3cre%2B_Squ1rr3l";
+        super::subject(1, secret, |store| store)
+    }
+
+    suite!(subject, ignore = "needs memcached");
+}

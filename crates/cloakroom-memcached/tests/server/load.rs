@@ -1,0 +1,111 @@
+//! Many tasks, large records, calls that are dropped.
+
+use std::time::Duration;
+
+use cloakroom_core::{Session, Store};
+use cloakroom_test_support::Memcached;
+
+use crate::{Bench, atomic, options, session};
+
+fn numbered(number: usize, padding: usize) -> Session {
+    let mut session = session();
+    session.insert("number", number).unwrap();
+    session.insert("padding", "x".repeat(padding)).unwrap();
+    session
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs memcached"]
+async fn a_thousand_tasks_share_the_connections_of_the_pool() {
+    for pool_size in [64, 4] {
+        let bench = Bench::with(options(|options| options.pool_size = pool_size));
+        let tasks = (0..1_000).map(|number| {
+            let store = bench.store.clone();
+            tokio::spawn(async move {
+                let sid = number.to_string();
+                for _ in 0..5 {
+                    store.set(&sid, &numbered(number, 300)).await.unwrap();
+                    let read = store.get(&sid).await.unwrap().unwrap();
+                    assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        // Its own and the one that asks are among them, and none was given up.
+        let connections = bench.raw().stat("total_connections");
+        assert!(connections <= pool_size as u64 + 10, "{connections} connections for {pool_size}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs memcached"]
+async fn two_megabytes_are_kept_where_the_server_takes_them() {
+    let bench = Bench::on(Memcached::start_with(&["-I", "4m"]).unwrap(), Default::default());
+    let large = numbered(1, 2 << 20);
+    bench.store.set("a", &large).await.unwrap();
+    let read = atomic(&bench.store).get_and_touch("a", None).await.unwrap().unwrap();
+    assert_eq!(read, large);
+    atomic(&bench.store).update("a", &read).await.unwrap();
+    let calls = (0..20).map(|_| bench.store.get("a"));
+    for outcome in futures::future::join_all(calls).await {
+        assert_eq!(outcome.unwrap().as_ref(), Some(&large));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs memcached"]
+async fn a_dropped_call_leaves_the_others_their_answers() {
+    let bench = Bench::start();
+    for number in 0..10 {
+        bench.store.set(&number.to_string(), &numbered(number, 100_000)).await.unwrap();
+    }
+    let tasks = (0..8).map(|task| {
+        let store = bench.store.clone();
+        tokio::spawn(async move {
+            for turn in 0..200 {
+                let number = (task + turn) % 10;
+                let sid = number.to_string();
+                if turn % 3 == 0 {
+                    let moment = Duration::from_micros(u64::try_from(turn).unwrap() * 7);
+                    let _ = tokio::time::timeout(moment, store.get(&sid)).await;
+                    continue;
+                }
+                let read = store.get(&sid).await.unwrap().unwrap();
+                assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_dropped_write_happened_whole_or_not_at_all() {
+    let bench = Bench::start();
+    for turn in 0..200 {
+        let moment = Duration::from_micros(turn * 3);
+        let _ = tokio::time::timeout(moment, bench.store.set("a", &numbered(7, 50_000))).await;
+        if let Some(read) = bench.store.get("a").await.unwrap() {
+            assert_eq!(read, numbered(7, 50_000));
+        }
+        bench.store.destroy("a").await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn dropped_calls_give_their_connections_back() {
+    let bench = Bench::with(options(|options| options.pool_size = 2));
+    for turn in 0..50 {
+        let moment = Duration::from_micros(turn);
+        let _ = tokio::time::timeout(moment, bench.store.get("a")).await;
+    }
+    // Were a place in the pool lost with each of them, there would be none now.
+    bench.store.set("a", &session()).await.unwrap();
+    let connections = bench.raw().stat("curr_connections");
+    assert!(connections <= 10, "{connections}");
+}

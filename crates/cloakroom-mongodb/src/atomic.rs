@@ -1,0 +1,155 @@
+//! The conditional writes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session, Updated};
+use mongodb::{
+    bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
+    options::UpdateModifications,
+};
+
+use crate::{
+    MongoOptions, MongoStore,
+    call::{Call, Effect},
+    error,
+    expiry::{Expiry, and_live, and_past, half_way, later, whole_seconds},
+    record::Record,
+};
+
+#[async_trait]
+impl Atomic for MongoStore {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        let call = self.call("create", Effect::Once);
+        let id = self.id(&call, sid)?;
+        let now_ms = self.now_ms();
+        let record = self.record(&call, session).await?;
+        let revision = record.revision.clone();
+        let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
+            let call = Call { effect: Effect::Read, ..call };
+            let there = self.find(&call, &id).await?.is_some();
+            return Ok(if there { Created::Exists } else { Created::Stored(revision) });
+        };
+        // What has expired is replaced as a whole, and a live document stops the creation of another one.
+        let document = self.options().new_document(&id, record, expires_ms, now_ms);
+        let document = RawDocumentBuf::try_from(&document)
+            .map_err(|_| error::new(&call, ErrorKind::InvalidData, "the session is no document"))?;
+        let answer = self
+            .attempt(&call, |sessions| {
+                let (filter, document) = (and_past(doc! { "_id": &id }, now_ms), document.clone());
+                async move { sessions.replace_one(filter, document).upsert(true).await }
+            })
+            .await?;
+        match answer {
+            Ok(_) => Ok(Created::Stored(revision)),
+            Err(cause) if error::is_same_id(&cause) => Ok(Created::Exists),
+            Err(cause) => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+        }
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        let call = self.call("update", Effect::Once);
+        let id = self.id(&call, sid)?;
+        let read_from = self.options().read_from(&call, session)?;
+        let record = self.record(&call, session).await?;
+        let revision = record.revision.clone();
+        let now_ms = self.now_ms();
+        // As a value: a member whose name begins with `$` would be an operator otherwise.
+        let filter = doc! { "_id": &id, "session": { "$eq": read_from } };
+        let filter = and_live(filter, now_ms);
+        let done = match self.options().expiry(session, now_ms) {
+            Expiry::At(expires_ms) => {
+                let update = self.options().update(record, expires_ms, now_ms);
+                self.change(&call, filter, update).await?
+            }
+            Expiry::Passed => self.delete(&call, filter).await?,
+        };
+        if done {
+            return Ok(Updated::Stored(revision));
+        }
+        let call = Call { effect: Effect::Read, ..call };
+        Ok(self.find(&call, &id).await?.map_or(Updated::Gone, Updated::Conflict))
+    }
+
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
+        let call = self.call("get_and_touch", Effect::Repeatable);
+        let id = self.id(&call, sid)?;
+        if ttl.is_some_and(|ttl| ttl.is_zero()) {
+            return Err(error::new(&call, ErrorKind::InvalidData, "the ttl is zero"));
+        }
+        let now_ms = self.now_ms();
+        let expires_ms = later(now_ms, whole_seconds(ttl.unwrap_or(self.options().ttl)));
+        let update = self.options().touch(expires_ms, now_ms);
+        let found = self
+            .run(&call, |sessions| {
+                let (filter, update) = (and_live(doc! { "_id": &id }, now_ms), update.clone());
+                async move { sessions.find_one_and_update(filter, update).await }
+            })
+            .await?;
+        match found {
+            Some(document) => self.parse(&call, document.as_bytes()).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl MongoOptions {
+    /// What `set` and `update` do to a document.
+    pub(crate) fn update(&self, record: Record, expires_ms: i64, now_ms: i64) -> Document {
+        let unset = record.unset();
+        let mut update = doc! { "$set": record.fields(self, expires_ms, now_ms) };
+        if let Some(unset) = unset {
+            update.insert("$unset", unset);
+        }
+        if self.timestamps {
+            update.insert("$setOnInsert", doc! { "createdAt": DateTime::from_millis(now_ms) });
+            update.insert("$currentDate", doc! { "updatedAt": true });
+        }
+        update
+    }
+
+    /// The document that a first `set` would make, in the order in which MongoDB would store it.
+    fn new_document(&self, id: &str, record: Record, expires_ms: i64, now_ms: i64) -> Document {
+        let now = DateTime::from_millis(now_ms);
+        let mut document = doc! { "_id": id };
+        if self.timestamps {
+            document.insert("createdAt", now);
+        }
+        document.extend(record.fields(self, expires_ms, now_ms));
+        if self.timestamps {
+            document.insert("updatedAt", now);
+        }
+        document
+    }
+
+    /// What `get_and_touch` does to a document. With `touchAfter` it depends on it, and does nothing if it is young.
+    fn touch(&self, expires_ms: i64, now_ms: i64) -> UpdateModifications {
+        let expires = DateTime::from_millis(expires_ms);
+        if self.touch_after.is_zero() {
+            return doc! { "$set": { "expires": expires } }.into();
+        }
+        let old = DateTime::from_millis(self.old_ms(now_ms));
+        let half_way = DateTime::from_millis(half_way(expires_ms, now_ms));
+        let dated = doc! { "$eq": [{ "$type": "$lastModified" }, "date"] };
+        // As `leaves_alone` says; a session without `expires` has none to leave.
+        let is_due = doc! { "$or": [
+            { "$lte": ["$lastModified", old] },
+            { "$lt": ["$expires", half_way] },
+            { "$gt": ["$expires", expires] },
+        ] };
+        let due = doc! { "$or": [{ "$not": [&dated] }, &is_due] };
+        let touched = doc! { "$and": [&dated, &is_due] };
+        let if_so = |condition: Document, value: DateTime, field: &str| {
+            Bson::from(doc! { "$cond": [condition, value, field] })
+        };
+        vec![doc! { "$set": {
+            "expires": if_so(due, expires, "$expires"),
+            "lastModified": if_so(touched, DateTime::from_millis(now_ms), "$lastModified"),
+        } }]
+        .into()
+    }
+}

@@ -1,0 +1,34 @@
+//! One operation under way.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A deadline beyond this is none.
+const FAR: Duration = Duration::from_secs(86_400 * 365);
+
+/// What an operation does when it is sent, and so what can be done when its answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It only reads.
+    Read,
+    /// It writes, and writing twice is the same as writing once.
+    Repeatable,
+    /// It writes, and must not be sent again if the first time can have worked: somebody else may have written since.
+    Once,
+}
+
+/// One operation: its name for errors, its effect, and when it has to end. All its round trips share the deadline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: &'static str,
+    pub(crate) effect: Effect,
+    pub(crate) limit: Duration,
+    pub(crate) deadline: Instant,
+}
+
+impl Call {
+    pub(crate) fn start(operation: &'static str, effect: Effect, limit: Duration) -> Self {
+        Self { operation, effect, limit, deadline: Instant::now() + limit.min(FAR) }
+    }
+}

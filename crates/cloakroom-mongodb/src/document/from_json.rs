@@ -1,0 +1,286 @@
+//! JSON text as the document that connect-mongo would store for it.
+
+use std::collections::HashMap;
+
+use super::{
+    DEEPEST, Kind, Value,
+    cookie::append_cookie,
+    elements,
+    json::{items, members, unquote},
+    to_json::{to_json, value_to_json},
+};
+
+/// Why a text does not fit into a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// The name of a member has a NUL, which ends a name in BSON.
+    NulInName,
+    /// It is nested deeper than MongoDB takes.
+    TooDeep,
+    /// It is longer than the 2 GiB that BSON can count.
+    TooLong,
+}
+
+/// The document of a session's text.
+///
+/// `base` is the document that the session was read from. What prints as it did there is taken from there, with its
+/// type: dates, binary data, integers of 64 bits. What is new or changed becomes what connect-mongo makes of it.
+pub(crate) fn from_json(text: &str, base: Option<&[u8]>) -> Result<Vec<u8>, Unfit> {
+    if let Some(base) = base
+        && to_json(base).is_ok_and(|printed| printed == text)
+    {
+        return Ok(base.to_vec());
+    }
+    let mut out = Writer::default();
+    let base = base.map(by_name).unwrap_or_default();
+    for (name, value) in once_each(members(text).unwrap_or_default()) {
+        let before = base.get(&*name).copied();
+        if name == "cookie" {
+            append_member_cookie(value, before, &mut out)?;
+        } else {
+            out.convert(&name, value, before, 1)?;
+        }
+    }
+    out.finish()
+}
+
+fn append_member_cookie(
+    json: &str,
+    before: Option<Value<'_>>,
+    out: &mut Writer,
+) -> Result<(), Unfit> {
+    if let Some(before) = before.filter(|before| before.kind == Kind::DOCUMENT) {
+        let mut printed = String::new();
+        if super::cookie::write_cookie(before.bytes, &mut printed).is_ok() && printed == json {
+            return out.element(before.kind, "cookie", before.bytes);
+        }
+    }
+    let Some(members) = json.starts_with('{').then(|| members(json)).flatten() else {
+        return out.convert("cookie", json, before, 1);
+    };
+    out.nested(Kind::DOCUMENT, "cookie", |out| {
+        if append_cookie(&members, out)? {
+            return Ok(());
+        }
+        once_each(members).iter().try_for_each(|(name, value)| out.convert(name, value, None, 2))
+    })
+}
+
+/// JavaScript keeps the first place of a doubled name, and its last value.
+fn once_each(members: Vec<(String, &str)>) -> Vec<(String, &str)> {
+    let mut places = HashMap::with_capacity(members.len());
+    let mut once: Vec<(String, &str)> = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        match places.get(&name) {
+            Some(place) => once[*place] = (name, value),
+            None => {
+                places.insert(name.clone(), once.len());
+                once.push((name, value));
+            }
+        }
+    }
+    once
+}
+
+fn by_name(document: &[u8]) -> HashMap<&str, Value<'_>> {
+    elements(document).into_iter().flatten().map_while(Result::ok).collect()
+}
+
+/// A document in the making.
+#[derive(Debug, Default)]
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// Appends a value as it is.
+    pub(super) fn element(&mut self, kind: Kind, name: &str, bytes: &[u8]) -> Result<(), Unfit> {
+        self.name(kind, name)?;
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn name(&mut self, kind: Kind, name: &str) -> Result<(), Unfit> {
+        if name.contains('\0') {
+            return Err(Unfit::NulInName);
+        }
+        self.0.push(kind.0);
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.push(0);
+        Ok(())
+    }
+
+    /// Appends a document or an array.
+    fn nested(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        fill: impl FnOnce(&mut Self) -> Result<(), Unfit>,
+    ) -> Result<(), Unfit> {
+        let mut inner = Self::default();
+        fill(&mut inner)?;
+        self.element(kind, name, &inner.finish()?)
+    }
+
+    fn finish(self) -> Result<Vec<u8>, Unfit> {
+        let length = i32::try_from(self.0.len() + 5).map_err(|_| Unfit::TooLong)?;
+        Ok([&length.to_le_bytes(), &*self.0, &[0]].concat())
+    }
+
+    /// Appends the value of a JSON text, or the one that stood there before if it prints the same.
+    pub(super) fn convert(
+        &mut self,
+        name: &str,
+        json: &str,
+        before: Option<Value<'_>>,
+        depth: usize,
+    ) -> Result<(), Unfit> {
+        if depth > DEEPEST {
+            return Err(Unfit::TooDeep);
+        }
+        if let Some(before) = before
+            && value_to_json(before, depth).is_ok_and(|printed| printed == json)
+        {
+            return self.element(before.kind, name, before.bytes);
+        }
+        let inside = |kind| {
+            let before = before.filter(|before| before.kind == kind);
+            before.map(|before| by_name(before.bytes)).unwrap_or_default()
+        };
+        match json.as_bytes().first() {
+            Some(b'{') => {
+                let before = inside(Kind::DOCUMENT);
+                let members = once_each(members(json).unwrap_or_default());
+                self.nested(Kind::DOCUMENT, name, |out| {
+                    members.iter().try_for_each(|(name, value)| {
+                        out.convert(name, value, before.get(&**name).copied(), depth + 1)
+                    })
+                })
+            }
+            Some(b'[') => {
+                let before = inside(Kind::ARRAY);
+                let items = items(json).unwrap_or_default();
+                self.nested(Kind::ARRAY, name, |out| {
+                    items.iter().enumerate().try_for_each(|(place, value)| {
+                        let name = place.to_string();
+                        out.convert(&name, value, before.get(&*name).copied(), depth + 1)
+                    })
+                })
+            }
+            Some(b'"') => {
+                let text = unquote(json);
+                let length = i32::try_from(text.len() + 1).map_err(|_| Unfit::TooLong)?;
+                self.element(
+                    Kind::STRING,
+                    name,
+                    &[&length.to_le_bytes(), text.as_bytes(), &[0]].concat(),
+                )
+            }
+            Some(b't') => self.element(Kind::BOOLEAN, name, &[1]),
+            Some(b'f') => self.element(Kind::BOOLEAN, name, &[0]),
+            Some(b'n') | None => self.element(Kind::NULL, name, &[]),
+            Some(_) => self.number(name, json.parse().unwrap_or(f64::NAN)),
+        }
+    }
+
+    /// As npm's bson does: an integer of 32 bits where it is one, a double for all others, and for -0.
+    fn number(&mut self, name: &str, number: f64) -> Result<(), Unfit> {
+        let integer = number as i32;
+        if f64::from(integer).to_bits() == number.to_bits() {
+            self.element(Kind::INT32, name, &integer.to_le_bytes())
+        } else {
+            self.element(Kind::DOUBLE, name, &number.to_le_bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc, oid::ObjectId};
+
+    use super::*;
+
+    fn bytes(document: &Document) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        document.to_writer(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn document(bytes: &[u8]) -> Document {
+        Document::from_reader(bytes).unwrap()
+    }
+
+    fn converted(text: &str, base: Option<&Document>) -> Document {
+        document(&from_json(text, base.map(bytes).as_deref()).unwrap())
+    }
+
+    #[test]
+    fn numbers_and_strings_become_what_npm_makes_of_them() {
+        let text = r#"{"i":2147483647,"j":-2147483648,"k":2147483648,"z":-0,"e":1e2,"f":1.5,"big":9007199254740993,"inf":1E400,"s":"Zo\u00eb \ud83d","t":[true,null,{}]}"#;
+        assert_eq!(
+            converted(text, None),
+            doc! {
+                "i": i32::MAX, "j": i32::MIN, "k": 2_147_483_648.0, "z": -0.0, "e": 100, "f": 1.5,
+                "big": 9_007_199_254_740_992.0, "inf": f64::INFINITY, "s": "Zoë \u{fffd}",
+                "t": [true, Bson::Null, {}],
+            }
+        );
+        assert!(matches!(converted(r#"{"z":-0}"#, None).get("z"), Some(Bson::Double(_))));
+    }
+
+    #[test]
+    fn an_express_cookie_gets_its_nine_places_and_its_date() {
+        let cookie = r#"{"originalMaxAge":3600000,"expires":"2100-01-01T01:00:00.000Z","secure":true,"httpOnly":true,"path":"/"}"#;
+        let text = format!(r#"{{"cookie":{cookie}}}"#);
+        let stored = doc! { "cookie": {
+            "originalMaxAge": 3_600_000, "partitioned": Bson::Null, "priority": Bson::Null,
+            "expires": DateTime::from_millis(4_102_448_400_000), "secure": true, "httpOnly": true,
+            "domain": Bson::Null, "path": "/", "sameSite": Bson::Null,
+        }};
+        assert_eq!(converted(&text, None), stored);
+        assert_eq!(to_json(&bytes(&stored)).unwrap(), text);
+        // As connect-mongo stores a cookie that is a plain object.
+        let plain = r#"{"cookie":{"expires":"2100-01-01T01:00:00.000Z","path":"/","tag":1}}"#;
+        let stored =
+            doc! { "cookie": { "expires": "2100-01-01T01:00:00.000Z", "path": "/", "tag": 1 } };
+        assert_eq!(converted(plain, None), stored);
+        assert_eq!(to_json(&bytes(&stored)).unwrap(), plain);
+    }
+
+    #[test]
+    fn what_nobody_changed_keeps_its_type() {
+        let id = ObjectId::parse_str("5f1d7f3e2b5f1d7f3e2b5f1d").unwrap();
+        let base = doc! {
+            "cookie": { "path": "/" },
+            "user": { "_id": id, "since": DateTime::from_millis(1), "visits": 7_i64 },
+            "price": Decimal128::from_bytes([1; 16]),
+            "list": [DateTime::from_millis(2), 1.0, i64::MAX],
+            "raw": Bson::Binary(mongodb::bson::Binary {
+                subtype: mongodb::bson::spec::BinarySubtype::Generic, bytes: vec![0, 255],
+            }),
+        };
+        let text = to_json(&bytes(&base)).unwrap();
+        assert!(
+            text.contains(r#""list":["1970-01-01T00:00:00.002Z",1,9223372036854775807]"#),
+            "{text}"
+        );
+        assert!(text.contains(r#""_id":"5f1d7f3e2b5f1d7f3e2b5f1d""#), "{text}");
+        assert_eq!(converted(&text, Some(&base)), base);
+
+        let changed = text.replace(r#""visits":7"#, r#""visits":8"#).replace(",1,922", ",2,922");
+        let mut expected = base.clone();
+        expected.get_document_mut("user").unwrap().insert("visits", 8);
+        expected.get_array_mut("list").unwrap()[1] = Bson::Int32(2);
+        assert_eq!(converted(&changed, Some(&base)), expected);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(from_json(r#"{"a\u0000b":1}"#, None), Err(Unfit::NulInName));
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(300), "]".repeat(300));
+        assert_eq!(from_json(&deep, None), Err(Unfit::TooDeep));
+    }
+
+    #[test]
+    fn a_doubled_name_counts_once() {
+        assert_eq!(converted(r#"{"a":1,"b":2,"a":3}"#, None), doc! { "a": 3, "b": 2 });
+    }
+}

@@ -1,0 +1,139 @@
+//! The listing: pages in the order of `_id`, one at a time.
+//!
+//! A page begins behind the last one's end. So no cursor stays open at the server when a listing is slow or dropped.
+
+use async_trait::async_trait;
+use cloakroom_core::{Enumerate, Error, ErrorKind, Session};
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use mongodb::bson::{Document, doc};
+
+use crate::{
+    MongoStore,
+    call::{Call, Effect},
+    document, error,
+    expiry::and_live,
+};
+
+/// How many ids a page has.
+const IDS: i64 = 1_000;
+
+/// How many sessions a page has, and how many bytes, about.
+const SESSIONS: i64 = 100;
+const BYTES: usize = 4 << 20;
+
+#[async_trait]
+impl Enumerate for MongoStore {
+    /// A document whose `_id` is no string is no session of Express's and is left out.
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.pages("ids", Some(doc! { "_id": 1 }), IDS)
+            .map_ok(|(_, page)| stream::iter(page.into_iter().map(|(sid, _)| Ok(sid))))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        self.pages("all", None, SESSIONS)
+            .map_ok(move |(call, page)| {
+                stream::iter(page)
+                    .then(move |(sid, document)| async move {
+                        Ok(self.parse(&call, &document).await?.map(|session| (sid, session)))
+                    })
+                    .filter_map(|session| async { session.transpose() })
+            })
+            .try_flatten()
+            .boxed()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        let call = self.call("length", Effect::Read);
+        let now_ms = self.now_ms();
+        self.run(&call, |sessions| async move {
+            sessions.count_documents(and_live(doc! {}, now_ms)).await
+        })
+        .await
+    }
+
+    /// As connect-mongo 6: everything in the collection goes, and its indexes stay.
+    async fn clear(&self) -> Result<(), Error> {
+        let call = self.call("clear", Effect::Repeatable);
+        self.run(&call, |sessions| async move { sessions.delete_many(doc! {}).await })
+            .await
+            .map(drop)
+    }
+}
+
+/// The call that a page was asked with, and its ids and documents.
+type Page = (Call, Vec<(String, Vec<u8>)>);
+
+impl MongoStore {
+    fn pages(
+        &self,
+        operation: &'static str,
+        projection: Option<Document>,
+        limit: i64,
+    ) -> impl Stream<Item = Result<Page, Error>> + Send + '_ {
+        stream::try_unfold(Some(String::new()), move |last| {
+            let projection = projection.clone();
+            async move {
+                let Some(last) = last else { return Ok(None) };
+                let call = self.call(operation, Effect::Read);
+                let (documents, whole) = self.page(&call, last, projection, limit).await?;
+                let (mut page, mut next) = (Vec::with_capacity(documents.len()), None);
+                for document in documents {
+                    let id = document::field(&document, "_id").ok().flatten();
+                    let Some(id) = id.and_then(|id| id.text().ok()) else { continue };
+                    next = Some(id.to_owned());
+                    page.extend(self.sid(id).map(|sid| (sid, document)));
+                }
+                Ok(Some(((call, page), next.filter(|_| !whole))))
+            }
+        })
+    }
+
+    /// One page behind `last`, and whether it is the last one.
+    async fn page(
+        &self,
+        call: &Call,
+        last: String,
+        projection: Option<Document>,
+        limit: i64,
+    ) -> Result<(Vec<Vec<u8>>, bool), Error> {
+        if self.options().transform_id.as_ref().is_some_and(|transform| transform.back().is_none())
+        {
+            let message =
+                "transform_id leads to an _id, and nothing leads back: give it an inverse";
+            return Err(error::new(call, ErrorKind::Unsupported, message));
+        }
+        let now_ms = self.now_ms();
+        self.run(call, |sessions| {
+            // Greater than a string is nothing but strings.
+            let filter = and_live(doc! { "_id": { "$gt": &last } }, now_ms);
+            let projection = projection.clone();
+            async move {
+                let find = sessions.find(filter).sort(doc! { "_id": 1 }).limit(limit);
+                let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
+                let mut cursor = match projection {
+                    Some(projection) => find.projection(projection).await?,
+                    None => find.await?,
+                };
+                let (mut page, mut bytes) = (Vec::new(), 0);
+                while bytes < BYTES && cursor.advance().await? {
+                    let document = cursor.current().as_bytes().to_vec();
+                    bytes += document.len();
+                    page.push(document);
+                }
+                let whole =
+                    bytes < BYTES && page.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+                Ok((page, whole))
+            }
+        })
+        .await
+    }
+
+    fn sid(&self, id: &str) -> Option<String> {
+        match &self.options().transform_id {
+            None => Some(id.to_owned()),
+            Some(transform) => transform.back()?(id),
+        }
+    }
+}

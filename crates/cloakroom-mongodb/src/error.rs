@@ -1,0 +1,249 @@
+//! What went wrong, in the contract's words.
+//!
+//! Neither the driver's text nor the server's is passed on: both can quote an id, a document or a login, such as
+//! `E11000 duplicate key error .. dup key: { _id: ".." }`. What the system says about a connection is.
+
+use std::{io, sync::Arc};
+
+use cloakroom_core::{Error, ErrorKind};
+use mongodb::error::{Error as MongoError, ErrorKind as MongoKind, WriteFailure};
+
+use crate::{
+    call::{Call, Effect},
+    document::Unfit,
+};
+
+/// The store's name.
+pub(crate) const STORE: &str = "mongodb";
+
+/// The largest document, 16 MiB (BSONObjMaxUserSize).
+pub(crate) const LARGEST: usize = 16 * 1_024 * 1_024;
+
+const LOGIN: &str = "the server refuses the user or the password";
+
+/// `E11000`, from a unique index.
+const DUPLICATE_KEY: i32 = 11_000;
+
+pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
+    Error::new(kind, STORE, call.operation, message.into())
+}
+
+/// The deadline passed; `sent` when the command can have reached the server.
+pub(crate) fn timed_out(call: &Call, sent: bool) -> Error {
+    let error = new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit));
+    if sent { unknown_for_writes(call, error) } else { error }
+}
+
+/// The task that asked ended without an answer, with its runtime or by a panic of the driver's.
+pub(crate) fn cancelled(call: &Call) -> Error {
+    let error = new(call, ErrorKind::Unavailable, "the runtime of the client has ended");
+    unknown_for_writes(call, error)
+}
+
+/// What is stored is not a session.
+pub(crate) fn corrupt(call: &Call, message: &'static str) -> Error {
+    new(call, ErrorKind::Corrupt, message)
+}
+
+/// A session that no document holds.
+pub(crate) fn unfit(call: &Call, why: Unfit) -> Error {
+    match why {
+        Unfit::NulInName => new(
+            call,
+            ErrorKind::InvalidData,
+            "a member has a NUL in its name, which BSON cannot hold",
+        ),
+        Unfit::TooDeep => too_deep(call),
+        Unfit::TooLong => new(call, ErrorKind::TooLarge, "the session has more than 2 GiB"),
+    }
+}
+
+fn too_deep(call: &Call) -> Error {
+    new(call, ErrorKind::InvalidData, "the session is nested deeper than MongoDB takes")
+}
+
+pub(crate) fn too_large(call: &Call, bytes: usize) -> Error {
+    let message =
+        format!("the session has {bytes} bytes, and a document of MongoDB at most {LARGEST}");
+    new(call, ErrorKind::TooLarge, message)
+}
+
+/// Whether a write was refused because there is a document with this `_id`.
+pub(crate) fn is_same_id(cause: &MongoError) -> bool {
+    match &*cause.kind {
+        MongoKind::Write(WriteFailure::WriteError(refusal)) => {
+            refusal.code == DUPLICATE_KEY && refusal.message.contains(" index: _id_ ")
+        }
+        MongoKind::Command(refusal) => {
+            refusal.code == DUPLICATE_KEY && refusal.message.contains(" index: _id_ ")
+        }
+        _ => false,
+    }
+}
+
+/// Whether the connection went away with the answer, or before it.
+pub(crate) fn is_lost(cause: &MongoError) -> bool {
+    matches!(&*cause.kind, MongoKind::Io(_) | MongoKind::ConnectionPoolCleared { .. })
+}
+
+/// The driver's error as ours. `hosts` is where it was sent.
+pub(crate) fn of(call: &Call, hosts: &str, cause: &MongoError) -> Error {
+    match &*cause.kind {
+        MongoKind::Io(io) if io.kind() == io::ErrorKind::InvalidData => {
+            new(call, ErrorKind::Config, format!("no TLS with {hosts}")).with_source(Arc::clone(io))
+        }
+        MongoKind::Io(io) => {
+            let refused = io.kind() == io::ErrorKind::ConnectionRefused;
+            let error = if refused {
+                new(call, ErrorKind::Unavailable, format!("cannot connect to {hosts}"))
+            } else if io.kind() == io::ErrorKind::TimedOut {
+                new(call, ErrorKind::Timeout, format!("no answer from {hosts}"))
+            } else {
+                new(call, ErrorKind::Unavailable, format!("the connection to {hosts} was lost"))
+            };
+            let error = error.with_source(Arc::clone(io));
+            if refused { error } else { unknown_for_writes(call, error) }
+        }
+        // What keeps the driver from a server is said nowhere but in its text.
+        MongoKind::ServerSelection { message, .. } if message.contains("AuthenticationFailed") => {
+            new(call, ErrorKind::Config, LOGIN)
+        }
+        MongoKind::ServerSelection { message, .. } if message.contains("certificate") => {
+            new(call, ErrorKind::Config, format!("no TLS with {hosts}"))
+        }
+        MongoKind::ServerSelection { .. } | MongoKind::DnsResolve { .. } => {
+            new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
+        }
+        // The command was not sent: it waited for a connection.
+        MongoKind::ConnectionPoolCleared { .. } | MongoKind::Shutdown => {
+            new(call, ErrorKind::Unavailable, format!("the connections to {hosts} were lost"))
+        }
+        MongoKind::Authentication { .. } => new(call, ErrorKind::Config, LOGIN),
+        MongoKind::InvalidTlsConfig { .. } => {
+            new(call, ErrorKind::Config, "no TLS with these files")
+        }
+        MongoKind::InvalidArgument { .. } => {
+            new(call, ErrorKind::Config, "the driver refuses an option of the url")
+        }
+        MongoKind::IncompatibleServer { .. } | MongoKind::SessionsNotSupported => {
+            new(call, ErrorKind::Config, "the server is too old for the driver")
+        }
+        MongoKind::Command(refusal) => refused(call, refusal.code, &refusal.code_name),
+        MongoKind::Write(WriteFailure::WriteError(refusal)) => {
+            refused(call, refusal.code, refusal.code_name.as_deref().unwrap_or_default())
+        }
+        // It is written here, and not yet on as many servers as were asked for.
+        MongoKind::Write(WriteFailure::WriteConcernError(refusal)) => {
+            let error = match refusal.code {
+                64 => new(call, ErrorKind::Timeout, "too few servers confirmed the write in time"),
+                100 => new(call, ErrorKind::Config, "there are fewer servers than have to confirm"),
+                _ => refused(call, refusal.code, &refusal.code_name),
+            };
+            unknown_for_writes(call, error)
+        }
+        MongoKind::InvalidResponse { .. } => {
+            let error = new(call, ErrorKind::Other, "the server gave an answer of an unknown kind");
+            unknown_for_writes(call, error)
+        }
+        _ => unknown_for_writes(call, new(call, ErrorKind::Other, "the driver failed")),
+    }
+}
+
+/// The server answered that it will not. Its codes are in `src/mongo/base/error_codes.yml` of MongoDB.
+fn refused(call: &Call, code: i32, name: &str) -> Error {
+    let (kind, why) = match code {
+        10_107 | 13_435 | 13_436 | 10_058 | 189 => {
+            (ErrorKind::Unavailable, "the server is not the primary")
+        }
+        91 | 11_600 => (ErrorKind::Unavailable, "the server is shutting down"),
+        6 | 7 | 89 | 9_001 | 133 | 134 => {
+            (ErrorKind::Unavailable, "the servers have lost each other")
+        }
+        11_601 | 11_602 => (ErrorKind::Unavailable, "the server broke the operation off"),
+        50 | 262 | 290 => (ErrorKind::Timeout, "the server took too long"),
+        13 => (ErrorKind::Config, "the user lacks a permission that the store needs"),
+        18 | 11 => (ErrorKind::Config, LOGIN),
+        73 => (ErrorKind::Config, "the server refuses the name of the database or the collection"),
+        166 | 20 => (ErrorKind::Config, "the server does not allow this command"),
+        10_334 | 17_419 | 17_420 | 17_280 => {
+            (ErrorKind::TooLarge, "the document would be larger than MongoDB takes")
+        }
+        15 => return too_deep(call),
+        121 => (ErrorKind::InvalidData, "the collection's validation refuses the document"),
+        14_031 => (ErrorKind::Other, "the server's disk is full"),
+        _ => {
+            let name = if is_name(name) { format!(" ({name})") } else { String::new() };
+            let message = format!("the server refused with code {code}{name}");
+            return new(call, ErrorKind::Other, message);
+        }
+    };
+    let error = new(call, kind, why);
+    let may_have_happened = matches!(code, 50 | 91 | 189 | 262 | 11_600 | 11_601 | 11_602);
+    if may_have_happened { unknown_for_writes(call, error) } else { error }
+}
+
+/// A code's name is a word; what else comes in its place is not passed on.
+fn is_name(name: &str) -> bool {
+    (1..=60).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn unknown_for_writes(call: &Call, error: Error) -> Error {
+    if call.effect == Effect::Read { error } else { error.with_outcome_unknown() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, time::Duration};
+
+    use super::*;
+
+    fn call(effect: Effect) -> Call {
+        Call::start("set", effect, Duration::from_secs(5))
+    }
+
+    #[test]
+    fn refusals_have_kinds() {
+        for (code, kind, unknown) in [
+            (10_107, ErrorKind::Unavailable, false),
+            (189, ErrorKind::Unavailable, true),
+            (91, ErrorKind::Unavailable, true),
+            (50, ErrorKind::Timeout, true),
+            (13, ErrorKind::Config, false),
+            (18, ErrorKind::Config, false),
+            (10_334, ErrorKind::TooLarge, false),
+            (15, ErrorKind::InvalidData, false),
+            (121, ErrorKind::InvalidData, false),
+            (2, ErrorKind::Other, false),
+        ] {
+            let error = refused(&call(Effect::Once), code, "Name");
+            assert_eq!((error.kind(), error.outcome_unknown()), (kind, unknown), "{code}");
+            assert!(!refused(&call(Effect::Read), code, "Name").outcome_unknown(), "{code}");
+        }
+        let named = refused(&call(Effect::Once), 2, "BadValue").to_string();
+        assert_eq!(named, "mongodb: set: the server refused with code 2 (BadValue)");
+        let unnamed = refused(&call(Effect::Once), 2, "{ _id: \"secret\" }").to_string();
+        assert_eq!(unnamed, "mongodb: set: the server refused with code 2");
+    }
+
+    #[test]
+    fn a_lost_write_has_an_unknown_outcome_and_a_lost_read_has_none() {
+        let lost = |kind: io::ErrorKind| MongoError::from(io::Error::from(kind));
+        for (effect, unknown) in
+            [(Effect::Read, false), (Effect::Repeatable, true), (Effect::Once, true)]
+        {
+            for error in [
+                of(&call(effect), "h:1", &lost(io::ErrorKind::BrokenPipe)),
+                of(&call(effect), "h:1", &lost(io::ErrorKind::TimedOut)),
+                timed_out(&call(effect), true),
+            ] {
+                assert_eq!(error.outcome_unknown(), unknown, "{effect:?}: {error}");
+                assert!(error.is_retryable());
+            }
+            let refused = of(&call(effect), "h:1", &lost(io::ErrorKind::ConnectionRefused));
+            assert!(!refused.outcome_unknown());
+            assert_eq!(refused.to_string(), "mongodb: set: cannot connect to h:1");
+            assert_eq!(refused.source().unwrap().to_string(), "connection refused");
+            assert!(!timed_out(&call(effect), false).outcome_unknown());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! When sessions end: to the millisecond, as connect-mongo counts.
+
+use std::time::Duration;
+
+use cloakroom_core::Session;
+use mongodb::bson::{DateTime, Document, doc};
+
+use crate::{MongoOptions, record::Times};
+
+/// When a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// At this time, in milliseconds since 1970.
+    At(i64),
+    /// Its time has passed: it goes.
+    Passed,
+}
+
+impl MongoOptions {
+    /// When `session` ends, by its cookie or else by the option `ttl`.
+    pub(crate) fn expiry(&self, session: &Session, now_ms: i64) -> Expiry {
+        match session.cookie().expires_ms() {
+            None => Expiry::At(later(now_ms, self.ttl)),
+            Some(expires_ms) if expires_ms > now_ms => Expiry::At(expires_ms),
+            Some(_) => Expiry::Passed,
+        }
+    }
+
+    /// When a session must have been written or touched last to be touched again, by the option `touchAfter`.
+    pub(crate) fn old_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(millis(self.touch_after))
+    }
+
+    /// Whether a touch that lets the session end at `expires_ms` can be left out: it is young, and what is left of its
+    /// life is from half of the new one to all of it.
+    pub(crate) fn leaves_alone(&self, times: Times, expires_ms: i64, now_ms: i64) -> bool {
+        times.last_modified_ms > self.old_ms(now_ms)
+            && (half_way(expires_ms, now_ms)..=expires_ms).contains(&times.expires_ms)
+    }
+}
+
+/// The middle of the time from now to then.
+pub(crate) fn half_way(then_ms: i64, now_ms: i64) -> i64 {
+    now_ms.saturating_add(then_ms.saturating_sub(now_ms) / 2)
+}
+
+pub(crate) fn later(now_ms: i64, ttl: Duration) -> i64 {
+    now_ms.saturating_add(millis(ttl))
+}
+
+/// Up to the next whole second.
+pub(crate) fn whole_seconds(ttl: Duration) -> Duration {
+    Duration::from_secs(ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)))
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Adds to a filter that the session is live: it ends later than now, or never. `expires` that is `null` or no date
+/// counts as past, as for connect-mongo.
+pub(crate) fn and_live(mut filter: Document, now_ms: i64) -> Document {
+    filter.insert(
+        "$or",
+        [
+            doc! { "expires": { "$gt": DateTime::from_millis(now_ms) } },
+            doc! { "expires": { "$exists": false } },
+        ]
+        .to_vec(),
+    );
+    filter
+}
+
+/// Adds to a filter that the session is not live.
+pub(crate) fn and_past(mut filter: Document, now_ms: i64) -> Document {
+    let now = DateTime::from_millis(now_ms);
+    filter.insert("expires", doc! { "$exists": true, "$not": { "$gt": now } });
+    filter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 4_102_444_800_000;
+
+    #[test]
+    fn the_expiry_is_that_of_connect_mongo() {
+        let options = MongoOptions::default();
+        for (expires, expiry) in [
+            ("null", Expiry::At(NOW + 1_209_600_000)),
+            ("false", Expiry::At(NOW + 1_209_600_000)),
+            (r#""2100-01-01T00:00:01.500Z""#, Expiry::At(NOW + 1_500)),
+            ("4102448400000", Expiry::At(NOW + 3_600_000)),
+            (r#""2100-01-01T00:00:00.000Z""#, Expiry::Passed),
+            (r#""2099-12-31T23:59:59.999Z""#, Expiry::Passed),
+            (r#""+275760-09-13T00:00:00.000Z""#, Expiry::At(8_640_000_000_000_000)),
+        ] {
+            let text = format!(r#"{{"cookie":{{"expires":{expires}}}}}"#);
+            let session = Session::from_json(text).unwrap();
+            assert_eq!(options.expiry(&session, NOW), expiry, "{expires}");
+        }
+    }
+
+    #[test]
+    fn a_touch_is_left_out_while_a_session_is_young_and_not_half_way_to_its_end() {
+        let options =
+            MongoOptions { touch_after: Duration::from_secs(60), ..MongoOptions::default() };
+        for (age_ms, left_ms, new_ms, left_alone) in [
+            (0, 600_000, 600_000, true),
+            (59_999, 540_001, 600_000, true),
+            (60_000, 540_000, 600_000, false),
+            (30_000, 30_000, 60_000, true),
+            (30_001, 29_999, 60_000, false),
+            (0, 1_000, 600_000, false),
+            (0, 600_000, 599_999, false),
+            (0, i64::MAX - NOW, 600_000, false),
+        ] {
+            let times = Times { last_modified_ms: NOW - age_ms, expires_ms: NOW + left_ms };
+            let answer = options.leaves_alone(times, NOW + new_ms, NOW);
+            assert_eq!(answer, left_alone, "{age_ms} {left_ms} {new_ms}");
+        }
+        let times = Times { last_modified_ms: NOW, expires_ms: NOW + 1 };
+        assert!(!MongoOptions::default().leaves_alone(times, NOW + 1, NOW));
+    }
+
+    #[test]
+    fn a_ttl_without_end_does_not_overflow() {
+        assert_eq!(later(NOW, Duration::MAX), i64::MAX);
+        assert_eq!(whole_seconds(Duration::from_millis(1_001)), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,231 @@
+//! What removes expired sessions from the disk: the TTL index, or a removal every few minutes.
+
+use std::{
+    fmt::Write,
+    sync::{Arc, MutexGuard, PoisonError, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use cloakroom_core::{Error, ErrorKind};
+use futures::TryStreamExt;
+use mongodb::{
+    IndexModel,
+    bson::{Bson, DateTime, Document, doc},
+    error::ErrorKind as MongoKind,
+    options::IndexOptions,
+};
+
+use crate::{
+    AutoRemove, MongoStore,
+    call::{Call, Effect},
+    client::Sessions,
+    error,
+    store::Shared,
+};
+
+/// The name of the TTL index, as connect-mongo gives it.
+const NAME: &str = "expires_1";
+
+/// Whether the TTL index is there, by [`MongoStore::index_status`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum IndexStatus {
+    /// The option `auto_remove` asks for none.
+    Unused,
+    /// It has not been asked for yet, or MongoDB could not be reached. The next operation asks for it.
+    Pending,
+    /// It is there.
+    Ready,
+    /// It cannot be made, and this says why and how to mend it. Everything but the removal from the disk works.
+    Failed(Arc<Error>),
+}
+
+impl MongoStore {
+    /// Makes the TTL index of connect-mongo, `{ expires: 1 }` with `expireAfterSeconds: 0`, if it is not there yet.
+    ///
+    /// With [`AutoRemove::Native`] the store does so by itself, once, after its first operation. Call it to wait for it,
+    /// and to learn that it failed: an index that is in the way keeps nothing else from working.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) when another index is in the way, naming it and the command that mends it, and when
+    /// the user is not allowed to make one; the store's own failures.
+    pub async fn ensure_index(&self) -> Result<(), Error> {
+        let call = self.call("ensure_index", Effect::Repeatable);
+        let made =
+            self.0
+                .connection
+                .run(&call, self.options(), |sessions| async move {
+                    sessions.create_index(model()).await
+                })
+                .await?;
+        let Err(cause) = made else {
+            self.set_status(IndexStatus::Ready);
+            return Ok(());
+        };
+        match &*cause.kind {
+            // IndexOptionsConflict and IndexKeySpecsConflict.
+            MongoKind::Command(refusal) if matches!(refusal.code, 85 | 86) => {
+                Err(self.conflict(&call).await)
+            }
+            _ => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+        }
+    }
+
+    /// Whether the TTL index is there, as far as this store knows. Nothing is sent.
+    #[must_use]
+    pub fn index_status(&self) -> IndexStatus {
+        self.status().clone()
+    }
+
+    /// Removes the sessions that have expired from the disk, and returns how many there were.
+    ///
+    /// They are never returned anyway. It is for [`AutoRemove::Disabled`].
+    ///
+    /// # Errors
+    ///
+    /// The store's own failures.
+    pub async fn remove_expired(&self) -> Result<u64, Error> {
+        let call = self.call("remove_expired", Effect::Repeatable);
+        let now = DateTime::from_millis(self.now_ms());
+        // `attempt` would begin the upkeep, which can be this.
+        let removed = self
+            .0
+            .connection
+            .run(&call, self.options(), |sessions| async move {
+                sessions.delete_many(doc! { "expires": { "$lt": now } }).await
+            })
+            .await?;
+        match removed {
+            Ok(removed) => Ok(removed.deleted_count),
+            Err(cause) => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+        }
+    }
+
+    /// Begins what `auto_remove` asks for, in the background, unless it was begun.
+    pub(crate) fn keep_up(&self) {
+        if !self.0.upkeep_due.load(Ordering::Relaxed)
+            || !self.0.upkeep_due.swap(false, Ordering::AcqRel)
+        {
+            return;
+        }
+        match self.options().auto_remove {
+            AutoRemove::Native => {
+                let store = self.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = store.ensure_index().await {
+                        if error.is_retryable() {
+                            store.0.upkeep_due.store(true, Ordering::Release);
+                        } else {
+                            store.set_status(IndexStatus::Failed(Arc::new(error)));
+                        }
+                    }
+                });
+            }
+            AutoRemove::Interval(interval) => {
+                let due_again = DueAgain(Arc::downgrade(&self.0));
+                tokio::spawn(remove_every(interval, due_again));
+            }
+            AutoRemove::Disabled => {}
+        }
+    }
+
+    /// What is in the way of the index.
+    async fn conflict(&self, call: &Call) -> Error {
+        let call = Call { effect: Effect::Read, ..*call };
+        let listed = self.0.connection.run(&call, self.options(), list_indexes).await;
+        let other = match &listed {
+            Ok(Ok(indexes)) => indexes.iter().find(|index| is_in_the_way(index)),
+            _ => None,
+        };
+        let name = other.and_then(|index| index.options.as_ref()?.name.clone());
+        let mut message = match (&name, other) {
+            (Some(name), Some(other)) => format!("the index {name:?} {}", difference(other)),
+            _ => "another index".to_owned(),
+        };
+        let (database, collection) =
+            (self.0.connection.database(), &self.options().collection_name);
+        // Writing to a string cannot fail.
+        let _ = write!(
+            message,
+            " is in the way of {NAME:?}, which removes expired sessions: drop it with \
+             db.getSiblingDB({database:?}).getCollection({collection:?}).dropIndex({:?}), or set autoRemove=disabled",
+            name.as_deref().unwrap_or("its name"),
+        );
+        error::new(&call, ErrorKind::Config, message)
+    }
+
+    fn status(&self) -> MutexGuard<'_, IndexStatus> {
+        // Nothing panics while the lock is held.
+        self.0.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_status(&self, status: IndexStatus) {
+        *self.status() = status;
+    }
+}
+
+/// Exactly what connect-mongo asks for: with anything else, the Node.js side fails at its start.
+#[expect(
+    deprecated,
+    reason = "`background` changes nothing, and stands in connect-mongo's index all the same"
+)]
+fn model() -> IndexModel {
+    let options = IndexOptions::builder()
+        .name(NAME.to_owned())
+        .expire_after(Duration::ZERO)
+        .background(true)
+        .build();
+    IndexModel::builder().keys(doc! { "expires": 1 }).options(options).build()
+}
+
+async fn list_indexes(sessions: Sessions) -> mongodb::error::Result<Vec<IndexModel>> {
+    sessions.list_indexes().await?.try_collect().await
+}
+
+fn is_in_the_way(index: &IndexModel) -> bool {
+    is_ours(&index.keys)
+        || index.options.as_ref().is_some_and(|options| options.name.as_deref() == Some(NAME))
+}
+
+fn is_ours(keys: &Document) -> bool {
+    let ascending = match keys.get("expires") {
+        Some(Bson::Int32(1) | Bson::Int64(1)) => true,
+        Some(Bson::Double(direction)) => *direction == 1.0,
+        _ => false,
+    };
+    keys.len() == 1 && ascending
+}
+
+/// What tells this index from the one that is wanted.
+fn difference(index: &IndexModel) -> String {
+    let options = index.options.as_ref();
+    if !is_ours(&index.keys) {
+        return format!("on {}", index.keys);
+    }
+    match options.and_then(|options| options.expire_after) {
+        None => "on { expires: 1 } without expireAfterSeconds".to_owned(),
+        Some(Duration::ZERO) => "on { expires: 1 } with other options or another name".to_owned(),
+        Some(after) => format!("on {{ expires: 1 }} with expireAfterSeconds {}", after.as_secs()),
+    }
+}
+
+/// So that the next operation begins it again when this is ended with its runtime.
+struct DueAgain(Weak<Shared>);
+
+impl Drop for DueAgain {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.upkeep_due.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Until the last handle on the store is dropped. A removal that fails is left to the next one.
+async fn remove_every(interval: Duration, store: DueAgain) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(shared) = store.0.upgrade() else { return };
+        let _ = MongoStore(shared).remove_expired().await;
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod atomic;
+mod call;
+mod client;
+mod document;
+#[cfg(feature = "encryption")]
+mod encryption;
+mod enumerate;
+mod error;
+mod expiry;
+mod index;
+mod options;
+mod parameter;
+mod record;
+mod store;
+mod target;
+mod transform_id;
+
+pub use index::IndexStatus;
+pub use mongodb;
+pub use options::{AutoRemove, MongoOptions};
+pub use store::MongoStore;
+pub use transform_id::TransformId;

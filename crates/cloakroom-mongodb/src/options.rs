@@ -1,0 +1,136 @@
+//! What can be set.
+
+#[cfg(feature = "encryption")]
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "encryption")]
+use cloakroom_core::Encryption;
+use cloakroom_core::{Clock, Error, ErrorKind};
+use mongodb::options::{Acknowledgment, WriteConcern};
+
+use crate::{TransformId, error::STORE};
+
+/// How a [`MongoStore`](crate::MongoStore) keeps sessions: the options of connect-mongo by their names, and a few more.
+///
+/// Most can be given in the URL too, and win there; see [`MongoStore::open`](crate::MongoStore::open).
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_mongodb::MongoOptions;
+///
+/// let mut options = MongoOptions::default();
+/// options.collection_name = "logins".to_owned();
+/// options.touch_after = Duration::from_secs(3_600);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MongoOptions {
+    /// The collection: `sessions` unless set.
+    pub collection_name: String,
+    /// The database: the one that the URL names, or else `test`, unless set.
+    pub db_name: Option<String>,
+    /// How long a browser session lives: 14 days unless set. All others live as long as their cookie.
+    pub ttl: Duration,
+    /// How long `touch` leaves a session alone that was written or touched: it writes every time unless set.
+    ///
+    /// `touch` then answers [`NotOffered`](cloakroom_core::Touched::NotOffered), since it has sent nothing and cannot
+    /// know. A session with less than half of its life left is touched at any time, so that one that is in use does not
+    /// expire; so is one whose life gets shorter.
+    pub touch_after: Duration,
+    /// Store the JSON text of a session, which is so unless set; or else a document, which can be queried.
+    ///
+    /// Both are read, whatever is set here.
+    pub stringify: bool,
+    /// What removes expired sessions from the disk: MongoDB's TTL monitor unless set. They are never returned anyway.
+    pub auto_remove: AutoRemove,
+    /// Write `createdAt` and `updatedAt` beside a session: not so unless set.
+    pub timestamps: bool,
+    /// How an id becomes the `_id` of a document: it is it unless set.
+    pub transform_id: Option<TransformId>,
+    /// How many servers have to confirm a write: what the URL says, or else one, unless set.
+    pub write_concern: Option<WriteConcern>,
+    /// How sessions are encrypted: not at all unless set. It is as the option `crypto` of connect-mongo, and as its
+    /// `cryptoAdapter`.
+    #[cfg(feature = "encryption")]
+    pub encryption: Option<Arc<dyn Encryption>>,
+    /// How long an operation takes at most: 5 seconds unless set. A listing has as long for each of its pages.
+    pub deadline: Duration,
+    /// What "now" is, for a cookie's expiry and for a session's.
+    pub clock: Clock,
+}
+
+/// What removes expired sessions from the disk: the option `autoRemove` of connect-mongo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AutoRemove {
+    /// MongoDB itself, by a TTL index on `expires` that is made once, after the first operation.
+    Native,
+    /// This store, in the background of the runtime in which it was first used, once in this time, until its last
+    /// handle is dropped. connect-mongo's `interval` has 10 minutes.
+    Interval(Duration),
+    /// Nobody, or somebody else, such as [`remove_expired`](crate::MongoStore::remove_expired).
+    Disabled,
+}
+
+impl Default for MongoOptions {
+    fn default() -> Self {
+        Self {
+            collection_name: "sessions".to_owned(),
+            db_name: None,
+            ttl: Duration::from_secs(14 * 86_400),
+            touch_after: Duration::ZERO,
+            stringify: true,
+            auto_remove: AutoRemove::Native,
+            timestamps: false,
+            transform_id: None,
+            write_concern: None,
+            #[cfg(feature = "encryption")]
+            encryption: None,
+            deadline: Duration::from_secs(5),
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl MongoOptions {
+    /// Refuses what has no meaning, and names it.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let (option, why) = match self {
+            Self { ttl: Duration::ZERO, .. } => ("ttl", "zero"),
+            Self { deadline: Duration::ZERO, .. } => ("deadline", "zero"),
+            Self { auto_remove: AutoRemove::Interval(Duration::ZERO), .. } => {
+                ("autoRemoveInterval", "zero")
+            }
+            // The server's rules for names; the driver would find out with the first operation.
+            Self { collection_name: name, .. }
+                if name.is_empty() || name.contains(['\0', '$']) || name.starts_with('.') =>
+            {
+                ("collectionName", "no name of a collection")
+            }
+            Self { db_name: Some(name), .. } if !is_database(name) => {
+                ("dbName", "no name of a database")
+            }
+            Self { write_concern: Some(concern), .. } if is_unacknowledged(concern) => {
+                ("writeConcern", "w of 0 has no answers, and the store needs them")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(
+            ErrorKind::Config,
+            STORE,
+            "open",
+            format!("invalid option {option:?}: {why}"),
+        ))
+    }
+}
+
+pub(crate) fn is_database(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() < 64
+        && !name.contains(['\0', '/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?'])
+}
+
+pub(crate) fn is_unacknowledged(concern: &WriteConcern) -> bool {
+    concern.w == Some(Acknowledgment::Nodes(0))
+}

@@ -1,0 +1,419 @@
+//! A document of the collection as a session, and back.
+
+use std::borrow::Cow;
+
+use cloakroom_core::{Error, ErrorKind, Revision, Session};
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use crate::{
+    MongoOptions, MongoStore,
+    call::Call,
+    document::{self, Kind, Malformed, Value},
+    error::{self, LARGEST, STORE},
+    expiry::Expiry,
+};
+
+/// Beside a document that cannot say all that the session's text says: that text. It counts as long as the document is
+/// the one that it was written with, which Node.js replaces without knowing of it.
+const TEXT: &str = "sessionText";
+
+/// What the document of a session has to say.
+#[derive(Debug, Default)]
+struct Stored<'a> {
+    session: Option<Value<'a>>,
+    text: Option<Value<'a>>,
+    expires: Option<Value<'a>>,
+    last_modified_ms: Option<i64>,
+}
+
+impl<'a> Stored<'a> {
+    fn read(document: &'a [u8]) -> Result<Self, Malformed> {
+        let mut stored = Self::default();
+        for field in document::elements(document)? {
+            let (name, value) = field?;
+            match name {
+                "session" => stored.session = Some(value),
+                TEXT => stored.text = Some(value),
+                "expires" => stored.expires = Some(value),
+                "lastModified" => stored.last_modified_ms = value.date_ms(),
+                _ => {}
+            }
+        }
+        Ok(stored)
+    }
+
+    fn times(&self) -> Option<Times> {
+        let expires_ms = self.expires.and_then(Value::date_ms).unwrap_or(i64::MAX);
+        Some(Times { last_modified_ms: self.last_modified_ms?, expires_ms })
+    }
+
+    /// One without `expires` lives for ever. One whose `expires` is no date does not live, as for connect-mongo.
+    fn is_live(&self, now_ms: i64) -> bool {
+        self.expires.is_none_or(|expires| expires.date_ms().is_some_and(|ends| ends > now_ms))
+    }
+}
+
+/// When a session was last written or touched, and when it ends. It is of use with `touchAfter` only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) last_modified_ms: i64,
+    pub(crate) expires_ms: i64,
+}
+
+/// What a session was read from: the value that `update` compares with, and what a write copies from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin<'a> {
+    /// The text that was loaded.
+    Text,
+    /// This document.
+    Document(&'a [u8]),
+    /// This ciphertext.
+    Sealed(&'a str),
+}
+
+impl Origin<'_> {
+    /// As the bytes of a revision: which of them, the times, and the value.
+    fn revision(self, times: Option<Times>) -> Revision {
+        let (form, value) = match self {
+            Self::Text if times.is_none() => return Revision::of_text(),
+            Self::Text => (b'T', &[][..]),
+            Self::Document(document) => (b'D', document),
+            Self::Sealed(text) => (b'S', text.as_bytes()),
+        };
+        let ms = times.map_or([i64::MIN; 2], |times| [times.last_modified_ms, times.expires_ms]);
+        let [last_modified, expires] = ms.map(i64::to_le_bytes);
+        Revision::from_bytes([&[form], &last_modified[..], &expires, value].concat())
+    }
+}
+
+/// The origin of a session, and its times then. `None` when it was not read from a store of this kind.
+fn origin(session: &Session) -> Option<(Origin<'_>, Option<Times>)> {
+    let revision = session.revision()?;
+    if revision.is_of_text() {
+        return Some((Origin::Text, None));
+    }
+    let (form, rest) = revision.as_bytes()?.split_first()?;
+    let (last_modified, rest) = rest.split_first_chunk()?;
+    let (expires, value) = rest.split_first_chunk()?;
+    let origin = match form {
+        b'T' => Origin::Text,
+        b'D' => Origin::Document(value),
+        b'S' => Origin::Sealed(std::str::from_utf8(value).ok()?),
+        _ => return None,
+    };
+    let [last_modified_ms, expires_ms] = [last_modified, expires].map(|ms| i64::from_le_bytes(*ms));
+    let times = Times { last_modified_ms, expires_ms };
+    Some((origin, Some(times).filter(|times| times.last_modified_ms != i64::MIN)))
+}
+
+/// When the session was last written or touched and when it ends, as far as it says.
+pub(crate) fn times(session: &Session) -> Option<Times> {
+    origin(session).and_then(|(_, times)| times)
+}
+
+/// What a document comes to, before anything is decrypted.
+enum Found {
+    Nothing,
+    Session(Box<Session>),
+    #[cfg(feature = "encryption")]
+    Sealed(String, Option<Times>),
+}
+
+/// A session as it is written.
+#[derive(Debug)]
+pub(crate) struct Record {
+    session: Bson,
+    /// What [`TEXT`] is for.
+    text: Option<String>,
+    pub(crate) revision: Revision,
+}
+
+impl Record {
+    /// The fields that a write sets, in the order in which MongoDB stores them when it creates the document.
+    pub(crate) fn fields(self, options: &MongoOptions, expires_ms: i64, now_ms: i64) -> Document {
+        let mut fields = doc! { "expires": DateTime::from_millis(expires_ms) };
+        if !options.touch_after.is_zero() {
+            fields.insert("lastModified", DateTime::from_millis(now_ms));
+        }
+        fields.insert("session", self.session);
+        if let Some(text) = self.text {
+            fields.insert(TEXT, text);
+        }
+        fields
+    }
+
+    /// What a write unsets: an older text beside a document that needs none.
+    pub(crate) fn unset(&self) -> Option<Document> {
+        (self.text.is_none() && matches!(self.session, Bson::Document(_)))
+            .then(|| doc! { TEXT: "" })
+    }
+}
+
+impl MongoStore {
+    /// The live session in a document.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(clippy::unused_async, reason = "encryption takes a while")
+    )]
+    pub(crate) async fn parse(
+        &self,
+        call: &Call,
+        document: &[u8],
+    ) -> Result<Option<Session>, Error> {
+        match self.options().find(call, document)? {
+            Found::Nothing => Ok(None),
+            Found::Session(session) => Ok(Some(*session)),
+            #[cfg(feature = "encryption")]
+            Found::Sealed(text, times) => {
+                let json = self.decrypt(call, text.clone()).await?;
+                let revision = Origin::Sealed(&text).revision(times);
+                self.options().session(call, json, revision)
+            }
+        }
+    }
+
+    /// The session as it is to be written.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(clippy::unused_async, reason = "encryption takes a while")
+    )]
+    pub(crate) async fn record(&self, call: &Call, session: &Session) -> Result<Record, Error> {
+        let options = self.options();
+        let json = session.to_json();
+        let written = (!options.touch_after.is_zero()).then(|| options.times_of(session));
+        #[cfg(feature = "encryption")]
+        if options.encryption.is_some() {
+            let sealed = self.encrypt(call, json.into_owned()).await?;
+            check_size(call, sealed.len())?;
+            let revision = Origin::Sealed(&sealed).revision(written);
+            return Ok(Record { session: Bson::String(sealed), text: None, revision });
+        }
+        if options.stringify {
+            check_size(call, json.len())?;
+            let revision = Origin::Text.revision(written);
+            return Ok(Record { session: Bson::String(json.into_owned()), text: None, revision });
+        }
+        let base = match origin(session) {
+            Some((Origin::Document(base), _)) => Some(base),
+            _ => None,
+        };
+        let bytes = document::from_json(&json, base).map_err(|why| error::unfit(call, why))?;
+        check_size(call, bytes.len())?;
+        let says_all = document::to_json(&bytes).is_ok_and(|printed| printed == json);
+        Ok(Record {
+            session: Bson::Document(decoded(call, &bytes)?),
+            text: (!says_all).then(|| json.into_owned()),
+            revision: Origin::Document(&bytes).revision(written),
+        })
+    }
+}
+
+impl MongoOptions {
+    /// What a write of this session gives it now.
+    fn times_of(&self, session: &Session) -> Times {
+        let now_ms = self.clock.now_ms();
+        let expires_ms = match self.expiry(session, now_ms) {
+            Expiry::At(expires_ms) => expires_ms,
+            Expiry::Passed => now_ms,
+        };
+        Times { last_modified_ms: now_ms, expires_ms }
+    }
+
+    fn find(&self, call: &Call, document: &[u8]) -> Result<Found, Error> {
+        let malformed = |_| error::corrupt(call, "the document is not well-formed");
+        let stored = Stored::read(document).map_err(malformed)?;
+        let Some(session) = stored.session.filter(|_| stored.is_live(self.clock.now_ms())) else {
+            return Ok(Found::Nothing);
+        };
+        let times = stored.times().filter(|_| !self.touch_after.is_zero());
+        let (json, revision) = match session.kind {
+            Kind::NULL | Kind::UNDEFINED => return Ok(Found::Nothing),
+            Kind::STRING => {
+                let text = session.text().map_err(malformed)?;
+                #[cfg(feature = "encryption")]
+                if self.encryption.is_some() {
+                    return Ok(Found::Sealed(text.to_owned(), times));
+                }
+                (Cow::Borrowed(text), Origin::Text.revision(times))
+            }
+            #[cfg(feature = "encryption")]
+            Kind::DOCUMENT if self.encryption.is_some() => {
+                return Err(error::corrupt(call, "the session is not encrypted"));
+            }
+            Kind::DOCUMENT => {
+                let revision = Origin::Document(session.bytes).revision(times);
+                (Cow::Owned(shown(session.bytes, stored.text).map_err(malformed)?), revision)
+            }
+            _ => return Err(error::corrupt(call, "the session is neither a text nor a document")),
+        };
+        let session = self.session(call, json.into_owned(), revision)?;
+        Ok(session.map_or(Found::Nothing, |session| Found::Session(Box::new(session))))
+    }
+
+    fn session(
+        &self,
+        call: &Call,
+        json: String,
+        revision: Revision,
+    ) -> Result<Option<Session>, Error> {
+        let session = Session::from_record(json.into_bytes())
+            .map_err(|error| error.with_context(STORE, call.operation))?;
+        Ok(session.map(|session| session.with_revision(revision)))
+    }
+
+    /// The value of the field `session` that this session was read from.
+    pub(crate) fn read_from(&self, call: &Call, session: &Session) -> Result<Bson, Error> {
+        match origin(session) {
+            Some((Origin::Text, _)) => Ok(Bson::String(session.loaded_json().to_owned())),
+            Some((Origin::Sealed(text), _)) => Ok(Bson::String(text.to_owned())),
+            Some((Origin::Document(document), _)) => {
+                let value = decoded(call, document)?;
+                let mut sent = Vec::with_capacity(document.len());
+                if value.to_writer(&mut sent).is_err() || sent != document {
+                    let message =
+                        "the driver does not send this document as it is; set replaces it";
+                    return Err(error::new(call, ErrorKind::InvalidData, message));
+                }
+                Ok(Bson::Document(value))
+            }
+            None => {
+                let message = "the session was not read from this store";
+                Err(error::new(call, ErrorKind::InvalidData, message))
+            }
+        }
+    }
+}
+
+/// The text of a document; the one beside it, if that was written with it.
+fn shown(document: &[u8], beside: Option<Value<'_>>) -> Result<String, Malformed> {
+    if let Some(text) = beside.filter(|text| text.kind == Kind::STRING)
+        && let Ok(text) = text.text()
+        && Session::from_json(text).is_ok()
+        && document::from_json(text, Some(document)).as_deref() == Ok(document)
+    {
+        return Ok(text.to_owned());
+    }
+    document::to_json(document)
+}
+
+fn decoded(call: &Call, document: &[u8]) -> Result<Document, Error> {
+    Document::from_reader(document)
+        .map_err(|_| error::corrupt(call, "the document is not well-formed"))
+}
+
+fn check_size(call: &Call, bytes: usize) -> Result<(), Error> {
+    if bytes > LARGEST { Err(error::too_large(call, bytes)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::Effect;
+
+    const NOW: i64 = 4_102_444_800_000;
+
+    fn call() -> Call {
+        Call::start("get", Effect::Read, Duration::from_secs(5))
+    }
+
+    fn options() -> MongoOptions {
+        MongoOptions { clock: cloakroom_core::Clock::fixed(NOW), ..MongoOptions::default() }
+    }
+
+    fn bytes(document: &Document) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        document.to_writer(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn read(options: &MongoOptions, document: &Document) -> Result<Option<Session>, Error> {
+        match options.find(&call(), &bytes(document))? {
+            Found::Session(session) => Ok(Some(*session)),
+            _ => Ok(None),
+        }
+    }
+
+    fn live(session: impl Into<Bson>) -> Document {
+        doc! { "_id": "a", "expires": DateTime::from_millis(NOW + 1), "session": session.into() }
+    }
+
+    #[test]
+    fn liveness_is_that_of_the_document() {
+        let text = r#"{"cookie":{"expires":"1999-01-01T00:00:00.000Z"}}"#;
+        for (expires, lives) in [
+            (None, true),
+            (Some(Bson::DateTime(DateTime::from_millis(NOW + 1))), true),
+            (Some(Bson::DateTime(DateTime::from_millis(NOW))), false),
+            (Some(Bson::Null), false),
+            (Some(Bson::Int64(NOW + 1)), false),
+            (Some(Bson::String("2200-01-01".to_owned())), false),
+        ] {
+            let mut document = doc! { "_id": "a", "session": text };
+            let shown = format!("{expires:?}");
+            document.extend(expires.map(|expires| ("expires".to_owned(), expires)));
+            assert_eq!(read(&options(), &document).unwrap().is_some(), lives, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_read_in_either_form() {
+        for stringify in [true, false] {
+            let options = MongoOptions { stringify, ..options() };
+            let text = read(&options, &live(r#"{"n":1.0}"#)).unwrap().unwrap();
+            assert_eq!(text.loaded_json(), r#"{"n":1.0}"#);
+            let document = read(&options, &live(doc! { "n": 1.5, "t": [true] })).unwrap().unwrap();
+            assert_eq!(document.loaded_json(), r#"{"n":1.5,"t":[true]}"#);
+        }
+    }
+
+    #[test]
+    fn what_is_no_session_is_none_or_corrupt_and_never_quoted() {
+        for nothing in [Bson::Null, Bson::Undefined, "null".into(), "".into()] {
+            assert_eq!(read(&options(), &live(nothing)).unwrap(), None);
+        }
+        assert_eq!(read(&options(), &doc! { "_id": "a" }).unwrap(), None);
+        for corrupt in [Bson::from("secret"), Bson::Int32(7), vec!["secret"].into(), "[1]".into()] {
+            let error = read(&options(), &live(corrupt)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert_eq!((error.store(), error.operation()), ("mongodb", "get"));
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_survives_as_a_revision() {
+        let session = |revision| Session::new().with_revision(revision);
+        let document = bytes(&doc! { "a": 1 });
+        for expected in [Origin::Text, Origin::Document(&document), Origin::Sealed("ciphertext")] {
+            for times in [None, Some(Times { last_modified_ms: NOW, expires_ms: NOW + 1 })] {
+                let session = session(expected.revision(times));
+                assert_eq!(origin(&session), Some((expected, times)));
+            }
+        }
+        for foreign in
+            [Revision::from_number(7), Revision::from_bytes(*b"D"), Revision::from_bytes([0; 28])]
+        {
+            let error = options().read_from(&call(), &session(foreign)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+        }
+        assert!(options().read_from(&call(), &Session::new()).is_err());
+    }
+
+    #[test]
+    fn a_text_beside_a_document_counts_as_long_as_they_belong_together() {
+        let text = r#"{ "half":"\ud83d","n":1.0 }"#;
+        let mut document = live(doc! { "half": "\u{fffd}", "n": 1 });
+        document.insert(TEXT, text);
+        let session = read(&options(), &document).unwrap().unwrap();
+        assert_eq!(session.loaded_json(), text);
+        // Node.js wrote another document, and left the text as it was.
+        document.insert("session", doc! { "half": "whole", "n": 1 });
+        let session = read(&options(), &document).unwrap().unwrap();
+        assert_eq!(session.loaded_json(), r#"{"half":"whole","n":1}"#);
+        // Nobody wrote this text together with a document.
+        document.insert(TEXT, "no json");
+        assert!(read(&options(), &document).unwrap().is_some());
+    }
+}

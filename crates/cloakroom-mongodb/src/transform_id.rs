@@ -1,0 +1,57 @@
+//! The option `transformId`.
+
+use std::{fmt, sync::Arc};
+
+type Forth = dyn Fn(&str) -> String + Send + Sync;
+type Back = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// How an id becomes the `_id` of a document: the option `transformId` of connect-mongo.
+///
+/// ```
+/// use cloakroom_mongodb::{MongoOptions, TransformId};
+///
+/// let mut options = MongoOptions::default();
+/// options.transform_id = Some(
+///     TransformId::new(|sid| format!("app:{sid}"))
+///         .with_inverse(|id| id.strip_prefix("app:").map(str::to_owned)),
+/// );
+/// ```
+#[derive(Clone)]
+pub struct TransformId {
+    forth: Arc<Forth>,
+    back: Option<Arc<Back>>,
+}
+
+impl TransformId {
+    /// The `_id` is what `forth` says. Two ids must not become the same.
+    ///
+    /// Sessions cannot be listed then, since nothing leads from an `_id` back to the id.
+    #[must_use]
+    pub fn new(forth: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self { forth: Arc::new(forth), back: None }
+    }
+
+    /// The same, with the way back: the id for an `_id`, or `None` for one that is no session's. Listings use it.
+    #[must_use]
+    pub fn with_inverse(
+        mut self,
+        back: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.back = Some(Arc::new(back));
+        self
+    }
+
+    pub(crate) fn forth(&self, sid: &str) -> String {
+        (self.forth)(sid)
+    }
+
+    pub(crate) fn back(&self) -> Option<&Back> {
+        self.back.as_deref()
+    }
+}
+
+impl fmt::Debug for TransformId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransformId").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,146 @@
+//! Many tasks, large records, calls that are dropped, runtimes that end.
+
+use std::{
+    future::Future,
+    pin::pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use cloakroom_core::{Session, Store, Updated};
+use cloakroom_mongodb::{MongoStore, mongodb::bson::doc};
+
+use crate::{Bench, SERVER, atomic, session};
+
+fn numbered(number: usize, padding: usize) -> Session {
+    let mut session = session();
+    session.insert("number", number).unwrap();
+    session.insert("padding", "x".repeat(padding)).unwrap();
+    session
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn a_thousand_tasks_share_64_connections() {
+    let bench = Bench::start().await;
+    let tasks = (0..1_000).map(|number| {
+        let store = bench.store.clone();
+        tokio::spawn(async move {
+            let sid = number.to_string();
+            store.set(&sid, &numbered(number, 300)).await.unwrap();
+            let read = store.get(&sid).await.unwrap().unwrap();
+            assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn two_megabytes_are_kept() {
+    for stringify in [true, false] {
+        let bench = Bench::with(|options| options.stringify = stringify).await;
+        let large = numbered(1, 2 << 20);
+        bench.store.set("a", &large).await.unwrap();
+        let mut read = atomic(&bench.store).get_and_touch("a", None).await.unwrap().unwrap();
+        assert_eq!(read, large);
+        read.insert("number", 2).unwrap();
+        let updated = atomic(&bench.store).update("a", &read).await.unwrap();
+        assert!(matches!(updated, Updated::Stored(_)));
+        assert_eq!(bench.read().await, read);
+    }
+}
+
+/// Polls so many times, and then lets go.
+async fn drop_after<F: Future>(polls: usize, future: F) {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let done =
+            std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready()));
+        if done.await {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn dropped_calls_leave_whole_records_and_whole_connections() {
+    let bench = Bench::start().await;
+    let opened = || async {
+        let status =
+            bench.client.database("admin").run_command(doc! { "serverStatus": 1 }).await.unwrap();
+        status.get_document("connections").unwrap().get_i32("totalCreated").unwrap()
+    };
+    for number in 0..8 {
+        bench.store.set(&number.to_string(), &numbered(number, 50_000)).await.unwrap();
+    }
+    let before = opened().await;
+    for round in 0..300 {
+        let sid = (round % 8).to_string();
+        let polls = round % 5;
+        match round % 3 {
+            0 => drop_after(polls, bench.store.get(&sid)).await,
+            1 => {
+                drop_after(polls, bench.store.set(&sid, &numbered(round % 8, 50_000 + round))).await
+            }
+            _ => drop_after(polls, atomic(&bench.store).get_and_touch(&sid, None)).await,
+        }
+        let number = (round + 1) % 8;
+        let read = bench.store.get(&number.to_string()).await.unwrap().unwrap();
+        assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
+        assert!(read.get::<String>("padding").unwrap().unwrap().len() >= 50_000);
+    }
+    // A future of the driver's that is dropped costs its connection.
+    let opened = opened().await - before;
+    assert!(opened < 70, "{opened} connections were made anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn a_dropped_write_happens_all_the_same() {
+    let bench = Bench::start().await;
+    bench.store.ping().await.unwrap();
+    for number in 0..20 {
+        drop_after(1, bench.store.set(&number.to_string(), &session())).await;
+    }
+    let since = Instant::now();
+    while bench.raw.count_documents(doc! {}).await.unwrap() < 20 {
+        assert!(since.elapsed() < Duration::from_secs(5), "a write was broken off");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+#[ignore = "needs mongod"]
+fn a_store_outlives_its_runtime() {
+    let store = MongoStore::open(&format!("{}/runtimes", SERVER.url())).unwrap();
+    for number in 0..3 {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let sid = number.to_string();
+            store.set(&sid, &session()).await.unwrap();
+            assert_eq!(store.get(&sid).await.unwrap(), Some(session()));
+            store.ensure_index().await.unwrap();
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs mongod"]
+fn a_call_of_another_runtime_survives_that() {
+    let first = tokio::runtime::Runtime::new().unwrap();
+    let store = MongoStore::open(&format!("{}/runtimes", SERVER.url())).unwrap();
+    first.block_on(store.ping()).unwrap();
+    for _ in 0..20 {
+        let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        second.block_on(async {
+            drop_after(1, store.set("a", &session())).await;
+            store.get("a").await.unwrap();
+        });
+    }
+    first.block_on(store.get("a")).unwrap().unwrap();
+}

@@ -1,0 +1,150 @@
+//! Servers that die, freeze and come back.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Error, ErrorKind, Revision, Store};
+use cloakroom_mongodb::{MongoOptions, MongoStore};
+use cloakroom_test_support::{Mongod, free_port};
+use futures::{TryStreamExt, future::join_all};
+
+use crate::{atomic, listing, session};
+
+/// Every operation once: its name, whether it writes, and what came.
+async fn all_operations(store: &MongoStore) -> Vec<(&'static str, bool, Result<(), Error>)> {
+    let read = session().with_revision(Revision::of_text());
+    let (atomic, listing) = (atomic(store), listing(store));
+    vec![
+        ("get", false, store.get("a").await.map(drop)),
+        ("set", true, store.set("a", &read).await),
+        ("destroy", true, store.destroy("a").await),
+        ("touch", true, store.touch("a", &read).await.map(drop)),
+        ("create", true, atomic.create("a", &read).await.map(drop)),
+        ("update", true, atomic.update("a", &read).await.map(drop)),
+        ("get_and_touch", true, atomic.get_and_touch("a", None).await.map(drop)),
+        ("ids", false, listing.ids().try_collect::<Vec<_>>().await.map(drop)),
+        ("all", false, listing.all().try_collect::<Vec<_>>().await.map(drop)),
+        ("length", false, listing.length().await.map(drop)),
+        ("clear", true, listing.clear().await),
+    ]
+}
+
+fn open(server: &Mongod, deadline: Duration) -> MongoStore {
+    let mut options = MongoOptions::default();
+    options.deadline = deadline;
+    MongoStore::open_with(&server.url(), options).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn where_nothing_listens_it_is_unavailable_within_two_seconds() {
+    let url = format!("mongodb://ann:squirrel@127.0.0.1:{}", free_port());
+    let store = MongoStore::open(&url).unwrap();
+    let started = Instant::now();
+    let error = store.get("a").await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("cannot reach 127.0.0.1:"), "{error}");
+    assert!(!format!("{error:?}").contains("squirrel"), "{error:?}");
+
+    let mut options = MongoOptions::default();
+    options.deadline = Duration::from_millis(200);
+    let store = MongoStore::open_with(&url, options).unwrap();
+    for (operation, _, answer) in all_operations(&store).await {
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{operation}: {error}");
+        assert_eq!(error.operation(), operation);
+        assert!(error.is_retryable() && !error.outcome_unknown(), "{operation}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn it_is_back_within_two_seconds_of_the_server() {
+    let mut server = Mongod::start().unwrap();
+    let store = open(&server, Duration::from_secs(1));
+    store.set("a", &session()).await.unwrap();
+    server.stop();
+    for _ in 0..2 {
+        let error = store.set("a", &session()).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+    }
+    server.restart().unwrap();
+    let back = Instant::now();
+    while store.set("a", &session()).await.is_err() {
+        assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+    }
+    println!("first success {:?} after the server was back", back.elapsed());
+    assert_eq!(store.get("a").await.unwrap(), Some(session()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn after_a_quiet_outage_the_first_call_works_whatever_it_is() {
+    for first in 0..3 {
+        let mut server = Mongod::start().unwrap();
+        let store = open(&server, Duration::from_secs(5));
+        store.ping().await.unwrap();
+        server.restart().unwrap();
+        match first {
+            0 => drop(store.get("a").await.unwrap()),
+            1 => drop(atomic(&store).create("a", &session()).await.unwrap()),
+            _ => store.set("a", &session()).await.unwrap(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn a_frozen_server_is_a_timeout_by_the_deadline() {
+    const DEADLINE: Duration = Duration::from_millis(300);
+    let mut server = Mongod::start().unwrap();
+    let store = open(&server, DEADLINE);
+    store.set("a", &session()).await.unwrap();
+    store.ensure_index().await.unwrap();
+    server.pause().unwrap();
+    let started = Instant::now();
+    let answers = all_operations(&store).await;
+    let count = u32::try_from(answers.len()).unwrap();
+    assert!(started.elapsed() < (DEADLINE + Duration::from_millis(100)) * count);
+    for (operation, writes, answer) in answers {
+        let error = answer.unwrap_err();
+        assert!(error.is_retryable(), "{operation}: {error}");
+        if error.kind() == ErrorKind::Timeout {
+            assert_eq!(error.to_string(), format!("mongodb: {operation}: no answer within 300ms"));
+            assert_eq!(error.outcome_unknown(), writes, "{operation}");
+        } else {
+            // The monitor has noticed meanwhile, and nothing is sent any more.
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{operation}");
+            assert!(!error.outcome_unknown(), "{operation}");
+        }
+    }
+    server.resume().unwrap();
+    let since = Instant::now();
+    while store.get("a").await.is_err() {
+        assert!(since.elapsed() < Duration::from_secs(10));
+    }
+    store.set("b", &session()).await.unwrap();
+    assert_eq!(store.get("b").await.unwrap(), Some(session()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn no_more_writes_wait_for_a_frozen_server_than_there_are_connections() {
+    let mut server = Mongod::start().unwrap();
+    let mut options = MongoOptions::default();
+    options.deadline = Duration::from_millis(400);
+    let url = format!("{}/test?maxPoolSize=4", server.url());
+    let store = MongoStore::open_with(&url, options).unwrap();
+    join_all((0..8).map(|_| store.ping())).await;
+    server.pause().unwrap();
+    let sids: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+    let written = session();
+    let answers = join_all(sids.iter().map(|sid| store.set(sid, &written))).await;
+    let unknown =
+        answers.iter().filter(|answer| answer.as_ref().unwrap_err().outcome_unknown()).count();
+    assert!(unknown <= 4, "{unknown}");
+    server.resume().unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let store = open(&server, Duration::from_secs(5));
+    assert!(listing(&store).length().await.unwrap() <= unknown as u64);
+}

@@ -1,0 +1,87 @@
+//! What follows from a recorded document, without the code under test.
+
+use cloakroom_mongodb::mongodb::bson::{Bson, Document};
+
+use crate::json::{Json, Text};
+
+/// The members of a cookie that are `null` in a document because they were not set.
+const UNSET: [&str; 5] = ["partitioned", "priority", "secure", "domain", "sameSite"];
+
+pub(super) fn document(bytes: &[u8]) -> Option<Document> {
+    Document::from_reader(bytes).ok()
+}
+
+/// The session, if it is stored as a text.
+pub(super) fn text_of(bytes: &[u8]) -> Option<String> {
+    document(bytes)?.get_str("session").ok().map(str::to_owned)
+}
+
+/// A session as connect-mongo's `get` returns it, without what is `null` in its cookie because it was not set: a
+/// document says so of every member, the JSON of a cookie leaves it out.
+pub(super) fn without_unset(session: &Json) -> Json {
+    let cookie = |cookie: &Json| match cookie {
+        Json::Object(members) => {
+            let unset = |name: &Text, value: &Json| {
+                *value == Json::Null && UNSET.iter().any(|unset| name == *unset)
+            };
+            Json::Object(
+                members.iter().filter(|(name, value)| !unset(name, value)).cloned().collect(),
+            )
+        }
+        other => other.clone(),
+    };
+    match session {
+        Json::Object(members) => Json::Object(
+            members
+                .iter()
+                .map(|(name, value)| {
+                    let value = if name == "cookie" { cookie(value) } else { value.clone() };
+                    (name.clone(), value)
+                })
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// Whether JSON has a word for every value of the session, so that its text says all of it.
+pub(super) fn is_json(session: &Bson) -> bool {
+    match session {
+        Bson::String(_) | Bson::Boolean(_) | Bson::Null | Bson::Int32(_) => true,
+        Bson::Double(number) => number.is_finite() && number.to_bits() != (-0.0_f64).to_bits(),
+        Bson::Array(items) => items.iter().all(is_json),
+        Bson::Document(members) => members.iter().all(|(name, value)| {
+            is_json(value) || (name == "cookie" && value.as_document().is_some_and(is_cookie))
+        }),
+        _ => false,
+    }
+}
+
+/// A cookie's expiry is a date, and the text of one in JSON.
+fn is_cookie(cookie: &Document) -> bool {
+    let mut members = cookie.iter();
+    members.all(|(name, value)| {
+        is_json(value) || (name == "expires" && matches!(value, Bson::DateTime(_)))
+    })
+}
+
+/// Whether something in it prints as nothing in JSON, where this code shows it as extended JSON.
+pub(super) fn has_regex(value: &Bson) -> bool {
+    match value {
+        Bson::RegularExpression(_) => true,
+        Bson::Array(items) => items.iter().any(has_regex),
+        Bson::Document(members) => members.values().any(has_regex),
+        _ => false,
+    }
+}
+
+/// The document without its fields of this name: those that tell when it was written.
+pub(super) fn without(bytes: &[u8], fields: &[&str]) -> Option<Vec<u8>> {
+    let mut document = document(bytes)?;
+    for field in fields {
+        document.remove(field);
+    }
+    let mut bytes = Vec::new();
+    document.to_writer(&mut bytes).ok()?;
+    Some(bytes)
+}

@@ -1,0 +1,283 @@
+//! What sessions do that go back and forth between a real npm store and ours: the same cases for all backends.
+//!
+//! A backend says how both sides are started, in a function of all its settings, and gives that to [`cases!`].
+
+pub(crate) mod session;
+
+use std::time::{Duration, Instant};
+
+use cloakroom::{ExpressSession, Session, Touched, Updated};
+use cloakroom_test_support::NodeProgram;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+
+/// Both sides on one backend, and a plain client that looks at it.
+pub(crate) struct Sides {
+    /// The npm store, its version and settings, for messages.
+    pub(crate) label: String,
+    pub(crate) node: NodeProgram,
+    pub(crate) rust: ExpressSession,
+    pub(crate) backend: Box<dyn Backend>,
+    /// How the npm store's `touch` treats the record.
+    pub(crate) node_touch: NodeTouch,
+}
+
+/// How an npm store's `touch` treats the record.
+#[derive(Clone, Copy, PartialEq)]
+#[allow(dead_code, reason = "each backend has one of them")]
+pub(crate) enum NodeTouch {
+    /// It leaves it alone.
+    Moves,
+    /// It writes the session that it is given.
+    Rewrites,
+}
+
+/// What is stored, by a client that is neither side's.
+pub(crate) trait Backend: Send {
+    /// The text of the record, decrypted if it is encrypted.
+    fn record(&mut self, sid: &str) -> Option<String>;
+
+    /// How long it has to live.
+    fn lives_ms(&mut self, sid: &str) -> i64;
+}
+
+impl Sides {
+    pub(crate) fn ask(&mut self, request: Value) -> Value {
+        let answer: Value = self.node.call(request).unwrap();
+        assert_eq!(answer.get("error"), None, "{} called back with an error", self.label);
+        answer
+    }
+
+    pub(crate) fn node_set(&mut self, sid: &str, session: &str, cookie: Value) {
+        self.ask(json!({ "op": "set", "sid": sid, "session": session, "cookie": cookie }));
+    }
+
+    /// What `JSON.stringify` prints of the session that the npm store found.
+    pub(crate) fn node_get(&mut self, sid: &str) -> Option<String> {
+        self.ask(json!({ "op": "get", "sid": sid }))["value"].as_str().map(str::to_owned)
+    }
+
+    pub(crate) fn record(&mut self, sid: &str) -> String {
+        self.backend.record(sid).expect("the record is there")
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.rust.options().clock.now_ms()
+    }
+}
+
+pub(crate) async fn loaded(rust: &ExpressSession, sid: &str) -> Session {
+    rust.get(sid).await.unwrap().expect("the session is there")
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// A short life, of which a backend that counts in ticks of a second leaves at least one.
+const SHORT_MS: i64 = 2_000;
+/// How far the lives that both sides give to the same cookie are apart at most: one rounds down and the other up, and
+/// a backend counts in seconds.
+const APART_MS: i64 = 2_000;
+
+/// Makes a test of each case. `$sides` is a function that starts the sides of each setting, one after the other.
+macro_rules! cases {
+    ($sides:path, $needs:literal) => {
+        $crate::interop::cases! {
+            $sides, $needs:
+            what_node_writes_rust_reads,
+            what_rust_writes_node_reads,
+            rust_changes_one_key_and_every_other_byte_stays,
+            touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry,
+            what_either_side_destroys_is_gone_for_the_other,
+            update_notices_what_node_wrote_in_between,
+        }
+
+        #[test]
+        #[ignore = $needs]
+        fn random_sessions_survive_node_rust_node() {
+            for sides in $sides() {
+                $crate::interop::random_sessions_survive_node_rust_node(sides);
+            }
+        }
+    };
+    ($sides:path, $needs:literal: $($case:ident,)+) => {$(
+        #[tokio::test]
+        #[ignore = $needs]
+        async fn $case() {
+            for mut sides in $sides() {
+                $crate::interop::$case(&mut sides).await;
+            }
+        }
+    )+};
+}
+pub(crate) use cases;
+
+pub(crate) async fn what_node_writes_rust_reads(sides: &mut Sides) {
+    sides.node_set(
+        "a",
+        r#"{"user":{"name":"Zoë","roles":["admin"]},"n":1e21,"half":"\ud83d"}"#,
+        json!({ "maxAge": 3_600_000 }),
+    );
+    let session = loaded(&sides.rust, "a").await;
+    assert_eq!(session.loaded_json(), sides.record("a"), "{}", sides.label);
+    assert_eq!(
+        session.get::<Value>("user").unwrap().unwrap(),
+        json!({ "name": "Zoë", "roles": ["admin"] })
+    );
+    assert_eq!(session.get::<f64>("n").unwrap(), Some(1e21));
+    assert_eq!(session.get_json("half"), Some(r#""\ud83d""#));
+    assert_eq!(session.cookie().original_max_age_ms(), Some(3_600_000));
+    assert_eq!(sides.rust.get("b").await.unwrap(), None);
+}
+
+pub(crate) async fn what_rust_writes_node_reads(sides: &mut Sides) {
+    let mut session = Session::new();
+    session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
+    session.insert("user", json!({ "name": "Zoë" })).unwrap();
+    session.insert("price", 1e-7).unwrap();
+    session.insert("count", 1.0).unwrap();
+    sides.rust.set("a", &session).await.unwrap();
+    let text = session.to_json().into_owned();
+    assert!(text.ends_with(r#""user":{"name":"Zoë"},"price":1e-7,"count":1}"#), "{text}");
+    let printed = sides.node_get("a");
+    assert_eq!(
+        printed.as_deref(),
+        Some(&*text),
+        "{}: Node.js prints it as we wrote it",
+        sides.label
+    );
+
+    let started = Instant::now();
+    sides.rust.set("b", &session).await.unwrap();
+    sides.node_set("c", "{}", json!({ "maxAge": 3_600_000 }));
+    let (ours, theirs) = (sides.backend.lives_ms("b"), sides.backend.lives_ms("c"));
+    let apart = i64::try_from(started.elapsed().as_millis()).unwrap() + APART_MS;
+    assert!(
+        (ours - theirs).abs() <= apart,
+        "{}: ours lives {ours} ms, theirs {theirs} ms",
+        sides.label
+    );
+}
+
+pub(crate) async fn rust_changes_one_key_and_every_other_byte_stays(sides: &mut Sides) {
+    sides.node_set(
+        "a",
+        r#"{"b":"\ud83d","n":9007199254740993,"views":1,"z":{"2":1,"1":2}}"#,
+        json!({ "maxAge": 3_600_000 }),
+    );
+    let before = sides.record("a");
+    let change = |session: &mut Session| {
+        session.insert("views", session.get::<u32>("views")?.unwrap_or_default() + 1)
+    };
+    sides.rust.modify("a", change).await.unwrap().expect("it is there");
+    let after = sides.record("a");
+    assert_eq!(after, before.replace(r#""views":1"#, r#""views":2"#), "{}", sides.label);
+    assert_ne!(after, before);
+    assert_eq!(sides.node_get("a"), Some(after), "{}: Node.js prints it as it stands", sides.label);
+}
+
+pub(crate) async fn touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry(
+    sides: &mut Sides,
+) {
+    let short = json!({ "maxAge": SHORT_MS });
+    sides.node_set("by-node", r#"{"user":"ann"}"#, short.clone());
+    let before = sides.record("by-node");
+    let mut session = loaded(&sides.rust, "by-node").await;
+    session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
+    assert_eq!(sides.rust.touch("by-node", &session).await.unwrap(), Touched::Extended);
+
+    let mut session = Session::new();
+    session.insert("user", "bob").unwrap();
+    session.cookie_mut().set_max_age_ms(Some(SHORT_MS), sides.now_ms()).unwrap();
+    sides.rust.set("by-rust", &session).await.unwrap();
+    let ours = sides.record("by-rust");
+    // As express-session calls it: with the session.
+    sides.ask(json!({
+        "op": "touch", "sid": "by-rust", "session": &ours, "cookie": { "maxAge": 3_600_000 },
+    }));
+
+    // A third one that nobody touches tells when the first expiry has passed.
+    sides.node_set("untouched", "{}", short);
+    while sides.node_get("untouched").is_some() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let label = sides.label.clone();
+    assert_eq!(
+        sides.record("by-node"),
+        before,
+        "{label}: touch leaves the data, and the stale cookie, alone"
+    );
+    assert_eq!(sides.node_get("by-node"), Some(before));
+    if sides.node_touch == NodeTouch::Moves {
+        assert_eq!(sides.record("by-rust"), ours, "{label}");
+    }
+    let session = loaded(&sides.rust, "by-rust").await;
+    assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("bob"), "{label}");
+    for sid in ["by-node", "by-rust"] {
+        assert!(sides.backend.lives_ms(sid) > 3_500_000, "{label}: {sid}");
+    }
+}
+
+pub(crate) async fn what_either_side_destroys_is_gone_for_the_other(sides: &mut Sides) {
+    for sid in ["a", "b"] {
+        sides.node_set(sid, r#"{"user":"ann"}"#, json!({}));
+    }
+    let session = loaded(&sides.rust, "b").await;
+    sides.rust.destroy("a").await.unwrap();
+    assert_eq!(sides.node_get("a"), None, "{}", sides.label);
+    sides.ask(json!({ "op": "destroy", "sid": "b" }));
+    assert_eq!(sides.rust.get("b").await.unwrap(), None, "{}", sides.label);
+    let answer = sides.rust.update("b", &session).await.unwrap();
+    assert!(matches!(answer, Updated::Gone), "{}: {answer:?}", sides.label);
+    assert_eq!(sides.node_get("b"), None, "{}: nothing came back", sides.label);
+}
+
+pub(crate) async fn update_notices_what_node_wrote_in_between(sides: &mut Sides) {
+    sides.node_set("a", r#"{"cart":["tea"]}"#, json!({}));
+    let mut ours = loaded(&sides.rust, "a").await;
+    ours.insert("theme", "dark").unwrap();
+    sides.node_set("a", r#"{"cart":["tea","milk"]}"#, json!({}));
+    let Updated::Conflict(mut current) = sides.rust.update("a", &ours).await.unwrap() else {
+        panic!("{}: the write of Node.js was overlooked", sides.label)
+    };
+    current.merge(&ours);
+    let answer = sides.rust.update("a", &current).await.unwrap();
+    assert!(matches!(answer, Updated::Stored(_)), "{}: {answer:?}", sides.label);
+    let text = sides.node_get("a").unwrap();
+    assert!(text.contains(r#""theme":"dark""#), "{}: {text}", sides.label);
+    assert!(text.contains(r#""cart":["tea","milk"]"#), "{}: {text}", sides.label);
+}
+
+pub(crate) fn random_sessions_survive_node_rust_node(sides: Sides) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sides = std::cell::RefCell::new(sides);
+    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    let sessions = vec((session::name(), session::value()), 0..8);
+    let answer = TestRunner::new(config).run(&sessions, |members| {
+        let mut sides = sides.borrow_mut();
+        sides.node_set("a", &session::object(&members), json!({ "maxAge": 3_600_000 }));
+        let written = sides.record("a");
+        let session = runtime.block_on(loaded(&sides.rust, "a"));
+        prop_assert_eq!(session.loaded_json(), &written);
+        runtime.block_on(sides.rust.set("a", &session)).unwrap();
+        prop_assert_eq!(&sides.record("a"), &written);
+        prop_assert_eq!(sides.node_get("a"), Some(written.clone()));
+
+        // And around a change: taken out again, it leaves no trace.
+        let changed = runtime
+            .block_on(sides.rust.modify("a", |session| session.insert("of rust", [1.0, 0.5])));
+        prop_assert!(changed.unwrap().is_some());
+        prop_assert!(sides.node_get("a").unwrap().contains(r#""of rust":[1,0.5]"#));
+        runtime
+            .block_on(sides.rust.modify("a", |session| {
+                assert!(session.remove("of rust"));
+                Ok(())
+            }))
+            .unwrap();
+        prop_assert_eq!(&sides.record("a"), &written);
+        Ok(())
+    });
+    answer.unwrap_or_else(|error| panic!("{}: {error}", sides.borrow().label));
+}
