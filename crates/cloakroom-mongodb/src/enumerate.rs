@@ -36,6 +36,8 @@ impl Enumerate for MongoStore {
             .map_ok(move |(call, page)| {
                 stream::iter(page)
                     .then(move |(sid, document)| async move {
+                        // Each has its own deadline: decrypting a page can take longer than one.
+                        let call = self.call(call.operation, call.effect);
                         Ok(self.parse(&call, &document).await?.map(|session| (sid, session)))
                     })
                     .filter_map(|session| async { session.transpose() })

@@ -51,14 +51,12 @@ impl MongoStore {
     /// [`Config`](ErrorKind::Config) when another index is in the way, naming it and the command that mends it, and when
     /// the user is not allowed to make one; the store's own failures.
     pub async fn ensure_index(&self) -> Result<(), Error> {
-        let call = self.call("ensure_index", Effect::Repeatable);
-        let made =
-            self.0
-                .connection
-                .run(&call, self.options(), |sessions| async move {
-                    sessions.create_index(model()).await
-                })
-                .await?;
+        self.make_index(&self.call("ensure_index", Effect::Repeatable)).await
+    }
+
+    async fn make_index(&self, call: &Call) -> Result<(), Error> {
+        let create = |sessions: Sessions| async move { sessions.create_index(model()).await };
+        let made = self.0.connection.run(call, self.options(), create).await?;
         let Err(cause) = made else {
             self.set_status(IndexStatus::Ready);
             return Ok(());
@@ -66,9 +64,9 @@ impl MongoStore {
         match &*cause.kind {
             // IndexOptionsConflict and IndexKeySpecsConflict.
             MongoKind::Command(refusal) if matches!(refusal.code, 85 | 86) => {
-                Err(self.conflict(&call).await)
+                Err(self.conflict(call).await)
             }
-            _ => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+            _ => Err(error::of(call, self.0.connection.hosts(), &cause)),
         }
     }
 
@@ -112,8 +110,10 @@ impl MongoStore {
         match self.options().auto_remove {
             AutoRemove::Native => {
                 let store = self.clone();
+                // On a large collection it takes its time, and asking again meanwhile would make it no shorter.
+                let call = Call::start("ensure_index", Effect::Repeatable, Duration::MAX);
                 tokio::spawn(async move {
-                    if let Err(error) = store.ensure_index().await {
+                    if let Err(error) = store.make_index(&call).await {
                         if error.is_retryable() {
                             store.0.upkeep_due.store(true, Ordering::Release);
                         } else {

@@ -195,6 +195,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc, oid::ObjectId};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -282,5 +283,75 @@ mod tests {
     #[test]
     fn a_doubled_name_counts_once() {
         assert_eq!(converted(r#"{"a":1,"b":2,"a":3}"#, None), doc! { "a": 3, "b": 2 });
+    }
+
+    /// JSON that nobody prints like this: with space, escapes, numbers without end, doubled names.
+    fn json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            prop::sample::select(vec![
+                "null",
+                "true",
+                "1.0",
+                "-0",
+                "1E400",
+                "12345678901234567890",
+                "2147483648",
+                "\"\\ud83d\"",
+                "\"\\u00e9\\/\\\"\"",
+                "\"\"",
+                "[ ]",
+                "{}",
+                "{\"a\":1,\"a\":2}",
+                "\"2020-01-01T00:00:00.000Z\"",
+            ])
+            .prop_map(str::to_owned),
+            any::<f64>()
+                .prop_filter("JSON has no others", |n| n.is_finite())
+                .prop_map(|n| format!("{n:e}")),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let name = "[a-c$.]{0,2}";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|items| format!("[{}]", items.join(" ,"))),
+                prop::collection::vec((name, inner), 0..4).prop_map(|members| object(&members)),
+            ]
+        })
+    }
+
+    fn object(members: &[(String, String)]) -> String {
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        format!("{{{}}}", members.join(","))
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_and_its_document_lead_to_each_other(
+            members in prop::collection::vec(("[a-c]|cookie", json()), 0..5), change in json(),
+        ) {
+            let text = object(&members);
+            let document = from_json(&text, None).unwrap();
+            Document::from_reader(&document[..]).unwrap();
+            let printed = to_json(&document).unwrap();
+            // What is printed says all that the document says, to whoever has the document, and so does the text.
+            prop_assert_eq!(&from_json(&printed, Some(&document)).unwrap(), &document);
+            prop_assert_eq!(&from_json(&text, Some(&document)).unwrap(), &document);
+
+            // A change elsewhere leaves everything as it is.
+            let more = format!("{{\"new\":{change}{}{}", if members.is_empty() { "" } else { "," }, &printed[1..]);
+            let changed = from_json(&more, Some(&document)).unwrap();
+            let kept: Vec<_> = elements(&changed).unwrap().skip(1).collect();
+            prop_assert_eq!(kept, elements(&document).unwrap().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let length = u32::try_from(bytes.len() + 5).unwrap();
+            let framed = [&length.to_le_bytes(), &bytes[..], &[0]].concat();
+            for bytes in [&bytes, &framed] {
+                let _ = (to_json(bytes), from_json("{\"a\":1}", Some(bytes)));
+            }
+        }
     }
 }

@@ -8,7 +8,11 @@ use std::{
 };
 
 use cloakroom_core::{Session, Store, Updated};
-use cloakroom_mongodb::{MongoStore, mongodb::bson::doc};
+use cloakroom_mongodb::{
+    MongoStore,
+    mongodb::{Client, bson::doc},
+};
+use cloakroom_test_support::Mongod;
 
 use crate::{Bench, SERVER, atomic, session};
 
@@ -69,28 +73,29 @@ async fn drop_after<F: Future>(polls: usize, future: F) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs mongod"]
 async fn dropped_calls_leave_whole_records_and_whole_connections() {
-    let bench = Bench::start().await;
+    // A server of its own, whose connections are nobody else's.
+    let server = Mongod::start().unwrap();
+    let store = MongoStore::open(&server.url()).unwrap();
+    let client = Client::with_uri_str(server.url()).await.unwrap();
     let opened = || async {
         let status =
-            bench.client.database("admin").run_command(doc! { "serverStatus": 1 }).await.unwrap();
+            client.database("admin").run_command(doc! { "serverStatus": 1 }).await.unwrap();
         status.get_document("connections").unwrap().get_i32("totalCreated").unwrap()
     };
     for number in 0..8 {
-        bench.store.set(&number.to_string(), &numbered(number, 50_000)).await.unwrap();
+        store.set(&number.to_string(), &numbered(number, 50_000)).await.unwrap();
     }
     let before = opened().await;
     for round in 0..300 {
         let sid = (round % 8).to_string();
         let polls = round % 5;
         match round % 3 {
-            0 => drop_after(polls, bench.store.get(&sid)).await,
-            1 => {
-                drop_after(polls, bench.store.set(&sid, &numbered(round % 8, 50_000 + round))).await
-            }
-            _ => drop_after(polls, atomic(&bench.store).get_and_touch(&sid, None)).await,
+            0 => drop_after(polls, store.get(&sid)).await,
+            1 => drop_after(polls, store.set(&sid, &numbered(round % 8, 50_000 + round))).await,
+            _ => drop_after(polls, atomic(&store).get_and_touch(&sid, None)).await,
         }
         let number = (round + 1) % 8;
-        let read = bench.store.get(&number.to_string()).await.unwrap().unwrap();
+        let read = store.get(&number.to_string()).await.unwrap().unwrap();
         assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
         assert!(read.get::<String>("padding").unwrap().unwrap().len() >= 50_000);
     }

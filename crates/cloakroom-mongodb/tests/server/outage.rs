@@ -148,3 +148,19 @@ async fn no_more_writes_wait_for_a_frozen_server_than_there_are_connections() {
     let store = open(&server, Duration::from_secs(5));
     assert!(listing(&store).length().await.unwrap() <= unknown as u64);
 }
+
+#[cfg(feature = "dns-resolver")]
+#[tokio::test]
+async fn a_name_that_leads_nowhere_is_an_error_by_the_deadline() {
+    let mut options = MongoOptions::default();
+    options.deadline = Duration::from_millis(500);
+    let url = "mongodb+srv://ann:squirrel@cluster.invalid/app";
+    let store = MongoStore::open_with(url, options).unwrap();
+    for _ in 0..2 {
+        let started = Instant::now();
+        let error = store.set("a", &session()).await.unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        assert!(error.is_retryable() && !error.outcome_unknown(), "{error:?}");
+        assert!(!format!("{error:?}").contains("squirrel"), "{error:?}");
+    }
+}
