@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::Session;
 use mongodb::bson::{DateTime, Document, doc};
 
-use crate::{MongoOptions, record::Times};
+use crate::{MongoOptions, origin::Times};
 
 /// When a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod error;
 mod expiry;
 mod index;
 mod options;
+mod origin;
 mod parameter;
 mod record;
 mod store;

@@ -11,6 +11,7 @@ use crate::{
     document::{self, Kind, Malformed, Value},
     error::{self, LARGEST, STORE},
     expiry::Expiry,
+    origin::{Origin, Times, origin},
 };
 
 /// Beside a document that cannot say all that the session's text says: that text. It counts as long as the document is
@@ -51,64 +52,6 @@ impl<'a> Stored<'a> {
     fn is_live(&self, now_ms: i64) -> bool {
         self.expires.is_none_or(|expires| expires.date_ms().is_some_and(|ends| ends > now_ms))
     }
-}
-
-/// When a session was last written or touched, and when it ends. It is of use with `touchAfter` only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Times {
-    pub(crate) last_modified_ms: i64,
-    pub(crate) expires_ms: i64,
-}
-
-/// What a session was read from: the value that `update` compares with, and what a write copies from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin<'a> {
-    /// The text that was loaded.
-    Text,
-    /// This document.
-    Document(&'a [u8]),
-    /// This ciphertext.
-    Sealed(&'a str),
-}
-
-impl Origin<'_> {
-    /// As the bytes of a revision: which of them, the times, and the value.
-    fn revision(self, times: Option<Times>) -> Revision {
-        let (form, value) = match self {
-            Self::Text if times.is_none() => return Revision::of_text(),
-            Self::Text => (b'T', &[][..]),
-            Self::Document(document) => (b'D', document),
-            Self::Sealed(text) => (b'S', text.as_bytes()),
-        };
-        let ms = times.map_or([i64::MIN; 2], |times| [times.last_modified_ms, times.expires_ms]);
-        let [last_modified, expires] = ms.map(i64::to_le_bytes);
-        Revision::from_bytes([&[form], &last_modified[..], &expires, value].concat())
-    }
-}
-
-/// The origin of a session, and its times then. `None` when it was not read from a store of this kind.
-fn origin(session: &Session) -> Option<(Origin<'_>, Option<Times>)> {
-    let revision = session.revision()?;
-    if revision.is_of_text() {
-        return Some((Origin::Text, None));
-    }
-    let (form, rest) = revision.as_bytes()?.split_first()?;
-    let (last_modified, rest) = rest.split_first_chunk()?;
-    let (expires, value) = rest.split_first_chunk()?;
-    let origin = match form {
-        b'T' => Origin::Text,
-        b'D' => Origin::Document(value),
-        b'S' => Origin::Sealed(std::str::from_utf8(value).ok()?),
-        _ => return None,
-    };
-    let [last_modified_ms, expires_ms] = [last_modified, expires].map(|ms| i64::from_le_bytes(*ms));
-    let times = Times { last_modified_ms, expires_ms };
-    Some((origin, Some(times).filter(|times| times.last_modified_ms != i64::MIN)))
-}
-
-/// When the session was last written or touched and when it ends, as far as it says.
-pub(crate) fn times(session: &Session) -> Option<Times> {
-    origin(session).and_then(|(_, times)| times)
 }
 
 /// What a document comes to, before anything is decrypted.
@@ -383,22 +326,11 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_survives_as_a_revision() {
-        let session = |revision| Session::new().with_revision(revision);
-        let document = bytes(&doc! { "a": 1 });
-        for expected in [Origin::Text, Origin::Document(&document), Origin::Sealed("ciphertext")] {
-            for times in [None, Some(Times { last_modified_ms: NOW, expires_ms: NOW + 1 })] {
-                let session = session(expected.revision(times));
-                assert_eq!(origin(&session), Some((expected, times)));
-            }
-        }
-        for foreign in
-            [Revision::from_number(7), Revision::from_bytes(*b"D"), Revision::from_bytes([0; 28])]
-        {
-            let error = options().read_from(&call(), &session(foreign)).unwrap_err();
+    fn a_session_of_another_store_is_refused() {
+        for session in [Session::new(), Session::new().with_revision(Revision::from_number(7))] {
+            let error = options().read_from(&call(), &session).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
         }
-        assert!(options().read_from(&call(), &Session::new()).is_err());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     client::{Connection, Sessions},
     error::{self, STORE},
     expiry::{Expiry, and_live},
-    record::times,
+    origin::times,
     target::Target,
 };
 
