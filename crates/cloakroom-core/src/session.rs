@@ -66,6 +66,8 @@ pub struct Session {
     loaded_cookie: OnceLock<Box<Cookie>>,
     /// The cookie that `cookie_mut` gave out, changed or not.
     cookie: Option<Box<Cookie>>,
+    /// The cookie is written anew, even if it is the one that was loaded.
+    prints_cookie: bool,
     revision: Option<Revision>,
 }
 
@@ -106,6 +108,7 @@ impl Session {
             changes: Vec::new(),
             loaded_cookie: Box::new(cookie).into(),
             cookie: None,
+            prints_cookie: false,
             revision: None,
         }
     }
@@ -133,6 +136,7 @@ impl Session {
             changes: Vec::new(),
             loaded_cookie: OnceLock::new(),
             cookie: None,
+            prints_cookie: false,
             revision: None,
         })
     }
@@ -304,6 +308,25 @@ impl Session {
     /// It changes the cookie only: a store moves its own expiry with [`Store::touch`](crate::Store::touch).
     pub fn touch(&mut self, now_ms: i64) {
         self.cookie_mut().touch(now_ms);
+    }
+
+    /// Does to the session what a request through express-session 1.19.0 does to it between load and store, as
+    /// [`Cookie::touch_as_express`], and has the cookie written in Express's member order whatever the record's was.
+    ///
+    /// ```
+    /// use cloakroom_core::Session;
+    ///
+    /// let mut session = Session::from_json(r#"{"cookie":{"path":"/","originalMaxAge":null,"expires":null,"a":1}}"#)?;
+    /// session.touch_as_express(1_700_000_000_000);
+    /// assert_eq!(
+    ///     session.to_json(),
+    ///     r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}}"#,
+    /// );
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn touch_as_express(&mut self, now_ms: i64) {
+        self.cookie_mut().touch_as_express(now_ms);
+        self.prints_cookie = true;
     }
 
     /// How long a store keeps this session: `ceil(cookie.expires - now)` in seconds, as connect-redis 4 to 10

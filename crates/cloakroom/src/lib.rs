@@ -27,4 +27,6 @@ pub use cloakroom_memcached as memcached;
 pub use cloakroom_mongodb as mongodb;
 #[cfg(feature = "redis")]
 pub use cloakroom_redis as redis;
+#[cfg(feature = "tower")]
+pub use cloakroom_tower as tower;
 pub use open::open;

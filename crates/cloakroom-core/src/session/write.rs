@@ -116,7 +116,7 @@ impl Session {
             .place_of(COOKIE)
             .is_some_and(|place| self.spans[place].value(&self.text).starts_with('{'));
         let same = self.cookie.as_deref().is_none_or(|cookie| cookie == self.loaded_cookie());
-        (!usable || !same).then(|| self.cookie().to_json())
+        (!usable || !same || self.prints_cookie).then(|| self.cookie().to_json())
     }
 }
 

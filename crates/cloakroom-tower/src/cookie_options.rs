@@ -1,0 +1,168 @@
+//! The `cookie` option: what the cookie of a new session is like.
+
+use std::time::Duration;
+
+use cloakroom_core::{Cookie, Error, SameSite};
+
+/// express-session's `cookie` option: the attributes of new sessions' cookies. A session that was loaded keeps the ones
+/// in its record.
+///
+/// What is `None` is not named in the record, as in Express.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_tower::{CookieOptions, Secure};
+///
+/// let mut cookie = CookieOptions::default();
+/// cookie.max_age = Some(Duration::from_secs(86_400));
+/// cookie.secure = Some(Secure::Auto);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CookieOptions {
+    /// `path`: where the cookie goes, and which requests have a session at all; `/` unless set. `None` is Express's
+    /// `path: null`: the attribute is left out, and every request has a session.
+    pub path: Option<String>,
+    /// `domain`.
+    pub domain: Option<String>,
+    /// `maxAge`: how long a session lives from each touch on; a browser session unless set.
+    pub max_age: Option<Duration>,
+    /// `httpOnly`; on unless set.
+    pub http_only: bool,
+    /// `secure`.
+    pub secure: Option<Secure>,
+    /// `sameSite`.
+    pub same_site: Option<SameSitePolicy>,
+    /// `partitioned`.
+    pub partitioned: Option<bool>,
+    /// `priority`.
+    pub priority: Option<Priority>,
+}
+
+/// The `secure` option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secure {
+    /// `true`: the cookie goes over secure connections only, and is not sent over others.
+    Always,
+    /// `false`.
+    Never,
+    /// `'auto'`: what the request is that makes the session. The record keeps it.
+    Auto,
+}
+
+/// The `sameSite` option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSitePolicy {
+    /// `'strict'`: with same-site requests only.
+    Strict,
+    /// `'lax'`: with top-level navigation from elsewhere as well.
+    Lax,
+    /// `'none'`: always; browsers ask for `Secure` then.
+    None,
+    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps it.
+    Auto,
+}
+
+/// The `priority` option, which Chromium reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// `'low'`.
+    Low,
+    /// `'medium'`.
+    Medium,
+    /// `'high'`.
+    High,
+}
+
+impl Default for CookieOptions {
+    /// Express's: path `/` and `HttpOnly`.
+    fn default() -> Self {
+        Self {
+            path: Some("/".to_owned()),
+            domain: None,
+            max_age: None,
+            http_only: true,
+            secure: None,
+            same_site: None,
+            partitioned: None,
+            priority: None,
+        }
+    }
+}
+
+impl CookieOptions {
+    /// The cookie of a session that a request makes now.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) for a `max_age` beyond JavaScript's dates.
+    pub(crate) fn cookie(&self, is_secure: bool, now_ms: i64) -> Result<Cookie, Error> {
+        let mut cookie = Cookie::new();
+        cookie.set_max_age(self.max_age, now_ms)?;
+        match &self.path {
+            Some(path) => cookie.set_path(Some(path)),
+            None => {
+                cookie.set_raw(cloakroom_core::CookieMember::Path, cloakroom_core::JsValue::Null)
+            }
+        }
+        cookie.set_http_only(self.http_only);
+        if let Some(domain) = &self.domain {
+            cookie.set_domain(Some(domain));
+        }
+        cookie.set_secure(self.secure.map(|secure| match secure {
+            Secure::Always => true,
+            Secure::Never => false,
+            Secure::Auto => is_secure,
+        }));
+        cookie.set_same_site(self.same_site.map(|same_site| match same_site {
+            SameSitePolicy::Strict => SameSite::Strict,
+            SameSitePolicy::Auto if is_secure => SameSite::None,
+            SameSitePolicy::Lax | SameSitePolicy::Auto => SameSite::Lax,
+            SameSitePolicy::None => SameSite::None,
+        }));
+        cookie.set_partitioned(self.partitioned);
+        cookie.set_priority(self.priority.map(|priority| match priority {
+            Priority::Low => "low",
+            Priority::Medium => "medium",
+            Priority::High => "high",
+        }));
+        Ok(cookie)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The right column is what express-session 1.19.0 stores.
+    #[test]
+    fn a_new_cookie_is_written_as_express_writes_it() {
+        let plain = CookieOptions::default();
+        let auto = CookieOptions {
+            secure: Some(Secure::Auto),
+            same_site: Some(SameSitePolicy::Auto),
+            ..CookieOptions::default()
+        };
+        let rows = [
+            (&plain, false, r#"{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#),
+            (
+                &auto,
+                false,
+                r#"{"originalMaxAge":null,"expires":null,"secure":false,"httpOnly":true,"path":"/","sameSite":"lax"}"#,
+            ),
+            (
+                &auto,
+                true,
+                r#"{"originalMaxAge":null,"expires":null,"secure":true,"httpOnly":true,"path":"/","sameSite":"none"}"#,
+            ),
+            (
+                &CookieOptions { path: None, ..plain.clone() },
+                true,
+                r#"{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":null}"#,
+            ),
+        ];
+        for (options, is_secure, json) in rows {
+            assert_eq!(options.cookie(is_secure, 1_700_000_000_000).unwrap().to_json(), json);
+        }
+    }
+}

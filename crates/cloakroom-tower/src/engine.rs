@@ -1,0 +1,258 @@
+//! The engine: a session is loaded by a request's head and committed to a cookie, whatever the framework.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use cloakroom_core::{
+    Cookie, Error, ErrorKind, Secrets, Session as Record, Store, clear_cookie, generate_id,
+    set_cookie,
+};
+use http::HeaderValue;
+
+use crate::{
+    IdFormat, Preset, RequestHead, Session, SessionOptions, TouchAfter, deadline::within, express,
+    safe, state::RequestFacts,
+};
+
+/// Loads and commits the sessions of requests: what [`SessionLayer`](crate::SessionLayer) is made of, for those without
+/// tower. Clones share the store.
+///
+/// A framework calls [`load`](Self::load) before its handler, [`commit`](Self::commit) after it, and adds the answer to
+/// the response as a `Set-Cookie` line. It is next-session's `getSession` with `autoCommit: false`.
+///
+/// ```
+/// use cloakroom_core::{MemoryStore, Secrets};
+/// use cloakroom_tower::{RequestHead, SessionEngine};
+/// use http::{Request, Response, header::SET_COOKIE};
+///
+/// async fn handle(engine: &SessionEngine, request: Request<()>) -> Result<Response<String>, cloakroom_core::Error> {
+///     let Some(session) = engine.load(RequestHead::from(&request)).await? else {
+///         return Ok(Response::new("no session on this path".to_owned()));
+///     };
+///     session.insert("seen", true)?;
+///
+///     let mut response = Response::new("hello".to_owned());
+///     if let Some(cookie) = engine.commit(&session).await? {
+///         response.headers_mut().append(SET_COOKIE, cookie);
+///     }
+///     Ok(response)
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+/// let response = handle(&engine, Request::new(())).await?;
+/// assert!(response.headers().contains_key(SET_COOKIE));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SessionEngine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Box<dyn Store>,
+    ids: IdFormat,
+    options: SessionOptions,
+}
+
+impl SessionEngine {
+    /// The safe preset with its default options.
+    #[must_use]
+    pub fn new(store: impl Store + 'static, secrets: Secrets) -> Self {
+        Self::unchecked(store, secrets.into(), SessionOptions::new())
+    }
+
+    /// What express-session 1.19.0 does, with its default options.
+    #[must_use]
+    pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
+        Self::unchecked(store, secrets.into(), SessionOptions::express())
+    }
+
+    /// For a site of next-session 4, with its default options.
+    #[must_use]
+    pub fn next_session(store: impl Store + 'static, ids: IdFormat) -> Self {
+        Self::unchecked(store, ids, SessionOptions::next_session())
+    }
+
+    /// With options of your own.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain or path that no
+    /// cookie can have, a `max_age` beyond JavaScript's dates; with the safe preset also `resave`, a `max_age` of zero,
+    /// and `SameSite=None` without `Secure`, which browsers refuse.
+    pub fn with_options(
+        store: impl Store + 'static,
+        ids: impl Into<IdFormat>,
+        options: SessionOptions,
+    ) -> Result<Self, Error> {
+        check(&options)?;
+        Ok(Self::unchecked(store, ids.into(), options))
+    }
+
+    fn unchecked(store: impl Store + 'static, ids: IdFormat, options: SessionOptions) -> Self {
+        Self { inner: Arc::new(Inner { store: Box::new(store), ids, options }) }
+    }
+
+    /// The options.
+    #[must_use]
+    pub fn options(&self) -> &SessionOptions {
+        &self.inner.options
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    pub(crate) fn ids(&self) -> &IdFormat {
+        &self.inner.ids
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.inner.options.clock.now_ms()
+    }
+
+    /// The session of a request: a stored one, or a new one. `None` when the request has none: its path is not the
+    /// cookie's, the store is disconnected, or it has a session already.
+    ///
+    /// # Errors
+    ///
+    /// What the store says, unless [`when_down`](SessionOptions::when_down) turns it into a session that cannot be
+    /// changed; each within the deadline.
+    pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
+        let options = self.options();
+        let is_connected = options.is_connected.as_ref().is_none_or(|ask| ask());
+        if !is_connected || head.extensions().get::<Session>().is_some() || !self.matches(head) {
+            return Ok(None);
+        }
+        match options.preset {
+            Preset::Express => express::load(self, head).await.map(Some),
+            Preset::Safe => safe::load(self, head).await.map(Some),
+        }
+    }
+
+    /// Whether the request's path is one of the cookie's.
+    fn matches(&self, head: RequestHead<'_>) -> bool {
+        let options = self.options();
+        let made;
+        let path = match &options.cookie_for {
+            Some(cookie_for) => {
+                made = cookie_for(head);
+                made.path.as_deref()
+            }
+            None => options.cookie.path.as_deref(),
+        };
+        let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
+        options.path_match.matches(path, head.path())
+    }
+
+    /// Writes back what the request has changed, and returns the `Set-Cookie` line that the response needs, if any.
+    /// From here on the session's handles are closed.
+    ///
+    /// # Errors
+    ///
+    /// With the safe preset, when a change could not be written: the response must not go out as if it had been. The
+    /// express preset tells [`on_error`](SessionOptions::on_error) alone.
+    pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+        match self.options().preset {
+            Preset::Express => Ok(express::commit(session.shared()).await),
+            Preset::Safe => safe::commit(session.shared()).await.inspect_err(|error| {
+                self.options().tell(error);
+            }),
+        }
+    }
+
+    /// The answer of `work` within the deadline.
+    pub(crate) async fn within<T: Send>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        within(self.options().deadline, operation, work).await
+    }
+
+    /// A new id and an empty session.
+    pub(crate) fn generate(&self, request: &RequestFacts) -> Result<(String, Record), Error> {
+        let options = self.options();
+        request.with_head(|head| {
+            let cookie = options.cookie_for(head).cookie(request.is_secure, self.now_ms())?;
+            let id = match &options.genid {
+                Some(genid) => genid(head)?,
+                None => generate_id()?,
+            };
+            Ok((id, Record::with_cookie(cookie)))
+        })
+    }
+
+    /// The `Set-Cookie` line for this id and cookie.
+    pub(crate) fn set_cookie(&self, id: &str, cookie: &Cookie) -> Result<HeaderValue, Error> {
+        header(&set_cookie(&self.options().name, &self.ids().value(id), cookie)?)
+    }
+
+    /// The `Set-Cookie` line that makes the browser forget the cookie.
+    pub(crate) fn clear_cookie(&self, cookie: &Cookie) -> Result<HeaderValue, Error> {
+        header(&clear_cookie(&self.options().name, cookie)?)
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(text).map_err(|_| {
+        Error::new(ErrorKind::InvalidData, "session", "set_cookie", "the cookie is no header text")
+    })
+}
+
+fn check(options: &SessionOptions) -> Result<(), Error> {
+    // The texts are those of the cookie itself, which is what they are about.
+    let probe = options
+        .cookie
+        .cookie(true, 0)
+        .and_then(|cookie| set_cookie(&options.name, "", &cookie).map(|_| cookie));
+    let cookie = probe.map_err(|error| {
+        config(format!("the cookie cannot be sent: {error}")).with_source(error)
+    })?;
+    if options.deadline.is_zero() {
+        return Err(config("the option \"deadline\" is zero"));
+    }
+    if options.preset == Preset::Express {
+        return if options.touch_after == TouchAfter::EachRequest {
+            Ok(())
+        } else {
+            Err(config("the option \"touch_after\" is not one of the express preset"))
+        };
+    }
+    if options.resave {
+        let message = "the option \"resave\" would undo what other requests write; only the express preset has it";
+        return Err(config(message));
+    }
+    if options.cookie.max_age.is_some_and(|max_age| max_age.is_zero()) {
+        return Err(config("the option \"max_age\" is zero: no session would live"));
+    }
+    let is_none = cookie.same_site() == Some(cloakroom_core::SameSite::None);
+    let is_auto = options.cookie.same_site == Some(crate::SameSitePolicy::Auto);
+    let is_secure = options.cookie.secure == Some(crate::Secure::Always);
+    if is_none && !is_auto && !is_secure {
+        return Err(config("SameSite=None without Secure: browsers refuse such a cookie"));
+    }
+    let is_off =
+        !matches!(options.cookie.secure, Some(crate::Secure::Always | crate::Secure::Auto));
+    if is_auto && is_off {
+        let message = "SameSite=auto is None on secure requests, where browsers ask for Secure: set secure to auto";
+        return Err(config(message));
+    }
+    Ok(())
+}
+
+fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Config, "session", "options", message)
+}
+
+impl fmt::Debug for SessionEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionEngine")
+            .field("store", &self.store().name())
+            .field("ids", self.ids())
+            .field("options", self.options())
+            .finish()
+    }
+}

@@ -1,0 +1,85 @@
+//! An error as a response.
+
+use std::fmt;
+
+use bytes::Bytes;
+use cloakroom_core::Error;
+use http::{Response, StatusCode, header::CONTENT_TYPE};
+
+/// An [`Error`] that can be a handler's answer: 503 when the store is away or slow, so that trying again can help, and
+/// 500 otherwise. The response says no more than that.
+///
+/// With the feature `axum` it is an `IntoResponse`, so that a handler can use `?` on sessions.
+///
+/// ```
+/// use cloakroom_core::{Error, ErrorKind};
+/// use cloakroom_tower::SessionError;
+///
+/// let error = SessionError::from(Error::new(ErrorKind::Timeout, "redis", "get", "no answer within 5 s"));
+/// assert_eq!(error.status(), 503);
+/// ```
+#[derive(Debug)]
+pub struct SessionError(Error);
+
+impl SessionError {
+    /// The response's status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        status(&self.0)
+    }
+
+    /// The error.
+    #[must_use]
+    pub const fn error(&self) -> &Error {
+        &self.0
+    }
+
+    pub(crate) fn response(error: &Error) -> Response<Bytes> {
+        let status = status(error);
+        let text = if status == StatusCode::SERVICE_UNAVAILABLE {
+            "The session store is unavailable.\n"
+        } else {
+            "The session could not be handled.\n"
+        };
+        text_response(status, "text/plain; charset=utf-8", text)
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    if error.is_retryable() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+}
+
+/// A small response of ours.
+pub(crate) fn text_response(
+    status: StatusCode,
+    content_type: &'static str,
+    text: &'static str,
+) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    let content_type = http::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+impl From<Error> for SessionError {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,236 @@
+//! The express preset: what express-session 1.19.0 does, call for call.
+//!
+//! The names follow its `index.js`: `is_modified`, `is_saved`, `should_save`. Section 3 of the catalogue that the
+//! fixtures were recorded with says the same in words; `tests/fixtures/express-lifecycle.json` holds what was observed.
+
+use cloakroom_core::{Error, ErrorKind, Session as Record};
+use http::HeaderValue;
+
+use crate::{
+    RequestHead, Session, SessionEngine, SessionOptions, Unset,
+    state::{Current, RequestFacts, Rules, Shared, State},
+};
+
+/// What express-session remembers of a request.
+pub(crate) struct Express {
+    /// `cookieId`: the id of the cookie that verified.
+    cookie_id: Option<String>,
+    /// `originalId` and, for `originalHash`, the record that it is the hash of.
+    original: (String, Record),
+    /// For `savedHash`, the record as it was last saved by hand, or loaded.
+    saved: Option<Record>,
+    /// Whether `save` and `reload` are the wrapped ones: not after `regenerate`.
+    is_wrapped: bool,
+}
+
+pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Result<Session, Error> {
+    let options = engine.options();
+    let header = head.cookie_header();
+    let cookie_id =
+        engine.ids().find_first(&header, &options.name, options.unquote).map(|found| found.id);
+    let request = RequestFacts::new(engine, head, cookie_id.is_some());
+    let found = match &cookie_id {
+        None => Ok(None),
+        Some(id) => engine.within("load", engine.store().get(id)).await,
+    };
+    let loaded = match found.and_then(|found| found.as_ref().map_or(Ok(()), check).map(|()| found))
+    {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            options.tell(&error);
+            // The error's own response has no session, which counts as one that was unset.
+            if let (Unset::Destroy, Some(id)) = (options.unset, &cookie_id)
+                && let Err(error) = engine.within("load", engine.store().destroy(id)).await
+            {
+                options.tell(&error);
+            }
+            return Err(error);
+        }
+    };
+    let (is_new, id, record) = match (loaded, &cookie_id) {
+        (Some(record), Some(id)) => (false, id.clone(), record),
+        _ => {
+            let (id, record) =
+                engine.generate(&request).inspect_err(|error| options.tell(error))?;
+            (true, id, record)
+        }
+    };
+    let saved = (!is_new && !options.resave).then(|| record.clone());
+    let express =
+        Express { cookie_id, original: (id.clone(), record.clone()), saved, is_wrapped: true };
+    let state = State {
+        is_closed: false,
+        id,
+        current: Current::Live(record),
+        is_new,
+        refused: None,
+        rules: Rules::Express(Box::new(express)),
+    };
+    Ok(Session::start(Shared::new(engine.clone(), request, state)))
+}
+
+/// Whether Express could make a session of the record: over one without a cookie it throws.
+///
+/// # Errors
+///
+/// [`Corrupt`](ErrorKind::Corrupt) if it could not.
+pub(crate) fn check(record: &Record) -> Result<(), Error> {
+    let is_cookie = record.get_json("cookie").is_some_and(|cookie| {
+        cookie.starts_with(['{', '[']) || matches!(cookie, "0" | "false" | "\"\"")
+    });
+    if is_cookie {
+        return Ok(());
+    }
+    let message = "the record has no cookie that express-session can read";
+    Err(Error::new(ErrorKind::Corrupt, "session", "load", message))
+}
+
+pub(crate) fn touch(shared: &Shared, state: &mut State) {
+    if let Current::Live(record) = &mut state.current {
+        record.touch_as_express(shared.engine.now_ms());
+    }
+}
+
+pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
+    let (id, record) = {
+        let mut state = shared.open_for_change("save")?;
+        let record = state.record("save")?.clone();
+        if let Rules::Express(express) = &mut state.rules
+            && express.is_wrapped
+        {
+            // Before the store has answered, as Express does it.
+            express.saved = Some(record.clone());
+        }
+        (state.id.clone(), record)
+    };
+    let engine = &shared.engine;
+    engine.within("save", engine.store().set(&id, &record)).await.map(|()| true)
+}
+
+pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error> {
+    let id = {
+        let state = shared.open_for_change("regenerate")?;
+        if keeps_data {
+            state.record("regenerate")?;
+        }
+        state.id.clone()
+    };
+    let engine = &shared.engine;
+    let destroyed = engine.within("regenerate", engine.store().destroy(&id)).await;
+    let (id, record) = shared.generate()?;
+    let mut state = shared.open_for_change("regenerate")?;
+    state.id = id;
+    if !keeps_data {
+        state.current = Current::Live(record);
+    }
+    state.is_new = true;
+    if let Rules::Express(express) = &mut state.rules {
+        express.is_wrapped = false;
+    }
+    destroyed
+}
+
+pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
+    let id = {
+        let mut state = shared.open_for_change("destroy")?;
+        let cookie = state.record("destroy")?.cookie().clone();
+        state.current = Current::Destroyed(cookie);
+        state.id.clone()
+    };
+    let engine = &shared.engine;
+    engine.within("destroy", engine.store().destroy(&id)).await
+}
+
+/// The call that ends a request.
+enum Call {
+    Nothing,
+    Destroy,
+    Set(Record),
+    Touch(Record),
+}
+
+pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
+    let engine = &shared.engine;
+    let (id, call, cookie) = {
+        let mut state = shared.state();
+        state.is_closed = true;
+        touch(shared, &mut state);
+        let (call, cookie) = end(&state, shared);
+        (state.id.clone(), call, cookie)
+    };
+    let store = engine.store();
+    let done = match &call {
+        Call::Nothing => Ok(()),
+        Call::Destroy => engine.within("commit", store.destroy(&id)).await,
+        Call::Set(record) => engine.within("commit", store.set(&id, record)).await,
+        Call::Touch(record) => engine.within("commit", store.touch(&id, record)).await.map(|_| ()),
+    };
+    // The response goes out as if nothing had failed.
+    let tell = |error| engine.options().tell(&error);
+    done.unwrap_or_else(tell);
+    cookie?.map_err(tell).ok()
+}
+
+/// What the end of the request calls, and the cookie it sends.
+fn end(state: &State, shared: &Shared) -> (Call, Option<Result<HeaderValue, Error>>) {
+    let options = shared.engine.options();
+    let (Current::Live(record), Rules::Express(express)) = (&state.current, &state.rules) else {
+        let call = if options.unset == Unset::Destroy { Call::Destroy } else { Call::Nothing };
+        return (call, None);
+    };
+    let call = if express.should_save(options, &state.id, record) {
+        Call::Set(record.clone())
+    } else if express.cookie_id.as_ref() == Some(&state.id) {
+        Call::Touch(record.clone())
+    } else {
+        Call::Nothing
+    };
+    let is_sent = express.should_set_cookie(options, &state.id, record)
+        && (!record.cookie().secure() || shared.request.is_secure);
+    let cookie = is_sent.then(|| shared.engine.set_cookie(&state.id, record.cookie()));
+    (call, cookie)
+}
+
+impl Express {
+    fn is_modified(&self, id: &str, record: &Record) -> bool {
+        self.original.0 != id || !same_members(&self.original.1, record)
+    }
+
+    fn is_saved(&self, id: &str, record: &Record) -> bool {
+        self.original.0 == id
+            && self.saved.as_ref().is_some_and(|saved| same_members(saved, record))
+    }
+
+    fn should_save(&self, options: &SessionOptions, id: &str, record: &Record) -> bool {
+        let is_ours = self.cookie_id.as_deref() == Some(id);
+        if !options.save_uninitialized && self.saved.is_none() && !is_ours {
+            self.is_modified(id, record)
+        } else {
+            !self.is_saved(id, record)
+        }
+    }
+
+    fn should_set_cookie(&self, options: &SessionOptions, id: &str, record: &Record) -> bool {
+        if self.cookie_id.as_deref() == Some(id) {
+            options.rolling || (has_expires(record) && self.is_modified(id, record))
+        } else {
+            options.save_uninitialized || self.is_modified(id, record)
+        }
+    }
+}
+
+/// `cookie.expires != null`.
+fn has_expires(record: &Record) -> bool {
+    use cloakroom_core::{CookieMember::Expires, JsValue};
+    !matches!(record.cookie().raw(Expires), JsValue::Undefined | JsValue::Null)
+}
+
+/// Whether Express's hashes of the two are equal: all members but the cookie, in order.
+fn same_members(a: &Record, b: &Record) -> bool {
+    if !a.is_changed() && !b.is_changed() && a.loaded_json() == b.loaded_json() {
+        return true;
+    }
+    a.iter()
+        .map(|member| (member.name().to_owned(), member.json()))
+        .eq(b.iter().map(|member| (member.name().to_owned(), member.json())))
+}

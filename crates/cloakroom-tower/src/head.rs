@@ -1,0 +1,142 @@
+//! What the layer looks at of a request.
+
+use std::fmt;
+
+use http::{Extensions, HeaderMap, Method, Uri, header::COOKIE, request::Parts};
+
+/// The head of a request: what options that are functions get to see, and what a session is loaded by.
+///
+/// It borrows from whatever an HTTP library has at hand; a whole `http::Request` or its `Parts` will do.
+///
+/// ```
+/// use cloakroom_tower::RequestHead;
+///
+/// let request = http::Request::get("http://example.com/cart?page=2").body(())?;
+/// let head = RequestHead::from(&request);
+/// assert_eq!((head.method().as_str(), head.path()), ("GET", "/cart"));
+/// # Ok::<(), http::Error>(())
+/// ```
+///
+/// `Debug` leaves the headers out: the session's cookie is among them.
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    extensions: &'a Extensions,
+}
+
+/// An extension of requests that came over TLS, for [`RequestHead::is_encrypted`].
+///
+/// Neither `http` nor tower tells how a request came, so the part of a service that accepts TLS connections puts this
+/// into the extensions of each request. Behind a proxy that ends TLS it is [`Proxy`](crate::Proxy) that counts.
+///
+/// ```
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(cloakroom_tower::Encrypted);
+/// assert!(cloakroom_tower::RequestHead::from(&request).is_encrypted());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted;
+
+impl<'a> RequestHead<'a> {
+    /// A head of its parts.
+    #[must_use]
+    pub const fn new(
+        method: &'a Method,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        extensions: &'a Extensions,
+    ) -> Self {
+        Self { method, uri, headers, extensions }
+    }
+
+    /// The method.
+    #[must_use]
+    pub const fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The request's URI as this layer sees it: a router above may have cut a prefix off.
+    #[must_use]
+    pub const fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// The headers.
+    #[must_use]
+    pub const fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The extensions.
+    #[must_use]
+    pub const fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
+    /// The path that the browser asked for, undecoded, without the query: Express's `originalUrl`. With the feature
+    /// `axum`, a prefix that nested routers have cut off is back.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        #[cfg(feature = "axum")]
+        if let Some(original) = self.extensions.get::<axum::extract::OriginalUri>() {
+            return original.0.path();
+        }
+        self.uri.path()
+    }
+
+    /// Whether the connection itself is encrypted, as [`Encrypted`] says.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.extensions.get::<Encrypted>().is_some()
+    }
+
+    /// All `Cookie` lines as one, joined with `; ` as Node.js joins them. Empty when there is none.
+    #[must_use]
+    pub fn cookie_header(&self) -> Vec<u8> {
+        let mut joined = Vec::new();
+        for line in self.headers.get_all(COOKIE) {
+            if !joined.is_empty() {
+                joined.extend_from_slice(b"; ");
+            }
+            joined.extend_from_slice(line.as_bytes());
+        }
+        joined
+    }
+}
+
+impl<'a, B> From<&'a http::Request<B>> for RequestHead<'a> {
+    fn from(request: &'a http::Request<B>) -> Self {
+        Self::new(request.method(), request.uri(), request.headers(), request.extensions())
+    }
+}
+
+impl<'a> From<&'a Parts> for RequestHead<'a> {
+    fn from(parts: &'a Parts) -> Self {
+        Self::new(&parts.method, &parts.uri, &parts.headers, &parts.extensions)
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead").field("method", self.method).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookie_lines_are_joined_and_never_printed() {
+        let request = http::Request::get("/secret-path")
+            .header("cookie", "a=1")
+            .header("cookie", "b=2")
+            .body(())
+            .unwrap();
+        let head = RequestHead::from(&request);
+        assert_eq!(head.cookie_header(), b"a=1; b=2");
+        assert_eq!(format!("{head:?}"), "RequestHead { method: GET, .. }");
+    }
+}

@@ -1,0 +1,109 @@
+//! How a session id stands in the cookie.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use cloakroom_core::{CookieParser, Secrets};
+
+use crate::RequestHead;
+
+/// How a session id stands in the cookie: signed, as Express has it, or as a next-session site has chosen.
+#[derive(Clone)]
+pub enum IdFormat {
+    /// `s:` and a signature: express-session.
+    Signed(Secrets),
+    /// The id itself: next-session without `encode` and `decode`. The id alone is the secret then.
+    Plain,
+    /// next-session's `encode` and `decode`. What `decode` answers `None` to is no session.
+    Custom {
+        /// The value for an id, before percent-encoding.
+        encode: Arc<dyn Fn(&str) -> String + Send + Sync>,
+        /// The id in a value, after percent-decoding.
+        decode: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    },
+}
+
+/// An id that a request brought, and whether its cookie is worth writing anew.
+#[derive(PartialEq, Eq)]
+pub(crate) struct FoundId {
+    pub(crate) id: String,
+    /// An old secret signed it.
+    pub(crate) is_outdated: bool,
+}
+
+impl From<Secrets> for IdFormat {
+    fn from(secrets: Secrets) -> Self {
+        Self::Signed(secrets)
+    }
+}
+
+impl IdFormat {
+    /// What stands for the id in the cookie, before percent-encoding.
+    pub(crate) fn value(&self, id: &str) -> String {
+        match self {
+            Self::Signed(secrets) => format!("s:{}", secrets.sign(id)),
+            Self::Plain => id.to_owned(),
+            Self::Custom { encode, .. } => encode(id),
+        }
+    }
+
+    /// The ids of all cookies of this name that verify, in order.
+    pub(crate) fn find(&self, header: &[u8], name: &str, unquote: bool) -> Vec<FoundId> {
+        let parser = CookieParser::new().with_unquote(unquote);
+        parser.values(header, name).filter_map(|value| self.read(value)).collect()
+    }
+
+    /// The id of the first cookie of this name, if that one verifies: all that Express looks at.
+    pub(crate) fn find_first(&self, header: &[u8], name: &str, unquote: bool) -> Option<FoundId> {
+        let parser = CookieParser::new().with_unquote(unquote);
+        parser.values(header, name).next().and_then(|value| self.read(value))
+    }
+
+    fn read(&self, value: Cow<'_, str>) -> Option<FoundId> {
+        let found = match self {
+            Self::Signed(secrets) => {
+                let unsigned = secrets.read_cookie_value(&value)?;
+                let is_outdated = unsigned.is_outdated();
+                FoundId { id: unsigned.value.to_owned(), is_outdated }
+            }
+            Self::Plain => FoundId { id: value.into_owned(), is_outdated: false },
+            Self::Custom { decode, .. } => FoundId { id: decode(&value)?, is_outdated: false },
+        };
+        Some(found).filter(|found| !found.id.is_empty())
+    }
+}
+
+impl fmt::Debug for IdFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signed(_) => "Signed(..)",
+            Self::Plain => "Plain",
+            Self::Custom { .. } => "Custom { .. }",
+        })
+    }
+}
+
+/// The session id that a request brings, by its headers and the secrets alone: what a WebSocket's upgrade or any
+/// framework needs to look a session up itself. `None` without a cookie of that name that verifies.
+///
+/// It takes the first cookie of this name that verifies; Express takes the first of this name and no other.
+///
+/// ```
+/// use cloakroom_core::Secrets;
+/// use cloakroom_tower::session_id;
+///
+/// let secrets = Secrets::new(["keyboard cat"])?;
+/// let mut headers = http::HeaderMap::new();
+/// assert_eq!(session_id(&headers, "connect.sid", &secrets), None);
+///
+/// let cookie = "connect.sid=s%3Aapple.D8Y%2BpkTAmeR0PobOhY4G97PRW%2Bj7bUnP%2F5m6%2FOn1MCU";
+/// headers.insert("cookie", cookie.parse().unwrap());
+/// assert_eq!(session_id(&headers, "connect.sid", &secrets).as_deref(), Some("apple"));
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[must_use]
+pub fn session_id(headers: &http::HeaderMap, name: &str, secrets: &Secrets) -> Option<String> {
+    let request = (http::Method::GET, http::Uri::default(), http::Extensions::new());
+    let head = RequestHead::new(&request.0, &request.1, headers, &request.2);
+    let format = IdFormat::Signed(secrets.clone());
+    format.find(&head.cookie_header(), name, true).into_iter().next().map(|found| found.id)
+}

@@ -1,0 +1,73 @@
+//! The layer: an engine that waits for a service.
+
+use cloakroom_core::{Error, Secrets, Store};
+use tower_layer::Layer;
+
+use crate::{IdFormat, SessionEngine, SessionOptions, SessionService};
+
+/// Gives each request a [`Session`](crate::Session), and writes it back before the response begins.
+///
+/// ```
+/// use cloakroom_core::{MemoryStore, Secrets};
+/// use cloakroom_tower::SessionLayer;
+///
+/// let layer = SessionLayer::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionLayer {
+    engine: SessionEngine,
+}
+
+impl SessionLayer {
+    /// The safe preset with its default options: [`SessionOptions::new`].
+    #[must_use]
+    pub fn new(store: impl Store + 'static, secrets: Secrets) -> Self {
+        SessionEngine::new(store, secrets).into()
+    }
+
+    /// What express-session 1.19.0 does, call for call, with its default options: [`SessionOptions::express`].
+    #[must_use]
+    pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
+        SessionEngine::express(store, secrets).into()
+    }
+
+    /// For a site of next-session 4: [`SessionOptions::next_session`].
+    #[must_use]
+    pub fn next_session(store: impl Store + 'static, ids: IdFormat) -> Self {
+        SessionEngine::next_session(store, ids).into()
+    }
+
+    /// With options of your own. They tell the preset, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionEngine::with_options`].
+    pub fn with_options(
+        store: impl Store + 'static,
+        ids: impl Into<IdFormat>,
+        options: SessionOptions,
+    ) -> Result<Self, Error> {
+        SessionEngine::with_options(store, ids, options).map(Self::from)
+    }
+
+    /// The engine, for requests that do not come through this layer, such as a WebSocket's upgrade.
+    #[must_use]
+    pub const fn engine(&self) -> &SessionEngine {
+        &self.engine
+    }
+}
+
+impl From<SessionEngine> for SessionLayer {
+    fn from(engine: SessionEngine) -> Self {
+        Self { engine }
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(inner, self.engine.clone())
+    }
+}

@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "axum")]
+mod axum;
+mod body;
+mod cookie_options;
+mod deadline;
+mod engine;
+mod error;
+mod express;
+mod head;
+mod ids;
+mod layer;
+mod options;
+mod require;
+mod safe;
+mod service;
+mod session;
+mod state;
+
+#[cfg(feature = "axum")]
+pub use self::axum::MissingSession;
+pub use body::ResponseBody;
+pub use cookie_options::{CookieOptions, Priority, SameSitePolicy, Secure};
+pub use engine::SessionEngine;
+pub use error::SessionError;
+pub use head::{Encrypted, RequestHead};
+pub use ids::{IdFormat, session_id};
+pub use layer::SessionLayer;
+pub use options::{
+    AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,
+    SessionOptions, TouchAfter, Unset, WhenDown,
+};
+pub use require::{RequireSession, RequireSessionService};
+pub use service::SessionService;
+pub use session::Session;

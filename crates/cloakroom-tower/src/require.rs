@@ -1,0 +1,185 @@
+//! A guard: no session, no entry.
+
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use cloakroom_core::{Error, ErrorKind};
+use http::{HeaderValue, Request, Response, StatusCode, header::LOCATION};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{PathMatch, RequestHead, ResponseBody, Session, error::text_response};
+
+/// Lets requests pass that have a session, and answers the others: with 401 and a body of JSON, or with a redirect.
+///
+/// A request has a session when the browser brought one that lives; with [`with_member`](Self::with_member) only when
+/// that has a member of this name, as a login leaves one. It belongs inside a [`SessionLayer`](crate::SessionLayer); a
+/// request that has passed none counts as one without a session.
+///
+/// ```
+/// use cloakroom_tower::RequireSession;
+///
+/// let for_the_api = RequireSession::json().with_member("user").with_paths(["/api"]);
+/// let for_pages = RequireSession::redirect("/login")?.with_member("user").without_paths(["/login", "/static"]);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RequireSession {
+    rules: Arc<Rules>,
+}
+
+#[derive(Clone)]
+struct Rules {
+    location: Option<HeaderValue>,
+    member: Option<String>,
+    paths: Option<Vec<String>>,
+    except: Vec<String>,
+}
+
+impl RequireSession {
+    /// Answers with 401 and `{"error":"unauthorized"}`.
+    #[must_use]
+    pub fn json() -> Self {
+        Self::of(None)
+    }
+
+    /// Answers with 303 and a `Location`, such as the login page: the browser asks for it with GET.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) when the text cannot be a header.
+    pub fn redirect(location: &str) -> Result<Self, Error> {
+        let value = HeaderValue::from_str(location).map_err(|_| {
+            let message = format!("the location {location:?} cannot be a header");
+            Error::new(ErrorKind::Config, "session", "redirect", message)
+        })?;
+        Ok(Self::of(Some(value)))
+    }
+
+    fn of(location: Option<HeaderValue>) -> Self {
+        let rules = Rules { location, member: None, paths: None, except: Vec::new() };
+        Self { rules: Arc::new(rules) }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Rules)) -> Self {
+        change(Arc::make_mut(&mut self.rules));
+        self
+    }
+
+    /// The same guard, which asks for a session with a member of this name, whatever its value but `null` and `false`.
+    #[must_use]
+    pub fn with_member(self, name: impl Into<String>) -> Self {
+        self.with(|rules| rules.member = Some(name.into()))
+    }
+
+    /// The same guard for these paths and what is below them, by whole segments; for all unless set. It replaces those
+    /// that were set before.
+    #[must_use]
+    pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.with(|rules| rules.paths = Some(paths.into_iter().map(Into::into).collect()))
+    }
+
+    /// The same guard, but not for these paths and what is below them. It replaces those that were set before.
+    #[must_use]
+    pub fn without_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.with(|rules| rules.except = paths.into_iter().map(Into::into).collect())
+    }
+
+    /// The answer to this request, or `None` when it passes.
+    fn refusal(&self, head: RequestHead<'_>) -> Option<Response<Bytes>> {
+        let rules = &*self.rules;
+        let is_below = |paths: &[String]| {
+            paths.iter().any(|path| PathMatch::Segments.matches(path, head.path()))
+        };
+        let is_guarded = rules.paths.as_deref().is_none_or(is_below) && !is_below(&rules.except);
+        if !is_guarded || rules.is_met(head.extensions().get::<Session>()) {
+            return None;
+        }
+        let response = match &rules.location {
+            None => text_response(
+                StatusCode::UNAUTHORIZED,
+                "application/json",
+                "{\"error\":\"unauthorized\"}",
+            ),
+            Some(location) => {
+                let mut response = text_response(StatusCode::SEE_OTHER, "text/plain", "");
+                response.headers_mut().insert(LOCATION, location.clone());
+                response
+            }
+        };
+        Some(response)
+    }
+}
+
+impl Rules {
+    fn is_met(&self, session: Option<&Session>) -> bool {
+        let Some(session) = session.filter(|session| !session.is_new()) else { return false };
+        let has = |name: &String| {
+            session.with(|record| {
+                record.get_json(name).is_some_and(|json| !matches!(json, "null" | "false"))
+            })
+        };
+        // What cannot be asked is not there.
+        self.member.as_ref().is_none_or(|name| has(name).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for RequireSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireSession")
+            .field("location", &self.rules.location)
+            .field("member", &self.rules.member)
+            .field("paths", &self.rules.paths)
+            .field("except", &self.rules.except)
+            .finish()
+    }
+}
+
+impl<S> Layer<S> for RequireSession {
+    type Service = RequireSessionService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequireSessionService { inner, guard: self.clone() }
+    }
+}
+
+/// The service that [`RequireSession`] makes.
+#[derive(Clone, Debug)]
+pub struct RequireSessionService<S> {
+    inner: S,
+    guard: RequireSession,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireSessionService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let refusal = self.guard.refusal(RequestHead::from(&request));
+        let next = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            match refusal {
+                Some(refusal) => Ok(refusal.map(ResponseBody::own)),
+                None => Ok(inner.call(request).await?.map(ResponseBody::inner)),
+            }
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! The service: load, the inner service, commit.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use cloakroom_core::Error;
+use http::{Request, Response, header::SET_COOKIE};
+use tower_service::Service;
+
+use crate::{RequestHead, ResponseBody, SessionEngine};
+
+/// The service that [`SessionLayer`](crate::SessionLayer) makes.
+#[derive(Clone, Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    engine: SessionEngine,
+}
+
+impl<S> SessionService<S> {
+    pub(crate) const fn new(inner: S, engine: SessionEngine) -> Self {
+        Self { inner, engine }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
+    ResBody: Send,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let engine = self.engine.clone();
+        // The one that was polled ready, not its clone.
+        let next = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let loaded = engine.load(RequestHead::from(&parts)).await;
+            request = Request::from_parts(parts, body);
+            let session = match loaded {
+                Ok(Some(session)) => session,
+                Ok(None) => return Ok(inner.call(request).await?.map(ResponseBody::inner)),
+                Err(error) => return Ok(refusal(&engine, &error)),
+            };
+            request.extensions_mut().insert(session.clone());
+            let response = inner.call(request).await?;
+            Ok(match engine.commit(&session).await {
+                Ok(cookie) => {
+                    let mut response = response.map(ResponseBody::inner);
+                    if let Some(cookie) = cookie {
+                        response.headers_mut().append(SET_COOKIE, cookie);
+                    }
+                    response
+                }
+                Err(error) => refusal(&engine, &error),
+            })
+        })
+    }
+}
+
+/// The response that stands for one that cannot be given.
+fn refusal<B>(engine: &SessionEngine, error: &Error) -> Response<ResponseBody<B>> {
+    (engine.options().error_response)(error).map(ResponseBody::own)
+}

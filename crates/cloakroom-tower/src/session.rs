@@ -1,0 +1,273 @@
+//! The handle that a request's handler holds.
+
+use std::{fmt, sync::Arc};
+
+use cloakroom_core::{Cookie, Error, Session as Record};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Preset, SessionEngine, express, safe,
+    state::{Current, Shared},
+};
+
+/// The session of a request: Express's `req.session`.
+///
+/// With axum it is an extractor; elsewhere it is in the request's extensions. Clones are handles on the same session.
+/// What is changed here is written back before the response begins, and not earlier unless [`save`](Self::save) is
+/// called. A handle that outlives that, in a streaming body or a task, gets an
+/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for whatever it tries.
+///
+/// ```
+/// use cloakroom_core::{MemoryStore, Secrets};
+/// use cloakroom_tower::{RequestHead, Session, SessionEngine};
+///
+/// async fn count(session: &Session) -> Result<u32, cloakroom_core::Error> {
+///     let views = session.get::<u32>("views")?.unwrap_or_default() + 1;
+///     session.insert("views", views)?;
+///     Ok(views)
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+/// let request = http::Request::new(());
+/// let session = engine.load(RequestHead::from(&request)).await?.expect("the cookie's path is /");
+/// assert_eq!(count(&session).await?, 1);
+/// let cookie = engine.commit(&session).await?.expect("a new session is told to the browser");
+/// assert!(cookie.to_str().unwrap().starts_with("connect.sid=s%3A"));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+impl Session {
+    pub(crate) fn start(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared) }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn preset(&self) -> Preset {
+        self.shared.engine.options().preset
+    }
+
+    /// The value of a member, or `None` when there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) when the value is not a `T`;
+    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), as everywhere here, when the session was destroyed or
+    /// the response has begun.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        self.shared.open("get")?.record("get")?.get(name)
+    }
+
+    /// Sets a member.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`Record::insert`]; the error that kept the session
+    /// from being loaded, when the request goes on without the store.
+    pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
+        self.change("insert", |record| record.insert(name, value))
+    }
+
+    /// Removes a member and returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn remove(&self, name: &str) -> Result<bool, Error> {
+        self.change("remove", |record| Ok(record.remove(name)))
+    }
+
+    /// Looks at the whole record: its members by name, their JSON texts. It is a moment's look, under a lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// ```
+    /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
+    /// let names: Vec<String> =
+    ///     session.with(|record| record.iter().map(|member| member.name().to_owned()).collect())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn with<T>(&self, look: impl FnOnce(&Record) -> T) -> Result<T, Error> {
+        Ok(look(self.shared.open("with")?.record("with")?))
+    }
+
+    fn change<T>(
+        &self,
+        operation: &'static str,
+        change: impl FnOnce(&mut Record) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        change(self.shared.open_for_change(operation)?.record_mut(operation)?)
+    }
+
+    /// The session's id: Express's `req.sessionID`. It is a secret while the session lives.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.shared.state().id.clone()
+    }
+
+    /// Whether this request made the session: the browser sent no cookie of a session that lives.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.shared.state().is_new
+    }
+
+    /// A copy of the session's cookie: what [`set_cookie`](Self::set_cookie) takes back when it is changed.
+    #[must_use]
+    pub fn cookie(&self) -> Cookie {
+        self.shared.state().cookie().clone()
+    }
+
+    /// Sets the session's cookie, such as a longer life for those who want to be remembered.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    ///
+    /// ```
+    /// # fn example(session: cloakroom_tower::Session, now_ms: i64) -> Result<(), cloakroom_core::Error> {
+    /// let mut cookie = session.cookie();
+    /// cookie.set_max_age_ms(Some(30 * 86_400_000), now_ms)?;
+    /// session.set_cookie(cookie)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn set_cookie(&self, cookie: Cookie) -> Result<(), Error> {
+        self.change("set_cookie", |record| {
+            *record.cookie_mut() = cookie;
+            Ok(())
+        })
+    }
+
+    /// Extends the session from now, in the store and in the browser, even where a read alone would not.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn touch(&self) -> Result<(), Error> {
+        let mut state = self.shared.open_for_change("touch")?;
+        state.record("touch")?;
+        match self.preset() {
+            Preset::Express => express::touch(&self.shared, &mut state),
+            Preset::Safe => safe::touch(&mut state),
+        }
+        Ok(())
+    }
+
+    /// Drops the session from this request: Express's `req.session = null`. The option
+    /// [`unset`](crate::SessionOptions::unset) says what becomes of the record when the request ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn unset(&self) -> Result<(), Error> {
+        let mut state = self.shared.open_for_change("unset")?;
+        let cookie = state.record("unset")?.cookie().clone();
+        state.current = Current::Unset(cookie);
+        Ok(())
+    }
+
+    /// Writes the session now, changed or not.
+    ///
+    /// The safe preset keeps what other requests have changed meanwhile, and does not bring back a session that was
+    /// destroyed: the answer is `false` then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
+    pub async fn save(&self) -> Result<bool, Error> {
+        match self.preset() {
+            Preset::Express => express::save(&self.shared).await,
+            Preset::Safe => safe::save(&self.shared).await,
+        }
+    }
+
+    /// Loads the session anew, and forgets what this request has changed. `false` when there is none any more; nothing
+    /// is forgotten then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`](cloakroom_core::Store::get), and as [`insert`](Self::insert).
+    pub async fn reload(&self) -> Result<bool, Error> {
+        let id = self.id_for("reload")?;
+        let engine = &self.shared.engine;
+        match engine.within("reload", engine.store().get(&id)).await? {
+            None => Ok(false),
+            Some(record) => {
+                if self.preset() == Preset::Express {
+                    express::check(&record)?;
+                }
+                self.shared.open("reload")?.current = Current::Live(record);
+                Ok(true)
+            }
+        }
+    }
+
+    fn id_for(&self, operation: &'static str) -> Result<String, Error> {
+        let state = self.shared.open_for_change(operation)?;
+        state.record(operation)?;
+        Ok(state.id.clone())
+    }
+
+    /// Gives the request a new, empty session under a new id: what belongs after a login, so that an id that was known
+    /// before is worth nothing.
+    ///
+    /// The old one is destroyed: now by the express preset, and by the safe one when the new one is stored, so that
+    /// a failure in between costs nobody their login. It also starts a session anew after [`destroy`](Self::destroy).
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::destroy`](cloakroom_core::Store::destroy); the new session is there all the same with the express
+    /// preset. And as [`insert`](Self::insert).
+    pub async fn regenerate(&self) -> Result<(), Error> {
+        match self.preset() {
+            Preset::Express => express::regenerate(&self.shared, false).await,
+            Preset::Safe => safe::regenerate(&self.shared, false),
+        }
+    }
+
+    /// As [`regenerate`](Self::regenerate), but the new session has all that the old one has, its cookie's life
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep.
+    pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
+        match self.preset() {
+            Preset::Express => express::regenerate(&self.shared, true).await,
+            Preset::Safe => safe::regenerate(&self.shared, true),
+        }
+    }
+
+    /// Destroys the session now. The safe preset also makes the browser forget its cookie.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::destroy`](cloakroom_core::Store::destroy), and as [`insert`](Self::insert). The express preset has
+    /// dropped the session from the request even then; with the safe one it is as before.
+    pub async fn destroy(&self) -> Result<(), Error> {
+        match self.preset() {
+            Preset::Express => express::destroy(&self.shared).await,
+            Preset::Safe => safe::destroy(&self.shared).await,
+        }
+    }
+
+    /// The engine that loaded it.
+    #[must_use]
+    pub fn engine(&self) -> &SessionEngine {
+        &self.shared.engine
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

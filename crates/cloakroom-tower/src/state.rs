@@ -1,0 +1,146 @@
+//! What is known of a session while its request is served.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
+use http::{Extensions, HeaderMap, Method, Uri};
+
+use crate::{RequestHead, SessionEngine, express::Express, safe::Safe};
+
+/// All that the handles on one request's session share.
+pub(crate) struct Shared {
+    pub(crate) engine: SessionEngine,
+    pub(crate) request: RequestFacts,
+    state: Mutex<State>,
+}
+
+/// What stays of the request while the handler has it.
+pub(crate) struct RequestFacts {
+    pub(crate) is_secure: bool,
+    /// The browser sent a cookie of our name, good or bad.
+    pub(crate) has_cookie: bool,
+    /// A copy of the head, if there are options that are functions of it.
+    head: Option<Arc<(Method, Uri, HeaderMap, Extensions)>>,
+}
+
+pub(crate) struct State {
+    /// The response has begun.
+    pub(crate) is_closed: bool,
+    pub(crate) id: String,
+    pub(crate) current: Current,
+    /// No request before this one has had it, as far as is known.
+    pub(crate) is_new: bool,
+    /// Why nothing can be changed: the store was away when the request began.
+    pub(crate) refused: Option<ErrorKind>,
+    pub(crate) rules: Rules,
+}
+
+/// What the request's session is by now.
+pub(crate) enum Current {
+    Live(Record),
+    /// Destroyed; this was its cookie.
+    Destroyed(Cookie),
+    /// Dropped by `unset`; this was its cookie.
+    Unset(Cookie),
+}
+
+/// What one preset remembers, and the other does not.
+pub(crate) enum Rules {
+    Express(Box<Express>),
+    Safe(Box<Safe>),
+}
+
+impl RequestFacts {
+    pub(crate) fn new(engine: &SessionEngine, head: RequestHead<'_>, has_cookie: bool) -> Self {
+        let options = engine.options();
+        let is_secure = options.proxy.is_secure(head);
+        let is_asked = options.cookie_for.is_some() || options.genid.is_some();
+        let head = is_asked.then(|| {
+            let (method, uri) = (head.method().clone(), head.uri().clone());
+            Arc::new((method, uri, head.headers().clone(), head.extensions().clone()))
+        });
+        Self { is_secure, has_cookie, head }
+    }
+
+    /// Calls `ask` with the request's head, or with an empty one if nobody looks at it.
+    pub(crate) fn with_head<T>(&self, ask: impl FnOnce(RequestHead<'_>) -> T) -> T {
+        match self.head.as_deref() {
+            Some((method, uri, headers, extensions)) => {
+                ask(RequestHead::new(method, uri, headers, extensions))
+            }
+            None => ask((&http::Request::new(())).into()),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(engine: SessionEngine, request: RequestFacts, state: State) -> Self {
+        Self { engine, request, state: Mutex::new(state) }
+    }
+
+    /// The state, for a moment: it is never held while something is awaited.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // No code of others runs under the lock but a change that the handler gives, and that leaves a record whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, if the response has not begun.
+    pub(crate) fn open(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.state();
+        if state.is_closed {
+            let message = "the response has begun, so the session can no longer be used";
+            return Err(Error::new(ErrorKind::Unsupported, "session", operation, message));
+        }
+        Ok(state)
+    }
+
+    /// The state, if the session can still be changed.
+    pub(crate) fn open_for_change(
+        &self,
+        operation: &'static str,
+    ) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.open(operation)?;
+        if let Some(kind) = state.refused {
+            let message =
+                "the store was away when the request began, so the session cannot be changed";
+            return Err(Error::new(kind, "session", operation, message));
+        }
+        Ok(state)
+    }
+
+    /// A new id and an empty session with the cookie of the options.
+    pub(crate) fn generate(&self) -> Result<(String, Record), Error> {
+        self.engine.generate(&self.request)
+    }
+}
+
+impl State {
+    /// The record, or an error when the session was destroyed or dropped.
+    pub(crate) fn record(&self, operation: &'static str) -> Result<&Record, Error> {
+        match &self.current {
+            Current::Live(record) => Ok(record),
+            Current::Destroyed(_) | Current::Unset(_) => Err(gone(operation)),
+        }
+    }
+
+    /// As [`record`](Self::record), to be changed.
+    pub(crate) fn record_mut(&mut self, operation: &'static str) -> Result<&mut Record, Error> {
+        match &mut self.current {
+            Current::Live(record) => Ok(record),
+            Current::Destroyed(_) | Current::Unset(_) => Err(gone(operation)),
+        }
+    }
+
+    /// The cookie of the session, also of one that is gone.
+    pub(crate) fn cookie(&self) -> &Cookie {
+        match &self.current {
+            Current::Live(record) => record.cookie(),
+            Current::Destroyed(cookie) | Current::Unset(cookie) => cookie,
+        }
+    }
+}
+
+fn gone(operation: &'static str) -> Error {
+    let message = "the session was destroyed or unset; regenerate() starts a new one";
+    Error::new(ErrorKind::Unsupported, "session", operation, message)
+}
