@@ -6,6 +6,7 @@ mod cookie_json;
 mod express_cookie;
 mod hashring;
 mod kruptein;
+pub mod lifecycle;
 mod memcached;
 mod mongo;
 mod mongo_crypto;
@@ -38,6 +39,7 @@ pub const KINDS: &[Kind] = &[
     cookie_json::KIND,
     hashring::KIND,
     kruptein::KIND,
+    lifecycle::KIND,
     memcached::KIND,
     mongo::KIND,
     mongo_crypto::KIND,

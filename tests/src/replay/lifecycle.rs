@@ -1,0 +1,115 @@
+//! Kind `lifecycle`: requests through express-session, and the same requests through the layer's express preset.
+//!
+//! Each goes through a real HTTP server whose store records what it is asked for, and fails where the recording's did.
+
+mod app;
+mod expected;
+mod recorder;
+mod server;
+
+use super::{Kind, Outcome, Report, report::Checks};
+use crate::json::Json;
+
+use self::server::Server;
+
+pub(super) const KIND: Kind = Kind {
+    name: "lifecycle",
+    about: "requests through express-session: store calls, status, Set-Cookie",
+    replay,
+};
+
+fn replay(file: &Json, report: &mut Report) {
+    let mut bench = match Bench::start(file) {
+        Ok(bench) => bench,
+        Err(error) => return report.add("server", Outcome::failed("start", "a server", error)),
+    };
+    for (place, case) in file.get("cases").map_or(&[][..], Json::items).iter().enumerate() {
+        let word = |name| case.get(name).and_then(Json::text).unwrap_or_default();
+        let id = format!("[{place}] {} {}", word("state"), word("action"));
+        report.add(id, bench.check(case));
+    }
+}
+
+/// A server, and what holds for all cases of a file.
+#[derive(Debug)]
+pub struct Bench {
+    server: Server,
+    file: FileFacts,
+}
+
+/// What the head of the file says.
+#[derive(Clone, Debug)]
+struct FileFacts {
+    now_ms: i64,
+    secret: String,
+    sid: String,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    events: Vec<Json>,
+    /// The id and the session that the handler got.
+    seen: Option<Json>,
+    /// The texts of the errors that the layer told of.
+    errors: Vec<String>,
+    status: u16,
+    set_cookie: Vec<String>,
+    body: String,
+}
+
+impl Bench {
+    /// Starts the server for the cases of this file.
+    ///
+    /// # Errors
+    ///
+    /// When the file's head lacks something, or no server can be started.
+    pub fn start(file: &Json) -> Result<Self, String> {
+        let facts = || {
+            let meta = file.get("meta")?;
+            Some(FileFacts {
+                now_ms: meta.get("clock")?.number()? as i64,
+                secret: meta.get("secret")?.text()?,
+                sid: meta.get("sid")?.text()?,
+            })
+        };
+        let file = facts().ok_or("the file's meta lacks clock, secret or sid")?;
+        Ok(Self { server: Server::start().map_err(|error| error.to_string())?, file })
+    }
+
+    /// Sends a case's request and compares what came of it.
+    #[must_use]
+    pub fn check(&mut self, case: &Json) -> Outcome {
+        match self.observe(case) {
+            Some(observed) => compare(case, &observed),
+            None => Outcome::failed("form of the case", "the members of a case", case.stringify()),
+        }
+    }
+
+    /// Sends a case's request. `None` when the case has not the form of one, or the server does not answer.
+    pub fn observe(&mut self, case: &Json) -> Option<Observed> {
+        let app = app::App::of(case, &self.file)?;
+        let request = case.get("request")?;
+        let cookie = request.get("cookie")?.text();
+        self.server.serve(app, &request.get("path")?.text()?, cookie.as_deref())
+    }
+}
+
+/// Compares what came of a request with what the case says.
+#[must_use]
+pub fn compare(case: &Json, observed: &Observed) -> Outcome {
+    let mut checks = Checks::default();
+    let came = expected::as_express(observed);
+    for (what, name) in [
+        ("events", "events"),
+        ("calls", "calls"),
+        ("status", "status"),
+        ("setCookie", "setCookie"),
+        ("body", "body"),
+        ("nextErrors", "nextErrors"),
+        ("seen", "seen"),
+    ] {
+        checks.equal(what, case.get(name), came.get(name));
+    }
+    checks.outcome()
+}

@@ -1,0 +1,209 @@
+//! The app of a case: the layer with the case's options, and a handler that does what the case's does.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Extension, Router, http::Request};
+use cloakroom_core::{Clock, Error, MemoryStore, Secrets, Session as Record};
+use cloakroom_tower::{
+    RequestHead, Secure, Session, SessionEngine, SessionLayer, SessionOptions, Unset,
+};
+
+use super::{
+    FileFacts,
+    recorder::{Events, Holds, Recorder},
+};
+use crate::json::Json;
+
+/// What a case's request runs through, and what it leaves behind.
+pub(super) struct App {
+    pub(super) router: Router,
+    pub(super) traces: Traces,
+}
+
+/// What the app writes down.
+#[derive(Clone, Default)]
+pub(super) struct Traces {
+    pub(super) events: Events,
+    pub(super) seen: Arc<Mutex<Option<Json>>>,
+    pub(super) errors: Arc<Mutex<Vec<String>>>,
+}
+
+impl App {
+    /// `None` when the case has not the form of one.
+    pub(super) fn of(case: &Json, file: &FileFacts) -> Option<Self> {
+        let state = case.get("state")?.text()?;
+        let action = case.get("action")?.text()?;
+        let given = case.get("options")?;
+        let traces = Traces::default();
+        let store = Recorder {
+            events: traces.events.clone(),
+            sid: file.sid.clone(),
+            holds: holds(&state, case)?,
+            has_touch: flag(given, "touch")?,
+            fails: match case.get("fail") {
+                Some(fail) => {
+                    let (operation, error) = fail.members().first()?;
+                    Some((operation.to_str()?, error.get("message")?.text()?))
+                }
+                None => None,
+            },
+        };
+        let options = options(&state, given, file, &traces)?;
+        let now_ms = file.now_ms;
+        let secrets = Secrets::new([&file.secret]).ok()?;
+        let layer = SessionLayer::with_options(store, secrets, options).ok()?;
+        let handler = {
+            let traces = traces.clone();
+            move |session: Option<Session>| handle(session, action, now_ms, traces)
+        };
+        let mut router = Router::new().fallback(handler).layer(layer);
+        if state == "session_exists" {
+            router = router.layer(Extension(a_session_of_another_layer()?));
+        }
+        Some(Self { router, traces })
+    }
+}
+
+fn flag(object: &Json, name: &str) -> Option<bool> {
+    match object.get(name)? {
+        Json::Bool(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// What the store has in a state; the record of a session is what Express's handler saw of it.
+fn holds(state: &str, case: &Json) -> Option<Holds> {
+    Some(match state {
+        "valid" | "expired_returned" | "reconnected" | "secure_http_valid" => {
+            Holds::Record(case.get("seen")?.get("session")?.stringify())
+        }
+        "no_cookie_member" => Holds::Record(r#"{"user":"bob"}"#.to_owned()),
+        "get_error" => Holds::Error,
+        _ => Holds::Nothing,
+    })
+}
+
+fn options(
+    state: &str,
+    given: &Json,
+    file: &FileFacts,
+    traces: &Traces,
+) -> Option<SessionOptions> {
+    let mut options = SessionOptions::express();
+    options.resave = flag(given, "resave")?;
+    options.save_uninitialized = flag(given, "saveUninitialized")?;
+    options.rolling = flag(given, "rolling")?;
+    options.unset = match &*given.get("unset")?.text()? {
+        "destroy" => Unset::Destroy,
+        "keep" => Unset::Keep,
+        _ => return None,
+    };
+    options.cookie.max_age =
+        given.get("maxAge")?.number().map(|ms| Duration::from_millis(ms as u64));
+    options.cookie.secure = state.starts_with("secure_http").then_some(Secure::Always);
+    if state == "path_mismatch" {
+        options.cookie.path = Some("/admin".to_owned());
+    }
+    options.clock = Clock::fixed(file.now_ms);
+    let made = AtomicUsize::new(0);
+    options.genid =
+        Some(Arc::new(move |_| Ok(format!("NEW{}", made.fetch_add(1, Ordering::Relaxed) + 1))));
+    let errors = Arc::clone(&traces.errors);
+    options.on_error = Some(Arc::new(move |error: &Error| {
+        if let Ok(mut errors) = errors.lock() {
+            errors.push(error.to_string());
+        }
+    }));
+    if matches!(state, "disconnected" | "reconnected") {
+        let is_connected = AtomicBool::new(false);
+        is_connected.store(state == "reconnected", Ordering::Relaxed);
+        options.is_connected = Some(Arc::new(move || is_connected.load(Ordering::Relaxed)));
+    }
+    Some(options)
+}
+
+/// What stands for the `req.session` of an earlier middleware, which is `{"mine":true}`.
+fn a_session_of_another_layer() -> Option<Session> {
+    let mut options = SessionOptions::new();
+    options.genid = Some(Arc::new(|_| Ok("mine".to_owned())));
+    let secrets = Secrets::new(["another secret"]).ok()?;
+    let engine = SessionEngine::with_options(MemoryStore::new(), secrets, options).ok()?;
+    let request = Request::new(());
+    let load = async { engine.load(RequestHead::from(&request)).await };
+    let session = futures::executor::block_on(load).ok()??;
+    session.insert("mine", true).ok()?;
+    Some(session)
+}
+
+async fn handle(
+    session: Option<Session>,
+    action: String,
+    now_ms: i64,
+    traces: Traces,
+) -> &'static str {
+    traces.events.add("handler".into());
+    if let Ok(mut seen) = traces.seen.lock() {
+        *seen = Some(what_is_seen(session.as_ref()));
+    }
+    // As the handlers of the recording, it goes on whatever the outcome.
+    let _ = match session {
+        Some(session) => act(&session, &action, now_ms).await,
+        None => Ok(()),
+    };
+    traces.events.add("end".into());
+    "ok"
+}
+
+fn what_is_seen(session: Option<&Session>) -> Json {
+    let record = session.map(|session| session.with(|record| record.to_json().into_owned()));
+    let record = record.and_then(Result::ok).and_then(|text| Json::parse(&text).ok());
+    // The session of another layer has an id of its own, which Express's stand-in has not.
+    let is_mine = record.as_ref().is_some_and(|record| record.get("mine").is_some());
+    let id = session.filter(|_| !is_mine).map(|session| Json::from(&*session.id()));
+    let record = if is_mine { Json::parse(r#"{"mine":true}"#).ok() } else { record };
+    Json::object(vec![
+        ("sessionID".into(), id.unwrap_or(Json::Null)),
+        ("session".into(), record.unwrap_or(Json::Null)),
+    ])
+}
+
+async fn act(session: &Session, action: &str, now_ms: i64) -> Result<(), Error> {
+    match action {
+        "noop" => {}
+        "modify" => session.insert("n", 1)?,
+        "null" => session.unset()?,
+        "destroy" => session.destroy().await?,
+        "regenerate" => session.regenerate().await?,
+        "regenerate_modify" | "regenerate_save" => {
+            let _ = session.regenerate().await;
+            session.insert("n", 1)?;
+            if action == "regenerate_save" {
+                session.save().await?;
+            }
+        }
+        "save" => drop(session.save().await?),
+        "modify_save" => {
+            session.insert("n", 1)?;
+            session.save().await?;
+        }
+        "save_modify" => {
+            let _ = session.save().await;
+            session.insert("n", 1)?;
+        }
+        "reload" => drop(session.reload().await?),
+        "touch" => session.touch()?,
+        "cookie_maxage" => {
+            let mut cookie = session.cookie();
+            cookie.set_max_age_ms(Some(5_000), now_ms)?;
+            session.set_cookie(cookie)?;
+        }
+        _ => session.with(|_: &Record| ())?,
+    }
+    Ok(())
+}
