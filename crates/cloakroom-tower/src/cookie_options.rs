@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Cookie, Error, SameSite};
+use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite};
+
+use crate::Preset;
 
 /// express-session's `cookie` option: the attributes of new sessions' cookies. A session that was loaded keeps the ones
 /// in its record.
@@ -96,14 +98,26 @@ impl CookieOptions {
     /// # Errors
     ///
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) for a `max_age` beyond JavaScript's dates.
-    pub(crate) fn cookie(&self, is_secure: bool, now_ms: i64) -> Result<Cookie, Error> {
-        let mut cookie = Cookie::new();
-        cookie.set_max_age(self.max_age, now_ms)?;
+    pub(crate) fn cookie(
+        &self,
+        preset: Preset,
+        is_secure: bool,
+        now_ms: i64,
+    ) -> Result<Cookie, Error> {
+        let mut cookie = match (preset, self.max_age) {
+            (Preset::Safe | Preset::Express, _) => Cookie::new(),
+            // What makes the shape of next-session is `maxAge` alone; it gets its value below.
+            (Preset::NextSession, Some(_)) => {
+                Cookie::from_json("{\"maxAge\":0}").unwrap_or_default()
+            }
+            (Preset::NextSession, None) => Cookie::from_json("{}").unwrap_or_default(),
+        };
+        if preset != Preset::NextSession || self.max_age.is_some() {
+            cookie.set_max_age(self.max_age, now_ms)?;
+        }
         match &self.path {
             Some(path) => cookie.set_path(Some(path)),
-            None => {
-                cookie.set_raw(cloakroom_core::CookieMember::Path, cloakroom_core::JsValue::Null)
-            }
+            None => cookie.set_raw(CookieMember::Path, JsValue::Null),
         }
         cookie.set_http_only(self.http_only);
         if let Some(domain) = &self.domain {
@@ -162,7 +176,23 @@ mod tests {
             ),
         ];
         for (options, is_secure, json) in rows {
-            assert_eq!(options.cookie(is_secure, 1_700_000_000_000).unwrap().to_json(), json);
+            let cookie = options.cookie(Preset::Express, is_secure, 1_700_000_000_000).unwrap();
+            assert_eq!(cookie.to_json(), json);
         }
+    }
+
+    /// The members are those that next-session 4.0.5 stores; their order is Express's, which means nothing to it.
+    #[test]
+    fn a_new_cookie_for_next_session_counts_seconds() {
+        let mut options = CookieOptions { secure: Some(Secure::Never), ..CookieOptions::default() };
+        let json = |options: &CookieOptions| {
+            options.cookie(Preset::NextSession, false, 1_700_000_000_000).unwrap().to_json()
+        };
+        assert_eq!(json(&options), r#"{"secure":false,"httpOnly":true,"path":"/"}"#);
+        options.max_age = Some(Duration::from_secs(60));
+        assert_eq!(
+            json(&options),
+            r#"{"expires":"2023-11-14T22:14:20.000Z","secure":false,"httpOnly":true,"path":"/","maxAge":60}"#
+        );
     }
 }

@@ -128,7 +128,7 @@ impl SessionEngine {
         }
         match options.preset {
             Preset::Express => express::load(self, head).await.map(Some),
-            Preset::Safe => safe::load(self, head).await.map(Some),
+            Preset::Safe | Preset::NextSession => safe::load(self, head).await.map(Some),
         }
     }
 
@@ -157,9 +157,10 @@ impl SessionEngine {
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
         match self.options().preset {
             Preset::Express => Ok(express::commit(session.shared()).await),
-            Preset::Safe => safe::commit(session.shared()).await.inspect_err(|error| {
-                self.options().tell(error);
-            }),
+            Preset::Safe | Preset::NextSession => {
+                let tell = |error: &Error| self.options().tell(error);
+                safe::commit(session.shared()).await.inspect_err(tell)
+            }
         }
     }
 
@@ -176,7 +177,7 @@ impl SessionEngine {
     pub(crate) fn generate(&self, request: &RequestFacts) -> Result<(String, Record), Error> {
         let options = self.options();
         request.with_head(|head| {
-            let cookie = options.cookie_for(head).cookie(request.is_secure, self.now_ms())?;
+            let cookie = options.new_cookie(head, request.is_secure)?;
             let id = match &options.genid {
                 Some(genid) => genid(head)?,
                 None => generate_id()?,
@@ -206,7 +207,7 @@ fn check(options: &SessionOptions) -> Result<(), Error> {
     // The texts are those of the cookie itself, which is what they are about.
     let probe = options
         .cookie
-        .cookie(true, 0)
+        .cookie(options.preset, true, 0)
         .and_then(|cookie| set_cookie(&options.name, "", &cookie).map(|_| cookie));
     let cookie = probe.map_err(|error| {
         config(format!("the cookie cannot be sent: {error}")).with_source(error)

@@ -6,6 +6,12 @@ use cloakroom_core::{CookieParser, Secrets};
 
 use crate::RequestHead;
 
+/// next-session's `encode`: the cookie's value for an id, before percent-encoding.
+pub type Encode = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// next-session's `decode`: the id in a cookie's value, after percent-decoding; `None` when there is none.
+pub type Decode = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// How a session id stands in the cookie: signed, as Express has it, or as a next-session site has chosen.
 #[derive(Clone)]
 pub enum IdFormat {
@@ -15,10 +21,10 @@ pub enum IdFormat {
     Plain,
     /// next-session's `encode` and `decode`. What `decode` answers `None` to is no session.
     Custom {
-        /// The value for an id, before percent-encoding.
-        encode: Arc<dyn Fn(&str) -> String + Send + Sync>,
-        /// The id in a value, after percent-decoding.
-        decode: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+        /// The value for an id.
+        encode: Encode,
+        /// The id in a value.
+        decode: Decode,
     },
 }
 

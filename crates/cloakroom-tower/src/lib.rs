@@ -26,7 +26,7 @@ pub use cookie_options::{CookieOptions, Priority, SameSitePolicy, Secure};
 pub use engine::SessionEngine;
 pub use error::SessionError;
 pub use head::{Encrypted, RequestHead};
-pub use ids::{IdFormat, session_id};
+pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;
 pub use options::{
     AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use cloakroom_core::{Clock, Error};
+use cloakroom_core::{Clock, Cookie, Error};
 
 use crate::{CookieOptions, RequestHead, SameSitePolicy, Secure, SessionError};
 
@@ -98,6 +98,8 @@ pub enum Preset {
     Safe,
     /// What express-session 1.19.0 does, call for call.
     Express,
+    /// The safe rules with the records of next-session 4: `maxAge` in seconds, and no `originalMaxAge`.
+    NextSession,
 }
 
 /// The `unset` option.
@@ -201,11 +203,12 @@ impl SessionOptions {
         }
     }
 
-    /// The safe preset with the cookie and the record of next-session 4: the name `sid`, no `SameSite`, `secure` named
+    /// The safe rules with the cookie and the record of next-session 4: the name `sid`, no `SameSite`, `secure` named
     /// and off, and no extension unless [`touch_after`](Self::touch_after) says so.
     #[must_use]
     pub fn next_session() -> Self {
         Self {
+            preset: Preset::NextSession,
             name: "sid".to_owned(),
             cookie: CookieOptions { secure: Some(Secure::Never), ..CookieOptions::default() },
             rolling: false,
@@ -214,12 +217,19 @@ impl SessionOptions {
         }
     }
 
-    /// The cookie options for this request.
-    pub(crate) fn cookie_for(&self, head: RequestHead<'_>) -> CookieOptions {
-        match &self.cookie_for {
-            Some(cookie_for) => cookie_for(head),
-            None => self.cookie.clone(),
-        }
+    /// The cookie of a session that this request makes.
+    ///
+    /// # Errors
+    ///
+    /// As [`CookieOptions::cookie`].
+    pub(crate) fn new_cookie(
+        &self,
+        head: RequestHead<'_>,
+        is_secure: bool,
+    ) -> Result<Cookie, Error> {
+        let made = self.cookie_for.as_ref().map(|cookie_for| cookie_for(head));
+        let options = made.as_ref().unwrap_or(&self.cookie);
+        options.cookie(self.preset, is_secure, self.clock.now_ms())
     }
 
     pub(crate) fn tell(&self, error: &Error) {

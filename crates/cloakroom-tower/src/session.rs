@@ -156,7 +156,7 @@ impl Session {
         state.record("touch")?;
         match self.preset() {
             Preset::Express => express::touch(&self.shared, &mut state),
-            Preset::Safe => safe::touch(&mut state),
+            Preset::Safe | Preset::NextSession => safe::touch(&mut state),
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl Session {
     pub async fn save(&self) -> Result<bool, Error> {
         match self.preset() {
             Preset::Express => express::save(&self.shared).await,
-            Preset::Safe => safe::save(&self.shared).await,
+            Preset::Safe | Preset::NextSession => safe::save(&self.shared).await,
         }
     }
 
@@ -229,7 +229,7 @@ impl Session {
     pub async fn regenerate(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, false).await,
-            Preset::Safe => safe::regenerate(&self.shared, false),
+            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, false),
         }
     }
 
@@ -242,7 +242,7 @@ impl Session {
     pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, true).await,
-            Preset::Safe => safe::regenerate(&self.shared, true),
+            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, true),
         }
     }
 
@@ -255,7 +255,7 @@ impl Session {
     pub async fn destroy(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::destroy(&self.shared).await,
-            Preset::Safe => safe::destroy(&self.shared).await,
+            Preset::Safe | Preset::NextSession => safe::destroy(&self.shared).await,
         }
     }
 

@@ -89,12 +89,7 @@ fn holds(state: &str, case: &Json) -> Option<Holds> {
     })
 }
 
-fn options(
-    state: &str,
-    given: &Json,
-    file: &FileFacts,
-    traces: &Traces,
-) -> Option<SessionOptions> {
+fn options(state: &str, given: &Json, file: &FileFacts, traces: &Traces) -> Option<SessionOptions> {
     let mut options = SessionOptions::express();
     options.resave = flag(given, "resave")?;
     options.save_uninitialized = flag(given, "saveUninitialized")?;

@@ -28,6 +28,3 @@ pub(super) const COOKIE_WITH_TO_JSON: Outcome = Outcome::PassedDifferently(
 pub(super) const MAX_AGE_BESIDE_ORIGINAL: Outcome = Outcome::PassedDifferently(
     "a cookie with a member maxAge: Express shows an expiry of its own until the next write, here the record's",
 );
-pub(super) const COOKIE_IN_OTHER_ORDER: Outcome = Outcome::PassedDifferently(
-    "a cookie written in another order or form: Express prints it anew, here its text stays while its values do",
-);
