@@ -1,0 +1,207 @@
+//! When the browser is sent a cookie, and which.
+
+use cloakroom_core::Secrets;
+use cloakroom_tower::{Proxy, SameSitePolicy, Secure, Session};
+use http::Request;
+
+use crate::site::{NOW, Site};
+
+#[tokio::test]
+async fn a_browser_session_is_told_once() {
+    let site = Site::new();
+    let reply = site.write("n", 1).await;
+    let lines = reply.lines();
+    let (pair, attributes) = lines[0].split_once("; ").unwrap();
+    assert!(pair.starts_with("connect.sid=s%3A"), "{pair}");
+    assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Lax");
+    for value in 2..5 {
+        assert!(site.write("n", value).await.lines().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_persistent_one_is_told_when_its_end_has_moved() {
+    let site = Site::for_a_minute();
+    let reply = site.write("n", 1).await;
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:14:20 GMT"),
+        "{:?}",
+        reply.lines()
+    );
+    site.clock.advance(10_000);
+    assert!(site.read().await.lines().is_empty());
+    let reply = site.write("n", 2).await;
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:14:30 GMT"),
+        "{:?}",
+        reply.lines()
+    );
+}
+
+#[tokio::test]
+async fn the_browsers_copy_is_extended_when_half_of_its_life_is_over() {
+    let site = Site::for_a_minute();
+    site.write("n", 1).await;
+    // Seconds that pass, commands, and cookies.
+    for (seconds, commands, cookies) in [(30, 1, 0), (1, 2, 1), (30, 1, 0), (25, 2, 1)] {
+        site.store.calls();
+        site.clock.advance(seconds * 1_000);
+        let reply = site.read().await;
+        assert_eq!((site.store.calls().len(), reply.lines().len()), (commands, cookies));
+    }
+    let site =
+        site.rebuilt(Secrets::new(["keyboard cat"]).unwrap(), |options| options.rolling = false);
+    site.clock.advance(50_000);
+    site.store.calls();
+    let reply = site.read().await;
+    assert_eq!((site.store.calls().len(), reply.lines().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_cookie_that_the_handler_changes_is_told() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    let reply = site
+        .visit(async |session: Session| {
+            let mut cookie = session.cookie();
+            cookie.set_max_age_ms(Some(5_000), NOW)?;
+            session.set_cookie(cookie)
+        })
+        .await;
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:13:25 GMT"),
+        "{:?}",
+        reply.lines()
+    );
+}
+
+#[tokio::test]
+async fn an_old_secret_is_replaced_when_it_is_met() {
+    let site = Site::for_a_minute();
+    site.write("n", 1).await;
+    let old = site.cookie.lock().unwrap().clone();
+    let site = site.rebuilt(Secrets::new(["new", "keyboard cat"]).unwrap(), |_| {});
+    site.store.calls();
+    let reply = site.read().await;
+    assert_eq!(site.store.calls(), ["get_and_touch"]);
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:14:20 GMT"),
+        "{:?}",
+        reply.lines()
+    );
+    assert_ne!(*site.cookie.lock().unwrap(), old);
+    assert!(site.read().await.lines().is_empty());
+    let site = site.rebuilt(Secrets::new(["new"]).unwrap(), |_| {});
+    site.visit(async |session: Session| {
+        assert_eq!(session.get::<i32>("n")?, Some(1));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn destroying_a_session_makes_the_browser_forget_it() {
+    let site = Site::with(|options| {
+        options.name = "__Host-sid".to_owned();
+        options.cookie.secure = Some(Secure::Always);
+        options.proxy = Proxy::Trusted;
+    });
+    let request = |cookie: Option<&str>| {
+        let request = Request::get("/").header("x-forwarded-proto", "https");
+        match cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
+        .body(())
+        .unwrap()
+    };
+    let reply = site.send(request(None), async |session: Session| session.insert("n", 1)).await;
+    let cookie = reply.lines()[0].split(';').next().unwrap().to_owned();
+    site.store.calls();
+    let reply =
+        site.send(request(Some(&cookie)), async |session: Session| session.destroy().await).await;
+    assert_eq!(site.store.calls(), ["get_and_touch", "destroy"]);
+    // `__Host-` cookies are refused without Secure, and Path=/ is part of a cookie's identity.
+    assert_eq!(
+        reply.lines(),
+        [
+            "__Host-sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
+        ]
+    );
+    // Nobody has a cookie to forget.
+    let reply = site.send(request(None), async |session: Session| session.destroy().await).await;
+    assert!(reply.lines().is_empty() && site.store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_can_follow_one_that_was_destroyed() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    let old = site.sid();
+    let reply = site
+        .visit(async |session: Session| {
+            session.destroy().await?;
+            assert!(session.insert("n", 2).is_err());
+            session.regenerate().await?;
+            session.insert("flash", 1)
+        })
+        .await;
+    assert_eq!(reply.lines().len(), 1);
+    assert!(site.record(&old).await.is_none());
+    assert_eq!(site.member("flash").await, Some(1));
+    let reply = site
+        .visit(async |session: Session| {
+            session.destroy().await?;
+            session.regenerate().await
+        })
+        .await;
+    assert!(reply.lines()[0].starts_with("connect.sid=; "), "an empty one is not stored");
+}
+
+#[tokio::test]
+async fn a_secure_session_is_not_stored_for_a_browser_that_could_not_send_it() {
+    let site = Site::with(|options| options.cookie.secure = Some(Secure::Always));
+    let reply = site.write("n", 1).await;
+    assert!(site.store.calls().is_empty() && reply.lines().is_empty());
+    let told = site.told();
+    assert!(told.len() == 1 && told[0].contains("\"proxy\""), "{told:?}");
+}
+
+#[tokio::test]
+async fn auto_follows_the_request_that_makes_the_session() {
+    let site = Site::with(|options| {
+        options.cookie.same_site = Some(SameSitePolicy::Auto);
+        options.proxy = Proxy::Trusted;
+    });
+    for (proto, attributes) in [
+        ("https", "Path=/; HttpOnly; Secure; SameSite=None"),
+        ("http", "Path=/; HttpOnly; SameSite=Lax"),
+    ] {
+        let request = Request::get("/").header("x-forwarded-proto", proto).body(()).unwrap();
+        let reply = site.send(request, async |session: Session| session.insert("n", 1)).await;
+        assert_eq!(reply.lines()[0].split_once("; ").unwrap().1, attributes);
+    }
+}
+
+#[tokio::test]
+async fn options_can_be_a_function_of_the_request() {
+    let site = Site::with(|options| {
+        options.cookie_for = Some(std::sync::Arc::new(|head| {
+            let mut cookie = cloakroom_tower::CookieOptions::default();
+            cookie.domain =
+                head.headers().get("host").and_then(|host| host.to_str().ok()).map(str::to_owned);
+            cookie
+        }));
+        options.genid = Some(std::sync::Arc::new(|head| Ok(format!("for{}", head.path()))));
+    });
+    let request = Request::get("/x").header("host", "shop.example").body(()).unwrap();
+    let reply = site
+        .send(request, async |session: Session| {
+            session.regenerate().await?;
+            session.insert("n", 1)
+        })
+        .await;
+    let line = reply.lines()[0].to_owned();
+    assert!(line.starts_with("connect.sid=s%3Afor%2Fx."), "{line}");
+    assert!(line.contains("Domain=shop.example"), "{line}");
+}

@@ -1,0 +1,179 @@
+//! A store that is away, refuses, or does not answer.
+
+use std::time::Duration;
+
+use cloakroom_core::ErrorKind;
+use cloakroom_tower::{Session, WhenDown};
+use http::{Response, StatusCode};
+
+use crate::site::Site;
+
+fn site(when_down: WhenDown) -> Site {
+    Site::with(|options| options.when_down = when_down)
+}
+
+const ALL: [&str; 7] = ["get", "set", "destroy", "touch", "create", "update", "get_and_touch"];
+
+#[tokio::test]
+async fn a_store_that_is_away_is_an_error_response() {
+    let site = site(WhenDown::Error);
+    site.write("n", 1).await;
+    for (kind, status) in [
+        (ErrorKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
+        (ErrorKind::Timeout, StatusCode::SERVICE_UNAVAILABLE),
+        (ErrorKind::Other, StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        site.store.fail(&ALL, kind);
+        let reply = site.visit(async |_| panic!("the handler does not run")).await;
+        assert_eq!(reply.status, status);
+        assert!(reply.lines().is_empty() && !reply.body.contains("told to fail"));
+        assert_eq!(site.told(), ["log: get_and_touch: told to fail"]);
+    }
+    site.store.fail(&[], ErrorKind::Other);
+    assert_eq!(site.read().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_anonymous_request_can_change_nothing_and_keeps_its_cookie() {
+    let site = site(WhenDown::Anonymous);
+    site.write("n", 1).await;
+    site.store.fail(&ALL, ErrorKind::Unavailable);
+    site.store.calls();
+    let reply = site
+        .visit(async |session: Session| {
+            assert_eq!(session.get::<i32>("n")?, None);
+            let refusals = [
+                session.insert("n", 2).unwrap_err(),
+                session.remove("n").unwrap_err(),
+                session.touch().unwrap_err(),
+                session.unset().unwrap_err(),
+                session.save().await.unwrap_err(),
+                session.reload().await.unwrap_err(),
+                session.destroy().await.unwrap_err(),
+                session.regenerate().await.unwrap_err(),
+            ];
+            assert!(refusals.iter().all(|refusal| refusal.kind() == ErrorKind::Unavailable));
+            Ok(())
+        })
+        .await;
+    assert_eq!(reply.status, StatusCode::OK);
+    assert!(reply.lines().is_empty());
+    assert_eq!(site.store.calls(), ["get_and_touch"]);
+    site.store.fail(&[], ErrorKind::Other);
+    assert_eq!(site.member("n").await, Some(1));
+}
+
+/// Such as a Redis replica, or one that is full.
+#[tokio::test]
+async fn a_store_that_refuses_writes_can_still_be_read() {
+    let site = site(WhenDown::ReadOnly);
+    site.write("n", 1).await;
+    site.store.fail(&["get_and_touch", "touch", "update"], ErrorKind::Other);
+    site.store.calls();
+    site.visit(async |session: Session| {
+        assert_eq!(session.get::<i32>("n")?, Some(1));
+        assert_eq!(session.insert("n", 2).unwrap_err().kind(), ErrorKind::Other);
+        Ok(())
+    })
+    .await;
+    assert_eq!(site.store.calls(), ["get_and_touch", "get"]);
+    // One that is away altogether makes it anonymous.
+    site.store.fail(&ALL, ErrorKind::Unavailable);
+    site.visit(async |session: Session| {
+        assert_eq!(session.get::<i32>("n")?, None);
+        assert_eq!(session.insert("n", 2).unwrap_err().kind(), ErrorKind::Unavailable);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_written_is_an_error_response_whatever_is_told() {
+    for when_down in [WhenDown::Error, WhenDown::Anonymous, WhenDown::ReadOnly] {
+        let site = site(when_down);
+        site.store.fail(&["create"], ErrorKind::Unavailable);
+        let reply = site.write("n", 1).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{when_down:?}");
+        assert!(reply.lines().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_an_error_by_the_deadline() {
+    let site = Site::with(|options| options.deadline = Duration::from_millis(20));
+    site.write("n", 1).await;
+    let stored = site.cookie.lock().unwrap().clone();
+    site.store.hang();
+    let reply = site.read().await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(site.told(), ["session: load: not done within 20ms"]);
+    *site.cookie.lock().unwrap() = None;
+    let reply = site.write("n", 2).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(site.told(), ["session: commit: not done within 20ms"]);
+    *site.cookie.lock().unwrap() = stored;
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_locks_nobody_out() {
+    for kind in [ErrorKind::Corrupt, ErrorKind::InvalidId] {
+        let site = Site::new();
+        site.write("n", 1).await;
+        let lost = site.sid();
+        site.store.fail(&["get_and_touch"], kind);
+        site.write("n", 2).await;
+        assert_eq!(site.told(), ["log: get_and_touch: told to fail"]);
+        assert_ne!(site.sid(), lost);
+        assert_eq!(site.member("n").await, Some(2));
+        assert!(site.record(&lost).await.is_some(), "it may be another key's");
+    }
+}
+
+#[tokio::test]
+async fn extending_a_session_that_was_only_read_may_fail() {
+    let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
+    let options = cloakroom_tower::SessionOptions::new();
+    let site = Site::with_all(options, secrets, crate::log::Log::without_atomic, |_| {});
+    site.write("n", 1).await;
+    site.store.fail(&["touch"], ErrorKind::Unavailable);
+    assert_eq!(site.read().await.status, StatusCode::OK);
+    assert_eq!(site.told(), ["log: touch: told to fail"]);
+}
+
+#[tokio::test]
+async fn a_destroy_that_failed_leaves_the_session_as_it_was() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    site.store.fail(&["destroy"], ErrorKind::Unavailable);
+    let reply = site
+        .visit(async |session: Session| {
+            assert!(session.destroy().await.is_err());
+            assert_eq!(session.get::<i32>("n")?, Some(1));
+            Ok(())
+        })
+        .await;
+    assert!(reply.lines().is_empty());
+    assert_eq!(site.member("n").await, Some(1));
+}
+
+#[tokio::test]
+async fn the_error_response_can_be_ones_own() {
+    let site = Site::with(|options| {
+        options.error_response = std::sync::Arc::new(|error| {
+            let mut response = Response::new(format!("kind {:?}", error.kind()).into());
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response
+        });
+    });
+    site.store.fail(&["create"], ErrorKind::TooLarge);
+    let reply = site.write("n", 1).await;
+    assert_eq!((reply.status, &*reply.body), (StatusCode::BAD_GATEWAY, "kind TooLarge"));
+}
+
+#[tokio::test]
+async fn a_store_that_says_it_is_disconnected_is_not_asked() {
+    let site = Site::with(|options| options.is_connected = Some(std::sync::Arc::new(|| false)));
+    let request = http::Request::new(());
+    let reply = site.send(request, async |_| Ok(())).await;
+    assert_eq!(reply.body, "no session");
+}

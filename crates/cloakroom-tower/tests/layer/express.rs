@@ -1,0 +1,105 @@
+//! The express preset, where the replayed fixtures have no case: keeping data, quoted cookies, texts of stored cookies.
+
+use cloakroom_core::{ErrorKind, Secrets, Session as Record, Store};
+use cloakroom_tower::{Session, SessionOptions};
+use http::StatusCode;
+
+use crate::site::Site;
+
+fn site(change: impl FnOnce(&mut SessionOptions)) -> Site {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let mut options = SessionOptions::express();
+    options.resave = false;
+    options.save_uninitialized = false;
+    Site::with_all(options, secrets, |store| store, change)
+}
+
+async fn visit_with(site: &Site, record: &str) {
+    site.store.memory().set("abc", &Record::from_json(record).unwrap()).await.unwrap();
+    let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
+    *site.cookie.lock().unwrap() = Some(format!("connect.sid={value}"));
+    site.write("b", 2).await;
+}
+
+/// Vectors J16 and J20 of the recorded ones: Express prints the cookie anew.
+#[tokio::test]
+async fn a_cookie_is_written_in_expresss_order_whatever_it_was() {
+    let site = site(|_| {});
+    let rows = [
+        (
+            r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/","sameSite":"lax","domain":"example.com","secure":false,"partitioned":true,"priority":"high"},"a":1}"#,
+            r#"{"cookie":{"originalMaxAge":null,"partitioned":true,"priority":"high","expires":null,"secure":false,"httpOnly":true,"domain":"example.com","path":"/","sameSite":"lax"},"a":1,"b":2}"#,
+        ),
+        (
+            r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/","secure":true},"a":1}"#,
+            r#"{"cookie":{"originalMaxAge":null,"expires":null,"secure":true,"httpOnly":true,"path":"/"},"a":1,"b":2}"#,
+        ),
+    ];
+    for (stored, written) in rows {
+        visit_with(&site, stored).await;
+        assert_eq!(site.record("abc").await.unwrap().to_json(), written);
+    }
+}
+
+/// Vectors J22 and J23.
+#[tokio::test]
+async fn a_cookie_that_express_cannot_read_is_500() {
+    for cookie in ["null", "\"x\"", "true", "1"] {
+        let site = site(|_| {});
+        site.write("n", 1).await;
+        site.store.holds(format!("{{\"cookie\":{cookie}}}"));
+        assert_eq!(site.read().await.status, StatusCode::INTERNAL_SERVER_ERROR, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_id_can_keep_the_data() {
+    let site = site(|_| {});
+    site.write("n", 1).await;
+    let old = site.sid();
+    site.store.calls();
+    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    assert_eq!(site.store.calls(), ["get", "destroy", "set"]);
+    assert_ne!(site.sid(), old);
+    assert_eq!(site.member("n").await, Some(1));
+}
+
+#[tokio::test]
+async fn errors_at_the_end_are_told_and_change_no_response() {
+    let site = site(|_| {});
+    site.store.fail(&["set"], ErrorKind::TooLarge);
+    let reply = site.write("n", 1).await;
+    assert_eq!((reply.status, reply.lines().len()), (StatusCode::OK, 1));
+    assert_eq!(site.told(), ["log: set: told to fail"]);
+}
+
+/// express-session 2 will keep the quotes, with cookie 1.x.
+#[tokio::test]
+async fn a_quoted_cookie_is_read_unless_told_otherwise() {
+    for unquote in [true, false] {
+        let site = site(|options| options.unquote = unquote);
+        site.write("n", 1).await;
+        let cookie = site.cookie.lock().unwrap().clone().unwrap();
+        let (name, value) = cookie.split_once('=').unwrap();
+        *site.cookie.lock().unwrap() = Some(format!("{name}=\"{value}\""));
+        site.visit(async move |session: Session| {
+            assert_eq!(session.get::<i32>("n")?, unquote.then_some(1));
+            Ok(())
+        })
+        .await;
+    }
+}
+
+/// Express takes the first cookie of the name, whatever it is.
+#[tokio::test]
+async fn the_first_cookie_hides_the_others() {
+    let site = site(|_| {});
+    site.write("n", 1).await;
+    let good = site.cookie.lock().unwrap().clone().unwrap();
+    *site.cookie.lock().unwrap() = Some(format!("connect.sid=junk; {good}"));
+    site.visit(async |session: Session| {
+        assert!(session.is_new());
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,115 @@
+//! `RequireSession`: who passes, and what the others get.
+
+use cloakroom_core::{MemoryStore, Secrets};
+use cloakroom_tower::{RequireSession, Session, SessionLayer};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn};
+
+struct Guarded {
+    layer: SessionLayer,
+    guard: RequireSession,
+}
+
+impl Guarded {
+    fn new(guard: RequireSession) -> Self {
+        let secrets = Secrets::new(["keyboard cat"]).unwrap();
+        Self { layer: SessionLayer::new(MemoryStore::new(), secrets), guard }
+    }
+
+    /// A cookie of a session with one member.
+    async fn cookie(&self, name: &'static str, json: &'static str) -> String {
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        let login = self.layer.layer(service_fn(move |request: Request<()>| {
+            let session = request.extensions().get::<Session>().cloned().unwrap();
+            session.insert(name, &value).unwrap();
+            async { Ok::<_, std::io::Error>(Response::new(())) }
+        }));
+        let response = login.oneshot(Request::new(())).await.unwrap();
+        let line = response.headers()["set-cookie"].to_str().unwrap();
+        line.split(';').next().unwrap().to_owned()
+    }
+
+    async fn get(&self, path: &str, cookie: Option<&str>) -> (StatusCode, Option<String>, String) {
+        let inner = self.guard.layer(service_fn(async |_: Request<()>| {
+            Ok::<_, std::io::Error>(Response::new(Full::<bytes::Bytes>::from("inside")))
+        }));
+        let mut request = Request::get(path);
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        let response = self.layer.layer(inner).oneshot(request.body(()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let location =
+            parts.headers.get("location").map(|value| value.to_str().unwrap().to_owned());
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, location, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn without_a_session_the_answer_is_401_and_json() {
+    let guarded = Guarded::new(RequireSession::json());
+    let (status, _, body) = guarded.get("/", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body, serde_json::json!({ "error": "unauthorized" }));
+    let cookie = guarded.cookie("anything", "1").await;
+    assert_eq!(guarded.get("/", Some(&cookie)).await.2, "inside");
+    let forged = cookie.replace("connect.sid=s%3A", "connect.sid=s%3Ax");
+    assert_eq!(guarded.get("/", Some(&forged)).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn or_a_redirect() {
+    let guarded = Guarded::new(RequireSession::redirect("/login").unwrap());
+    let (status, location, body) = guarded.get("/", None).await;
+    assert_eq!((status, location.as_deref(), &*body), (StatusCode::SEE_OTHER, Some("/login"), ""));
+    assert!(RequireSession::redirect("/a\nb").unwrap_err().to_string().contains("/a\\nb"));
+}
+
+#[tokio::test]
+async fn a_member_can_be_asked_for() {
+    let guarded = Guarded::new(RequireSession::json().with_member("user"));
+    for (name, json, passes) in [
+        ("user", "\"ann\"", true),
+        ("user", "0", true),
+        ("user", "null", false),
+        ("user", "false", false),
+        ("visitor", "1", false),
+    ] {
+        let cookie = guarded.cookie(name, json).await;
+        let (status, _, _) = guarded.get("/", Some(&cookie)).await;
+        assert_eq!(status == StatusCode::OK, passes, "{name} {json}");
+    }
+}
+
+#[tokio::test]
+async fn paths_are_guarded_by_whole_segments() {
+    let guarded = Guarded::new(
+        RequireSession::json().with_paths(["/admin", "/api/"]).without_paths(["/admin/login"]),
+    );
+    for (path, is_guarded) in [
+        ("/", false),
+        ("/admin", true),
+        ("/admin/", true),
+        ("/admin/users?x=1", true),
+        ("/administrator", false),
+        ("/admin/login", false),
+        ("/admin/login/help", false),
+        ("/admin/loginx", true),
+        ("/api/x", true),
+        ("/api", false),
+    ] {
+        let (status, _, _) = guarded.get(path, None).await;
+        assert_eq!(status == StatusCode::UNAUTHORIZED, is_guarded, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_has_passed_no_layer_has_no_session() {
+    let inner = RequireSession::json()
+        .layer(service_fn(async |_: Request<()>| Ok::<_, std::io::Error>(Response::new(()))));
+    let response = inner.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+}

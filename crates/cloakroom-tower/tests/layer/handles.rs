@@ -1,0 +1,110 @@
+//! Handles that outlive the response, and what may be printed of them.
+
+use std::sync::{Arc, Mutex};
+
+use cloakroom_core::ErrorKind;
+use cloakroom_tower::Session;
+
+use crate::site::Site;
+
+/// Such as in a streaming body, or in a task.
+#[tokio::test]
+async fn a_handle_that_is_used_after_the_response_has_begun_gets_an_error() {
+    let site = Site::new();
+    let leaked: Arc<Mutex<Option<Session>>> = Arc::default();
+    let keep = Arc::clone(&leaked);
+    site.visit(move |session: Session| {
+        *keep.lock().unwrap() = Some(session.clone());
+        async move { session.insert("n", 1) }
+    })
+    .await;
+    site.store.calls();
+    let session = leaked.lock().unwrap().take().unwrap();
+    let errors = [
+        session.get::<i32>("n").unwrap_err(),
+        session.insert("n", 2).unwrap_err(),
+        session.remove("n").unwrap_err(),
+        session.with(|_| ()).unwrap_err(),
+        session.set_cookie(session.cookie()).unwrap_err(),
+        session.touch().unwrap_err(),
+        session.unset().unwrap_err(),
+        session.save().await.unwrap_err(),
+        session.reload().await.unwrap_err(),
+        session.regenerate().await.unwrap_err(),
+        session.regenerate_keeping_data().await.unwrap_err(),
+        session.destroy().await.unwrap_err(),
+    ];
+    for error in &errors {
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("the response has begun"), "{error}");
+    }
+    assert!(site.store.calls().is_empty());
+    assert_eq!(site.member("n").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_session_that_was_destroyed_is_an_error_to_use() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    site.visit(async |session: Session| {
+        session.destroy().await?;
+        let errors = [
+            session.get::<i32>("n").unwrap_err(),
+            session.insert("n", 2).unwrap_err(),
+            session.touch().unwrap_err(),
+            session.save().await.unwrap_err(),
+            session.destroy().await.unwrap_err(),
+            session.regenerate_keeping_data().await.unwrap_err(),
+        ];
+        assert!(errors.iter().all(|error| error.kind() == ErrorKind::Unsupported));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clones_are_handles_on_one_session() {
+    let site = Site::new();
+    site.visit(async |session: Session| {
+        let other = session.clone();
+        session.insert("n", 1)?;
+        assert_eq!(other.get::<i32>("n")?, Some(1));
+        assert_eq!(other.id(), session.id());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_express_would_lose_is_refused_by_name() {
+    let site = Site::new();
+    site.visit(async |session: Session| {
+        let error = session.insert("touch", 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.to_string().contains("\"touch\""), "{error}");
+        let error = session.insert("n", "text").and_then(|()| session.get::<u32>("n")).unwrap_err();
+        assert!(!error.to_string().contains("text"), "{error}");
+        session.remove("n").map(drop)
+    })
+    .await;
+    assert!(site.store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_that_is_printed_holds_an_id_a_secret_or_data() {
+    let site = Site::new();
+    site.write("n", 4_711).await;
+    let sid = site.sid();
+    let printed: Arc<Mutex<String>> = Arc::default();
+    let kept = Arc::clone(&printed);
+    site.visit(move |session: Session| {
+        *kept.lock().unwrap() =
+            format!("{session:?} {:?} {:?}", session.engine(), session.cookie());
+        async { Ok(()) }
+    })
+    .await;
+    let printed = format!("{} {:?}", printed.lock().unwrap(), site.layer);
+    for secret in [&*sid, "keyboard cat", "4711"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}

@@ -1,0 +1,150 @@
+//! A memory store that notes what is asked of it, and fails or hangs where it is told to.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cloakroom_core::{
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session,
+    Store, Touched, Updated,
+};
+
+#[derive(Clone)]
+pub(crate) struct Log {
+    memory: MemoryStore,
+    shared: Arc<Mutex<Shared>>,
+    has_atomic: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    calls: Vec<&'static str>,
+    fails: Vec<(&'static str, ErrorKind)>,
+    hangs: bool,
+    raw: Option<String>,
+}
+
+impl Log {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        let mut options = MemoryOptions::default();
+        options.clock = clock.clone();
+        let memory = MemoryStore::with_options(options);
+        Self { memory, shared: Arc::default(), has_atomic: true }
+    }
+
+    /// The same sessions by a store that offers `Store` alone.
+    pub(crate) fn without_atomic(mut self) -> Self {
+        self.has_atomic = false;
+        self
+    }
+
+    /// What is underneath, to look at without a trace.
+    pub(crate) fn memory(&self) -> &MemoryStore {
+        &self.memory
+    }
+
+    /// What has been asked since the last time.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.shared.lock().unwrap().calls)
+    }
+
+    /// From now on these operations fail, and no others.
+    pub(crate) fn fail(&self, operations: &[&'static str], kind: ErrorKind) {
+        self.shared.lock().unwrap().fails = operations.iter().map(|name| (*name, kind)).collect();
+    }
+
+    /// From now on nothing is answered.
+    pub(crate) fn hang(&self) {
+        self.shared.lock().unwrap().hangs = true;
+    }
+
+    /// From now on this is what is read, as if another language had written it: our own stores mend what they write.
+    pub(crate) fn holds(&self, raw: impl Into<String>) {
+        self.shared.lock().unwrap().raw = Some(raw.into());
+    }
+
+    fn as_written(&self, session: Option<Session>) -> Option<Session> {
+        match (session, &self.shared.lock().unwrap().raw) {
+            (Some(session), Some(raw)) => {
+                let revision = session.revision().unwrap().clone();
+                Some(Session::from_json(&**raw).unwrap().with_revision(revision))
+            }
+            (session, _) => session,
+        }
+    }
+
+    async fn call(&self, operation: &'static str) -> Result<(), Error> {
+        let hangs = {
+            let mut shared = self.shared.lock().unwrap();
+            shared.calls.push(operation);
+            if let Some((_, kind)) = shared.fails.iter().find(|(failing, _)| *failing == operation)
+            {
+                return Err(Error::new(*kind, "log", operation, "told to fail"));
+            }
+            shared.hangs
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Log {
+    fn name(&self) -> &str {
+        "log"
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        self.call("get").await?;
+        Ok(self.as_written(self.memory.get(sid).await?))
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        self.call("set").await?;
+        self.memory.set(sid, session).await
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.call("destroy").await?;
+        self.memory.destroy(sid).await
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        self.call("touch").await?;
+        self.memory.touch(sid, session).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        self.has_atomic.then_some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        None
+    }
+}
+
+#[async_trait]
+impl Atomic for Log {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        self.call("create").await?;
+        self.memory.create(sid, session).await
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        self.call("update").await?;
+        self.memory.update(sid, session).await
+    }
+
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
+        self.call("get_and_touch").await?;
+        Ok(self.as_written(self.memory.get_and_touch(sid, ttl).await?))
+    }
+}

@@ -1,0 +1,17 @@
+//! The layer as a browser and a store see it: what is asked of the store, and what is sent.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod bounds;
+mod cookies;
+mod down;
+mod express;
+mod guard;
+mod handles;
+mod log;
+mod meeting;
+mod next_session;
+mod options;
+mod reading;
+mod site;
+mod writing;

@@ -1,0 +1,221 @@
+//! Requests that meet: no change is lost, and what was destroyed stays so.
+
+use std::collections::BTreeMap;
+
+use cloakroom_core::{Clock, Secrets, Session as Record, Store};
+use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
+use futures::executor::block_on;
+use http::Request;
+use proptest::prelude::*;
+
+use crate::{log::Log, site::NOW};
+
+const SID: &str = "abc";
+
+struct Bench {
+    store: Log,
+    engine: SessionEngine,
+}
+
+impl Bench {
+    fn new(record: &str) -> Self {
+        let clock = Clock::fixed(NOW);
+        let store = Log::new(&clock);
+        let mut options = SessionOptions::new();
+        options.clock = clock;
+        let secrets = Secrets::new(["keyboard cat"]).unwrap();
+        let engine = SessionEngine::with_options(store.clone(), secrets, options).unwrap();
+        block_on(store.memory().set(SID, &Record::from_json(record).unwrap())).unwrap();
+        Self { store, engine }
+    }
+
+    fn load(&self) -> Session {
+        let cookie = Secrets::new(["keyboard cat"]).unwrap().cookie_value(SID);
+        let request =
+            Request::get("/").header("cookie", format!("connect.sid={cookie}")).body(()).unwrap();
+        block_on(self.engine.load(RequestHead::from(&request))).unwrap().unwrap()
+    }
+
+    fn commit(&self, session: &Session) -> Option<http::HeaderValue> {
+        block_on(self.engine.commit(session)).unwrap()
+    }
+
+    fn record(&self) -> Option<Record> {
+        block_on(self.store.memory().get(SID)).unwrap()
+    }
+}
+
+#[test]
+fn two_requests_keep_each_others_members() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1,"c":1}"#);
+    let (first, second) = (bench.load(), bench.load());
+    first.insert("a", 2).unwrap();
+    first.remove("c").unwrap();
+    second.insert("b", 2).unwrap();
+    bench.commit(&first);
+    bench.commit(&second);
+    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":2,"b":2}"#);
+}
+
+#[test]
+fn what_node_writes_in_between_is_kept() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1}"#);
+    let session = bench.load();
+    session.insert("rust", true).unwrap();
+    // Express knows nothing of revisions: it sets the text.
+    let theirs = Record::from_json(r#"{"cookie":{},"a":1,"node":true}"#).unwrap();
+    block_on(bench.store.memory().set(SID, &theirs)).unwrap();
+    bench.commit(&session);
+    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":1,"node":true,"rust":true}"#);
+}
+
+#[test]
+fn a_request_that_outlives_a_logout_brings_nothing_back_and_leaves_the_browser_alone() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1}"#);
+    let (slow, logout) = (bench.load(), bench.load());
+    slow.insert("a", 2).unwrap();
+    block_on(logout.destroy()).unwrap();
+    let cleared = bench.commit(&logout).unwrap();
+    assert!(cleared.to_str().unwrap().starts_with("connect.sid=; "), "{cleared:?}");
+    assert_eq!(bench.commit(&slow), None);
+    assert!(bench.record().is_none());
+}
+
+#[test]
+fn a_reader_that_outlives_a_logout_brings_nothing_back() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1}"#);
+    let (slow, logout) = (bench.load(), bench.load());
+    block_on(logout.destroy()).unwrap();
+    bench.commit(&logout);
+    assert_eq!(bench.commit(&slow), None);
+    assert!(bench.record().is_none());
+}
+
+#[test]
+fn a_change_made_while_a_save_is_under_way_is_not_lost() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1,"c":1}"#);
+    let session = bench.load();
+    session.insert("a", 2).unwrap();
+    session.remove("c").unwrap();
+    // Not begun until it is polled, so the change comes in the middle of it at the earliest.
+    let save = session.save();
+    let change = async {
+        session.insert("b", 2).unwrap();
+        session.insert("c", 1).unwrap();
+    };
+    block_on(async {
+        let (saved, ()) = futures::join!(save, change);
+        saved.unwrap();
+    });
+    bench.commit(&session);
+    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":2,"b":2,"c":1}"#);
+}
+
+/// The members of a session.
+type Members = BTreeMap<u8, u8>;
+
+/// What a request does to one member, by its name.
+type Changes = BTreeMap<u8, Option<u8>>;
+
+/// A step in a history of requests that meet.
+#[derive(Clone, Debug)]
+enum Step {
+    Load,
+    /// One of the open requests changes members.
+    Change(usize, Changes),
+    Save(usize),
+    Commit(usize),
+    Destroy(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let changes = prop::collection::btree_map(0..4_u8, prop::option::of(0..10_u8), 1..3);
+    let step = prop_oneof![
+        3 => Just(Step::Load),
+        4 => (0..4_usize, changes).prop_map(|(at, changes)| Step::Change(at, changes)),
+        1 => (0..4_usize).prop_map(Step::Save),
+        3 => (0..4_usize).prop_map(Step::Commit),
+        1 => (0..4_usize).prop_map(Step::Destroy),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+proptest! {
+    /// The model is a map, to which each request's own changes are applied when it writes; once destroyed, it is gone.
+    #[test]
+    fn any_requests_that_meet_lose_nothing_and_revive_nothing(steps in steps()) {
+        let bench = Bench::new(r#"{"cookie":{}}"#);
+        let mut stored: Option<Members> = Some(BTreeMap::new());
+        // A request, what it sees, and what it saw when it was last in step with the store.
+        let mut open: Vec<(Session, Members, Members)> = Vec::new();
+        let write = |stored: &mut Option<Members>, now: &Members, was: &Members| {
+            if let Some(stored) = stored {
+                for name in 0..4 {
+                    match (now.get(&name), was.get(&name)) {
+                        (now, was) if now == was => {}
+                        (Some(value), _) => drop(stored.insert(name, *value)),
+                        (None, _) => drop(stored.remove(&name)),
+                    }
+                }
+            }
+        };
+        for step in steps {
+            match step {
+                Step::Load => {
+                    if let Some(stored) = &stored {
+                        open.push((bench.load(), stored.clone(), stored.clone()));
+                    }
+                }
+                Step::Change(at, changes) => {
+                    if let Some((session, now, _)) = open.get_mut(at) {
+                        for (name, value) in changes {
+                            match value {
+                                Some(value) => {
+                                    session.insert(&name.to_string(), value).unwrap();
+                                    now.insert(name, value);
+                                }
+                                None => {
+                                    session.remove(&name.to_string()).unwrap();
+                                    now.remove(&name);
+                                }
+                            }
+                        }
+                    }
+                }
+                Step::Save(at) => {
+                    if let Some((session, now, was)) = open.get_mut(at) {
+                        prop_assert_eq!(block_on(session.save()).unwrap(), stored.is_some());
+                        write(&mut stored, now, was);
+                        if let Some(stored) = &stored {
+                            (*now, *was) = (stored.clone(), stored.clone());
+                        }
+                    }
+                }
+                Step::Commit(at) => {
+                    if at < open.len() {
+                        let (session, now, was) = open.remove(at);
+                        bench.commit(&session);
+                        write(&mut stored, &now, &was);
+                    }
+                }
+                Step::Destroy(at) => {
+                    if at < open.len() {
+                        let (session, _, _) = open.remove(at);
+                        block_on(session.destroy()).unwrap();
+                        bench.commit(&session);
+                        stored = None;
+                    }
+                }
+            }
+            let record = bench.record();
+            prop_assert_eq!(record.is_some(), stored.is_some());
+            if let (Some(record), Some(stored)) = (record, &stored) {
+                let members: Members = record
+                    .iter()
+                    .map(|member| (member.name().parse().unwrap(), member.value().unwrap()))
+                    .collect();
+                prop_assert_eq!(&members, stored);
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A site of next-session: its cookie, its records, its ids.
+
+use std::{sync::Arc, time::Duration};
+
+use cloakroom_core::{Secrets, Session as Record, Store};
+use cloakroom_tower::{IdFormat, Session, SessionOptions, TouchAfter};
+
+use crate::site::{MINUTE, Site};
+
+fn site(ids: IdFormat, touch_after: TouchAfter) -> Site {
+    Site::with_all(
+        SessionOptions::next_session(),
+        ids,
+        |store| store,
+        |options| {
+            options.cookie.max_age = Some(MINUTE);
+            options.touch_after = touch_after;
+            options.genid = Some(Arc::new(|_| Ok("NEW1".to_owned())));
+        },
+    )
+}
+
+/// The line is the one that next-session 4.0.5 sends.
+#[tokio::test]
+async fn the_id_is_plain_and_the_record_counts_seconds() {
+    let site = site(IdFormat::Plain, TouchAfter::Never);
+    let reply = site.write("n", 1).await;
+    assert_eq!(
+        reply.lines(),
+        ["sid=NEW1; Path=/; Expires=Tue, 14 Nov 2023 22:14:20 GMT; HttpOnly"]
+    );
+    assert_eq!(
+        site.record("NEW1").await.unwrap().to_json(),
+        r#"{"cookie":{"expires":"2023-11-14T22:14:20.000Z","secure":false,"httpOnly":true,"path":"/","maxAge":60},"n":1}"#
+    );
+}
+
+#[tokio::test]
+async fn a_record_of_next_session_is_kept_in_its_shape() {
+    let site = site(IdFormat::Plain, TouchAfter::Elapsed(Duration::from_secs(10)));
+    let theirs = r#"{"cookie":{"path":"/","httpOnly":true,"secure":false,"maxAge":60,"expires":"2023-11-14T22:14:20.000Z"},"views":1}"#;
+    site.store.memory().set("theirs", &Record::from_json(theirs).unwrap()).await.unwrap();
+    *site.cookie.lock().unwrap() = Some("sid=theirs".to_owned());
+    let reply = site.write("views", 2).await;
+    assert!(reply.lines().is_empty(), "a change alone does not extend it");
+    assert_eq!(
+        site.record("theirs").await.unwrap().to_json(),
+        theirs.replace("\"views\":1", "\"views\":2")
+    );
+    site.clock.advance(10_000);
+    let reply = site.read().await;
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:14:30 GMT"),
+        "{:?}",
+        reply.lines()
+    );
+    let extended = site.record("theirs").await.unwrap();
+    assert!(extended.cookie().is_next_session());
+    assert_eq!(extended.cookie().expires_ms(), Some(crate::site::NOW + 70_000));
+}
+
+#[tokio::test]
+async fn ids_can_be_encoded() {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let signer = secrets.clone();
+    let ids = IdFormat::Custom {
+        encode: Arc::new(move |id| format!("s:{}", signer.sign(id))),
+        decode: Arc::new(move |value| Some(secrets.read_cookie_value(value)?.value.to_owned())),
+    };
+    let site = site(ids, TouchAfter::Never);
+    let reply = site.write("n", 1).await;
+    assert!(reply.lines()[0].starts_with("sid=s%3ANEW1."), "{:?}", reply.lines());
+    site.visit(async |session: Session| {
+        assert_eq!(session.get::<i32>("n")?, Some(1));
+        Ok(())
+    })
+    .await;
+    site.store.calls();
+    *site.cookie.lock().unwrap() = Some("sid=NEW1".to_owned());
+    site.read().await;
+    assert!(site.store.calls().is_empty(), "what does not decode is not looked up");
+}

@@ -1,0 +1,89 @@
+//! Options that cannot work are an error when the layer is built, which names the offender.
+
+use std::time::Duration;
+
+use cloakroom_core::{ErrorKind, MemoryStore, Secrets};
+use cloakroom_tower::{SameSitePolicy, Secure, SessionLayer, SessionOptions, TouchAfter};
+
+/// A name, how the options are changed, and what the error's text holds.
+type Row = (&'static str, fn(&mut SessionOptions), &'static str);
+
+fn error(mut options: SessionOptions, change: fn(&mut SessionOptions)) -> Option<String> {
+    change(&mut options);
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let error = SessionLayer::with_options(MemoryStore::new(), secrets, options).err()?;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    Some(error.to_string())
+}
+
+#[test]
+fn what_no_cookie_can_be_is_refused_by_both_presets() {
+    let rows: [Row; 6] = [
+        ("name", |options| options.name = "bad name".to_owned(), "\"bad name\""),
+        ("empty name", |options| options.name = String::new(), "\"\""),
+        (
+            "domain",
+            |options| options.cookie.domain = Some("exa mple.com".into()),
+            "\"exa mple.com\"",
+        ),
+        ("path", |options| options.cookie.path = Some("/a;b".into()), "\"/a;b\""),
+        ("max_age", |options| options.cookie.max_age = Some(Duration::MAX), "JavaScript date"),
+        ("deadline", |options| options.deadline = Duration::ZERO, "\"deadline\""),
+    ];
+    for (what, change, text) in rows {
+        for options in [SessionOptions::new(), SessionOptions::express()] {
+            let error = error(options, change).unwrap_or_else(|| panic!("{what} is taken"));
+            assert!(error.contains(text), "{what}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_does_harm_is_refused_by_the_safe_preset() {
+    let rows: [Row; 4] = [
+        ("resave", |options| options.resave = true, "\"resave\""),
+        ("max_age", |options| options.cookie.max_age = Some(Duration::ZERO), "\"max_age\""),
+        (
+            "sameSite none, not always secure",
+            |options| options.cookie.same_site = Some(SameSitePolicy::None),
+            "SameSite=None without Secure",
+        ),
+        (
+            "sameSite auto, never secure",
+            |options| {
+                options.cookie.same_site = Some(SameSitePolicy::Auto);
+                options.cookie.secure = Some(Secure::Never);
+            },
+            "SameSite=auto",
+        ),
+    ];
+    for (what, change, text) in rows {
+        let found =
+            error(SessionOptions::new(), change).unwrap_or_else(|| panic!("{what} is taken"));
+        assert!(found.contains(text), "{what}: {found}");
+        assert_eq!(error(SessionOptions::express(), change), None, "{what}: Express takes it");
+    }
+    let touch_after = |options: &mut SessionOptions| options.touch_after = TouchAfter::Never;
+    assert!(error(SessionOptions::express(), touch_after).unwrap().contains("\"touch_after\""));
+}
+
+#[test]
+fn what_works_is_taken() {
+    let rows: [Row; 3] = [
+        ("the defaults", |_| {}, ""),
+        (
+            "sameSite none, always secure",
+            |options| {
+                options.cookie.same_site = Some(SameSitePolicy::None);
+                options.cookie.secure = Some(Secure::Always);
+            },
+            "",
+        ),
+        ("no path", |options| options.cookie.path = None, ""),
+    ];
+    for (what, change, _) in rows {
+        assert_eq!(error(SessionOptions::new(), change), None, "{what}");
+        assert_eq!(error(SessionOptions::next_session(), |_| {}), None);
+    }
+    assert_eq!(Secrets::new::<&str>([]).unwrap_err().kind(), ErrorKind::Config);
+}
