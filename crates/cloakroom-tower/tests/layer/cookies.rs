@@ -68,6 +68,8 @@ async fn a_cookie_that_the_handler_changes_is_told() {
             session.set_cookie(cookie)
         })
         .await;
+    let record = site.record(&site.sid()).await.unwrap();
+    assert_eq!(record.cookie().original_max_age_ms(), Some(5_000), "it is stored, too");
     assert!(
         reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:13:25 GMT"),
         "{:?}",
@@ -97,6 +99,27 @@ async fn an_old_secret_is_replaced_when_it_is_met() {
         Ok(())
     })
     .await;
+}
+
+/// Express extends a session in Redis and in the browser, and not in the record, when it rolls.
+#[tokio::test]
+async fn a_cookie_that_is_signed_anew_does_not_end_what_the_store_keeps_alive() {
+    let site = Site::with(|options| {
+        options.cookie.max_age = Some(crate::site::MINUTE);
+        options.rolling = false;
+    });
+    site.write("n", 1).await;
+    for _ in 0..2 {
+        site.clock.advance(40_000);
+        assert!(site.read().await.lines().is_empty());
+    }
+    let site = site.rebuilt(Secrets::new(["new", "keyboard cat"]).unwrap(), |_| {});
+    let reply = site.read().await;
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:15:40 GMT"),
+        "{:?}",
+        reply.lines()
+    );
 }
 
 #[tokio::test]
@@ -165,6 +188,22 @@ async fn a_secure_session_is_not_stored_for_a_browser_that_could_not_send_it() {
     assert!(site.store.calls().is_empty() && reply.lines().is_empty());
     let told = site.told();
     assert!(told.len() == 1 && told[0].contains("\"proxy\""), "{told:?}");
+}
+
+/// Such as behind a proxy whose header is not believed.
+#[tokio::test]
+async fn a_secure_cookie_is_not_sent_with_a_request_that_is_not_secure() {
+    let site = Site::with(|options| {
+        options.cookie.secure = Some(Secure::Always);
+        options.cookie.max_age = Some(crate::site::MINUTE);
+        options.proxy = Proxy::Trusted;
+    });
+    let request = Request::get("/").header("x-forwarded-proto", "https").body(()).unwrap();
+    let reply = site.send(request, async |session: Session| session.insert("n", 1)).await;
+    let cookie = reply.lines()[0].split(';').next().unwrap().to_owned();
+    *site.cookie.lock().unwrap() = Some(cookie);
+    assert!(site.write("n", 2).await.lines().is_empty());
+    assert_eq!(site.member("n").await, Some(2), "it is written all the same");
 }
 
 #[tokio::test]

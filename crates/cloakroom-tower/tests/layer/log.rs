@@ -10,19 +10,21 @@ use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session,
     Store, Touched, Updated,
 };
+use tokio::sync::Semaphore;
 
 #[derive(Clone)]
 pub(crate) struct Log {
     memory: MemoryStore,
     shared: Arc<Mutex<Shared>>,
     has_atomic: bool,
+    /// Closed while nothing is answered.
+    gate: Arc<Semaphore>,
 }
 
 #[derive(Default)]
 struct Shared {
     calls: Vec<&'static str>,
     fails: Vec<(&'static str, ErrorKind)>,
-    hangs: bool,
     raw: Option<String>,
 }
 
@@ -31,7 +33,7 @@ impl Log {
         let mut options = MemoryOptions::default();
         options.clock = clock.clone();
         let memory = MemoryStore::with_options(options);
-        Self { memory, shared: Arc::default(), has_atomic: true }
+        Self { memory, shared: Arc::default(), has_atomic: true, gate: Arc::new(Semaphore::new(1)) }
     }
 
     /// The same sessions by a store that offers `Store` alone.
@@ -57,7 +59,12 @@ impl Log {
 
     /// From now on nothing is answered.
     pub(crate) fn hang(&self) {
-        self.shared.lock().unwrap().hangs = true;
+        self.gate.forget_permits(1);
+    }
+
+    /// What hangs is answered now, and all that comes.
+    pub(crate) fn go_on(&self) {
+        self.gate.add_permits(1);
     }
 
     /// From now on this is what is read, as if another language had written it: our own stores mend what they write.
@@ -76,18 +83,15 @@ impl Log {
     }
 
     async fn call(&self, operation: &'static str) -> Result<(), Error> {
-        let hangs = {
+        {
             let mut shared = self.shared.lock().unwrap();
             shared.calls.push(operation);
             if let Some((_, kind)) = shared.fails.iter().find(|(failing, _)| *failing == operation)
             {
                 return Err(Error::new(*kind, "log", operation, "told to fail"));
             }
-            shared.hangs
-        };
-        if hangs {
-            std::future::pending::<()>().await;
         }
+        let _passed = self.gate.acquire().await.unwrap();
         Ok(())
     }
 }

@@ -96,6 +96,32 @@ async fn a_new_id_is_stored_before_the_old_one_is_destroyed() {
     assert_eq!((site.member("user").await, site.member("n").await), (Some(7), None));
 }
 
+/// As in Express, whatever `saveUninitialized` says: the browser's old id is worth nothing now.
+#[tokio::test]
+async fn a_new_id_is_stored_even_if_its_session_is_empty() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    site.store.calls();
+    let reply = site.visit(async |session: Session| session.regenerate().await).await;
+    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy"]);
+    assert_eq!(reply.lines().len(), 1);
+    let site = Site::new();
+    site.visit(async |session: Session| session.regenerate().await).await;
+    assert!(site.store.calls().is_empty(), "there was no old one");
+}
+
+/// A browser that follows a redirect at once finds its session.
+#[tokio::test]
+async fn the_response_waits_for_the_store() {
+    let site = Site::new();
+    site.store.hang();
+    let mut visit = std::pin::pin!(site.write("n", 1));
+    assert!(futures::poll!(visit.as_mut()).is_pending());
+    assert_eq!(site.store.calls(), ["create"], "all that is left is the store's answer");
+    site.store.go_on();
+    assert_eq!(visit.await.lines().len(), 1);
+}
+
 #[tokio::test]
 async fn a_login_that_cannot_be_stored_costs_nobody_the_old_session() {
     let site = Site::new();
