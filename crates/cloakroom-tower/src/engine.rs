@@ -10,7 +10,7 @@ use http::HeaderValue;
 
 use crate::{
     IdFormat, Preset, RequestHead, Session, SessionOptions, TouchAfter, deadline::within, express,
-    safe, state::RequestFacts,
+    options::config, safe, state::RequestFacts,
 };
 
 /// Loads and commits the sessions of requests: what [`SessionLayer`](crate::SessionLayer) is made of, for those without
@@ -204,48 +204,21 @@ fn header(text: &str) -> Result<HeaderValue, Error> {
 }
 
 fn check(options: &SessionOptions) -> Result<(), Error> {
-    // The texts are those of the cookie itself, which is what they are about.
-    let probe = options
-        .cookie
-        .cookie(options.preset, true, 0)
-        .and_then(|cookie| set_cookie(&options.name, "", &cookie).map(|_| cookie));
-    let cookie = probe.map_err(|error| {
-        config(format!("the cookie cannot be sent: {error}")).with_source(error)
-    })?;
+    options.check_cookie(&options.cookie)?;
     if options.deadline.is_zero() {
         return Err(config("the option \"deadline\" is zero"));
     }
     if options.preset == Preset::Express {
-        return if options.touch_after == TouchAfter::EachRequest {
-            Ok(())
-        } else {
-            Err(config("the option \"touch_after\" is not one of the express preset"))
+        return match options.touch_after {
+            TouchAfter::EachRequest => Ok(()),
+            _ => Err(config("the option \"touch_after\" is not one of the express preset")),
         };
     }
     if options.resave {
         let message = "the option \"resave\" would undo what other requests write; only the express preset has it";
         return Err(config(message));
     }
-    if options.cookie.max_age.is_some_and(|max_age| max_age.is_zero()) {
-        return Err(config("the option \"max_age\" is zero: no session would live"));
-    }
-    let is_none = cookie.same_site() == Some(cloakroom_core::SameSite::None);
-    let is_auto = options.cookie.same_site == Some(crate::SameSitePolicy::Auto);
-    let is_secure = options.cookie.secure == Some(crate::Secure::Always);
-    if is_none && !is_auto && !is_secure {
-        return Err(config("SameSite=None without Secure: browsers refuse such a cookie"));
-    }
-    let is_off =
-        !matches!(options.cookie.secure, Some(crate::Secure::Always | crate::Secure::Auto));
-    if is_auto && is_off {
-        let message = "SameSite=auto is None on secure requests, where browsers ask for Secure: set secure to auto";
-        return Err(config(message));
-    }
     Ok(())
-}
-
-fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Config, "session", "options", message)
 }
 
 impl fmt::Debug for SessionEngine {

@@ -1,9 +1,9 @@
 //! The options: express-session's by their names, and what the safe preset adds.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use cloakroom_core::{Clock, Cookie, Error};
+use cloakroom_core::{Clock, Cookie, Error, ErrorKind, set_cookie};
 
 use crate::{CookieOptions, RequestHead, SameSitePolicy, Secure, SessionError};
 
@@ -227,9 +227,42 @@ impl SessionOptions {
         head: RequestHead<'_>,
         is_secure: bool,
     ) -> Result<Cookie, Error> {
-        let made = self.cookie_for.as_ref().map(|cookie_for| cookie_for(head));
-        let options = made.as_ref().unwrap_or(&self.cookie);
-        options.cookie(self.preset, is_secure, self.clock.now_ms())
+        let now_ms = self.clock.now_ms();
+        let Some(cookie_for) = &self.cookie_for else {
+            return self.cookie.cookie(self.preset, is_secure, now_ms);
+        };
+        let made = cookie_for(head);
+        self.check_cookie(&made)?;
+        made.cookie(self.preset, is_secure, now_ms)
+    }
+
+    /// Whether sessions can have such a cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config), quoting the offender.
+    pub(crate) fn check_cookie(&self, options: &CookieOptions) -> Result<(), Error> {
+        let is_sent = options
+            .cookie(self.preset, true, 0)
+            .and_then(|cookie| set_cookie(&self.name, "", &cookie));
+        if let Err(error) = is_sent {
+            return Err(config(format!("the cookie cannot be sent: {error}")).with_source(error));
+        }
+        if self.preset == Preset::Express {
+            return Ok(());
+        }
+        if options.max_age.is_some_and(|max_age| max_age.is_zero()) {
+            return Err(config("the option \"max_age\" is zero: no session would live"));
+        }
+        match (options.same_site, options.secure) {
+            (Some(SameSitePolicy::None), secure) if secure != Some(Secure::Always) => {
+                Err(config("SameSite=None without Secure: browsers refuse such a cookie"))
+            }
+            (Some(SameSitePolicy::Auto), None | Some(Secure::Never)) => Err(config(
+                "SameSite=auto is None on secure requests, where browsers ask for Secure: set secure to auto",
+            )),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn tell(&self, error: &Error) {
@@ -237,6 +270,10 @@ impl SessionOptions {
             on_error(error);
         }
     }
+}
+
+pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Config, "session", "options", message)
 }
 
 impl Default for SessionOptions {

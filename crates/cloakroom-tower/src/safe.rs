@@ -50,11 +50,11 @@ pub(crate) fn touch(state: &mut State) {
 }
 
 pub(crate) fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error> {
+    let (id, record) = shared.generate()?;
     let mut state = shared.open_for_change("regenerate")?;
     if keeps_data {
         state.record("regenerate")?;
     }
-    let (id, record) = shared.generate()?;
     let destroyed = match &state.current {
         Current::Live(_) => None,
         Current::Destroyed(cookie) | Current::Unset(cookie) => Some(cookie.clone()),
@@ -77,6 +77,7 @@ pub(crate) fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error>
 }
 
 pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
+    let _turn = shared.turn().await;
     let ids = {
         let state = shared.open_for_change("destroy")?;
         state.record("destroy")?;
@@ -112,6 +113,7 @@ fn ids_in_store(state: &State) -> Vec<String> {
 }
 
 pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
+    let _turn = shared.turn().await;
     let (write, snapshot) = {
         let state = shared.open_for_change("save")?;
         let record = state.record("save")?;

@@ -84,7 +84,7 @@ impl Session {
         self.change("remove", |record| Ok(record.remove(name)))
     }
 
-    /// Looks at the whole record: its members by name, their JSON texts. It is a moment's look, under a lock.
+    /// Looks at the whole record, as it is at this moment: its members by name, their JSON texts.
     ///
     /// # Errors
     ///
@@ -97,7 +97,9 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn with<T>(&self, look: impl FnOnce(&Record) -> T) -> Result<T, Error> {
-        Ok(look(self.shared.open("with")?.record("with")?))
+        // A copy, so that `look` can call the session itself.
+        let record = self.shared.open("with")?.record("with")?.clone();
+        Ok(look(&record))
     }
 
     fn change<T>(

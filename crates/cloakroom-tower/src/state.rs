@@ -12,6 +12,8 @@ pub(crate) struct Shared {
     pub(crate) engine: SessionEngine,
     pub(crate) request: RequestFacts,
     state: Mutex<State>,
+    /// Held while the store is written to.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What stays of the request while the handler has it.
@@ -75,7 +77,7 @@ impl RequestFacts {
 
 impl Shared {
     pub(crate) fn new(engine: SessionEngine, request: RequestFacts, state: State) -> Self {
-        Self { engine, request, state: Mutex::new(state) }
+        Self { engine, request, state: Mutex::new(state), turn: tokio::sync::Mutex::default() }
     }
 
     /// The state, for a moment: it is never held while something is awaited.
@@ -106,6 +108,12 @@ impl Shared {
             return Err(Error::new(kind, "session", operation, message));
         }
         Ok(state)
+    }
+
+    /// The turn to write: handles that save at the same time do so one after the other, and the end of the request
+    /// after them.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// A new id and an empty session with the cookie of the options.

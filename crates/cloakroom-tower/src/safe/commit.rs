@@ -26,10 +26,16 @@ enum End {
         ids: Vec<String>,
         cookie: Cookie,
     },
+    /// A new session is not stored: its cookie could never come back.
+    Withheld,
 }
 
 pub(crate) async fn commit(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
-    let engine = &shared.engine;
+    shared.engine.within("commit", commit_in_turn(shared)).await
+}
+
+async fn commit_in_turn(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
+    let _turn = shared.turn().await;
     let (end, browser) = {
         let mut state = shared.state();
         state.is_closed = true;
@@ -39,7 +45,7 @@ pub(crate) async fn commit(shared: &Shared) -> Result<Option<HeaderValue>, Error
         };
         (end(shared, &state, browser.as_ref()), browser)
     };
-    engine.within("commit", finish(shared, end, browser.as_ref())).await
+    finish(shared, end, browser.as_ref()).await
 }
 
 fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
@@ -78,11 +84,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
         return End::Read { id: state.id.clone(), record: record.clone(), extends };
     }
     if !rules.is_stored && record.cookie().secure() && !shared.request.is_secure {
-        // It could never come back.
-        let message = "a new session was not stored: its cookie is Secure and the request is not; \
-                       the option \"proxy\" says which header to believe";
-        options.tell(&Error::new(ErrorKind::Config, "session", "commit", message));
-        return End::Nothing;
+        return End::Withheld;
     }
     let extends = extends_on_write(shared) || is_due;
     Write::of(state, record).map_or(End::Nothing, |write| End::Write { write, extends })
@@ -112,6 +114,12 @@ async fn finish(
     let engine = &shared.engine;
     match end {
         End::Nothing => Ok(None),
+        End::Withheld => {
+            let message = "a new session was not stored: its cookie is Secure and the request is not; \
+                           the option \"proxy\" says which header to believe";
+            engine.options().tell(&Error::new(ErrorKind::Config, "session", "commit", message));
+            Ok(None)
+        }
         End::Drop { ids, cookie } => {
             for id in &ids {
                 engine.store().destroy(id).await?;

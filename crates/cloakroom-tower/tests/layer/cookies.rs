@@ -223,6 +223,21 @@ async fn auto_follows_the_request_that_makes_the_session() {
 }
 
 #[tokio::test]
+async fn what_a_function_answers_is_checked_too() {
+    for (domain, same_site) in [(Some("a b"), None), (None, Some(SameSitePolicy::None))] {
+        let site = Site::with(|options| {
+            options.cookie_for = Some(std::sync::Arc::new(move |_| {
+                let mut cookie = cloakroom_tower::CookieOptions::default();
+                (cookie.domain, cookie.same_site) = (domain.map(str::to_owned), same_site);
+                cookie
+            }));
+        });
+        assert_eq!(site.read().await.status, http::StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(site.told()[0].starts_with("session: options: "));
+    }
+}
+
+#[tokio::test]
 async fn options_can_be_a_function_of_the_request() {
     let site = Site::with(|options| {
         options.cookie_for = Some(std::sync::Arc::new(|head| {

@@ -68,6 +68,11 @@ async fn clones_are_handles_on_one_session() {
     site.visit(async |session: Session| {
         let other = session.clone();
         session.insert("n", 1)?;
+        assert_eq!(
+            session.with(|_| other.get::<i32>("n"))??,
+            Some(1),
+            "even in the middle of a look"
+        );
         assert_eq!(other.get::<i32>("n")?, Some(1));
         assert_eq!(other.id(), session.id());
         Ok(())

@@ -111,6 +111,26 @@ fn a_change_made_while_a_save_is_under_way_is_not_lost() {
     assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":2,"b":2,"c":1}"#);
 }
 
+#[test]
+fn two_handles_that_save_a_new_session_store_it_once() {
+    let bench = Bench::new(r#"{"cookie":{}}"#);
+    let request = Request::new(());
+    let session = block_on(bench.engine.load(RequestHead::from(&request))).unwrap().unwrap();
+    session.insert("n", 1).unwrap();
+    let other = session.clone();
+    // The store answers when both have asked.
+    bench.store.hang();
+    let saves = async {
+        let both = async { futures::join!(session.save(), other.save()) };
+        let go_on = async { bench.store.go_on() };
+        let ((first, second), ()) = futures::join!(both, go_on);
+        assert!(first.unwrap() && second.unwrap());
+    };
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(saves);
+    use cloakroom_core::Enumerate;
+    assert_eq!(block_on(bench.store.memory().length()).unwrap(), 2, "with the one that was there");
+}
+
 /// The members of a session.
 type Members = BTreeMap<u8, u8>;
 

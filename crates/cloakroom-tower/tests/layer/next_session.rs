@@ -59,6 +59,20 @@ async fn a_record_of_next_session_is_kept_in_its_shape() {
     assert_eq!(extended.cookie().expires_ms(), Some(crate::site::NOW + 70_000));
 }
 
+/// Others may have extended it in the store alone, as Express's `touch` does.
+#[tokio::test]
+async fn a_change_does_not_end_what_the_store_keeps_alive() {
+    let site = site(IdFormat::Plain, TouchAfter::Never);
+    site.write("n", 1).await;
+    let mut longer = site.record("NEW1").await.unwrap();
+    longer.cookie_mut().set_max_age(Some(MINUTE * 10), crate::site::NOW).unwrap();
+    site.store.memory().touch("NEW1", &longer).await.unwrap();
+    site.clock.advance(2 * 60_000);
+    site.write("n", 2).await;
+    let record = site.record("NEW1").await.expect("it lives on");
+    assert_eq!(record.get::<i32>("n").unwrap(), Some(2));
+}
+
 #[tokio::test]
 async fn ids_can_be_encoded() {
     let secrets = Secrets::new(["keyboard cat"]).unwrap();

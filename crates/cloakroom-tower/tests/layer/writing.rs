@@ -235,7 +235,27 @@ async fn a_save_by_hand_is_the_only_write_and_the_browser_is_told() {
         })
         .await;
     assert_eq!(site.store.calls(), ["get_and_touch", "update", "update"]);
-    assert_eq!((reply.lines().len(), site.member("n").await), (1 - 1, Some(2)));
+    assert_eq!((reply.lines().len(), site.member("n").await), (0, Some(2)));
+}
+
+#[tokio::test]
+async fn what_a_save_has_done_is_not_done_again() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    site.store.calls();
+    site.visit(async |session: Session| {
+        session.touch()?;
+        session.save().await.map(drop)
+    })
+    .await;
+    assert_eq!(site.store.calls(), ["get_and_touch", "update"]);
+    site.visit(async |session: Session| {
+        session.regenerate().await?;
+        session.save().await?;
+        session.insert("n", 2)
+    })
+    .await;
+    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy", "update"]);
 }
 
 #[tokio::test]
