@@ -45,6 +45,11 @@ impl Bench {
     }
 }
 
+/// Runs what has to wait, for which deadlines need a timer.
+fn with_time(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work);
+}
+
 #[test]
 fn two_requests_keep_each_others_members() {
     let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1,"c":1}"#);
@@ -97,14 +102,15 @@ fn a_change_made_while_a_save_is_under_way_is_not_lost() {
     let session = bench.load();
     session.insert("a", 2).unwrap();
     session.remove("c").unwrap();
-    // Not begun until it is polled, so the change comes in the middle of it at the earliest.
-    let save = session.save();
+    // The store answers when the changes are made.
+    bench.store.hang();
     let change = async {
         session.insert("b", 2).unwrap();
         session.insert("c", 1).unwrap();
+        bench.store.go_on();
     };
-    block_on(async {
-        let (saved, ()) = futures::join!(save, change);
+    with_time(async {
+        let (saved, ()) = futures::join!(session.save(), change);
         saved.unwrap();
     });
     bench.commit(&session);
@@ -120,13 +126,12 @@ fn two_handles_that_save_a_new_session_store_it_once() {
     let other = session.clone();
     // The store answers when both have asked.
     bench.store.hang();
-    let saves = async {
+    with_time(async {
         let both = async { futures::join!(session.save(), other.save()) };
         let go_on = async { bench.store.go_on() };
         let ((first, second), ()) = futures::join!(both, go_on);
         assert!(first.unwrap() && second.unwrap());
-    };
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(saves);
+    });
     use cloakroom_core::Enumerate;
     assert_eq!(block_on(bench.store.memory().length()).unwrap(), 2, "with the one that was there");
 }
