@@ -107,6 +107,9 @@ fn a_change_made_while_a_save_is_under_way_is_not_lost() {
     let change = async {
         session.insert("b", 2).unwrap();
         session.insert("c", 1).unwrap();
+        let mut cookie = session.cookie();
+        cookie.set_priority(Some("high"));
+        session.set_cookie(cookie).unwrap();
         bench.store.go_on();
     };
     with_time(async {
@@ -114,7 +117,8 @@ fn a_change_made_while_a_save_is_under_way_is_not_lost() {
         saved.unwrap();
     });
     bench.commit(&session);
-    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":2,"b":2,"c":1}"#);
+    let stored = r#"{"cookie":{"priority":"high"},"a":2,"b":2,"c":1}"#;
+    assert_eq!(bench.record().unwrap().to_json(), stored);
 }
 
 #[test]
