@@ -5,7 +5,7 @@ use cloakroom_test_support::find_program;
 use crate::{command::Failure, debian, mongod, npm};
 
 /// The programs that come as Debian packages of the same name.
-const DEBIAN: [&str; 3] = ["redis-server", "memcached", "openssl"];
+const DEBIAN: [&str; 4] = ["redis-server", "memcached", "openssl", "chromium"];
 
 /// Installs what is missing, and tries all of it before it fails with a list of what could not be had.
 pub(crate) fn install_missing() -> Result<(), Failure> {

@@ -12,6 +12,7 @@
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
+//! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
 //! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens.
 //!
@@ -51,7 +52,9 @@
 
 mod ask;
 mod error;
+mod example;
 mod folder;
+mod lines;
 mod memcached;
 mod memcached_tap;
 mod mongod;
@@ -65,6 +68,7 @@ mod tls;
 mod unique;
 
 pub use error::Error;
+pub use example::Example;
 pub use memcached::{Memcache, Memcached};
 pub use memcached_tap::MemcachedTap;
 pub use mongod::{Mongo, Mongod};
