@@ -22,8 +22,7 @@ struct Login {
 }
 
 async fn home(session: Session) -> Result<String, SessionError> {
-    let views = session.get::<u32>("views")?.unwrap_or_default() + 1;
-    session.insert("views", views)?;
+    let views = session.modify("views", |views: Option<u32>| views.unwrap_or_default() + 1)?;
     Ok(format!("view {views}\n"))
 }
 

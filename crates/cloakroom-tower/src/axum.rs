@@ -48,6 +48,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
 
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
-        Self::response(self.error()).map(Body::from)
+        self.into_response().map(Body::from)
     }
 }

@@ -6,11 +6,11 @@ use cloakroom_core::{
     Cookie, Error, ErrorKind, Secrets, Session as Record, Store, clear_cookie, generate_id,
     set_cookie,
 };
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 use crate::{
     IdFormat, Preset, RequestHead, Session, SessionOptions, TouchAfter, deadline::within, express,
-    options::config, safe, state::RequestFacts,
+    head::joined, options::config, safe, state::RequestFacts,
 };
 
 /// Loads and commits the sessions of requests: what [`SessionLayer`](crate::SessionLayer) is made of, for those without
@@ -130,6 +130,21 @@ impl SessionEngine {
             Preset::Express => express::load(self, head).await.map(Some),
             Preset::Safe | Preset::NextSession => safe::load(self, head).await.map(Some),
         }
+    }
+
+    /// The session id that a request brings, without asking the store: what a WebSocket's upgrade needs to look the
+    /// session up itself. `None` without a cookie that verifies.
+    ///
+    /// The safe presets take the first cookie that verifies, the express preset the first of the name.
+    #[must_use]
+    pub fn session_id(&self, headers: &HeaderMap) -> Option<String> {
+        let options = self.options();
+        let header = joined(headers);
+        let found = match options.preset {
+            Preset::Express => self.ids().find_first(&header, &options.name, options.unquote),
+            _ => self.ids().find(&header, &options.name, options.unquote).into_iter().next(),
+        };
+        found.map(|found| found.id)
     }
 
     /// Whether the request's path is one of the cookie's.

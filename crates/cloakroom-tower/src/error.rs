@@ -34,6 +34,12 @@ impl SessionError {
         &self.0
     }
 
+    /// The response, for those without axum.
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        Self::response(&self.0)
+    }
+
     pub(crate) fn response(error: &Error) -> Response<Bytes> {
         let status = status(error);
         let text = if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -95,15 +95,20 @@ impl<'a> RequestHead<'a> {
     /// All `Cookie` lines as one, joined with `; ` as Node.js joins them. Empty when there is none.
     #[must_use]
     pub fn cookie_header(&self) -> Vec<u8> {
-        let mut joined = Vec::new();
-        for line in self.headers.get_all(COOKIE) {
-            if !joined.is_empty() {
-                joined.extend_from_slice(b"; ");
-            }
-            joined.extend_from_slice(line.as_bytes());
-        }
-        joined
+        joined(self.headers)
     }
+}
+
+/// All `Cookie` lines as one.
+pub(crate) fn joined(headers: &HeaderMap) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for line in headers.get_all(COOKIE) {
+        if !joined.is_empty() {
+            joined.extend_from_slice(b"; ");
+        }
+        joined.extend_from_slice(line.as_bytes());
+    }
+    joined
 }
 
 impl<'a, B> From<&'a http::Request<B>> for RequestHead<'a> {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use cloakroom_core::{CookieParser, Secrets};
 
-use crate::RequestHead;
+use crate::head::joined;
 
 /// next-session's `encode`: the cookie's value for an id, before percent-encoding.
 pub type Encode = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -108,8 +108,6 @@ impl fmt::Debug for IdFormat {
 /// ```
 #[must_use]
 pub fn session_id(headers: &http::HeaderMap, name: &str, secrets: &Secrets) -> Option<String> {
-    let request = (http::Method::GET, http::Uri::default(), http::Extensions::new());
-    let head = RequestHead::new(&request.0, &request.1, headers, &request.2);
     let format = IdFormat::Signed(secrets.clone());
-    format.find(&head.cookie_header(), name, true).into_iter().next().map(|found| found.id)
+    format.find(&joined(headers), name, true).into_iter().next().map(|found| found.id)
 }

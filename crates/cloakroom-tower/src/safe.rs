@@ -14,10 +14,13 @@ use crate::{
     state::{Current, Rules, Shared, State},
 };
 
+mod changes;
 mod commit;
 mod load;
 mod write;
 
+use changes::Changes;
+pub(crate) use changes::Edit;
 pub(crate) use commit::commit;
 pub(crate) use load::load;
 use write::Write;
@@ -35,6 +38,8 @@ pub(crate) struct Safe {
     is_replacement: bool,
     /// The cookie as the browser has it; `None` when it has none of this id, or one that an old secret signed.
     browser: Option<Cookie>,
+    /// Changes that depend on what the record is when it is written.
+    edits: Vec<Edit>,
     /// The ids that this session had before, which are in the store still.
     old_ids: Vec<String>,
     /// The members come from the record under the last of the old ids.
@@ -46,6 +51,20 @@ pub(crate) struct Safe {
 pub(crate) fn touch(state: &mut State) {
     if let Rules::Safe(rules) = &mut state.rules {
         rules.is_touched = true;
+    }
+}
+
+/// Keeps a change that is made anew when others have written meanwhile.
+pub(crate) fn add_edit(state: &mut State, edit: Edit) {
+    if let Rules::Safe(rules) = &mut state.rules {
+        rules.edits.push(edit);
+    }
+}
+
+/// Forgets the changes of a member that depend on what it is, or of all.
+pub(crate) fn drop_edits(state: &mut State, name: Option<&str>) {
+    if let Rules::Safe(rules) = &mut state.rules {
+        rules.edits.retain(|edit| name.is_some_and(|name| *edit.name != *name));
     }
 }
 
@@ -72,6 +91,9 @@ pub(crate) fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error>
             rules.old_ids.push(old_id);
         }
         rules.browser = None;
+        if !keeps_data {
+            rules.edits.clear();
+        }
     }
     Ok(())
 }
@@ -114,52 +136,34 @@ fn ids_in_store(state: &State) -> Vec<String> {
 
 pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     let _turn = shared.turn().await;
-    let (write, snapshot) = {
+    let mut write = {
         let state = shared.open_for_change("save")?;
-        let record = state.record("save")?;
-        let Some(write) = Write::of(&state, record) else { return Ok(false) };
-        (write, record.clone())
+        let Some(write) = Write::of(&state, state.record("save")?) else { return Ok(false) };
+        write
     };
+    let taken = write.changes.clone();
     let extends = extends_on_write(shared);
-    let written = shared.engine.within("save", write.run(shared, extends)).await?;
-    let mut state = shared.state();
-    let Some((id, stored)) = written else { return Ok(false) };
-    let stored = match &state.current {
-        Current::Live(record) => with_later_changes(stored, &snapshot, record),
-        // Dropped meanwhile by another handle, which has seen to the store itself.
-        Current::Destroyed(_) | Current::Unset(_) => return Ok(true),
+    let Some(stored) = shared.engine.within("save", write.run(shared, extends)).await? else {
+        return Ok(false);
     };
-    state.id = id;
-    state.current = Current::Live(stored);
-    if let Rules::Safe(rules) = &mut state.rules {
-        rules.is_stored = true;
-        rules.is_extended = true;
-        rules.is_touched = false;
-        rules.is_replacement = false;
-        rules.old_ids.clear();
-        rules.keeps_data = false;
-    }
-    Ok(true)
-}
-
-/// The stored record, with what was changed in `record` after it had been copied to `snapshot`.
-fn with_later_changes(mut stored: Record, snapshot: &Record, record: &Record) -> Record {
-    let names: Vec<&str> = snapshot.changed_keys().chain(record.changed_keys()).collect();
-    for name in names {
-        let now = record.get_json(name);
-        if now == snapshot.get_json(name) {
-            continue;
-        }
-        match now {
-            // Both were checked when they were set.
-            Some(json) => drop(stored.insert_json(name, json)),
-            None => drop(stored.remove(name)),
-        }
-    }
-    if record.cookie() != snapshot.cookie() {
-        *stored.cookie_mut() = record.cookie().clone();
-    }
-    stored
+    let mut guard = shared.state();
+    let State { id, current, rules: Rules::Safe(rules), .. } = &mut *guard else {
+        return Ok(true);
+    };
+    // One that was dropped meanwhile by another handle stays so.
+    let Current::Live(record) = current else { return Ok(true) };
+    let now = Changes { record: record.clone(), edits: std::mem::take(&mut rules.edits) };
+    let (later, result) = taken.later(stored, &now);
+    *id = write.id;
+    *record = later.record;
+    rules.edits = later.edits;
+    rules.is_stored = true;
+    rules.is_extended = true;
+    rules.is_touched = false;
+    rules.is_replacement = false;
+    rules.old_ids.clear();
+    rules.keeps_data = false;
+    result.map(|()| true)
 }
 
 /// Whether a write moves the expiry, whatever the handler asks for.

@@ -72,7 +72,53 @@ impl Session {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`Record::insert`]; the error that kept the session
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
-        self.change("insert", |record| record.insert(name, value))
+        let mut state = self.shared.open_for_change("insert")?;
+        state.record_mut("insert")?.insert(name, value)?;
+        safe::drop_edits(&mut state, Some(name));
+        Ok(())
+    }
+
+    /// Sets a member by what it is, such as a counter, and returns the new value. `change` gets `None` when there is no
+    /// such member.
+    ///
+    /// When another request has written the session meanwhile, the safe preset calls `change` again with what the
+    /// member is by then, so that no count is lost; [`insert`](Self::insert) would put its own value over the other's.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert). When another request has made something else of the member,
+    /// it is the end of the request that fails.
+    ///
+    /// ```
+    /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
+    /// let views = session.modify("views", |views: Option<u32>| views.unwrap_or_default() + 1)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn modify<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        change: impl Fn(Option<T>) -> T + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        loop {
+            // `change` is called on a copy, so that it can use the session itself.
+            let mut copy = self.shared.open_for_change("modify")?.record("modify")?.clone();
+            let before = copy.get_json(name).map(str::to_owned);
+            let value = change(copy.get(name)?);
+            copy.insert(name, &value)?;
+            let mut state = self.shared.open_for_change("modify")?;
+            let record = state.record_mut("modify")?;
+            if record.get_json(name) == before.as_deref() {
+                record.insert_json(name, copy.get_json(name).unwrap_or("null"))?;
+                let member: Arc<str> = name.into();
+                let named = Arc::clone(&member);
+                let change = Arc::new(move |record: &mut Record| {
+                    let value = change(record.get(&named)?);
+                    record.insert(&named, value)
+                });
+                safe::add_edit(&mut state, safe::Edit { name: member, change });
+                return Ok(value);
+            }
+        }
     }
 
     /// Removes a member and returns whether there was one.
@@ -81,7 +127,10 @@ impl Session {
     ///
     /// As [`insert`](Self::insert).
     pub fn remove(&self, name: &str) -> Result<bool, Error> {
-        self.change("remove", |record| Ok(record.remove(name)))
+        let mut state = self.shared.open_for_change("remove")?;
+        let was_there = state.record_mut("remove")?.remove(name);
+        safe::drop_edits(&mut state, Some(name));
+        Ok(was_there)
     }
 
     /// Looks at the whole record, as it is at this moment: its members by name, their JSON texts.
@@ -100,14 +149,6 @@ impl Session {
         // A copy, so that `look` can call the session itself.
         let record = self.shared.open("with")?.record("with")?.clone();
         Ok(look(&record))
-    }
-
-    fn change<T>(
-        &self,
-        operation: &'static str,
-        change: impl FnOnce(&mut Record) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        change(self.shared.open_for_change(operation)?.record_mut(operation)?)
     }
 
     /// The session's id: Express's `req.sessionID`. It is a secret while the session lives.
@@ -142,10 +183,9 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_cookie(&self, cookie: Cookie) -> Result<(), Error> {
-        self.change("set_cookie", |record| {
-            *record.cookie_mut() = cookie;
-            Ok(())
-        })
+        let mut state = self.shared.open_for_change("set_cookie")?;
+        *state.record_mut("set_cookie")?.cookie_mut() = cookie;
+        Ok(())
     }
 
     /// Extends the session from now, in the store and in the browser, even where a read alone would not.
@@ -206,7 +246,9 @@ impl Session {
                 if self.preset() == Preset::Express {
                     express::check(&record)?;
                 }
-                self.shared.open("reload")?.current = Current::Live(record);
+                let mut state = self.shared.open("reload")?;
+                state.current = Current::Live(record);
+                safe::drop_edits(&mut state, None);
                 Ok(true)
             }
         }

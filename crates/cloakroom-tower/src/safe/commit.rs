@@ -126,8 +126,8 @@ async fn finish(
             }
             shared.request.has_cookie.then(|| engine.clear_cookie(&cookie)).transpose()
         }
-        End::Write { write, extends } => match write.run(shared, extends).await? {
-            Some((id, record)) => cookie_for(shared, &id, record.cookie(), browser),
+        End::Write { mut write, extends } => match write.run(shared, extends).await? {
+            Some(record) => cookie_for(shared, &write.id, record.cookie(), browser),
             // Logged out meanwhile. The browser may have a newer cookie by now, which is not ours to clear.
             None => Ok(None),
         },

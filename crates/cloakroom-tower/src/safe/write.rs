@@ -2,7 +2,7 @@
 
 use cloakroom_core::{Created, Error, ErrorKind, Session as Record, TimeToLive, Updated};
 
-use super::extend;
+use super::{changes::Changes, extend};
 use crate::{
     SessionEngine,
     state::{Rules, Shared, State},
@@ -13,8 +13,9 @@ const MOST_IDS: usize = 4;
 
 /// A session on its way into the store.
 pub(super) struct Write {
-    id: String,
-    record: Record,
+    /// The id to write to; the one that was written to, when a new one was taken.
+    pub(super) id: String,
+    pub(super) changes: Changes,
     is_stored: bool,
     old_ids: Vec<String>,
     keeps_data: bool,
@@ -25,7 +26,7 @@ impl Write {
         let Rules::Safe(rules) = &state.rules else { return None };
         Some(Self {
             id: state.id.clone(),
-            record: record.clone(),
+            changes: Changes { record: record.clone(), edits: rules.edits.clone() },
             is_stored: rules.is_stored,
             old_ids: rules.old_ids.clone(),
             keeps_data: rules.keeps_data,
@@ -34,22 +35,20 @@ impl Write {
 
     /// Writes the session and destroys its old ids. `None` when it was destroyed meanwhile, which it then stays.
     pub(super) async fn run(
-        mut self,
+        &mut self,
         shared: &Shared,
         extends: bool,
-    ) -> Result<Option<(String, Record)>, Error> {
+    ) -> Result<Option<Record>, Error> {
         let engine = &shared.engine;
         if self.keeps_data
             && let Some(old_id) = self.old_ids.last()
         {
             // What others have written under the old id since it was read comes along; a logout stays one.
-            let Some(mut current) = engine.store().get(old_id).await? else { return Ok(None) };
-            current.merge(&self.record);
-            self.record = current;
+            let Some(current) = engine.store().get(old_id).await? else { return Ok(None) };
+            self.changes.record = self.changes.over(current)?;
         }
         let now_ms = engine.now_ms();
-        let lay = |record: &Record| {
-            let mut record = record.clone();
+        let lay = |mut record: Record| {
             // A store that was extended by others keeps sessions whose record says that they have ended.
             if extends || record.time_to_live(now_ms) == TimeToLive::Expired {
                 extend(&mut record, now_ms);
@@ -57,14 +56,14 @@ impl Write {
             record
         };
         let written = if self.is_stored {
-            update(engine, &self.id, &self.record, lay).await?
+            update(engine, &self.id, &self.changes, lay).await?
         } else {
-            Some(create(shared, &mut self.id, lay(&self.record)).await?)
+            Some(create(shared, &mut self.id, lay(self.changes.record.clone())).await?)
         };
         for old_id in &self.old_ids {
             engine.store().destroy(old_id).await?;
         }
-        Ok(written.map(|record| (self.id, record)))
+        Ok(written)
     }
 }
 
@@ -91,19 +90,18 @@ async fn create(shared: &Shared, id: &mut String, mut record: Record) -> Result<
 async fn update(
     engine: &SessionEngine,
     id: &str,
-    ours: &Record,
-    lay: impl Fn(&Record) -> Record + Send + Sync,
+    changes: &Changes,
+    lay: impl Fn(Record) -> Record + Send + Sync,
 ) -> Result<Option<Record>, Error> {
     let store = engine.store();
     let Some(atomic) = store.atomic() else {
         // Without a conditional write, the best there is: as short a time as can be between read and write.
-        let Some(mut current) = store.get(id).await? else { return Ok(None) };
-        current.merge(ours);
-        let record = lay(&current);
+        let Some(current) = store.get(id).await? else { return Ok(None) };
+        let record = lay(changes.over(current)?);
         store.set(id, &record).await?;
         return Ok(Some(record));
     };
-    let mut record = lay(ours);
+    let mut record = lay(changes.record.clone());
     loop {
         match atomic.update(id, &record).await? {
             Updated::Stored(revision) => {
@@ -111,10 +109,7 @@ async fn update(
                 return Ok(Some(record));
             }
             Updated::Gone => return Ok(None),
-            Updated::Conflict(mut current) => {
-                current.merge(ours);
-                record = lay(&current);
-            }
+            Updated::Conflict(current) => record = lay(changes.over(current)?),
         }
     }
 }

@@ -24,6 +24,7 @@ async fn a_handle_that_is_used_after_the_response_has_begun_gets_an_error() {
         session.get::<i32>("n").unwrap_err(),
         session.insert("n", 2).unwrap_err(),
         session.remove("n").unwrap_err(),
+        session.modify("n", |n: Option<i32>| n.unwrap_or(1)).unwrap_err(),
         session.with(|_| ()).unwrap_err(),
         session.set_cookie(session.cookie()).unwrap_err(),
         session.touch().unwrap_err(),

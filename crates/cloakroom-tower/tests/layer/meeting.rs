@@ -140,6 +140,52 @@ fn two_handles_that_save_a_new_session_store_it_once() {
     assert_eq!(block_on(bench.store.memory().length()).unwrap(), 2, "with the one that was there");
 }
 
+fn count(session: &Session) -> u32 {
+    session.modify("count", |count: Option<u32>| count.unwrap_or_default() + 1).unwrap()
+}
+
+#[test]
+fn requests_that_count_at_the_same_time_count_right() {
+    let bench = Bench::new(r#"{"cookie":{},"count":5}"#);
+    let requests: Vec<Session> = (0..10).map(|_| bench.load()).collect();
+    for session in &requests {
+        assert_eq!((count(session), count(session)), (6, 7));
+    }
+    for session in &requests {
+        bench.commit(session);
+    }
+    assert_eq!(bench.record().unwrap().get::<u32>("count").unwrap(), Some(25));
+}
+
+#[test]
+fn a_value_that_was_set_after_it_was_counted_is_the_value() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1}"#);
+    let (first, second) = (bench.load(), bench.load());
+    for session in [&first, &second] {
+        for name in ["a", "b"] {
+            session.modify(name, |count: Option<u32>| count.unwrap_or_default() + 1).unwrap();
+        }
+    }
+    first.insert("a", 100).unwrap();
+    first.remove("b").unwrap();
+    bench.commit(&second);
+    bench.commit(&first);
+    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":100}"#);
+}
+
+#[test]
+fn a_count_that_another_request_has_made_a_text_of_is_an_error_and_not_lost_in_silence() {
+    let bench = Bench::new(r#"{"cookie":{},"count":5}"#);
+    let (first, second) = (bench.load(), bench.load());
+    count(&first);
+    second.insert("count", "many").unwrap();
+    bench.commit(&second);
+    let error = block_on(bench.engine.commit(&first)).unwrap_err();
+    assert_eq!(error.kind(), cloakroom_core::ErrorKind::InvalidData);
+    assert!(error.to_string().contains("\"count\"") && !error.to_string().contains("many"));
+    assert!(second.modify("count", |count: Option<u32>| count.unwrap_or_default()).is_err());
+}
+
 /// The members of a session.
 type Members = BTreeMap<u8, u8>;
 
@@ -152,6 +198,8 @@ enum Step {
     Load,
     /// One of the open requests changes members.
     Change(usize, Changes),
+    /// One of them counts.
+    Count(usize),
     Save(usize),
     Commit(usize),
     Destroy(usize),
@@ -162,6 +210,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => Just(Step::Load),
         4 => (0..4_usize, changes).prop_map(|(at, changes)| Step::Change(at, changes)),
+        2 => (0..4_usize).prop_map(Step::Count),
         1 => (0..4_usize).prop_map(Step::Save),
         3 => (0..4_usize).prop_map(Step::Commit),
         1 => (0..4_usize).prop_map(Step::Destroy),
@@ -173,7 +222,10 @@ proptest! {
     /// The model is a map, to which each request's own changes are applied when it writes; once destroyed, it is gone.
     #[test]
     fn any_requests_that_meet_lose_nothing_and_revive_nothing(steps in steps()) {
-        let bench = Bench::new(r#"{"cookie":{}}"#);
+        let bench = Bench::new(r#"{"cookie":{},"count":0}"#);
+        // What is counted in the store, and by each open request since it was last in step with the store.
+        let mut counted = 0;
+        let mut counting: Vec<u32> = Vec::new();
         let mut stored: Option<Members> = Some(BTreeMap::new());
         // A request, what it sees, and what it saw when it was last in step with the store.
         let mut open: Vec<(Session, Members, Members)> = Vec::new();
@@ -193,6 +245,7 @@ proptest! {
                 Step::Load => {
                     if let Some(stored) = &stored {
                         open.push((bench.load(), stored.clone(), stored.clone()));
+                        counting.push(0);
                     }
                 }
                 Step::Change(at, changes) => {
@@ -211,12 +264,19 @@ proptest! {
                         }
                     }
                 }
+                Step::Count(at) => {
+                    if let Some((session, _, _)) = open.get(at) {
+                        count(session);
+                        counting[at] += 1;
+                    }
+                }
                 Step::Save(at) => {
                     if let Some((session, now, was)) = open.get_mut(at) {
                         prop_assert_eq!(block_on(session.save()).unwrap(), stored.is_some());
                         write(&mut stored, now, was);
                         if let Some(stored) = &stored {
                             (*now, *was) = (stored.clone(), stored.clone());
+                            counted += std::mem::take(&mut counting[at]);
                         }
                     }
                 }
@@ -225,11 +285,13 @@ proptest! {
                         let (session, now, was) = open.remove(at);
                         bench.commit(&session);
                         write(&mut stored, &now, &was);
+                        counted += counting.remove(at);
                     }
                 }
                 Step::Destroy(at) => {
                     if at < open.len() {
                         let (session, _, _) = open.remove(at);
+                        counting.remove(at);
                         block_on(session.destroy()).unwrap();
                         bench.commit(&session);
                         stored = None;
@@ -239,8 +301,10 @@ proptest! {
             let record = bench.record();
             prop_assert_eq!(record.is_some(), stored.is_some());
             if let (Some(record), Some(stored)) = (record, &stored) {
+                prop_assert_eq!(record.get::<u32>("count").unwrap(), Some(counted));
                 let members: Members = record
                     .iter()
+                    .filter(|member| member.name() != "count")
                     .map(|member| (member.name().parse().unwrap(), member.value().unwrap()))
                     .collect();
                 prop_assert_eq!(&members, stored);

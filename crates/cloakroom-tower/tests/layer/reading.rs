@@ -127,6 +127,10 @@ async fn the_first_cookie_that_verifies_and_loads_is_taken() {
         })
         .await;
         assert_eq!(site.store.calls().len(), commands, "{header}");
+        let mut headers = http::HeaderMap::new();
+        headers.insert("cookie", header.parse().unwrap());
+        let id = site.layer.engine().session_id(&headers).unwrap();
+        assert!(header.contains(&format!("s%3A{id}.")), "the first that verifies: {id}");
     }
 }
 
