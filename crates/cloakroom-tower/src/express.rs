@@ -19,8 +19,6 @@ pub(crate) struct Express {
     original: (String, Record),
     /// For `savedHash`, the record as it was last saved by hand, or loaded.
     saved: Option<Record>,
-    /// Whether `save` and `reload` are the wrapped ones: not after `regenerate`.
-    is_wrapped: bool,
 }
 
 pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Result<Session, Error> {
@@ -56,8 +54,7 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
         }
     };
     let saved = (!is_new && !options.resave).then(|| record.clone());
-    let express =
-        Express { cookie_id, original: (id.clone(), record.clone()), saved, is_wrapped: true };
+    let express = Express { cookie_id, original: (id.clone(), record.clone()), saved };
     let state = State {
         is_closed: false,
         id,
@@ -95,10 +92,9 @@ pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     let (id, record) = {
         let mut state = shared.open_for_change("save")?;
         let record = state.record("save")?.clone();
-        if let Rules::Express(express) = &mut state.rules
-            && express.is_wrapped
-        {
-            // Before the store has answered, as Express does it.
+        if let Rules::Express(express) = &mut state.rules {
+            // Before the store has answered, as Express does it. After `regenerate` Express does not, which makes no
+            // difference: a session of another id than the first does not count as saved.
             express.saved = Some(record.clone());
         }
         (state.id.clone(), record)
@@ -124,9 +120,6 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
         state.current = Current::Live(record);
     }
     state.is_new = true;
-    if let Rules::Express(express) = &mut state.rules {
-        express.is_wrapped = false;
-    }
     destroyed
 }
 

@@ -59,6 +59,14 @@ async fn a_record_of_next_session_is_kept_in_its_shape() {
     assert_eq!(extended.cookie().expires_ms(), Some(crate::site::NOW + 70_000));
 }
 
+#[tokio::test]
+async fn an_empty_id_is_none() {
+    let site = site(IdFormat::Plain, TouchAfter::Never);
+    *site.cookie.lock().unwrap() = Some("sid=".to_owned());
+    site.read().await;
+    assert!(site.store.calls().is_empty() && site.told().is_empty());
+}
+
 /// Others may have extended it in the store alone, as Express's `touch` does.
 #[tokio::test]
 async fn a_change_does_not_end_what_the_store_keeps_alive() {
