@@ -109,7 +109,9 @@ impl Broken {
                 return None;
             }
             "set_creates_over_an_expired_session"
-                if live.is_none() && past.is(&[Set, Set]) && self.notes().cleared.is_empty() =>
+                if live.is_none()
+                    && past.is(&[Set, Set])
+                    && self.notes().first.get(sid).is_some_and(|first| self.has_expired(first)) =>
             {
                 return None;
             }
