@@ -27,6 +27,7 @@ impl Broken {
             "lone_surrogates_come_back" if set => cut("\\ud83d", "\\ufffd"),
             "unicode_comes_back" if set => cut("\u{2028}", "\\u2028"),
             "spaces_come_back" if set => cut("\n\t", ""),
+            "crlf_between_tokens_comes_back" if set => cut("\r\n", "\n"),
             "member_order_comes_back" if set => {
                 cut("\"10\":1,\"a\":1,\"2\":1", "\"2\":1,\"10\":1,\"a\":1")
             }
