@@ -9,6 +9,8 @@ use std::{
     process::Command,
 };
 
+use cloakroom_tests::losses::losses;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -182,6 +184,51 @@ fn every_test_that_a_text_names_is_there() {
         }
     }
     assert!(missing.is_empty(), "no test has these names: {missing:#?}");
+}
+
+/// The names of a file's tests.
+fn tests_in(text: &str) -> BTreeSet<&str> {
+    let mut tests = BTreeSet::new();
+    let mut marked = false;
+    for line in text.lines().map(str::trim_start) {
+        marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        if let Some((name, _)) = line
+            .trim_start_matches("async ")
+            .strip_prefix("fn ")
+            .and_then(|fun| fun.split_once('('))
+        {
+            if marked {
+                tests.insert(name);
+            }
+            marked = false;
+        }
+    }
+    tests
+}
+
+#[test]
+fn every_loss_that_a_store_avoids_has_a_test() {
+    let code = files(".rs");
+    for store in ["cloakroom-redis", "cloakroom-memcached", "cloakroom-mongodb"] {
+        // A test of another store shows nothing about this one.
+        let places = [format!("crates/{store}/"), "tests/tests/".to_owned()];
+        let about =
+            code.iter().filter(|(path, _)| places.iter().any(|place| path.starts_with(place)));
+        let mut tests: BTreeSet<&str> = about.flat_map(|(_, text)| tests_in(text)).collect();
+        tests.extend(cloakroom_conformance::CASES.iter().map(|case| case.name()));
+        let losses = losses(store).unwrap();
+        assert!(losses.len() >= 10, "the README of {store} has its table no more: {losses:?}");
+        for loss in losses {
+            assert!(!loss.tests.is_empty(), "{store} names no test for {:?}", loss.claim);
+            for name in &loss.tests {
+                assert!(
+                    tests.contains(&**name),
+                    "{store} has no test {name:?} for {:?}",
+                    loss.claim
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ macro_rules! __cases {
             "Every byte of the record comes back, known member or not."
             spaces_come_back []
             "Every byte of the record comes back, known member or not."
+            crlf_between_tokens_comes_back []
+            "Every byte of the record comes back, known member or not."
             member_order_comes_back []
             "Every byte of the record comes back, known member or not."
             doubled_names_come_back []

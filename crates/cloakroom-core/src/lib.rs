@@ -18,6 +18,7 @@ mod session;
 mod set_cookie;
 mod signature;
 mod store;
+mod store_url;
 
 pub use clock::Clock;
 pub use cookie::{Cookie, CookieMember, JsValue, SameSite};
@@ -38,3 +39,4 @@ pub use session::{Member, Session, TimeToLive};
 pub use set_cookie::{clear_cookie, set_cookie};
 pub use signature::{Secrets, Unsigned};
 pub use store::{Atomic, Created, Enumerate, Store, Touched, Updated};
+pub use store_url::{StoreUrl, UrlParameter};

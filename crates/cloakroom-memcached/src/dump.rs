@@ -8,7 +8,7 @@ use std::{
 use cloakroom_core::Error;
 use tokio::time::sleep;
 
-use crate::{call::Call, plain::Plain, server::Server, target::hex};
+use crate::{call::Call, plain::Plain, server::Server};
 
 /// How many items a page has at most.
 const PAGE: usize = 100;
@@ -113,6 +113,12 @@ fn decode(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+/// The byte that two hexadecimal digits are.
+fn hex(digits: &[u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high? * 16 + low?).ok()
 }
 
 /// Some milliseconds, not the same for all who wait.

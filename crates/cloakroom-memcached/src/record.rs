@@ -32,7 +32,7 @@ impl MemcachedOptions {
         }
         #[cfg(not(feature = "encryption"))]
         let _ = call;
-        Ok(Record { flags: self.flags, value: on_one_line(text).into_owned().into_bytes() })
+        Ok(Record { flags: self.flags, value: without_crlf(text).into_owned().into_bytes() })
     }
 
     /// The session in a value; `None` for what stands for "no session".
@@ -101,27 +101,23 @@ async fn aside<T: Send + 'static>(
     }
 }
 
-/// JSON as `JSON.stringify` spaces it where it has line breaks, which can only stand between tokens: npm's client cuts
-/// a value at them, and its process dies of what is left. Other text is the same.
-fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    if !bytes.contains(&b'\r') && !bytes.contains(&b'\n') {
+/// The text with a line feed alone for each carriage return and line feed, which can only stand between tokens: npm's
+/// client cuts a value there, and its process dies of what is left. One pair does it no harm, at the very end, where the
+/// value's own line ends.
+fn without_crlf(text: Cow<'_, str>) -> Cow<'_, str> {
+    let body = text.strip_suffix("\r\n").unwrap_or(&text);
+    if !body.contains("\r\n") {
         return text;
     }
-    let mut line = String::with_capacity(text.len());
-    let (mut quoted, mut escaped) = (false, false);
-    for character in text.chars() {
-        if quoted || !matches!(character, ' ' | '\t' | '\r' | '\n') {
-            line.push(character);
-        }
-        match character {
-            _ if escaped => escaped = false,
-            '\\' => escaped = quoted,
-            '"' => quoted = !quoted,
-            _ => {}
+    let mut written = String::with_capacity(text.len());
+    for line in body.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(line) => written.extend([line.trim_end_matches('\r'), "\n"]),
+            None => written.push_str(line),
         }
     }
-    Cow::Owned(line)
+    written.push_str(&text[body.len()..]);
+    Cow::Owned(written)
 }
 
 #[cfg(test)]
@@ -169,16 +165,21 @@ mod tests {
     }
 
     #[test]
-    fn a_record_goes_as_it_is_unless_it_has_line_breaks() {
+    fn a_record_goes_as_it_is_unless_it_has_a_pair_of_cr_and_lf() {
+        let same = |text| (text, text);
         for (text, written) in [
-            (r#"{"cookie":{},"a":1}"#, r#"{"cookie":{},"a":1}"#),
-            (r#"{ "cookie":{} , "a": 1 }"#, r#"{ "cookie":{} , "a": 1 }"#),
+            same(r#"{"cookie":{},"a":1}"#),
+            same("\n{ \"cookie\":{} ,\t\"é\":\n\r\" \\r\\n🧥\"\r}\r\r"),
+            same("{\"cookie\":{}}\r\n"),
+            same("{\"cookie\":{}}\n\r\r\n"),
             (
-                "{\n  \"cookie\": {},\r\n\t\"a b\": [1, \" \"]\n}\n",
-                r#"{"cookie":{},"a b":[1," "]}"#,
+                "{\r\n  \"cookie\": {},\r\n\t\"a b\": [1, \" \"]\r\n}\r\n",
+                "{\n  \"cookie\": {},\n\t\"a b\": [1, \" \"]\n}\r\n",
             ),
-            ("{\"cookie\":{},\n\"\\\" \\\\\": \" \\\\\" }", r#"{"cookie":{},"\" \\":" \\"}"#),
-            ("{\"cookie\":{},\r\"é\" : \"\u{2028} 🧥\"}", "{\"cookie\":{},\"é\":\"\u{2028} 🧥\"}"),
+            ("\r\n{\"cookie\":{}}", "\n{\"cookie\":{}}"),
+            ("{\"cookie\"\r:\r\r\n\r\n\r{}}", "{\"cookie\"\r:\n\n\r{}}"),
+            ("{\"cookie\":{}}\r\n\r\n", "{\"cookie\":{}}\n\r\n"),
+            ("{\"cookie\":{}}\r\n ", "{\"cookie\":{}}\n "),
         ] {
             let session = Session::from_json(text).unwrap();
             let record = block_on(MemcachedOptions::default().encode(&call(), &session)).unwrap();

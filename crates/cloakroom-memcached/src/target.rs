@@ -1,8 +1,6 @@
 //! What a URL says: where the servers are, and how much each takes.
 
-use std::net::Ipv6Addr;
-
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::{Error, StoreUrl, UrlParameter};
 
 use crate::{MemcachedOptions, RingServer, error::STORE, parameter};
 
@@ -28,146 +26,67 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a URL. Its parameters go over those in `options`.
     pub(crate) fn parse(url: &str, options: &mut MemcachedOptions) -> Result<Self, Error> {
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(config("a url begins with memcached://".to_owned()));
-        };
-        // RFC 3986 3.1: schemes are case-insensitive.
-        if !scheme.eq_ignore_ascii_case("memcached") {
-            return Err(wrong("scheme", "it is not \"memcached\"", Some(scheme)));
+        let url = StoreUrl::parse(STORE, url, "memcached://")?;
+        if !url.scheme().eq_ignore_ascii_case("memcached") {
+            return Err(url.wrong("scheme", "it is not \"memcached\"", Some(url.scheme())));
         }
-        let (rest, fragment) = cut(rest, '#');
-        let (rest, query) = cut(rest, '?');
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         // Whatever stands before it can be a password that was meant for another server.
-        if authority.contains('@') || path.contains('@') {
-            return Err(wrong("login", "memcached has no users", None));
+        if url.login().is_some() || url.path().contains('@') {
+            return Err(url.wrong("login", "memcached has no users", None));
         }
-        if fragment.is_some() {
-            return Err(wrong("fragment", "there is none", None));
+        if !["", "/"].contains(&url.path()) {
+            return Err(url.wrong("path", "memcached has no databases", Some(url.path())));
         }
-        if !["", "/"].contains(&path) {
-            return Err(wrong("path", "memcached has no databases", Some(path)));
-        }
-        let hosts = authority.split(',').map(host).collect::<Result<_, _>>()?;
-        let mut seen: Vec<String> = Vec::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = cut(pair, '=');
-            let (name, value) = (decode(name)?, decode(value.unwrap_or_default())?);
-            if seen.contains(&name) {
-                return Err(wrong("parameter", "it is given twice", Some(&name)));
-            }
+        let hosts =
+            url.hosts().split(',').map(|text| host(&url, text)).collect::<Result<_, _>>()?;
+        for UrlParameter { name, value, .. } in url.parameters(&[])? {
             if name == "secret" {
                 parameter::encrypt_with(&value, options)?;
             } else {
                 parameter::apply(&name, &value, options)
-                    .map_err(|why| wrong("parameter", &why, Some(&name)))?;
+                    .map_err(|why| url.wrong("parameter", &why, Some(&name)))?;
             }
-            seen.push(name);
         }
         Ok(Self { hosts })
     }
 }
 
 /// `name`, `name:port`, and each with `;weight=…` and `;vnodes=…` behind it.
-fn host(text: &str) -> Result<Host, Error> {
+fn host(url: &StoreUrl<'_>, text: &str) -> Result<Host, Error> {
     let mut parts = text.split(';');
     let name = parts.next().unwrap_or_default();
-    let (host, port) = match name.strip_prefix('[').and_then(|name| name.split_once(']')) {
-        Some((host, rest))
-            if host.parse::<Ipv6Addr>().is_ok() && matches!(rest.as_bytes(), [] | [b':', ..]) =>
-        {
-            (host, rest.strip_prefix(':'))
-        }
-        Some(_) => return Err(wrong("host", "it is no IPv6 address", Some(name))),
-        None => cut(name, ':'),
-    };
-    if host.is_empty() {
-        return Err(wrong("host", "it is missing", None));
-    }
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if !host.bytes().all(is_name) {
-        return Err(wrong("host", "it has a character that no name has", Some(host)));
-    }
-    let port = match port {
-        None => DEFAULT_PORT,
-        Some(port) => port
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(|| wrong("port", "it is none of 1 to 65535", Some(port)))?,
-    };
+    let (host, port) = url.host(name)?;
     let mut on_ring = RingServer::new(name);
     for part in parts {
-        let (option, value) = cut(part, '=');
-        let value = value.unwrap_or_default();
+        let (option, value) = part.split_once('=').unwrap_or((part, ""));
         match option {
             "weight" => {
                 let weight = value.parse().ok().filter(|w: &f64| w.is_finite() && *w > 0.0);
                 let why = "it is no number above zero";
-                on_ring.weight = weight.ok_or_else(|| wrong("weight", why, Some(value)))?;
+                on_ring.weight = weight.ok_or_else(|| url.wrong("weight", why, Some(value)))?;
             }
             "vnodes" => {
                 let vnodes = value.parse().ok().filter(|vnodes| (1..=MOST_VNODES).contains(vnodes));
                 let why = format!("it is none of 1 to {MOST_VNODES}");
-                on_ring.vnodes = Some(vnodes.ok_or_else(|| wrong("vnodes", &why, Some(value)))?);
+                on_ring.vnodes =
+                    Some(vnodes.ok_or_else(|| url.wrong("vnodes", &why, Some(value)))?);
             }
             _ => {
                 let why = "it is none of weight and vnodes";
-                return Err(wrong("option of a host", why, Some(option)));
+                return Err(url.wrong("option of a host", why, Some(option)));
             }
         }
     }
-    Ok(Host { on_ring, host: host.to_owned(), port })
+    Ok(Host { on_ring, host: host.to_owned(), port: port.unwrap_or(DEFAULT_PORT) })
 }
 
 /// More would make a ring of megabytes of one server.
 const MOST_VNODES: u32 = 10_000;
 
-/// `%40` is `@`. A `+` stays what it is.
-fn decode(text: &str) -> Result<String, Error> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        if *byte != b'%' {
-            bytes.push(*byte);
-            continue;
-        }
-        let code = after.first_chunk::<2>().and_then(hex);
-        bytes.push(code.ok_or_else(|| {
-            wrong("parameter", "a percent sign in it has to be written as %25", None)
-        })?);
-        rest = &after[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("parameter", "it is not UTF-8", None))
-}
-
-/// The byte that two hexadecimal digits are.
-pub(crate) fn hex(digits: &[u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? * 16 + low?).ok()
-}
-
-fn wrong(part: &str, why: &str, text: Option<&str>) -> Error {
-    config(match text {
-        Some(text) => format!("invalid url: {part} {text:?}: {why}"),
-        None => format!("invalid url: {part}: {why}"),
-    })
-}
-
-fn config(message: String) -> Error {
-    Error::new(ErrorKind::Config, STORE, "open", message)
-}
-
-fn cut(text: &str, at: char) -> (&str, Option<&str>) {
-    match text.split_once(at) {
-        Some((before, after)) => (before, Some(after)),
-        None => (text, None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use cloakroom_core::ErrorKind;
+
     use super::*;
 
     fn parse(url: &str) -> Result<Target, Error> {
@@ -229,7 +148,7 @@ mod tests {
             ("memcached://a,,b", "invalid url: host: it is missing"),
             ("memcached://a b", r#"invalid url: host "a b": it has a character"#),
             ("memcached://[::x]", r#"invalid url: host "[::x]": it is no IPv6 address"#),
-            ("memcached://h:x", r#"invalid url: port "x": it is none of 1 to 65535"#),
+            ("memcached://h:x", "invalid url: port: it is none of 1 to 65535"),
             ("memcached://h:0", r#"invalid url: port "0""#),
             ("memcached://h:65536", r#"invalid url: port "65536""#),
             ("memcached://h;weight=0", r#"invalid url: weight "0": it is no number above zero"#),
@@ -257,7 +176,12 @@ mod tests {
 
     #[test]
     fn what_can_be_a_password_is_not_quoted() {
-        for url in ["memcached://ann:sec@h", "memcached://:sec/ret@h", "memcached://h?secret=sec"] {
+        for url in [
+            "memcached://ann:sec@h",
+            "memcached://ann:sec",
+            "memcached://:sec/ret@h",
+            "memcached://h?secret=sec",
+        ] {
             let error = parse(url).expect_err(url);
             let text = format!("{error} {error:?}").replace("secret", "");
             assert!(!text.contains("sec") && !text.contains("ret@"), "{text}");

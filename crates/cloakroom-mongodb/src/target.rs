@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::{Error, ErrorKind, StoreUrl, UrlParameter};
 use mongodb::options::ConnectionString;
 
 use crate::{
@@ -27,193 +27,117 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a URL. Its parameters that are options of ours go over those in `options`.
     pub(crate) fn parse(url: &str, options: &mut MongoOptions) -> Result<Self, Error> {
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(config("a url begins with mongodb:// or mongodb+srv://".to_owned()));
-        };
-        let (before, query) = cut(rest, '?');
-        let (login, place) = match before.rsplit_once('@') {
-            Some((login, place)) => (Some(login), place),
-            None => (None, before),
-        };
-        let (hosts, path) = cut(place, '/');
-        // What is behind a `?` or `/` can belong to a password that is not encoded.
-        let torn = [path, query].into_iter().flatten().any(|part| part.contains('@'));
-        let parts = Parts { torn };
-
-        match scheme {
-            "mongodb" => {}
-            "mongodb+srv" if cfg!(feature = "dns-resolver") => {}
+        let url = StoreUrl::parse(STORE, url, "mongodb:// or mongodb+srv://")?;
+        let srv = match url.scheme() {
+            "mongodb" => false,
+            "mongodb+srv" if cfg!(feature = "dns-resolver") => true,
             "mongodb+srv" => {
-                let message = "the scheme \"mongodb+srv\" needs the feature \"dns-resolver\" of cloakroom-mongodb";
-                return Err(config(message.to_owned()));
+                return Err(config(
+                    "the scheme \"mongodb+srv\" needs the feature \"dns-resolver\" of cloakroom-mongodb",
+                ));
             }
-            _ => {
+            scheme => {
                 let known = "it is none of \"mongodb\" and \"mongodb+srv\"";
-                return Err(parts.wrong("scheme", known, Some(scheme)));
+                return Err(url.wrong("scheme", known, Some(scheme)));
             }
-        }
-        let srv = scheme == "mongodb+srv";
-        if let Some(login) = login {
-            let (user, password) = cut(login, ':');
-            parts.check_login("user", user)?;
-            parts.check_login("password", password.unwrap_or_default())?;
-        }
-        for host in hosts.split(',') {
-            parts.check_host(host, srv)?;
-        }
-        if srv && hosts.contains(',') {
-            return Err(parts.wrong("host", "mongodb+srv has one name", Some(hosts)));
-        }
-        let database = parts.decode("database", path.unwrap_or_default())?;
+        };
+        check_login(&url)?;
+        check_hosts(&url, srv)?;
+        let database = url.decode("database", url.path().strip_prefix('/').unwrap_or_default())?;
         if !database.is_empty() && !is_database(&database) {
             let why = "it is no name of a database";
-            return Err(parts.wrong("database", why, Some(&database)));
+            return Err(url.wrong("database", why, Some(&database)));
         }
 
-        let mut parameters: Vec<(String, String, &str)> = Vec::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = cut(pair, '=');
-            let name = parts.decode("parameter", name)?;
-            let value = parts.decode("parameter", value.unwrap_or_default())?;
-            // The driver takes one of its own as often as it comes.
-            if parameters.iter().any(|(known, ..)| known.eq_ignore_ascii_case(&name))
-                && !name.eq_ignore_ascii_case("readPreferenceTags")
-            {
-                return Err(parts.wrong("parameter", "it is given twice", Some(&name)));
-            }
-            parameters.push((name, value, pair));
-        }
+        // The driver takes one of its own as often as it comes.
+        let mut parameters = url.parameters(&["readPreferenceTags"])?;
         // Whether its interval has a meaning is known after it.
-        parameters.sort_by_key(|(name, ..)| name != "autoRemove");
+        parameters.sort_by_key(|parameter| parameter.name != "autoRemove");
         let mut drivers = Vec::new();
-        for (name, value, pair) in &parameters {
-            if name == "secret" {
-                parameter::encrypt_with(value, options)?;
+        for parameter in &parameters {
+            if parameter.name == "secret" {
+                parameter::encrypt_with(&parameter.value, options)?;
                 continue;
             }
-            match parameter::apply(name, value, options) {
+            match parameter::apply(&parameter.name, &parameter.value, options) {
                 Ok(Taken::Ours) => {}
-                Ok(Taken::Drivers) => drivers.push((&**name, *pair)),
-                Err(why) => return Err(parts.wrong("parameter", &why, Some(name))),
+                Ok(Taken::Drivers) => drivers.push(parameter),
+                Err(why) => return Err(url.wrong("parameter", &why, Some(&parameter.name))),
             }
         }
-        let connection = parts.connection(scheme, before, &drivers)?;
+        let connection = connection(&url, &drivers)?;
         if connection.write_concern.as_ref().is_some_and(is_unacknowledged) {
             let why = "w of 0 has no answers, and the store needs them";
-            return Err(parts.wrong("parameter", why, Some("w")));
+            return Err(url.wrong("parameter", why, Some("w")));
         }
         let database = if database.is_empty() { DATABASE.to_owned() } else { database };
         let database = options.db_name.clone().unwrap_or(database);
-        Ok(Self { connection, hosts: hosts.to_owned(), database })
+        Ok(Self { connection, hosts: url.hosts().to_owned(), database })
     }
 }
 
-/// The parts of one URL, and whether a message can quote them.
-struct Parts {
-    torn: bool,
-}
-
-impl Parts {
-    fn check_login(&self, part: &str, text: &str) -> Result<(), Error> {
+/// The driver is stricter than a URL.
+fn check_login(url: &StoreUrl<'_>) -> Result<(), Error> {
+    let why = "it has a character that has to be encoded: @ as %40, : as %3A, / as %2F, ? as %3F, # as %23";
+    // What stands before it belongs to a password with a slash.
+    if url.path().contains('@') {
+        return Err(url.wrong("password", why, None));
+    }
+    let (user, password) = url.login().unwrap_or_default();
+    for (part, text) in [("user", user), ("password", password.unwrap_or_default())] {
         if text.contains([':', '/', '?', '#', '[', ']', '@']) {
-            let why = "it has a character that has to be encoded: @ as %40, : as %3A, / as %2F, ? as %3F, # as %23";
-            return Err(self.wrong(part, why, None));
+            return Err(url.wrong(part, why, None));
         }
-        self.decode(part, text).map(drop)
+        url.decode(part, text)?;
     }
+    Ok(())
+}
 
-    fn check_host(&self, text: &str, srv: bool) -> Result<(), Error> {
-        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, rest)) => (host, rest.strip_prefix(':')),
-            None => cut(text, ':'),
-        };
-        if host.is_empty() {
-            return Err(self.wrong("host", "it is missing", None));
+fn check_hosts(url: &StoreUrl<'_>, srv: bool) -> Result<(), Error> {
+    for host in url.hosts().split(',') {
+        // A socket, by its encoded path.
+        if host.contains('%') {
+            url.decode("host", host)?;
+            continue;
         }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte);
-        if !host.bytes().all(is_name) {
-            return Err(self.wrong("host", "it has a character that no name has", Some(host)));
-        }
-        match port {
-            Some(_) if srv => Err(self.wrong("port", "mongodb+srv has none", None)),
-            Some(port) if !port.parse::<u16>().is_ok_and(|port| port > 0) => {
-                // What is no number here can be a password whose `@` and host are missing.
-                let number = port.bytes().all(|byte| byte.is_ascii_digit()).then_some(port);
-                Err(self.wrong("port", "it is none of 1 to 65535", number))
-            }
-            _ => Ok(()),
+        let (_, port) = url.host(host)?;
+        if srv && port.is_some() {
+            return Err(url.wrong("port", "mongodb+srv has none", None));
         }
     }
-
-    /// Has the driver read its part of the URL. Its messages are not passed on: they can quote what is secret.
-    fn connection(
-        &self,
-        scheme: &str,
-        place: &str,
-        drivers: &[(&str, &str)],
-    ) -> Result<ConnectionString, Error> {
-        let parse = |pairs: &[&str]| {
-            ConnectionString::parse(format!("{scheme}://{place}?{}", pairs.join("&")))
-        };
-        let all: Vec<&str> = drivers.iter().map(|(_, pair)| *pair).collect();
-        if let Ok(connection) = parse(&all) {
-            return Ok(connection);
-        }
-        if parse(&[]).is_err() {
-            return Err(config("invalid url: the driver does not take its hosts".to_owned()));
-        }
-        let why = "the driver does not take its value";
-        match drivers.iter().find(|(_, pair)| parse(&[pair]).is_err()) {
-            Some((name, _)) => Err(self.wrong("parameter", why, Some(name))),
-            None => Err(config(
-                "invalid url: the driver does not take these parameters together".to_owned(),
-            )),
-        }
+    if srv && url.hosts().contains(',') {
+        return Err(url.wrong("host", "mongodb+srv has one name", Some(url.hosts())));
     }
+    Ok(())
+}
 
-    /// `%40` is `@`. A `+` stays what it is.
-    fn decode(&self, part: &str, text: &str) -> Result<String, Error> {
-        let mut bytes = Vec::with_capacity(text.len());
-        let mut rest = text.as_bytes();
-        while let [byte, after @ ..] = rest {
-            rest = after;
-            if *byte != b'%' {
-                bytes.push(*byte);
-                continue;
-            }
-            let code = after.first_chunk::<2>().and_then(|[high, low]| {
-                Some(char::from(*high).to_digit(16)? * 16 + char::from(*low).to_digit(16)?)
-            });
-            let Some(code) = code.and_then(|code| u8::try_from(code).ok()) else {
-                let why = "a percent sign in it has to be written as %25";
-                return Err(self.wrong(part, why, None));
-            };
-            bytes.push(code);
-            rest = &after[2..];
-        }
-        String::from_utf8(bytes).map_err(|_| self.wrong(part, "it is not UTF-8", None))
+/// Has the driver read its part of the URL. Its messages are not passed on: they can quote what is secret.
+fn connection(
+    url: &StoreUrl<'_>,
+    drivers: &[&UrlParameter<'_>],
+) -> Result<ConnectionString, Error> {
+    let parse = |parameters: &[&UrlParameter<'_>]| {
+        let pairs: Vec<_> = parameters.iter().map(|parameter| parameter.raw).collect();
+        let (scheme, place) = (url.scheme(), url.place());
+        ConnectionString::parse(format!("{scheme}://{place}?{}", pairs.join("&")))
+    };
+    if let Ok(connection) = parse(drivers) {
+        return Ok(connection);
     }
-
-    fn wrong(&self, part: &str, why: &str, text: Option<&str>) -> Error {
-        config(match text {
-            _ if self.torn => format!(
-                "invalid url: {part}: {why}; a password has its @, /, ? and # as %40, %2F, %3F and %23"
-            ),
-            Some(text) => format!("invalid url: {part} {text:?}: {why}"),
-            None => format!("invalid url: {part}: {why}"),
-        })
+    if parse(&[]).is_err() {
+        return Err(config("invalid url: the driver does not take its hosts"));
+    }
+    match drivers.iter().find(|parameter| parse(&[parameter]).is_err()) {
+        Some(parameter) => {
+            let why = "the driver does not take its value";
+            Err(url.wrong("parameter", why, Some(&parameter.name)))
+        }
+        None => Err(config("invalid url: the driver does not take these parameters together")),
     }
 }
 
-fn config(message: String) -> Error {
+fn config(message: &'static str) -> Error {
     Error::new(ErrorKind::Config, STORE, "open", message)
-}
-
-fn cut(text: &str, at: char) -> (&str, Option<&str>) {
-    match text.split_once(at) {
-        Some((before, after)) => (before, Some(after)),
-        None => (text, None),
-    }
 }
 
 impl fmt::Debug for Target {

@@ -1,8 +1,8 @@
 //! What a URL says: where the server is, and who asks.
 
-use std::{fmt, net::Ipv6Addr, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::{Error, ErrorKind, StoreUrl, UrlParameter};
 use redis::ProtocolVersion;
 
 use crate::{RedisOptions, error::STORE, parameter};
@@ -40,174 +40,61 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a URL. Its parameters that are options go over those in `options`.
     pub(crate) fn parse(url: &str, options: &mut RedisOptions) -> Result<Self, Error> {
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(config("a url begins with redis://, rediss:// or unix://".to_owned()));
-        };
-        let (rest, fragment) = cut(rest, '#');
-        let (rest, query) = cut(rest, '?');
-        let place = rest.find('/').unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(place);
-        let (login, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-
-        // What is no part of the URL at all by now belongs to a password with a raw `/`, `?` or `#` in it.
-        let torn =
-            [Some(path), query, fragment].into_iter().flatten().any(|part| part.contains('@'));
-        let parts = Parts { torn };
-
-        if fragment.is_some() {
-            return Err(parts.wrong("fragment", "there is none", None));
-        }
-        let (user, password) = parts.login(login)?;
-        let mut target = match scheme {
-            "redis" | "rediss" => {
-                let (host, port) = parts.host(host)?;
+        let url = StoreUrl::parse(STORE, url, "redis://, rediss:// or unix://")?;
+        let (user, password) = (url.user()?, url.password()?);
+        let mut target = match url.scheme() {
+            scheme @ ("redis" | "rediss") => {
+                let (host, port) = url.host(url.hosts())?;
                 let tls = scheme == "rediss";
                 if tls && cfg!(not(feature = "tls")) {
-                    let message =
-                        "the scheme \"rediss\" needs the feature \"tls\" of cloakroom-redis";
-                    return Err(config(message.to_owned()));
+                    return Err(config(
+                        "the scheme \"rediss\" needs the feature \"tls\" of cloakroom-redis",
+                    ));
                 }
-                let database = parts.database(path)?;
+                let (host, port) = (host.to_owned(), port.unwrap_or(DEFAULT_PORT));
                 let address = Address::Tcp { host, port, tls };
-                Self { address, user, password, database, protocol: None }
+                Self { address, user, password, database: database(&url)?, protocol: None }
             }
             "unix" | "redis+unix" => {
-                if !host.is_empty() {
-                    return Err(parts.wrong("host", "a socket has none", Some(host)));
+                if !url.hosts().is_empty() {
+                    return Err(url.wrong("host", "a socket has none", Some(url.hosts())));
                 }
-                let path = match parts.decode("path", path)? {
+                let path = match url.decode("path", url.path())? {
                     path if path.len() > 1 => PathBuf::from(path),
-                    _ => return Err(parts.wrong("path", "it is missing", None)),
+                    _ => return Err(url.wrong("path", "it is missing", None)),
                 };
                 Self { address: Address::Unix(path), user, password, database: 0, protocol: None }
             }
-            _ => {
+            scheme => {
                 let known = "it is none of \"redis\", \"rediss\", \"unix\" and \"redis+unix\"";
-                return Err(parts.wrong("scheme", known, Some(scheme)));
+                return Err(url.wrong("scheme", known, Some(scheme)));
             }
         };
-        let mut seen: Vec<String> = Vec::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = cut(pair, '=');
-            let name = parts.decode("parameter", name)?;
-            let value = parts.decode("parameter", value.unwrap_or_default())?;
-            if seen.contains(&name) {
-                return Err(parts.wrong("parameter", "it is given twice", Some(&name)));
-            }
+        for UrlParameter { name, value, .. } in url.parameters(&[])? {
             parameter::apply(&name, &value, &mut target, options)
-                .map_err(|why| parts.wrong("parameter", &why, Some(&name)))?;
-            seen.push(name);
+                .map_err(|why| url.wrong("parameter", &why, Some(&name)))?;
         }
         if target.user.is_some() && target.password.is_none() {
-            return Err(parts.wrong("user", "it has no password", None));
+            return Err(url.wrong("user", "it has no password", None));
         }
         if options.ca_file.is_some() && !matches!(target.address, Address::Tcp { tls: true, .. }) {
-            return Err(config("the option \"caFile\" needs the scheme \"rediss\"".to_owned()));
+            return Err(config("the option \"caFile\" needs the scheme \"rediss\""));
         }
         Ok(target)
     }
 }
 
-/// The parts of one URL, and whether a message can quote them.
-struct Parts {
-    torn: bool,
-}
-
-impl Parts {
-    fn login(&self, login: &str) -> Result<(Option<String>, Option<String>), Error> {
-        let (user, password) = cut(login, ':');
-        let user = self.decode("user", user)?;
-        let password = password.map(|password| self.decode("password", password)).transpose()?;
-        Ok(((!user.is_empty()).then_some(user), password))
-    }
-
-    fn host(&self, text: &str) -> Result<(String, u16), Error> {
-        let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-            Some((host, rest))
-                if host.parse::<Ipv6Addr>().is_ok()
-                    && matches!(rest.as_bytes(), [] | [b':', ..]) =>
-            {
-                (host, rest.strip_prefix(':'))
-            }
-            Some(_) => return Err(self.wrong("host", "it is no IPv6 address", Some(text))),
-            None => cut(text, ':'),
-        };
-        if host.is_empty() {
-            return Err(self.wrong("host", "it is missing", None));
+fn database(url: &StoreUrl<'_>) -> Result<u32, Error> {
+    match url.path().strip_prefix('/').unwrap_or_default() {
+        "" => Ok(0),
+        number => {
+            number.parse().map_err(|_| url.wrong("database", "it is no number", Some(number)))
         }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-        if !host.bytes().all(is_name) {
-            return Err(self.wrong("host", "it has a character that no name has", Some(host)));
-        }
-        let port = match port {
-            None => DEFAULT_PORT,
-            Some(port) => match port.parse() {
-                Ok(number) if number > 0 => number,
-                // What is no number here can be a password whose `@` and host are missing.
-                _ => {
-                    let number = port.bytes().all(|byte| byte.is_ascii_digit()).then_some(port);
-                    return Err(self.wrong("port", "it is none of 1 to 65535", number));
-                }
-            },
-        };
-        Ok((host.to_owned(), port))
-    }
-
-    fn database(&self, path: &str) -> Result<u32, Error> {
-        match path.strip_prefix('/').unwrap_or_default() {
-            "" => Ok(0),
-            number => {
-                number.parse().map_err(|_| self.wrong("database", "it is no number", Some(number)))
-            }
-        }
-    }
-
-    /// `%40` is `@`. A `+` stays what it is.
-    fn decode(&self, part: &str, text: &str) -> Result<String, Error> {
-        let mut bytes = Vec::with_capacity(text.len());
-        let mut rest = text.as_bytes();
-        while let [byte, after @ ..] = rest {
-            rest = after;
-            if *byte != b'%' {
-                bytes.push(*byte);
-                continue;
-            }
-            let code = after.first_chunk::<2>().and_then(|[high, low]| {
-                Some(char::from(*high).to_digit(16)? * 16 + char::from(*low).to_digit(16)?)
-            });
-            let Some(code) = code.and_then(|code| u8::try_from(code).ok()) else {
-                return Err(self.wrong(
-                    part,
-                    "a percent sign in it has to be written as %25",
-                    None,
-                ));
-            };
-            bytes.push(code);
-            rest = &after[2..];
-        }
-        String::from_utf8(bytes).map_err(|_| self.wrong(part, "it is not UTF-8", None))
-    }
-
-    fn wrong(&self, part: &str, why: &str, text: Option<&str>) -> Error {
-        config(match text {
-            _ if self.torn => format!(
-                "invalid url: {part}: {why}; a password has its @, /, ? and # as %40, %2F, %3F and %23"
-            ),
-            Some(text) => format!("invalid url: {part} {text:?}: {why}"),
-            None => format!("invalid url: {part}: {why}"),
-        })
     }
 }
 
-fn config(message: String) -> Error {
+fn config(message: &'static str) -> Error {
     Error::new(ErrorKind::Config, STORE, "open", message)
-}
-
-fn cut(text: &str, at: char) -> (&str, Option<&str>) {
-    match text.split_once(at) {
-        Some((before, after)) => (before, Some(after)),
-        None => (text, None),
-    }
 }
 
 impl fmt::Debug for Target {

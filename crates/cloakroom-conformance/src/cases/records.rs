@@ -61,9 +61,14 @@ pub(crate) async fn unicode_comes_back(subject: &Subject) -> Verdict {
 pub(crate) async fn spaces_come_back(subject: &Subject) -> Verdict {
     record_comes_back(
         subject,
-        "{ \"cookie\" : {\"path\":\"/\"},\n\t\"who\" :  \"ann\" ,\r\n \"list\": [ 1,  2 ] }",
+        "{ \"cookie\" : {\"path\":\"/\"},\n\t\"who\" :  \"ann\" ,\r \"list\": [ 1,\n\r  2 ]\n}\n",
     )
     .await
+}
+
+pub(crate) async fn crlf_between_tokens_comes_back(subject: &Subject) -> Verdict {
+    record_comes_back(subject, "{\r\n  \"cookie\": {\"path\":\"/\"},\r\n  \"who\": \"ann\"\r\n}")
+        .await
 }
 
 pub(crate) async fn member_order_comes_back(subject: &Subject) -> Verdict {

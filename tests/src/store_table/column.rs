@@ -1,0 +1,173 @@
+//! What the table says of one store.
+
+use cloakroom_conformance::{Outcome, Report};
+
+use super::{Result, SERVER, round_trips::RoundTrips, versions};
+use crate::losses::losses;
+
+/// What a row is called, and a store's cell in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) cell: String,
+}
+
+/// All that is known of a store.
+pub(super) struct Column {
+    pub(super) report: Report,
+    pub(super) round_trips: Vec<RoundTrips>,
+    /// `None` for the store in memory.
+    pub(super) backend: Option<Backend>,
+}
+
+/// What a store stands on, and what it stands beside.
+pub(super) struct Backend {
+    /// The server with its version.
+    pub(super) server: String,
+    client: String,
+    counterpart: String,
+    tested_with: String,
+    better: String,
+}
+
+impl Backend {
+    /// Of this crate, on this server and client crate, beside this npm package.
+    pub(super) fn new(
+        crate_name: &str,
+        server: String,
+        client: &str,
+        package: &str,
+    ) -> Result<Self> {
+        Ok(Self {
+            server,
+            client: versions::of_crate(client)?,
+            counterpart: versions::of_counterpart(crate_name, package)?,
+            tested_with: versions::of_npm_package(package)?,
+            better: format!(
+                "[{} losses avoided](crates/{crate_name}/README.md#what-is-different-from-{package}), each with a test",
+                losses(crate_name)?.len()
+            ),
+        })
+    }
+}
+
+/// Operations that are offered together, by the parts of the contract that the suite's reports name.
+const OFFERS: [(&str, &[&str]); 3] = [
+    ("`touch`", &["touch"]),
+    ("`create`, `update`, `get_and_touch`", &["atomic"]),
+    ("`ids`, `all`, `length`, `clear`", &["ids", "all", "length", "clear"]),
+];
+
+impl Column {
+    /// From the top.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let mut row = |name: &str, cell| rows.push(Row { name: name.to_owned(), cell });
+        let fact = |fact: fn(&Backend) -> &String| {
+            self.backend.as_ref().map_or_else(|| "–".to_owned(), |backend| fact(backend).clone())
+        };
+        row("counterpart", fact(|backend| &backend.counterpart));
+        row("better than its counterpart", fact(|backend| &backend.better));
+        row("promises kept", promises(&self.report));
+        for (operations, parts) in OFFERS {
+            row(&format!("offers {operations}"), offers(&self.report, parts));
+        }
+        for (operation, count) in &self.round_trips {
+            let (operation, when) = operation.split_once(' ').unwrap_or((operation, ""));
+            let name = format!("round trips of `{operation}` {when}");
+            row(
+                name.trim_end(),
+                count.map_or_else(|| "not offered".to_owned(), |count| count.to_string()),
+            );
+        }
+        row(SERVER, fact(|backend| &backend.server));
+        row("through the crate", fact(|backend| &backend.client));
+        row("back and forth with the npm package", fact(|backend| &backend.tested_with));
+        rows
+    }
+}
+
+/// How many promises are kept, which are not, and about how many nothing is known.
+fn promises(report: &Report) -> String {
+    let count = |outcome| report.with_outcome(outcome).count();
+    let mut parts = vec![format!("{} of {}", count(Outcome::Passed), report.cases.len())];
+    let broken = report.with_outcome(Outcome::Failed);
+    parts.extend(broken.map(|case| format!("not `{}`", case.name)));
+    if count(Outcome::NotOffered) > 0 {
+        parts.push(format!("{} not offered", count(Outcome::NotOffered)));
+    }
+    parts.join(", ")
+}
+
+fn offers(report: &Report, parts: &[&str]) -> String {
+    let lacks = |part: &str| {
+        let mut reasons =
+            report.with_outcome(Outcome::NotOffered).filter_map(|case| case.reason.as_deref());
+        // A store without the listing lacks each of its operations.
+        reasons.any(|reason| reason == part || (reason == "enumerate" && parts.len() > 1))
+    };
+    let lacking: Vec<_> =
+        parts.iter().filter(|part| lacks(part)).map(|part| format!("`{part}`")).collect();
+    match lacking.len() {
+        0 => "yes".to_owned(),
+        all if all == parts.len() => "not offered".to_owned(),
+        _ => format!("not {}", lacking.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_conformance::{Subject, run};
+    use cloakroom_core::{Clock, MemoryOptions, MemoryStore};
+
+    use super::*;
+
+    /// What comes of a store that keeps every promise.
+    async fn report() -> Report {
+        run(|| async {
+            let mut options = MemoryOptions::default();
+            options.clock = Clock::fixed(4_102_444_800_000);
+            let clock = options.clock.clone();
+            let store = MemoryStore::with_options(options);
+            Subject::new(store.clone())
+                .with_second_handle(store)
+                .with_neighbour(MemoryStore::new())
+                .with_clock(clock)
+        })
+        .await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_broken_or_not_offered_is_said() {
+        let whole = report().await;
+        let all = whole.cases.len();
+        assert_eq!(promises(&whole), format!("{all} of {all}"));
+        for (_, parts) in OFFERS {
+            assert_eq!(offers(&whole, parts), "yes");
+        }
+
+        let mut poorer = whole.clone();
+        for case in &mut poorer.cases {
+            (case.outcome, case.reason) = match case.name {
+                "set_creates" => (Outcome::Failed, Some("broken".to_owned())),
+                "touch_extends" => (Outcome::NotOffered, Some("touch".to_owned())),
+                "length_counts_live_sessions" => (Outcome::NotOffered, Some("length".to_owned())),
+                _ => continue,
+            };
+        }
+        assert_eq!(
+            promises(&poorer),
+            format!("{} of {all}, not `set_creates`, 2 not offered", all - 3)
+        );
+        assert_eq!(
+            OFFERS.map(|(_, parts)| offers(&poorer, parts)),
+            ["not offered", "yes", "not `length`"]
+        );
+        for case in &mut poorer.cases {
+            if case.group == "listing" {
+                (case.outcome, case.reason) = (Outcome::NotOffered, Some("enumerate".to_owned()));
+            }
+        }
+        assert_eq!(offers(&poorer, OFFERS[2].1), "not offered");
+    }
+}

@@ -1,0 +1,164 @@
+//! The four stores, each on a server that was started for it.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use cloakroom_conformance::{Report, Subject, run};
+use cloakroom_core::{Error, MemoryStore, Store};
+use cloakroom_memcached::MemcachedStore;
+use cloakroom_mongodb::{
+    AutoRemove, MongoOptions, MongoStore,
+    mongodb::{
+        Client,
+        bson::doc,
+        event::{EventHandler, command::CommandEvent},
+        options::ClientOptions,
+    },
+};
+use cloakroom_redis::{RedisOptions, RedisStore};
+use cloakroom_test_support::{Memcached, MemcachedTap, Mongod, RedisServer, unique};
+use redis::InfoDict;
+
+use super::{
+    Result,
+    column::{Backend, Column},
+    round_trips::round_trips,
+};
+
+pub(super) async fn memory() -> Result<Column> {
+    let subject = |(): &()| {
+        let store = MemoryStore::new();
+        Subject::new(store.clone()).with_second_handle(store).with_neighbour(MemoryStore::new())
+    };
+    Ok(Column {
+        report: report((), subject).await,
+        round_trips: round_trips(&MemoryStore::new(), &mut || Ok(0)).await?,
+        backend: None,
+    })
+}
+
+pub(super) async fn redis() -> Result<Column> {
+    let server = RedisServer::start()?;
+    let mut connection = redis::Client::open(server.url())?.get_connection()?;
+    let mut info =
+        |section: &str| redis::cmd("INFO").arg(section).query::<InfoDict>(&mut connection);
+    let version: String = info("server")?.get("redis_version").ok_or("Redis tells no version")?;
+    let mut before = 0;
+    // Not its commands: one that runs a script is counted with all that the script calls.
+    let mut reads = || {
+        let reads: usize = info("stats")?.get("total_reads_processed").ok_or("no statistics")?;
+        // The question itself was read, too.
+        let since = reads - before - 1;
+        before = reads;
+        Ok(since)
+    };
+    let round_trips = round_trips(&RedisStore::open(&server.url())?, &mut reads).await?;
+    Ok(Column {
+        report: report(server, on_redis).await,
+        round_trips,
+        backend: Some(Backend::new(
+            "cloakroom-redis",
+            format!("Redis {version}"),
+            "redis",
+            "connect-redis",
+        )?),
+    })
+}
+
+pub(super) async fn memcached() -> Result<Column> {
+    let server = Memcached::start()?;
+    let mut stream = BufReader::new(TcpStream::connect(server.addr())?);
+    stream.get_mut().write_all(b"version\r\n")?;
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let version = line.trim_end().strip_prefix("VERSION ").ok_or("Memcached tells no version")?;
+    let tap = MemcachedTap::start(&server)?;
+    let store = MemcachedStore::open(&format!("memcached://{}", tap.addr()))?;
+    let round_trips = round_trips(&store, &mut || Ok(tap.commands().len())).await?;
+    Ok(Column {
+        report: report(server, on_memcached).await,
+        round_trips,
+        backend: Some(Backend::new(
+            "cloakroom-memcached",
+            format!("Memcached {version}"),
+            "memcache",
+            "connect-memcached",
+        )?),
+    })
+}
+
+pub(super) async fn mongodb() -> Result<Column> {
+    let server = Mongod::start()?;
+    let commands = Arc::new(AtomicUsize::new(0));
+    let mut client = ClientOptions::parse(server.url()).await?;
+    let counted = Arc::clone(&commands);
+    client.command_event_handler = Some(EventHandler::callback(move |event| {
+        if let CommandEvent::Started(_) = event {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    }));
+    let client = Client::with_options(client)?;
+    let answer = client.database("admin").run_command(doc! { "buildInfo": 1 }).await?;
+    let version = answer.get_str("version")?;
+    let mut options = MongoOptions::default();
+    // Its index would be made at some time during the first operations.
+    options.auto_remove = AutoRemove::Disabled;
+    let store = MongoStore::with_client(client, options)?;
+    let round_trips = round_trips(&store, &mut || Ok(commands.swap(0, Ordering::SeqCst))).await?;
+    Ok(Column {
+        report: report(server, on_mongod).await,
+        round_trips,
+        backend: Some(Backend::new(
+            "cloakroom-mongodb",
+            format!("MongoDB {version}"),
+            "mongodb",
+            "connect-mongo",
+        )?),
+    })
+}
+
+async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> Subject) -> Report {
+    let server = Arc::new(server);
+    run(move || {
+        let server = Arc::clone(&server);
+        async move { subject(&server) }
+    })
+    .await
+}
+
+fn on_redis(server: &RedisServer) -> Subject {
+    let name = unique("case");
+    three(|part| {
+        let mut options = RedisOptions::default();
+        options.prefix = format!("{name}{part}:");
+        RedisStore::open_with(&server.url(), options)
+    })
+}
+
+fn on_memcached(server: &Memcached) -> Subject {
+    let name = unique("case");
+    three(|part| {
+        MemcachedStore::open(&format!("memcached://{}?prefix={name}{part}:", server.addr()))
+    })
+}
+
+fn on_mongod(server: &Mongod) -> Subject {
+    let name = unique("case");
+    three(|part| {
+        let mut options = MongoOptions::default();
+        options.collection_name = format!("{name}{part}");
+        MongoStore::open_with(&format!("{}/suite", server.url()), options)
+    })
+}
+
+/// Two handles on the same sessions, and a neighbour of theirs.
+fn three<S: Store + 'static>(open: impl Fn(&str) -> std::result::Result<S, Error>) -> Subject {
+    let open = |part| open(part).expect("the URL of a server that was just started");
+    Subject::new(open("")).with_second_handle(open("")).with_neighbour(open(".neighbour"))
+}
