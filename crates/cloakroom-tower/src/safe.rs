@@ -160,9 +160,7 @@ pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     rules.is_stored = true;
     rules.is_extended = true;
     rules.is_touched = false;
-    rules.is_replacement = false;
     rules.old_ids.clear();
-    rules.keeps_data = false;
     result.map(|()| true)
 }
 

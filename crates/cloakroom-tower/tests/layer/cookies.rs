@@ -202,6 +202,7 @@ async fn a_secure_cookie_is_not_sent_with_a_request_that_is_not_secure() {
     let reply = site.send(request, async |session: Session| session.insert("n", 1)).await;
     let cookie = reply.lines()[0].split(';').next().unwrap().to_owned();
     *site.cookie.lock().unwrap() = Some(cookie);
+    site.clock.advance(5_000);
     assert!(site.write("n", 2).await.lines().is_empty());
     assert_eq!(site.member("n").await, Some(2), "it is written all the same");
 }

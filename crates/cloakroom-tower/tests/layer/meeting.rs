@@ -158,6 +158,72 @@ fn requests_that_count_at_the_same_time_count_right() {
 }
 
 #[test]
+fn the_first_ones_to_count_count_right_too() {
+    let bench = Bench::new(r#"{"cookie":{}}"#);
+    let (first, second) = (bench.load(), bench.load());
+    assert_eq!((count(&first), count(&second)), (1, 1));
+    bench.commit(&first);
+    bench.commit(&second);
+    assert_eq!(bench.record().unwrap().get::<u32>("count").unwrap(), Some(2));
+}
+
+#[test]
+fn what_is_counted_while_a_save_is_under_way_is_counted_once() {
+    let bench = Bench::new(r#"{"cookie":{},"count":0}"#);
+    let (session, other) = (bench.load(), bench.load());
+    count(&session);
+    bench.store.hang();
+    let during = async {
+        count(&session);
+        bench.store.go_on();
+    };
+    with_time(async {
+        let (saved, ()) = futures::join!(session.save(), during);
+        saved.unwrap();
+    });
+    assert_eq!(bench.record().unwrap().get::<u32>("count").unwrap(), Some(1));
+    count(&other);
+    bench.commit(&other);
+    bench.commit(&session);
+    assert_eq!(bench.record().unwrap().get::<u32>("count").unwrap(), Some(3));
+}
+
+#[test]
+fn a_change_that_changes_the_member_itself_is_made_anew() {
+    let bench = Bench::new(r#"{"cookie":{},"count":1}"#);
+    let session = bench.load();
+    let (inner, is_first) = (session.clone(), std::sync::atomic::AtomicBool::new(true));
+    let change = move |count: Option<u32>| {
+        if is_first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            inner.insert("count", 10).unwrap();
+        }
+        count.unwrap_or_default() + 1
+    };
+    assert_eq!(session.modify("count", change).unwrap(), 11);
+    assert_eq!(session.get::<u32>("count").unwrap(), Some(11));
+}
+
+/// Such as a handle that a task has kept, and that saves when the handler is done.
+#[test]
+fn the_end_of_a_request_waits_for_a_save() {
+    let bench = Bench::new(r#"{"cookie":{}}"#);
+    let request = Request::new(());
+    let session = block_on(bench.engine.load(RequestHead::from(&request))).unwrap().unwrap();
+    session.insert("n", 1).unwrap();
+    bench.store.hang();
+    with_time(async {
+        let go_on = async { bench.store.go_on() };
+        let both = async { futures::join!(session.save(), bench.engine.commit(&session)) };
+        let ((saved, line), ()) = futures::join!(both, go_on);
+        assert!(saved.unwrap());
+        let id = session.id();
+        assert!(line.unwrap().unwrap().to_str().unwrap().contains(&format!("s%3A{id}.")));
+        assert!(bench.store.memory().get(&id).await.unwrap().is_some());
+    });
+    assert_eq!(bench.store.calls(), ["create"]);
+}
+
+#[test]
 fn a_value_that_was_set_after_it_was_counted_is_the_value() {
     let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1}"#);
     let (first, second) = (bench.load(), bench.load());
