@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cookie, Error, ErrorKind, Revision, js,
+    Cookie, CookieMember, Error, ErrorKind, JsValue, Revision, js,
     scan::{self, Span},
 };
 
@@ -321,6 +321,17 @@ impl Session {
     /// It changes the cookie only: a store moves its own expiry with [`Store::touch`](crate::Store::touch).
     pub fn touch(&mut self, now_ms: i64) {
         self.cookie_mut().touch(now_ms);
+    }
+
+    /// Does to the session what express-session 1.19.0 does to it when it loads it, as [`Cookie::load_as_express`], and
+    /// has the cookie written in Express's member order whatever the record's was.
+    pub fn load_as_express(&mut self) {
+        if !self.get_json(COOKIE).is_some_and(|cookie| cookie.starts_with('{')) {
+            // What has no members, such as a list, names none: not `originalMaxAge` either.
+            self.cookie_mut().set_raw(CookieMember::OriginalMaxAge, JsValue::Undefined);
+        }
+        self.cookie_mut().load_as_express();
+        self.prints_cookie = true;
     }
 
     /// Does to the session what a request through express-session 1.19.0 does to it between load and store, as

@@ -104,6 +104,26 @@ fn removed_and_set_again_comes_last() {
     assert_eq!(session.to_json(), format!("{{{COOKIE},\"b\":2,\"c\":4}}"));
 }
 
+/// What express-session 1.19.0 stores of them when the handler calls `req.session.save()`.
+#[test]
+fn a_record_is_loaded_as_express_loads_it() {
+    for (stored, loaded) in [
+        (
+            "{\"cookie\":[],\"n\":1}",
+            "{\"cookie\":{\"expires\":null,\"httpOnly\":true,\"path\":\"/\"},\"n\":1}",
+        ),
+        (
+            "{\"n\":1,\"cookie\":{\"path\":\"/\",\"originalMaxAge\":null,\"expires\":null,\"a\":1}}",
+            "{\"n\":1,\"cookie\":{\"originalMaxAge\":null,\"expires\":null,\"httpOnly\":true,\"path\":\"/\"}}",
+        ),
+    ] {
+        let mut session = load(stored);
+        session.load_as_express();
+        assert_eq!(session.to_json(), loaded);
+        assert!(!session.is_changed());
+    }
+}
+
 #[test]
 fn a_record_without_a_usable_cookie_is_read_and_mended() {
     for (stored, written) in [
