@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cookie, Error, ErrorKind, Revision, js,
+    Cookie, CookieMember, Error, ErrorKind, JsValue, Revision, js,
     scan::{self, Span},
 };
 
@@ -79,6 +79,8 @@ struct Change {
     place: Option<usize>,
     /// Further members of the same name, which another language may have written.
     doubles: Vec<usize>,
+    /// It was removed and then set again, so it comes last, as in JavaScript.
+    is_moved: bool,
     /// JSON text, or `None` when the member is removed.
     value: Option<String>,
 }
@@ -246,21 +248,32 @@ impl Session {
     }
 
     fn change(&mut self, name: &str, value: Option<String>) {
-        let index =
-            self.changes.iter().position(|change| change.name == name).unwrap_or_else(|| {
+        let index = match self.changes.iter().position(|change| change.name == name) {
+            Some(index) if value.is_some() && self.changes[index].value.is_none() => {
+                let removed = self.changes.remove(index);
+                self.changes.push(Change { is_moved: true, ..removed });
+                self.changes.len() - 1
+            }
+            Some(index) => index,
+            None => {
                 let mut places = (0..self.spans.len())
                     .filter(|place| is_name(self.spans[*place].name(&self.text), name));
                 let (place, doubles) = (places.next(), places.collect());
-                self.changes.push(Change { name: name.to_owned(), place, doubles, value: None });
+                let name = name.to_owned();
+                self.changes.push(Change { name, place, doubles, is_moved: false, value: None });
                 self.changes.len() - 1
-            });
-        let change = &self.changes[index];
+            }
+        };
+        let change = &mut self.changes[index];
         let loaded = change.doubles.last().copied().or(change.place);
-        // Back to what was loaded is no change, as in Express.
-        if loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref() {
+        // Back to what was loaded is no change, as in Express, unless it has lost its place.
+        if !change.is_moved
+            && loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref()
+        {
             self.changes.remove(index);
         } else {
-            self.changes[index].value = value;
+            change.is_moved &= value.is_some();
+            change.value = value;
         }
     }
 
@@ -270,7 +283,7 @@ impl Session {
     }
 
     /// Whether any member besides the cookie is different from what was loaded. As in Express, a value that was
-    /// changed and changed back is not.
+    /// changed and changed back is not, and one that was removed and set again is: it has moved to the end.
     #[must_use]
     pub fn is_changed(&self) -> bool {
         !self.changes.is_empty()
@@ -308,6 +321,17 @@ impl Session {
     /// It changes the cookie only: a store moves its own expiry with [`Store::touch`](crate::Store::touch).
     pub fn touch(&mut self, now_ms: i64) {
         self.cookie_mut().touch(now_ms);
+    }
+
+    /// Does to the session what express-session 1.19.0 does to it when it loads it, as [`Cookie::load_as_express`], and
+    /// has the cookie written in Express's member order whatever the record's was.
+    pub fn load_as_express(&mut self) {
+        if !self.get_json(COOKIE).is_some_and(|cookie| cookie.starts_with('{')) {
+            // What has no members, such as a list, names none: not `originalMaxAge` either.
+            self.cookie_mut().set_raw(CookieMember::OriginalMaxAge, JsValue::Undefined);
+        }
+        self.cookie_mut().load_as_express();
+        self.prints_cookie = true;
     }
 
     /// Does to the session what a request through express-session 1.19.0 does to it between load and store, as

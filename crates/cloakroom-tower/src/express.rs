@@ -46,7 +46,10 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
         }
     };
     let (is_new, id, record) = match (loaded, &cookie_id) {
-        (Some(record), Some(id)) => (false, id.clone(), record),
+        (Some(mut record), Some(id)) => {
+            record.load_as_express();
+            (false, id.clone(), record)
+        }
         _ => {
             let (id, record) =
                 engine.generate(&request).inspect_err(|error| options.tell(error))?;

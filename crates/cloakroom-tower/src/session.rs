@@ -242,9 +242,10 @@ impl Session {
         let engine = &self.shared.engine;
         match engine.within("reload", engine.store().get(&id)).await? {
             None => Ok(false),
-            Some(record) => {
+            Some(mut record) => {
                 if self.preset() == Preset::Express {
                     express::check(&record)?;
+                    record.load_as_express();
                 }
                 let mut state = self.shared.open("reload")?;
                 state.current = Current::Live(record);

@@ -116,18 +116,34 @@ impl Cookie {
         }
     }
 
-    /// Does to the cookie, call for call, what a request through express-session 1.19.0 does to it between load and
-    /// store: unknown members go, `path` and `httpOnly` get their defaults, and the expiry follows
-    /// `originalMaxAge`, even if that takes it away.
-    pub fn touch_as_express(&mut self, now_ms: i64) {
+    /// Does to the cookie what express-session 1.19.0 does to it when it loads a session: unknown members go, `path`,
+    /// `httpOnly` and `expires` get their defaults, and an `expires` that is a text becomes the date it says.
+    pub fn load_as_express(&mut self) {
         self.unknown.clear();
-        for (member, default) in
-            [(CookieMember::HttpOnly, JsValue::Bool(true)), (CookieMember::Path, "/".into())]
-        {
+        for (member, default) in [
+            (CookieMember::Expires, JsValue::Null),
+            (CookieMember::HttpOnly, JsValue::Bool(true)),
+            (CookieMember::Path, "/".into()),
+        ] {
             if *self.raw(member) == JsValue::Undefined {
                 self.set_raw(member, default);
             }
         }
+        if let JsValue::String(text) = self.raw(CookieMember::Expires) {
+            // `JSON.stringify` prints a date that is none as null.
+            let date = parse_date(text).and_then(to_iso_string);
+            self.set_raw(
+                CookieMember::Expires,
+                date.map_or(JsValue::Null, |date| JsValue::String(date.into())),
+            );
+        }
+    }
+
+    /// Does to the cookie, call for call, what a request through express-session 1.19.0 does to it between load and
+    /// store: [`load_as_express`](Self::load_as_express), and the expiry follows `originalMaxAge`, even if that takes
+    /// it away.
+    pub fn touch_as_express(&mut self, now_ms: i64) {
+        self.load_as_express();
         // `cookie.maxAge = cookie.originalMaxAge`, whose setter takes a number or something falsy.
         let expires = match self.raw(CookieMember::OriginalMaxAge) {
             JsValue::Number(ms) => {
@@ -184,6 +200,35 @@ mod tests {
                 ms,
                 "{expires}"
             );
+        }
+    }
+
+    /// The right column is what `createSession` of express-session 1.19.0 makes of the left one.
+    #[test]
+    fn a_cookie_is_loaded_as_express_loads_it() {
+        let rows = [
+            ("{}", r#"{"expires":null,"httpOnly":true,"path":"/"}"#),
+            (
+                r#"{"path":"/","httpOnly":true,"secure":false,"maxAge":60,"expires":"2023-11-14T22:14:20.000Z"}"#,
+                r#"{"expires":"2023-11-14T22:14:20.000Z","secure":false,"httpOnly":true,"path":"/"}"#,
+            ),
+            (
+                r#"{"originalMaxAge":60000,"expires":"Tue, 14 Nov 2023 22:14:20 GMT","httpOnly":false,"sameSite":true}"#,
+                r#"{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","httpOnly":false,"path":"/","sameSite":true}"#,
+            ),
+            (
+                r#"{"originalMaxAge":60000,"expires":1700000010000,"httpOnly":true,"path":"/"}"#,
+                r#"{"originalMaxAge":60000,"expires":1700000010000,"httpOnly":true,"path":"/"}"#,
+            ),
+            (
+                r#"{"originalMaxAge":60000,"expires":"not a date"}"#,
+                r#"{"originalMaxAge":60000,"expires":null,"httpOnly":true,"path":"/"}"#,
+            ),
+        ];
+        for (stored, loaded) in rows {
+            let mut cookie = Cookie::from_json(stored).unwrap();
+            cookie.load_as_express();
+            assert_eq!(cookie.to_json(), loaded);
         }
     }
 

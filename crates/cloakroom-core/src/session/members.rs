@@ -62,12 +62,15 @@ impl Session {
         let mut removed = vec![false; members.len()];
         for change in &self.changes {
             match (places.get(&*change.name), &change.value) {
-                (Some(place), Some(value)) => members[*place].value = value,
-                (Some(place), None) => removed[*place] = true,
-                (None, Some(value)) => {
-                    members.push(Member { name: Cow::Borrowed(&change.name), value })
+                (Some(place), Some(value)) if !change.is_moved => members[*place].value = value,
+                (place, value) => {
+                    if let Some(place) = place {
+                        removed[*place] = true;
+                    }
+                    if let Some(value) = value {
+                        members.push(Member { name: Cow::Borrowed(&change.name), value });
+                    }
                 }
-                (None, None) => {}
             }
         }
         members.into_iter().enumerate().filter_map(move |(place, member)| {

@@ -24,8 +24,12 @@ impl Session {
         for change in &self.changes {
             match (change.place, &change.value) {
                 (Some(place), value) => {
-                    removes |= value.is_none() || !change.doubles.is_empty();
-                    edits.push((place, value.as_deref().map(Cow::Borrowed)));
+                    let stays = value.as_deref().filter(|_| !change.is_moved);
+                    removes |= stays.is_none() || !change.doubles.is_empty();
+                    edits.push((place, stays.map(Cow::Borrowed)));
+                    if let (Some(value), None) = (value, stays) {
+                        news.push((&*change.name, value));
+                    }
                     edits.extend(change.doubles.iter().map(|double| (*double, None)));
                 }
                 (None, Some(value)) => news.push((&*change.name, value)),
