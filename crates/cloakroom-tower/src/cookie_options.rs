@@ -43,6 +43,7 @@ pub struct CookieOptions {
 
 /// The `secure` option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Secure {
     /// `true`: the cookie goes over secure connections only, and is not sent over others.
     Always,
@@ -54,6 +55,7 @@ pub enum Secure {
 
 /// The `sameSite` option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SameSitePolicy {
     /// `'strict'`: with same-site requests only.
     Strict,
@@ -67,6 +69,7 @@ pub enum SameSitePolicy {
 
 /// The `priority` option, which Chromium reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Priority {
     /// `'low'`.
     Low,

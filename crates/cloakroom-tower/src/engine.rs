@@ -123,12 +123,21 @@ impl SessionEngine {
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
         let options = self.options();
         let is_connected = options.is_connected.as_ref().is_none_or(|ask| ask());
-        if !is_connected || head.extensions().get::<Session>().is_some() || !self.matches(head) {
+        if !is_connected || head.extensions().get::<Session>().is_some() {
+            return Ok(None);
+        }
+        let made = options.cookie_for.as_ref().map(|cookie_for| cookie_for(head));
+        let cookie = made.as_ref().unwrap_or(&options.cookie);
+        let path = cookie.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
+        // next-session has no such rule.
+        let is_ours =
+            options.preset == Preset::NextSession || options.path_match.matches(path, head.path());
+        if !is_ours {
             return Ok(None);
         }
         match options.preset {
             Preset::Express => express::load(self, head).await.map(Some),
-            Preset::Safe | Preset::NextSession => safe::load(self, head).await.map(Some),
+            _ => safe::load(self, head, cookie.max_age).await.map(Some),
         }
     }
 
@@ -147,35 +156,20 @@ impl SessionEngine {
         found.map(|found| found.id)
     }
 
-    /// Whether the request's path is one of the cookie's.
-    fn matches(&self, head: RequestHead<'_>) -> bool {
-        let options = self.options();
-        let made;
-        let path = match &options.cookie_for {
-            Some(cookie_for) => {
-                made = cookie_for(head);
-                made.path.as_deref()
-            }
-            None => options.cookie.path.as_deref(),
-        };
-        let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
-        options.path_match.matches(path, head.path())
-    }
-
     /// Writes back what the request has changed, and returns the `Set-Cookie` line that the response needs, if any.
-    /// From here on the session's handles are closed.
+    /// From here on the session's handles are closed, and another call finds nothing to do.
     ///
     /// # Errors
     ///
     /// With the safe preset, when a change could not be written: the response must not go out as if it had been. The
     /// express preset tells [`on_error`](SessionOptions::on_error) alone.
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
-        match self.options().preset {
-            Preset::Express => Ok(express::commit(session.shared()).await),
-            Preset::Safe | Preset::NextSession => {
-                let tell = |error: &Error| self.options().tell(error);
-                safe::commit(session.shared()).await.inspect_err(tell)
-            }
+        // By the engine that has loaded it, whichever this is.
+        let shared = session.shared();
+        let options = shared.engine.options();
+        match options.preset {
+            Preset::Express => Ok(express::commit(shared).await),
+            _ => safe::commit(shared).await.inspect_err(|error| options.tell(error)),
         }
     }
 

@@ -41,15 +41,27 @@ impl SessionError {
     }
 
     pub(crate) fn response(error: &Error) -> Response<Bytes> {
-        let status = status(error);
-        let text = if status == StatusCode::SERVICE_UNAVAILABLE {
-            "The session store is unavailable.\n"
-        } else {
-            "The session could not be handled.\n"
-        };
-        text_response(status, "text/plain; charset=utf-8", text)
+        match status(error) {
+            StatusCode::SERVICE_UNAVAILABLE => text_response(
+                StatusCode::SERVICE_UNAVAILABLE,
+                PLAIN,
+                "The session store is unavailable.\n",
+            ),
+            _ => Self::express_response(error),
+        }
+    }
+
+    /// 500, as Express answers whatever a middleware fails with.
+    pub(crate) fn express_response(_: &Error) -> Response<Bytes> {
+        text_response(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            PLAIN,
+            "The session could not be handled.\n",
+        )
     }
 }
+
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 fn status(error: &Error) -> StatusCode {
     if error.is_retryable() {

@@ -58,14 +58,7 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
     };
     let saved = (!is_new && !options.resave).then(|| record.clone());
     let express = Express { cookie_id, original: (id.clone(), record.clone()), saved };
-    let state = State {
-        is_closed: false,
-        id,
-        current: Current::Live(record),
-        is_new,
-        refused: None,
-        rules: Rules::Express(Box::new(express)),
-    };
+    let state = State::new(id, record, is_new, Rules::Express(Box::new(express)));
     Ok(Session::start(Shared::new(engine.clone(), request, state)))
 }
 
@@ -89,6 +82,23 @@ pub(crate) fn touch(shared: &Shared, state: &mut State) {
     if let Current::Live(record) = &mut state.current {
         record.touch_as_express(shared.engine.now_ms());
     }
+}
+
+pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
+    let id = {
+        let state = shared.open_for_change("reload")?;
+        state.record("reload")?;
+        state.id.clone()
+    };
+    let engine = &shared.engine;
+    let Some(mut loaded) = engine.within("reload", engine.store().get(&id)).await? else {
+        return Ok(false);
+    };
+    check(&loaded)?;
+    loaded.load_as_express();
+    let mut state = shared.open("reload")?;
+    *state.record_mut("reload")? = loaded;
+    Ok(true)
 }
 
 pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
@@ -149,7 +159,9 @@ pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
     let engine = &shared.engine;
     let (id, call, cookie) = {
         let mut state = shared.state();
-        state.is_closed = true;
+        if std::mem::replace(&mut state.is_closed, true) {
+            return None;
+        }
         touch(shared, &mut state);
         let (call, cookie) = end(&state, shared);
         (state.id.clone(), call, cookie)

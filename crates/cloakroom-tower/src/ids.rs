@@ -14,6 +14,7 @@ pub type Decode = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// How a session id stands in the cookie: signed, as Express has it, or as a next-session site has chosen.
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum IdFormat {
     /// `s:` and a signature: express-session.
     Signed(Secrets),

@@ -93,6 +93,7 @@ pub struct SessionOptions {
 
 /// Which rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Preset {
     /// The same cookie and the same records, without the known harm.
     Safe,
@@ -104,6 +105,7 @@ pub enum Preset {
 
 /// The `unset` option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unset {
     /// `'keep'`: the record stays as it is.
     Keep,
@@ -113,6 +115,7 @@ pub enum Unset {
 
 /// The `proxy` option: whether a request is secure, when its connection is not [`Encrypted`](crate::Encrypted).
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Proxy {
     /// `false`: no header is believed.
     Untrusted,
@@ -124,6 +127,7 @@ pub enum Proxy {
 
 /// How the cookie's path is compared with a request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PathMatch {
     /// As text: `/admin` matches `/administrator` too (express-session 1.19.0).
     Prefix,
@@ -133,6 +137,7 @@ pub enum PathMatch {
 
 /// When a session that is only read is extended, in the store and in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TouchAfter {
     /// With each request, in the round trip that loads it.
     EachRequest,
@@ -144,8 +149,10 @@ pub enum TouchAfter {
 
 /// What a request gets when the store cannot be reached or does not answer.
 ///
-/// A change that cannot be written is an error response in any case: a login that is lost is not answered with 200.
+/// A change that the store fails to write is an error response in any case: a login that is lost is not answered
+/// with 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WhenDown {
     /// An error response, 503; the handler does not run.
     Error,
@@ -199,6 +206,7 @@ impl SessionOptions {
             rolling: false,
             unset: Unset::Keep,
             path_match: PathMatch::Prefix,
+            error_response: Arc::new(SessionError::express_response),
             ..Self::new()
         }
     }
@@ -262,7 +270,30 @@ impl SessionOptions {
                 "SameSite=auto is None on secure requests, where browsers ask for Secure: set secure to auto",
             )),
             _ => Ok(()),
+        }?;
+        self.check_secure(options)
+    }
+
+    /// Browsers refuse these without `Secure`.
+    fn check_secure(&self, options: &CookieOptions) -> Result<(), Error> {
+        let is_always = options.secure == Some(Secure::Always);
+        let is_host = self.name.starts_with("__Host-");
+        if (is_host || self.name.starts_with("__Secure-")) && !is_always {
+            let message =
+                format!("the name {:?} asks for a cookie that is always Secure", self.name);
+            return Err(config(message));
         }
+        if is_host && (options.domain.is_some() || options.path.as_deref() != Some("/")) {
+            let message = format!("the name {:?} asks for the path \"/\" and no domain", self.name);
+            return Err(config(message));
+        }
+        let is_ever = is_always || options.secure == Some(Secure::Auto);
+        if options.partitioned == Some(true) && !is_ever {
+            return Err(config(
+                "a partitioned cookie without Secure: browsers refuse such a cookie",
+            ));
+        }
+        Ok(())
     }
 
     pub(crate) fn tell(&self, error: &Error) {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::{Error, ErrorKind, decode_uri_component};
 use http::{HeaderValue, Request, Response, StatusCode, header::LOCATION};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -22,6 +22,11 @@ use crate::{PathMatch, RequestHead, ResponseBody, Session, error::text_response}
 /// A request has a session when the browser brought one that lives; with [`with_member`](Self::with_member) only when
 /// that has a member of this name, as a login leaves one. It belongs inside a [`SessionLayer`](crate::SessionLayer); a
 /// request that has passed none counts as one without a session.
+///
+/// Which routes it guards is said best by the router: axum's `route_layer` takes it for the routes that are there
+/// already. Where paths have to say it, they are the ones that the browser asked for, compared as text: escapes are
+/// decoded, `.`, `..` and doubled slashes resolved, and a path of which it cannot be told is guarded. A service
+/// inside that takes `/ADMIN` for `/admin` needs both.
 ///
 /// ```
 /// use cloakroom_tower::RequireSession;
@@ -95,10 +100,7 @@ impl RequireSession {
     /// The answer to this request, or `None` when it passes.
     fn refusal(&self, head: RequestHead<'_>) -> Option<Response<Bytes>> {
         let rules = &*self.rules;
-        let is_below = |paths: &[String]| {
-            paths.iter().any(|path| PathMatch::Segments.matches(path, head.path()))
-        };
-        let is_guarded = rules.paths.as_deref().is_none_or(is_below) && !is_below(&rules.except);
+        let is_guarded = rules.guards(head.path());
         if !is_guarded || rules.is_met(head.extensions().get::<Session>()) {
             return None;
         }
@@ -119,6 +121,19 @@ impl RequireSession {
 }
 
 impl Rules {
+    fn guards(&self, path: &str) -> bool {
+        let is_below = |paths: &[String], path: &str| {
+            paths.iter().any(|above| PathMatch::Segments.matches(above, path))
+        };
+        let Some(resolved) = resolved(path) else { return true };
+        let is_named = self
+            .paths
+            .as_deref()
+            .is_none_or(|paths| is_below(paths, path) || is_below(paths, &resolved));
+        // A way out is taken literally, and must lead there.
+        is_named && !(is_below(&self.except, path) && is_below(&self.except, &resolved))
+    }
+
     fn is_met(&self, session: Option<&Session>) -> bool {
         let Some(session) = session.filter(|session| !session.is_new()) else { return false };
         let has = |name: &String| {
@@ -129,6 +144,22 @@ impl Rules {
         // What cannot be asked is not there.
         self.member.as_ref().is_none_or(|name| has(name).unwrap_or_default())
     }
+}
+
+/// The path as a server that decodes it and follows its dots would see it. `None` when it cannot be decoded.
+fn resolved(path: &str) -> Option<String> {
+    let decoded = decode_uri_component(path)?;
+    let mut segments: Vec<&str> = Vec::new();
+    // Some take a backslash for a slash.
+    for segment in decoded.split(['/', '\\']) {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            name => segments.push(name),
+        }
+    }
+    let slash = if decoded.ends_with('/') && !segments.is_empty() { "/" } else { "" };
+    Some(format!("/{}{slash}", segments.join("/")))
 }
 
 impl fmt::Debug for RequireSession {

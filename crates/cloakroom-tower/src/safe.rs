@@ -4,13 +4,16 @@
 //! - Writers that meet keep each other's members, and a session that was destroyed does not come back.
 //! - A new id is stored before the old one is destroyed.
 //! - `Set-Cookie` is sent when the browser's copy needs it, and a change that cannot be written is an error.
+//!
+//! What asks the store takes the turn first, so that handles on one session do so one after the other.
 
-use std::time::Duration;
+use std::{mem, sync::Arc, time::Duration};
 
-use cloakroom_core::{Cookie, Error, Session as Record, TimeToLive};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
 
 use crate::{
     TouchAfter,
+    session::{MOST_TRIES, without_end},
     state::{Current, Rules, Shared, State},
 };
 
@@ -19,8 +22,7 @@ mod commit;
 mod load;
 mod write;
 
-use changes::Changes;
-pub(crate) use changes::Edit;
+use changes::{Changes, Edit};
 pub(crate) use commit::commit;
 pub(crate) use load::load;
 use write::Write;
@@ -34,8 +36,6 @@ pub(crate) struct Safe {
     is_extended: bool,
     /// The handler has asked for its extension.
     is_touched: bool,
-    /// It replaces a session that was stored, so it is stored even if it is empty.
-    is_replacement: bool,
     /// The cookie as the browser has it; `None` when it has none of this id, or one that an old secret signed.
     browser: Option<Cookie>,
     /// Changes that depend on what the record is when it is written.
@@ -54,21 +54,31 @@ pub(crate) fn touch(state: &mut State) {
     }
 }
 
-/// Keeps a change that is made anew when others have written meanwhile.
-pub(crate) fn add_edit(state: &mut State, edit: Edit) {
-    if let Rules::Safe(rules) = &mut state.rules {
-        rules.edits.push(edit);
+/// Keeps a change of a member that is made anew when others have written meanwhile. The record has not got it yet.
+pub(crate) fn add_edit(
+    state: &mut State,
+    name: &str,
+    change: impl Fn(&mut Record) -> Result<(), Error> + Send + Sync + 'static,
+) {
+    if let State { current: Current::Live(record), rules: Rules::Safe(rules), .. } = state {
+        let is_first = !rules.edits.iter().any(|edit| &*edit.name == name);
+        if is_first && record.changed_keys().any(|changed| changed == name) {
+            // What was set before is what the change begins with, whatever others make of the member.
+            rules.edits.push(Edit::as_in(record, name));
+        }
+        rules.edits.push(Edit { name: name.into(), change: Arc::new(change) });
     }
 }
 
 /// Forgets the changes of a member that depend on what it is, or of all.
 pub(crate) fn drop_edits(state: &mut State, name: Option<&str>) {
     if let Rules::Safe(rules) = &mut state.rules {
-        rules.edits.retain(|edit| name.is_some_and(|name| *edit.name != *name));
+        rules.edits.retain(|edit| name.is_some_and(|name| &*edit.name != name));
     }
 }
 
-pub(crate) fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error> {
+pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error> {
+    let _turn = shared.turn().await;
     let (id, record) = shared.generate()?;
     let mut state = shared.open_for_change("regenerate")?;
     if keeps_data {
@@ -78,22 +88,19 @@ pub(crate) fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error>
         Current::Live(_) => None,
         Current::Destroyed(cookie) | Current::Unset(cookie) => Some(cookie.clone()),
     };
-    let old_id = std::mem::replace(&mut state.id, id);
+    let old_id = mem::replace(&mut state.id, id);
     if !keeps_data {
         state.current = Current::Live(record);
+        drop_edits(&mut state, None);
     }
     state.is_new = true;
     if let Rules::Safe(rules) = &mut state.rules {
         rules.destroyed = destroyed.or(rules.destroyed.take());
         rules.keeps_data = keeps_data && (rules.is_stored || rules.keeps_data);
-        if std::mem::take(&mut rules.is_stored) {
-            rules.is_replacement = true;
+        if mem::take(&mut rules.is_stored) {
             rules.old_ids.push(old_id);
         }
         rules.browser = None;
-        if !keeps_data {
-            rules.edits.clear();
-        }
     }
     Ok(())
 }
@@ -106,15 +113,14 @@ pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
         ids_in_store(&state)
     };
     let engine = &shared.engine;
-    engine
-        .within("destroy", async {
-            for id in &ids {
-                engine.store().destroy(id).await?;
-            }
-            Ok(())
-        })
-        .await?;
-    let mut state = shared.open_for_change("destroy")?;
+    let destroy = async {
+        for id in &ids {
+            engine.store().destroy(id).await?;
+        }
+        Ok(())
+    };
+    engine.within("destroy", destroy).await?;
+    let mut state = shared.state();
     let cookie = state.cookie().clone();
     state.current = Current::Destroyed(cookie);
     if let Rules::Safe(rules) = &mut state.rules {
@@ -134,34 +140,95 @@ fn ids_in_store(state: &State) -> Vec<String> {
     }
 }
 
-pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
+pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
     let _turn = shared.turn().await;
-    let mut write = {
-        let state = shared.open_for_change("save")?;
-        let Some(write) = Write::of(&state, state.record("save")?) else { return Ok(false) };
-        write
+    let id = {
+        let state = shared.open_for_change("reload")?;
+        state.record("reload")?;
+        match &state.rules {
+            Rules::Safe(rules) if rules.is_stored => state.id.clone(),
+            _ => return Ok(false),
+        }
     };
-    let taken = write.changes.clone();
-    let extends = extends_on_write(shared);
-    let Some(stored) = shared.engine.within("save", write.run(shared, extends)).await? else {
+    let engine = &shared.engine;
+    let Some(loaded) = engine.within("reload", engine.store().get(&id)).await? else {
         return Ok(false);
     };
-    let mut guard = shared.state();
-    let State { id, current, rules: Rules::Safe(rules), .. } = &mut *guard else {
-        return Ok(true);
+    let mut state = shared.open("reload")?;
+    *state.record_mut("reload")? = loaded;
+    drop_edits(&mut state, None);
+    Ok(true)
+}
+
+pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
+    let _turn = shared.turn().await;
+    let (mut write, extends) = {
+        let state = shared.open_for_change("save")?;
+        let record = state.record("save")?;
+        let (Rules::Safe(rules), Some(write)) = (&state.rules, Write::of(&state, record)) else {
+            return Ok(false);
+        };
+        if !rules.is_stored && is_withheld(shared, record.cookie()) {
+            return Err(withheld("save"));
+        }
+        (write, extends_on_write(shared) || rules.is_touched)
     };
-    // One that was dropped meanwhile by another handle stays so.
-    let Current::Live(record) = current else { return Ok(true) };
-    let now = Changes { record: record.clone(), edits: std::mem::take(&mut rules.edits) };
-    let (later, result) = taken.later(stored, &now);
-    *id = write.id;
-    *record = later.record;
-    rules.edits = later.edits;
-    rules.is_stored = true;
-    rules.is_extended = true;
-    rules.is_touched = false;
-    rules.old_ids.clear();
-    result.map(|()| true)
+    let taken = write.changes.clone();
+    let result = shared.engine.within("save", write.run(shared, extends)).await;
+    // What was written is so, even if what came after it has failed.
+    let Some(stored) = write.written.take() else { return result.map(|()| false) };
+    let kept = keep(shared, write, &taken, stored);
+    result.and(kept).map(|()| true)
+}
+
+/// Makes the written record the session's, with what was changed since it was taken.
+fn keep(shared: &Shared, write: Write, taken: &Changes, stored: Record) -> Result<(), Error> {
+    {
+        let mut state = shared.state();
+        state.id = write.id;
+        if let Rules::Safe(rules) = &mut state.rules {
+            rules.is_stored = true;
+            rules.is_extended = true;
+            rules.is_touched = false;
+            rules.old_ids = write.old_ids;
+        }
+    }
+    for _ in 0..MOST_TRIES {
+        let (version, now) = {
+            let state = shared.state();
+            // One that was dropped meanwhile by another handle stays so.
+            let (Current::Live(record), Rules::Safe(rules)) = (&state.current, &state.rules) else {
+                return Ok(());
+            };
+            let now = Changes { record: record.clone(), edits: rules.edits.clone() };
+            (state.version(), now)
+        };
+        // The edits are code of others, which may use the session itself.
+        let (later, result) = taken.later(stored.clone(), &now);
+        let mut state = shared.state();
+        if state.version() == version {
+            if let Current::Live(record) = &mut state.current {
+                *record = later.record;
+            }
+            if let Rules::Safe(rules) = &mut state.rules {
+                rules.edits = later.edits;
+            }
+            return result;
+        }
+    }
+    Err(without_end("save"))
+}
+
+/// Whether the browser would not be sent this cookie.
+fn is_withheld(shared: &Shared, cookie: &Cookie) -> bool {
+    cookie.secure() && !shared.request.is_secure
+}
+
+/// A new session is not stored whose cookie could never come back.
+fn withheld(operation: &'static str) -> Error {
+    let message = "a new session is not stored: its cookie is Secure and the request is not; the option \"proxy\" \
+                   says which header to believe";
+    Error::new(ErrorKind::Config, "session", operation, message)
 }
 
 /// Whether a write moves the expiry, whatever the handler asks for.

@@ -11,7 +11,7 @@ use cloakroom_core::Error;
 use http::{Request, Response, header::SET_COOKIE};
 use tower_service::Service;
 
-use crate::{RequestHead, ResponseBody, SessionEngine};
+use crate::{RequestHead, ResponseBody, Session, SessionEngine};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Clone, Debug)]
@@ -56,8 +56,9 @@ where
                 Err(error) => return Ok(refusal(&engine, &error)),
             };
             request.extensions_mut().insert(session.clone());
+            let session = ClosedAtTheEnd(session);
             let response = inner.call(request).await?;
-            Ok(match engine.commit(&session).await {
+            Ok(match engine.commit(&session.0).await {
                 Ok(cookie) => {
                     let mut response = response.map(ResponseBody::inner);
                     if let Some(cookie) = cookie {
@@ -68,6 +69,16 @@ where
                 Err(error) => refusal(&engine, &error),
             })
         })
+    }
+}
+
+/// Closes a session's handles also when the inner service fails, panics, or is dropped: nothing that they change would
+/// be written.
+struct ClosedAtTheEnd(Session);
+
+impl Drop for ClosedAtTheEnd {
+    fn drop(&mut self) {
+        self.0.shared().state().is_closed = true;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use cloakroom_core::{Cookie, Error, Session as Record};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -62,7 +62,16 @@ impl Session {
     /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), as everywhere here, when the session was destroyed or
     /// the response has begun.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        self.shared.open("get")?.record("get")?.get(name)
+        self.copy("get")?.get(name)
+    }
+
+    /// The record as it is now, on which code of others can run without a lock.
+    fn copy(&self, operation: &'static str) -> Result<Record, Error> {
+        self.shared.open(operation)?.record(operation).cloned()
+    }
+
+    fn copy_for_change(&self, operation: &'static str) -> Result<Record, Error> {
+        self.shared.open_for_change(operation)?.record(operation).cloned()
     }
 
     /// Sets a member.
@@ -72,8 +81,9 @@ impl Session {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`Record::insert`]; the error that kept the session
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
+        let json = to_json(name, value)?;
         let mut state = self.shared.open_for_change("insert")?;
-        state.record_mut("insert")?.insert(name, value)?;
+        state.record_mut("insert")?.insert_json(name, json)?;
         safe::drop_edits(&mut state, Some(name));
         Ok(())
     }
@@ -87,7 +97,8 @@ impl Session {
     /// # Errors
     ///
     /// As [`get`](Self::get) and [`insert`](Self::insert). When another request has made something else of the member,
-    /// it is the end of the request that fails.
+    /// it is the end of the request that fails. After a [`save`](Self::save) whose outcome is unknown, a change may be
+    /// made twice.
     ///
     /// ```
     /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
@@ -99,38 +110,45 @@ impl Session {
         name: &str,
         change: impl Fn(Option<T>) -> T + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        loop {
-            // `change` is called on a copy, so that it can use the session itself.
-            let mut copy = self.shared.open_for_change("modify")?.record("modify")?.clone();
-            let before = copy.get_json(name).map(str::to_owned);
+        for _ in 0..MOST_TRIES {
+            let copy = self.copy_for_change("modify")?;
             let value = change(copy.get(name)?);
-            copy.insert(name, &value)?;
+            let json = to_json(name, &value)?;
             let mut state = self.shared.open_for_change("modify")?;
-            let record = state.record_mut("modify")?;
-            if record.get_json(name) == before.as_deref() {
-                record.insert_json(name, copy.get_json(name).unwrap_or("null"))?;
-                let member: Arc<str> = name.into();
-                let named = Arc::clone(&member);
-                let change = Arc::new(move |record: &mut Record| {
-                    let value = change(record.get(&named)?);
-                    record.insert(&named, value)
-                });
-                safe::add_edit(&mut state, safe::Edit { name: member, change });
+            // `change` may have changed the session itself, and so may other handles.
+            if state.record("modify")?.get_json(name) == copy.get_json(name) {
+                let member = name.to_owned();
+                let again = move |record: &mut Record| {
+                    let value = change(record.get(&member)?);
+                    record.insert(&member, value)
+                };
+                safe::add_edit(&mut state, name, again);
+                state.record_mut("modify")?.insert_json(name, json)?;
                 return Ok(value);
             }
         }
+        Err(without_end("modify"))
     }
 
-    /// Removes a member and returns whether there was one.
+    /// Removes a member and returns its value, or `None` when there is none of this name.
+    ///
+    /// Where the value is of no interest, `T` can be [`IgnoredAny`](serde::de::IgnoredAny).
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert).
-    pub fn remove(&self, name: &str) -> Result<bool, Error> {
-        let mut state = self.shared.open_for_change("remove")?;
-        let was_there = state.record_mut("remove")?.remove(name);
-        safe::drop_edits(&mut state, Some(name));
-        Ok(was_there)
+    /// As [`get`](Self::get), after which the member is still there, and as [`insert`](Self::insert).
+    pub fn remove<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        for _ in 0..MOST_TRIES {
+            let copy = self.copy_for_change("remove")?;
+            let value = copy.get(name)?;
+            let mut state = self.shared.open_for_change("remove")?;
+            if state.record("remove")?.get_json(name) == copy.get_json(name) {
+                state.record_mut("remove")?.remove(name);
+                safe::drop_edits(&mut state, Some(name));
+                return Ok(value);
+            }
+        }
+        Err(without_end("remove"))
     }
 
     /// Looks at the whole record, as it is at this moment: its members by name, their JSON texts.
@@ -146,9 +164,7 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn with<T>(&self, look: impl FnOnce(&Record) -> T) -> Result<T, Error> {
-        // A copy, so that `look` can call the session itself.
-        let record = self.shared.open("with")?.record("with")?.clone();
-        Ok(look(&record))
+        Ok(look(&self.copy("with")?))
     }
 
     /// The session's id: Express's `req.sessionID`. It is a secret while the session lives.
@@ -223,7 +239,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
+    /// [`Config`](cloakroom_core::ErrorKind::Config) with the safe preset for a new session whose cookie is `Secure`
+    /// when the request is not: the browser could never send it back. Then as [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
     pub async fn save(&self) -> Result<bool, Error> {
         match self.preset() {
             Preset::Express => express::save(&self.shared).await,
@@ -238,27 +255,10 @@ impl Session {
     ///
     /// As [`Store::get`](cloakroom_core::Store::get), and as [`insert`](Self::insert).
     pub async fn reload(&self) -> Result<bool, Error> {
-        let id = self.id_for("reload")?;
-        let engine = &self.shared.engine;
-        match engine.within("reload", engine.store().get(&id)).await? {
-            None => Ok(false),
-            Some(mut record) => {
-                if self.preset() == Preset::Express {
-                    express::check(&record)?;
-                    record.load_as_express();
-                }
-                let mut state = self.shared.open("reload")?;
-                state.current = Current::Live(record);
-                safe::drop_edits(&mut state, None);
-                Ok(true)
-            }
+        match self.preset() {
+            Preset::Express => express::reload(&self.shared).await,
+            Preset::Safe | Preset::NextSession => safe::reload(&self.shared).await,
         }
-    }
-
-    fn id_for(&self, operation: &'static str) -> Result<String, Error> {
-        let state = self.shared.open_for_change(operation)?;
-        state.record(operation)?;
-        Ok(state.id.clone())
     }
 
     /// Gives the request a new, empty session under a new id: what belongs after a login, so that an id that was known
@@ -274,7 +274,7 @@ impl Session {
     pub async fn regenerate(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, false).await,
-            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, false),
+            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, false).await,
         }
     }
 
@@ -287,7 +287,7 @@ impl Session {
     pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, true).await,
-            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, true),
+            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, true).await,
         }
     }
 
@@ -309,6 +309,22 @@ impl Session {
     pub fn engine(&self) -> &SessionEngine {
         &self.shared.engine
     }
+}
+
+/// How often a change is tried while others change the same: more than handles that meet by chance need.
+pub(crate) const MOST_TRIES: usize = 100;
+
+/// A change that changes the session each time it is made would be made for ever.
+pub(crate) fn without_end(operation: &'static str) -> Error {
+    let message = "the session is changed again and again while it is changed";
+    Error::new(ErrorKind::Other, "session", operation, message)
+}
+
+/// The JSON of a member, made before the session is locked: `Serialize` is code of others.
+fn to_json<T: Serialize>(name: &str, value: T) -> Result<String, Error> {
+    let mut alone = Record::new();
+    alone.insert(name, value)?;
+    Ok(alone.get_json(name).unwrap_or("null").to_owned())
 }
 
 impl fmt::Debug for Session {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 use http::{Extensions, HeaderMap, Method, Uri};
 
-use crate::{RequestHead, SessionEngine, express::Express, safe::Safe};
+use crate::{Preset, RequestHead, SessionEngine, express::Express, safe::Safe};
 
 /// All that the handles on one request's session share.
 pub(crate) struct Shared {
@@ -19,13 +19,15 @@ pub(crate) struct Shared {
 /// What stays of the request while the handler has it.
 pub(crate) struct RequestFacts {
     pub(crate) is_secure: bool,
-    /// The browser sent a cookie of our name, good or bad.
+    /// The browser sent a cookie of our name that verifies.
     pub(crate) has_cookie: bool,
     /// A copy of the head, if there are options that are functions of it.
     head: Option<Arc<(Method, Uri, HeaderMap, Extensions)>>,
 }
 
 pub(crate) struct State {
+    /// Grows with each change of the record.
+    version: u64,
     /// The response has begun.
     pub(crate) is_closed: bool,
     pub(crate) id: String,
@@ -55,7 +57,8 @@ pub(crate) enum Rules {
 impl RequestFacts {
     pub(crate) fn new(engine: &SessionEngine, head: RequestHead<'_>, has_cookie: bool) -> Self {
         let options = engine.options();
-        let is_secure = options.proxy.is_secure(head);
+        // next-session sends whatever cookie it has over whatever connection there is.
+        let is_secure = options.preset == Preset::NextSession || options.proxy.is_secure(head);
         let is_asked = options.cookie_for.is_some() || options.genid.is_some();
         let head = is_asked.then(|| {
             let (method, uri) = (head.method().clone(), head.uri().clone());
@@ -82,7 +85,7 @@ impl Shared {
 
     /// The state, for a moment: it is never held while something is awaited.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // No code of others runs under the lock but a change that the handler gives, and that leaves a record whole.
+        // No code of others runs under the lock, so nothing can panic there and leave half a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,6 +126,16 @@ impl Shared {
 }
 
 impl State {
+    pub(crate) fn new(id: String, record: Record, is_new: bool, rules: Rules) -> Self {
+        let current = Current::Live(record);
+        Self { version: 0, is_closed: false, id, current, is_new, refused: None, rules }
+    }
+
+    /// A number that is another one after each change of the record.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// The record, or an error when the session was destroyed or dropped.
     pub(crate) fn record(&self, operation: &'static str) -> Result<&Record, Error> {
         match &self.current {
@@ -133,6 +146,7 @@ impl State {
 
     /// As [`record`](Self::record), to be changed.
     pub(crate) fn record_mut(&mut self, operation: &'static str) -> Result<&mut Record, Error> {
+        self.version += 1;
         match &mut self.current {
             Current::Live(record) => Ok(record),
             Current::Destroyed(_) | Current::Unset(_) => Err(gone(operation)),

@@ -151,7 +151,7 @@ async fn handle(session: Option<Session>, Json(script): Json<Script>, clock: Clo
 async fn act(session: &Session, action: &Action, now_ms: i64) -> Result<bool, Error> {
     match action {
         Action::Set(name, value) => session.insert(name, value)?,
-        Action::Remove(name) => drop(session.remove(name)?),
+        Action::Remove(name) => drop(session.remove::<serde::de::IgnoredAny>(name)?),
         Action::Push(name, value) => {
             let mut items = match session.get(name)? {
                 Some(Value::Array(items)) => items,
@@ -165,12 +165,12 @@ async fn act(session: &Session, action: &Action, now_ms: i64) -> Result<bool, Er
             session.insert(name, value)?;
             match before {
                 Some(before) => session.insert(name, before)?,
-                None => drop(session.remove(name)?),
+                None => drop(session.remove::<serde::de::IgnoredAny>(name)?),
             }
         }
         Action::Again(name) => {
             if let Some(value) = session.get::<Value>(name)? {
-                session.remove(name)?;
+                session.remove::<serde::de::IgnoredAny>(name)?;
                 session.insert(name, value)?;
             }
         }

@@ -38,7 +38,8 @@ impl Cookie {
 
     fn next_session_max_age_ms(&self) -> Option<i64> {
         let (_, seconds) = self.unknown.iter().find(|(name, _)| &**name == "maxAge")?;
-        Some((seconds.parse::<f64>().ok()? * 1_000.0) as i64)
+        // To next-session a maxAge of 0 is a browser session.
+        Some((seconds.parse::<f64>().ok()? * 1_000.0) as i64).filter(|ms| *ms != 0)
     }
 
     /// Whether the record has next-session's shape: `maxAge` in seconds and no `originalMaxAge`.

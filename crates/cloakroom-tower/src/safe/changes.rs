@@ -5,9 +5,9 @@ use std::sync::Arc;
 use cloakroom_core::{Error, Session as Record};
 
 /// Makes a change to a record.
-type Change = dyn Fn(&mut Record) -> Result<(), Error> + Send + Sync;
+pub(crate) type Change = dyn Fn(&mut Record) -> Result<(), Error> + Send + Sync;
 
-/// A change that depends on what the member is: [`Session::modify`](crate::Session::modify).
+/// A change of a member that depends on what it is, or one that such a change follows.
 #[derive(Clone)]
 pub(crate) struct Edit {
     pub(crate) name: Arc<str>,
@@ -15,6 +15,13 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
+    /// The change that makes a member what it is in this record.
+    pub(crate) fn as_in(record: &Record, name: &str) -> Self {
+        let (name, json): (Arc<str>, _) = (name.into(), record.get_json(name).map(str::to_owned));
+        let named = Arc::clone(&name);
+        Self { name, change: Arc::new(move |record| set(record, &named, json.as_deref())) }
+    }
+
     fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.change, &other.change)
     }
@@ -33,7 +40,7 @@ impl Changes {
         let mut record = stored.clone();
         record.merge(&self.record);
         for edit in &self.edits {
-            copy(&edit.name, &stored, &mut record)?;
+            set(&mut record, &edit.name, stored.get_json(&edit.name))?;
         }
         redo(&self.edits, &mut record)?;
         Ok(record)
@@ -42,17 +49,14 @@ impl Changes {
     /// What was changed in `now` after these changes had been taken from there, laid over the record that they became.
     pub(super) fn later(&self, stored: Record, now: &Self) -> (Self, Result<(), Error>) {
         let mut record = stored;
-        let edits: Vec<Edit> = now
-            .edits
-            .iter()
-            .filter(|edit| !self.edits.iter().any(|done| done.is(edit)))
-            .cloned()
-            .collect();
-        let names = self.record.changed_keys().chain(now.record.changed_keys());
+        let edits = now.edits.iter().filter(|edit| !self.edits.iter().any(|done| done.is(edit)));
+        let edits: Vec<Edit> = edits.cloned().collect();
         let mut result = Ok(());
-        for name in names.filter(|name| !edits.iter().any(|edit| &*edit.name == *name)) {
-            if now.record.get_json(name) != self.record.get_json(name) {
-                result = result.and(copy(name, &now.record, &mut record));
+        for name in self.record.changed_keys().chain(now.record.changed_keys()) {
+            let is_edited = edits.iter().any(|edit| &*edit.name == name);
+            let json = now.record.get_json(name);
+            if !is_edited && json != self.record.get_json(name) {
+                result = result.and(set(&mut record, name, json));
             }
         }
         if now.record.cookie() != self.record.cookie() {
@@ -67,12 +71,12 @@ fn redo(edits: &[Edit], record: &mut Record) -> Result<(), Error> {
     edits.iter().try_for_each(|edit| (edit.change)(record))
 }
 
-/// Makes a member what it is in another record.
-fn copy(name: &str, from: &Record, to: &mut Record) -> Result<(), Error> {
-    match from.get_json(name) {
-        Some(json) => to.insert_json(name, json),
+/// Sets a member to a JSON text, or removes it.
+fn set(record: &mut Record, name: &str, json: Option<&str>) -> Result<(), Error> {
+    match json {
+        Some(json) => record.insert_json(name, json),
         None => {
-            to.remove(name);
+            record.remove(name);
             Ok(())
         }
     }

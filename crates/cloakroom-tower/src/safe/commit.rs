@@ -1,9 +1,11 @@
 //! The end of a request: what is written, and what the browser is told.
 
+use std::mem;
+
 use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
 use http::HeaderValue;
 
-use super::{Write, extend, extends_on_write, ids_in_store, milliseconds};
+use super::{Write, extend, extends_on_write, ids_in_store, is_withheld, milliseconds, withheld};
 use crate::{
     TouchAfter, Unset,
     state::{Current, Rules, Shared, State},
@@ -21,16 +23,22 @@ enum End {
     Write {
         write: Write,
         extends: bool,
+        is_changed: bool,
     },
     Drop {
         ids: Vec<String>,
         cookie: Cookie,
     },
-    /// A new session is not stored: its cookie could never come back.
-    Withheld,
+    /// A new session is not stored. It was to replace another one, or not.
+    Withheld {
+        is_replacement: bool,
+    },
 }
 
 pub(crate) async fn commit(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
+    if mem::replace(&mut shared.state().is_closed, true) {
+        return Ok(None);
+    }
     shared.engine.within("commit", commit_in_turn(shared)).await
 }
 
@@ -38,7 +46,6 @@ async fn commit_in_turn(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
     let _turn = shared.turn().await;
     let (end, browser) = {
         let mut state = shared.state();
-        state.is_closed = true;
         let browser = match &mut state.rules {
             Rules::Safe(rules) => rules.browser.take(),
             Rules::Express(_) => None,
@@ -62,32 +69,40 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
             return End::Drop { ids: ids_in_store(state), cookie: cookie.clone() };
         }
+        // What is kept is the session's own record, not one that it was to replace.
+        Current::Unset(cookie) if !rules.old_ids.is_empty() => {
+            return End::Drop { ids: rules.old_ids.clone(), cookie: cookie.clone() };
+        }
         Current::Unset(_) => return End::Nothing,
     };
-    let is_due = rules.is_stored && (rules.is_touched || is_due(shared, record, browser));
-    let is_written = if rules.is_stored {
-        is_due || record.is_changed() || record.is_cookie_changed()
-    } else {
-        rules.is_replacement || record.is_changed() || options.save_uninitialized
-    };
-    if !is_written {
-        if !rules.is_stored {
+    if !rules.is_stored {
+        let is_replacement = !rules.old_ids.is_empty();
+        if !is_replacement && !record.is_changed() && !options.save_uninitialized {
             let dropped = rules.destroyed.clone();
             return dropped.map_or(End::Nothing, |cookie| End::Drop { ids: Vec::new(), cookie });
         }
-        let extends = !rules.is_extended && extends_on_write(shared);
-        // It differs after a save, and the browser has none of the secret in use after a rotation.
-        let is_told = browser != Some(record.cookie());
-        if !extends && !is_told {
-            return End::Nothing;
+        if is_withheld(shared, record.cookie()) {
+            return End::Withheld { is_replacement };
         }
-        return End::Read { id: state.id.clone(), record: record.clone(), extends };
     }
-    if !rules.is_stored && record.cookie().secure() && !shared.request.is_secure {
-        return End::Withheld;
+    let is_due = rules.is_stored && is_due(shared, record, browser);
+    let is_changed = !rules.is_stored
+        || rules.is_touched
+        || !rules.old_ids.is_empty()
+        || record.is_changed()
+        || record.is_cookie_changed();
+    if is_due || is_changed {
+        let extends = extends_on_write(shared) || rules.is_touched || is_due;
+        let write = Write::of(state, record);
+        return write.map_or(End::Nothing, |write| End::Write { write, extends, is_changed });
     }
-    let extends = extends_on_write(shared) || is_due;
-    Write::of(state, record).map_or(End::Nothing, |write| End::Write { write, extends })
+    let extends = !rules.is_extended && extends_on_write(shared);
+    // It differs after a save, and the browser has none of the secret in use after a rotation.
+    if extends || browser != Some(record.cookie()) {
+        End::Read { id: state.id.clone(), record: record.clone(), extends }
+    } else {
+        End::Nothing
+    }
 }
 
 /// Whether a session that was only read is to be written, so that it and the browser's copy live on.
@@ -112,52 +127,79 @@ async fn finish(
     browser: Option<&Cookie>,
 ) -> Result<Option<HeaderValue>, Error> {
     let engine = &shared.engine;
+    let tell = |error: Error| engine.options().tell(&error);
     match end {
         End::Nothing => Ok(None),
-        End::Withheld => {
-            let message = "a new session was not stored: its cookie is Secure and the request is not; \
-                           the option \"proxy\" says which header to believe";
-            engine.options().tell(&Error::new(ErrorKind::Config, "session", "commit", message));
+        End::Withheld { is_replacement: true } => Err(withheld("commit")),
+        End::Withheld { is_replacement: false } => {
+            tell(withheld("commit"));
             Ok(None)
         }
         End::Drop { ids, cookie } => {
             for id in &ids {
                 engine.store().destroy(id).await?;
             }
-            shared.request.has_cookie.then(|| engine.clear_cookie(&cookie)).transpose()
+            Ok(shared.request.has_cookie.then(|| clear(shared, &cookie)).flatten())
         }
-        End::Write { mut write, extends } => match write.run(shared, extends).await? {
-            Some(record) => cookie_for(shared, &write.id, record.cookie(), browser),
-            // Logged out meanwhile. The browser may have a newer cookie by now, which is not ours to clear.
-            None => Ok(None),
-        },
+        End::Write { mut write, extends, is_changed } => {
+            match write.run(shared, extends).await {
+                Ok(()) => {}
+                Err(error) if is_changed => return Err(error),
+                // Nothing of the request is lost by it.
+                Err(error) => tell(error),
+            }
+            if let Some(record) = &write.written {
+                return Ok(cookie_for(shared, &write.id, record.cookie(), browser));
+            }
+            // The browser may have a newer cookie by now, which is not ours to clear.
+            if is_changed {
+                let message =
+                    "the session was destroyed meanwhile, and what was changed is dropped";
+                tell(Error::new(ErrorKind::Other, "session", "commit", message));
+            }
+            Ok(None)
+        }
         End::Read { id, record, extends } => {
             let mut extended = record.clone();
             extend(&mut extended, engine.now_ms());
             if extends && let Err(error) = engine.store().touch(&id, &extended).await {
-                // Nothing of the request is lost by it.
-                engine.options().tell(&error);
+                tell(error);
             }
             if browser == Some(record.cookie()) {
                 return Ok(None);
             }
             let is_past = record.time_to_live(engine.now_ms()) == TimeToLive::Expired;
             let told = if is_past { &extended } else { &record };
-            cookie_for(shared, &id, told.cookie(), browser)
+            Ok(cookie_for(shared, &id, told.cookie(), browser))
         }
     }
 }
 
-/// The line for the browser, if its copy is another one and it would take this one.
+/// The line for the browser, if its copy is another one and it would take this one. A record can hold a cookie that no
+/// browser can be sent, which costs it the line and no more, as in Express.
 fn cookie_for(
     shared: &Shared,
     id: &str,
     cookie: &Cookie,
     browser: Option<&Cookie>,
-) -> Result<Option<HeaderValue>, Error> {
-    let is_withheld = cookie.secure() && !shared.request.is_secure;
-    if is_withheld || browser == Some(cookie) {
-        return Ok(None);
+) -> Option<HeaderValue> {
+    if is_withheld(shared, cookie) || browser == Some(cookie) {
+        return None;
     }
-    shared.engine.set_cookie(id, cookie).map(Some)
+    let engine = &shared.engine;
+    engine.set_cookie(id, cookie).map_err(|error| engine.options().tell(&error)).ok()
+}
+
+/// The line that makes the browser forget: by the record's attributes, or by the options' where nobody can send those.
+fn clear(shared: &Shared, cookie: &Cookie) -> Option<HeaderValue> {
+    let engine = &shared.engine;
+    let of_options = || {
+        let (_, record) = shared.generate()?;
+        engine.clear_cookie(record.cookie())
+    };
+    let line = engine.clear_cookie(cookie).or_else(|error| {
+        engine.options().tell(&error);
+        of_options()
+    });
+    line.map_err(|error| engine.options().tell(&error)).ok()
 }

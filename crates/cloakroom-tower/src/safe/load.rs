@@ -1,31 +1,39 @@
 //! The first of a request's cookies that leads to a session.
 
-use cloakroom_core::{Error, ErrorKind, Session as Record};
+use std::time::Duration;
 
-use super::{Safe, extend, milliseconds};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
+
+use super::{Safe, extend};
 use crate::{
     RequestHead, Session, SessionEngine, TouchAfter, WhenDown,
     ids::FoundId,
-    state::{Current, RequestFacts, Rules, Shared, State},
+    state::{RequestFacts, Rules, Shared, State},
 };
 
 /// How many cookies of our name are tried: browsers send a few of different paths and domains, attackers as many as fit.
 const MOST_COOKIES: usize = 8;
 
-/// A session that a cookie led to.
+/// A session that an id led to.
 struct Found {
-    id: FoundId,
     record: Record,
+    /// Reading it has extended it.
     is_extended: bool,
+    /// Why it cannot be changed.
     refused: Option<ErrorKind>,
 }
 
-pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Result<Session, Error> {
+/// `max_age` is the life of this request's sessions, by which those that are found are extended.
+pub(crate) async fn load(
+    engine: &SessionEngine,
+    head: RequestHead<'_>,
+    max_age: Option<Duration>,
+) -> Result<Session, Error> {
     let options = engine.options();
     let header = head.cookie_header();
     let ids = engine.ids().find(&header, &options.name, options.unquote);
     let request = RequestFacts::new(engine, head, !ids.is_empty());
-    let (found, refused) = match engine.within("load", find(engine, ids)).await {
+    let (found, down) = match engine.within("load", find(engine, ids, max_age)).await {
         Ok(found) => (found, None),
         Err(error) => {
             options.tell(&error);
@@ -35,32 +43,30 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
             (None, Some(error.kind()))
         }
     };
-    let state = match found {
-        Some(Found { id, record, is_extended, refused }) => {
+    let mut state = match found {
+        Some((id, Found { record, is_extended, refused })) => {
             let browser = (!id.is_outdated).then(|| record.cookie().clone());
             let rules = Safe { is_stored: true, is_extended, browser, ..Safe::default() };
-            (false, id.id, record, refused, rules)
+            let mut state = State::new(id.id, record, false, Rules::Safe(Box::new(rules)));
+            state.refused = refused;
+            state
         }
         None => {
             let (id, record) =
                 engine.generate(&request).inspect_err(|error| options.tell(error))?;
-            (true, id, record, refused, Safe::default())
+            State::new(id, record, true, Rules::Safe(Box::default()))
         }
     };
-    let (is_new, id, record, refused, rules) = state;
-    let state = State {
-        is_closed: false,
-        id,
-        current: Current::Live(record),
-        is_new,
-        refused,
-        rules: Rules::Safe(Box::new(rules)),
-    };
+    state.refused = state.refused.or(down);
     Ok(Session::start(Shared::new(engine.clone(), request, state)))
 }
 
 /// The first of the ids under which there is a session.
-async fn find(engine: &SessionEngine, ids: Vec<FoundId>) -> Result<Option<Found>, Error> {
+async fn find(
+    engine: &SessionEngine,
+    ids: Vec<FoundId>,
+    max_age: Option<Duration>,
+) -> Result<Option<(FoundId, Found)>, Error> {
     let mut tried: Vec<String> = Vec::new();
     for id in ids {
         if tried.len() == MOST_COOKIES {
@@ -69,15 +75,11 @@ async fn find(engine: &SessionEngine, ids: Vec<FoundId>) -> Result<Option<Found>
         if tried.contains(&id.id) {
             continue;
         }
-        match read(engine, &id.id).await {
+        match read(engine, &id.id, max_age).await {
             Ok(None) => {}
-            Ok(Some((record, is_extended, refused))) => {
-                return Ok(Some(Found { id, record, is_extended, refused }));
-            }
+            Ok(Some(found)) => return Ok(Some((id, found))),
             // Such a session is lost already, and must not lock its user out.
-            Err(error) if is_lost(&error) => {
-                engine.options().tell(&error);
-            }
+            Err(error) if is_lost(&error) => engine.options().tell(&error),
             Err(error) => return Err(error),
         }
         tried.push(id.id);
@@ -85,37 +87,59 @@ async fn find(engine: &SessionEngine, ids: Vec<FoundId>) -> Result<Option<Found>
     Ok(None)
 }
 
-/// The session, whether that extended it, and why it cannot be changed.
 async fn read(
     engine: &SessionEngine,
     id: &str,
-) -> Result<Option<(Record, bool, Option<ErrorKind>)>, Error> {
-    let options = engine.options();
-    let Some(atomic) =
-        engine.store().atomic().filter(|_| options.touch_after == TouchAfter::EachRequest)
-    else {
-        return Ok(engine.store().get(id).await?.map(|record| (record, false, None)));
+    max_age: Option<Duration>,
+) -> Result<Option<Found>, Error> {
+    let (options, store) = (engine.options(), engine.store());
+    let extends = options.touch_after == TouchAfter::EachRequest;
+    let Some(atomic) = store.atomic().filter(|_| extends) else {
+        let found = |record| Found { record, is_extended: false, refused: None };
+        return Ok(store.get(id).await?.map(found));
     };
-    let max_age = options.cookie.max_age;
     match atomic.get_and_touch(id, max_age).await {
         Ok(None) => Ok(None),
         Ok(Some(record)) => {
-            let own = record.cookie().original_max_age_ms();
-            if own != max_age.map(milliseconds) {
-                // Its life is not the one of the options, which it has been given just now.
-                let mut extended = record.clone();
-                extend(&mut extended, engine.now_ms());
-                engine.store().touch(id, &extended).await?;
+            if let Some(extended) = with_own_life(&record, max_age, engine.now_ms())
+                && let Err(error) = store.touch(id, &extended).await
+            {
+                // It has been read, and it lives: the next request tries again.
+                options.tell(&error);
             }
-            Ok(Some((record, true, None)))
+            Ok(Some(Found { record, is_extended: true, refused: None }))
         }
         Err(error) if options.when_down == WhenDown::ReadOnly && !is_lost(&error) => {
             options.tell(&error);
-            let record = engine.store().get(id).await?;
-            Ok(record.map(|record| (record, false, Some(error.kind()))))
+            let refused = Some(error.kind());
+            let found = |record| Found { record, is_extended: false, refused };
+            Ok(store.get(id).await?.map(found))
         }
         Err(error) => Err(error),
     }
+}
+
+/// The record extended by its own rules, if these give it another life than it has just been given: in whole seconds,
+/// as stores count.
+fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Option<Record> {
+    let given = max_age.map(|max_age| max_age.as_millis().div_ceil(1_000));
+    let own = own_life_ms(record.cookie(), now_ms).map(|ms| u128::from(ms).div_ceil(1_000));
+    if own == given {
+        return None;
+    }
+    let mut extended = record.clone();
+    extend(&mut extended, now_ms);
+    (extended.time_to_live(now_ms) != TimeToLive::Expired).then_some(extended)
+}
+
+/// How long the record is to live from now on; `None` for a browser session.
+fn own_life_ms(cookie: &Cookie, now_ms: i64) -> Option<u64> {
+    let ms = match cookie.original_max_age_ms() {
+        Some(age) => age,
+        // An end that is not to be moved, as other languages write it.
+        None => cookie.expires_ms()?.saturating_sub(now_ms),
+    };
+    u64::try_from(ms).ok().filter(|ms| *ms > 0)
 }
 
 /// Whether there is a record that nobody can read, or can be none.

@@ -1,6 +1,6 @@
 //! Writing a session without losing what others have written, and without bringing back what they have destroyed.
 
-use cloakroom_core::{Created, Error, ErrorKind, Session as Record, TimeToLive, Updated};
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session as Record, TimeToLive, Updated};
 
 use super::{changes::Changes, extend};
 use crate::{
@@ -17,8 +17,11 @@ pub(super) struct Write {
     pub(super) id: String,
     pub(super) changes: Changes,
     is_stored: bool,
-    old_ids: Vec<String>,
+    /// The ids that are still to be destroyed.
+    pub(super) old_ids: Vec<String>,
     keeps_data: bool,
+    /// The record as it was written, even if what comes after has failed.
+    pub(super) written: Option<Record>,
 }
 
 impl Write {
@@ -30,23 +33,14 @@ impl Write {
             is_stored: rules.is_stored,
             old_ids: rules.old_ids.clone(),
             keeps_data: rules.keeps_data,
+            written: None,
         })
     }
 
-    /// Writes the session and destroys its old ids. `None` when it was destroyed meanwhile, which it then stays.
-    pub(super) async fn run(
-        &mut self,
-        shared: &Shared,
-        extends: bool,
-    ) -> Result<Option<Record>, Error> {
+    /// Writes the session and destroys its old ids. Nothing is [`written`](Self::written) when it was destroyed
+    /// meanwhile, which it then stays.
+    pub(super) async fn run(&mut self, shared: &Shared, extends: bool) -> Result<(), Error> {
         let engine = &shared.engine;
-        if self.keeps_data
-            && let Some(old_id) = self.old_ids.last()
-        {
-            // What others have written under the old id since it was read comes along; a logout stays one.
-            let Some(current) = engine.store().get(old_id).await? else { return Ok(None) };
-            self.changes.record = self.changes.over(current)?;
-        }
         let now_ms = engine.now_ms();
         let lay = |mut record: Record| {
             // A store that was extended by others keeps sessions whose record says that they have ended.
@@ -55,35 +49,83 @@ impl Write {
             }
             record
         };
-        let written = if self.is_stored {
-            update(engine, &self.id, &self.changes, lay).await?
+        if self.is_stored {
+            self.written = update(engine, &self.id, &self.changes, lay).await?;
+            if self.written.is_none() {
+                return Ok(());
+            }
+        } else if let Some(old_id) = self.old_ids.last().filter(|_| self.keeps_data).cloned() {
+            if !self.move_from(shared, &old_id, lay).await? {
+                return Ok(());
+            }
         } else {
-            Some(create(shared, &mut self.id, lay(self.changes.record.clone())).await?)
-        };
-        for old_id in &self.old_ids {
-            engine.store().destroy(old_id).await?;
+            self.create(shared, lay(self.changes.record.clone())).await?;
         }
-        Ok(written)
+        while let Some(old_id) = self.old_ids.last() {
+            engine.store().destroy(old_id).await?;
+            self.old_ids.pop();
+        }
+        Ok(())
+    }
+
+    /// Stores the session under its new id with all that is under the old one when that ends, and ends it. `false` when
+    /// the old one was destroyed meanwhile: a logout is one for the new id, too.
+    async fn move_from(
+        &mut self,
+        shared: &Shared,
+        old_id: &str,
+        lay: impl Fn(Record) -> Record + Send + Sync,
+    ) -> Result<bool, Error> {
+        let store = shared.engine.store();
+        let Some(mut old) = store.get(old_id).await? else { return Ok(false) };
+        loop {
+            self.create(shared, lay(self.changes.over(old.clone())?)).await?;
+            let Some(atomic) = store.atomic() else { return Ok(true) };
+            let ended = end(atomic, old_id, old, shared.engine.now_ms()).await?;
+            if let Updated::Stored(_) = ended {
+                self.old_ids.pop();
+                return Ok(true);
+            }
+            self.written = None;
+            store.destroy(&self.id).await?;
+            match ended {
+                Updated::Conflict(current) => old = current,
+                _ => return Ok(false),
+            }
+        }
+    }
+
+    async fn create(&mut self, shared: &Shared, mut record: Record) -> Result<(), Error> {
+        let store = shared.engine.store();
+        let Some(atomic) = store.atomic() else {
+            store.set(&self.id, &record).await?;
+            self.written = Some(record);
+            return Ok(());
+        };
+        for _ in 0..MOST_IDS {
+            match atomic.create(&self.id, &record).await? {
+                Created::Stored(revision) => {
+                    record.mark_stored(revision);
+                    self.written = Some(record);
+                    return Ok(());
+                }
+                Created::Exists => self.id = shared.generate()?.0,
+            }
+        }
+        let message = "genid gives ids that are taken";
+        Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))
     }
 }
 
-async fn create(shared: &Shared, id: &mut String, mut record: Record) -> Result<Record, Error> {
-    let store = shared.engine.store();
-    let Some(atomic) = store.atomic() else {
-        store.set(id, &record).await?;
-        return Ok(record);
-    };
-    for _ in 0..MOST_IDS {
-        match atomic.create(id, &record).await? {
-            Created::Stored(revision) => {
-                record.mark_stored(revision);
-                return Ok(record);
-            }
-            Created::Exists => *id = shared.generate()?.0,
-        }
-    }
-    let message = "genid gives ids that are taken";
-    Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))
+/// Destroys a record if it is still the one that was read: an update whose expiry has passed does just that.
+async fn end(
+    atomic: &dyn Atomic,
+    id: &str,
+    mut record: Record,
+    now_ms: i64,
+) -> Result<Updated, Error> {
+    record.cookie_mut().set_expires_ms(Some(now_ms.saturating_sub(1)), now_ms)?;
+    atomic.update(id, &record).await
 }
 
 /// Writes the record over the one it was read from, or its changes over what others have made of it.

@@ -208,6 +208,48 @@ async fn a_secure_cookie_is_not_sent_with_a_request_that_is_not_secure() {
 }
 
 #[tokio::test]
+async fn a_secure_session_that_is_saved_by_hand_or_replaces_another_is_an_error_then() {
+    let site = Site::with(|options| {
+        options.cookie.secure = Some(Secure::Always);
+        options.proxy = Proxy::Trusted;
+    });
+    site.visit(async |session: Session| {
+        let error = session.save().await.unwrap_err();
+        assert!(error.to_string().contains("\"proxy\""), "{error}");
+        Ok(())
+    })
+    .await;
+    assert!(site.store.calls().is_empty());
+    let request = Request::get("/").header("x-forwarded-proto", "https").body(()).unwrap();
+    let reply = site.send(request, async |session: Session| session.insert("n", 1)).await;
+    *site.cookie.lock().unwrap() = reply.lines()[0].split(';').next().map(str::to_owned);
+    let reply = site.visit(async |session: Session| session.regenerate().await).await;
+    assert_eq!(reply.status, http::StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(site.member("n").await, Some(1), "the old one is as it was");
+}
+
+/// Written by an older or another program; Express answers 200 without the cookie, too.
+#[tokio::test]
+async fn a_record_whose_cookie_cannot_be_sent_costs_the_line_and_no_more() {
+    for attribute in
+        [r#""sameSite":"auto""#, r#""domain":"my_app.example.com""#, r#""priority":"urgent""#]
+    {
+        let site = Site::new();
+        site.write("n", 1).await;
+        site.store.holds(format!(
+            r#"{{"cookie":{{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","path":"/",{attribute}}}}}"#
+        ));
+        site.clock.advance(1_000);
+        let reply = site.write("n", 2).await;
+        assert_eq!((reply.status, reply.lines().len()), (http::StatusCode::OK, 0), "{attribute}");
+        assert_eq!(site.told().len(), 1);
+        assert_eq!(site.member("n").await, Some(2));
+        let reply = site.visit(async |session: Session| session.destroy().await).await;
+        assert!(reply.lines()[0].starts_with("connect.sid=; "), "{attribute}");
+    }
+}
+
+#[tokio::test]
 async fn auto_follows_the_request_that_makes_the_session() {
     let site = Site::with(|options| {
         options.cookie.same_site = Some(SameSitePolicy::Auto);

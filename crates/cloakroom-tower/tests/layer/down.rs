@@ -44,7 +44,7 @@ async fn an_anonymous_request_can_change_nothing_and_keeps_its_cookie() {
             assert_eq!(session.get::<i32>("n")?, None);
             let refusals = [
                 session.insert("n", 2).unwrap_err(),
-                session.remove("n").unwrap_err(),
+                session.remove::<i32>("n").unwrap_err(),
                 session.touch().unwrap_err(),
                 session.unset().unwrap_err(),
                 session.save().await.unwrap_err(),
@@ -138,6 +138,20 @@ async fn extending_a_session_that_was_only_read_may_fail() {
     site.store.fail(&["touch"], ErrorKind::Unavailable);
     assert_eq!(site.read().await.status, StatusCode::OK);
     assert_eq!(site.told(), ["log: touch: told to fail"]);
+}
+
+#[tokio::test]
+async fn so_may_extending_the_browsers_copy() {
+    let site = Site::for_a_minute();
+    site.write("n", 1).await;
+    site.clock.advance(40_000);
+    site.store.fail(&["update"], ErrorKind::Unavailable);
+    let reply = site.read().await;
+    assert_eq!((reply.status, reply.lines().len()), (StatusCode::OK, 0));
+    assert_eq!(site.told(), ["log: update: told to fail"]);
+    // But not when something was changed.
+    let reply = site.write("n", 2).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]

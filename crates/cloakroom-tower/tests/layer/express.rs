@@ -64,6 +64,17 @@ async fn a_new_id_can_keep_the_data() {
     assert_eq!(site.member("n").await, Some(1));
 }
 
+/// `next(error)` is 500, whatever the error.
+#[tokio::test]
+async fn a_store_that_is_away_is_500() {
+    let site = site(|_| {});
+    site.write("n", 1).await;
+    for kind in [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::Other] {
+        site.store.fail(&["get"], kind);
+        assert_eq!(site.read().await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
 #[tokio::test]
 async fn errors_at_the_end_are_told_and_change_no_response() {
     let site = site(|_| {});

@@ -106,6 +106,36 @@ async fn paths_are_guarded_by_whole_segments() {
     }
 }
 
+/// A service inside may decode a path, and follow its dots.
+#[tokio::test]
+async fn other_spellings_of_a_path_are_guarded_too() {
+    let guarded = Guarded::new(
+        RequireSession::json().with_paths(["/private"]).without_paths(["/private/static"]),
+    );
+    for path in [
+        "/%70rivate/x",
+        "//private/x",
+        "/./private/x",
+        "/x/../private/x",
+        "/x/%2e%2e/private/x",
+        "/x%2f..%2fprivate",
+        "/private/static/../x",
+        "/private/static/%2e%2e/x",
+        "/private/x/../static/y",
+        "/x/..%5Cprivate",
+        "/x/%ff",
+    ] {
+        let (status, _, _) = guarded.get(path, None).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    for path in ["/private/static/a%20b", "/public", "/x/../public", "/private/../public"] {
+        let (status, _, _) = guarded.get(path, None).await;
+        let is_open = status == StatusCode::OK;
+        // What begins with the path as text is guarded, wherever it leads.
+        assert_eq!(is_open, path != "/private/../public", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_has_passed_no_layer_has_no_session() {
     let inner = RequireSession::json()

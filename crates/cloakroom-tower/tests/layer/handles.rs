@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use cloakroom_core::ErrorKind;
 use cloakroom_tower::Session;
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::site::Site;
 
@@ -23,7 +24,7 @@ async fn a_handle_that_is_used_after_the_response_has_begun_gets_an_error() {
     let errors = [
         session.get::<i32>("n").unwrap_err(),
         session.insert("n", 2).unwrap_err(),
-        session.remove("n").unwrap_err(),
+        session.remove::<i32>("n").unwrap_err(),
         session.modify("n", |n: Option<i32>| n.unwrap_or(1)).unwrap_err(),
         session.with(|_| ()).unwrap_err(),
         session.set_cookie(session.cookie()).unwrap_err(),
@@ -41,6 +42,42 @@ async fn a_handle_that_is_used_after_the_response_has_begun_gets_an_error() {
     }
     assert!(site.store.calls().is_empty());
     assert_eq!(site.member("n").await, Some(1));
+}
+
+/// Nothing that a handle changed would be written, so none may pretend.
+#[tokio::test]
+async fn handles_are_closed_when_the_service_fails_or_is_dropped() {
+    let site = Site::new();
+    for fails in [true, false] {
+        let leaked: Arc<Mutex<Option<Session>>> = Arc::default();
+        let keep = Arc::clone(&leaked);
+        let service = site.layer.layer(service_fn(move |request: http::Request<()>| {
+            *keep.lock().unwrap() = request.extensions().get::<Session>().cloned();
+            async move {
+                if !fails {
+                    std::future::pending::<()>().await;
+                }
+                Err::<http::Response<()>, _>(std::io::Error::other("failed"))
+            }
+        }));
+        let mut call = Box::pin(service.oneshot(http::Request::new(())));
+        assert_eq!(futures::poll!(call.as_mut()).is_ready(), fails);
+        drop(call);
+        let session = leaked.lock().unwrap().take().unwrap();
+        assert_eq!(session.insert("n", 1).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_committed_once() {
+    let site = Site::new();
+    let engine = site.layer.engine();
+    let request = http::Request::new(());
+    let session = engine.load((&request).into()).await.unwrap().unwrap();
+    session.insert("n", 1).unwrap();
+    assert!(engine.commit(&session).await.unwrap().is_some());
+    assert!(engine.commit(&session).await.unwrap().is_none());
+    assert_eq!(site.store.calls(), ["create"]);
 }
 
 #[tokio::test]
@@ -90,7 +127,10 @@ async fn what_express_would_lose_is_refused_by_name() {
         assert!(error.to_string().contains("\"touch\""), "{error}");
         let error = session.insert("n", "text").and_then(|()| session.get::<u32>("n")).unwrap_err();
         assert!(!error.to_string().contains("text"), "{error}");
-        session.remove("n").map(drop)
+        assert!(session.remove::<i32>("n").is_err(), "it is still there");
+        assert_eq!(session.remove::<String>("n")?.as_deref(), Some("text"));
+        assert_eq!(session.remove::<String>("n")?, None);
+        Ok(())
     })
     .await;
     assert!(site.store.calls().is_empty());

@@ -26,7 +26,10 @@ struct Shared {
     calls: Vec<&'static str>,
     fails: Vec<(&'static str, ErrorKind)>,
     raw: Option<String>,
+    hook: Option<(&'static str, Hook)>,
 }
+
+type Hook = Box<dyn FnOnce(&MemoryStore) + Send>;
 
 impl Log {
     pub(crate) fn new(clock: &Clock) -> Self {
@@ -72,6 +75,15 @@ impl Log {
         self.shared.lock().unwrap().raw = Some(raw.into());
     }
 
+    /// Lets others do something just before this operation is carried out for the next time.
+    pub(crate) fn before(
+        &self,
+        operation: &'static str,
+        hook: impl FnOnce(&MemoryStore) + Send + 'static,
+    ) {
+        self.shared.lock().unwrap().hook = Some((operation, Box::new(hook)));
+    }
+
     fn as_written(&self, session: Option<Session>) -> Option<Session> {
         match (session, &self.shared.lock().unwrap().raw) {
             (Some(session), Some(raw)) => {
@@ -92,6 +104,13 @@ impl Log {
             }
         }
         let _passed = self.gate.acquire().await.unwrap();
+        let hook = {
+            let mut shared = self.shared.lock().unwrap();
+            shared.hook.take_if(|(awaited, _)| *awaited == operation)
+        };
+        if let Some((_, hook)) = hook {
+            hook(&self.memory);
+        }
         Ok(())
     }
 }

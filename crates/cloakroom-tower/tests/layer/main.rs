@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
+mod bench;
 mod bounds;
 mod cookies;
+mod counting;
 mod down;
 mod express;
 mod guard;
 mod handles;
+mod histories;
 mod log;
 mod meeting;
 mod next_session;

@@ -67,6 +67,34 @@ async fn an_empty_id_is_none() {
     assert!(site.store.calls().is_empty() && site.told().is_empty());
 }
 
+/// next-session looks neither at the connection nor at the path.
+#[tokio::test]
+async fn a_secure_cookie_and_one_for_a_path_are_sent_with_any_request() {
+    let site = Site::with_all(
+        SessionOptions::next_session(),
+        IdFormat::Plain,
+        |store| store,
+        |options| {
+            options.cookie.secure = Some(cloakroom_tower::Secure::Always);
+            options.cookie.path = Some("/app".to_owned());
+        },
+    );
+    let reply = site.write("n", 1).await;
+    assert!(reply.lines()[0].ends_with("; Path=/app; HttpOnly; Secure"), "{:?}", reply.lines());
+}
+
+/// To next-session it is a browser session.
+#[tokio::test]
+async fn a_max_age_of_0_ends_nothing() {
+    let site = site(IdFormat::Plain, TouchAfter::EachRequest);
+    let theirs = r#"{"cookie":{"path":"/","httpOnly":true,"secure":false,"maxAge":0},"n":1}"#;
+    site.store.memory().set("theirs", &Record::from_json(theirs).unwrap()).await.unwrap();
+    *site.cookie.lock().unwrap() = Some("sid=theirs".to_owned());
+    site.read().await;
+    site.write("n", 2).await;
+    assert_eq!(site.record("theirs").await.unwrap().get::<i32>("n").unwrap(), Some(2));
+}
+
 /// Others may have extended it in the store alone, as Express's `touch` does.
 #[tokio::test]
 async fn a_change_does_not_end_what_the_store_keeps_alive() {

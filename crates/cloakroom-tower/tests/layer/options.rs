@@ -40,7 +40,7 @@ fn what_no_cookie_can_be_is_refused_by_both_presets() {
 
 #[test]
 fn what_does_harm_is_refused_by_the_safe_preset() {
-    let rows: [Row; 4] = [
+    let rows: [Row; 7] = [
         ("resave", |options| options.resave = true, "\"resave\""),
         ("max_age", |options| options.cookie.max_age = Some(Duration::ZERO), "\"max_age\""),
         (
@@ -56,6 +56,24 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
             },
             "SameSite=auto",
         ),
+        ("__Host- name", |options| options.name = "__Host-sid".to_owned(), "\"__Host-sid\""),
+        (
+            "__Host- name with a domain",
+            |options| {
+                options.name = "__Host-sid".to_owned();
+                options.cookie.secure = Some(Secure::Always);
+                options.cookie.domain = Some("example.com".to_owned());
+            },
+            "no domain",
+        ),
+        (
+            "partitioned, never secure",
+            |options| {
+                options.cookie.partitioned = Some(true);
+                options.cookie.secure = None;
+            },
+            "partitioned",
+        ),
     ];
     for (what, change, text) in rows {
         let found =
@@ -69,21 +87,20 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
 
 #[test]
 fn what_works_is_taken() {
-    let rows: [Row; 3] = [
-        ("the defaults", |_| {}, ""),
-        (
-            "sameSite none, always secure",
-            |options| {
-                options.cookie.same_site = Some(SameSitePolicy::None);
-                options.cookie.secure = Some(Secure::Always);
-            },
-            "",
-        ),
-        ("no path", |options| options.cookie.path = None, ""),
+    let changes: [fn(&mut SessionOptions); 3] = [
+        |_| {},
+        |options| {
+            options.cookie.same_site = Some(SameSitePolicy::None);
+            options.cookie.secure = Some(Secure::Always);
+        },
+        |options| options.cookie.path = None,
     ];
-    for (what, change, _) in rows {
-        assert_eq!(error(SessionOptions::new(), change), None, "{what}");
-        assert_eq!(error(SessionOptions::next_session(), |_| {}), None);
+    for change in changes {
+        for options in
+            [SessionOptions::new(), SessionOptions::express(), SessionOptions::next_session()]
+        {
+            assert_eq!(error(options, change), None);
+        }
     }
     assert_eq!(Secrets::new::<&str>([]).unwrap_err().kind(), ErrorKind::Config);
 }

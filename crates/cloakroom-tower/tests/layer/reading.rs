@@ -83,6 +83,67 @@ async fn a_session_keeps_a_life_of_its_own() {
     }
 }
 
+/// Express's own `touch` can lose a millisecond (60000, 59999), and stores count seconds.
+#[tokio::test]
+async fn a_life_that_is_the_same_in_seconds_costs_nothing() {
+    let site = Site::for_a_minute();
+    site.visit(async |session: Session| {
+        let mut cookie = session.cookie();
+        cookie.set_max_age_ms(Some(59_999), crate::site::NOW)?;
+        session.set_cookie(cookie)?;
+        session.insert("n", 1)
+    })
+    .await;
+    site.store.calls();
+    site.read().await;
+    assert_eq!(site.store.calls(), ["get_and_touch"]);
+    let by_function = Site::with(|options| {
+        options.cookie_for = Some(std::sync::Arc::new(|_| {
+            let mut cookie = cloakroom_tower::CookieOptions::default();
+            cookie.max_age = Some(MINUTE);
+            cookie
+        }));
+    });
+    by_function.write("n", 1).await;
+    by_function.store.calls();
+    by_function.read().await;
+    assert_eq!(by_function.store.calls(), ["get_and_touch"]);
+}
+
+/// As other languages write it: it has an end that nothing moves.
+#[tokio::test]
+async fn an_end_without_a_max_age_is_kept() {
+    let site = Site::new();
+    let php = r#"{"cookie":{"expires":"2023-11-14T22:14:20.000Z"},"n":1}"#;
+    site.store.memory().set("php", &Record::from_json(php).unwrap()).await.unwrap();
+    *site.cookie.lock().unwrap() = Some(signed("php", "keyboard cat"));
+    site.read().await;
+    site.clock.advance(59_000);
+    site.read().await;
+    assert!(site.record("php").await.is_some());
+    site.clock.advance(2_000);
+    assert!(site.record("php").await.is_none());
+}
+
+#[tokio::test]
+async fn a_session_whose_own_life_cannot_be_set_is_read_all_the_same() {
+    let site = Site::for_a_minute();
+    site.visit(async |session: Session| {
+        let mut cookie = session.cookie();
+        cookie.set_max_age_ms(Some(600_000), crate::site::NOW)?;
+        session.set_cookie(cookie)?;
+        session.insert("n", 1)
+    })
+    .await;
+    site.store.fail(&["touch"], cloakroom_core::ErrorKind::Unavailable);
+    site.visit(async |session: Session| {
+        assert_eq!(session.get::<i32>("n")?, Some(1));
+        Ok(())
+    })
+    .await;
+    assert_eq!(site.told(), ["log: touch: told to fail"]);
+}
+
 /// Node.js extends by the store's expiry alone and leaves such records behind; the store says that they live.
 #[tokio::test]
 async fn an_expiry_without_a_max_age_that_has_passed_ends_nothing() {

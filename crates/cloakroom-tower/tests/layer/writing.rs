@@ -46,7 +46,7 @@ async fn a_value_that_was_changed_back_is_no_change() {
         session.insert("n", 2)?;
         session.insert("n", 1)?;
         session.insert("m", 1)?;
-        session.remove("m").map(drop)
+        session.remove::<i32>("m").map(drop)
     })
     .await;
     assert_eq!(site.store.calls(), ["get_and_touch"]);
@@ -158,7 +158,8 @@ async fn a_new_id_can_keep_the_data_and_what_others_add_to_it() {
         }
     })
     .await;
-    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "destroy"]);
+    // The old record ends by a write that others could not have come between.
+    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "update"]);
     assert_ne!(site.sid(), old);
     assert!(site.record(&old).await.is_none());
     for (name, value) in [("n", 1), ("mine", 2), ("theirs", 3)] {
@@ -184,6 +185,118 @@ async fn a_new_id_for_data_that_was_logged_out_meanwhile_is_not_stored() {
     assert!(reply.lines().is_empty());
     use cloakroom_core::Enumerate;
     assert_eq!(site.store.memory().length().await.unwrap(), 0);
+}
+
+/// Another request comes between the steps in which the data moves to its new id.
+#[tokio::test]
+async fn nothing_comes_between_the_old_id_and_the_new_one() {
+    for is_logout in [true, false] {
+        let site = Site::new();
+        site.write("n", 1).await;
+        let old = site.sid();
+        let sid = old.clone();
+        site.store.before("create", move |memory| {
+            if is_logout {
+                return futures::executor::block_on(memory.destroy(&sid)).unwrap();
+            }
+            let mut theirs = futures::executor::block_on(memory.get(&sid)).unwrap().unwrap();
+            theirs.insert("theirs", 3).unwrap();
+            futures::executor::block_on(memory.set(&sid, &theirs)).unwrap();
+        });
+        let reply = site
+            .visit(async |session: Session| {
+                session.insert("mine", 2)?;
+                session.regenerate_keeping_data().await
+            })
+            .await;
+        use cloakroom_core::Enumerate;
+        let length = site.store.memory().length().await.unwrap();
+        assert!(site.record(&old).await.is_none());
+        if is_logout {
+            assert_eq!((length, reply.lines().len()), (0, 0));
+        } else {
+            assert_eq!((length, reply.lines().len()), (1, 1));
+            for (name, value) in [("n", 1), ("mine", 2), ("theirs", 3)] {
+                assert_eq!(site.member(name).await, Some(value), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_id_that_is_stored_stays_the_sessions_when_the_old_one_cannot_be_destroyed() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    let old = site.sid();
+    let store = site.store.clone();
+    let reply = site
+        .visit(async move |session: Session| {
+            session.regenerate().await?;
+            session.insert("user", 7)?;
+            store.fail(&["destroy"], ErrorKind::Timeout);
+            assert!(session.save().await.is_err());
+            store.fail(&[], ErrorKind::Timeout);
+            Ok(())
+        })
+        .await;
+    assert_eq!(
+        site.store.calls()[1..],
+        ["get_and_touch", "create", "destroy", "update", "destroy"]
+    );
+    assert_eq!(reply.lines().len(), 1);
+    assert!(site.record(&old).await.is_none());
+    assert_eq!(site.member("user").await, Some(7));
+}
+
+#[tokio::test]
+async fn an_old_id_ends_also_when_its_new_session_is_unset() {
+    let site = Site::with(|options| options.unset = Unset::Keep);
+    site.write("n", 1).await;
+    let old = site.sid();
+    let reply = site
+        .visit(async |session: Session| {
+            session.regenerate().await?;
+            session.unset()
+        })
+        .await;
+    assert!(site.record(&old).await.is_none());
+    assert!(reply.lines()[0].starts_with("connect.sid=; "));
+}
+
+#[tokio::test]
+async fn a_change_of_a_session_that_is_gone_is_told() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    let sid = site.sid();
+    site.store.before("update", move |memory| {
+        futures::executor::block_on(memory.destroy(&sid)).unwrap();
+    });
+    site.write("n", 2).await;
+    assert_eq!(
+        site.told(),
+        ["session: commit: the session was destroyed meanwhile, and what was changed is dropped"]
+    );
+}
+
+#[tokio::test]
+async fn a_touch_extends_by_a_save_too() {
+    let site = Site::with(|options| {
+        options.cookie.max_age = Some(crate::site::MINUTE);
+        options.touch_after = TouchAfter::Never;
+    });
+    site.write("n", 1).await;
+    site.clock.advance(10_000);
+    let reply = site
+        .visit(async |session: Session| {
+            session.touch()?;
+            session.save().await.map(drop)
+        })
+        .await;
+    assert!(
+        reply.lines()[0].contains("Expires=Tue, 14 Nov 2023 22:14:30 GMT"),
+        "{:?}",
+        reply.lines()
+    );
 }
 
 #[tokio::test]
