@@ -1,7 +1,7 @@
 //! The express preset: what express-session 1.19.0 does, call for call.
 //!
-//! The names follow its `index.js`: `is_modified`, `is_saved`, `should_save`. Section 3 of the catalogue that the
-//! fixtures were recorded with says the same in words; `tests/fixtures/express-lifecycle.json` holds what was observed.
+//! The names follow its `index.js`: `is_modified`, `is_saved`, `should_save`. What was observed of it is in
+//! `tests/fixtures/express-lifecycle.json`.
 
 use cloakroom_core::{Error, ErrorKind, Session as Record};
 use http::HeaderValue;
@@ -158,10 +158,10 @@ enum Call {
 pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
     let engine = &shared.engine;
     let (id, call, cookie) = {
-        let mut state = shared.state();
-        if std::mem::replace(&mut state.is_closed, true) {
+        if !shared.close() {
             return None;
         }
+        let mut state = shared.state();
         touch(shared, &mut state);
         let (call, cookie) = end(&state, shared);
         (state.id.clone(), call, cookie)

@@ -158,7 +158,8 @@ pub enum WhenDown {
     Error,
     /// An empty session that cannot be changed: what would change it is an error. The browser keeps its cookie.
     Anonymous,
-    /// The session if it can at least be read, else an empty one; neither can be changed.
+    /// The session if it can at least be read, else an empty one; neither can be changed. That a store only reads is
+    /// found by extending a session: where reading does not extend, it is the end of a request with changes that fails.
     ReadOnly,
 }
 

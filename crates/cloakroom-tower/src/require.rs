@@ -88,13 +88,13 @@ impl RequireSession {
     /// that were set before.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
-        self.with(|rules| rules.paths = Some(paths.into_iter().map(Into::into).collect()))
+        self.with(|rules| rules.paths = Some(absolute(paths)))
     }
 
     /// The same guard, but not for these paths and what is below them. It replaces those that were set before.
     #[must_use]
     pub fn without_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
-        self.with(|rules| rules.except = paths.into_iter().map(Into::into).collect())
+        self.with(|rules| rules.except = absolute(paths))
     }
 
     /// The answer to this request, or `None` when it passes.
@@ -144,6 +144,12 @@ impl Rules {
         // What cannot be asked is not there.
         self.member.as_ref().is_none_or(|name| has(name).unwrap_or_default())
     }
+}
+
+/// The paths as requests have them: with a slash before them.
+fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Vec<String> {
+    let absolute = |path: String| if path.starts_with('/') { path } else { format!("/{path}") };
+    paths.into_iter().map(Into::into).map(absolute).collect()
 }
 
 /// The path as a server that decodes it and follows its dots would see it. `None` when it cannot be decoded.

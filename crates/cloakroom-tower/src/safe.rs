@@ -70,16 +70,26 @@ pub(crate) fn add_edit(
     }
 }
 
-/// Forgets the changes of a member that depend on what it is, or of all.
-pub(crate) fn drop_edits(state: &mut State, name: Option<&str>) {
-    if let Rules::Safe(rules) = &mut state.rules {
-        rules.edits.retain(|edit| name.is_some_and(|name| &*edit.name != name));
-    }
+/// Takes the changes of a member that depend on what it is, or those of all: code of others, which is to be dropped when
+/// the state is unlocked.
+pub(crate) fn take_edits(state: &mut State, name: Option<&str>) -> Vec<Edit> {
+    let Rules::Safe(rules) = &mut state.rules else { return Vec::new() };
+    let is_taken = |edit: &mut Edit| name.is_none_or(|name| &*edit.name == name);
+    rules.edits.extract_if(.., is_taken).collect()
 }
 
 pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), Error> {
-    let _turn = shared.turn().await;
-    let (id, record) = shared.generate()?;
+    let _turn = shared.turn("regenerate").await?;
+    let new = shared.generate()?;
+    replace(shared, new, keeps_data).map(drop)
+}
+
+/// Gives the session another id, and an empty record if it does not keep its own; returns what that had of others.
+fn replace(
+    shared: &Shared,
+    (id, record): (String, Record),
+    keeps_data: bool,
+) -> Result<Vec<Edit>, Error> {
     let mut state = shared.open_for_change("regenerate")?;
     if keeps_data {
         state.record("regenerate")?;
@@ -89,9 +99,10 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
         Current::Destroyed(cookie) | Current::Unset(cookie) => Some(cookie.clone()),
     };
     let old_id = mem::replace(&mut state.id, id);
+    let mut edits = Vec::new();
     if !keeps_data {
         state.current = Current::Live(record);
-        drop_edits(&mut state, None);
+        edits = take_edits(&mut state, None);
     }
     state.is_new = true;
     if let Rules::Safe(rules) = &mut state.rules {
@@ -102,11 +113,11 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
         }
         rules.browser = None;
     }
-    Ok(())
+    Ok(edits)
 }
 
 pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
-    let _turn = shared.turn().await;
+    let _turn = shared.turn("destroy").await?;
     let ids = {
         let state = shared.open_for_change("destroy")?;
         state.record("destroy")?;
@@ -120,12 +131,14 @@ pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
         Ok(())
     };
     engine.within("destroy", destroy).await?;
-    let mut state = shared.state();
-    let cookie = state.cookie().clone();
-    state.current = Current::Destroyed(cookie);
-    if let Rules::Safe(rules) = &mut state.rules {
-        **rules = Safe::default();
-    }
+    let rules = {
+        let mut state = shared.state();
+        let cookie = state.cookie().clone();
+        state.current = Current::Destroyed(cookie);
+        mem::replace(&mut state.rules, Rules::Safe(Box::default()))
+    };
+    // With code of others in it.
+    drop(rules);
     Ok(())
 }
 
@@ -141,7 +154,7 @@ fn ids_in_store(state: &State) -> Vec<String> {
 }
 
 pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
-    let _turn = shared.turn().await;
+    let _turn = shared.turn("reload").await?;
     let id = {
         let state = shared.open_for_change("reload")?;
         state.record("reload")?;
@@ -154,14 +167,17 @@ pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
     let Some(loaded) = engine.within("reload", engine.store().get(&id)).await? else {
         return Ok(false);
     };
-    let mut state = shared.open("reload")?;
-    *state.record_mut("reload")? = loaded;
-    drop_edits(&mut state, None);
+    let edits = {
+        let mut state = shared.open("reload")?;
+        *state.record_mut("reload")? = loaded;
+        take_edits(&mut state, None)
+    };
+    drop(edits);
     Ok(true)
 }
 
 pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
-    let _turn = shared.turn().await;
+    let _turn = shared.turn("save").await?;
     let (mut write, extends) = {
         let state = shared.open_for_change("save")?;
         let record = state.record("save")?;
@@ -177,19 +193,25 @@ pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     let result = shared.engine.within("save", write.run(shared, extends)).await;
     // What was written is so, even if what came after it has failed.
     let Some(stored) = write.written.take() else { return result.map(|()| false) };
-    let kept = keep(shared, write, &taken, stored);
+    let kept = keep(shared, write, &taken, stored, extends);
     result.and(kept).map(|()| true)
 }
 
 /// Makes the written record the session's, with what was changed since it was taken.
-fn keep(shared: &Shared, write: Write, taken: &Changes, stored: Record) -> Result<(), Error> {
+fn keep(
+    shared: &Shared,
+    write: Write,
+    taken: &Changes,
+    stored: Record,
+    extends: bool,
+) -> Result<(), Error> {
     {
         let mut state = shared.state();
         state.id = write.id;
         if let Rules::Safe(rules) = &mut state.rules {
             rules.is_stored = true;
             rules.is_extended = true;
-            rules.is_touched = false;
+            rules.is_touched &= !extends;
             rules.old_ids = write.old_ids;
         }
     }
@@ -210,9 +232,12 @@ fn keep(shared: &Shared, write: Write, taken: &Changes, stored: Record) -> Resul
             if let Current::Live(record) = &mut state.current {
                 *record = later.record;
             }
+            let done = take_edits(&mut state, None);
             if let Rules::Safe(rules) = &mut state.rules {
                 rules.edits = later.edits;
             }
+            drop(state);
+            drop(done);
             return result;
         }
     }

@@ -78,7 +78,8 @@ struct ClosedAtTheEnd(Session);
 
 impl Drop for ClosedAtTheEnd {
     fn drop(&mut self) {
-        self.0.shared().state().is_closed = true;
+        self.0.shared().close();
+        self.0.shared().forget();
     }
 }
 

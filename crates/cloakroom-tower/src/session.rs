@@ -15,7 +15,8 @@ use crate::{
 /// With axum it is an extractor; elsewhere it is in the request's extensions. Clones are handles on the same session.
 /// What is changed here is written back before the response begins, and not earlier unless [`save`](Self::save) is
 /// called. A handle that outlives that, in a streaming body or a task, gets an
-/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for whatever it tries.
+/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for whatever it reads or changes; `id`, `is_new` and
+/// `cookie` still answer.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
@@ -82,9 +83,12 @@ impl Session {
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
         let json = to_json(name, value)?;
-        let mut state = self.shared.open_for_change("insert")?;
-        state.record_mut("insert")?.insert_json(name, json)?;
-        safe::drop_edits(&mut state, Some(name));
+        let edits = {
+            let mut state = self.shared.open_for_change("insert")?;
+            state.record_mut("insert")?.insert_json(name, json)?;
+            safe::take_edits(&mut state, Some(name))
+        };
+        drop(edits);
         Ok(())
     }
 
@@ -143,9 +147,12 @@ impl Session {
             let value = copy.get(name)?;
             let mut state = self.shared.open_for_change("remove")?;
             if state.record("remove")?.get_json(name) == copy.get_json(name) {
-                state.record_mut("remove")?.remove(name);
-                safe::drop_edits(&mut state, Some(name));
-                return Ok(value);
+                let is_removed = state.record_mut("remove")?.remove(name);
+                let edits = safe::take_edits(&mut state, Some(name));
+                drop(state);
+                drop(edits);
+                // The cookie is no member that can be removed.
+                return Ok(value.filter(|_| is_removed));
             }
         }
         Err(without_end("remove"))
@@ -269,8 +276,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Store::destroy`](cloakroom_core::Store::destroy); the new session is there all the same with the express
-    /// preset. And as [`insert`](Self::insert).
+    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy),
+    /// and the new session is there all the same; with the safe one the store is asked by [`save`](Self::save) or at the
+    /// end of the request, which then fails.
     pub async fn regenerate(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, false).await,

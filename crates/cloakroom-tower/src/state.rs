@@ -5,14 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 use http::{Extensions, HeaderMap, Method, Uri};
 
-use crate::{Preset, RequestHead, SessionEngine, express::Express, safe::Safe};
+use crate::{
+    Preset, RequestHead, SessionEngine,
+    express::Express,
+    safe::{self, Safe},
+};
 
 /// All that the handles on one request's session share.
 pub(crate) struct Shared {
     pub(crate) engine: SessionEngine,
     pub(crate) request: RequestFacts,
     state: Mutex<State>,
-    /// Held while the store is written to.
+    /// Held while the store is asked.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -113,10 +117,29 @@ impl Shared {
         Ok(state)
     }
 
-    /// The turn to write: handles that save at the same time do so one after the other, and the end of the request
-    /// after them.
-    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// The turn to ask the store: handles that do so at the same time do it one after the other, and the end of the
+    /// request after them.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](ErrorKind::Timeout) when it is not this one's turn by the deadline.
+    pub(crate) async fn turn(
+        &self,
+        operation: &'static str,
+    ) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
+        self.engine.within(operation, async { Ok(self.turn.lock().await) }).await
+    }
+
+    /// Closes the session's handles; returns whether they were open. What a handle has been given of others, which may
+    /// hold the session itself, is dropped when the request has ended: by [`forget`](Self::forget).
+    pub(crate) fn close(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_closed, true)
+    }
+
+    /// Drops the code of others.
+    pub(crate) fn forget(&self) {
+        let edits = safe::take_edits(&mut self.state(), None);
+        drop(edits);
     }
 
     /// A new id and an empty session with the cookie of the options.

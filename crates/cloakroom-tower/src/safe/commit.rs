@@ -1,7 +1,5 @@
 //! The end of a request: what is written, and what the browser is told.
 
-use std::mem;
-
 use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
 use http::HeaderValue;
 
@@ -36,14 +34,16 @@ enum End {
 }
 
 pub(crate) async fn commit(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
-    if mem::replace(&mut shared.state().is_closed, true) {
+    if !shared.close() {
         return Ok(None);
     }
-    shared.engine.within("commit", commit_in_turn(shared)).await
+    let result = shared.engine.within("commit", commit_in_turn(shared)).await;
+    shared.forget();
+    result
 }
 
 async fn commit_in_turn(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
-    let _turn = shared.turn().await;
+    let _turn = shared.turn("commit").await?;
     let (end, browser) = {
         let mut state = shared.state();
         let browser = match &mut state.rules {
@@ -85,7 +85,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
             return End::Withheld { is_replacement };
         }
     }
-    let is_due = rules.is_stored && is_due(shared, record, browser);
+    let is_due = rules.is_stored && is_due(shared, record.cookie());
     let is_changed = !rules.is_stored
         || rules.is_touched
         || !rules.old_ids.is_empty()
@@ -106,9 +106,8 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
 }
 
 /// Whether a session that was only read is to be written, so that it and the browser's copy live on.
-fn is_due(shared: &Shared, record: &Record, browser: Option<&Cookie>) -> bool {
+fn is_due(shared: &Shared, cookie: &Cookie) -> bool {
     let options = shared.engine.options();
-    let cookie = browser.unwrap_or_else(|| record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())
     else {
         return false;

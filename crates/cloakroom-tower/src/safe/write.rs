@@ -1,6 +1,8 @@
 //! Writing a session without losing what others have written, and without bringing back what they have destroyed.
 
-use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session as Record, TimeToLive, Updated};
+use cloakroom_core::{
+    Atomic, Created, Error, ErrorKind, Revision, Session as Record, TimeToLive, Updated,
+};
 
 use super::{changes::Changes, extend};
 use crate::{
@@ -81,16 +83,20 @@ impl Write {
         loop {
             self.create(shared, lay(self.changes.over(old.clone())?)).await?;
             let Some(atomic) = store.atomic() else { return Ok(true) };
-            let ended = end(atomic, old_id, old, shared.engine.now_ms()).await?;
-            if let Updated::Stored(_) = ended {
-                self.old_ids.pop();
-                return Ok(true);
-            }
-            self.written = None;
-            store.destroy(&self.id).await?;
-            match ended {
-                Updated::Conflict(current) => old = current,
-                _ => return Ok(false),
+            match end(atomic, old_id, old, shared.engine.now_ms()).await {
+                // Gone by now, or what is left of it goes with the other old ids: some stores have a life of their own
+                // for all sessions, whatever a cookie says.
+                Ok(Updated::Stored(_)) => return Ok(true),
+                // It may have ended.
+                Err(error) if error.outcome_unknown() => return Err(error),
+                other => {
+                    self.written = None;
+                    store.destroy(&self.id).await?;
+                    match other? {
+                        Updated::Conflict(current) => old = current,
+                        _ => return Ok(false),
+                    }
+                }
             }
         }
     }
@@ -99,6 +105,7 @@ impl Write {
         let store = shared.engine.store();
         let Some(atomic) = store.atomic() else {
             store.set(&self.id, &record).await?;
+            record.mark_stored(Revision::of_text());
             self.written = Some(record);
             return Ok(());
         };
@@ -139,8 +146,9 @@ async fn update(
     let Some(atomic) = store.atomic() else {
         // Without a conditional write, the best there is: as short a time as can be between read and write.
         let Some(current) = store.get(id).await? else { return Ok(None) };
-        let record = lay(changes.over(current)?);
+        let mut record = lay(changes.over(current)?);
         store.set(id, &record).await?;
+        record.mark_stored(Revision::of_text());
         return Ok(Some(record));
     };
     let mut record = lay(changes.record.clone());

@@ -68,6 +68,46 @@ async fn handles_are_closed_when_the_service_fails_or_is_dropped() {
     }
 }
 
+/// A handler may keep a change that keeps the session, and the session keeps its changes until it is written.
+#[tokio::test]
+async fn nothing_is_kept_when_the_request_has_ended() {
+    let site = Site::new();
+    let alive = Arc::new(());
+    let held = Arc::clone(&alive);
+    site.visit(async move |session: Session| {
+        let inner = session.clone();
+        let change = move |n: Option<i32>| {
+            let _held = (&held, &inner);
+            n.unwrap_or_default() + 1
+        };
+        session.modify("n", change).map(drop)
+    })
+    .await;
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+/// A save that is not polled any more has the turn.
+#[tokio::test]
+async fn a_turn_that_does_not_come_is_an_error_by_the_deadline() {
+    let site = Site::with(|options| options.deadline = std::time::Duration::from_millis(20));
+    site.write("n", 1).await;
+    let store = site.store.clone();
+    let reply = site
+        .visit(async move |session: Session| {
+            session.insert("n", 2)?;
+            store.hang();
+            let mut save = Box::pin(session.save());
+            assert!(futures::poll!(save.as_mut()).is_pending());
+            store.go_on();
+            let error = session.destroy().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout);
+            drop(save);
+            session.destroy().await
+        })
+        .await;
+    assert!(reply.lines()[0].starts_with("connect.sid=; "));
+}
+
 #[tokio::test]
 async fn a_session_is_committed_once() {
     let site = Site::new();
@@ -130,6 +170,7 @@ async fn what_express_would_lose_is_refused_by_name() {
         assert!(session.remove::<i32>("n").is_err(), "it is still there");
         assert_eq!(session.remove::<String>("n")?.as_deref(), Some("text"));
         assert_eq!(session.remove::<String>("n")?, None);
+        assert_eq!(session.remove::<serde_json::Value>("cookie")?, None, "that stays");
         Ok(())
     })
     .await;

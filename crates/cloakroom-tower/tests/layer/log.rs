@@ -12,11 +12,14 @@ use cloakroom_core::{
 };
 use tokio::sync::Semaphore;
 
+use crate::site::NOW;
+
 #[derive(Clone)]
 pub(crate) struct Log {
     memory: MemoryStore,
     shared: Arc<Mutex<Shared>>,
     has_atomic: bool,
+    has_own_life: bool,
     /// Closed while nothing is answered.
     gate: Arc<Semaphore>,
 }
@@ -36,12 +39,25 @@ impl Log {
         let mut options = MemoryOptions::default();
         options.clock = clock.clone();
         let memory = MemoryStore::with_options(options);
-        Self { memory, shared: Arc::default(), has_atomic: true, gate: Arc::new(Semaphore::new(1)) }
+        Self {
+            memory,
+            shared: Arc::default(),
+            has_atomic: true,
+            has_own_life: false,
+            gate: Arc::new(Semaphore::new(1)),
+        }
     }
 
     /// The same sessions by a store that offers `Store` alone.
     pub(crate) fn without_atomic(mut self) -> Self {
         self.has_atomic = false;
+        self
+    }
+
+    /// The same sessions by a store that gives all of them one life, whatever their cookies say, as with connect-redis's
+    /// option `ttl`.
+    pub(crate) fn with_own_life(mut self) -> Self {
+        self.has_own_life = true;
         self
     }
 
@@ -159,7 +175,11 @@ impl Atomic for Log {
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
         self.call("update").await?;
-        self.memory.update(sid, session).await
+        let mut session = session.clone();
+        if self.has_own_life {
+            session.cookie_mut().set_max_age(Some(Duration::from_secs(1_800)), NOW).unwrap();
+        }
+        self.memory.update(sid, &session).await
     }
 
     async fn get_and_touch(

@@ -77,6 +77,22 @@ async fn a_store_without_conditional_writes_reads_before_it_writes() {
 }
 
 #[tokio::test]
+async fn without_conditional_writes_a_save_is_the_only_write_too() {
+    let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
+    let options = cloakroom_tower::SessionOptions::new();
+    let site = Site::with_all(options, secrets, crate::log::Log::without_atomic, |_| {});
+    for calls in [vec!["set"], vec!["get", "get", "set"]] {
+        site.visit(async |session: Session| {
+            session.modify("n", |n: Option<i32>| n.unwrap_or_default() + 1)?;
+            session.save().await.map(drop)
+        })
+        .await;
+        assert_eq!(site.store.calls(), calls);
+    }
+    assert_eq!(site.member("n").await, Some(2));
+}
+
+#[tokio::test]
 async fn a_new_id_is_stored_before_the_old_one_is_destroyed() {
     let site = Site::new();
     site.write("n", 1).await;
@@ -159,7 +175,7 @@ async fn a_new_id_can_keep_the_data_and_what_others_add_to_it() {
     })
     .await;
     // The old record ends by a write that others could not have come between.
-    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "update"]);
+    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "update", "destroy"]);
     assert_ne!(site.sid(), old);
     assert!(site.record(&old).await.is_none());
     for (name, value) in [("n", 1), ("mine", 2), ("theirs", 3)] {
@@ -221,6 +237,32 @@ async fn nothing_comes_between_the_old_id_and_the_new_one() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_old_id_ends_whatever_life_the_store_gives() {
+    let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
+    let options = cloakroom_tower::SessionOptions::new();
+    let site = Site::with_all(options, secrets, crate::log::Log::with_own_life, |_| {});
+    site.write("n", 1).await;
+    let old = site.sid();
+    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    assert!(site.record(&old).await.is_none());
+    assert_eq!(site.member("n").await, Some(1));
+}
+
+/// It would be a session beside the one that the browser has, and outlive its logout.
+#[tokio::test]
+async fn a_new_id_whose_old_one_cannot_end_is_taken_back() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    let old = site.sid();
+    site.store.fail(&["update"], ErrorKind::Unavailable);
+    let reply = site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    use cloakroom_core::Enumerate;
+    assert_eq!(site.store.memory().length().await.unwrap(), 1);
+    assert!(site.record(&old).await.is_some());
 }
 
 #[tokio::test]
