@@ -50,16 +50,13 @@ fn line<'a>(name: &str, cells: impl Iterator<Item = &'a str>) -> String {
     format!("| {name} | {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }
 
-/// A table without the last number of each server's version: another patch of a server makes no other table.
+/// A table without the servers' versions, which differ from one machine to the next: it names those that it was made with.
 #[must_use]
-pub fn but_for_patches(table: &str) -> String {
-    let cut = |cell: &'_ str| match cell.rsplit_once('.') {
-        Some((version, _patch)) => format!("{version} "),
-        None => cell.to_owned(),
-    };
+pub fn but_for_versions(table: &str) -> String {
+    let is_version = |c: char| c.is_ascii_digit() || c == '.';
     let lines = table.lines().map(|line| {
         if line.starts_with(&format!("| {SERVER} ")) {
-            line.split('|').map(cut).collect::<Vec<_>>().join("|")
+            line.replace(is_version, "")
         } else {
             line.to_owned()
         }

@@ -34,7 +34,8 @@ const IN_NAMESPACES: &[&str] = &["a_cluster_is_found_in_the_dns"];
 /// Whether they can have them: nothing that could be installed decides that, some containers forbid it.
 fn makes_namespaces() -> bool {
     let mut unshare = Command::new("unshare");
-    unshare.args("--user --map-root-user --mount --net ip link set lo up".split(' '));
+    unshare.args("--user --map-root-user --mount --net sh -ec".split(' '));
+    unshare.arg("ip link set lo up; mount --bind /dev/null /etc/resolv.conf");
     unshare.output().is_ok_and(|output| output.status.success())
 }
 

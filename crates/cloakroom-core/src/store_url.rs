@@ -153,8 +153,9 @@ impl<'a> StoreUrl<'a> {
         match port.parse() {
             Ok(number) if number > 0 => Ok((host, Some(number))),
             _ => {
-                // What is no number here can be a password whose `@` and host are missing.
-                let number = port.bytes().all(|byte| byte.is_ascii_digit()).then_some(port);
+                // What is no port by far can be a password whose `@` and host are missing.
+                let is_near = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+                let number = is_near.then_some(port);
                 Err(self.wrong("port", "it is none of 1 to 65535", number))
             }
         }
@@ -332,6 +333,13 @@ mod tests {
                 "store: open: invalid url: part: it is wrong; a password has its @, /, ? and # as %40, %2F, %3F and %23"
             );
             assert!(!format!("{parsed:?}").contains("word"), "{parsed:?}");
+        }
+        for (url, is_quoted) in
+            [("x://h:65536", true), ("x://ann:65536000", false), ("x://ann:hush", false)]
+        {
+            let parsed = parse(url).unwrap();
+            let error = parsed.host(parsed.hosts()).unwrap_err().to_string();
+            assert!(error.contains("port") && error.contains('"') == is_quoted, "{error}");
         }
         let parameters = parse("x://h?secret=hush").unwrap().parameters(&[]).unwrap();
         assert!(!format!("{parameters:?}").contains("hush"), "{parameters:?}");

@@ -28,7 +28,7 @@ impl Target {
     /// Reads a URL. Its parameters that are options of ours go over those in `options`.
     pub(crate) fn parse(url: &str, options: &mut MongoOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "mongodb:// or mongodb+srv://")?;
-        let srv = match url.scheme() {
+        let srv = match &*url.scheme().to_ascii_lowercase() {
             "mongodb" => false,
             "mongodb+srv" if cfg!(feature = "dns-resolver") => true,
             "mongodb+srv" => {
@@ -118,7 +118,8 @@ fn connection(
 ) -> Result<ConnectionString, Error> {
     let parse = |parameters: &[&UrlParameter<'_>]| {
         let pairs: Vec<_> = parameters.iter().map(|parameter| parameter.raw).collect();
-        let (scheme, place) = (url.scheme(), url.place());
+        // The driver takes lower case only.
+        let (scheme, place) = (url.scheme().to_ascii_lowercase(), url.place());
         ConnectionString::parse(format!("{scheme}://{place}?{}", pairs.join("&")))
     };
     if let Ok(connection) = parse(drivers) {
@@ -163,6 +164,7 @@ mod tests {
         for (url, hosts, database) in [
             ("mongodb://localhost", "localhost", "test"),
             ("mongodb://localhost/", "localhost", "test"),
+            ("MongoDB://localhost", "localhost", "test"),
             ("mongodb://10.0.0.1:7000/app", "10.0.0.1:7000", "app"),
             ("mongodb://[::1]:7000/app", "[::1]:7000", "app"),
             ("mongodb://a,b:27018/app?replicaSet=rs", "a,b:27018", "app"),

@@ -42,7 +42,7 @@ impl Target {
     pub(crate) fn parse(url: &str, options: &mut RedisOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "redis://, rediss:// or unix://")?;
         let (user, password) = (url.user()?, url.password()?);
-        let mut target = match url.scheme() {
+        let mut target = match &*url.scheme().to_ascii_lowercase() {
             scheme @ ("redis" | "rediss") => {
                 let (host, port) = url.host(url.hosts())?;
                 let tls = scheme == "rediss";
@@ -57,7 +57,9 @@ impl Target {
             }
             "unix" | "redis+unix" => {
                 if !url.hosts().is_empty() {
-                    return Err(url.wrong("host", "a socket has none", Some(url.hosts())));
+                    // What stands behind a colon can be a password whose `@` is missing.
+                    let quoted = Some(url.hosts()).filter(|hosts| !hosts.contains(':'));
+                    return Err(url.wrong("host", "a socket has none", quoted));
                 }
                 let path = match url.decode("path", url.path())? {
                     path if path.len() > 1 => PathBuf::from(path),
@@ -126,6 +128,7 @@ mod tests {
         for (url, address, user, password, database) in [
             ("redis://localhost", tcp("localhost", 6_379), None, None, 0),
             ("redis://localhost/", tcp("localhost", 6_379), None, None, 0),
+            ("Redis://localhost", tcp("localhost", 6_379), None, None, 0),
             ("redis://10.0.0.1:7000/15", tcp("10.0.0.1", 7_000), None, None, 15),
             ("redis://[::1]:7000/1", tcp("::1", 7_000), None, None, 1),
             ("redis://[fe80::1]", tcp("fe80::1", 6_379), None, None, 0),
@@ -208,6 +211,7 @@ mod tests {
             "redis://ann:sec@h?x=ret@h",
             "redis://h?password=secret",
             "unix:///s?password=secret&db=x",
+            "unix://:secret/run/redis.sock",
         ] {
             let error = parse(url).expect_err(url);
             let text = format!("{error} {error:?}");

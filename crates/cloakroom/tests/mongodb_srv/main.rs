@@ -55,8 +55,7 @@ async fn in_namespaces() {
         ("wrong.example.test", server.port(), Some("tls=false")),
     ]);
     let open = |name: &str, query: &str| {
-        cloakroom::open(&format!("mongodb+srv://{name}/app?serverSelectionTimeoutMS=500&{query}"))
-            .unwrap()
+        cloakroom::open(&format!("mongodb+srv://{name}/app?{query}")).unwrap()
     };
 
     // Without a TXT record, and with one that changes nothing.
@@ -81,7 +80,9 @@ async fn in_namespaces() {
         ("wrong.example.test", "tls=false"),
         ("nobody.example.test", "tls=false"),
     ] {
-        let error = open(name, query).set("a", &Session::new()).await.unwrap_err();
+        // These end in vain, and need not take the driver's time for it.
+        let query = format!("serverSelectionTimeoutMS=500&{query}");
+        let error = open(name, &query).set("a", &Session::new()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{name} {query}: {error}");
         assert!(error.to_string().contains(name), "{error}");
         assert!(!error.outcome_unknown(), "{error}");
