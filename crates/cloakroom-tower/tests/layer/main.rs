@@ -8,6 +8,8 @@ mod cookies;
 mod counting;
 mod down;
 mod express;
+#[cfg(feature = "axum")]
+mod extractors;
 mod guard;
 mod handles;
 mod histories;
