@@ -73,3 +73,26 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Empty, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_as_long_as_what_is_in_it() {
+        let text = Bytes::from_static(b"text");
+        let inner = ResponseBody::inner(Full::new(text.clone()));
+        let own = ResponseBody::<Empty<Bytes>>::own(text.clone());
+        assert_eq!((inner.size_hint().exact(), own.size_hint().exact()), (Some(4), Some(4)));
+        assert!(!inner.is_end_stream() && !own.is_end_stream());
+        assert_eq!(inner.collect().await.unwrap().to_bytes(), text);
+        assert_eq!(own.collect().await.unwrap().to_bytes(), text);
+
+        let inner = ResponseBody::inner(Empty::<Bytes>::new());
+        let own = ResponseBody::<Empty<Bytes>>::own(Bytes::new());
+        assert_eq!((inner.size_hint().exact(), own.size_hint().exact()), (Some(0), Some(0)));
+        assert!(inner.is_end_stream() && own.is_end_stream());
+    }
+}
