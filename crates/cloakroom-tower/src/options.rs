@@ -62,7 +62,7 @@ pub struct SessionOptions {
     /// `saveUninitialized`: store new sessions that nobody changed.
     pub save_uninitialized: bool,
     /// `rolling`: extend the browser's cookie along with the session. Express sends it with each response; the safe
-    /// preset when less than half of its life is left in the browser.
+    /// preset when a quarter of its life is over in the browser.
     pub rolling: bool,
     /// `unset`: what becomes of the record of a session that [`Session::unset`](crate::Session::unset) dropped.
     pub unset: Unset,

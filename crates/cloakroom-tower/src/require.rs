@@ -85,13 +85,14 @@ impl RequireSession {
     }
 
     /// The same guard for these paths and what is below them, by whole segments; for all unless set. It replaces those
-    /// that were set before.
+    /// that were set before. They are texts: a router's `{id}` is none of its patterns here.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.paths = Some(absolute(paths)))
     }
 
-    /// The same guard, but not for these paths and what is below them. It replaces those that were set before.
+    /// The same guard, but not for these paths and what is below them; `/` is the root page alone. It replaces those that
+    /// were set before.
     #[must_use]
     pub fn without_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.except = absolute(paths))
@@ -122,16 +123,16 @@ impl RequireSession {
 
 impl Rules {
     fn guards(&self, path: &str) -> bool {
-        let is_below = |paths: &[String], path: &str| {
-            paths.iter().any(|above| PathMatch::Segments.matches(above, path))
-        };
         let Some(resolved) = resolved(path) else { return true };
-        let is_named = self
-            .paths
-            .as_deref()
-            .is_none_or(|paths| is_below(paths, path) || is_below(paths, &resolved));
-        // A way out is taken literally, and must lead there.
-        is_named && !(is_below(&self.except, path) && is_below(&self.except, &resolved))
+        let is_named = self.paths.as_deref().is_none_or(|paths| {
+            paths.iter().any(|above| is_below(above, path) || is_below(above, &resolved))
+        });
+        // A way out is taken literally, and must lead there. That of the root is the root alone.
+        let is_exempt = self.except.iter().any(|above| match &**above {
+            "/" => path == "/",
+            above => is_below(above, path) && is_below(above, &resolved),
+        });
+        is_named && !is_exempt
     }
 
     fn is_met(&self, session: Option<&Session>) -> bool {
@@ -146,9 +147,16 @@ impl Rules {
     }
 }
 
-/// The paths as requests have them: with a slash before them.
+fn is_below(above: &str, path: &str) -> bool {
+    PathMatch::Segments.matches(above, path)
+}
+
+/// The paths as requests have them: with a slash before them, and none behind them; `/*` behind one says nothing new.
 fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Vec<String> {
-    let absolute = |path: String| if path.starts_with('/') { path } else { format!("/{path}") };
+    let absolute = |path: String| {
+        let path = path.trim_start_matches('/').trim_end_matches(['/', '*']);
+        format!("/{path}")
+    };
     paths.into_iter().map(Into::into).map(absolute).collect()
 }
 
@@ -164,8 +172,7 @@ fn resolved(path: &str) -> Option<String> {
             name => segments.push(name),
         }
     }
-    let slash = if decoded.ends_with('/') && !segments.is_empty() { "/" } else { "" };
-    Some(format!("/{}{slash}", segments.join("/")))
+    Some(format!("/{}", segments.join("/")))
 }
 
 impl fmt::Debug for RequireSession {

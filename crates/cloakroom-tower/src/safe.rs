@@ -22,6 +22,7 @@ mod commit;
 mod load;
 mod write;
 
+pub(crate) use changes::Change;
 use changes::{Changes, Edit};
 pub(crate) use commit::commit;
 pub(crate) use load::load;
@@ -55,18 +56,14 @@ pub(crate) fn touch(state: &mut State) {
 }
 
 /// Keeps a change of a member that is made anew when others have written meanwhile. The record has not got it yet.
-pub(crate) fn add_edit(
-    state: &mut State,
-    name: &str,
-    change: impl Fn(&mut Record) -> Result<(), Error> + Send + Sync + 'static,
-) {
+pub(crate) fn add_edit(state: &mut State, name: &str, change: &Arc<Change>) {
     if let State { current: Current::Live(record), rules: Rules::Safe(rules), .. } = state {
         let is_first = !rules.edits.iter().any(|edit| &*edit.name == name);
         if is_first && record.changed_keys().any(|changed| changed == name) {
             // What was set before is what the change begins with, whatever others make of the member.
             rules.edits.push(Edit::as_in(record, name));
         }
-        rules.edits.push(Edit { name: name.into(), change: Arc::new(change) });
+        rules.edits.push(Edit { name: name.into(), change: Arc::clone(change) });
     }
 }
 

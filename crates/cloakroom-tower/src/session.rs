@@ -114,6 +114,13 @@ impl Session {
         name: &str,
         change: impl Fn(Option<T>) -> T + Send + Sync + 'static,
     ) -> Result<T, Error> {
+        let (change, member) = (Arc::new(change), name.to_owned());
+        let once_more = Arc::clone(&change);
+        // Declared before the state is locked, so that it is dropped after that is unlocked: it is code of others.
+        let again: Arc<safe::Change> = Arc::new(move |record| {
+            let value = once_more(record.get(&member)?);
+            record.insert(&member, value)
+        });
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("modify")?;
             let value = change(copy.get(name)?);
@@ -121,12 +128,7 @@ impl Session {
             let mut state = self.shared.open_for_change("modify")?;
             // `change` may have changed the session itself, and so may other handles.
             if state.record("modify")?.get_json(name) == copy.get_json(name) {
-                let member = name.to_owned();
-                let again = move |record: &mut Record| {
-                    let value = change(record.get(&member)?);
-                    record.insert(&member, value)
-                };
-                safe::add_edit(&mut state, name, again);
+                safe::add_edit(&mut state, name, &again);
                 state.record_mut("modify")?.insert_json(name, json)?;
                 return Ok(value);
             }
@@ -242,7 +244,8 @@ impl Session {
     /// Writes the session now, changed or not.
     ///
     /// The safe preset keeps what other requests have changed meanwhile, and does not bring back a session that was
-    /// destroyed: the answer is `false` then.
+    /// destroyed: the answer is `false` then. A future that is dropped may have written or not; the end of the request
+    /// writes again.
     ///
     /// # Errors
     ///
@@ -291,7 +294,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep.
+    /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep. When that
+    /// happens meanwhile, it is the end of the request that fails: a login is not answered as if it had been one.
     pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, true).await,

@@ -114,7 +114,8 @@ fn is_due(shared: &Shared, cookie: &Cookie) -> bool {
     };
     let left_ms = expires_ms.saturating_sub(shared.engine.now_ms());
     match options.touch_after {
-        TouchAfter::EachRequest => options.rolling && left_ms < max_age_ms / 2,
+        // A quarter of its life: a response that is lost has others behind it before the browser's copy ends.
+        TouchAfter::EachRequest => options.rolling && left_ms < max_age_ms / 4 * 3,
         TouchAfter::Elapsed(after) => max_age_ms.saturating_sub(left_ms) >= milliseconds(after),
         TouchAfter::Never => false,
     }
@@ -144,34 +145,52 @@ async fn finish(
             match write.run(shared, extends).await {
                 Ok(()) => {}
                 Err(error) if is_changed => return Err(error),
-                // Nothing of the request is lost by it.
-                Err(error) => tell(error),
+                Err(error) => {
+                    // Nothing of the request is lost by it, and the session is as it was.
+                    tell(error);
+                    return Ok(as_it_was(shared, &write.id, &write.changes.record, browser));
+                }
             }
             if let Some(record) = &write.written {
                 return Ok(cookie_for(shared, &write.id, record.cookie(), browser));
             }
             // The browser may have a newer cookie by now, which is not ours to clear.
+            let message = "the session was destroyed meanwhile, and what was changed is dropped";
+            let gone = Error::new(ErrorKind::Other, "session", "commit", message);
+            if write.keeps_data {
+                // A login, most likely, which must not seem to have been one.
+                return Err(gone);
+            }
             if is_changed {
-                let message =
-                    "the session was destroyed meanwhile, and what was changed is dropped";
-                tell(Error::new(ErrorKind::Other, "session", "commit", message));
+                tell(gone);
             }
             Ok(None)
         }
         End::Read { id, record, extends } => {
-            let mut extended = record.clone();
-            extend(&mut extended, engine.now_ms());
-            if extends && let Err(error) = engine.store().touch(&id, &extended).await {
-                tell(error);
+            if extends {
+                let mut extended = record.clone();
+                extend(&mut extended, engine.now_ms());
+                engine.store().touch(&id, &extended).await.map_or_else(tell, drop);
             }
-            if browser == Some(record.cookie()) {
-                return Ok(None);
-            }
-            let is_past = record.time_to_live(engine.now_ms()) == TimeToLive::Expired;
-            let told = if is_past { &extended } else { &record };
-            Ok(cookie_for(shared, &id, told.cookie(), browser))
+            Ok(as_it_was(shared, &id, &record, browser))
         }
     }
+}
+
+/// The line for a record that was not written. One whose end has passed lives all the same, or it had not been found.
+fn as_it_was(
+    shared: &Shared,
+    id: &str,
+    record: &Record,
+    browser: Option<&Cookie>,
+) -> Option<HeaderValue> {
+    let now_ms = shared.engine.now_ms();
+    if browser == Some(record.cookie()) || record.time_to_live(now_ms) != TimeToLive::Expired {
+        return cookie_for(shared, id, record.cookie(), browser);
+    }
+    let mut extended = record.clone();
+    extend(&mut extended, now_ms);
+    cookie_for(shared, id, extended.cookie(), browser)
 }
 
 /// The line for the browser, if its copy is another one and it would take this one. A record can hold a cookie that no

@@ -1,7 +1,8 @@
 //! Writing a session without losing what others have written, and without bringing back what they have destroyed.
 
 use cloakroom_core::{
-    Atomic, Created, Error, ErrorKind, Revision, Session as Record, TimeToLive, Updated,
+    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record,
+    TimeToLive, Updated, to_iso_string,
 };
 
 use super::{changes::Changes, extend};
@@ -21,7 +22,8 @@ pub(super) struct Write {
     is_stored: bool,
     /// The ids that are still to be destroyed.
     pub(super) old_ids: Vec<String>,
-    keeps_data: bool,
+    /// The members come from the record under the last of the old ids.
+    pub(super) keeps_data: bool,
     /// The record as it was written, even if what comes after has failed.
     pub(super) written: Option<Record>,
 }
@@ -34,7 +36,7 @@ impl Write {
             changes: Changes { record: record.clone(), edits: rules.edits.clone() },
             is_stored: rules.is_stored,
             old_ids: rules.old_ids.clone(),
-            keeps_data: rules.keeps_data,
+            keeps_data: rules.keeps_data && !rules.is_stored,
             written: None,
         })
     }
@@ -84,14 +86,21 @@ impl Write {
             self.create(shared, lay(self.changes.over(old.clone())?)).await?;
             let Some(atomic) = store.atomic() else { return Ok(true) };
             match end(atomic, old_id, old, shared.engine.now_ms()).await {
-                // Gone by now, or what is left of it goes with the other old ids: some stores have a life of their own
-                // for all sessions, whatever a cookie says.
-                Ok(Updated::Stored(_)) => return Ok(true),
+                Ok(Updated::Stored(_)) => {
+                    // It is gone by now, but for stores that have a life of their own for all sessions.
+                    if let Err(error) = store.destroy(old_id).await {
+                        shared.engine.options().tell(&error);
+                    }
+                    self.old_ids.pop();
+                    return Ok(true);
+                }
                 // It may have ended.
                 Err(error) if error.outcome_unknown() => return Err(error),
                 other => {
                     self.written = None;
-                    store.destroy(&self.id).await?;
+                    if let Err(error) = store.destroy(&self.id).await {
+                        shared.engine.options().tell(&error);
+                    }
                     match other? {
                         Updated::Conflict(current) => old = current,
                         _ => return Ok(false),
@@ -131,7 +140,9 @@ async fn end(
     mut record: Record,
     now_ms: i64,
 ) -> Result<Updated, Error> {
-    record.cookie_mut().set_expires_ms(Some(now_ms.saturating_sub(1)), now_ms)?;
+    // The max age stays: where the record stays, too, it is to be read as before.
+    let past = to_iso_string(now_ms.saturating_sub(1)).unwrap_or_default();
+    record.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(past.into()));
     atomic.update(id, &record).await
 }
 

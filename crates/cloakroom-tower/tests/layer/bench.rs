@@ -1,6 +1,6 @@
 //! One session of one store, and requests that have it at the same time.
 
-use cloakroom_core::{Clock, Secrets, Session as Record, Store};
+use cloakroom_core::{Clock, Error, Secrets, Session as Record, Store};
 use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
 use futures::executor::block_on;
 use http::Request;
@@ -36,7 +36,11 @@ impl Bench {
     }
 
     pub(crate) fn commit(&self, session: &Session) -> Option<http::HeaderValue> {
-        block_on(self.engine.commit(session)).unwrap()
+        self.try_commit(session).unwrap()
+    }
+
+    pub(crate) fn try_commit(&self, session: &Session) -> Result<Option<http::HeaderValue>, Error> {
+        block_on(self.engine.commit(session))
     }
 
     pub(crate) fn record(&self) -> Option<Record> {

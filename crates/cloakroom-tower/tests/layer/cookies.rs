@@ -39,11 +39,11 @@ async fn a_persistent_one_is_told_when_its_end_has_moved() {
 }
 
 #[tokio::test]
-async fn the_browsers_copy_is_extended_when_half_of_its_life_is_over() {
+async fn the_browsers_copy_is_extended_when_a_quarter_of_its_life_is_over() {
     let site = Site::for_a_minute();
     site.write("n", 1).await;
     // Seconds that pass, commands, and cookies.
-    for (seconds, commands, cookies) in [(30, 1, 0), (1, 2, 1), (30, 1, 0), (25, 2, 1)] {
+    for (seconds, commands, cookies) in [(15, 1, 0), (1, 2, 1), (15, 1, 0), (25, 2, 1)] {
         site.store.calls();
         site.clock.advance(seconds * 1_000);
         let reply = site.read().await;

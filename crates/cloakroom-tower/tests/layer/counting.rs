@@ -157,3 +157,33 @@ fn a_count_that_another_request_has_made_a_text_of_is_an_error_and_not_lost_in_s
     assert!(error.to_string().contains("\"count\"") && !error.to_string().contains("many"));
     assert!(second.modify("count", |count: Option<u32>| count.unwrap_or_default()).is_err());
 }
+
+/// It is called again when the save is done, for what the record has become.
+#[test]
+fn what_a_change_changes_besides_is_kept() {
+    let bench = Bench::new(r#"{"cookie":{},"count":0}"#);
+    let session = bench.load();
+    let inner = session.clone();
+    let change = move |count: Option<u32>| {
+        let count = count.unwrap_or_default() + 1;
+        if inner.get::<u32>("calls").unwrap() != Some(2) {
+            let calls = inner.get::<u32>("calls").unwrap().unwrap_or_default();
+            inner.insert("calls", calls + 1).unwrap();
+        }
+        count
+    };
+    bench.store.hang();
+    let during = async {
+        session.modify("count", change).unwrap();
+        bench.store.go_on();
+    };
+    with_time(async {
+        let (saved, ()) = futures::join!(session.save(), during);
+        saved.unwrap();
+    });
+    assert_eq!(session.get::<u32>("calls").unwrap(), Some(2));
+    bench.commit(&session);
+    let record = bench.record().unwrap();
+    assert_eq!(record.get::<u32>("calls").unwrap(), Some(2));
+    assert_eq!(record.get::<u32>("count").unwrap(), Some(1));
+}

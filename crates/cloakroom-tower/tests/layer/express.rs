@@ -107,7 +107,11 @@ async fn the_first_cookie_hides_the_others() {
     let site = site(|_| {});
     site.write("n", 1).await;
     let good = site.cookie.lock().unwrap().clone().unwrap();
-    *site.cookie.lock().unwrap() = Some(format!("connect.sid=junk; {good}"));
+    let header = format!("connect.sid=junk; {good}");
+    let mut headers = http::HeaderMap::new();
+    headers.insert("cookie", header.parse().unwrap());
+    assert_eq!(site.layer.engine().session_id(&headers), None);
+    *site.cookie.lock().unwrap() = Some(header);
     site.visit(async |session: Session| {
         assert!(session.is_new());
         Ok(())

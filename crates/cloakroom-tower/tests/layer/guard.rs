@@ -99,8 +99,19 @@ async fn paths_are_guarded_by_whole_segments() {
         ("/admin/login/help", false),
         ("/admin/loginx", true),
         ("/api/x", true),
-        ("/api", false),
+        ("/api", true),
     ] {
+        let (status, _, _) = guarded.get(path, None).await;
+        assert_eq!(status == StatusCode::UNAUTHORIZED, is_guarded, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_root_can_be_public_alone() {
+    let guarded = Guarded::new(RequireSession::json().without_paths(["/", "/static/*"]));
+    for (path, is_guarded) in
+        [("/", false), ("/?x", false), ("//", true), ("/x", true), ("/static/x", false)]
+    {
         let (status, _, _) = guarded.get(path, None).await;
         assert_eq!(status == StatusCode::UNAUTHORIZED, is_guarded, "{path}");
     }

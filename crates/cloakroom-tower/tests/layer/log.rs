@@ -116,7 +116,10 @@ impl Log {
             shared.calls.push(operation);
             if let Some((_, kind)) = shared.fails.iter().find(|(failing, _)| *failing == operation)
             {
-                return Err(Error::new(*kind, "log", operation, "told to fail"));
+                let error = Error::new(*kind, "log", operation, "told to fail");
+                // As with a real store: nobody knows what became of a write whose answer did not come.
+                let is_unknown = *kind == ErrorKind::Timeout;
+                return Err(if is_unknown { error.with_outcome_unknown() } else { error });
             }
         }
         let _passed = self.gate.acquire().await.unwrap();

@@ -15,6 +15,7 @@ mod handles;
 mod histories;
 mod log;
 mod meeting;
+mod new_ids;
 mod next_session;
 mod options;
 mod reading;

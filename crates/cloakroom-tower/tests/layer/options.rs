@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use cloakroom_core::{ErrorKind, MemoryStore, Secrets};
-use cloakroom_tower::{SameSitePolicy, Secure, SessionLayer, SessionOptions, TouchAfter};
+use cloakroom_tower::{
+    CookieOptions, PathMatch, SameSitePolicy, Secure, SessionLayer, SessionOptions, TouchAfter,
+    Unset,
+};
 
 /// A name, how the options are changed, and what the error's text holds.
 type Row = (&'static str, fn(&mut SessionOptions), &'static str);
@@ -40,7 +43,7 @@ fn what_no_cookie_can_be_is_refused_by_both_presets() {
 
 #[test]
 fn what_does_harm_is_refused_by_the_safe_preset() {
-    let rows: [Row; 7] = [
+    let rows: [Row; 8] = [
         ("resave", |options| options.resave = true, "\"resave\""),
         ("max_age", |options| options.cookie.max_age = Some(Duration::ZERO), "\"max_age\""),
         (
@@ -57,6 +60,7 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
             "SameSite=auto",
         ),
         ("__Host- name", |options| options.name = "__Host-sid".to_owned(), "\"__Host-sid\""),
+        ("__Secure- name", |options| options.name = "__Secure-sid".to_owned(), "\"__Secure-sid\""),
         (
             "__Host- name with a domain",
             |options| {
@@ -103,4 +107,17 @@ fn what_works_is_taken() {
         }
     }
     assert_eq!(Secrets::new::<&str>([]).unwrap_err().kind(), ErrorKind::Config);
+}
+
+/// README of express-session 1.19.0, and of next-session 4.0.5.
+#[test]
+fn the_presets_have_their_counterparts_defaults() {
+    let express = SessionOptions::express();
+    assert!(express.resave && express.save_uninitialized && !express.rolling);
+    assert_eq!((express.unset, express.path_match), (Unset::Keep, PathMatch::Prefix));
+    assert_eq!((&*express.name, &express.cookie), ("connect.sid", &CookieOptions::default()));
+    let next = SessionOptions::next_session();
+    assert!(!next.resave && !next.save_uninitialized && !next.rolling);
+    assert_eq!((&*next.name, next.touch_after), ("sid", TouchAfter::Never));
+    assert_eq!((next.cookie.max_age, next.cookie.same_site), (None, None));
 }

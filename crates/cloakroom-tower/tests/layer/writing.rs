@@ -1,13 +1,7 @@
 //! What is written, in which order, and what is not.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
-use cloakroom_core::{ErrorKind, Store};
+use cloakroom_core::Store;
 use cloakroom_tower::{Session, TouchAfter, Unset};
-use http::StatusCode;
 
 use crate::site::Site;
 
@@ -92,40 +86,6 @@ async fn without_conditional_writes_a_save_is_the_only_write_too() {
     assert_eq!(site.member("n").await, Some(2));
 }
 
-#[tokio::test]
-async fn a_new_id_is_stored_before_the_old_one_is_destroyed() {
-    let site = Site::new();
-    site.write("n", 1).await;
-    let old = site.sid();
-    site.store.calls();
-    let reply = site
-        .visit(async |session: Session| {
-            session.regenerate().await?;
-            assert!(session.is_new() && session.get::<i32>("n")?.is_none());
-            session.insert("user", 7)
-        })
-        .await;
-    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy"]);
-    assert_eq!(reply.lines().len(), 1);
-    assert_ne!(site.sid(), old);
-    assert!(site.record(&old).await.is_none());
-    assert_eq!((site.member("user").await, site.member("n").await), (Some(7), None));
-}
-
-/// As in Express, whatever `saveUninitialized` says: the browser's old id is worth nothing now.
-#[tokio::test]
-async fn a_new_id_is_stored_even_if_its_session_is_empty() {
-    let site = Site::new();
-    site.write("n", 1).await;
-    site.store.calls();
-    let reply = site.visit(async |session: Session| session.regenerate().await).await;
-    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy"]);
-    assert_eq!(reply.lines().len(), 1);
-    let site = Site::new();
-    site.visit(async |session: Session| session.regenerate().await).await;
-    assert!(site.store.calls().is_empty(), "there was no old one");
-}
-
 /// A browser that follows a redirect at once finds its session.
 #[tokio::test]
 async fn the_response_waits_for_the_store() {
@@ -136,173 +96,6 @@ async fn the_response_waits_for_the_store() {
     assert_eq!(site.store.calls(), ["create"], "all that is left is the store's answer");
     site.store.go_on();
     assert_eq!(visit.await.lines().len(), 1);
-}
-
-#[tokio::test]
-async fn a_login_that_cannot_be_stored_costs_nobody_the_old_session() {
-    let site = Site::new();
-    site.write("n", 1).await;
-    site.store.fail(&["create"], ErrorKind::Unavailable);
-    let reply = site
-        .visit(async |session: Session| {
-            session.regenerate().await?;
-            session.insert("user", 7)
-        })
-        .await;
-    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(reply.lines().is_empty());
-    assert_eq!(site.member("n").await, Some(1));
-    assert_eq!(site.told(), ["log: create: told to fail"]);
-}
-
-#[tokio::test]
-async fn a_new_id_can_keep_the_data_and_what_others_add_to_it() {
-    let site = Site::for_a_minute();
-    site.write("n", 1).await;
-    let old = site.sid();
-    site.store.calls();
-    let memory = site.store.memory().clone();
-    let sid = old.clone();
-    site.visit(move |session: Session| {
-        let (memory, sid) = (memory.clone(), sid.clone());
-        async move {
-            session.insert("mine", 2)?;
-            session.regenerate_keeping_data().await?;
-            let mut theirs = memory.get(&sid).await?.unwrap();
-            theirs.insert("theirs", 3)?;
-            memory.set(&sid, &theirs).await
-        }
-    })
-    .await;
-    // The old record ends by a write that others could not have come between.
-    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "update", "destroy"]);
-    assert_ne!(site.sid(), old);
-    assert!(site.record(&old).await.is_none());
-    for (name, value) in [("n", 1), ("mine", 2), ("theirs", 3)] {
-        assert_eq!(site.member(name).await, Some(value), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_new_id_for_data_that_was_logged_out_meanwhile_is_not_stored() {
-    let site = Site::new();
-    site.write("n", 1).await;
-    let old = site.sid();
-    let (memory, sid) = (site.store.memory().clone(), old.clone());
-    let reply = site
-        .visit(move |session: Session| {
-            let (memory, sid) = (memory.clone(), sid.clone());
-            async move {
-                session.regenerate_keeping_data().await?;
-                memory.destroy(&sid).await
-            }
-        })
-        .await;
-    assert!(reply.lines().is_empty());
-    use cloakroom_core::Enumerate;
-    assert_eq!(site.store.memory().length().await.unwrap(), 0);
-}
-
-/// Another request comes between the steps in which the data moves to its new id.
-#[tokio::test]
-async fn nothing_comes_between_the_old_id_and_the_new_one() {
-    for is_logout in [true, false] {
-        let site = Site::new();
-        site.write("n", 1).await;
-        let old = site.sid();
-        let sid = old.clone();
-        site.store.before("create", move |memory| {
-            if is_logout {
-                return futures::executor::block_on(memory.destroy(&sid)).unwrap();
-            }
-            let mut theirs = futures::executor::block_on(memory.get(&sid)).unwrap().unwrap();
-            theirs.insert("theirs", 3).unwrap();
-            futures::executor::block_on(memory.set(&sid, &theirs)).unwrap();
-        });
-        let reply = site
-            .visit(async |session: Session| {
-                session.insert("mine", 2)?;
-                session.regenerate_keeping_data().await
-            })
-            .await;
-        use cloakroom_core::Enumerate;
-        let length = site.store.memory().length().await.unwrap();
-        assert!(site.record(&old).await.is_none());
-        if is_logout {
-            assert_eq!((length, reply.lines().len()), (0, 0));
-        } else {
-            assert_eq!((length, reply.lines().len()), (1, 1));
-            for (name, value) in [("n", 1), ("mine", 2), ("theirs", 3)] {
-                assert_eq!(site.member(name).await, Some(value), "{name}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_old_id_ends_whatever_life_the_store_gives() {
-    let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
-    let options = cloakroom_tower::SessionOptions::new();
-    let site = Site::with_all(options, secrets, crate::log::Log::with_own_life, |_| {});
-    site.write("n", 1).await;
-    let old = site.sid();
-    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
-    assert!(site.record(&old).await.is_none());
-    assert_eq!(site.member("n").await, Some(1));
-}
-
-/// It would be a session beside the one that the browser has, and outlive its logout.
-#[tokio::test]
-async fn a_new_id_whose_old_one_cannot_end_is_taken_back() {
-    let site = Site::new();
-    site.write("n", 1).await;
-    let old = site.sid();
-    site.store.fail(&["update"], ErrorKind::Unavailable);
-    let reply = site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
-    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    use cloakroom_core::Enumerate;
-    assert_eq!(site.store.memory().length().await.unwrap(), 1);
-    assert!(site.record(&old).await.is_some());
-}
-
-#[tokio::test]
-async fn a_new_id_that_is_stored_stays_the_sessions_when_the_old_one_cannot_be_destroyed() {
-    let site = Site::new();
-    site.write("n", 1).await;
-    let old = site.sid();
-    let store = site.store.clone();
-    let reply = site
-        .visit(async move |session: Session| {
-            session.regenerate().await?;
-            session.insert("user", 7)?;
-            store.fail(&["destroy"], ErrorKind::Timeout);
-            assert!(session.save().await.is_err());
-            store.fail(&[], ErrorKind::Timeout);
-            Ok(())
-        })
-        .await;
-    assert_eq!(
-        site.store.calls()[1..],
-        ["get_and_touch", "create", "destroy", "update", "destroy"]
-    );
-    assert_eq!(reply.lines().len(), 1);
-    assert!(site.record(&old).await.is_none());
-    assert_eq!(site.member("user").await, Some(7));
-}
-
-#[tokio::test]
-async fn an_old_id_ends_also_when_its_new_session_is_unset() {
-    let site = Site::with(|options| options.unset = Unset::Keep);
-    site.write("n", 1).await;
-    let old = site.sid();
-    let reply = site
-        .visit(async |session: Session| {
-            session.regenerate().await?;
-            session.unset()
-        })
-        .await;
-    assert!(site.record(&old).await.is_none());
-    assert!(reply.lines()[0].starts_with("connect.sid=; "));
 }
 
 #[tokio::test]
@@ -339,32 +132,6 @@ async fn a_touch_extends_by_a_save_too() {
         "{:?}",
         reply.lines()
     );
-}
-
-#[tokio::test]
-async fn an_id_that_is_taken_is_left_to_its_owner() {
-    let made = Arc::new(AtomicUsize::new(0));
-    let site = Site::with(|options| {
-        // Each id twice: 0, 0, 1, 1, and so on.
-        options.genid =
-            Some(Arc::new(move |_| Ok((made.fetch_add(1, Ordering::Relaxed) / 2).to_string())));
-    });
-    site.write("n", 1).await;
-    assert_eq!(site.sid(), "0");
-    *site.cookie.lock().unwrap() = None;
-    site.write("n", 2).await;
-    assert_eq!(site.sid(), "1");
-    assert_eq!(site.record("0").await.unwrap().get::<i32>("n").unwrap(), Some(1));
-}
-
-#[tokio::test]
-async fn ids_that_are_always_taken_are_an_error() {
-    let site = Site::with(|options| options.genid = Some(Arc::new(|_| Ok("same".to_owned()))));
-    site.write("n", 1).await;
-    *site.cookie.lock().unwrap() = None;
-    let reply = site.write("n", 2).await;
-    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(site.record("same").await.unwrap().get::<i32>("n").unwrap(), Some(1));
 }
 
 #[tokio::test]
@@ -418,6 +185,7 @@ async fn a_save_of_a_session_that_is_gone_says_so() {
     let site = Site::new();
     site.write("n", 1).await;
     let (memory, sid) = (site.store.memory().clone(), site.sid());
+    let gone = sid.clone();
     site.visit(move |session: Session| {
         let (memory, sid) = (memory.clone(), sid.clone());
         async move {
@@ -425,11 +193,14 @@ async fn a_save_of_a_session_that_is_gone_says_so() {
             session.insert("n", 2)?;
             assert!(!session.save().await?);
             assert!(!session.reload().await?);
+            session.regenerate().await?;
+            assert!(!session.reload().await?, "it is not stored yet");
+            session.unset()?;
             Ok(())
         }
     })
     .await;
-    assert!(site.record(&site.sid()).await.is_none());
+    assert!(site.record(&gone).await.is_none());
 }
 
 #[tokio::test]
