@@ -218,10 +218,26 @@ impl Session {
     /// assert!(session.insert("big", u64::MAX).unwrap_err().to_string().contains("\"big\""));
     /// ```
     pub fn insert<T: Serialize>(&mut self, name: &str, value: T) -> Result<(), Error> {
-        check_name(name)?;
-        let json = js::stringify(value).map_err(|why| invalid(name, why))?;
+        let json = Self::member_json(name, value)?;
         self.change(name, Some(json));
         Ok(())
+    }
+
+    /// The JSON text that [`insert`](Self::insert) would set the member to, for those who hold a session under a lock
+    /// and do not want to run `Serialize` there: [`insert_json`](Self::insert_json) takes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    ///
+    /// ```
+    /// assert_eq!(cloakroom_core::Session::member_json("views", 1.0)?, "1");
+    /// assert!(cloakroom_core::Session::member_json("save", 1).is_err());
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn member_json<T: Serialize>(name: &str, value: T) -> Result<String, Error> {
+        check_name(name)?;
+        js::stringify(value).map_err(|why| invalid(name, why))
     }
 
     /// Sets a member to a JSON text, which is written as it is.

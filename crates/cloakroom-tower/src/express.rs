@@ -3,6 +3,8 @@
 //! The names follow its `index.js`: `is_modified`, `is_saved`, `should_save`. What was observed of it is in
 //! `tests/fixtures/express-lifecycle.json`.
 
+use std::sync::Arc;
+
 use cloakroom_core::{Error, ErrorKind, Session as Record};
 use http::HeaderValue;
 
@@ -16,9 +18,9 @@ pub(crate) struct Express {
     /// `cookieId`: the id of the cookie that verified.
     cookie_id: Option<String>,
     /// `originalId` and, for `originalHash`, the record that it is the hash of.
-    original: (String, Record),
+    original: (String, Arc<Record>),
     /// For `savedHash`, the record as it was last saved by hand, or loaded.
-    saved: Option<Record>,
+    saved: Option<Arc<Record>>,
 }
 
 pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Result<Session, Error> {
@@ -56,8 +58,9 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
             (true, id, record)
         }
     };
-    let saved = (!is_new && !options.resave).then(|| record.clone());
-    let express = Express { cookie_id, original: (id.clone(), record.clone()), saved };
+    let record = Arc::new(record);
+    let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
+    let express = Express { cookie_id, original: (id.clone(), Arc::clone(&record)), saved };
     let state = State::new(id, record, is_new, Rules::Express(Box::new(express)));
     Ok(Session::start(Shared::new(engine.clone(), request, state)))
 }
@@ -80,7 +83,7 @@ pub(crate) fn check(record: &Record) -> Result<(), Error> {
 
 pub(crate) fn touch(shared: &Shared, state: &mut State) {
     if let Current::Live(record) = &mut state.current {
-        record.touch_as_express(shared.engine.now_ms());
+        Arc::make_mut(record).touch_as_express(shared.engine.now_ms());
     }
 }
 
@@ -104,11 +107,11 @@ pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
 pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     let (id, record) = {
         let mut state = shared.open_for_change("save")?;
-        let record = state.record("save")?.clone();
+        let record = Arc::clone(state.record("save")?);
         if let Rules::Express(express) = &mut state.rules {
             // Before the store has answered, as Express does it. After `regenerate` Express does not, which makes no
             // difference: a session of another id than the first does not count as saved.
-            express.saved = Some(record.clone());
+            express.saved = Some(Arc::clone(&record));
         }
         (state.id.clone(), record)
     };
@@ -130,7 +133,7 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
     let mut state = shared.open_for_change("regenerate")?;
     state.id = id;
     if !keeps_data {
-        state.current = Current::Live(record);
+        state.current = Current::Live(Arc::new(record));
     }
     state.is_new = true;
     destroyed
@@ -151,8 +154,8 @@ pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
 enum Call {
     Nothing,
     Destroy,
-    Set(Record),
-    Touch(Record),
+    Set(Arc<Record>),
+    Touch(Arc<Record>),
 }
 
 pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
@@ -187,9 +190,9 @@ fn end(state: &State, shared: &Shared) -> (Call, Option<Result<HeaderValue, Erro
         return (call, None);
     };
     let call = if express.should_save(options, &state.id, record) {
-        Call::Set(record.clone())
+        Call::Set(Arc::clone(record))
     } else if express.cookie_id.as_ref() == Some(&state.id) {
-        Call::Touch(record.clone())
+        Call::Touch(Arc::clone(record))
     } else {
         Call::Nothing
     };

@@ -98,7 +98,7 @@ fn replace(
     let old_id = mem::replace(&mut state.id, id);
     let mut edits = Vec::new();
     if !keeps_data {
-        state.current = Current::Live(record);
+        state.current = Current::Live(Arc::new(record));
         edits = take_edits(&mut state, None);
     }
     state.is_new = true;
@@ -219,7 +219,7 @@ fn keep(
             let (Current::Live(record), Rules::Safe(rules)) = (&state.current, &state.rules) else {
                 return Ok(());
             };
-            let now = Changes { record: record.clone(), edits: rules.edits.clone() };
+            let now = Changes { record: Arc::clone(record), edits: rules.edits.clone() };
             (state.version(), now)
         };
         // The edits are code of others, which may use the session itself.

@@ -22,17 +22,17 @@ use crate::{
 /// use cloakroom_core::{MemoryStore, Secrets};
 /// use cloakroom_tower::{RequestHead, Session, SessionEngine};
 ///
-/// async fn count(session: &Session) -> Result<u32, cloakroom_core::Error> {
-///     let views = session.get::<u32>("views")?.unwrap_or_default() + 1;
-///     session.insert("views", views)?;
-///     Ok(views)
+/// fn greet(session: &Session) -> Result<String, cloakroom_core::Error> {
+///     let views = session.modify("views", |views: Option<u32>| views.unwrap_or_default() + 1)?;
+///     let user = session.get::<String>("user")?;
+///     Ok(format!("{}, view {views}", user.as_deref().unwrap_or("nobody")))
 /// }
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
 /// let request = http::Request::new(());
 /// let session = engine.load(RequestHead::from(&request)).await?.expect("the cookie's path is /");
-/// assert_eq!(count(&session).await?, 1);
+/// assert_eq!(greet(&session)?, "nobody, view 1");
 /// let cookie = engine.commit(&session).await?.expect("a new session is told to the browser");
 /// assert!(cookie.to_str().unwrap().starts_with("connect.sid=s%3A"));
 /// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
@@ -67,11 +67,11 @@ impl Session {
     }
 
     /// The record as it is now, on which code of others can run without a lock.
-    fn copy(&self, operation: &'static str) -> Result<Record, Error> {
+    fn copy(&self, operation: &'static str) -> Result<Arc<Record>, Error> {
         self.shared.open(operation)?.record(operation).cloned()
     }
 
-    fn copy_for_change(&self, operation: &'static str) -> Result<Record, Error> {
+    fn copy_for_change(&self, operation: &'static str) -> Result<Arc<Record>, Error> {
         self.shared.open_for_change(operation)?.record(operation).cloned()
     }
 
@@ -82,7 +82,7 @@ impl Session {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`Record::insert`]; the error that kept the session
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
-        let json = to_json(name, value)?;
+        let json = Record::member_json(name, value)?;
         let edits = {
             let mut state = self.shared.open_for_change("insert")?;
             state.record_mut("insert")?.insert_json(name, json)?;
@@ -124,7 +124,7 @@ impl Session {
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("modify")?;
             let value = change(copy.get(name)?);
-            let json = to_json(name, &value)?;
+            let json = Record::member_json(name, &value)?;
             let mut state = self.shared.open_for_change("modify")?;
             // `change` may have changed the session itself, and so may other handles.
             if state.record("modify")?.get_json(name) == copy.get_json(name) {
@@ -173,7 +173,8 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn with<T>(&self, look: impl FnOnce(&Record) -> T) -> Result<T, Error> {
-        Ok(look(&self.copy("with")?))
+        let record = self.copy("with")?;
+        Ok(look(&record))
     }
 
     /// The session's id: Express's `req.sessionID`. It is a secret while the session lives.
@@ -250,7 +251,8 @@ impl Session {
     /// # Errors
     ///
     /// [`Config`](cloakroom_core::ErrorKind::Config) with the safe preset for a new session whose cookie is `Secure`
-    /// when the request is not: the browser could never send it back. Then as [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
+    /// when the request is not: the browser could never send it back. Then as
+    /// [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
     pub async fn save(&self) -> Result<bool, Error> {
         match self.preset() {
             Preset::Express => express::save(&self.shared).await,
@@ -330,13 +332,6 @@ pub(crate) const MOST_TRIES: usize = 100;
 pub(crate) fn without_end(operation: &'static str) -> Error {
     let message = "the session is changed again and again while it is changed";
     Error::new(ErrorKind::Other, "session", operation, message)
-}
-
-/// The JSON of a member, made before the session is locked: `Serialize` is code of others.
-fn to_json<T: Serialize>(name: &str, value: T) -> Result<String, Error> {
-    let mut alone = Record::new();
-    alone.insert(name, value)?;
-    Ok(alone.get_json(name).unwrap_or("null").to_owned())
 }
 
 impl fmt::Debug for Session {

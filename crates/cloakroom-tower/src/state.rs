@@ -26,7 +26,7 @@ pub(crate) struct RequestFacts {
     /// The browser sent a cookie of our name that verifies.
     pub(crate) has_cookie: bool,
     /// A copy of the head, if there are options that are functions of it.
-    head: Option<Arc<(Method, Uri, HeaderMap, Extensions)>>,
+    head: Option<(Method, Uri, HeaderMap, Extensions)>,
 }
 
 pub(crate) struct State {
@@ -45,7 +45,8 @@ pub(crate) struct State {
 
 /// What the request's session is by now.
 pub(crate) enum Current {
-    Live(Record),
+    /// Shared with those who read it without a lock.
+    Live(Arc<Record>),
     /// Destroyed; this was its cookie.
     Destroyed(Cookie),
     /// Dropped by `unset`; this was its cookie.
@@ -66,14 +67,14 @@ impl RequestFacts {
         let is_asked = options.cookie_for.is_some() || options.genid.is_some();
         let head = is_asked.then(|| {
             let (method, uri) = (head.method().clone(), head.uri().clone());
-            Arc::new((method, uri, head.headers().clone(), head.extensions().clone()))
+            (method, uri, head.headers().clone(), head.extensions().clone())
         });
         Self { is_secure, has_cookie, head }
     }
 
     /// Calls `ask` with the request's head, or with an empty one if nobody looks at it.
     pub(crate) fn with_head<T>(&self, ask: impl FnOnce(RequestHead<'_>) -> T) -> T {
-        match self.head.as_deref() {
+        match &self.head {
             Some((method, uri, headers, extensions)) => {
                 ask(RequestHead::new(method, uri, headers, extensions))
             }
@@ -149,7 +150,7 @@ impl Shared {
 }
 
 impl State {
-    pub(crate) fn new(id: String, record: Record, is_new: bool, rules: Rules) -> Self {
+    pub(crate) fn new(id: String, record: Arc<Record>, is_new: bool, rules: Rules) -> Self {
         let current = Current::Live(record);
         Self { version: 0, is_closed: false, id, current, is_new, refused: None, rules }
     }
@@ -160,18 +161,18 @@ impl State {
     }
 
     /// The record, or an error when the session was destroyed or dropped.
-    pub(crate) fn record(&self, operation: &'static str) -> Result<&Record, Error> {
+    pub(crate) fn record(&self, operation: &'static str) -> Result<&Arc<Record>, Error> {
         match &self.current {
             Current::Live(record) => Ok(record),
             Current::Destroyed(_) | Current::Unset(_) => Err(gone(operation)),
         }
     }
 
-    /// As [`record`](Self::record), to be changed.
+    /// As [`record`](Self::record), to be changed: a copy, if somebody reads it meanwhile.
     pub(crate) fn record_mut(&mut self, operation: &'static str) -> Result<&mut Record, Error> {
         self.version += 1;
         match &mut self.current {
-            Current::Live(record) => Ok(record),
+            Current::Live(record) => Ok(Arc::make_mut(record)),
             Current::Destroyed(_) | Current::Unset(_) => Err(gone(operation)),
         }
     }

@@ -30,7 +30,7 @@ impl Edit {
 /// The record as the request has it, and the edits that are in it.
 #[derive(Clone)]
 pub(super) struct Changes {
-    pub(super) record: Record,
+    pub(super) record: Arc<Record>,
     pub(super) edits: Vec<Edit>,
 }
 
@@ -63,7 +63,7 @@ impl Changes {
             *record.cookie_mut() = now.record.cookie().clone();
         }
         let result = result.and(redo(&edits, &mut record));
-        (Self { record, edits }, result)
+        (Self { record: Arc::new(record), edits }, result)
     }
 }
 

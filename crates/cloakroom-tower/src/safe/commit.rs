@@ -1,5 +1,7 @@
 //! The end of a request: what is written, and what the browser is told.
 
+use std::sync::Arc;
+
 use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
 use http::HeaderValue;
 
@@ -15,7 +17,7 @@ enum End {
     /// The record stays as it is, but the store is to extend it, or the browser to be told.
     Read {
         id: String,
-        record: Record,
+        record: Arc<Record>,
         extends: bool,
     },
     Write {
@@ -99,7 +101,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
     let extends = !rules.is_extended && extends_on_write(shared);
     // It differs after a save, and the browser has none of the secret in use after a rotation.
     if extends || browser != Some(record.cookie()) {
-        End::Read { id: state.id.clone(), record: record.clone(), extends }
+        End::Read { id: state.id.clone(), record: Arc::clone(record), extends }
     } else {
         End::Nothing
     }
@@ -168,7 +170,7 @@ async fn finish(
         }
         End::Read { id, record, extends } => {
             if extends {
-                let mut extended = record.clone();
+                let mut extended = Record::clone(&record);
                 extend(&mut extended, engine.now_ms());
                 engine.store().touch(&id, &extended).await.map_or_else(tell, drop);
             }

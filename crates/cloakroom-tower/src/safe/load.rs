@@ -1,6 +1,6 @@
 //! The first of a request's cookies that leads to a session.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
 
@@ -47,14 +47,15 @@ pub(crate) async fn load(
         Some((id, Found { record, is_extended, refused })) => {
             let browser = (!id.is_outdated).then(|| record.cookie().clone());
             let rules = Safe { is_stored: true, is_extended, browser, ..Safe::default() };
-            let mut state = State::new(id.id, record, false, Rules::Safe(Box::new(rules)));
+            let mut state =
+                State::new(id.id, Arc::new(record), false, Rules::Safe(Box::new(rules)));
             state.refused = refused;
             state
         }
         None => {
             let (id, record) =
                 engine.generate(&request).inspect_err(|error| options.tell(error))?;
-            State::new(id, record, true, Rules::Safe(Box::default()))
+            State::new(id, Arc::new(record), true, Rules::Safe(Box::default()))
         }
     };
     state.refused = state.refused.or(down);

@@ -1,5 +1,7 @@
 //! Writing a session without losing what others have written, and without bringing back what they have destroyed.
 
+use std::sync::Arc;
+
 use cloakroom_core::{
     Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record,
     TimeToLive, Updated, to_iso_string,
@@ -29,11 +31,11 @@ pub(super) struct Write {
 }
 
 impl Write {
-    pub(super) fn of(state: &State, record: &Record) -> Option<Self> {
+    pub(super) fn of(state: &State, record: &Arc<Record>) -> Option<Self> {
         let Rules::Safe(rules) = &state.rules else { return None };
         Some(Self {
             id: state.id.clone(),
-            changes: Changes { record: record.clone(), edits: rules.edits.clone() },
+            changes: Changes { record: Arc::clone(record), edits: rules.edits.clone() },
             is_stored: rules.is_stored,
             old_ids: rules.old_ids.clone(),
             keeps_data: rules.keeps_data && !rules.is_stored,
@@ -63,7 +65,7 @@ impl Write {
                 return Ok(());
             }
         } else {
-            self.create(shared, lay(self.changes.record.clone())).await?;
+            self.create(shared, lay(Record::clone(&self.changes.record))).await?;
         }
         while let Some(old_id) = self.old_ids.last() {
             engine.store().destroy(old_id).await?;
@@ -162,7 +164,7 @@ async fn update(
         record.mark_stored(Revision::of_text());
         return Ok(Some(record));
     };
-    let mut record = lay(changes.record.clone());
+    let mut record = lay(Record::clone(&changes.record));
     loop {
         match atomic.update(id, &record).await? {
             Updated::Stored(revision) => {
