@@ -10,9 +10,12 @@ use cloakroom_core::{
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
 
-use crate::deadline::{
-    Does::{self, Read, Write},
-    within,
+use crate::{
+    deadline::{
+        Does::{self, Read, Write},
+        within,
+    },
+    promisify::read_from_store,
 };
 
 /// Makes session ids.
@@ -127,7 +130,8 @@ impl ExpressSession {
     ///
     /// As [`Store::get`], and [`Timeout`](ErrorKind::Timeout) after the deadline, as every operation here.
     pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        self.run("get", Read, self.store.get(sid)).await
+        let found = self.run("get", Read, self.store.get(sid)).await?;
+        Ok(found.map(read_from_store))
     }
 
     /// Creates or replaces the record, whoever wrote it last; [`update`](Self::update) is the one that loses nothing.
@@ -194,6 +198,9 @@ impl ExpressSession {
     /// Changes a session without losing what others write meanwhile, and returns it as it was stored; `None` when
     /// there is none, or when it was destroyed meanwhile.
     ///
+    /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
+    /// after a request through express-session.
+    ///
     /// It reads, calls `change`, and updates; on a conflict it calls `change` again with the record as it is now, until
     /// it succeeds or the deadline passes. On a store without [`Atomic`] it is an
     /// [`Unsupported`](ErrorKind::Unsupported) error before anything is read.
@@ -211,6 +218,9 @@ impl ExpressSession {
             let mut found = self.store.get(sid).await?;
             while let Some(mut session) = found {
                 change(&mut session)?;
+                if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {
+                    session = extended;
+                }
                 match atomic.update(sid, &session).await? {
                     Updated::Stored(revision) => {
                         session.mark_stored(revision);

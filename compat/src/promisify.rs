@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -73,6 +73,19 @@ impl<S: CallbackStore> Promisified<S> {
     }
 }
 
+/// Stores of npm count the time to live from `cookie.expires`, which express-session moves before each call.
+fn extended(session: &Session) -> Cow<'_, Session> {
+    session.extended(Clock::system().now_ms())
+}
+
+/// Marks a session as read from a store, if the store itself has not: it lives on by its own max age then.
+pub(crate) fn read_from_store(session: Session) -> Session {
+    match session.revision() {
+        Some(_) => session,
+        None => session.with_revision(Revision::of_text()),
+    }
+}
+
 fn check(sid: &str, store: &str, operation: &'static str) -> Result<(), Error> {
     if sid.is_empty() {
         return Err(Error::new(
@@ -93,11 +106,13 @@ impl<S: CallbackStore> Store for Promisified<S> {
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         check(sid, self.store.name(), "get")?;
-        self.call("get", Read, |callback| self.store.get(sid, callback)).await
+        let found = self.call("get", Read, |callback| self.store.get(sid, callback)).await?;
+        Ok(found.map(read_from_store))
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
         check(sid, self.store.name(), "set")?;
+        let session = &*extended(session);
         self.call("set", Write, |callback| self.store.set(sid, session, callback)).await
     }
 
@@ -108,6 +123,7 @@ impl<S: CallbackStore> Store for Promisified<S> {
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
         check(sid, self.store.name(), "touch")?;
+        let session = &*extended(session);
         self.call("touch", Write, |callback| self.store.touch(sid, session, callback)).await
     }
 
@@ -152,11 +168,13 @@ impl<S: CallbackStore> Promisified<S> {
 #[async_trait]
 impl<S: CallbackStore> Atomic for Promisified<S> {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        let session = &*extended(session);
         self.call_atomic(sid, "create", |atomic, callback| atomic.create(sid, session, callback))
             .await
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        let session = &*extended(session);
         self.call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback))
             .await
     }
@@ -166,10 +184,12 @@ impl<S: CallbackStore> Atomic for Promisified<S> {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
-        self.call_atomic(sid, "get_and_touch", |atomic, callback| {
-            atomic.get_and_touch(sid, ttl, callback)
-        })
-        .await
+        let found = self
+            .call_atomic(sid, "get_and_touch", |atomic, callback| {
+                atomic.get_and_touch(sid, ttl, callback)
+            })
+            .await?;
+        Ok(found.map(read_from_store))
     }
 }
 
@@ -184,7 +204,10 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
         let sessions =
             self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
         stream::once(sessions)
-            .map_ok(|sessions| stream::iter(sessions.into_iter().map(Ok)))
+            .map_ok(|sessions| {
+                let sessions = sessions.into_iter();
+                stream::iter(sessions.map(|(sid, session)| Ok((sid, read_from_store(session)))))
+            })
             .try_flatten()
             .boxed()
     }

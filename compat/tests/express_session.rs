@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use cloakroom_compat::{Connection, ExpressSession, ExpressSessionOptions};
 use cloakroom_conformance::{Subject, suite};
 use cloakroom_core::{
-    Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, MemoryStore, Session, Store, Touched,
+    Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session, Store,
+    Touched,
 };
 use futures::StreamExt;
 
@@ -220,4 +221,37 @@ async fn what_the_store_lacks_is_unsupported() {
         assert_eq!((error.kind(), error.store()), (ErrorKind::Unsupported, "failing"));
     }
     assert!(sessions.atomic().is_none() && sessions.enumerate().is_none());
+}
+
+#[tokio::test]
+async fn modify_extends_a_session_whose_cookie_is_stale_and_returns_what_is_stored() {
+    let clock = Clock::fixed(NOW);
+    let mut options = MemoryOptions::default();
+    options.clock = clock.clone();
+    let store = MemoryStore::with_options(options);
+    let mut options = ExpressSessionOptions::default();
+    options.clock = clock.clone();
+    options.max_age = Some(Duration::from_secs(5));
+    let sessions = ExpressSession::with_options(store, options);
+    let (sid, session) = sessions.generate().unwrap();
+    sessions.set(&sid, &session).await.unwrap();
+    for _ in 0..3 {
+        clock.advance(4_000);
+        let mut touched = session.clone();
+        touched.touch(clock.now_ms());
+        assert_eq!(sessions.touch(&sid, &touched).await.unwrap(), Touched::Extended);
+    }
+    clock.advance(1_000);
+    let stored = sessions.modify(&sid, |session| session.insert("views", 1)).await.unwrap();
+    assert_eq!(sessions.get(&sid).await.unwrap(), stored);
+    assert_eq!(stored.unwrap().cookie().expires_ms(), Some(clock.now_ms() + 5_000));
+    clock.advance(4_999);
+    assert!(sessions.get(&sid).await.unwrap().is_some());
+
+    // An expiry that the change itself sets is kept.
+    let ended = sessions
+        .modify(&sid, |session| session.cookie_mut().set_max_age_ms(Some(-1), clock.now_ms()))
+        .await;
+    assert!(ended.unwrap().is_some());
+    assert_eq!(sessions.get(&sid).await.unwrap(), None);
 }

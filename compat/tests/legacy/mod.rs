@@ -9,18 +9,21 @@ pub(crate) use self::{inline::InlineStore, memcached::MemcachedStore, threaded::
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cloakroom_core::{Session, TimeToLive};
+use cloakroom_core::Session;
 
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
-/// When a store drops the session, in milliseconds since 1970; `None` when that has passed.
+/// When a store drops the session, in milliseconds since 1970; `None` when that has passed. It believes the cookie, as
+/// the stores of npm do.
 pub(crate) fn expires_ms(session: &Session) -> Option<i64> {
-    let seconds = match session.time_to_live(now_ms()) {
-        TimeToLive::Seconds(seconds) => seconds,
-        TimeToLive::Browser => 86_400,
-        TimeToLive::Expired => return None,
-    };
-    Some(now_ms().saturating_add(seconds as i64 * 1_000))
+    let now_ms = now_ms();
+    match session.cookie().expires_ms() {
+        None => Some(now_ms + 86_400_000),
+        Some(expires_ms) if expires_ms > now_ms => {
+            Some(expires_ms.saturating_add((now_ms - expires_ms).rem_euclid(1_000)))
+        }
+        Some(_) => None,
+    }
 }

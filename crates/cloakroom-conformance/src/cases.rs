@@ -13,5 +13,6 @@ pub(crate) mod listing;
 pub(crate) mod records;
 pub(crate) mod sequences;
 pub(crate) mod set;
+pub(crate) mod stale_cookies;
 pub(crate) mod touch;
 pub(crate) mod update;

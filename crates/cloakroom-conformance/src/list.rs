@@ -112,6 +112,20 @@ macro_rules! __cases {
             touch_keeps_the_revision [touch atomic]
             "It does not change the revision."
         }
+        stale_cookies {
+            set_extends_a_session_that_was_read []
+            "A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            set_keeps_a_session_with_a_stale_cookie [touch]
+            "A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            create_extends_a_session_that_was_read [atomic]
+            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            update_extends_a_session_that_was_read [atomic]
+            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            update_keeps_a_session_with_a_stale_cookie [touch atomic]
+            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            touch_extends_a_session_that_was_read [touch]
+            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+        }
         create {
             create_stores [atomic]
             "Stores only where there is no live session, and says so: two new sessions never share an id."

@@ -37,7 +37,11 @@ impl Store for Lacking {
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
         // As a store does that has JavaScript parse the record.
         let record = session.to_json().replace("\"a\":1.0", "\"a\":1");
-        self.inner.set(sid, &Session::from_json(record)?).await
+        let mut stored = Session::from_json(record)?;
+        if let Some(revision) = session.revision() {
+            stored = stored.with_revision(revision.clone());
+        }
+        self.inner.set(sid, &stored).await
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {

@@ -13,24 +13,15 @@ use crate::{
     scan::{self, Span},
 };
 
+mod life;
 mod members;
 mod write;
 
+pub use life::TimeToLive;
 pub use members::Member;
 use members::{is_name, parse};
 
 const COOKIE: &str = "cookie";
-
-/// How long a store keeps a session, by [`Session::time_to_live`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeToLive {
-    /// This many whole seconds, at least one.
-    Seconds(u64),
-    /// The cookie has no expiry: the store's default applies.
-    Browser,
-    /// The expiry has passed: the session is destroyed, not stored.
-    Expired,
-}
 
 /// A session: a cookie, and named members whose values are JSON.
 ///
@@ -68,6 +59,8 @@ pub struct Session {
     cookie: Option<Box<Cookie>>,
     /// The cookie is written anew, even if it is the one that was loaded.
     prints_cookie: bool,
+    /// The cookie differs from the loaded one only because [`Session::extended`] moved its expiry.
+    is_extended: bool,
     revision: Option<Revision>,
 }
 
@@ -111,6 +104,7 @@ impl Session {
             loaded_cookie: Box::new(cookie).into(),
             cookie: None,
             prints_cookie: false,
+            is_extended: false,
             revision: None,
         }
     }
@@ -139,6 +133,7 @@ impl Session {
             loaded_cookie: OnceLock::new(),
             cookie: None,
             prints_cookie: false,
+            is_extended: false,
             revision: None,
         })
     }
@@ -320,6 +315,7 @@ impl Session {
 
     /// The cookie, to be changed.
     pub fn cookie_mut(&mut self) -> &mut Cookie {
+        self.is_extended = false;
         if self.cookie.is_none() {
             self.cookie = Some(Box::new(self.loaded_cookie().clone()));
         }
@@ -369,28 +365,13 @@ impl Session {
         self.prints_cookie = true;
     }
 
-    /// How long a store keeps this session: `ceil(cookie.expires - now)` in seconds, as connect-redis 4 to 10
-    /// count it.
-    ///
-    /// An `expires` that is no date counts as none.
-    #[must_use]
-    pub fn time_to_live(&self, now_ms: i64) -> TimeToLive {
-        match self.cookie().expires_ms() {
-            None => TimeToLive::Browser,
-            Some(expires_ms) => match u64::try_from(expires_ms.saturating_sub(now_ms)) {
-                Ok(ms) if ms > 0 => TimeToLive::Seconds(ms.div_ceil(1_000)),
-                _ => TimeToLive::Expired,
-            },
-        }
-    }
-
     /// Which state of the record this session was read from; `None` for a new one.
     #[must_use]
     pub fn revision(&self) -> Option<&Revision> {
         self.revision.as_ref()
     }
 
-    /// The same session with a revision. For stores.
+    /// The same session with a revision, which marks it as read from a store. For stores.
     #[must_use]
     pub fn with_revision(mut self, revision: Revision) -> Self {
         self.revision = Some(revision);
@@ -431,7 +412,7 @@ impl Session {
                 self.change(&change.name, change.value.clone());
             }
         }
-        if theirs.is_cookie_changed() {
+        if theirs.is_cookie_changed() && !theirs.is_extended {
             self.cookie = Some(Box::new(theirs.cookie().clone()));
         }
     }

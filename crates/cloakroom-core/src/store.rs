@@ -71,6 +71,9 @@ pub trait Store: Send + Sync {
     ///
     /// - The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session.
     /// - A session whose expiry has passed is destroyed, not stored.
+    /// - A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from
+    ///   now, or longer: a stale `cookie.expires` ends no session. So it does after [`Atomic::create`],
+    ///   [`Atomic::update`] and [`touch`](Self::touch). [`Session::time_to_live`] counts so.
     ///
     /// # Errors
     ///

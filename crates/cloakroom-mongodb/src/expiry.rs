@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::Session;
+use cloakroom_core::{Session, TimeToLive};
 use mongodb::bson::{DateTime, Document, doc};
 
 use crate::{MongoOptions, origin::Times};
@@ -17,12 +17,16 @@ pub(crate) enum Expiry {
 }
 
 impl MongoOptions {
-    /// When `session` ends, by its cookie or else by the option `ttl`.
+    /// When `session` ends, by its cookie or else by the option `ttl`: what [`Session::time_to_live`] says, to the
+    /// millisecond.
     pub(crate) fn expiry(&self, session: &Session, now_ms: i64) -> Expiry {
-        match session.cookie().expires_ms() {
-            None => Expiry::At(later(now_ms, self.ttl)),
-            Some(expires_ms) if expires_ms > now_ms => Expiry::At(expires_ms),
-            Some(_) => Expiry::Passed,
+        let by_default = later(now_ms, self.ttl);
+        let by_cookie = session.extended(now_ms).cookie().expires_ms();
+        match session.time_to_live(now_ms) {
+            TimeToLive::Expired => Expiry::Passed,
+            TimeToLive::Browser => Expiry::At(by_default),
+            TimeToLive::Seconds(_) => Expiry::At(by_cookie.unwrap_or(by_default)),
+            TimeToLive::AtLeast(_) => Expiry::At(by_cookie.unwrap_or(by_default).max(by_default)),
         }
     }
 

@@ -9,7 +9,7 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 
 use crate::{
     TouchAfter,
@@ -262,9 +262,7 @@ fn extends_on_write(shared: &Shared) -> bool {
 /// the store says that the session lives.
 fn extend(record: &mut Record, now_ms: i64) {
     record.touch(now_ms);
-    if record.cookie().original_max_age_ms().is_none()
-        && record.time_to_live(now_ms) == TimeToLive::Expired
-    {
+    if record.cookie().original_max_age_ms().is_none() && record.cookie().has_expired(now_ms) {
         // It cannot fail without a date.
         let _ = record.cookie_mut().set_expires_ms(None, now_ms);
     }

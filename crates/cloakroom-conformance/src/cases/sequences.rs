@@ -7,7 +7,7 @@ use cloakroom_core::{Created, Session, Touched, Updated};
 use crate::{
     Subject,
     failure::{Failure, Verdict, broken, check},
-    probe::shown,
+    probe::{same, shown},
 };
 
 const IDS: [&str; 3] = ["one", "two", "three"];
@@ -29,7 +29,7 @@ impl Dice {
 struct Model<'a> {
     subject: &'a Subject,
     dice: Dice,
-    records: HashMap<&'static str, (u64, String)>,
+    records: HashMap<&'static str, (u64, Session)>,
     /// Sessions as they were read, with the step that wrote them: what updates are tried with.
     read: HashMap<&'static str, (u64, Session)>,
     /// The last operations, for the message.
@@ -42,8 +42,8 @@ impl<'a> Model<'a> {
         Self { subject, dice, records: HashMap::new(), read: HashMap::new(), trail: Vec::new() }
     }
 
-    fn text(&self, id: &str) -> Option<&str> {
-        self.records.get(id).map(|(_, text)| text.as_str())
+    fn text(&self, id: &str) -> Option<String> {
+        self.records.get(id).map(|(_, session)| session.to_json().into_owned())
     }
 
     fn note(&mut self, operation: &str, id: &str) {
@@ -61,15 +61,19 @@ impl<'a> Model<'a> {
     }
 
     fn expect(&self, id: &str, found: Option<&Session>) -> Verdict {
-        let (wanted, found) = (self.text(id), found.map(Session::loaded_json));
-        check(
-            found == wanted,
-            format_args!("wanted {} and found {}", option(wanted), option(found)),
-        )
+        match (found, self.records.get(id)) {
+            (Some(found), Some((_, written))) => same(found, written),
+            (None, None) => Ok(()),
+            (found, _) => Err(broken(format_args!(
+                "wanted {} and found {}",
+                option(self.text(id).as_deref()),
+                option(found.map(Session::loaded_json))
+            ))),
+        }
     }
 
     fn store(&mut self, id: &'static str, step: u64, session: &Session) {
-        self.records.insert(id, (step, session.to_json().into_owned()));
+        self.records.insert(id, (step, session.clone()));
     }
 
     fn remember(&mut self, id: &'static str, session: Session) {
@@ -127,7 +131,10 @@ impl<'a> Model<'a> {
                 let created = atomic.create(id, &session).await?;
                 check(
                     (created == Created::Exists) == self.text(id).is_some(),
-                    format_args!("create is `{created:?}` over {}", option(self.text(id))),
+                    format_args!(
+                        "create is `{created:?}` over {}",
+                        option(self.text(id).as_deref())
+                    ),
                 )?;
                 if let Created::Stored(revision) = created {
                     self.store(id, step, &session);
@@ -165,7 +172,7 @@ impl<'a> Model<'a> {
                     other => {
                         return Err(broken(format_args!(
                             "update of what step {read_at} wrote is `{other:?}` over {}",
-                            option(self.text(id))
+                            option(self.text(id).as_deref())
                         )));
                     }
                 }

@@ -9,7 +9,7 @@ use crate::{
     probe::same,
 };
 
-fn is_stored(updated: &Updated) -> Verdict {
+pub(super) fn is_stored(updated: &Updated) -> Verdict {
     check(
         matches!(updated, Updated::Stored(_)),
         format_args!("wanted `Stored`, got `{updated:?}`: nobody wrote in between"),

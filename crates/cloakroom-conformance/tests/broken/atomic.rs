@@ -139,6 +139,10 @@ impl Atomic for Broken {
             }
             _ => {}
         }
+        let session = &match defect {
+            "create_extends_a_session_that_was_read" => self.literal(session, false),
+            _ => session.clone(),
+        };
         let created = self.inner().create(sid, session).await?;
         match (defect, created) {
             ("create_answers_the_revision", Created::Stored(_)) => Ok(stored),
@@ -176,11 +180,18 @@ impl Atomic for Broken {
             }
             _ => {}
         }
+        let session = &match defect {
+            "update_extends_a_session_that_was_read" => self.literal(session, false),
+            "update_keeps_a_session_with_a_stale_cookie" => self.literal(session, true),
+            _ => session.clone(),
+        };
         match (defect, self.inner().update(sid, session).await?) {
             ("update_answers_the_next_revision", Updated::Stored(_)) => {
                 Ok(Updated::Stored(wrong_revision()))
             }
-            ("update_gives_the_time_to_live", updated @ Updated::Stored(_)) => {
+            ("update_gives_the_time_to_live", updated @ Updated::Stored(_))
+                if session.is_cookie_changed() =>
+            {
                 let first = self.notes().first.get(sid).cloned().unwrap_or_default();
                 self.inner().touch(sid, &first).await?;
                 Ok(updated)

@@ -7,7 +7,8 @@ use std::{
 
 use cloakroom_conformance::Subject;
 use cloakroom_core::{
-    Clock, Error, ErrorKind, MemoryOptions, MemoryStore, Revision, Session, Store, TimeToLive,
+    Clock, CookieMember, Error, ErrorKind, JsValue, MemoryOptions, MemoryStore, Revision, Session,
+    Store, TimeToLive, to_iso_string,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +149,22 @@ impl Broken {
     pub(crate) fn living(&self, session: &Session, seconds: i64) -> Session {
         let mut session = session.clone();
         session.cookie_mut().set_max_age_ms(Some(seconds * 1_000), self.now_ms()).unwrap();
+        session
+    }
+
+    /// The session with the expiry that its cookie tells, as if somebody had set it: for one that was read with a stale
+    /// cookie, or with one that ends soon.
+    pub(crate) fn literal(&self, session: &Session, stale: bool) -> Session {
+        let mut session = session.clone();
+        if let Some(left_ms) = self.left_ms(&session)
+            && session.revision().is_some()
+            && !session.is_cookie_changed()
+            && if stale { left_ms <= 0 } else { (1..=1_000).contains(&left_ms) }
+        {
+            // A millisecond less, as the cookie would count as unchanged otherwise.
+            let expires = to_iso_string(self.now_ms() + left_ms - 1).unwrap();
+            session.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(expires.into()));
+        }
         session
     }
 

@@ -33,7 +33,12 @@ impl Broken {
             }
             "doubled_names_come_back" if set => cut("\"twice\":\"first\",", ""),
             "a_session_without_members_comes_back" if session.is_empty() => return None,
-            "a_session_outlives_its_stale_cookie" if self.has_expired(&session) => return None,
+            "a_session_outlives_its_stale_cookie"
+                if session.cookie().original_max_age_ms() == Some(1_000)
+                    && self.left_ms(&session).is_some_and(|left_ms| left_ms <= 0) =>
+            {
+                return None;
+            }
             "get_carries_the_current_revision" if past.is(&[Set, Get, Update, Get]) => {
                 session.with_revision(wrong_revision())
             }
@@ -84,7 +89,7 @@ impl Broken {
     /// `None` when nothing more is to be done.
     async fn misset(&self, past: &Past, sid: &str, session: &Session) -> Option<Session> {
         let live = self.inner().get(sid).await.ok().flatten();
-        let loaded = || Session::from_json(session.loaded_json()).unwrap();
+        let loaded = || replaced(session, "", "");
         let mut session = session.clone();
         match self.shared.defect {
             "set_replaces" if past.is(&[Set, Set]) => {
@@ -101,6 +106,8 @@ impl Broken {
                 }
             }
             "set_stores_changed_members" if session.revision().is_some() => session = loaded(),
+            "set_extends_a_session_that_was_read" => session = self.literal(&session, false),
+            "set_keeps_a_session_with_a_stale_cookie" => session = self.literal(&session, true),
             "set_with_a_passed_expiry_stores_nothing"
                 if live.is_none() && self.has_expired(&session) =>
             {
@@ -225,7 +232,10 @@ impl Store for Broken {
         if let Some(seconds) = self.miscounted(&session) {
             self.inner().touch(&sid, &self.living(&session, seconds)).await?;
         }
-        if self.shared.defect == "set_replaces_the_expiry" && was_live {
+        if self.shared.defect == "set_replaces_the_expiry"
+            && was_live
+            && session.revision().is_none()
+        {
             self.inner().touch(&sid, &first).await?;
         }
         Ok(())
@@ -260,6 +270,9 @@ impl Store for Broken {
         let again = past.is(&[Set, Touch, Touch]);
         let known = self.notes().last.get(sid).cloned();
         match (defect, live) {
+            ("touch_extends_a_session_that_was_read", Some(_)) => {
+                self.inner().touch(sid, &self.literal(session, false)).await
+            }
             ("touch_answers_extended", Some(_)) if past.calls == 2 => {
                 self.inner().touch(sid, session).await?;
                 Ok(Touched::Missing)
@@ -268,7 +281,11 @@ impl Store for Broken {
             ("touch_of_a_browser_session_gives_the_default", Some(_)) if again && browser => {
                 Ok(Touched::Extended)
             }
-            ("touch_shortens", Some(_)) if self.is_short(session) => Ok(Touched::Extended),
+            ("touch_shortens", Some(_))
+                if self.is_short(session) && session.revision().is_none() =>
+            {
+                Ok(Touched::Extended)
+            }
             ("touch_keeps_the_members", Some(live))
                 if live.get_json("who") != session.get_json("who") =>
             {

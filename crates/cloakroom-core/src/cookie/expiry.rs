@@ -24,6 +24,13 @@ impl Cookie {
         }
     }
 
+    /// Returns true if [`expires_ms`](Self::expires_ms) has come, which does not end a session that a store still has.
+    /// Returns false for a browser session.
+    #[must_use]
+    pub fn has_expired(&self, now_ms: i64) -> bool {
+        self.expires_ms().is_some_and(|expires_ms| expires_ms <= now_ms)
+    }
+
     /// The life of the session from each touch on, in milliseconds. `None` for a browser session.
     ///
     /// It is `originalMaxAge`, or next-session's `maxAge` (which counts seconds) in a record without that.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 use http::HeaderValue;
 
 use super::{Write, extend, extends_on_write, ids_in_store, is_withheld, milliseconds, withheld};
@@ -187,7 +187,7 @@ fn as_it_was(
     browser: Option<&Cookie>,
 ) -> Option<HeaderValue> {
     let now_ms = shared.engine.now_ms();
-    if browser == Some(record.cookie()) || record.time_to_live(now_ms) != TimeToLive::Expired {
+    if browser == Some(record.cookie()) || !record.cookie().has_expired(now_ms) {
         return cookie_for(shared, id, record.cookie(), browser);
     }
     let mut extended = record.clone();

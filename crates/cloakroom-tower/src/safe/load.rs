@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, TimeToLive};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 
 use super::{Safe, extend};
 use crate::{
@@ -130,7 +130,7 @@ fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Opt
     }
     let mut extended = record.clone();
     extend(&mut extended, now_ms);
-    (extended.time_to_live(now_ms) != TimeToLive::Expired).then_some(extended)
+    (!extended.cookie().has_expired(now_ms)).then_some(extended)
 }
 
 /// How long the record is to live from now on; `None` for a browser session.

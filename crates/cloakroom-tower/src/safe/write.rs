@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cloakroom_core::{
-    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record,
-    TimeToLive, Updated, to_iso_string,
+    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record, Updated,
+    to_iso_string,
 };
 
 use super::{changes::Changes, extend};
@@ -50,7 +50,7 @@ impl Write {
         let now_ms = engine.now_ms();
         let lay = |mut record: Record| {
             // A store that was extended by others keeps sessions whose record says that they have ended.
-            if extends || record.time_to_live(now_ms) == TimeToLive::Expired {
+            if extends || record.cookie().has_expired(now_ms) {
                 extend(&mut record, now_ms);
             }
             record
@@ -142,8 +142,11 @@ async fn end(
     mut record: Record,
     now_ms: i64,
 ) -> Result<Updated, Error> {
-    // The max age stays: where the record stays, too, it is to be read as before.
-    let past = to_iso_string(now_ms.saturating_sub(1)).unwrap_or_default();
+    // The max age stays: where the record stays, too, it is to be read as before. The date differs from the record's,
+    // which would count as unchanged otherwise and end nothing.
+    let is_taken = record.cookie().expires_ms() == Some(now_ms.saturating_sub(1));
+    let past =
+        to_iso_string(now_ms.saturating_sub(if is_taken { 2 } else { 1 })).unwrap_or_default();
     record.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(past.into()));
     atomic.update(id, &record).await
 }

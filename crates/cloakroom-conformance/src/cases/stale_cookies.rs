@@ -1,0 +1,94 @@
+//! Sessions that were read and are written again: what is left of the life that their cookie tells is not the truth.
+//!
+//! Node.js leaves `cookie.expires` stale when it only touches the store, as it does with `rolling` and without `resave`.
+
+use cloakroom_core::{CookieMember, Created, JsValue, Session, Touched, to_iso_string};
+
+use crate::{
+    Subject,
+    failure::{Failure, Verdict, broken, check},
+    probe::SHORT_MS,
+};
+
+/// Stores a session that ends soon, as its cookie says, and lives for an hour from each touch on.
+async fn ending(subject: &Subject, sid: &str) -> Result<Session, Failure> {
+    let mut session = subject.lasting("ann")?;
+    let end = to_iso_string(subject.now_ms() + SHORT_MS).unwrap_or_default();
+    session.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(end.into()));
+    subject.store().set(sid, &session).await?;
+    Ok(session)
+}
+
+/// The session as it was read in time, with a change.
+async fn read(subject: &Subject) -> Result<Session, Failure> {
+    let session = ending(subject, "id").await?;
+    let read = subject.store().get("id").await?;
+    subject.in_time(&session)?;
+    let mut read = read.ok_or_else(|| broken("the session is not there"))?;
+    read.insert("views", 1)?;
+    Ok(read)
+}
+
+/// The session as it was read when only the store still kept it alive, with a change.
+async fn read_late(subject: &Subject) -> Result<Session, Failure> {
+    let session = ending(subject, "id").await?;
+    subject.touch("id", &subject.lasting("ann")?).await?;
+    subject.in_time(&session)?;
+    subject.outlast().await?;
+    let mut read = subject.read("id").await?;
+    read.insert("views", 1)?;
+    Ok(read)
+}
+
+/// The session outlives the end that its cookie told when it was read.
+async fn is_extended(subject: &Subject, sid: &str) -> Verdict {
+    subject.is_there(sid).await?;
+    subject.outlast().await?;
+    subject.is_there(sid).await
+}
+
+pub(crate) async fn set_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+    let session = read(subject).await?;
+    subject.store().set("id", &session).await?;
+    is_extended(subject, "id").await
+}
+
+pub(crate) async fn set_keeps_a_session_with_a_stale_cookie(subject: &Subject) -> Verdict {
+    let session = read_late(subject).await?;
+    subject.store().set("id", &session).await?;
+    is_extended(subject, "id").await
+}
+
+pub(crate) async fn create_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let session = read(subject).await?;
+    match atomic.create("another", &session).await? {
+        Created::Stored(_) => is_extended(subject, "another").await,
+        Created::Exists => Err(broken("there is a session under \"another\"")),
+    }
+}
+
+pub(crate) async fn update_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let session = read(subject).await?;
+    let updated = atomic.update("id", &session).await?;
+    subject.in_time(&session)?;
+    super::update::is_stored(&updated)?;
+    is_extended(subject, "id").await
+}
+
+pub(crate) async fn update_keeps_a_session_with_a_stale_cookie(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    let session = read_late(subject).await?;
+    super::update::is_stored(&atomic.update("id", &session).await?)?;
+    is_extended(subject, "id").await
+}
+
+pub(crate) async fn touch_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+    let session = read(subject).await?;
+    let touched = subject.touch("id", &session).await?;
+    subject.in_time(&session)?;
+    subject.outlast().await?;
+    check(touched == Touched::Extended, format_args!("wanted `Extended`, got `{touched:?}`"))?;
+    subject.is_there("id").await
+}

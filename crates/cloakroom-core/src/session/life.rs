@@ -1,0 +1,206 @@
+//! How long a session lives once it is written.
+//!
+//! A record's own `expires` goes stale: with `rolling` and without `resave`, express-session only touches the store.
+//! So a session that came from a store, and whose cookie nobody has changed, lives on by its `originalMaxAge`.
+
+use std::borrow::Cow;
+
+use super::Session;
+use crate::Cookie;
+
+/// How long a store keeps a session, by [`Session::time_to_live`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeToLive {
+    /// This many whole seconds, at least one.
+    Seconds(u64),
+    /// The cookie has no expiry: the store's default applies.
+    Browser,
+    /// The cookie has an expiry but no max age to extend it by: the store's default applies, but at least this many
+    /// whole seconds. Only a session that was read from a store has this time to live.
+    AtLeast(u64),
+    /// The expiry has passed: the session is destroyed, not stored.
+    Expired,
+}
+
+impl Session {
+    /// Returns how long a store keeps this session, in whole seconds.
+    ///
+    /// - A session that was read from a store, and whose cookie nobody has changed since, lives for its max age from
+    ///   now, as express-session 1.19.0 extends each session before it saves it. Its `expires` never ends it and
+    ///   never shortens its life: Node.js leaves that stale when it only touches the store.
+    /// - Any other session lives for `ceil(cookie.expires - now)`, as connect-redis 4 to 10 count it.
+    ///
+    /// An `expires` that is not a date counts as none.
+    ///
+    /// ```
+    /// use cloakroom_core::{Revision, Session, TimeToLive};
+    ///
+    /// let text = r#"{"cookie":{"originalMaxAge":60000,"expires":"2020-01-01T00:00:00.000Z","path":"/"}}"#;
+    /// let now_ms = 1_700_000_000_000;
+    /// let made_here = Session::from_json(text)?;
+    /// assert_eq!(made_here.time_to_live(now_ms), TimeToLive::Expired);
+    /// let read = made_here.with_revision(Revision::of_text());
+    /// assert_eq!(read.time_to_live(now_ms), TimeToLive::Seconds(60));
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn time_to_live(&self, now_ms: i64) -> TimeToLive {
+        if !self.is_as_read() {
+            return match self.cookie().expires_ms().map(|expires_ms| left(expires_ms, now_ms)) {
+                None => TimeToLive::Browser,
+                Some(0) => TimeToLive::Expired,
+                Some(seconds) => TimeToLive::Seconds(seconds),
+            };
+        }
+        let cookie = self.loaded_cookie();
+        let by_expires = cookie.expires_ms().map_or(0, |expires_ms| left(expires_ms, now_ms));
+        match (extended_to(cookie, now_ms), by_expires) {
+            (Some(expires_ms), seconds) => {
+                TimeToLive::Seconds(left(expires_ms, now_ms).max(seconds))
+            }
+            (None, 0) => TimeToLive::Browser,
+            (None, seconds) => TimeToLive::AtLeast(seconds),
+        }
+    }
+
+    /// Returns the session as express-session 1.19.0 would hand it to a store: if it was read from a store, and nobody
+    /// has changed its cookie since, its `expires` is moved to its max age from now. Any other session, and one without
+    /// a max age, is returned as it is.
+    ///
+    /// For whoever passes a session on to code that reads `expires`. The [`time_to_live`](Self::time_to_live) of both
+    /// is the same.
+    #[must_use]
+    pub fn extended(&self, now_ms: i64) -> Cow<'_, Self> {
+        if !self.is_as_read() {
+            return Cow::Borrowed(self);
+        }
+        let loaded = self.loaded_cookie();
+        let expires_ms = extended_to(loaded, now_ms).filter(|at| loaded.expires_ms() < Some(*at));
+        if expires_ms.is_none() {
+            return Cow::Borrowed(self);
+        }
+        let mut extended = self.clone();
+        let mut cookie = loaded.clone();
+        cookie.touch(now_ms);
+        extended.cookie = Some(Box::new(cookie));
+        extended.is_extended = true;
+        Cow::Owned(extended)
+    }
+
+    /// Returns true if the session was read from a store and nobody has changed its cookie since.
+    fn is_as_read(&self) -> bool {
+        self.revision.is_some() && (self.is_extended || !self.is_cookie_changed())
+    }
+}
+
+/// Returns the end of a life of the cookie's max age from now, in milliseconds since 1970. `None` for a cookie without
+/// a max age, or whose max age is not positive or leads beyond the last JavaScript date.
+fn extended_to(cookie: &Cookie, now_ms: i64) -> Option<i64> {
+    const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
+    let age_ms = cookie.original_max_age_ms().filter(|age_ms| *age_ms > 0)?;
+    now_ms.checked_add(age_ms).filter(|at_ms| *at_ms <= LAST_DATE_MS)
+}
+
+/// Returns the whole seconds from now to then, counted up; 0 if then has passed.
+fn left(then_ms: i64, now_ms: i64) -> u64 {
+    u64::try_from(then_ms.saturating_sub(now_ms)).map_or(0, |ms| ms.div_ceil(1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Revision;
+
+    const NOW: i64 = 1_700_000_000_000;
+    const STALE: &str = "\"2023-11-14T22:13:15.000Z\"";
+    const SOON: &str = "\"2023-11-14T22:13:22.000Z\"";
+
+    fn read(max_age: &str, expires: &str) -> Session {
+        let text = format!(
+            r#"{{"cookie":{{"originalMaxAge":{max_age},"expires":{expires},"path":"/"}},"a":1}}"#
+        );
+        Session::from_json(text).unwrap().with_revision(Revision::of_text())
+    }
+
+    #[test]
+    fn a_session_that_was_read_lives_on_by_its_max_age() {
+        for (max_age, expires, life) in [
+            ("60000", STALE, TimeToLive::Seconds(60)),
+            ("60000", SOON, TimeToLive::Seconds(60)),
+            ("1500", STALE, TimeToLive::Seconds(2)),
+            ("60000", "null", TimeToLive::Seconds(60)),
+            ("60000", "\"garbage\"", TimeToLive::Seconds(60)),
+            // Nothing shortens it.
+            ("1000", SOON, TimeToLive::Seconds(2)),
+            ("null", "null", TimeToLive::Browser),
+            ("null", STALE, TimeToLive::Browser),
+            ("null", SOON, TimeToLive::AtLeast(2)),
+            ("0", STALE, TimeToLive::Browser),
+            ("-5", SOON, TimeToLive::AtLeast(2)),
+            ("8640000000000000", STALE, TimeToLive::Browser),
+            ("\"x\"", STALE, TimeToLive::Browser),
+        ] {
+            let session = read(max_age, expires);
+            assert_eq!(session.time_to_live(NOW), life, "{max_age} {expires}");
+            let extended = session.extended(NOW);
+            assert_eq!(extended.time_to_live(NOW), life, "extended: {max_age} {expires}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_was_changed_says_when_the_session_ends() {
+        for (expires_ms, life) in [
+            (NOW + 5_000, TimeToLive::Seconds(5)),
+            (NOW, TimeToLive::Expired),
+            (NOW - 1, TimeToLive::Expired),
+        ] {
+            let mut session = read("60000", SOON).extended(NOW).into_owned();
+            session.cookie_mut().set_expires_ms(Some(expires_ms), NOW).unwrap();
+            assert_eq!(session.time_to_live(NOW), life);
+            assert_eq!(session.extended(NOW).to_json(), session.to_json());
+        }
+        let mut session = read("60000", STALE);
+        session.cookie_mut();
+        assert_eq!(session.time_to_live(NOW), TimeToLive::Seconds(60), "looked at, not changed");
+    }
+
+    #[test]
+    fn extended_moves_expires_and_nothing_else() {
+        let mut session = read("60000", STALE);
+        session.insert("b", 2).unwrap();
+        assert_eq!(
+            session.extended(NOW).to_json(),
+            r#"{"cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","path":"/"},"a":1,"b":2}"#
+        );
+        // A clock that went back moves it again.
+        let again = session.extended(NOW).extended(NOW - 1_000).into_owned();
+        assert!(again.to_json().contains("22:14:19.000Z"), "{}", again.to_json());
+
+        for kept in [read("null", STALE), read("null", SOON), read("1000", SOON)] {
+            assert_eq!(kept.extended(NOW).to_json(), kept.to_json());
+        }
+        let made_here = Session::from_json(read("60000", STALE).to_json().into_owned()).unwrap();
+        assert_eq!(made_here.extended(NOW).to_json(), made_here.to_json());
+    }
+
+    #[test]
+    fn next_sessions_shape_is_kept_and_extended() {
+        let text = r#"{"cookie":{"path":"/","maxAge":60,"expires":"2020-01-01T00:00:00.000Z"}}"#;
+        let session = Session::from_json(text).unwrap().with_revision(Revision::of_text());
+        assert_eq!(session.time_to_live(NOW), TimeToLive::Seconds(60));
+        assert_eq!(
+            session.extended(NOW).to_json(),
+            r#"{"cookie":{"expires":"2023-11-14T22:14:20.000Z","path":"/","maxAge":60}}"#
+        );
+    }
+
+    #[test]
+    fn an_extension_is_not_a_change_to_merge() {
+        let mut first = read("60000", SOON);
+        first.cookie_mut().set_path(Some("/shop"));
+        let second = read("60000", SOON).extended(NOW).into_owned();
+        first.merge(&second);
+        assert_eq!(first.cookie().path(), Some("/shop"));
+        assert!(first.to_json().contains("22:13:22"), "{}", first.to_json());
+    }
+}
