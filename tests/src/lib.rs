@@ -1,5 +1,7 @@
 //! Tests across crates, and what replays the fixtures.
 
+#![cfg_attr(doctest, doc = include_str!("../../README.md"))]
+
 pub mod json;
 pub mod losses;
 pub mod mutants;

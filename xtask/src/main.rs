@@ -1,10 +1,12 @@
-//! `cargo xtask test | ci | bench | table`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | features | package | bench | table`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod command;
+mod crates;
 mod debian;
 mod mongod;
 mod npm;
+mod package;
 mod setup;
 mod task;
 mod total;
@@ -16,7 +18,9 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Commands:
   test [ARGUMENTS]   install what the tests need and is missing, then run all of them, those with servers too
-  ci                 formatting, lints, docs, the quickstart example, then all tests
+  ci                 formatting, lints, docs, features, packages, the quickstart example, then all tests
+  features           check each crate without features and with each feature alone
+  package            build each crate from its package, and an application on top of the packages
   bench [ARGUMENTS]  install what is missing, then run all benchmarks
   table              install what is missing, run the suite on every store, and write the README's table of stores
 
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
     let result = match (command.as_str(), arguments) {
         ("test", arguments) => task::test(arguments),
         ("ci", []) => task::ci(),
+        ("features", []) => package::features(),
+        ("package", []) => package::package(),
         ("bench", arguments) => task::bench(arguments),
         ("table", []) => task::table(),
         ("" | "help" | "--help" | "-h", _) => {

@@ -4,7 +4,7 @@ use std::{env, process::Command};
 
 use crate::{
     command::{Failure, command, run, run_and_look},
-    setup,
+    package, setup,
     total::Total,
 };
 
@@ -47,6 +47,8 @@ pub(crate) fn ci() -> Result<(), Failure> {
     run(&mut cargo("fmt --all --check"))?;
     run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
     run(cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings"))?;
+    package::features()?;
+    package::package()?;
     run(&mut cargo("run --all-features --example quickstart"))?;
     test(&[])
 }
@@ -77,7 +79,7 @@ fn workspace_or_packages(command: &mut Command, arguments: &[String]) {
 }
 
 /// The cargo that runs this program.
-fn cargo(arguments: &str) -> Command {
+pub(crate) fn cargo(arguments: &str) -> Command {
     let mut cargo = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(arguments.split(' '));
     cargo

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../../README.md")]
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod open;
@@ -8,6 +8,8 @@ pub use cloakroom_compat::{
     ExpressSession, ExpressSessionOptions, Promisified, callbackify_store, promisify,
     promisify_store,
 };
+#[cfg(feature = "conformance")]
+pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
     Atomic, Clock, Cookie, CookieMember, CookieParser, Created, Enumerate, Error, ErrorKind,
     JsValue, Member, MemoryOptions, MemoryStore, Revision, SameSite, Secrets, Session, Store,

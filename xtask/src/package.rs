@@ -1,0 +1,131 @@
+//! Crates as users get them: each feature alone, each crate built from its package, and an application on top.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process,
+};
+
+use crate::{
+    command::{Failure, command, root, run},
+    crates::{Crate, published},
+    task::cargo,
+};
+
+/// Checks every published crate without features and with each feature alone, and runs the unit tests that exist only
+/// without a feature.
+pub(crate) fn features() -> Result<(), Failure> {
+    let crates = published()?;
+    for one in &crates {
+        run(cargo("check --no-default-features --package").arg(&one.name))?;
+        for feature in &one.features {
+            let mut check = cargo("check --no-default-features --package");
+            run(check.arg(&one.name).arg("--features").arg(feature))?;
+        }
+    }
+    let mut test = cargo("test --lib");
+    for one in crates.iter().filter(|one| !one.features.is_empty()) {
+        test.arg("--package").arg(&one.name);
+    }
+    run(&mut test)
+}
+
+/// Packages every crate, builds it from its package, and builds and runs an application that depends on the packages:
+/// the first example of the README.
+pub(crate) fn package() -> Result<(), Failure> {
+    let crates = published()?;
+    let mut package = cargo("package --allow-dirty");
+    for one in &crates {
+        package.arg("--package").arg(&one.name);
+    }
+    run(&mut package)?;
+    let folder = std::env::temp_dir().join(format!("cloakroom-package-{}", process::id()));
+    let result = application(&folder, &crates);
+    // A rest in the temporary folder does no harm.
+    let _ = fs::remove_dir_all(&folder);
+    result
+}
+
+fn application(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
+    let mut patches = String::new();
+    for one in crates {
+        let unpacked = unpack(folder, one)?;
+        patches += &format!("{} = {{ path = {unpacked:?} }}\n", one.name);
+    }
+    let app = folder.join("app");
+    write(&app.join("Cargo.toml"), &format!("{MANIFEST}\n[patch.crates-io]\n{patches}"))?;
+    write(&app.join("src/main.rs"), &format!("{}\n{MAIN}", example(&root().join("README.md"))?))?;
+    // With the versions that everything else is tested with.
+    let lock = read(&root().join("Cargo.lock"))?;
+    write(&app.join("Cargo.lock"), &lock)?;
+    let mut build = cargo("run --quiet");
+    build.current_dir(&app).env("CARGO_TARGET_DIR", root().join("target"));
+    run(&mut build)
+}
+
+const MANIFEST: &str = r#"[package]
+name = "app"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+axum = { version = "0.8", default-features = false }
+cloakroom = { version = "0.1", features = ["axum", "redis"] }
+tokio = { version = "1", features = ["macros", "rt"] }
+tower = { version = "0.5", features = ["util"] }
+"#;
+
+/// Asks the example for a page, which needs no session and so no server.
+const MAIN: &str = r#"
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let request = axum::http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let response = tower::ServiceExt::oneshot(app().unwrap(), request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    println!("The README's first example runs on the packaged crates.");
+}
+"#;
+
+/// Unpacks the package of a crate and returns its folder.
+fn unpack(folder: &Path, one: &Crate) -> Result<PathBuf, Failure> {
+    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    let name = format!("{}-{}", one.name, env!("CARGO_PKG_VERSION"));
+    let package = root().join("target/package").join(format!("{name}.crate"));
+    run(command("tar")
+        .arg("--extract")
+        .arg("--gzip")
+        .arg("--file")
+        .arg(&package)
+        .arg("--directory")
+        .arg(folder))?;
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        if read(&folder.join(&name).join(licence))? != read(&root().join(licence))? {
+            return Err(Failure::new(format!("the package of {} lacks {licence}", one.name)));
+        }
+    }
+    Ok(folder.join(name))
+}
+
+/// The first Rust example of a README.
+fn example(readme: &Path) -> Result<String, Failure> {
+    let text = read(readme)?;
+    let block = text.split("\n```rust").nth(1).and_then(|rest| rest.split("\n```").next());
+    let code = block.and_then(|block| block.split_once('\n'));
+    code.map(|(_, code)| code.to_owned())
+        .ok_or_else(|| Failure::new(format!("{} has no example", readme.display())))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| at(path, &error))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|error| at(path, &error))
+}
+
+fn at(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
+}
