@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use cloakroom_core::{CookieParser, Secrets};
+use cloakroom_core::{CookieParser, Secrets, Unsigned};
 
 use crate::head::joined;
 
@@ -18,6 +18,9 @@ pub type Decode = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub enum IdFormat {
     /// `s:` and a signature: express-session.
     Signed(Secrets),
+    /// A signature without the prefix `s:`: @fastify/session 11 without the option `cookiePrefix`. Its cookie is
+    /// `sessionId` unless its option `cookieName` says otherwise.
+    Fastify(Secrets),
     /// The id itself: next-session without `encode` and `decode`. The id alone is the secret then.
     Plain,
     /// next-session's `encode` and `decode`. What `decode` answers `None` to is no session.
@@ -48,6 +51,7 @@ impl IdFormat {
     pub(crate) fn value(&self, id: &str) -> String {
         match self {
             Self::Signed(secrets) => format!("s:{}", secrets.sign(id)),
+            Self::Fastify(secrets) => secrets.sign(id),
             Self::Plain => id.to_owned(),
             Self::Custom { encode, .. } => encode(id),
         }
@@ -67,11 +71,8 @@ impl IdFormat {
 
     fn read(&self, value: Cow<'_, str>) -> Option<FoundId> {
         let found = match self {
-            Self::Signed(secrets) => {
-                let unsigned = secrets.read_cookie_value(&value)?;
-                let is_outdated = unsigned.is_outdated();
-                FoundId { id: unsigned.value.to_owned(), is_outdated }
-            }
+            Self::Signed(secrets) => signed(secrets.read_cookie_value(&value)?),
+            Self::Fastify(secrets) => signed(secrets.unsign(&value)?),
             Self::Plain => FoundId { id: value.into_owned(), is_outdated: false },
             Self::Custom { decode, .. } => FoundId { id: decode(&value)?, is_outdated: false },
         };
@@ -79,10 +80,15 @@ impl IdFormat {
     }
 }
 
+fn signed(found: Unsigned<'_>) -> FoundId {
+    FoundId { id: found.value.to_owned(), is_outdated: found.is_outdated() }
+}
+
 impl fmt::Debug for IdFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Signed(_) => "Signed(..)",
+            Self::Fastify(_) => "Fastify(..)",
             Self::Plain => "Plain",
             Self::Custom { .. } => "Custom { .. }",
         })

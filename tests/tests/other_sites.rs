@@ -1,4 +1,4 @@
-//! A real next-session site and the layer's mode for it, on one Redis, with one cookie.
+//! Sites of next-session and of @fastify/session beside the layer, on one Redis, with one cookie.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
@@ -14,7 +14,10 @@ use serde_json::{Value, json};
 
 const SECRET: &str = "keyboard cat";
 
-/// A browser with one cookie, before a next-session site and a Rust service.
+/// @fastify/session takes no shorter one.
+const LONG_SECRET: &str = "keyboard cat keyboard cat keyboard cat";
+
+/// A browser with one cookie, before a site in Node.js and a Rust service.
 struct Site {
     http: ureq::Agent,
     cookie: Option<String>,
@@ -34,20 +37,45 @@ fn encoded() -> IdFormat {
 }
 
 impl Site {
-    fn start(is_encoded: bool) -> Self {
-        let server = RedisServer::start().unwrap();
+    fn next_session(is_encoded: bool) -> Self {
         let options = json!({ "cookie": { "maxAge": 100 }, "touchAfter": 0 }).to_string();
-        let url = server.url();
-        let mut arguments = vec!["--url", &url, "--options", &options];
+        let mut arguments = vec!["--options", &options];
         if is_encoded {
             arguments.extend(["--secret", SECRET]);
         }
-        let node = NodeProgram::start("next.mjs", &arguments, &[]).unwrap();
-        let ready: Value = node.ready().parse().unwrap();
         let mut options = SessionOptions::next_session();
         options.cookie.max_age = Some(Duration::from_secs(100));
         options.touch_after = TouchAfter::Elapsed(Duration::ZERO);
-        let ids = if is_encoded { encoded() } else { IdFormat::Plain };
+        Self::start(
+            "next.mjs",
+            &arguments,
+            if is_encoded { encoded() } else { IdFormat::Plain },
+            options,
+        )
+    }
+
+    /// With a secret that has been replaced on both sides, and one that both have.
+    fn fastify(node: &[&str], rust: &[&str]) -> Self {
+        let options = json!({ "cookie": { "maxAge": 100_000 } }).to_string();
+        let mut arguments = vec!["--options", &options];
+        arguments.extend(node.iter().flat_map(|secret| ["--secret", secret]));
+        let mut options = SessionOptions::new();
+        options.name = "sessionId".to_owned();
+        options.cookie.max_age = Some(Duration::from_secs(100));
+        Self::start(
+            "fastify.mjs",
+            &arguments,
+            IdFormat::Fastify(Secrets::new(rust).unwrap()),
+            options,
+        )
+    }
+
+    fn start(program: &str, arguments: &[&str], ids: IdFormat, options: SessionOptions) -> Self {
+        let server = RedisServer::start().unwrap();
+        let url = server.url();
+        let node =
+            NodeProgram::start(program, &[&["--url", &url], arguments].concat(), &[]).unwrap();
+        let ready: Value = node.ready().parse().unwrap();
         let store = RedisStore::open(&url).unwrap();
         Self {
             http: ureq::Agent::config_builder().http_status_as_error(false).build().into(),
@@ -67,7 +95,7 @@ impl Site {
         }
     }
 
-    /// next-session's answer to a GET, or to a PUT of a value.
+    /// The answer of Node.js to a GET, or to a PUT of a value.
     fn node(&mut self, path: &str, value: Option<Value>) -> Value {
         let url = format!("{}{path}", self.origin);
         let cookie = self.cookie.clone().unwrap_or_default();
@@ -97,7 +125,7 @@ impl Site {
 }
 
 async fn one_site(is_encoded: bool) {
-    let mut site = Site::start(is_encoded);
+    let mut site = Site::next_session(is_encoded);
     // Made in next-session, read and changed in Rust.
     let made = site.node("/keys/user", Some(json!("ann")));
     let id = site
@@ -145,4 +173,43 @@ async fn a_next_session_site_and_rust_are_one_site() {
 #[ignore = "needs redis-server and the npm packages"]
 async fn with_encoded_ids_too() {
     one_site(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis-server and the npm packages"]
+async fn a_fastify_site_and_rust_are_one_site() {
+    let old = "an old secret, an old secret, an old secret";
+    // Node.js still signs with the secret that Rust has replaced.
+    let mut site = Site::fastify(&[old, LONG_SECRET], &[LONG_SECRET, old]);
+    let made = site.node("/keys/user", Some(json!("ann")));
+    let signed_by_node = site.cookie.clone();
+    let id = site
+        .rust(async |session| {
+            assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("ann"));
+            session.insert("cart", ["tea"]).unwrap();
+        })
+        .await;
+    assert_eq!(made["id"], json!(id));
+    assert_ne!(site.cookie, signed_by_node, "signed anew with the secret in use");
+    let seen = site.node("/", None);
+    assert_eq!((&seen["id"], &seen["session"]["user"]), (&json!(id), &json!("ann")));
+    assert_eq!(seen["session"]["cart"], json!(["tea"]));
+
+    // A logout in Rust is one in Fastify.
+    site.rust(async |session| session.destroy().await.unwrap()).await;
+    let seen = site.node("/", None);
+    assert_eq!(seen["session"].get("user"), None);
+
+    // Made in Rust, read and changed in Fastify, which destroys a record whose expiry is stale.
+    site.cookie = None;
+    let id = site.rust(async |session| session.insert("user", "bob").unwrap()).await;
+    let seen = site.node("/keys/views", Some(json!(7)));
+    assert_eq!((&seen["id"], &seen["session"]["user"]), (&json!(id), &json!("bob")));
+    site.rust(async |session| assert_eq!(session.get::<u32>("views").unwrap(), Some(7))).await;
+
+    // A logout in Fastify is one in Rust.
+    let cookie = site.cookie.clone();
+    site.node("/logout", None);
+    site.cookie = cookie;
+    site.rust(async |session| assert!(session.is_new())).await;
 }
