@@ -39,4 +39,4 @@ pub use session::{Member, Session, TimeToLive};
 pub use set_cookie::{clear_cookie, set_cookie};
 pub use signature::{Secrets, Unsigned};
 pub use store::{Atomic, Created, Enumerate, Store, Touched, Updated};
-pub use store_url::{StoreUrl, UrlParameter};
+pub use store_url::{ParameterNames, StoreUrl, UrlParameter};

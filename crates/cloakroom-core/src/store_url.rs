@@ -1,28 +1,38 @@
-//! The URL of a store in its parts, and what is wrong with one.
+//! The URL of a store, split into its parts.
+
+mod nearest;
+mod parameters;
 
 use std::{fmt, net::Ipv6Addr};
 
+pub use parameters::{ParameterNames, UrlParameter};
+
+use self::nearest::nearest;
 use crate::{Error, ErrorKind, decode_uri_component};
 
-/// A URL such as `redis://ann:p%40ss@localhost:6379/0?prefix=app:`, cut into its parts.
+/// A URL such as `redis://ann:p%40ss@localhost:6379/0?prefix=app:`, split into its parts.
 ///
-/// For those who write stores. The parts are as they stand in the URL; what a part means, the store knows.
-/// Every error is a [`Config`](ErrorKind::Config) that names the part and quotes it, if it can be no password:
-/// a user and a password never are, and nothing is when an `@` behind the hosts shows that a password with a raw `/`,
-/// `?` or `#` has spread over the other parts.
+/// For authors of stores. The accessors return the parts as they are written in the URL; the store knows what they
+/// mean.
+///
+/// Every error is a [`Config`](ErrorKind::Config) that names the part. A user who forgets one delimiter can move the
+/// password into any other part, so no error quotes a part of the URL, with three exceptions: a port of at most five
+/// digits, a scheme that resembles a known one, and the name of a parameter that is written as a name.
 ///
 /// ```
-/// use cloakroom_core::StoreUrl;
+/// use cloakroom_core::{ParameterNames, StoreUrl};
 ///
 /// let url = StoreUrl::parse("redis", "redis://:p%40ss@h:7000/2?ttl=60", "redis://")?;
 /// assert_eq!((url.scheme(), url.path()), ("redis", "/2"));
 /// assert_eq!(url.host(url.hosts())?, ("h", Some(7000)));
 /// assert_eq!(url.password()?.as_deref(), Some("p@ss"));
-/// let [ttl] = &url.parameters(&[])?[..] else { panic!() };
+///
+/// let names = ParameterNames { exact: &["prefix", "ttl"], ..ParameterNames::default() };
+/// let [ttl] = &url.parameters(&names)?[..] else { panic!() };
 /// assert_eq!((&*ttl.name, &*ttl.value), ("ttl", "60"));
 ///
-/// let error = url.wrong("path", "it is no number", Some(url.path()));
-/// assert_eq!(error.to_string(), "redis: open: invalid url: path \"/2\": it is no number");
+/// let error = url.invalid("path", "must be empty");
+/// assert_eq!(error.to_string(), "redis: open: invalid path: must be empty");
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone, Copy)]
@@ -37,28 +47,25 @@ pub struct StoreUrl<'a> {
     torn: bool,
 }
 
-/// A parameter of a [`StoreUrl`].
-#[derive(Clone, PartialEq, Eq)]
-pub struct UrlParameter<'a> {
-    /// Its name, decoded.
-    pub name: String,
-    /// Its value, decoded; empty if there is none. It can be a secret.
-    pub value: String,
-    /// Both as they stand in the URL.
-    pub raw: &'a str,
-}
-
 impl<'a> StoreUrl<'a> {
-    /// The parts of a URL of the store of this name; `beginnings` says how its URLs begin.
+    /// Splits a URL of the store of this name. `beginnings` says how its URLs begin, for the error message.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a text without `://`, and for a fragment, which no store has.
+    /// [`Config`](ErrorKind::Config) for a text without `://` or with two of them, white space, a control character or
+    /// an invisible character, a fragment, and a `&` or `=` before the `?` that only a parameter can have.
     pub fn parse(store: &'static str, url: &'a str, beginnings: &str) -> Result<Self, Error> {
+        let invalid =
+            |why: &str| Error::new(ErrorKind::Config, store, "open", format!("invalid url: {why}"));
+        check_characters(url).map_err(invalid)?;
         let Some((scheme, rest)) = url.split_once("://") else {
-            let message = format!("a url begins with {beginnings}");
-            return Err(Error::new(ErrorKind::Config, store, "open", message));
+            return Err(invalid(&format!("must begin with {beginnings}")));
         };
+        if rest.contains("://") {
+            return Err(invalid(
+                "must contain \"://\" only once; in a password or a parameter, write : as %3A",
+            ));
+        }
         let (rest, fragment) = cut(rest, '#');
         let (place, query) = cut(rest, '?');
         let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
@@ -70,43 +77,49 @@ impl<'a> StoreUrl<'a> {
         let torn = behind.into_iter().flatten().any(|part| part.contains('@'));
         let query = query.unwrap_or_default();
         let url = Self { store, scheme, place, login, hosts, path, query, torn };
-        match fragment {
-            Some(_) => Err(url.wrong("fragment", "there is none", None)),
-            None => Ok(url),
+        if fragment.is_some() {
+            return Err(url.error("fragments are not supported"));
         }
+        let user = url.login().map_or("", |(user, _)| user);
+        if [user, hosts, path].iter().any(|part| part.contains('&')) || path.contains('=') {
+            return Err(
+                url.error("parameters must follow a \"?\"; elsewhere, write & as %26 and = as %3D")
+            );
+        }
+        Ok(url)
     }
 
-    /// What stands before `://`. RFC 3986: its case does not matter.
+    /// Returns the text before `://`. Its case does not matter (RFC 3986, section 3.1).
     #[must_use]
     pub const fn scheme(&self) -> &'a str {
         self.scheme
     }
 
-    /// Everything between `://` and the parameters, login included.
+    /// Returns everything between `://` and the parameters, login included.
     #[must_use]
     pub const fn place(&self) -> &'a str {
         self.place
     }
 
-    /// The hosts, however the store tells one from another.
+    /// Returns the hosts. How they are separated depends on the store.
     #[must_use]
     pub const fn hosts(&self) -> &'a str {
         self.hosts
     }
 
-    /// The path from its `/` on; empty if there is none.
+    /// Returns the path, starting with its `/`; empty if the URL has none.
     #[must_use]
     pub const fn path(&self) -> &'a str {
         self.path
     }
 
-    /// The user and the password as they stand in the URL; `None` without an `@` before the path.
+    /// Returns the user and the password as they are written in the URL; `None` without an `@` before the path.
     #[must_use]
     pub fn login(&self) -> Option<(&'a str, Option<&'a str>)> {
         self.login.map(|login| cut(login, ':'))
     }
 
-    /// The user, decoded; `None` if there is none.
+    /// Returns the decoded user; `None` if there is none.
     ///
     /// # Errors
     ///
@@ -116,22 +129,25 @@ impl<'a> StoreUrl<'a> {
         user.map(|user| self.decode("user", user)).transpose()
     }
 
-    /// The password, decoded; `None` if there is none.
+    /// Returns the decoded password; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// As [`decode`](Self::decode).
+    /// As [`decode`](Self::decode), but a password can begin and end with a space that is written as `%20`.
     pub fn password(&self) -> Result<Option<String>, Error> {
         let password = self.login().and_then(|(_, password)| password);
-        password.map(|password| self.decode("password", password)).transpose()
+        password.map(|password| self.decode_secret("password", password)).transpose()
     }
 
-    /// A name or an address without its brackets, and the port if there is one, of a host in this URL.
+    /// Splits a host of this URL into a name, or an address without its brackets, and the port if there is one.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) when one of them cannot be one.
+    /// [`Config`](ErrorKind::Config) if either is malformed.
     pub fn host<'t>(&self, text: &'t str) -> Result<(&'t str, Option<u16>), Error> {
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(self.invalid("host", "an IPv6 address must be in brackets, as in [::1]"));
+        }
         let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
             Some((host, rest))
                 if host.parse::<Ipv6Addr>().is_ok()
@@ -139,81 +155,91 @@ impl<'a> StoreUrl<'a> {
             {
                 (host, rest.strip_prefix(':'))
             }
-            Some(_) => return Err(self.wrong("host", "it is no IPv6 address", Some(text))),
+            Some(_) => {
+                return Err(self.invalid("host", "must have a valid IPv6 address in its brackets"));
+            }
             None => cut(text, ':'),
         };
         if host.is_empty() {
-            return Err(self.wrong("host", "it is missing", None));
+            return Err(self.invalid("host", "must not be empty"));
         }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
         if !host.bytes().all(is_name) {
-            return Err(self.wrong("host", "it has a character that no name has", Some(host)));
+            let why = "must contain only letters, digits, \".\", \"-\" and \"_\"";
+            return Err(self.invalid("host", why));
         }
         let Some(port) = port else { return Ok((host, None)) };
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         match port.parse() {
-            Ok(number) if number > 0 => Ok((host, Some(number))),
-            _ => {
-                // What is no port by far can be a password whose `@` and host are missing.
-                let is_near = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
-                let number = is_near.then_some(port);
-                Err(self.wrong("port", "it is none of 1 to 65535", number))
+            Ok(number) if is_number && number > 0 => Ok((host, Some(number))),
+            // Longer, or with letters, it can be a password whose `@` and host are missing.
+            _ if is_number && port.len() <= 5 && !self.torn => {
+                Err(self.error(&format!("invalid port {port:?}: must be between 1 and 65535")))
             }
+            _ => Err(self.invalid("port", "must be between 1 and 65535")),
         }
     }
 
-    /// The parameters in their order. Only those that are `repeatable` come more than once; case does not matter there.
+    /// Decodes the percent-encoding of a text of this part of the URL: `%40` is `@`. A `+` stays a `+`.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a parameter that is given twice, and as [`decode`](Self::decode).
-    pub fn parameters(&self, repeatable: &[&str]) -> Result<Vec<UrlParameter<'a>>, Error> {
-        let mut parameters: Vec<UrlParameter<'a>> = Vec::new();
-        for raw in self.query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = cut(raw, '=');
-            let name = self.decode("parameter", name)?;
-            let value = self.decode("parameter", value.unwrap_or_default())?;
-            if parameters.iter().any(|known| known.name.eq_ignore_ascii_case(&name))
-                && !repeatable.iter().any(|known| known.eq_ignore_ascii_case(&name))
-            {
-                return Err(self.wrong("parameter", "it is given twice", Some(&name)));
-            }
-            parameters.push(UrlParameter { name, value, raw });
-        }
-        Ok(parameters)
-    }
-
-    /// A text of this part of the URL with its escapes decoded: `%40` is `@`. A `+` stays what it is.
-    ///
-    /// # Errors
-    ///
-    /// [`Config`](ErrorKind::Config) for a `%` without two hexadecimal digits, and for what is not UTF-8.
+    /// [`Config`](ErrorKind::Config) for a `%` without two hexadecimal digits, for bytes that are not UTF-8, for a
+    /// control character, and for white space at the beginning or the end.
     pub fn decode(&self, part: &str, text: &str) -> Result<String, Error> {
-        let decoded = decode_uri_component(text).map(|text| text.into_owned());
-        decoded.ok_or_else(|| {
+        let decoded = self.decode_secret(part, text)?;
+        if decoded.trim() != decoded {
+            return Err(self.invalid(part, "must not begin or end with white space"));
+        }
+        Ok(decoded)
+    }
+
+    fn decode_secret(&self, part: &str, text: &str) -> Result<String, Error> {
+        let Some(decoded) = decode_uri_component(text) else {
             let is_escape = |rest: &str| {
                 let digits = rest.as_bytes().first_chunk::<2>();
                 digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
             };
-            let why = if text.split('%').skip(1).all(is_escape) {
-                "it is not UTF-8"
+            return Err(if text.split('%').skip(1).all(is_escape) {
+                self.invalid(part, "must be valid UTF-8")
             } else {
-                "a percent sign in it has to be written as %25"
-            };
-            self.wrong(part, why, None)
-        })
+                self.invalid(part, "a percent sign must be written as %25")
+            });
+        };
+        // A secret that was read from a file and encoded ends with %0A.
+        if decoded.chars().any(is_control) {
+            return Err(self.invalid(part, "must not contain a line break or control character"));
+        }
+        Ok(decoded.into_owned())
     }
 
-    /// Says that a part of the URL is wrong and why. `quoted` is its text, if that can be no secret.
+    /// Returns the error that this part of the URL is invalid: `invalid host: must not be empty`. `why` says what is
+    /// accepted, and must not quote the part.
     #[must_use]
-    pub fn wrong(&self, part: &str, why: &str, quoted: Option<&str>) -> Error {
-        let message = match quoted {
-            _ if self.torn => format!(
-                "invalid url: {part}: {why}; a password has its @, /, ? and # as %40, %2F, %3F and %23"
-            ),
-            Some(text) => format!("invalid url: {part} {text:?}: {why}"),
-            None => format!("invalid url: {part}: {why}"),
+    pub fn invalid(&self, part: &str, why: &str) -> Error {
+        self.error(&format!("invalid {part}: {why}"))
+    }
+
+    /// Returns the error that the scheme is not one of the `known` ones. It suggests the nearest one.
+    #[must_use]
+    pub fn unknown_scheme(&self, known: &[&str]) -> Error {
+        let message = match nearest(self.scheme, known.iter().copied()) {
+            Some(name) => format!("unknown scheme {:?}: did you mean {name:?}?", self.scheme),
+            None => format!("unknown scheme: must be one of {}", known.join(", ")),
         };
-        Error::new(ErrorKind::Config, self.store, "open", message)
+        self.error(&message)
+    }
+
+    /// Returns an error about the URL with this message, which must not quote the URL.
+    #[must_use]
+    pub fn error(&self, message: &str) -> Error {
+        // An `@` behind the host shows that a password with one of these characters was split.
+        let hint = if self.torn {
+            "; in a password, write @ as %40, / as %2F, ? as %3F and # as %23"
+        } else {
+            ""
+        };
+        Error::new(ErrorKind::Config, self.store, "open", format!("{message}{hint}"))
     }
 }
 
@@ -224,124 +250,40 @@ fn cut(text: &str, at: char) -> (&str, Option<&str>) {
     }
 }
 
-/// Without what can be a secret, or a part of one.
+/// Refuses what cannot be seen: it comes from a file that ends with a line break, or from copying.
+fn check_characters(url: &str) -> Result<(), &'static str> {
+    let is_hidden = |c: char| c.is_whitespace() || is_control(c) || is_invisible(c);
+    if !url.contains(is_hidden) {
+        Ok(())
+    } else if url.ends_with(is_hidden) {
+        Err("must not end with white space or a line break")
+    } else if url.starts_with(is_hidden) {
+        Err("must not begin with white space or an invisible character")
+    } else {
+        Err("must not contain white space or control characters; write a space as %20")
+    }
+}
+
+/// Control characters, and Unicode's two line separators.
+fn is_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+/// Characters without a width: soft hyphen, zero-width characters, direction marks, byte order mark.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    )
+}
+
+/// Leaves out everything that can be a secret or a part of one.
 impl fmt::Debug for StoreUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreUrl")
-            .field("store", &self.store)
-            .field("scheme", &self.scheme)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Without its value.
-impl fmt::Debug for UrlParameter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UrlParameter").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(url: &str) -> Result<StoreUrl<'_>, Error> {
-        StoreUrl::parse("store", url, "x://")
-    }
-
-    #[test]
-    fn urls_are_cut_into_their_parts() {
-        for (url, login, hosts, path, place) in [
-            ("x://", None, "", "", ""),
-            ("x://h", None, "h", "", "h"),
-            ("x://a:1,[::1];w=2/", None, "a:1,[::1];w=2", "/", "a:1,[::1];w=2/"),
-            ("x://ann@h/a/b?c=/d", Some(("ann", None)), "h", "/a/b", "ann@h/a/b"),
-            ("x://:p:q@r@h?", Some(("", Some("p:q@r"))), "h", "", ":p:q@r@h"),
-            ("x:///run/s?e@f", None, "", "/run/s", "/run/s"),
-        ] {
-            let parsed = parse(url).unwrap();
-            assert_eq!(parsed.scheme(), "x", "{url}");
-            assert_eq!((parsed.login(), parsed.hosts()), (login, hosts), "{url}");
-            assert_eq!((parsed.path(), parsed.place()), (path, place), "{url}");
-        }
-        let error = parse("h:1").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert_eq!(error.to_string(), "store: open: a url begins with x://");
-        let error = parse("x://h#f").unwrap_err();
-        assert_eq!(error.to_string(), "store: open: invalid url: fragment: there is none");
-    }
-
-    #[test]
-    fn a_login_is_decoded_and_an_empty_user_is_none() {
-        for (url, user, password) in [
-            ("x://h", None, None),
-            ("x://@h", None, None),
-            ("x://ann@h", Some("ann"), None),
-            ("x://:%E2%82%AC+@h", None, Some("€+")),
-            ("x://a%3an:@h", Some("a:n"), Some("")),
-        ] {
-            let parsed = parse(url).unwrap();
-            assert_eq!(parsed.user().unwrap().as_deref(), user, "{url}");
-            assert_eq!(parsed.password().unwrap().as_deref(), password, "{url}");
-        }
-    }
-
-    #[test]
-    fn parameters_come_in_their_order_and_once() {
-        let url = parse("x://h?b=%3d=&a&&B%41=1&tag=1&TAG=2").unwrap();
-        let parameters = url.parameters(&["Tag"]).unwrap();
-        let read: Vec<_> = parameters.iter().map(|p| (&*p.name, &*p.value, p.raw)).collect();
-        assert_eq!(
-            read,
-            [
-                ("b", "==", "b=%3d="),
-                ("a", "", "a"),
-                ("BA", "1", "B%41=1"),
-                ("tag", "1", "tag=1"),
-                ("TAG", "2", "TAG=2"),
-            ]
-        );
-        let error = url.parameters(&[]).unwrap_err();
-        let text = "store: open: invalid url: parameter \"TAG\": it is given twice";
-        assert_eq!(error.to_string(), text);
-    }
-
-    #[test]
-    fn escapes_that_are_none_are_told_from_bytes_that_are_no_text() {
-        let url = parse("x://h").unwrap();
-        for (text, why) in [
-            ("100%", "a percent sign in it has to be written as %25"),
-            ("%4", "a percent sign in it has to be written as %25"),
-            ("%%41", "a percent sign in it has to be written as %25"),
-            ("%ff%é", "a percent sign in it has to be written as %25"),
-            ("%ff", "it is not UTF-8"),
-            ("a%C3é", "it is not UTF-8"),
-        ] {
-            let error = url.decode("part", text).unwrap_err();
-            let wanted = format!("store: open: invalid url: part: {why}");
-            assert_eq!(error.to_string(), wanted, "{text}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_quoted_once_a_password_has_spread() {
-        for url in ["x://ann:pass/word@h", "x://ann:pass?word@h", "x://ann:1/2?word@h"] {
-            let parsed = parse(url).unwrap();
-            let error = parsed.wrong("part", "it is wrong", Some(parsed.path()));
-            assert_eq!(
-                error.to_string(),
-                "store: open: invalid url: part: it is wrong; a password has its @, /, ? and # as %40, %2F, %3F and %23"
-            );
-            assert!(!format!("{parsed:?}").contains("word"), "{parsed:?}");
-        }
-        for (url, is_quoted) in
-            [("x://h:65536", true), ("x://ann:65536000", false), ("x://ann:hush", false)]
-        {
-            let parsed = parse(url).unwrap();
-            let error = parsed.host(parsed.hosts()).unwrap_err().to_string();
-            assert!(error.contains("port") && error.contains('"') == is_quoted, "{error}");
-        }
-        let parameters = parse("x://h?secret=hush").unwrap().parameters(&[]).unwrap();
-        assert!(!format!("{parameters:?}").contains("hush"), "{parameters:?}");
+        f.debug_struct("StoreUrl").field("store", &self.store).finish_non_exhaustive()
     }
 }

@@ -2,28 +2,43 @@
 
 use std::time::Duration;
 
-use cloakroom_core::Error;
+use cloakroom_core::{Error, ParameterNames};
 
 use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
 
-/// The options of connect-memcached and of npm's `memcached` first, spelt as there.
-const KNOWN: &[&str] = &[
-    "prefix",
-    "ttl",
-    "secret",
-    "namespace",
-    "maxExpiration",
-    "maxValue",
-    "keyCompression",
-    "algorithm",
-    "compatibility",
-    "poolSize",
-    "timeout",
-    "flags",
-    "deadline",
-];
+const HOSTS: &str = "the servers go before the \"?\", as in memcached://host1,host2";
+const HOST_OPTION: &str = "it goes after a host, as in memcached://host;weight=2;vnodes=100";
 
-/// Takes one parameter over that is no secret, or says why it cannot be.
+/// The options of connect-memcached and of npm's `memcached` first, spelled as there.
+pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
+    exact: &[
+        "prefix",
+        "ttl",
+        "secret",
+        "namespace",
+        "maxExpiration",
+        "maxValue",
+        "keyCompression",
+        "algorithm",
+        "compatibility",
+        "poolSize",
+        "timeout",
+        "flags",
+        "deadline",
+    ],
+    any_case: &[],
+    repeatable: &[],
+    elsewhere: &[
+        ("host", HOSTS),
+        ("hosts", HOSTS),
+        ("server", HOSTS),
+        ("servers", HOSTS),
+        ("weight", HOST_OPTION),
+        ("vnodes", HOST_OPTION),
+    ],
+};
+
+/// Takes over one of these parameters other than the secret, or says what it accepts.
 pub(crate) fn apply(name: &str, value: &str, options: &mut MemcachedOptions) -> Result<(), String> {
     match name {
         "prefix" => options.prefix = value.to_owned(),
@@ -32,25 +47,26 @@ pub(crate) fn apply(name: &str, value: &str, options: &mut MemcachedOptions) -> 
         "maxExpiration" => options.max_expiration = Duration::from_secs(number(value, "seconds")?),
         "maxValue" => options.max_value = Some(number(value, "bytes")?),
         "keyCompression" => {
-            options.key_compression = value
-                .parse()
-                .map_err(|_| format!("it is neither \"true\" nor \"false\": {value:?}"))?;
+            options.key_compression = value.parse().map_err(|_| "must be \"true\" or \"false\"")?;
         }
         "algorithm" => options.algorithm = one_of(value, &Algorithm::KNOWN)?,
         "compatibility" => options.compatibility = one_of(value, &Compatibility::KNOWN)?,
         "poolSize" => options.pool_size = number(value, "connections")?,
         "timeout" => options.timeout = Duration::from_millis(number(value, "milliseconds")?),
         "flags" => {
-            options.flags =
-                value.parse().map_err(|_| format!("it is neither 2 nor 0: {value:?}"))?;
+            options.flags = match value {
+                "0" => 0,
+                "2" => 2,
+                _ => return Err("must be 2 or 0".to_owned()),
+            };
         }
         "deadline" => options.deadline = Duration::from_millis(number(value, "milliseconds")?),
-        _ => return Err(format!("it is none of {}", KNOWN.join(", "))),
+        _ => return Err("is not supported".to_owned()),
     }
     Ok(())
 }
 
-/// Takes the secret over, or says what is wrong with it, without a word of it.
+/// Takes over the secret, or says what is wrong with it without quoting it.
 #[cfg(feature = "encryption")]
 pub(crate) fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
     use cloakroom_core::{Counterpart, Kruptein, KrupteinOptions};
@@ -73,15 +89,15 @@ fn number<T: TryFrom<u64>>(value: &str, unit: &str) -> Result<T, String> {
     value
         .parse::<u64>()
         .ok()
-        .filter(|number| *number > 0)
+        .filter(|number| *number > 0 && !value.starts_with('+'))
         .and_then(|number| number.try_into().ok())
-        .ok_or_else(|| format!("it is no whole number of {unit} above zero: {value:?}"))
+        .ok_or_else(|| format!("must be a whole number of {unit} above zero"))
 }
 
 fn one_of<T: Copy>(value: &str, known: &[(&'static str, T)]) -> Result<T, String> {
     known.iter().find(|(name, _)| *name == value).map(|(_, it)| *it).ok_or_else(|| {
         let names: Vec<_> = known.iter().map(|(name, _)| format!("{name:?}")).collect();
-        format!("it is none of {}: {value:?}", names.join(", "))
+        format!("must be one of {}", names.join(", "))
     })
 }
 
@@ -129,9 +145,10 @@ mod tests {
 
     #[test]
     fn an_unknown_parameter_lists_the_known_ones() {
-        let why = apply("Prefix", "x", &mut MemcachedOptions::default()).unwrap_err();
-        for name in KNOWN {
-            assert!(why.contains(name), "{why}");
+        let mut options = MemcachedOptions::default();
+        let error = Target::parse("memcached://h?x=1", &mut options).unwrap_err().to_string();
+        for name in NAMES.exact {
+            assert!(error.contains(name), "{error}");
         }
     }
 
@@ -152,7 +169,7 @@ mod tests {
             ("deadline", "0"),
         ] {
             let why = apply(name, value, &mut MemcachedOptions::default()).unwrap_err();
-            assert!(why.ends_with(&format!("{value:?}")), "{why}");
+            assert!(why.starts_with("must be "), "{name}={value}: {why}");
         }
     }
 

@@ -90,14 +90,14 @@ impl MemcachedStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a URL that is wrong, naming the part, and for a parameter that is unknown,
-    /// listing the known ones. It never quotes the secret.
+    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
+    /// nearest one or listing all. It never quotes what can be the secret.
     ///
     /// ```
     /// let error = cloakroom_memcached::MemcachedStore::open("memcached://localhost:70000").unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     r#"memcached: open: invalid url: port "70000": it is none of 1 to 65535"#,
+    ///     r#"memcached: open: invalid port "70000": must be between 1 and 65535"#,
     /// );
     /// ```
     pub fn open(url: &str) -> Result<Self, Error> {

@@ -2,13 +2,32 @@
 
 use std::time::Duration;
 
-use cloakroom_core::Error;
 #[cfg(not(feature = "encryption"))]
 use cloakroom_core::ErrorKind;
+use cloakroom_core::{Error, ParameterNames};
 
 use crate::{AutoRemove, MongoOptions, error::STORE};
 
-/// The options of connect-mongo, spelt as there, and the deadline.
+/// What a URL takes. Of the driver's own, the case does not matter, and one comes as often as it likes.
+pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
+    exact: OURS,
+    any_case: DRIVERS,
+    repeatable: &["readPreferenceTags"],
+    elsewhere: &[
+        ("db", DATABASE),
+        ("database", DATABASE),
+        ("user", LOGIN),
+        ("username", LOGIN),
+        ("password", LOGIN),
+        ("socketTimeoutMS", "not supported by the driver; use \"deadline\""),
+        ("timeoutMS", "not supported by the driver; use \"deadline\""),
+    ],
+};
+
+const DATABASE: &str = "the database goes after the host, as in mongodb://host/app";
+const LOGIN: &str = "the user and password go before the host, as in mongodb://user:password@host";
+
+/// The options of connect-mongo, spelled as there, and the deadline.
 const OURS: &[&str] = &[
     "collectionName",
     "dbName",
@@ -83,7 +102,7 @@ pub(crate) enum Taken {
     Drivers,
 }
 
-/// Takes one parameter over that is no secret, or says why it cannot be.
+/// Takes over one of [`NAMES`] other than the secret, or says what it accepts.
 pub(crate) fn apply(name: &str, value: &str, options: &mut MongoOptions) -> Result<Taken, String> {
     match name {
         "collectionName" => options.collection_name = value.to_owned(),
@@ -100,9 +119,7 @@ pub(crate) fn apply(name: &str, value: &str, options: &mut MongoOptions) -> Resu
                 ("interval", _) => AutoRemove::Interval(INTERVAL),
                 ("disabled", _) => AutoRemove::Disabled,
                 _ => {
-                    return Err(format!(
-                        "it is none of \"native\", \"interval\" and \"disabled\": {value:?}"
-                    ));
+                    return Err("must be \"native\", \"interval\" or \"disabled\"".to_owned());
                 }
             };
         }
@@ -111,20 +128,29 @@ pub(crate) fn apply(name: &str, value: &str, options: &mut MongoOptions) -> Resu
                 let minutes: u64 = number(value, "minutes", 1)?;
                 *interval = Duration::from_secs(minutes.saturating_mul(60));
             }
-            _ => return Err("it needs autoRemove=interval".to_owned()),
+            _ => return Err("requires autoRemove=interval".to_owned()),
         },
-        _ if name.eq_ignore_ascii_case("socketTimeoutMS") => {
-            return Err("the driver has none, and deadline does what it is for".to_owned());
+        // Node.js has a name for the mechanism that both sides agree on, which the driver has by saying nothing.
+        "authMechanism" if value == "DEFAULT" => {}
+        // Both are offers: a client that offers no compressor is sent nothing compressed.
+        "compressors" => {
+            if !value.split(',').all(|name| COMPRESSORS.contains(&name)) {
+                return Err(format!("must be some of {}", COMPRESSORS.join(", ")));
+            }
         }
-        _ if DRIVERS.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
-            return Ok(Taken::Drivers);
+        "zlibCompressionLevel" => {
+            let level = value.parse().ok().filter(|level| (-1..=9).contains(level));
+            level.map(drop).ok_or("must be between -1 and 9")?;
         }
-        _ => return Err(format!("it is none of {}", [OURS, DRIVERS].concat().join(", "))),
+        _ => return Ok(Taken::Drivers),
     }
     Ok(Taken::Ours)
 }
 
-/// Takes the secret over, or says what is wrong with it, without a word of it.
+/// Those of MongoDB's Node.js driver.
+const COMPRESSORS: [&str; 4] = ["snappy", "zlib", "zstd", "none"];
+
+/// Takes over the secret, or says what is wrong with it without quoting it.
 #[cfg(feature = "encryption")]
 pub(crate) fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(), Error> {
     use cloakroom_core::{Counterpart, Kruptein, KrupteinOptions};
@@ -147,12 +173,12 @@ fn number(value: &str, unit: &str, least: u64) -> Result<u64, String> {
     value
         .parse()
         .ok()
-        .filter(|number| *number >= least)
-        .ok_or_else(|| format!("it is no whole number of {unit}{above}: {value:?}"))
+        .filter(|number| *number >= least && !value.starts_with('+'))
+        .ok_or_else(|| format!("must be a whole number of {unit}{above}"))
 }
 
 fn switch(value: &str) -> Result<bool, String> {
-    value.parse().map_err(|_| format!("it is neither \"true\" nor \"false\": {value:?}"))
+    value.parse().map_err(|_| "must be \"true\" or \"false\"".to_owned())
 }
 
 #[cfg(test)]
@@ -205,30 +231,58 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_parameter_says_what_it_can_be() {
+    fn what_nodes_driver_takes_is_taken() {
+        for query in [
+            "compressors=snappy,zlib,zstd&zlibCompressionLevel=6",
+            "compressors=none",
+            "COMPRESSORS=zlib&zlibcompressionlevel=-1",
+            "zlibCompressionLevel=9",
+            "authMechanism=DEFAULT",
+            "authmechanism=DEFAULT&ttl=5",
+        ] {
+            parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        }
+        for user in ["ann:pw@", ""] {
+            let url = format!("mongodb://{user}h/?authMechanism=DEFAULT&authSource=admin");
+            Target::parse(&url, &mut MongoOptions::default()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_wrong_parameter_says_what_it_accepts() {
         for (query, why) in [
             (
                 "x=1",
-                "it is none of collectionName, dbName, ttl, touchAfter, stringify, autoRemove, autoRemoveInterval, timestamps, secret, deadline, appName, ",
+                r#"unknown parameter "x": must be one of collectionName, dbName, ttl, touchAfter, stringify, autoRemove, autoRemoveInterval, timestamps, secret, deadline, appName, "#,
             ),
             ("x=1", "zlibCompressionLevel"),
-            ("collection=a", "it is none of collectionName"),
-            ("ttl=0", "it is no whole number of seconds above zero: \"0\""),
-            ("touchAfter=-1", "it is no whole number of seconds: \"-1\""),
-            ("deadline=5s", "it is no whole number of milliseconds above zero: \"5s\""),
-            ("stringify=1", "it is neither \"true\" nor \"false\": \"1\""),
             (
-                "autoRemove=never",
-                "it is none of \"native\", \"interval\" and \"disabled\": \"never\"",
+                "collectionname=a",
+                r#"unknown parameter "collectionname": did you mean "collectionName"?"#,
             ),
-            ("autoRemoveInterval=5", "it needs autoRemove=interval"),
-            ("socketTimeoutMS=5", "the driver has none, and deadline does what it is for"),
+            ("collection=a", r#"unknown parameter "collection": did you mean "collectionName"?"#),
+            ("touch_after=5", r#"unknown parameter "touch_after": did you mean "touchAfter"?"#),
+            ("maxPoolSzie=5", r#"unknown parameter "maxPoolSzie": did you mean "maxPoolSize"?"#),
+            ("db=a", "the database goes after the host, as in mongodb://host/app"),
+            ("ttl=0", "must be a whole number of seconds above zero"),
+            ("touchAfter=-1", "must be a whole number of seconds"),
+            ("deadline=5s", "must be a whole number of milliseconds above zero"),
+            ("stringify=1", r#"must be "true" or "false""#),
+            ("autoRemove=never", r#"must be "native", "interval" or "disabled""#),
+            ("autoRemoveInterval=5", "requires autoRemove=interval"),
+            ("socketTimeoutMS=5", r#"not supported by the driver; use "deadline""#),
+            ("compressors=lz4", "must be some of snappy, zlib, zstd, none"),
+            ("compressors=", "must be some of snappy, zlib, zstd, none"),
+            ("zlibCompressionLevel=10", "must be between -1 and 9"),
+            ("zlibCompressionLevel=x", "must be between -1 and 9"),
+            ("authMechanism=default", "not accepted by the MongoDB driver"),
             ("collectionName=", "invalid option \"collectionName\": no name of a collection"),
+            ("collectionName=a%0A", "must not contain a line break or control character"),
             ("dbName=a.b", "invalid option \"dbName\": no name of a database"),
-            ("maxPoolSize=x", "parameter \"maxPoolSize\": the driver does not take its value"),
-            ("w=0", "w of 0 has no answers"),
-            ("ttl=1&ttl=2", "parameter \"ttl\": it is given twice"),
-            ("w=1&W=2", "parameter \"W\": it is given twice"),
+            ("maxPoolSize=x", "not accepted by the MongoDB driver"),
+            ("w=0", r#"invalid parameter "w": must not be 0: the store needs the answers"#),
+            ("ttl=1&ttl=2", r#"invalid parameter "ttl": must be given only once"#),
+            ("w=1&W=2", r#"invalid parameter "w": must be given only once"#),
         ] {
             let error = parse(query).expect_err(query);
             assert!(error.contains(why), "{query}: {error}");

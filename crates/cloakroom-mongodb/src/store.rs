@@ -65,7 +65,8 @@ impl MongoStore {
     /// ```
     ///
     /// It is MongoDB's own connection string, with all options that the driver knows. What has a meaning in it is
-    /// percent-encoded in a user, a password and a parameter: `@` is `%40`.
+    /// percent-encoded in a user, a password and a parameter: `@` is `%40`. `compressors` and `zlibCompressionLevel` are
+    /// taken and have no effect, and `authMechanism=DEFAULT` is the same as none.
     /// Further parameters are the options of connect-mongo, by its names:
     ///
     /// | parameter | value | default |
@@ -82,14 +83,14 @@ impl MongoStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a URL that is wrong, naming the part, and for a parameter that is unknown,
-    /// listing the known ones. It never quotes the password.
+    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
+    /// nearest one or listing all. It never quotes what can be the password.
     ///
     /// ```
     /// let error = cloakroom_mongodb::MongoStore::open("mongodb://localhost:70000").unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     r#"mongodb: open: invalid url: port "70000": it is none of 1 to 65535"#,
+    ///     r#"mongodb: open: invalid port "70000": must be between 1 and 65535"#,
     /// );
     /// ```
     pub fn open(url: &str) -> Result<Self, Error> {

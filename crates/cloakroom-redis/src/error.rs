@@ -3,7 +3,7 @@
 //! A server's own text is never passed on: it can quote the command (`unknown command 'GETEX', with args beginning
 //! with: 'sess:..'`), and with it an id, session data or a password. Its code, such as `OOM`, is.
 
-use std::{io, sync::Arc};
+use std::{error::Error as StdError, io, sync::Arc};
 
 use cloakroom_core::{Error, ErrorKind};
 use redis::{RedisError, ServerError};
@@ -43,13 +43,19 @@ pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailur
                 .with_source(cause)
         }
         ConnectFailure::Tls(cause) => {
-            new(call, ErrorKind::Config, format!("no TLS with {address}")).with_source(cause)
+            new(call, ErrorKind::Config, format!("cannot agree on TLS with {address}"))
+                .with_source(cause)
         }
         ConnectFailure::Timeout => {
             new(call, ErrorKind::Timeout, format!("cannot connect to {address} in time"))
         }
         ConnectFailure::Cancelled => {
             new(call, ErrorKind::Unavailable, format!("connecting to {address} was cancelled"))
+        }
+        // In TLS 1.3, the server checks the client's certificate after the client has finished.
+        ConnectFailure::Refused(cause) if is_tls(&cause) => {
+            let message = format!("{address} does not accept the certificate of the client");
+            new(call, ErrorKind::Config, message).with_source(cause)
         }
         ConnectFailure::Refused(cause) if cause.is_io_error() => {
             let message = format!("{address} hung up during the login");
@@ -69,6 +75,16 @@ pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailur
         }
     }
 }
+
+/// Whether rustls reports that it and the server disagree.
+fn is_tls(cause: &RedisError) -> bool {
+    let source = cause.source().and_then(|source| source.downcast_ref::<Arc<Source>>());
+    let cause = source.and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
+}
+
+/// What the client keeps an I/O error as.
+type Source = dyn StdError + Send + Sync;
 
 /// The deadline passed.
 pub(crate) fn timed_out(call: &Call) -> Error {
@@ -138,7 +154,7 @@ fn is_code(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{error::Error as _, time::Duration};
+    use std::time::Duration;
 
     use redis::Value;
 

@@ -3,6 +3,8 @@
 
 mod atomic;
 mod call;
+#[cfg(feature = "tls")]
+mod certificate;
 mod connection;
 mod enumerate;
 mod error;
@@ -19,6 +21,8 @@ mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod ttl;
+#[cfg(feature = "tls")]
+mod verifier;
 
 pub use options::RedisOptions;
 pub use serializer::Serializer;

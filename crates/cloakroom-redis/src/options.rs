@@ -36,8 +36,18 @@ pub struct RedisOptions {
     pub serializer: Option<Arc<dyn Serializer>>,
     /// How long an operation takes at most: 5 seconds unless set. A listing has as long for each of its pages.
     pub deadline: Duration,
-    /// A PEM file with the certificates to trust instead of the public ones. Only for `rediss:`.
+    /// A PEM file with the certificates to trust instead of the public authorities: those of authorities, or the
+    /// server's own if it is self-signed. Only for `rediss:`, as are the next four.
     pub ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate that the store identifies itself with, and the chain to its authority. Needs
+    /// `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file with the private key of `cert_file`, not encrypted.
+    pub key_file: Option<PathBuf>,
+    /// The name that the server's certificate must have, instead of the host of the URL. It is sent as SNI, too.
+    pub server_name: Option<String>,
+    /// Accept any certificate of the server: whoever is between can read and change every session.
+    pub insecure_skip_verify: bool,
     /// What "now" is when a cookie's expiry is turned into a time to live.
     pub clock: Clock,
 }
@@ -53,12 +63,28 @@ impl Default for RedisOptions {
             serializer: None,
             deadline: Duration::from_secs(5),
             ca_file: None,
+            cert_file: None,
+            key_file: None,
+            server_name: None,
+            insecure_skip_verify: false,
             clock: Clock::system(),
         }
     }
 }
 
 impl RedisOptions {
+    /// The name of an option that is set and only has a meaning for TLS.
+    pub(crate) fn of_tls(&self) -> Option<&'static str> {
+        match self {
+            Self { ca_file: Some(_), .. } => Some("caFile"),
+            Self { cert_file: Some(_), .. } => Some("certFile"),
+            Self { key_file: Some(_), .. } => Some("keyFile"),
+            Self { server_name: Some(_), .. } => Some("serverName"),
+            Self { insecure_skip_verify: true, .. } => Some("insecureSkipVerify"),
+            _ => None,
+        }
+    }
+
     /// Refuses what has no meaning, and names it.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let zero = match self {

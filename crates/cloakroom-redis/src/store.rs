@@ -80,18 +80,21 @@ impl RedisStore {
     /// | `scanCount` | keys | 100 |
     /// | `deadline` | milliseconds | 5000 |
     /// | `protocol` | `resp2` or `resp3` | RESP3 where the server speaks it |
-    /// | `caFile` | path of a PEM file, for `rediss:` | the public authorities |
+    /// | `caFile` | path of a PEM file with the certificates to trust, for `rediss:` | the public authorities |
+    /// | `certFile`, `keyFile` | paths of PEM files: the store's own certificate and its key, for `rediss:` | none |
+    /// | `serverName` | the name in the server's certificate, for `rediss:` | the host |
+    /// | `insecureSkipVerify` | `true` accepts any certificate, for `rediss:` | `false` |
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a URL that is wrong, naming the part, and for a parameter that is unknown,
-    /// listing the known ones. It never quotes the password.
+    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
+    /// nearest one or listing all. It never quotes what can be the password.
     ///
     /// ```
     /// let error = cloakroom_redis::RedisStore::open("redis://localhost:70000").unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     r#"redis: open: invalid url: port "70000": it is none of 1 to 65535"#,
+    ///     r#"redis: open: invalid port "70000": must be between 1 and 65535"#,
     /// );
     /// ```
     pub fn open(url: &str) -> Result<Self, Error> {
@@ -111,7 +114,7 @@ impl RedisStore {
         #[cfg(feature = "tls")]
         let streams = Streams {
             tls: matches!(target.address, crate::target::Address::Tcp { tls: true, .. })
-                .then(|| crate::tls::connector(options.ca_file.as_deref()))
+                .then(|| crate::tls::Tls::new(&options))
                 .transpose()?,
         };
         let connection = Connection::new(target, streams);

@@ -29,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 #[derive(Clone, Default)]
 pub(crate) struct Streams {
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<tokio_rustls::TlsConnector>,
+    pub(crate) tls: Option<crate::tls::Tls>,
 }
 
 impl Streams {
@@ -56,7 +56,7 @@ impl Streams {
         stream: Socket<TcpStream>,
     ) -> Result<Box<dyn Stream>, ConnectFailure> {
         match &self.tls {
-            Some(connector) => crate::tls::secure(connector, host, stream).await,
+            Some(tls) => tls.secure(host, stream).await,
             None => Err(io_failure(io::ErrorKind::Unsupported.into())),
         }
     }

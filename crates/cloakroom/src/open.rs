@@ -1,7 +1,7 @@
 //! From a URL to a handle: the one place, with the command line, that knows every store.
 
 use cloakroom_compat::ExpressSession;
-use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
+use cloakroom_core::{Error, MemoryOptions, MemoryStore, ParameterNames, StoreUrl, UrlParameter};
 
 /// A backend, as `open` finds it by the scheme of a URL.
 struct Backend {
@@ -35,8 +35,9 @@ const BACKENDS: &[Backend] = &[
 ///
 /// # Errors
 ///
-/// [`Config`](ErrorKind::Config), naming the part of the URL that is wrong: a scheme that is not known or whose feature
-/// is off, a host, a port, a parameter and which ones there are. No password is in the message.
+/// [`Config`](cloakroom_core::ErrorKind::Config), naming the part of the URL that is wrong and what is accepted there: a scheme that is
+/// unknown or whose feature is off, a host, a port, a parameter. White space is refused everywhere. No message quotes
+/// what can be a secret.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -46,51 +47,52 @@ const BACKENDS: &[Backend] = &[
 /// assert!(sessions.get(&sid).await?.is_some());
 ///
 /// let error = cloakroom::open("redi://localhost").unwrap_err();
-/// assert!(error.to_string().contains("unknown scheme \"redi\""));
+/// assert_eq!(
+///     error.to_string(),
+///     r#"cloakroom: open: unknown scheme "redi": did you mean "redis"?"#,
+/// );
 /// # Ok::<(), cloakroom::Error>(()) }).unwrap();
 /// ```
 pub fn open(url: &str) -> Result<ExpressSession, Error> {
-    let Some((scheme, _)) = url.split_once(':') else {
-        return Err(config("the url has no scheme, such as \"redis:\" or \"memory:\"".to_owned()));
-    };
     // RFC 3986 3.1: schemes are case-insensitive.
-    let scheme = scheme.to_ascii_lowercase();
+    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
     match BACKENDS.iter().find(|backend| backend.schemes.contains(&&*scheme)) {
         Some(backend) => (backend.open)(url),
         None => {
             let known: Vec<_> =
                 BACKENDS.iter().flat_map(|backend| backend.schemes).copied().collect();
-            Err(config(format!("unknown scheme {scheme:?}; known are {}", known.join(", "))))
+            let beginnings = format!("a scheme, as in redis://; known are {}", known.join(", "));
+            Err(StoreUrl::parse("cloakroom", url, &beginnings)?.unknown_scheme(&known))
         }
     }
 }
 
-fn config(message: String) -> Error {
-    Error::new(ErrorKind::Config, "cloakroom", "open", message)
-}
+const OPTIONS_OF_MEMORY: ParameterNames<'_> = ParameterNames {
+    exact: &["ttl", "maxSessions"],
+    any_case: &[],
+    repeatable: &[],
+    elsewhere: &[],
+};
 
 fn memory(url: &str) -> Result<ExpressSession, Error> {
-    let rest = &url["memory:".len()..];
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if !place.trim_start_matches('/').is_empty() {
-        return Err(config(format!(
-            "a memory: url has no host or path, but this one has {place:?}"
-        )));
+    // It is the one scheme that needs no `//`.
+    let rest = url.split_once(':').map_or("", |(_, rest)| rest);
+    let url = format!("memory://{}", rest.strip_prefix("//").unwrap_or(rest));
+    let url = StoreUrl::parse("memory", &url, "memory:")?;
+    if !["", "/"].contains(&url.place()) {
+        return Err(url.error("a host or path is not supported, only parameters: memory:?ttl=60"));
     }
     let mut options = MemoryOptions::default();
-    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let number: u64 = value.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
-            config(format!("parameter {name:?} is {value:?}, not a whole number above 0"))
-        })?;
-        match name {
-            "ttl" => options.ttl = std::time::Duration::from_secs(number),
-            "maxSessions" => options.max_sessions = usize::try_from(number).unwrap_or(usize::MAX),
-            _ => {
-                return Err(config(format!(
-                    "unknown parameter {name:?} of memory:; known are ttl, maxSessions"
-                )));
-            }
+    for UrlParameter { name, value, .. } in url.parameters(&OPTIONS_OF_MEMORY)? {
+        let number: u64 = value
+            .parse()
+            .ok()
+            .filter(|number| *number > 0 && !value.starts_with('+'))
+            .ok_or_else(|| url.invalid_parameter(&name, "must be a whole number above zero"))?;
+        if name == "ttl" {
+            options.ttl = std::time::Duration::from_secs(number);
+        } else {
+            options.max_sessions = usize::try_from(number).unwrap_or(usize::MAX);
         }
     }
     Ok(ExpressSession::new(MemoryStore::with_options(options)))
@@ -108,10 +110,11 @@ macro_rules! backend {
         fn $name(url: &str) -> Result<ExpressSession, Error> {
             // Only the scheme is quoted: the rest can hold a password.
             let scheme = url.split(':').next().unwrap_or_default();
-            Err(config(format!(
+            let message = format!(
                 "scheme {scheme:?} needs the feature {:?} of the crate cloakroom",
                 $feature
-            )))
+            );
+            Err(Error::new(cloakroom_core::ErrorKind::Config, "cloakroom", "open", message))
         }
     };
 }
@@ -124,23 +127,65 @@ backend!(mongodb_srv, "mongodb-srv", cloakroom_mongodb::MongoStore);
 
 #[cfg(test)]
 mod tests {
+    use cloakroom_core::ErrorKind;
+
     use super::*;
 
     #[test]
-    fn a_wrong_url_is_an_error_that_names_the_part() {
-        let rows = [
-            ("", "no scheme"),
-            ("localhost", "no scheme"),
-            ("redi://localhost", "unknown scheme \"redi\"; known are memory, redis"),
-            ("memory://host", "\"//host\""),
-            ("memory:?ttl=soon", "parameter \"ttl\" is \"soon\""),
-            ("memory:?ttl=0", "parameter \"ttl\" is \"0\""),
-            ("memory:?size=5", "unknown parameter \"size\" of memory:; known are ttl, maxSessions"),
-        ];
-        for (url, part) in rows {
+    fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
+        const KNOWN: &str =
+            "memory, redis, redis+unix, unix, rediss, memcached, mongodb, mongodb+srv";
+        let no_scheme = format!(
+            "cloakroom: open: invalid url: must begin with a scheme, as in redis://; known are {KNOWN}"
+        );
+        let unknown = format!("cloakroom: open: unknown scheme: must be one of {KNOWN}");
+        let redis = "cloakroom: open: invalid url: must not ";
+        for (url, wanted) in [
+            ("", &*no_scheme),
+            ("localhost", &no_scheme),
+            ("localhost:6379", &no_scheme),
+            ("hush@localhost:6379", &no_scheme),
+            ("ann:hush@localhost", &no_scheme),
+            ("//ann:hush@localhost", &no_scheme),
+            ("hush://localhost", &unknown),
+            ("://hush", &unknown),
+            (
+                "redi://localhost",
+                r#"cloakroom: open: unknown scheme "redi": did you mean "redis"?"#,
+            ),
+            ("mongo://h", r#"cloakroom: open: unknown scheme "mongo": did you mean "mongodb"?"#),
+            (" redis://localhost", redis),
+            ("\u{feff}redis://localhost", redis),
+            (
+                "memory://hush",
+                "memory: open: a host or path is not supported, only parameters: memory:?ttl=60",
+            ),
+            (
+                "memory:&ttl=5",
+                "memory: open: parameters must follow a \"?\"; elsewhere, write & as %26 and = as %3D",
+            ),
+            ("memory:#a", "memory: open: fragments are not supported"),
+            ("memory:?ttl=5\n", "memory: open: invalid url: must not end with white space"),
+            (
+                "memory:?ttl=soon",
+                r#"memory: open: invalid parameter "ttl": must be a whole number above zero"#,
+            ),
+            (
+                "memory:?ttl=0",
+                r#"memory: open: invalid parameter "ttl": must be a whole number above zero"#,
+            ),
+            (
+                "memory:?size=5",
+                r#"memory: open: unknown parameter "size": must be one of ttl, maxSessions"#,
+            ),
+            (
+                "memory:?max_sessions=5",
+                r#"memory: open: unknown parameter "max_sessions": did you mean "maxSessions"?"#,
+            ),
+        ] {
             let error = open(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
-            assert!(error.to_string().contains(part), "{url}: {error}");
+            assert!(error.to_string().starts_with(wanted), "{url}: {error}");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Does everything once.
-async fn check(url: &str) {
+pub(crate) async fn check(url: &str) {
     let store = RedisStore::open(url).unwrap();
     store.ping().await.unwrap();
     store.set("a", &session()).await.unwrap();
@@ -28,7 +28,7 @@ async fn check(url: &str) {
     assert_eq!(listing(&store).length().await.unwrap(), 0);
 }
 
-async fn failure(url: &str) -> Error {
+pub(crate) async fn failure(url: &str) -> Error {
     RedisStore::open(url).unwrap().ping().await.unwrap_err()
 }
 

@@ -11,6 +11,8 @@ mod outage;
 mod reading;
 mod refusals;
 mod round_trips;
+#[cfg(feature = "tls")]
+mod tls;
 mod writing;
 
 use std::{

@@ -1,0 +1,153 @@
+//! The parameters of a URL, and how a wrong one is reported.
+
+use std::fmt;
+
+use super::{
+    StoreUrl, cut,
+    nearest::{nearest, plain},
+};
+use crate::{Error, decode_uri_component};
+
+/// The names of the parameters that a store takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ParameterNames<'n> {
+    /// Names that must be spelled exactly so.
+    pub exact: &'n [&'n str],
+    /// Names whose case does not matter.
+    pub any_case: &'n [&'n str],
+    /// Which of those can be given more than once.
+    pub repeatable: &'n [&'n str],
+    /// Names that are not parameters but may be expected, each with what to write instead.
+    pub elsewhere: &'n [(&'n str, &'n str)],
+}
+
+/// A parameter of a [`StoreUrl`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct UrlParameter<'a> {
+    /// Its name, spelled as in the [`ParameterNames`].
+    pub name: String,
+    /// Its value, decoded; empty if there is none. It can be a secret.
+    pub value: String,
+    /// Both as they are written in the URL.
+    pub raw: &'a str,
+}
+
+impl ParameterNames<'_> {
+    fn find(&self, name: &str) -> Option<&str> {
+        let exact = self.exact.iter().find(|known| **known == name);
+        let known =
+            exact.or_else(|| self.any_case.iter().find(|known| known.eq_ignore_ascii_case(name)));
+        known.copied()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.exact.iter().chain(self.any_case).copied()
+    }
+
+    /// Whether one of these texts begins with the name of a parameter and `=`, in any case.
+    fn begin_any<'t>(&self, mut texts: impl Iterator<Item = &'t str>) -> bool {
+        texts.any(|text| {
+            let Some((name, _)) = text.split_once('=') else { return false };
+            let mut known = self.all().chain(["secret", "password"]);
+            known.any(|known| known.eq_ignore_ascii_case(name))
+        })
+    }
+}
+
+impl<'a> StoreUrl<'a> {
+    /// Returns the parameters in their order; none if the URL has no `?`.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) for a name that is not among `names`, suggesting the nearest one; for a
+    /// parameter that is given twice and not repeatable; for a parameter that follows another separator than `?` and
+    /// `&`; and as [`decode`](Self::decode), but a secret can begin and end with a space that is written as `%20`.
+    pub fn parameters(&self, names: &ParameterNames<'_>) -> Result<Vec<UrlParameter<'a>>, Error> {
+        if names.begin_any(self.place.split(['&', ';', ',']).skip(1)) {
+            return Err(self.error("parameters must follow a \"?\""));
+        }
+        let mut parameters: Vec<UrlParameter<'a>> = Vec::new();
+        for raw in self.query.split('&').filter(|pair| !pair.is_empty()) {
+            let (raw_name, raw_value) = cut(raw, '=');
+            let decoded = decode_uri_component(raw_name);
+            let Some(name) = decoded.as_deref().and_then(|name| names.find(name)) else {
+                return Err(self.unknown_parameter(names, raw_name, raw_value, &parameters));
+            };
+            if parameters.iter().any(|known| known.name == name)
+                && !names.repeatable.iter().any(|known| known.eq_ignore_ascii_case(name))
+            {
+                return Err(self.invalid_parameter(name, "must be given only once"));
+            }
+            let value = raw_value.unwrap_or_default();
+            if names.begin_any(value.split(['?', ';', ',']).skip(1)) {
+                return Err(self.invalid_parameter(name, "the next parameter must follow a \"&\""));
+            }
+            let part = format!("parameter {name:?}");
+            let value = if is_secret(name) {
+                self.decode_secret(&part, value)?
+            } else {
+                self.decode(&part, value)?
+            };
+            parameters.push(UrlParameter { name: name.to_owned(), value, raw });
+        }
+        Ok(parameters)
+    }
+
+    /// Returns the error that the value of a parameter is invalid: `invalid parameter "ttl": must be a number`. `why`
+    /// says what is accepted, and must not quote the value.
+    #[must_use]
+    pub fn invalid_parameter(&self, name: &str, why: &str) -> Error {
+        self.error(&format!("invalid parameter {name:?}: {why}"))
+    }
+
+    fn unknown_parameter(
+        &self,
+        names: &ParameterNames<'_>,
+        name: &str,
+        value: Option<&str>,
+        before: &[UrlParameter<'_>],
+    ) -> Error {
+        let advice = names.elsewhere.iter().find(|(known, _)| plain(known) == plain(name));
+        let near = nearest(name, names.all());
+        let why = match (advice, near) {
+            (Some((_, advice)), _) => (*advice).to_owned(),
+            (None, Some(near)) => format!("did you mean {near:?}?"),
+            (None, None) => {
+                format!("must be one of {}", names.all().collect::<Vec<_>>().join(", "))
+            }
+        };
+        let is_known = advice.is_some() || near.is_some_and(|near| plain(near) == plain(name));
+        let secret = before.iter().rev().find(|parameter| is_secret(&parameter.name));
+        self.error(&match secret {
+            _ if is_known => format!("unknown parameter {name:?}: {why}"),
+            // A secret with a raw `&` continues in what looks like the next parameter.
+            Some(UrlParameter { name: secret, .. }) => {
+                format!("unknown parameter after {secret:?}: in its value, write & as %26; {why}")
+            }
+            None if is_harmless(name, value) => format!("unknown parameter {name:?}: {why}"),
+            None => format!("unknown parameter: {why}"),
+        })
+    }
+}
+
+/// Whether the value of a parameter of this name can be a secret.
+fn is_secret(name: &str) -> bool {
+    let name = plain(name);
+    ["secret", "pass", "token", "authmechanismproperties"].iter().any(|word| name.contains(word))
+}
+
+/// Whether an unknown name is a name, rather than a secret whose own name is missing. A secret is followed by no `=`, or
+/// by those that end base64, and few consist of letters alone.
+fn is_harmless(name: &str, value: Option<&str>) -> bool {
+    let is_followed = value.is_some_and(|value| value.bytes().any(|byte| byte != b'='));
+    let is_word = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-';
+    let is_option = ["secret", "pass", "passwd", "password", "token"].contains(&&*plain(name));
+    is_option || (is_followed && name.len() <= 32 && name.bytes().all(is_word) && !is_secret(name))
+}
+
+/// Leaves out the value.
+impl fmt::Debug for UrlParameter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UrlParameter").field("name", &self.name).finish_non_exhaustive()
+    }
+}
