@@ -6,10 +6,17 @@ mod call;
 mod connection;
 mod enumerate;
 mod error;
+mod lent;
+mod live;
+mod login;
+mod mode;
 mod options;
+mod own;
+mod pace;
 mod parameter;
 mod record;
 mod reply;
+mod runtime;
 mod script;
 mod serializer;
 mod socket;
@@ -18,6 +25,7 @@ mod stream;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
+mod traffic;
 mod ttl;
 
 pub use options::RedisOptions;

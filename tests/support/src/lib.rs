@@ -7,6 +7,7 @@
 //! | type | is | has |
 //! | --- | --- | --- |
 //! | [`RedisServer`] | `redis-server` | what every [`Server`] has, and `start_tls`, `ca_certificate`, `unix_socket` |
+//! | [`SentinelServer`] | `redis-server --sentinel` | what every [`Server`] has |
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
 //! | [`Mongod`] | `mongod` | what every [`Server`] has |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
@@ -65,6 +66,7 @@ mod process;
 mod program;
 mod proxy;
 mod redis;
+mod sentinel;
 mod server;
 mod tls;
 mod unique;
@@ -79,5 +81,6 @@ pub use port::free_port;
 pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};
+pub use sentinel::{Sentinel, SentinelServer};
 pub use server::{Kind, Server};
 pub use unique::unique;

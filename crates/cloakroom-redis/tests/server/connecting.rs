@@ -157,7 +157,7 @@ async fn old_servers_say_it_in_other_words() {
             _ => Then::Answer("+PONG\r\n"),
         });
         RedisStore::open(&fake.url).unwrap().ping().await.unwrap();
-        assert_eq!(fake.commands(), ["HELLO", "PING"]);
+        assert_eq!(fake.commands(), ["HELLO", "INFO", "PING"]);
     }
 }
 
