@@ -32,7 +32,7 @@ use crate::{
     error::{self, ConnectFailure},
     live::{Asked, Live},
     login::login,
-    pace::Pace,
+    pace::{self, Pace},
     runtime::{Needs, Runtimes},
     stream::Streams,
     target::Target,
@@ -178,7 +178,7 @@ impl State {
                 if live.has_lasted() {
                     self.pace.succeed();
                 } else {
-                    self.pace.fail(Instant::now());
+                    self.pace.fail(Instant::now(), pace::ACCEPTED);
                 }
                 true
             }
@@ -193,16 +193,18 @@ impl State {
     }
 
     /// Puts an attempt's outcome in its place, unless it was given up.
-    fn settle(&mut self, runtime: Id, number: u64, outcome: Option<Arc<Live>>) {
+    fn settle(&mut self, runtime: Id, number: u64, outcome: &Result<Arc<Live>, ConnectFailure>) {
         let place = self.slots.iter().position(|(id, slot)| {
             *id == runtime && matches!(slot, Slot::Connecting(attempt) if attempt.number == number)
         });
         let Some(place) = place else { return };
         match outcome {
-            Some(live) => self.slots[place].1 = Slot::Connected(live),
-            None => {
+            Ok(live) => self.slots[place].1 = Slot::Connected(Arc::clone(live)),
+            Err(failure) => {
                 self.slots.swap_remove(place);
-                self.pace.fail(Instant::now());
+                let is_refused = matches!(failure, ConnectFailure::Io(_));
+                let longest = if is_refused { pace::REFUSED } else { pace::ACCEPTED };
+                self.pace.fail(Instant::now(), longest);
             }
         }
     }
@@ -239,7 +241,7 @@ impl Inner {
                 sleep_until(start).await;
             }
             let outcome = inner.connect(heard).await;
-            inner.state().settle(id, number, outcome.as_ref().ok().cloned());
+            inner.state().settle(id, number, &outcome);
             outcome
         });
         let attempt = Attempt {
@@ -258,7 +260,7 @@ impl Inner {
 
     /// A login that nobody answers is left like a connection that nobody answers on.
     fn give_up(&self, runtime: Id, attempt: &Attempt) {
-        self.state().settle(runtime, attempt.number, None);
+        self.state().settle(runtime, attempt.number, &Err(ConnectFailure::Timeout));
         attempt.task.abort();
     }
 

@@ -10,8 +10,12 @@ use tokio::time::Instant;
 /// The pause after the first failure.
 const FIRST: Duration = Duration::from_millis(20);
 
-/// The longest pause. A server that is back is noticed within 100 ms.
-const LONGEST: Duration = Duration::from_millis(50);
+/// The longest pause after a connection that a server has accepted.
+pub(crate) const ACCEPTED: Duration = Duration::from_millis(50);
+
+/// The longest pause after a connection that was refused. It costs next to nothing, and most outages are of this kind:
+/// a server that is back is noticed within 100 ms.
+pub(crate) const REFUSED: Duration = FIRST;
 
 /// A connection that lasted this long was a good one, and a failure this long ago says nothing about now.
 pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(1);
@@ -32,9 +36,9 @@ impl Pace {
         (self.next.unwrap_or(now), self.failures == 0)
     }
 
-    /// An attempt failed, or what came of it did not last.
-    pub(crate) fn fail(&mut self, now: Instant) {
-        let pause = LONGEST.min(FIRST * 2_u32.saturating_pow(self.failures.min(8)));
+    /// An attempt failed, or what came of it did not last. The next one pauses for at most `longest`.
+    pub(crate) fn fail(&mut self, now: Instant, longest: Duration) {
+        let pause = longest.min(FIRST * 2_u32.saturating_pow(self.failures.min(8)));
         // Processes that lost the same server do not come back to it in step.
         let spread = RandomState::new().hash_one(self.failures) % 100;
         let pause = pause - pause / 5 * u32::try_from(spread).unwrap_or_default() / 100;
@@ -58,16 +62,18 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.begin(now), (now, true));
         for longest in [20, 40, 50, 50, 50] {
-            pace.fail(now);
+            pace.fail(now, ACCEPTED);
             let (next, is_first) = pace.begin(now);
             let pause = next - now;
             let longest = Duration::from_millis(longest);
             assert!(pause <= longest && pause >= longest / 5 * 4, "{pause:?}");
             assert!(!is_first);
         }
-        let later = now + LONG_ENOUGH + 2 * LONGEST;
+        let later = now + LONG_ENOUGH + 2 * ACCEPTED;
         assert_eq!(pace.begin(later), (later, true));
-        pace.fail(now);
+        pace.fail(now, REFUSED);
+        pace.fail(now, REFUSED);
+        assert!(pace.begin(now).0 - now <= REFUSED);
         pace.succeed();
         assert_eq!(pace.begin(now), (now, true));
     }

@@ -82,11 +82,13 @@ async fn requests_to_a_replica_share_one_connection() {
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn a_node_of_a_cluster_and_a_sentinel_are_noticed_by_every_call() {
-    let bus = free_port().to_string();
-    let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    let old = [&cluster[..], &["--rename-command", "HELLO", ""]].concat();
-    let node = RedisServer::start_with(&cluster).unwrap();
-    let old_node = RedisServer::start_with(&old).unwrap();
+    let node_with = |options: &[&str]| {
+        let bus = free_port().to_string();
+        let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+        RedisServer::start_with(&[&cluster[..], options].concat()).unwrap()
+    };
+    let node = node_with(&[]);
+    let old_node = node_with(&["--rename-command", "HELLO", ""]);
     let sentinel = SentinelServer::start().unwrap();
     for (url, what) in [
         (node.url(), "Redis Cluster"),
