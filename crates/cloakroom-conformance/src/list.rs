@@ -252,6 +252,10 @@ macro_rules! __cases {
             a_dropped_update_leaves_a_whole_record [atomic]
             "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
         }
+        runtimes {
+            calls_work_on_any_runtime []
+            "A store belongs to no runtime: a call works on whichever it is made, while others rest or end."
+        }
         handles {
             a_second_handle_sees_a_set [second_handle]
             "Creates or replaces the record, whoever wrote it last."

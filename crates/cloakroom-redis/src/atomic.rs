@@ -20,7 +20,7 @@ use crate::{
 #[async_trait]
 impl Atomic for RedisStore {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        let call = self.call("create", Effect::Once);
+        let call = self.call("create");
         let key = self.key(&call, sid)?;
         let record = self.options().stringify(&call, session)?;
         let revision = Fingerprint::of(&record).revision();
@@ -30,17 +30,17 @@ impl Atomic for RedisStore {
             Expiry::Seconds(seconds) => command.arg("EX").arg(seconds),
             Expiry::Never => &mut command,
             Expiry::Passed => {
-                let answer = self.send(&call, redis::cmd("EXISTS").arg(&key)).await?;
+                let answer = self.send(&call, Effect::Read, redis::cmd("EXISTS").arg(&key)).await?;
                 let there = reply::number(&call, answer)? > 0;
                 return Ok(if there { Created::Exists } else { Created::Stored(revision) });
             }
         };
-        let answer = self.send(&call, &command).await?;
+        let answer = self.send(&call, Effect::Once, &command).await?;
         Ok(if reply::done(&call, answer)? { Created::Stored(revision) } else { Created::Exists })
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        let call = self.call("update", Effect::Once);
+        let call = self.call("update");
         let key = self.key(&call, sid)?;
         let read_from = self.options().read_from(&call, session)?;
         let record = self.options().stringify(&call, session)?;
@@ -51,7 +51,7 @@ impl Atomic for RedisStore {
         };
         let (digest, length) = (read_from.hex(), read_from.length().to_string());
         let arguments = [digest.as_bytes(), length.as_bytes(), seconds.as_bytes(), &record];
-        match UPDATE.run(self.connection(), &call, &key, &arguments).await? {
+        match UPDATE.run(self.connection(), &call, Effect::Once, &key, &arguments).await? {
             Value::Int(1) => Ok(Updated::Stored(Fingerprint::of(&record).revision())),
             Value::Int(_) => Ok(Updated::Gone),
             answer => match reply::text(&call, answer)? {
@@ -69,7 +69,7 @@ impl Atomic for RedisStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
-        let call = self.call("get_and_touch", Effect::Repeatable);
+        let call = self.call("get_and_touch");
         let key = self.key(&call, sid)?;
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Err(error::new(&call, ErrorKind::InvalidData, "the ttl is zero"));
@@ -77,7 +77,7 @@ impl Atomic for RedisStore {
         let options = self.options();
         let answer = match &options.ttl {
             _ if options.disable_touch || options.disable_ttl => {
-                self.send(&call, redis::cmd("GET").arg(key)).await?
+                self.send(&call, Effect::Read, redis::cmd("GET").arg(key)).await?
             }
             Ttl::Browser(default) => {
                 self.getex(&call, &key, whole_seconds(ttl.unwrap_or(*default))).await?
@@ -94,21 +94,23 @@ impl Atomic for RedisStore {
 impl RedisStore {
     async fn getex(&self, call: &Call, key: &str, seconds: u64) -> Result<Value, Error> {
         if !self.lacks_getex().load(Ordering::Relaxed) {
-            match self.send(call, redis::cmd("GETEX").arg(key).arg("EX").arg(seconds)).await? {
-                Value::ServerError(refusal)
-                    if refusal.details().is_some_and(|why| why.starts_with("unknown command")) =>
-                {
+            let mut command = redis::cmd("GETEX");
+            command.arg(key).arg("EX").arg(seconds);
+            match self.send(call, Effect::Repeatable, &command).await? {
+                Value::ServerError(refusal) if error::is_unknown_command(&refusal) => {
                     self.lacks_getex().store(true, Ordering::Relaxed);
                 }
                 answer => return Ok(answer),
             }
         }
-        GET_AND_TOUCH.run(self.connection(), call, key, &[seconds.to_string().as_bytes()]).await
+        let seconds = seconds.to_string();
+        let arguments = [seconds.as_bytes()];
+        GET_AND_TOUCH.run(self.connection(), call, Effect::Repeatable, key, &arguments).await
     }
 
     /// Two round trips: a time to live that is a function of the session can only be known after it.
     async fn get_then_touch(&self, call: &Call, key: String) -> Result<Option<Session>, Error> {
-        let answer = self.send(call, redis::cmd("GET").arg(&key)).await?;
+        let answer = self.send(call, Effect::Read, redis::cmd("GET").arg(&key)).await?;
         let Some(record) = reply::text(call, answer)? else { return Ok(None) };
         let Some(session) = self.options().parse(call, record)? else { return Ok(None) };
         let touched = self.move_expiry(call, key, self.expiry(&session)).await?;

@@ -21,30 +21,46 @@ pub(crate) enum Effect {
     Once,
 }
 
-/// One operation: its name for errors, its effect, and when it has to end. All its round trips share the deadline.
+/// One operation: its name for errors, and when it has to end. All its round trips share the deadline.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
-    pub(crate) effect: Effect,
     pub(crate) limit: Duration,
+    pub(crate) began: Instant,
     pub(crate) deadline: Instant,
-    /// Whether a command of it was sent whose answer was lost: whatever fails later, it can have been done.
+    /// Whether a write of it was sent whose answer was lost: whatever fails later, it can have been done.
     unanswered: AtomicBool,
+    /// Whether a command of it was sent twice.
+    repeated: AtomicBool,
 }
 
 impl Call {
-    pub(crate) fn start(operation: &'static str, effect: Effect, limit: Duration) -> Self {
-        let deadline = Instant::now() + limit.min(FAR);
-        Self { operation, effect, limit, deadline, unanswered: AtomicBool::new(false) }
+    pub(crate) fn start(operation: &'static str, limit: Duration) -> Self {
+        let began = Instant::now();
+        Self {
+            operation,
+            limit,
+            began,
+            deadline: began + limit.min(FAR),
+            unanswered: AtomicBool::new(false),
+            repeated: AtomicBool::new(false),
+        }
     }
 
-    /// Notes that an answer was lost, and returns whether this was the first one.
-    pub(crate) fn lose_answer(&self) -> bool {
-        !self.unanswered.swap(true, Ordering::Relaxed)
+    /// Notes that the answer to a command was lost.
+    pub(crate) fn lose_answer(&self, effect: Effect) {
+        if effect != Effect::Read {
+            self.unanswered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether a command may be sent a second time, which it may once an operation.
+    pub(crate) fn repeat(&self, effect: Effect) -> bool {
+        effect != Effect::Once && !self.repeated.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it can have written something although it failed.
     pub(crate) fn outcome_unknown(&self) -> bool {
-        self.effect != Effect::Read && self.unanswered.load(Ordering::Relaxed)
+        self.unanswered.load(Ordering::Relaxed)
     }
 }

@@ -48,23 +48,19 @@ impl Enumerate for RedisStore {
         if self.options().prefix.is_empty() {
             let message =
                 "without a prefix this would be the whole database; clear_database does that";
-            return Err(error::new(
-                &self.call("clear", Effect::Read),
-                ErrorKind::Unsupported,
-                message,
-            ));
+            return Err(error::new(&self.call("clear"), ErrorKind::Unsupported, message));
         }
         let mut pages = std::pin::pin!(self.pages("clear"));
         while let Some(page) = pages.try_next().await? {
             if page.is_empty() {
                 continue;
             }
-            let call = self.call("clear", Effect::Repeatable);
+            let call = self.call("clear");
             let mut command = redis::cmd("UNLINK");
             for sid in &page {
                 command.arg([&self.options().prefix, sid.as_str()].concat());
             }
-            reply::number(&call, self.send(&call, &command).await?)?;
+            reply::number(&call, self.send(&call, Effect::Repeatable, &command).await?)?;
         }
         Ok(())
     }
@@ -79,8 +75,10 @@ impl RedisStore {
     ///
     /// As any operation.
     pub async fn clear_database(&self) -> Result<(), Error> {
-        let call = self.call("clear_database", Effect::Repeatable);
-        reply::done(&call, self.send(&call, &redis::cmd("FLUSHDB")).await?).map(drop)
+        let call = self.call("clear_database");
+        self.connection().needs_all_keys(&call).await?;
+        let flush = redis::cmd("FLUSHDB");
+        reply::done(&call, self.send(&call, Effect::Repeatable, &flush).await?).map(drop)
     }
 
     /// The ids under our prefix, page by page; some can come twice.
@@ -103,11 +101,12 @@ impl RedisStore {
         cursor: &[u8],
         pattern: &str,
     ) -> Result<(Option<Vec<u8>>, Vec<String>), Error> {
-        let call = self.call(operation, Effect::Read);
+        let call = self.call(operation);
+        self.connection().needs_all_keys(&call).await?;
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(pattern);
         command.arg("COUNT").arg(self.options().scan_count).arg("TYPE").arg("string");
-        let answer = reply::list(&call, self.send(&call, &command).await?)?;
+        let answer = reply::list(&call, self.send(&call, Effect::Read, &command).await?)?;
         let Ok([cursor, keys]) = <[Value; 2]>::try_from(answer) else {
             return Err(error::unexpected(&call));
         };
@@ -133,12 +132,12 @@ impl RedisStore {
         if page.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.call("all", Effect::Read);
+        let call = self.call("all");
         let mut command = redis::cmd("MGET");
         for sid in &page {
             command.arg([&self.options().prefix, sid.as_str()].concat());
         }
-        let values = reply::list(&call, self.send(&call, &command).await?)?;
+        let values = reply::list(&call, self.send(&call, Effect::Read, &command).await?)?;
         if values.len() != page.len() {
             return Err(error::unexpected(&call));
         }

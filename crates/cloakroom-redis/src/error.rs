@@ -16,15 +16,17 @@ pub(crate) const STORE: &str = "redis";
 /// Why there is no connection. Nothing was sent.
 #[derive(Clone, Debug)]
 pub(crate) enum ConnectFailure {
-    /// The system's answer, or the server hung up.
+    /// The system's answer.
     Io(Arc<io::Error>),
     /// No agreement on TLS, such as a certificate that is not trusted.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only rediss: comes to it"))]
     Tls(Arc<io::Error>),
     /// No answer in time.
     Timeout,
-    /// The server refused the login or the database.
-    Refused(RedisError),
+    /// The server hung up during the login, or does not speak the protocol.
+    HungUp(RedisError),
+    /// The server refused the login or the database, or is of a kind that stores no sessions.
+    Refused(ErrorKind, String),
     /// The task that connected was ended with its runtime.
     Cancelled,
 }
@@ -53,26 +55,16 @@ pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailur
             new(call, ErrorKind::Unavailable, format!("connecting to {address} was cancelled"))
         }
         // In TLS 1.3, the server checks the client's certificate after the client has finished.
-        ConnectFailure::Refused(cause) if is_tls(&cause) => {
+        ConnectFailure::HungUp(cause) if is_tls(&cause) => {
             let message = format!("{address} does not accept the certificate of the client");
             new(call, ErrorKind::Config, message).with_source(cause)
         }
-        ConnectFailure::Refused(cause) if cause.is_io_error() => {
+        ConnectFailure::HungUp(cause) if cause.is_io_error() => {
             let message = format!("{address} hung up during the login");
             new(call, ErrorKind::Unavailable, message).with_source(cause)
         }
-        ConnectFailure::Refused(cause) => {
-            let detail = cause.detail().unwrap_or_default();
-            if cause.kind() == redis::ErrorKind::AuthenticationFailed {
-                new(call, ErrorKind::Config, "the server refuses the user or the password")
-            } else if detail.contains("DB index") {
-                let message = format!("the server has no database {}", target.database);
-                new(call, ErrorKind::Config, message)
-            } else {
-                let (kind, why) = judge(cause.code().unwrap_or_default(), detail);
-                new(call, kind, why)
-            }
-        }
+        ConnectFailure::HungUp(cause) => lost(call, cause),
+        ConnectFailure::Refused(kind, message) => new(call, kind, message),
     }
 }
 
@@ -91,19 +83,30 @@ pub(crate) fn timed_out(call: &Call) -> Error {
     new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit))
 }
 
+/// The connection was given up with the answer.
+pub(crate) fn silent(call: &Call) -> Error {
+    new(call, ErrorKind::Unavailable, "the connection answered nothing and was given up")
+}
+
 /// The connection went away with the answer.
 pub(crate) fn lost(call: &Call, cause: RedisError) -> Error {
-    if cause.is_io_error() {
+    if cause.is_timeout() {
+        // Of a connection that the application lends: the store's own has no other limit than the deadline.
+        new(call, ErrorKind::Timeout, "no answer within the connection's own limit")
+            .with_source(cause)
+    } else if cause.is_io_error() {
         new(call, ErrorKind::Unavailable, "the connection was lost").with_source(cause)
-    } else {
+    } else if cause.kind() == redis::ErrorKind::Parse {
         // Not even the cause: the parser's errors can quote what it read.
         new(call, ErrorKind::Unavailable, "the server does not speak the protocol")
+    } else {
+        new(call, ErrorKind::Unavailable, "the connection cannot be used")
     }
 }
 
 /// The server answered that it will not.
 pub(crate) fn refused(call: &Call, refusal: &ServerError) -> Error {
-    let (kind, why) = judge(refusal.code(), refusal.details().unwrap_or_default());
+    let (kind, why) = judge(refusal);
     new(call, kind, why)
 }
 
@@ -112,7 +115,27 @@ pub(crate) fn unexpected(call: &Call) -> Error {
     new(call, ErrorKind::Other, "the server gave an answer of an unknown kind")
 }
 
-fn judge(code: &str, detail: &str) -> (ErrorKind, String) {
+/// Whether the server does not have the command. The wording changed over the versions.
+pub(crate) fn is_unknown_command(refusal: &ServerError) -> bool {
+    refusal.details().is_some_and(|detail| detail.starts_with("unknown command"))
+}
+
+/// The code of a refusal, and what the server says about it. It is for decisions, not for messages.
+///
+/// A command that is refused inside of a script has its code in the middle of the line before Redis 7: `ERR Error
+/// running script (call to f_6b1b…): @user_script:4: @user_script: 4: -READONLY You can't write …`.
+pub(crate) fn code_and_detail(refusal: &ServerError) -> (&str, &str) {
+    let detail = refusal.details().unwrap_or_default();
+    let inner = detail.strip_prefix("Error running script").and_then(|line| line.split_once(": -"));
+    match inner {
+        Some((_, line)) => line.split_once(' ').unwrap_or((line, "")),
+        None => (refusal.code(), detail),
+    }
+}
+
+/// The kind of a refusal, and our own words for it.
+pub(crate) fn judge(refusal: &ServerError) -> (ErrorKind, String) {
+    let (code, detail) = code_and_detail(refusal);
     let (kind, why) = match code {
         "LOADING" => (ErrorKind::Unavailable, "the server is loading its data"),
         "READONLY" => (ErrorKind::Unavailable, "the server is a read-only replica"),
@@ -121,6 +144,7 @@ fn judge(code: &str, detail: &str) -> (ErrorKind, String) {
         "MISCONF" => {
             (ErrorKind::Unavailable, "the server cannot save to its disk, and refuses writes")
         }
+        "OOM" => (ErrorKind::Unavailable, "the server is full (maxmemory), and refuses writes"),
         "BUSY" => (ErrorKind::Unavailable, "the server is busy with a script"),
         "CLUSTERDOWN" => (ErrorKind::Unavailable, "the cluster is down"),
         "TRYAGAIN" => (ErrorKind::Unavailable, "the cluster is moving this key"),
@@ -133,9 +157,8 @@ fn judge(code: &str, detail: &str) -> (ErrorKind, String) {
         {
             (ErrorKind::TooLarge, "the record is larger than the server takes (proto-max-bulk-len)")
         }
-        "OOM" => (ErrorKind::Other, "the server is full (maxmemory)"),
         "WRONGTYPE" => (ErrorKind::Corrupt, "the key does not hold a string"),
-        "NOAUTH" => (ErrorKind::Config, "the server wants a password"),
+        "NOAUTH" => (ErrorKind::Config, "the server requires a password"),
         "WRONGPASS" => (ErrorKind::Config, "the server refuses the user or the password"),
         "NOPERM" => (ErrorKind::Config, "the user lacks a permission that the store needs"),
         "MOVED" | "ASK" | "CROSSSLOT" => {
@@ -165,13 +188,13 @@ mod tests {
         redis::parse_redis_value(bytes).unwrap()
     }
 
-    fn call(effect: Effect) -> Call {
-        Call::start("set", effect, Duration::from_secs(5))
+    fn call() -> Call {
+        Call::start("set", Duration::from_secs(5))
     }
 
     fn refusal(line: &str) -> Error {
         match parse_reply(format!("-{line}\r\n").as_bytes()) {
-            Value::ServerError(refusal) => refused(&call(Effect::Once), &refusal),
+            Value::ServerError(refusal) => refused(&call(), &refusal),
             _ => panic!("{line}"),
         }
     }
@@ -183,7 +206,7 @@ mod tests {
             ("READONLY You can't write against SECRET", ErrorKind::Unavailable),
             ("MISCONF SECRET", ErrorKind::Unavailable),
             ("ERR max number of clients reached SECRET", ErrorKind::Unavailable),
-            ("OOM command not allowed SECRET", ErrorKind::Other),
+            ("OOM command not allowed SECRET", ErrorKind::Unavailable),
             ("ERR Protocol error: invalid bulk length SECRET", ErrorKind::TooLarge),
             ("WRONGTYPE SECRET", ErrorKind::Corrupt),
             ("NOAUTH SECRET", ErrorKind::Config),
@@ -204,37 +227,37 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_inside_of_a_script_is_that_refusal() {
+        // As Redis 6.2 and Redis 7.0 word it.
+        for line in [
+            "ERR Error running script (call to f_6b1b): @user_script:4: @user_script: 4: -MISCONF Redis is SECRET",
+            "ERR Error running script (call to f_6b1b): @user_script:4: @user_script: 4: -READONLY You can't SECRET",
+            "OOM command not allowed when used memory > 'maxmemory'. script: f_6b1b, on @user_script:4.",
+        ] {
+            assert_eq!(refusal(line).kind(), ErrorKind::Unavailable, "{line}");
+        }
+        let line = "ERR Error running script (call to f_6b1b): @user_script:4: SECRET: -x SECRET";
+        assert_eq!(refusal(line).to_string(), "redis: set: the server refused");
+    }
+
+    #[test]
     fn after_a_lost_answer_every_error_of_a_write_has_an_unknown_outcome() {
         let broken = || RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         let target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
         for effect in [Effect::Read, Effect::Repeatable, Effect::Once] {
-            let call = call(effect);
+            let call = call();
             assert!(!timed_out(&call).outcome_unknown(), "nothing was sent yet");
-            assert!(call.lose_answer() && !call.lose_answer());
+            call.lose_answer(effect);
+            call.lose_answer(Effect::Read);
+            assert_eq!(call.repeat(effect), effect != Effect::Once);
+            assert!(!call.repeat(effect), "once an operation");
             let error = lost(&call, broken());
             assert_eq!(error.source().unwrap().to_string(), "broken pipe");
             let timeout = not_connected(&call, &target, ConnectFailure::Timeout);
-            for error in [error, timed_out(&call), timeout] {
+            for error in [error, timed_out(&call), silent(&call), timeout] {
                 assert_eq!(error.outcome_unknown(), effect != Effect::Read, "{effect:?}: {error}");
                 assert!(error.is_retryable());
             }
-        }
-    }
-
-    #[test]
-    fn a_failed_login_quotes_nothing() {
-        let target = Target::parse("redis://ann:SECRET@h", &mut RedisOptions::default()).unwrap();
-        for line in [
-            "WRONGPASS invalid username-password pair or user is disabled.",
-            "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `ann`, `SECRET`, ",
-        ] {
-            let Value::ServerError(refusal) = parse_reply(format!("-{line}\r\n").as_bytes()) else {
-                panic!("{line}")
-            };
-            let failure = ConnectFailure::Refused(refusal.into());
-            let error = not_connected(&call(Effect::Read), &target, failure);
-            assert!(!format!("{error} {error:?}").contains("SECRET"), "{error:?}");
-            assert!(error.source().is_none());
         }
     }
 }

@@ -8,10 +8,17 @@ mod certificate;
 mod connection;
 mod enumerate;
 mod error;
+mod lent;
+mod live;
+mod login;
+mod mode;
 mod options;
+mod own;
+mod pace;
 mod parameter;
 mod record;
 mod reply;
+mod runtime;
 mod script;
 mod serializer;
 mod socket;
@@ -20,6 +27,7 @@ mod stream;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
+mod traffic;
 mod ttl;
 #[cfg(feature = "tls")]
 mod verifier;

@@ -97,10 +97,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::Effect;
 
     fn call() -> Call {
-        Call::start("get", Effect::Read, Duration::from_secs(5))
+        Call::start("get", Duration::from_secs(5))
     }
 
     #[test]

@@ -6,7 +6,11 @@ use cloakroom_core::Error;
 use redis::{Cmd, ServerErrorKind, Value};
 use sha1::{Digest, Sha1};
 
-use crate::{call::Call, connection::Connection, record::hex};
+use crate::{
+    call::{Call, Effect},
+    connection::Connection,
+    record::hex,
+};
 
 pub(crate) static UPDATE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("update.lua")));
@@ -29,13 +33,15 @@ impl Script {
         &self,
         connection: &Connection,
         call: &Call,
+        effect: Effect,
         key: &str,
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
         let known = command("EVALSHA", &self.digest, key, arguments);
-        match connection.send(call, &known).await? {
+        match connection.send(call, effect, &known).await? {
             Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::NoScript) => {
-                connection.send(call, &command("EVAL", self.code, key, arguments)).await
+                let whole = command("EVAL", self.code, key, arguments);
+                connection.send(call, effect, &whole).await
             }
             answer => Ok(answer),
         }

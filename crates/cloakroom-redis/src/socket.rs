@@ -3,24 +3,30 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::traffic::Traffic;
 
 /// A stream whose end is told by reading alone.
 ///
 /// A server that refuses a record in the middle of it says why and hangs up. The rest of the record cannot be written
 /// then, and to report that would throw away the answer that is already there to be read. So a write to a connection
 /// that has ended goes nowhere and succeeds; reading comes to the answer first, and then to the end.
+///
+/// It notes what went over it: a connection that answers nothing is left.
 pub(crate) struct Socket<S> {
     stream: S,
+    traffic: Arc<Traffic>,
     ended: bool,
 }
 
 impl<S> Socket<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, ended: false }
+    pub(crate) fn new(stream: S, traffic: Arc<Traffic>) -> Self {
+        Self { stream, traffic, ended: false }
     }
 
     #[cfg(all(test, target_os = "linux"))]
@@ -34,7 +40,7 @@ impl<S> Socket<S> {
                 self.ended = true;
                 Ok(length)
             }
-            outcome => outcome,
+            outcome => outcome.inspect(|_| self.traffic.note_sent()),
         }
     }
 }
@@ -55,7 +61,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let outcome = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        if buffer.filled().len() > before {
+            self.traffic.note_received();
+        }
+        Poll::Ready(outcome)
     }
 }
 
@@ -121,7 +132,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut server, _) = listener.accept().await.unwrap();
-        let mut client = Socket::new(client);
+        let mut client = Socket::new(client, Arc::new(Traffic::new()));
         client.write_all(b"much").await.unwrap();
         server.write_all(b"too much").await.unwrap();
         // With something unread, the system resets the connection rather than closing it.

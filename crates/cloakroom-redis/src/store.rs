@@ -14,6 +14,8 @@ use crate::{
     call::{Call, Effect},
     connection::Connection,
     error::{self, STORE},
+    lent::Lent,
+    own::Own,
     reply,
     stream::Streams,
     target::Target,
@@ -21,11 +23,13 @@ use crate::{
 
 /// Sessions in Redis, as connect-redis keeps them.
 ///
-/// It offers the whole contract. Clones are handles on the same connection, which any number of tasks may use at once.
-/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one.
+/// It offers the whole contract. Clones are handles on the same connections, which any number of tasks may use at once.
+/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one. It
+/// belongs to none: each runtime that calls it has a connection of its own.
 ///
 /// - Every operation is one round trip.
-/// - The connection is made on first use, so a service starts while Redis is down. It is made again when it is lost.
+/// - The connection is made on first use, so a service starts while Redis is down. It is made again when it is lost, and
+///   left when it answers nothing for a whole deadline.
 /// - An operation ends by its deadline, 5 seconds unless set, whatever the server and the network do.
 ///
 /// ```no_run
@@ -117,8 +121,43 @@ impl RedisStore {
                 .then(|| crate::tls::Tls::new(&options))
                 .transpose()?,
         };
-        let connection = Connection::new(target, streams);
-        Ok(Self(Arc::new(Shared { options, connection, lacks_getex: AtomicBool::new(false) })))
+        Ok(Self::on(Connection::Own(Own::new(target, streams)), options))
+    }
+
+    /// A store on a connection of the application's own, which both then use: any connection of the crate `redis` that
+    /// can send commands, such as `MultiplexedConnection`, `ConnectionManager` and `ClusterConnection`.
+    ///
+    /// It is made again, or not, as its own kind does; its server, database and login are not the store's affair, and
+    /// the option `ca_file` is not used. A limit of its own, such as the 500 ms that a `MultiplexedConnection` waits for
+    /// an answer, holds beside the store's deadline. Where it reads from replicas, so do `get` and `all`.
+    ///
+    /// On a Redis Cluster sessions are stored and conditional writes work; what is about all keys (`ids`, `all`,
+    /// `length`, `clear` and `clear_database`) is [`Unsupported`](ErrorKind::Unsupported).
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for an option that has no meaning. Nothing is sent; the first operation asks the
+    /// server what it is.
+    ///
+    /// ```no_run
+    /// use cloakroom_redis::{RedisOptions, RedisStore};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = redis::Client::open("redis://127.0.0.1")?;
+    /// let connection = client.get_multiplexed_async_connection().await?;
+    /// let store = RedisStore::with_connection(connection.clone(), RedisOptions::default())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn with_connection<C>(connection: C, options: RedisOptions) -> Result<Self, Error>
+    where
+        C: redis::aio::ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        options.check()?;
+        Ok(Self::on(Connection::Lent(Lent::new(connection)), options))
+    }
+
+    fn on(connection: Connection, options: RedisOptions) -> Self {
+        Self(Arc::new(Shared { options, connection, lacks_getex: AtomicBool::new(false) }))
     }
 
     /// Asks the server whether it is there: connects if need be, and waits for one answer. For a health check, or to
@@ -128,8 +167,8 @@ impl RedisStore {
     ///
     /// As any operation.
     pub async fn ping(&self) -> Result<(), Error> {
-        let call = self.call("ping", Effect::Read);
-        reply::text(&call, self.send(&call, &redis::cmd("PING")).await?).map(drop)
+        let call = self.call("ping");
+        reply::text(&call, self.send(&call, Effect::Read, &redis::cmd("PING")).await?).map(drop)
     }
 
     pub(crate) fn options(&self) -> &RedisOptions {
@@ -144,12 +183,17 @@ impl RedisStore {
         &self.0.lacks_getex
     }
 
-    pub(crate) fn call(&self, operation: &'static str, effect: Effect) -> Call {
-        Call::start(operation, effect, self.0.options.deadline)
+    pub(crate) fn call(&self, operation: &'static str) -> Call {
+        Call::start(operation, self.0.options.deadline)
     }
 
-    pub(crate) async fn send(&self, call: &Call, command: &Cmd) -> Result<Value, Error> {
-        self.0.connection.send(call, command).await
+    pub(crate) async fn send(
+        &self,
+        call: &Call,
+        effect: Effect,
+        command: &Cmd,
+    ) -> Result<Value, Error> {
+        self.0.connection.send(call, effect, command).await
     }
 
     pub(crate) fn key(&self, call: &Call, sid: &str) -> Result<String, Error> {
@@ -167,11 +211,13 @@ impl RedisStore {
         expiry: Expiry,
     ) -> Result<Touched, Error> {
         if let Expiry::Seconds(seconds) = expiry {
-            let answer = self.send(call, redis::cmd("EXPIRE").arg(key).arg(seconds)).await?;
+            let mut command = redis::cmd("EXPIRE");
+            command.arg(key).arg(seconds);
+            let answer = self.send(call, Effect::Repeatable, &command).await?;
             let there = reply::number(call, answer)? == 1;
             return Ok(if there { Touched::Extended } else { Touched::Missing });
         }
-        let answer = self.send(call, redis::cmd("DEL").arg(key)).await?;
+        let answer = self.send(call, Effect::Repeatable, redis::cmd("DEL").arg(key)).await?;
         reply::number(call, answer).map(|_| Touched::Missing)
     }
 
@@ -192,9 +238,9 @@ impl Store for RedisStore {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        let call = self.call("get", Effect::Read);
+        let call = self.call("get");
         let key = self.key(&call, sid)?;
-        let answer = self.send(&call, redis::cmd("GET").arg(key)).await?;
+        let answer = self.send(&call, Effect::Read, redis::cmd("GET").arg(key)).await?;
         match reply::text(&call, answer)? {
             Some(record) => self.options().parse(&call, record),
             None => Ok(None),
@@ -202,7 +248,7 @@ impl Store for RedisStore {
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        let call = self.call("set", Effect::Once);
+        let call = self.call("set");
         let key = self.key(&call, sid)?;
         let mut command = redis::cmd("SET");
         match self.expiry(session) {
@@ -214,23 +260,23 @@ impl Store for RedisStore {
                 command.arg(key).arg(self.options().stringify(&call, session)?);
             }
             Expiry::Passed => {
-                let answer = self.send(&call, redis::cmd("DEL").arg(key)).await?;
+                let answer = self.send(&call, Effect::Once, redis::cmd("DEL").arg(key)).await?;
                 return reply::number(&call, answer).map(drop);
             }
         }
-        let answer = self.send(&call, &command).await?;
+        let answer = self.send(&call, Effect::Once, &command).await?;
         reply::done(&call, answer).map(drop)
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        let call = self.call("destroy", Effect::Repeatable);
+        let call = self.call("destroy");
         let key = self.key(&call, sid)?;
-        let answer = self.send(&call, redis::cmd("DEL").arg(key)).await?;
+        let answer = self.send(&call, Effect::Repeatable, redis::cmd("DEL").arg(key)).await?;
         reply::number(&call, answer).map(drop)
     }
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        let call = self.call("touch", Effect::Repeatable);
+        let call = self.call("touch");
         let key = self.key(&call, sid)?;
         if self.options().disable_touch || self.options().disable_ttl {
             return Ok(Touched::NotOffered);
@@ -250,7 +296,7 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("target", self.0.connection.target())
+            .field("target", &self.0.connection)
             .field("options", &self.0.options)
             .finish_non_exhaustive()
     }

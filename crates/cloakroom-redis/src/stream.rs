@@ -12,6 +12,7 @@ use crate::{
     error::ConnectFailure,
     socket::Socket,
     target::{Address, Target},
+    traffic::Traffic,
 };
 
 /// How long a connection without traffic stays unprobed.
@@ -33,16 +34,21 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    pub(crate) async fn open(&self, target: &Target) -> Result<Box<dyn Stream>, ConnectFailure> {
+    pub(crate) async fn open(
+        &self,
+        target: &Target,
+        traffic: &Arc<Traffic>,
+    ) -> Result<Box<dyn Stream>, ConnectFailure> {
         match &target.address {
             Address::Tcp { host, port, tls } => {
-                let stream = open_tcp(host, *port).await.map_err(io_failure)?;
+                let stream = open_tcp(host, *port, traffic).await.map_err(io_failure)?;
                 if *tls { self.secure(host, stream).await } else { Ok(Box::new(stream)) }
             }
             #[cfg(unix)]
             Address::Unix(path) => {
                 let stream = tokio::net::UnixStream::connect(path).await.map_err(io_failure)?;
-                Ok(Box::new(Socket::new(stream)))
+                traffic.note_received();
+                Ok(Box::new(Socket::new(stream, Arc::clone(traffic))))
             }
             #[cfg(not(unix))]
             Address::Unix(_) => Err(io_failure(io::ErrorKind::Unsupported.into())),
@@ -74,14 +80,16 @@ impl Streams {
 
 /// A dead machine sends no goodbye: without these options its connection would look alive for a quarter of an hour,
 /// and every call on it would run into its deadline.
-async fn open_tcp(host: &str, port: u16) -> io::Result<Socket<TcpStream>> {
+async fn open_tcp(host: &str, port: u16, traffic: &Arc<Traffic>) -> io::Result<Socket<TcpStream>> {
     let stream = TcpStream::connect((host, port)).await?;
+    // From now on it is the server's turn to speak.
+    traffic.note_received();
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE))?;
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-    Ok(Socket::new(stream))
+    Ok(Socket::new(stream, Arc::clone(traffic)))
 }
 
 pub(crate) fn io_failure(error: io::Error) -> ConnectFailure {
@@ -95,7 +103,8 @@ mod tests {
     #[tokio::test]
     async fn a_dead_machine_is_noticed() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = open_tcp("127.0.0.1", listener.local_addr().unwrap().port()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = open_tcp("127.0.0.1", port, &Arc::new(Traffic::new())).await.unwrap();
         let socket = SockRef::from(stream.get_ref());
         assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));

@@ -7,11 +7,16 @@
 -- ARGV[4]  the new record
 --
 -- Answers 1 when it was written, 0 when there is none, and the record as it is when it is another one.
+--
+-- On a replica every answer is an error: what it has may be old, and "there is none" would end a session that lives.
+-- A replica refuses commands that write even where they change nothing, which is what the first two are for.
 local record = redis.call('GET', KEYS[1])
 if not record then
+  redis.call('DEL', KEYS[1])
   return 0
 end
 if #record ~= tonumber(ARGV[2]) or redis.sha1hex(record) ~= ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[4], 'NX')
   return record
 end
 local seconds = tonumber(ARGV[3])

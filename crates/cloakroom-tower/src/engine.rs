@@ -1,6 +1,10 @@
 //! The engine: a session is loaded by a request's head and committed to a cookie, whatever the framework.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use cloakroom_core::{
     Cookie, Error, ErrorKind, Secrets, Session as Record, Store, clear_cookie, generate_id,
@@ -52,6 +56,8 @@ struct Inner {
     store: Box<dyn Store>,
     ids: IdFormat,
     options: SessionOptions,
+    /// Why the store could last be read and not written, if that is so still.
+    refusal: Mutex<Option<ErrorKind>>,
 }
 
 impl SessionEngine {
@@ -90,7 +96,8 @@ impl SessionEngine {
     }
 
     fn unchecked(store: impl Store + 'static, ids: IdFormat, options: SessionOptions) -> Self {
-        Self { inner: Arc::new(Inner { store: Box::new(store), ids, options }) }
+        let (store, refusal) = (Box::new(store), Mutex::default());
+        Self { inner: Arc::new(Inner { store, ids, options, refusal }) }
     }
 
     /// The options.
@@ -171,6 +178,23 @@ impl SessionEngine {
             Preset::Express => Ok(express::commit(shared).await),
             _ => safe::commit(shared).await.inspect_err(|error| options.tell(error)),
         }
+    }
+
+    /// Tells why the store can be read and not written, unless it has been told since it last could be.
+    pub(crate) fn tell_refusal(&self, error: &Error) {
+        if self.replace_refusal(Some(error.kind())) != Some(error.kind()) {
+            self.options().tell(error);
+        }
+    }
+
+    /// Notes that the store can be written.
+    pub(crate) fn end_refusal(&self) {
+        self.replace_refusal(None);
+    }
+
+    fn replace_refusal(&self, refusal: Option<ErrorKind>) -> Option<ErrorKind> {
+        let mut state = self.inner.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *state, refusal)
     }
 
     /// The answer of `work` within the deadline.

@@ -86,6 +86,8 @@ pub struct SessionOptions {
     /// pass without a session, as in Express. There is none unless set; then [`when_down`](Self::when_down) decides.
     pub is_connected: Option<IsConnected>,
     /// Told of every error that the layer meets, those that become responses too: the place for a log.
+    ///
+    /// That a store can be read and not written, so that sessions are not extended, is told once until it is over.
     pub on_error: Option<OnError>,
     /// Makes the response that stands for one that cannot be given; as [`SessionError`] unless set.
     pub error_response: ErrorResponse,
@@ -149,6 +151,8 @@ pub enum TouchAfter {
 
 /// What a request gets when the store cannot be reached or does not answer.
 ///
+/// A store that can be read and refuses to extend a session is not down: requests get their sessions.
+///
 /// A change that the store fails to write is an error response in any case: a login that is lost is not answered
 /// with 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,8 +162,9 @@ pub enum WhenDown {
     Error,
     /// An empty session that cannot be changed: what would change it is an error. The browser keeps its cookie.
     Anonymous,
-    /// The session if it can at least be read, else an empty one; neither can be changed. That a store only reads is
-    /// found by extending a session: where reading does not extend, it is the end of a request with changes that fails.
+    /// The session if it can at least be read, else an empty one; neither can be changed, so that a handler learns of
+    /// it before the end of the request. That a store only reads is found by extending a session: where reading does
+    /// not extend, it is the end of a request with changes that fails.
     ReadOnly,
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Safe {
     is_stored: bool,
     /// Loading it has extended it.
     is_extended: bool,
+    /// The store has refused to extend it, and would again.
+    is_refused: bool,
     /// The handler has asked for its extension.
     is_touched: bool,
     /// The cookie as the browser has it; `None` when it has none of this id, or one that an old secret signed.

@@ -7,10 +7,12 @@
 //! | type | is | has |
 //! | --- | --- | --- |
 //! | [`RedisServer`] | `redis-server` | what every [`Server`] has, and `start_tls`, `ca_certificate`, `unix_socket` |
+//! | [`SentinelServer`] | `redis-server --sentinel` | what every [`Server`] has |
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
 //! | [`Mongod`] | `mongod` | what every [`Server`] has |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
+//! | [`Proxy`] | a TCP proxy before any server, which can go silent or hang up | `start`, `addr`, `pass`, `silence`, `cut`, `connections`, `open` |
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
@@ -62,7 +64,9 @@ mod node;
 mod port;
 mod process;
 mod program;
+mod proxy;
 mod redis;
+mod sentinel;
 mod server;
 mod tls;
 mod unique;
@@ -75,6 +79,8 @@ pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;
 pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
+pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};
+pub use sentinel::{Sentinel, SentinelServer};
 pub use server::{Kind, Server};
 pub use unique::unique;

@@ -82,6 +82,8 @@ pub(crate) struct Notes {
     pub(crate) cleared: Vec<String>,
     pub(crate) length: Option<u64>,
     pub(crate) poisoned: bool,
+    /// The runtime of the first call.
+    pub(crate) runtime: Option<tokio::runtime::Id>,
 }
 
 /// With both handles, a neighbour, and a clock that the cases move.
@@ -120,6 +122,7 @@ impl Broken {
     pub(crate) fn past(&self, op: Op, sid: &str) -> Past {
         let mut notes = self.notes();
         notes.calls += 1;
+        notes.runtime.get_or_insert_with(|| tokio::runtime::Handle::current().id());
         let calls = notes.calls;
         let (ops, hands) = notes.past.entry(sid.to_owned()).or_default();
         ops.push(op);

@@ -28,6 +28,7 @@ pub(crate) struct Fake {
     pub(crate) url: String,
     commands: Arc<Mutex<Vec<String>>>,
     open: Arc<AtomicUsize>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -39,23 +40,31 @@ impl Fake {
         let open = Arc::new(AtomicUsize::new(0));
         let (script, log): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&commands));
         let count = Arc::clone(&open);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let total = Arc::clone(&accepted);
         thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let (script, log, count) =
                     (Arc::clone(&script), Arc::clone(&log), Arc::clone(&count));
                 count.fetch_add(1, Ordering::SeqCst);
+                total.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || {
                     serve(stream.unwrap(), number, &*script, &log);
                     count.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { url, commands, open }
+        Self { url, commands, open, accepted }
     }
 
     /// How many connections are open.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connections(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// The first words of the commands so far.

@@ -5,12 +5,16 @@
 mod atomic;
 mod connecting;
 mod fake;
+mod lent;
 mod listing;
 mod load;
 mod outage;
 mod reading;
 mod refusals;
+mod roles;
 mod round_trips;
+mod runtimes;
+mod silence;
 #[cfg(feature = "tls")]
 mod tls;
 mod writing;

@@ -87,7 +87,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
             return End::Withheld { is_replacement };
         }
     }
-    let is_due = rules.is_stored && is_due(shared, record.cookie());
+    let is_due = rules.is_stored && !rules.is_refused && is_due(shared, record.cookie());
     let is_changed = !rules.is_stored
         || rules.is_touched
         || !rules.old_ids.is_empty()
@@ -98,7 +98,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
         let write = Write::of(state, record);
         return write.map_or(End::Nothing, |write| End::Write { write, extends, is_changed });
     }
-    let extends = !rules.is_extended && extends_on_write(shared);
+    let extends = !rules.is_extended && !rules.is_refused && extends_on_write(shared);
     // It differs after a save, and the browser has none of the secret in use after a rotation.
     if extends || browser != Some(record.cookie()) {
         End::Read { id: state.id.clone(), record: Arc::clone(record), extends }

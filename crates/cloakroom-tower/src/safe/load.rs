@@ -19,7 +19,7 @@ struct Found {
     record: Record,
     /// Reading it has extended it.
     is_extended: bool,
-    /// Why it cannot be changed.
+    /// Why extending it was refused.
     refused: Option<ErrorKind>,
 }
 
@@ -46,10 +46,12 @@ pub(crate) async fn load(
     let mut state = match found {
         Some((id, Found { record, is_extended, refused })) => {
             let browser = (!id.is_outdated).then(|| record.cookie().clone());
-            let rules = Safe { is_stored: true, is_extended, browser, ..Safe::default() };
+            let is_refused = refused.is_some();
+            let rules =
+                Safe { is_stored: true, is_extended, is_refused, browser, ..Safe::default() };
             let mut state =
                 State::new(id.id, Arc::new(record), false, Rules::Safe(Box::new(rules)));
-            state.refused = refused;
+            state.refused = refused.filter(|_| options.when_down == WhenDown::ReadOnly);
             state
         }
         None => {
@@ -100,8 +102,9 @@ async fn read(
         return Ok(store.get(id).await?.map(found));
     };
     match atomic.get_and_touch(id, max_age).await {
-        Ok(None) => Ok(None),
-        Ok(Some(record)) => {
+        Ok(found) => {
+            engine.end_refusal();
+            let Some(record) = found else { return Ok(None) };
             if let Some(extended) = with_own_life(&record, max_age, engine.now_ms())
                 && let Err(error) = store.touch(id, &extended).await
             {
@@ -110,13 +113,15 @@ async fn read(
             }
             Ok(Some(Found { record, is_extended: true, refused: None }))
         }
-        Err(error) if options.when_down == WhenDown::ReadOnly && !is_lost(&error) => {
-            options.tell(&error);
+        Err(error) if is_lost(&error) => Err(error),
+        // A store that refuses to extend a session may still be read, as Express reads it: a Redis that cannot save to
+        // its disk, a replica after a failover, a user who may only read.
+        Err(error) => {
+            let Ok(found) = store.get(id).await else { return Err(error) };
+            engine.tell_refusal(&error);
             let refused = Some(error.kind());
-            let found = |record| Found { record, is_extended: false, refused };
-            Ok(store.get(id).await?.map(found))
+            Ok(found.map(|record| Found { record, is_extended: false, refused }))
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -58,9 +58,47 @@ async fn an_anonymous_request_can_change_nothing_and_keeps_its_cookie() {
         .await;
     assert_eq!(reply.status, StatusCode::OK);
     assert!(reply.lines().is_empty());
-    assert_eq!(site.store.calls(), ["get_and_touch"]);
+    assert_eq!(site.store.calls(), ["get_and_touch", "get"], "it could have been a refusal");
     site.store.fail(&[], ErrorKind::Other);
     assert_eq!(site.member("n").await, Some(1));
+}
+
+/// Such as a Redis that cannot save to its disk, a replica, or a user who may only read.
+#[tokio::test]
+async fn what_refuses_to_extend_is_read_and_tells_it_once() {
+    for when_down in [WhenDown::Error, WhenDown::Anonymous, WhenDown::ReadOnly] {
+        let site = Site::with(|options| {
+            options.when_down = when_down;
+            options.cookie.max_age = Some(crate::site::MINUTE);
+        });
+        site.write("n", 1).await;
+        for kind in [ErrorKind::Unavailable, ErrorKind::Config, ErrorKind::Other] {
+            site.store.fail(&["get_and_touch", "touch", "set", "create", "update"], kind);
+            site.store.calls();
+            for _ in 0..3 {
+                // The browser's copy would be due, too.
+                site.clock.advance(6_000);
+                let reply = site
+                    .visit(async |session: Session| {
+                        assert_eq!(session.get::<i32>("n")?, Some(1));
+                        Ok(())
+                    })
+                    .await;
+                assert_eq!(reply.status, StatusCode::OK, "{when_down:?} {kind:?}");
+                assert_eq!(site.store.calls(), ["get_and_touch", "get"]);
+            }
+            assert_eq!(site.told(), ["log: get_and_touch: told to fail"], "{when_down:?} {kind:?}");
+            // A change is lost no more than ever.
+            if when_down != WhenDown::ReadOnly {
+                let reply = site.write("n", 2).await;
+                assert_ne!(reply.status, StatusCode::OK, "{when_down:?} {kind:?}");
+                assert_eq!(site.told(), ["log: update: told to fail"]);
+            }
+            site.store.fail(&[], kind);
+            site.read().await;
+            assert!(site.told().is_empty());
+        }
+    }
 }
 
 /// Such as a Redis replica, or one that is full.

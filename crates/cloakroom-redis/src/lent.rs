@@ -1,0 +1,130 @@
+//! A connection that the application lends: one of the client's own, which the application shares with the store.
+
+use std::sync::{Mutex, PoisonError};
+
+use cloakroom_core::{Error, ErrorKind};
+use futures::{FutureExt, future::BoxFuture};
+use redis::{Cmd, RedisError, ServerError, Value, aio::ConnectionLike};
+use tokio::time::timeout_at;
+
+use crate::{
+    call::{Call, Effect},
+    error,
+    mode::{About, Mode},
+    runtime::{Needs, Runtimes},
+};
+
+/// Any connection that can send commands.
+trait Sender: Send + Sync {
+    fn send<'a>(&self, command: &'a Cmd) -> BoxFuture<'a, Result<Value, RedisError>>;
+}
+
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> Sender for C {
+    fn send<'a>(&self, command: &'a Cmd) -> BoxFuture<'a, Result<Value, RedisError>> {
+        // Sending needs one to itself; it is a handle on the same socket.
+        let mut connection = self.clone();
+        async move { connection.req_packed_command(command).await }.boxed()
+    }
+}
+
+pub(crate) struct Lent {
+    sender: Box<dyn Sender>,
+    runtimes: Runtimes,
+    /// What the server is, once it has been asked.
+    mode: Mutex<Option<Mode>>,
+}
+
+impl Lent {
+    pub(crate) fn new(connection: impl ConnectionLike + Clone + Send + Sync + 'static) -> Self {
+        Self {
+            sender: Box::new(connection),
+            runtimes: Runtimes::new(Needs::Time),
+            mode: Mutex::default(),
+        }
+    }
+
+    /// Sends one command and returns the server's answer, a refusal included. It ends at the call's deadline.
+    pub(crate) async fn send(
+        &self,
+        call: &Call,
+        effect: Effect,
+        command: &Cmd,
+    ) -> Result<Value, Error> {
+        self.runtimes.current(call)?;
+        if self.mode(call).await? == Mode::Sentinel {
+            let message = "the connection leads to a Redis Sentinel, which stores nothing";
+            return Err(error::new(call, ErrorKind::Config, message));
+        }
+        loop {
+            match self.ask(call, effect, command).await {
+                Err(Failure::Late) => return Err(error::timed_out(call)),
+                Err(Failure::Lost(cause)) => {
+                    if cause.is_timeout() || !call.repeat(effect) {
+                        return Err(error::lost(call, cause));
+                    }
+                }
+                Ok(answer) => return Ok(answer),
+            }
+        }
+    }
+
+    /// Refuses what would be done for a part of the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) on a Redis Cluster.
+    pub(crate) async fn needs_all_keys(&self, call: &Call) -> Result<(), Error> {
+        self.runtimes.current(call)?;
+        match self.mode(call).await? {
+            Mode::Cluster => {
+                let message = "the keys of a Redis Cluster cannot be listed";
+                Err(error::new(call, ErrorKind::Unsupported, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn mode(&self, call: &Call) -> Result<Mode, Error> {
+        if let Some(mode) = *self.mode.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(mode);
+        }
+        let mut answer = self.ask(call, Effect::Read, &redis::cmd("HELLO")).await;
+        let mut read: fn(&Value) -> About = About::from_hello;
+        // Before Redis 6.2 it is unknown, or needs the version of a protocol, which is not for the store to choose.
+        if matches!(answer, Ok(Value::ServerError(_))) {
+            answer = self.ask(call, Effect::Read, redis::cmd("INFO").arg("server")).await;
+            read = About::from_info;
+        }
+        let mode = match answer {
+            Ok(answer) => read(&answer).mode,
+            Err(Failure::Late) => return Err(error::timed_out(call)),
+            Err(Failure::Lost(cause)) => return Err(error::lost(call, cause)),
+        };
+        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = Some(mode);
+        Ok(mode)
+    }
+
+    async fn ask(&self, call: &Call, effect: Effect, command: &Cmd) -> Result<Value, Failure> {
+        let Ok(answer) = timeout_at(call.deadline, self.sender.send(command)).await else {
+            call.lose_answer(effect);
+            return Err(Failure::Late);
+        };
+        // Some connections turn a server's refusal into an error, some do not.
+        let cause = match answer.map_err(ServerError::try_from) {
+            Ok(answer) => return Ok(answer),
+            Err(Ok(refusal)) => return Ok(Value::ServerError(refusal)),
+            Err(Err(cause)) => cause,
+        };
+        if !cause.is_connection_refusal() {
+            call.lose_answer(effect);
+        }
+        Err(Failure::Lost(cause))
+    }
+}
+
+enum Failure {
+    /// The deadline passed.
+    Late,
+    /// The connection was lost, or gave up waiting.
+    Lost(RedisError),
+}

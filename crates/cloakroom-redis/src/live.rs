@@ -1,0 +1,186 @@
+//! One connection, as long as it lasts.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures::future::{Either, select};
+use redis::{Cmd, RedisError, Value, aio::MultiplexedConnection};
+use tokio::{
+    sync::Notify,
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    call::{Call, Effect},
+    error,
+    pace::LONG_ENOUGH,
+    traffic::{Moment, Traffic},
+};
+
+/// A connection as long as it lasts. Calls under way keep it; the last one out closes it.
+pub(crate) struct Live {
+    connection: MultiplexedConnection,
+    driver: AbortHandle,
+    lost: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
+    began: Instant,
+    /// What the server said of itself at the login.
+    is_replica: bool,
+    /// When a command was sent that met its deadline before anything else was received.
+    unanswered: Mutex<Option<Moment>>,
+    /// Wakes the calls that can go on over another connection.
+    given_up: Notify,
+}
+
+/// What became of a command.
+pub(crate) enum Asked {
+    /// The server's answer, a refusal included.
+    Answered(Value),
+    /// The deadline passed.
+    Late,
+    /// The connection was lost before anything of it was sent.
+    Unsent(RedisError),
+    /// The connection was lost, and the answer with it.
+    Lost(RedisError),
+    /// The connection was given up by another call. Only a command that can be sent twice comes to this.
+    GivenUp,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Tells that the driver has ended, however it did.
+struct Ending(Arc<AtomicBool>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Live {
+    /// Starts the driver on the runtime of the caller.
+    pub(crate) fn start(
+        connection: MultiplexedConnection,
+        driver: impl Future<Output = ()> + Send + 'static,
+        traffic: Arc<Traffic>,
+    ) -> Self {
+        let lost = Arc::new(AtomicBool::new(false));
+        let ending = Ending(Arc::clone(&lost));
+        let driver = tokio::spawn(async move {
+            let _ending = ending;
+            driver.await;
+        });
+        Self {
+            connection,
+            driver: driver.abort_handle(),
+            lost,
+            traffic,
+            began: Instant::now(),
+            is_replica: false,
+            unanswered: Mutex::default(),
+            given_up: Notify::new(),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> MultiplexedConnection {
+        // It is a handle on the same socket.
+        self.connection.clone()
+    }
+
+    pub(crate) fn set_replica(&mut self, is_replica: bool) {
+        self.is_replica = is_replica;
+    }
+
+    /// Whether no call is to begin on it any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lost.load(Ordering::Acquire) || self.is_silent()
+    }
+
+    /// Whether it was a good one.
+    pub(crate) fn has_lasted(&self) -> bool {
+        self.began.elapsed() >= LONG_ENOUGH
+    }
+
+    /// Whether a command met its deadline, and nothing at all has been received since it was sent.
+    ///
+    /// One that is answered late clears the connection: it is slow, not dead.
+    fn is_silent(&self) -> bool {
+        let unanswered = *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        unanswered.is_some_and(|sent| !self.traffic.has_received_since(sent))
+    }
+
+    fn suspect(&self, sent: Moment) {
+        if !self.traffic.has_received_since(sent) {
+            *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
+            self.given_up.notify_waiters();
+        }
+    }
+
+    /// Sends one command and waits for its answer, at the latest until the call's deadline.
+    pub(crate) async fn ask(&self, call: &Call, effect: Effect, command: &Cmd) -> Asked {
+        let mut connection = self.connection();
+        let sent = self.traffic.now();
+        let answer = pin!(timeout_at(call.deadline, connection.send_packed_command(command)));
+        let answer = if effect == Effect::Once {
+            answer.await
+        } else {
+            match select(answer, pin!(self.is_given_up())).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => return Asked::GivenUp,
+            }
+        };
+        match answer {
+            Err(_) => {
+                self.suspect(sent);
+                Asked::Late
+            }
+            Ok(Ok(answer)) => {
+                if self.is_parting(&answer) {
+                    self.lost.store(true, Ordering::Release);
+                }
+                Asked::Answered(answer)
+            }
+            Ok(Err(cause)) => {
+                self.lost.store(true, Ordering::Release);
+                if self.traffic.has_sent_since(sent) {
+                    Asked::Lost(cause)
+                } else {
+                    Asked::Unsent(cause)
+                }
+            }
+        }
+    }
+
+    async fn is_given_up(&self) {
+        loop {
+            let woken = self.given_up.notified();
+            if self.is_silent() {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    /// Whether this is the last answer worth having from this connection: the server hangs up after it, or it was the
+    /// master once, and its name may lead to the new one by now.
+    fn is_parting(&self, answer: &Value) -> bool {
+        let Value::ServerError(refusal) = answer else { return false };
+        match error::code_and_detail(refusal) {
+            // One that was a replica from the beginning is asked for the way to its master now and then.
+            ("READONLY" | "MASTERDOWN", _) => !self.is_replica || self.has_lasted(),
+            (_, detail) => {
+                detail.starts_with("Protocol error") || detail.starts_with("max number of clients")
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Connections of the application's own.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{ErrorKind, Store, Updated};
+use cloakroom_redis::{RedisOptions, RedisStore};
+use cloakroom_test_support::{RedisServer, SentinelServer, free_port};
+use futures::TryStreamExt;
+use redis::{Client, aio::ConnectionLike, cluster::ClusterClient};
+
+use crate::{
+    Bench, Monitor, atomic, listing, options,
+    outage::{OPERATIONS, operation},
+    session,
+};
+
+fn lend<C: ConnectionLike + Clone + Send + Sync + 'static>(connection: C) -> RedisStore {
+    RedisStore::with_connection(connection, RedisOptions::default()).unwrap()
+}
+
+async fn check_every_operation(store: &RedisStore) {
+    for number in 0..OPERATIONS {
+        let (name, _, outcome) = operation(store, number).await;
+        outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    store.ping().await.unwrap();
+    atomic(store).create("a", &session()).await.unwrap();
+    let mut read = atomic(store).get_and_touch("a", None).await.unwrap().unwrap();
+    read.insert("n", 1).unwrap();
+    assert!(matches!(atomic(store).update("a", &read).await.unwrap(), Updated::Stored(_)));
+    assert!(matches!(atomic(store).update("a", &read).await.unwrap(), Updated::Conflict(_)));
+    assert!(matches!(atomic(store).update("b", &read).await.unwrap(), Updated::Gone));
+    assert_eq!(store.get("a").await.unwrap().unwrap().get("n").unwrap(), Some(1));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_connection_of_the_applications_own_is_shared() {
+    let bench = Bench::start();
+    let client = Client::open(bench.server.url()).unwrap();
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
+    let store = lend(connection.clone());
+    check_every_operation(&store).await;
+    assert_eq!(listing(&store).length().await.unwrap(), 1);
+    let manager = client.get_connection_manager().await.unwrap();
+    check_every_operation(&lend(manager)).await;
+    let resp3 = Client::open(format!("{}?protocol=resp3", bench.server.url())).unwrap();
+    let connection = resp3.get_multiplexed_async_connection().await.unwrap();
+    check_every_operation(&lend(connection)).await;
+    let text = format!("{store:?}");
+    assert!(text.contains("sess:") && text.contains("Lent"), "{text}");
+
+    let mut options = RedisOptions::default();
+    options.deadline = Duration::ZERO;
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
+    let error = RedisStore::with_connection(connection, options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn it_is_asked_once_what_it_leads_to() {
+    let bench = Bench::start();
+    let client = Client::open(bench.server.url()).unwrap();
+    let store = lend(client.get_multiplexed_async_connection().await.unwrap());
+    let mut monitor = Monitor::start(&bench.server);
+    store.get("a").await.unwrap();
+    store.get("a").await.unwrap();
+    assert_eq!(monitor.commands(), [r#""HELLO""#, r#""GET" "sess:a""#, r#""GET" "sess:a""#]);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn its_failures_have_the_stores_kinds() {
+    let mut bench = Bench::start();
+    let client = Client::open(bench.server.url()).unwrap();
+    let manager = client.get_connection_manager().await.unwrap();
+    let options = options(|options| options.deadline = Duration::from_millis(200));
+    let store = RedisStore::with_connection(manager, options).unwrap();
+    bench.plant("sess:list", "{");
+    assert_eq!(store.get("list").await.unwrap_err().kind(), ErrorKind::Corrupt);
+    bench.raw::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1));
+    let error = store.set("a", &session()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("full") && !error.outcome_unknown(), "{error}");
+    bench.raw::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0));
+
+    bench.server.pause().unwrap();
+    let since = Instant::now();
+    let error = store.set("a", &session()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(error.outcome_unknown() && since.elapsed() < Duration::from_secs(5), "{error}");
+    let error = store.get("a").await.unwrap_err();
+    assert!(!error.outcome_unknown(), "{error}");
+    bench.server.resume().unwrap();
+    store.set("a", &session()).await.unwrap();
+
+    bench.server.stop();
+    for _ in 0..3 {
+        let error = store.get("a").await.unwrap_err();
+        assert!(error.is_retryable() && !error.outcome_unknown(), "{error}");
+    }
+    bench.server.restart().unwrap();
+    while let Err(error) = store.get("a").await {
+        assert!(error.is_retryable(), "{error}");
+    }
+}
+
+/// Nodes that have a part of the keys each.
+async fn cluster() -> (Vec<RedisServer>, ClusterClient) {
+    const NODES: usize = 3;
+    const SLOTS: usize = 16_384;
+    let mut nodes = Vec::new();
+    let mut clients = Vec::new();
+    let mut first = None;
+    for number in 0..NODES {
+        let bus = free_port();
+        let options = ["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
+        let node = RedisServer::start_with(&options).unwrap();
+        let mut client = Client::open(node.url()).unwrap().get_connection().unwrap();
+        let mut add = redis::cmd("CLUSTER");
+        let range = (number * SLOTS / NODES, (number + 1) * SLOTS / NODES - 1);
+        add.arg("ADDSLOTSRANGE").arg(range).exec(&mut client).unwrap();
+        let (port, bus) = *first.get_or_insert((node.port(), bus));
+        if number > 0 {
+            let mut meet = redis::cmd("CLUSTER");
+            meet.arg("MEET").arg("127.0.0.1").arg(port).arg(bus).exec(&mut client).unwrap();
+        }
+        nodes.push(node);
+        clients.push(client);
+    }
+    for client in &mut clients {
+        loop {
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query(client).unwrap();
+            if info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let client = ClusterClient::new(nodes.iter().map(RedisServer::url)).unwrap();
+    (nodes, client)
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn sessions_are_kept_in_a_cluster_and_not_listed() {
+    let (_nodes, client) = cluster().await;
+    let store = lend(client.get_async_connection().await.unwrap());
+    for number in 0..50 {
+        let sid = number.to_string();
+        store.set(&sid, &session()).await.unwrap();
+        let mut read = atomic(&store).get_and_touch(&sid, None).await.unwrap().unwrap();
+        read.insert("n", number).unwrap();
+        assert!(matches!(atomic(&store).update(&sid, &read).await.unwrap(), Updated::Stored(_)));
+        assert!(matches!(atomic(&store).update(&sid, &read).await.unwrap(), Updated::Conflict(_)));
+        store.touch(&sid, &read).await.unwrap();
+        assert_eq!(store.get(&sid).await.unwrap().unwrap().get("n").unwrap(), Some(number));
+    }
+    for error in [
+        listing(&store).length().await.unwrap_err(),
+        listing(&store).clear().await.unwrap_err(),
+        listing(&store).ids().try_collect::<Vec<_>>().await.unwrap_err(),
+        listing(&store).all().try_collect::<Vec<_>>().await.unwrap_err(),
+        store.clear_database().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    for number in 0..50 {
+        let sid = number.to_string();
+        assert!(store.get(&sid).await.unwrap().is_some(), "nothing was cleared");
+        store.destroy(&sid).await.unwrap();
+        assert_eq!(store.get(&sid).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_sentinel_is_noticed_here_too() {
+    let server = SentinelServer::start().unwrap();
+    let client = Client::open(server.url()).unwrap();
+    let store = lend(client.get_multiplexed_async_connection().await.unwrap());
+    for number in 0..OPERATIONS {
+        let (name, _, outcome) = operation(&store, number).await;
+        let error = outcome.expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::Config, "{name}: {error}");
+        assert!(error.to_string().contains("Sentinel"), "{name}: {error}");
+    }
+}
