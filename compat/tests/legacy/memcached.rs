@@ -50,7 +50,6 @@ fn expiration(session: &Session) -> Option<u32> {
     let seconds = match session.time_to_live(now_ms()) {
         TimeToLive::Seconds(seconds) => seconds + 1,
         TimeToLive::Browser => 86_400,
-        TimeToLive::AtLeast(seconds) => (seconds + 1).max(86_400),
         TimeToLive::Expired => return None,
     };
     let seconds =

@@ -195,9 +195,6 @@ impl MemoryStore {
         match session.time_to_live(now_ms) {
             TimeToLive::Seconds(seconds) => Some(later(now_ms, Duration::from_secs(seconds))),
             TimeToLive::Browser => Some(later(now_ms, self.0.options.ttl)),
-            TimeToLive::AtLeast(seconds) => {
-                Some(later(now_ms, self.0.options.ttl.max(Duration::from_secs(seconds))))
-            }
             TimeToLive::Expired => None,
         }
     }

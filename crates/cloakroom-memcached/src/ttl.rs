@@ -34,8 +34,6 @@ impl MemcachedOptions {
         match session.time_to_live(now_ms) {
             TimeToLive::Browser => Expiry::At(self.default_expiry()),
             TimeToLive::Seconds(seconds) => Expiry::At(self.lasting(seconds, 1, now_ms)),
-            TimeToLive::AtLeast(seconds) if seconds < DAY => Expiry::At(self.default_expiry()),
-            TimeToLive::AtLeast(seconds) => Expiry::At(self.lasting(seconds, 1, now_ms)),
             TimeToLive::Expired => Expiry::Passed,
         }
     }

@@ -20,13 +20,11 @@ impl MongoOptions {
     /// When `session` ends, by its cookie or else by the option `ttl`: what [`Session::time_to_live`] says, to the
     /// millisecond.
     pub(crate) fn expiry(&self, session: &Session, now_ms: i64) -> Expiry {
-        let by_default = later(now_ms, self.ttl);
         let by_cookie = session.extended(now_ms).cookie().expires_ms();
-        match session.time_to_live(now_ms) {
-            TimeToLive::Expired => Expiry::Passed,
-            TimeToLive::Browser => Expiry::At(by_default),
-            TimeToLive::Seconds(_) => Expiry::At(by_cookie.unwrap_or(by_default)),
-            TimeToLive::AtLeast(_) => Expiry::At(by_cookie.unwrap_or(by_default).max(by_default)),
+        match (session.time_to_live(now_ms), by_cookie) {
+            (TimeToLive::Expired, _) => Expiry::Passed,
+            (TimeToLive::Seconds(_), Some(expires_ms)) => Expiry::At(expires_ms),
+            _ => Expiry::At(later(now_ms, self.ttl)),
         }
     }
 

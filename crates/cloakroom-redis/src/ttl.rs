@@ -43,7 +43,6 @@ impl Ttl {
             Self::Browser(ttl) => match session.time_to_live(now_ms) {
                 TimeToLive::Seconds(seconds) => seconds.min(LONGEST),
                 TimeToLive::Browser => whole_seconds(*ttl),
-                TimeToLive::AtLeast(seconds) => whole_seconds(*ttl).max(seconds).min(LONGEST),
                 TimeToLive::Expired => 0,
             },
         }

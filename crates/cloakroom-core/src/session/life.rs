@@ -15,9 +15,6 @@ pub enum TimeToLive {
     Seconds(u64),
     /// The cookie has no expiry: the store's default applies.
     Browser,
-    /// The cookie has an expiry but no max age to extend it by: the store's default applies, but at least this many
-    /// whole seconds. Only a session that was read from a store has this time to live.
-    AtLeast(u64),
     /// The expiry has passed: the session is destroyed, not stored.
     Expired,
 }
@@ -27,7 +24,8 @@ impl Session {
     ///
     /// - A session that was read from a store, and whose cookie nobody has changed since, lives for its max age from
     ///   now, as express-session 1.19.0 extends each session before it saves it. Its `expires` never ends it and
-    ///   never shortens its life: Node.js leaves that stale when it only touches the store.
+    ///   never shortens its life: Node.js leaves that stale when it only touches the store. Without a max age it lives
+    ///   until its `expires`, or as a browser session if that has passed.
     /// - Any other session lives for `ceil(cookie.expires - now)`, as connect-redis 4 to 10 count it.
     ///
     /// An `expires` that is not a date counts as none.
@@ -59,7 +57,7 @@ impl Session {
                 TimeToLive::Seconds(left(expires_ms, now_ms).max(seconds))
             }
             (None, 0) => TimeToLive::Browser,
-            (None, seconds) => TimeToLive::AtLeast(seconds),
+            (None, seconds) => TimeToLive::Seconds(seconds),
         }
     }
 
@@ -134,9 +132,9 @@ mod tests {
             ("1000", SOON, TimeToLive::Seconds(2)),
             ("null", "null", TimeToLive::Browser),
             ("null", STALE, TimeToLive::Browser),
-            ("null", SOON, TimeToLive::AtLeast(2)),
+            ("null", SOON, TimeToLive::Seconds(2)),
             ("0", STALE, TimeToLive::Browser),
-            ("-5", SOON, TimeToLive::AtLeast(2)),
+            ("-5", SOON, TimeToLive::Seconds(2)),
             ("8640000000000000", STALE, TimeToLive::Browser),
             ("\"x\"", STALE, TimeToLive::Browser),
         ] {
