@@ -12,6 +12,7 @@ mod id;
 mod js;
 mod memory;
 mod percent;
+mod quote;
 mod revision;
 mod scan;
 mod session;
