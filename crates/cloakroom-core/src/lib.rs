@@ -11,6 +11,7 @@ mod error;
 mod id;
 mod js;
 mod memory;
+mod name;
 mod percent;
 mod quote;
 mod revision;
