@@ -7,10 +7,10 @@ use std::{borrow::Cow, fmt::Write, str::Chars};
 /// Returns true if the raw name means `name`.
 pub(crate) fn is_name(raw: &str, name: &str) -> bool {
     // An escape is longer than what it stands for, so that names of one length mean the same only if both are plain.
-    match raw.len() == name.len() {
-        true => raw == name && !is_escaped(raw),
-        false => raw.len() > name.len() && is_escaped(raw) && units(raw).eq(name.encode_utf16()),
+    if raw.len() == name.len() {
+        return raw == name && !is_escaped(raw);
     }
+    raw.len() > name.len() && is_escaped(raw) && units(raw).eq(name.encode_utf16())
 }
 
 /// The raw name as `JSON.stringify` writes it: two names mean the same if and only if these are equal.

@@ -8,10 +8,11 @@ use crate::{
     probe::SHORT_MS,
 };
 
-const NO_DATES: [(&str, &str); 6] = [
+const NO_DATES: [(&str, &str); 7] = [
     ("word", "\"garbage\""),
     ("empty", "\"\""),
     ("half", "\"\\ud800\""),
+    ("number", "1e300"),
     ("flag", "true"),
     ("object", "{}"),
     ("list", "[\"2020\"]"),

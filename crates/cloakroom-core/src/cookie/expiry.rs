@@ -18,8 +18,8 @@ impl Cookie {
     pub fn expires_ms(&self) -> Option<i64> {
         match self.raw(CookieMember::Expires) {
             JsValue::String(text) => parse_date(text),
-            // `new Date(number)`, which connect-redis makes of it.
-            JsValue::Number(ms) if ms.is_finite() && *ms != 0.0 => Some(*ms as i64),
+            // `new Date(number)`, which connect-redis makes of it, as far as JavaScript's dates reach.
+            JsValue::Number(ms) if *ms != 0.0 && ms.abs() <= 8.64e15 => Some(*ms as i64),
             _ => None,
         }
     }
@@ -213,6 +213,10 @@ mod tests {
             ("\"2023-11-14T22:13:20.500Z\"", Some(NOW + 500)),
             ("\"Tue, 14 Nov 2023 22:13:20 GMT\"", Some(NOW)),
             ("4102448400000", Some(4_102_448_400_000)),
+            ("8.64e15", Some(8_640_000_000_000_000)),
+            ("8640000000000001", None),
+            ("-1e300", None),
+            ("0", None),
             ("\"garbage\"", None),
             ("false", None),
             ("null", None),
