@@ -10,10 +10,11 @@
 //   {"ids":1}                                   the next session is NEW-1, the one after that NEW-2
 //
 // A request's body is {"actions":[{"do":"set","with":["user","ada"]},{"do":"remove","with":"n"},{"do":"save"}],"status":200}.
-// The answer has this status, and a line for each action: what came of it, and what the session is then.
+// The answer has this status, and a line for each action: what came of it, and what the session is then. Where
+// express-session never ends the response, the connection is closed.
 
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+import { isDeepStrictEqual, parseArgs } from "node:util";
 import { RedisStore } from "connect-redis";
 import express from "express";
 import session from "express-session";
@@ -28,13 +29,36 @@ await client.connect();
 let now = 0;
 Date.now = () => now;
 
+// cloakroom's stores, of which one is on the other side, never end or shorten a session whose cookie is as it was read,
+// and take a date that stands for no time for none. What is compared here is express-session, so this store does too.
+class Store extends RedisStore {
+  read = new Map();
+
+  get(sid, callback) {
+    return super.get(sid, (error, session) => {
+      this.read.set(sid, session?.cookie && structuredClone(session.cookie));
+      callback(error, session);
+    });
+  }
+
+  getTTL(session) {
+    // To `new Date` a boolean is a date, too.
+    const ttl = typeof session.cookie.expires === "boolean" ? NaN : super.getTTL(session);
+    const cookie = JSON.parse(JSON.stringify(session.cookie));
+    if (!isDeepStrictEqual(cookie, this.read.get(session.id))) return Number.isNaN(ttl) ? this.ttl : ttl;
+    const age = cookie.originalMaxAge;
+    const isMoved = age > 0 && !Number.isNaN(new Date(now + age).valueOf());
+    return Math.max(ttl || 0, isMoved ? Math.ceil(age / 1000) : this.ttl);
+  }
+}
+
 let ids = 1;
 let sessions;
 const tell = {
   now: (value) => (now = value),
   ids: (value) => (ids = value),
   options: (value) =>
-    (sessions = session({ ...value, store: new RedisStore({ client }), genid: () => `NEW-${ids++}` })),
+    (sessions = session({ ...value, store: new Store({ client }), genid: () => `NEW-${ids++}` })),
 };
 
 /** What an action does to a session that is there. */
@@ -92,7 +116,13 @@ app.use(async (request, response) => {
     );
     lines.push(`${outcome ?? "ok"} ${describe(request)}`);
   }
-  response.append("set-cookie", "theme=dark").status(request.body.status).end(lines.join("\n"));
+  response.append("set-cookie", "theme=dark").status(request.body.status);
+  try {
+    response.end(lines.join("\n"));
+  } catch {
+    // express-session has thrown, and lets nobody end the response any more.
+    if (response.end() === false) request.socket.destroy();
+  }
 });
 // What goes wrong when the response has begun comes here too. It goes out all the same.
 app.use((error, request, response, next) => {

@@ -8,11 +8,12 @@ mod interop;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    sync::Arc,
 };
 
 use cloakroom::{ExpressSession, Session};
-use cloakroom_core::{Counterpart, Encryption, Kruptein, KrupteinOptions};
-use cloakroom_memcached::MemcachedStore;
+use cloakroom_core::{Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions};
+use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_test_support::{Memcached, NodeProgram};
 use serde_json::{Value, json};
 
@@ -60,6 +61,8 @@ impl Backend for Servers {
             }
             Some(kruptein) => {
                 assert_eq!(flags, 0);
+                // As npm's client has them in every text.
+                let value = value.replace("\\\r", "\r").replace("\\\n", "\n");
                 Some(kruptein.decrypt(&value).unwrap())
             }
         }
@@ -74,8 +77,10 @@ impl Backend for Servers {
     }
 }
 
-fn kruptein() -> Kruptein {
-    Kruptein::new(SECRET, KrupteinOptions::of(Counterpart::ConnectMemcached3)).unwrap()
+fn kruptein(encode_as: EncodeAs) -> Kruptein {
+    let mut options = KrupteinOptions::of(Counterpart::ConnectMemcached3);
+    options.encode_as = encode_as;
+    Kruptein::new(SECRET, options).unwrap()
 }
 
 /// Both sides on so many servers, with these options of connect-memcached besides its prefix.
@@ -97,7 +102,10 @@ fn start(servers: usize, mut options: Value, query: &str) -> Sides {
         rust: ExpressSession::new(
             MemcachedStore::open(&format!("{url}?prefix=s:{query}")).unwrap(),
         ),
-        backend: Box::new(Servers { servers, kruptein: encrypted.then(kruptein) }),
+        backend: Box::new(Servers {
+            servers,
+            kruptein: encrypted.then(|| kruptein(EncodeAs::Base64)),
+        }),
         node_touch: NodeTouch::Rewrites,
     }
 }
@@ -108,6 +116,31 @@ fn plain(servers: usize) -> Sides {
 
 fn encrypted(servers: usize) -> Sides {
     start(servers, json!({ "secret": SECRET }), "&secret=S3cre%2B_Squ1rr3l")
+}
+
+#[tokio::test]
+#[ignore = "needs memcached and the npm packages"]
+async fn bytes_as_binary_text_are_read_and_written() {
+    let server = Memcached::start().unwrap();
+    let url = format!("memcached://{}", server.addr());
+    let options = json!({ "prefix": "s:", "secret": SECRET, "encodeas": "binary" }).to_string();
+    let arguments = ["--store", "memcached-3", "--url", &url, "--options", &options];
+    let mut ours = MemcachedOptions::default();
+    ours.encryption = Some(Arc::new(kruptein(EncodeAs::Binary)));
+    let mut sides = Sides {
+        label: "connect-memcached 3, encrypted as binary text".to_owned(),
+        node: NodeProgram::start("store.mjs", &arguments, &[]).unwrap(),
+        rust: ExpressSession::new(
+            MemcachedStore::open_with(&format!("{url}?prefix=s:"), ours).unwrap(),
+        ),
+        backend: Box::new(Servers {
+            servers: vec![server],
+            kruptein: Some(kruptein(EncodeAs::Binary)),
+        }),
+        node_touch: NodeTouch::Rewrites,
+    };
+    interop::what_node_writes_rust_reads(&mut sides).await;
+    interop::what_rust_writes_node_reads(&mut sides).await;
 }
 
 fn all_settings() -> impl Iterator<Item = Sides> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use cloakroom::Session;
 use cloakroom_core::{
-    Counterpart, Encryption, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
+    Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
 };
 use futures::TryStreamExt;
 use serde_json::json;
@@ -66,6 +66,33 @@ async fn a_document_is_encrypted_as_a_text_is() {
         interop::what_node_writes_rust_reads(&mut sides).await;
         interop::rust_changes_one_key_and_every_other_byte_stays(&mut sides).await;
         interop::update_notices_what_node_wrote_in_between(&mut sides).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mongod and the npm packages"]
+async fn bytes_as_binary_text_and_ivs_of_other_lengths_are_read_and_written() {
+    let binary = |counterpart| -> Arc<dyn Encryption> {
+        let mut options = KrupteinOptions::of(counterpart);
+        options.encode_as = EncodeAs::Binary;
+        Arc::new(Kruptein::new(SECRET, options).unwrap())
+    };
+    let web = |length| -> Arc<dyn Encryption> {
+        let mut options = WebCryptoOptions::default();
+        options.iv_length = Some(length);
+        Arc::new(WebCrypto::new("s3cret", options).unwrap())
+    };
+    let crypto = json!({ "crypto": { "secret": SECRET, "encodeas": "binary" } });
+    let adapter = |length| json!({ "webcrypto": { "secret": "s3cret", "ivLength": length } });
+    for (version, options, encryption) in [
+        ("4", crypto.clone(), binary(Counterpart::ConnectMongo5 { stringify: true })),
+        ("6", crypto, binary(Counterpart::ConnectMongo6)),
+        ("6", adapter(13), web(13)),
+        ("6", adapter(64), web(64)),
+    ] {
+        let mut sides = start(version, options, Some(encryption));
+        interop::what_node_writes_rust_reads(&mut sides).await;
+        interop::what_rust_writes_node_reads(&mut sides).await;
     }
 }
 

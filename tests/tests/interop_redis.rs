@@ -49,6 +49,37 @@ fn all_versions() -> impl Iterator<Item = Sides> {
 
 interop::cases!(crate::all_versions, "needs redis-server and the npm packages");
 
+/// connect-redis deletes it, which logs a user out over a date.
+#[tokio::test]
+#[ignore = "needs redis-server and the npm packages"]
+async fn a_session_whose_expires_is_not_a_date_is_kept_for_a_day() {
+    for mut sides in all_versions() {
+        let text = r#"{"cookie":{"expires":"garbage"},"user":"ann"}"#;
+        let session = Session::from_json(text).unwrap();
+        for step in 0..2 {
+            sides.rust.set("a", &session).await.unwrap();
+            assert_eq!(sides.record("a"), text, "{}", sides.label);
+            let lives_ms = sides.backend.lives_ms("a");
+            assert!((80_000_000..=86_400_000).contains(&lives_ms), "{}: {lives_ms}", sides.label);
+            assert!(sides.rust.get("a").await.unwrap().is_some());
+            if step == 0 {
+                let answer = sides.ask(json!({ "op": "set", "sid": "a", "session": text }));
+                assert_eq!(answer, json!({}), "{}", sides.label);
+                assert_eq!(
+                    sides.backend.record("a"),
+                    None,
+                    "{} has learned to keep it",
+                    sides.label
+                );
+            }
+        }
+        // One that was read is kept, too.
+        let change = |session: &mut Session| session.insert("views", 1);
+        assert!(sides.rust.modify("a", change).await.unwrap().is_some());
+        assert!(sides.backend.lives_ms("a") > 80_000_000, "{}", sides.label);
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and the npm packages"]
 async fn both_sides_list_the_same_sessions() {

@@ -10,6 +10,7 @@ pub(crate) mod handles;
 pub(crate) mod ids;
 pub(crate) mod length_and_clear;
 pub(crate) mod listing;
+pub(crate) mod no_dates;
 pub(crate) mod records;
 pub(crate) mod runtimes;
 pub(crate) mod sequences;

@@ -126,6 +126,14 @@ macro_rules! __cases {
             touch_extends_a_session_that_was_read [touch]
             "So it does after `Atomic::create`, `Atomic::update` and `touch`."
         }
+        no_dates {
+            set_with_an_expiry_that_is_not_a_date_is_kept []
+            "An `expires` that is not a date counts as none and ends no session."
+            touch_with_an_expiry_that_is_not_a_date_extends [touch]
+            "An `expires` that is not a date counts as none and ends no session."
+            update_with_an_expiry_that_is_not_a_date_is_kept [atomic]
+            "An `expires` that is not a date counts as none and ends no session."
+        }
         create {
             create_stores [atomic]
             "Stores only where there is no live session, and says so: two new sessions never share an id."

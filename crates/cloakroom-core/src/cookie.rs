@@ -3,9 +3,12 @@
 //! Node.js applications put anything into it (`secure: "auto"`, `expires: false`, `httpOnly: 0`), so each member is kept
 //! as the JavaScript value it is, and typed getters read it the way Express does.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+};
 
-use crate::scan;
+use crate::{name::canonical, scan};
 
 mod expiry;
 mod value;
@@ -93,7 +96,8 @@ impl SameSite {
 #[derive(Clone, PartialEq)]
 pub struct Cookie {
     members: [JsValue; MEMBERS.len()],
-    /// Members that Express does not know, such as next-session's `maxAge`: name and value as JSON text.
+    /// Members that Express does not know, such as next-session's `maxAge`: the name as `JSON.stringify` writes it, and
+    /// the value as JSON text.
     unknown: Vec<(Box<str>, Box<str>)>,
 }
 
@@ -120,14 +124,28 @@ impl Cookie {
     }
 
     /// Reads the member as a record holds it. `None` when it is not an object: such a cookie is mended, not kept.
+    ///
+    /// Names count by what they mean, however they are escaped. Of a doubled name the last value counts, as in
+    /// JavaScript.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         let mut cookie = Self::empty();
+        let mut places = HashMap::new();
         for span in scan::members(json).ok()? {
-            let (name, value) = (span.name(json), span.value(json));
-            match MEMBERS.iter().find(|(_, known)| *known == name) {
-                Some((member, _)) => cookie.set_raw(*member, JsValue::parse(value)),
-                None => cookie.unknown.push((name.into(), value.into())),
+            let (name, value) = (canonical(span.name(json)), span.value(json));
+            if let Some((member, _)) = MEMBERS.iter().find(|(_, known)| *known == name) {
+                cookie.set_raw(*member, JsValue::parse(value));
+                continue;
+            }
+            match places.entry(name) {
+                Entry::Occupied(place) => {
+                    let place: &usize = place.get();
+                    cookie.unknown[*place].1 = value.into();
+                }
+                Entry::Vacant(place) => {
+                    cookie.unknown.push((place.key().as_ref().into(), value.into()));
+                    place.insert(cookie.unknown.len() - 1);
+                }
             }
         }
         Some(cookie)
@@ -273,6 +291,14 @@ mod tests {
                 ),
             ),
             (r#"{"foo":[1, 2],"domain":"\ud800"}"#, Some(r#"{"domain":"\ud800","foo":[1, 2]}"#)),
+            (
+                r#"{"\u0065xpires":1,"pat\u0068":"/a","\/":1,"\ud83d":2,"\\/":3}"#,
+                Some(r#"{"expires":1,"path":"/a","/":1,"\ud83d":2,"\\/":3}"#),
+            ),
+            (
+                r#"{"path":"/a","x":1,"\uD800":2,"\u0070ath":null,"\u0078":3,"\ud800":4}"#,
+                Some(r#"{"path":null,"x":3,"\ud800":4}"#),
+            ),
         ];
         for (json, written) in rows {
             assert_eq!(Cookie::from_json(json).unwrap().to_json(), written.unwrap_or(json));

@@ -1,9 +1,10 @@
 //! Sessions encrypted at rest, in the formats of connect-memcached and connect-mongo.
 
-mod cipher;
+mod cbc;
 mod connect_mongo_3;
 mod der;
 mod encode_as;
+mod gcm;
 mod hashing;
 mod key_ring;
 mod kruptein;

@@ -10,16 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Cookie, CookieMember, Error, ErrorKind, JsValue, Revision, js,
+    name::is_name,
+    quote::quoted,
     scan::{self, Span},
 };
 
+mod changes;
 mod life;
 mod members;
 mod write;
 
+use changes::Change;
 pub use life::TimeToLive;
 pub use members::Member;
-use members::{is_name, parse};
+use members::parse;
 
 const COOKIE: &str = "cookie";
 
@@ -53,6 +57,8 @@ pub struct Session {
     text: Arc<str>,
     spans: Vec<Span>,
     changes: Vec<Change>,
+    /// How many changes were made, those included that are undone by now.
+    made: u64,
     /// What the text says, read on first use.
     loaded_cookie: OnceLock<Box<Cookie>>,
     /// The cookie that `cookie_mut` gave out, changed or not.
@@ -62,20 +68,6 @@ pub struct Session {
     /// The cookie differs from the loaded one only because [`Session::extended`] moved its expiry.
     is_extended: bool,
     revision: Option<Revision>,
-}
-
-/// A member that was set or removed since the session was loaded.
-#[derive(Clone)]
-struct Change {
-    name: String,
-    /// The member's place in the text, or `None` for a new one. JavaScript keeps the first place of a doubled name.
-    place: Option<usize>,
-    /// Further members of the same name, which another language may have written.
-    doubles: Vec<usize>,
-    /// It was removed and then set again, so it comes last, as in JavaScript.
-    is_moved: bool,
-    /// JSON text, or `None` when the member is removed.
-    value: Option<String>,
 }
 
 impl Default for Session {
@@ -101,6 +93,7 @@ impl Session {
             text,
             spans: vec![span],
             changes: Vec::new(),
+            made: 0,
             loaded_cookie: Box::new(cookie).into(),
             cookie: None,
             prints_cookie: false,
@@ -130,6 +123,7 @@ impl Session {
             text,
             spans,
             changes: Vec::new(),
+            made: 0,
             loaded_cookie: OnceLock::new(),
             cookie: None,
             prints_cookie: false,
@@ -166,10 +160,6 @@ impl Session {
     /// The last member of this name: JavaScript's `JSON.parse` keeps the last value.
     fn place_of(&self, name: &str) -> Option<usize> {
         self.spans.iter().rposition(|span| is_name(span.name(&self.text), name))
-    }
-
-    fn change_of(&self, name: &str) -> Option<&Change> {
-        self.changes.iter().find(|change| change.name == name)
     }
 
     /// The JSON text of a member, or `None` when there is none of this name.
@@ -258,48 +248,6 @@ impl Session {
         there
     }
 
-    fn change(&mut self, name: &str, value: Option<String>) {
-        let index = match self.changes.iter().position(|change| change.name == name) {
-            Some(index) if value.is_some() && self.changes[index].value.is_none() => {
-                let removed = self.changes.remove(index);
-                self.changes.push(Change { is_moved: true, ..removed });
-                self.changes.len() - 1
-            }
-            Some(index) => index,
-            None => {
-                let mut places = (0..self.spans.len())
-                    .filter(|place| is_name(self.spans[*place].name(&self.text), name));
-                let (place, doubles) = (places.next(), places.collect());
-                let name = name.to_owned();
-                self.changes.push(Change { name, place, doubles, is_moved: false, value: None });
-                self.changes.len() - 1
-            }
-        };
-        let change = &mut self.changes[index];
-        let loaded = change.doubles.last().copied().or(change.place);
-        // Back to what was loaded is no change, as in Express, unless it has lost its place.
-        if !change.is_moved
-            && loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref()
-        {
-            self.changes.remove(index);
-        } else {
-            change.is_moved &= value.is_some();
-            change.value = value;
-        }
-    }
-
-    /// The names of the members that were set or removed since loading and are different now.
-    pub fn changed_keys(&self) -> impl Iterator<Item = &str> {
-        self.changes.iter().map(|change| &*change.name)
-    }
-
-    /// Whether any member besides the cookie is different from what was loaded. As in Express, a value that was
-    /// changed and changed back is not, and one that was removed and set again is: it has moved to the end.
-    #[must_use]
-    pub fn is_changed(&self) -> bool {
-        !self.changes.is_empty()
-    }
-
     /// The cookie; the default one when the record has none that Express could use.
     #[must_use]
     pub fn cookie(&self) -> &Cookie {
@@ -337,13 +285,29 @@ impl Session {
 
     /// Does to the session what express-session 1.19.0 does to it when it loads it, as [`Cookie::load_as_express`], and
     /// has the cookie written in Express's member order whatever the record's was.
-    pub fn load_as_express(&mut self) {
-        if !self.get_json(COOKIE).is_some_and(|cookie| cookie.starts_with('{')) {
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](ErrorKind::Corrupt) where Express throws: the record has no cookie that Express can read, or one
+    /// whose `maxAge` is set and not a number.
+    pub fn load_as_express(&mut self) -> Result<(), Error> {
+        let unread = |message| Error::new(ErrorKind::Corrupt, "session", "load", message);
+        match self.get_json(COOKIE).map(|json| (json.as_bytes().first(), JsValue::parse(json))) {
+            Some((Some(b'{'), _)) => {}
             // What has no members, such as a list, names none: not `originalMaxAge` either.
-            self.cookie_mut().set_raw(CookieMember::OriginalMaxAge, JsValue::Undefined);
+            Some((first, value))
+                if first == Some(&b'[') || !value.is_truthy() && value != JsValue::Null =>
+            {
+                self.cookie_mut().set_raw(CookieMember::OriginalMaxAge, JsValue::Undefined);
+            }
+            _ => return Err(unread("the record has no cookie that express-session can read")),
+        }
+        if self.cookie().breaks_express() {
+            return Err(unread("the cookie's maxAge is invalid: must be a number"));
         }
         self.cookie_mut().load_as_express();
         self.prints_cookie = true;
+        Ok(())
     }
 
     /// Does to the session what a request through express-session 1.19.0 does to it between load and store, as
@@ -353,16 +317,20 @@ impl Session {
     /// use cloakroom_core::Session;
     ///
     /// let mut session = Session::from_json(r#"{"cookie":{"path":"/","originalMaxAge":null,"expires":null,"a":1}}"#)?;
-    /// session.touch_as_express(1_700_000_000_000);
+    /// session.touch_as_express(1_700_000_000_000)?;
     /// assert_eq!(
     ///     session.to_json(),
     ///     r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}}"#,
     /// );
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
-    pub fn touch_as_express(&mut self, now_ms: i64) {
-        self.cookie_mut().touch_as_express(now_ms);
+    ///
+    /// # Errors
+    ///
+    /// As [`Cookie::touch_as_express`].
+    pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
         self.prints_cookie = true;
+        self.cookie_mut().touch_as_express(now_ms)
     }
 
     /// Which state of the record this session was read from; `None` for a new one.
@@ -391,31 +359,6 @@ impl Session {
         }
         self.revision = Some(revision);
     }
-
-    /// Sets and removes here what was set and removed in `theirs` since that was loaded, member by member; the cookie
-    /// too if it was changed. This is how two requests that met keep both their changes.
-    ///
-    /// ```
-    /// use cloakroom_core::Session;
-    ///
-    /// let loaded = Session::from_json(r#"{"cookie":{},"a":1,"b":1}"#)?;
-    /// let (mut first, mut second) = (loaded.clone(), loaded);
-    /// first.insert("a", 2)?;
-    /// second.insert("b", 2)?;
-    /// first.merge(&second);
-    /// assert_eq!(first.to_json(), r#"{"cookie":{},"a":2,"b":2}"#);
-    /// # Ok::<(), cloakroom_core::Error>(())
-    /// ```
-    pub fn merge(&mut self, theirs: &Self) {
-        for change in &theirs.changes {
-            if change.value.is_some() || self.contains(&change.name) {
-                self.change(&change.name, change.value.clone());
-            }
-        }
-        if theirs.is_cookie_changed() && !theirs.is_extended {
-            self.cookie = Some(Box::new(theirs.cookie().clone()));
-        }
-    }
 }
 
 /// Two sessions are equal when their records are, byte for byte.
@@ -441,7 +384,12 @@ fn corrupt(message: String) -> Error {
 }
 
 fn invalid(name: &str, why: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, "session", "insert", format!("member {name:?} {why}"))
+    Error::new(
+        ErrorKind::InvalidData,
+        "session",
+        "insert",
+        format!("member {} {why}", quoted(name)),
+    )
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     Cookie, CookieMember, Error, ErrorKind, JsValue, encode_uri_component, js, parse_date,
-    to_utc_string,
+    quote::quoted, to_utc_string,
 };
 
 /// The text of a `Set-Cookie` header: `name=value` and the attributes of `cookie`, in Express's order.
@@ -15,8 +15,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`InvalidData`](ErrorKind::InvalidData) where Express refuses to send the cookie; the message quotes the offender:
-/// a name that is no token, a domain, path, priority or sameSite that is none, an `expires` that is no date.
+/// [`InvalidData`](ErrorKind::InvalidData) where Express refuses to send the cookie. The message quotes a name that is no
+/// token. Of an invalid `domain`, `path`, `priority`, `sameSite` or `expires`, which come from the stored record, it only
+/// says which one is invalid and what is accepted.
 ///
 /// ```
 /// use cloakroom_core::{Cookie, Secrets, set_cookie};
@@ -38,7 +39,7 @@ pub fn set_cookie(name: &str, value: &str, cookie: &Cookie) -> Result<String, Er
         attribute(&mut text, "Expires", &expires);
     }
     flags(&mut text, cookie);
-    if let Some(priority) = word(cookie, CookieMember::Priority, "priority", &PRIORITIES)? {
+    if let Some(priority) = word(cookie, CookieMember::Priority, &PRIORITIES, PRIORITY)? {
         attribute(&mut text, "Priority", priority);
     }
     same_site(&mut text, cookie)?;
@@ -74,16 +75,25 @@ pub fn clear_cookie(name: &str, cookie: &Cookie) -> Result<String, Error> {
 const PRIORITIES: [&str; 3] = ["Low", "Medium", "High"];
 const SAME_SITES: [&str; 3] = ["Lax", "Strict", "None"];
 
+// What is wrong with an attribute, and what is accepted: its value is session data, which no message holds.
+const DOMAIN: &str =
+    "option domain is invalid: must be labels of letters, digits and hyphens with dots in between";
+const PATH: &str = "option path is invalid: must be printable ASCII without \";\" and \"<\"";
+const EXPIRES: &str = "option expires is invalid: must be a date";
+const PRIORITY: &str = "option priority is invalid: must be \"low\", \"medium\" or \"high\"";
+const SAME_SITE: &str = "option sameSite is invalid: must be true, \"lax\", \"strict\" or \"none\"";
+
 /// Name, value, domain and path.
 fn start(name: &str, value: &str, cookie: &Cookie) -> Result<String, Error> {
     if !is_token(name) {
-        return Err(invalid("argument name", name));
+        let message = format!("argument name is invalid: {}", quoted(name));
+        return Err(Error::new(ErrorKind::InvalidData, "cookie", "serialize", message));
     }
     let mut text = format!("{name}={}", encode_uri_component(value));
-    if let Some(domain) = checked(cookie, CookieMember::Domain, "option domain", is_domain)? {
+    if let Some(domain) = checked(cookie, CookieMember::Domain, is_domain, DOMAIN)? {
         attribute(&mut text, "Domain", &domain);
     }
-    if let Some(path) = checked(cookie, CookieMember::Path, "option path", is_path)? {
+    if let Some(path) = checked(cookie, CookieMember::Path, is_path, PATH)? {
         attribute(&mut text, "Path", &path);
     }
     Ok(text)
@@ -104,7 +114,7 @@ fn flags(text: &mut String, cookie: &Cookie) {
 fn same_site(text: &mut String, cookie: &Cookie) -> Result<(), Error> {
     let value = match cookie.raw(CookieMember::SameSite) {
         JsValue::Bool(true) => Some("Strict"),
-        _ => word(cookie, CookieMember::SameSite, "sameSite", &SAME_SITES)?,
+        _ => word(cookie, CookieMember::SameSite, &SAME_SITES, SAME_SITE)?,
     };
     if let Some(value) = value {
         attribute(text, "SameSite", value);
@@ -119,15 +129,15 @@ fn attribute(text: &mut String, name: &str, value: &str) {
     text.push_str(value);
 }
 
-/// A record holds a date as text, so every text counts as a date, the empty one as an invalid one; a number does not.
+/// A record holds a date as text, so every text but the empty one counts as a date; a number does not.
 fn expires(cookie: &Cookie) -> Result<Option<String>, Error> {
     match cookie.raw(CookieMember::Expires) {
-        JsValue::String(date) => match parse_date(date).and_then(to_utc_string) {
-            Some(expires) => Ok(Some(expires)),
-            None => Err(invalid("option expires", date)),
-        },
-        other if other.is_truthy() => Err(invalid("option expires", &printed(other))),
-        _ => Ok(None),
+        value if !value.is_truthy() => Ok(None),
+        JsValue::String(date) => {
+            let expires = parse_date(date).and_then(to_utc_string);
+            expires.map(Some).ok_or_else(|| invalid(EXPIRES))
+        }
+        _ => Err(invalid(EXPIRES)),
     }
 }
 
@@ -135,8 +145,8 @@ fn expires(cookie: &Cookie) -> Result<Option<String>, Error> {
 fn word<'w>(
     cookie: &Cookie,
     member: CookieMember,
-    option: &str,
     words: &[&'w str],
+    refusal: &'static str,
 ) -> Result<Option<&'w str>, Error> {
     let value = cookie.raw(member);
     if !value.is_truthy() {
@@ -146,43 +156,38 @@ fn word<'w>(
         JsValue::String(text) => words.iter().find(|word| word.eq_ignore_ascii_case(text)),
         _ => None,
     };
-    named
-        .map(|word| Some(*word))
-        .ok_or_else(|| invalid(&format!("option {option}"), &printed(value)))
+    named.map(|word| Some(*word)).ok_or_else(|| invalid(refusal))
 }
 
 /// The member's text, if it is on and `is_valid`. JavaScript prints a number or `true` where text is wanted.
 fn checked<'c>(
     cookie: &'c Cookie,
     member: CookieMember,
-    what: &str,
     is_valid: fn(&str) -> bool,
+    refusal: &'static str,
 ) -> Result<Option<Cow<'c, str>>, Error> {
     let value = cookie.raw(member);
     if !value.is_truthy() {
         return Ok(None);
     }
-    let text = printed(value);
     // Express would print an object as `[object Object]`, which is nobody's path.
-    if matches!(value, JsValue::Other(_)) || !is_valid(&text) {
-        return Err(invalid(what, &text));
+    match printed(value).filter(|text| is_valid(text)) {
+        Some(text) => Ok(Some(text)),
+        None => Err(invalid(refusal)),
     }
-    Ok(Some(text))
 }
 
-fn printed(value: &JsValue) -> Cow<'_, str> {
+fn printed(value: &JsValue) -> Option<Cow<'_, str>> {
     match value {
-        JsValue::Undefined => Cow::Borrowed("undefined"),
-        JsValue::Null => Cow::Borrowed("null"),
-        JsValue::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-        JsValue::Number(value) => Cow::Owned(js::number(*value)),
-        JsValue::String(text) | JsValue::Other(text) => Cow::Borrowed(text),
+        JsValue::Bool(true) => Some(Cow::Borrowed("true")),
+        JsValue::Number(value) => Some(Cow::Owned(js::number(*value))),
+        JsValue::String(text) => Some(Cow::Borrowed(text)),
+        _ => None,
     }
 }
 
-fn invalid(what: &str, offender: &str) -> Error {
-    let message = format!("{what} is invalid: {offender:?}");
-    Error::new(ErrorKind::InvalidData, "cookie", "serialize", message)
+fn invalid(refusal: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidData, "cookie", "serialize", refusal)
 }
 
 /// RFC 7230's `token`.
@@ -228,6 +233,8 @@ mod tests {
         ),
         (r#"{}"#, ""),
         (r#"{"path":"","domain":null,"httpOnly":0,"secure":"","expires":false,"sameSite":false,"priority":0}"#, ""),
+        (r#"{"expires":""}"#, ""),
+        (r#"{"expires":0}"#, ""),
         (r#"{"secure":"false","partitioned":"no","httpOnly":[]}"#, "; HttpOnly; Secure; Partitioned"),
         (r#"{"expires":"+010000-01-01T00:00:00.000Z"}"#, "; Expires=Sat, 01 Jan 10000 00:00:00 GMT"),
         (r#"{"domain":".example.com"}"#, "; Domain=.example.com"),
@@ -241,28 +248,30 @@ mod tests {
         (r#"{"priority":"Medium"}"#, "; Priority=Medium"),
     ];
 
-    /// What it refuses, with our message.
+    /// What it refuses, and the attribute that our message names.
     #[rustfmt::skip]
     const REFUSED: &[(&str, &str)] = &[
-        (r#"{"domain":"EXAMPLE.com."}"#, r#"option domain is invalid: "EXAMPLE.com.""#),
-        (r#"{"domain":"exa mple.com"}"#, r#"option domain is invalid: "exa mple.com""#),
-        (r#"{"domain":"a_b.com"}"#, r#"option domain is invalid: "a_b.com""#),
-        (r#"{"domain":"-a.com"}"#, r#"option domain is invalid: "-a.com""#),
-        (r#"{"domain":"a-.com"}"#, r#"option domain is invalid: "a-.com""#),
-        (r#"{"domain":"..a"}"#, r#"option domain is invalid: "..a""#),
-        (r#"{"domain":"münchen.de"}"#, r#"option domain is invalid: "münchen.de""#),
-        (r#"{"domain":"[::1]"}"#, r#"option domain is invalid: "[::1]""#),
-        (r#"{"path":"/a;b"}"#, r#"option path is invalid: "/a;b""#),
-        (r#"{"path":"/<"}"#, r#"option path is invalid: "/<""#),
-        (r#"{"path":"/\n"}"#, r#"option path is invalid: "/\n""#),
-        (r#"{"path":{}}"#, r#"option path is invalid: "{}""#),
-        (r#"{"expires":"x"}"#, r#"option expires is invalid: "x""#),
-        (r#"{"expires":""}"#, r#"option expires is invalid: """#),
-        (r#"{"expires":5}"#, r#"option expires is invalid: "5""#),
-        (r#"{"priority":"urgent"}"#, r#"option priority is invalid: "urgent""#),
-        (r#"{"priority":1}"#, r#"option priority is invalid: "1""#),
-        (r#"{"sameSite":"auto"}"#, r#"option sameSite is invalid: "auto""#),
-        (r#"{"sameSite":1}"#, r#"option sameSite is invalid: "1""#),
+        (r#"{"domain":"EXAMPLE.com."}"#, "domain"),
+        (r#"{"domain":"exa mple.com"}"#, "domain"),
+        (r#"{"domain":"a_b.com"}"#, "domain"),
+        (r#"{"domain":"-a.com"}"#, "domain"),
+        (r#"{"domain":"a-.com"}"#, "domain"),
+        (r#"{"domain":"..a"}"#, "domain"),
+        (r#"{"domain":"münchen.de"}"#, "domain"),
+        (r#"{"domain":"[::1]"}"#, "domain"),
+        (r#"{"domain":"\ud800"}"#, "domain"),
+        (r#"{"path":"/a;b"}"#, "path"),
+        (r#"{"path":"/<"}"#, "path"),
+        (r#"{"path":"/\n"}"#, "path"),
+        (r#"{"path":{}}"#, "path"),
+        (r#"{"expires":"x"}"#, "expires"),
+        (r#"{"expires":5}"#, "expires"),
+        (r#"{"expires":true}"#, "expires"),
+        (r#"{"expires":[]}"#, "expires"),
+        (r#"{"priority":"urgent"}"#, "priority"),
+        (r#"{"priority":1}"#, "priority"),
+        (r#"{"sameSite":"auto"}"#, "sameSite"),
+        (r#"{"sameSite":1}"#, "sameSite"),
     ];
 
     #[test]
@@ -277,12 +286,31 @@ mod tests {
     }
 
     #[test]
-    fn what_express_refuses_is_an_error_that_quotes_it() {
-        for (json, message) in REFUSED {
+    fn what_express_refuses_is_an_error_that_names_the_attribute_alone() {
+        for (json, attribute) in REFUSED {
             let error = set_cookie("a", "b", &cookie(json)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
-            assert_eq!(error.to_string(), format!("cookie: serialize: {message}"), "{json}");
+            let start = format!("cookie: serialize: option {attribute} is invalid: must be ");
+            assert!(error.to_string().starts_with(&start), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn no_error_holds_the_value_of_an_attribute() {
+        let secret = "hunter2 <;>".repeat(40_000);
+        for attribute in ["domain", "path", "expires", "priority", "sameSite"] {
+            for value in [format!("\"{secret}\""), format!("[\"{secret}\"]")] {
+                let cookie = cookie(&format!("{{\"{attribute}\":{value}}}"));
+                let mut errors = vec![set_cookie("a", "b", &cookie).unwrap_err()];
+                errors.extend(clear_cookie("a", &cookie).err());
+                for error in errors {
+                    let shown = format!("{error} {error:?}");
+                    assert!(!shown.contains("hunter2") && shown.len() < 400, "{shown}");
+                }
+            }
+        }
+        let error = set_cookie(&"é".repeat(400_000), "", &cookie("{}")).unwrap_err();
+        assert!(error.to_string().chars().count() < 100, "{error}");
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub trait Store: Send + Sync {
     ///
     /// - The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session.
     /// - A session whose expiry has passed is destroyed, not stored.
+    /// - An `expires` that is not a date counts as none and ends no session.
     /// - A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from
     ///   now, or longer: a stale `cookie.expires` ends no session. So it does after [`Atomic::create`],
     ///   [`Atomic::update`] and [`touch`](Self::touch). [`Session::time_to_live`] counts so.

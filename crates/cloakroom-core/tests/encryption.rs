@@ -77,10 +77,18 @@ fn formats() -> Vec<Box<dyn Encryption>> {
             options.plaintext = KrupteinPlaintext::QuotedText;
         })));
     }
-    all.push(Box::new(kruptein(|options| {
-        options.version = KrupteinVersion::V2;
-        options.encode_as = EncodeAs::Binary;
-    })));
+    for version in VERSIONS {
+        all.push(Box::new(kruptein(|options| {
+            options.version = version;
+            options.encode_as = EncodeAs::Binary;
+        })));
+    }
+    for iv_size in [1, 13, 64, 128] {
+        all.push(Box::new(kruptein(|options| {
+            options.version = KrupteinVersion::V3_4;
+            options.iv_size = Some(iv_size);
+        })));
+    }
     all.push(Box::new(kruptein(|options| options.use_scrypt = true)));
     for encoding in [EncodeAs::Base64, EncodeAs::Base64Url, EncodeAs::Hex] {
         all.push(Box::new(webcrypto(SECRET, |options| options.encoding = encoding)));
@@ -88,7 +96,9 @@ fn formats() -> Vec<Box<dyn Encryption>> {
     all.push(Box::new(webcrypto(SECRET, |options| {
         options.algorithm = WebCryptoAlgorithm::InsecureAesCbc;
     })));
-    all.push(Box::new(webcrypto(SECRET, |options| options.iv_length = Some(32))));
+    for iv_length in [13, 32, 64, 128] {
+        all.push(Box::new(webcrypto(SECRET, |options| options.iv_length = Some(iv_length))));
+    }
     for (encode_as, hashing) in
         [(EncodeAs::Hex, Hashing::Sha512), (EncodeAs::Base64, Hashing::Sha256)]
     {
@@ -329,8 +339,8 @@ fn what_has_no_meaning_is_refused_by_name() {
         ("secret", WebCrypto::new("", WebCryptoOptions::default()).map(|_| ())),
         ("secret", ConnectMongo3::new("", ConnectMongo3Options::default()).map(|_| ())),
         ("records_per_salt", of(&|options| options.records_per_salt = 0)),
-        ("encodeas", of(&|options| options.encode_as = EncodeAs::Binary)),
-        ("iv_size", of(&|options| options.iv_size = Some(13))),
+        ("iv_size", of(&|options| options.iv_size = Some(0))),
+        ("iv_size", of(&|options| options.iv_size = Some(129))),
         (
             "iv_size",
             of(&|options| {
@@ -341,6 +351,8 @@ fn what_has_no_meaning_is_refused_by_name() {
         ("encoding", web(&|options| options.encoding = EncodeAs::Binary)),
         ("iterations", web(&|options| options.iterations = 0)),
         ("ivLength", web(&|options| options.iv_length = Some(0))),
+        ("ivLength", web(&|options| options.iv_length = Some(11))),
+        ("ivLength", web(&|options| options.iv_length = Some(129))),
         ("ivLength", web(&|options| (options.algorithm, options.iv_length) = (cbc, Some(12)))),
         ("encodeas", mongo_3(EncodeAs::Binary)),
         ("encodeas", mongo_3(EncodeAs::Base64Url)),

@@ -118,7 +118,7 @@ fn a_record_is_loaded_as_express_loads_it() {
         ),
     ] {
         let mut session = load(stored);
-        session.load_as_express();
+        session.load_as_express().unwrap();
         assert_eq!(session.to_json(), loaded);
         assert!(!session.is_changed());
     }

@@ -28,7 +28,7 @@ impl MemcachedOptions {
             let encryption = std::sync::Arc::clone(encryption);
             let text = text.into_owned();
             let value = aside(call, move || encryption.encrypt(&text)).await?;
-            return Ok(Record { flags: 0, value: value.into_bytes() });
+            return Ok(Record { flags: 0, value: escaped(&value).into_bytes() });
         }
         #[cfg(not(feature = "encryption"))]
         let _ = call;
@@ -81,7 +81,20 @@ fn decrypt(
         return Err(corrupt("the record is not encrypted"));
     }
     let text = String::from_utf8(value).map_err(|_| corrupt("the record is not UTF-8"))?;
-    encryption.decrypt(&text).map(String::into_bytes)
+    encryption.decrypt(&unescaped(&text)).map(String::into_bytes)
+}
+
+/// The text with a backslash before each line break, as npm's memcached stores every text. Only bytes that are encoded
+/// as binary text have any.
+#[cfg(feature = "encryption")]
+fn escaped(text: &str) -> String {
+    text.replace('\r', "\\\r").replace('\n', "\\\n")
+}
+
+/// What was [`escaped`].
+#[cfg(feature = "encryption")]
+fn unescaped(text: &str) -> String {
+    text.replace("\\\r", "\r").replace("\\\n", "\n")
 }
 
 /// Runs what takes milliseconds of processor time where it holds up nobody.
@@ -136,6 +149,17 @@ mod tests {
 
     fn decode(flags: u32, value: &[u8]) -> Result<Option<Session>, Error> {
         block_on(MemcachedOptions::default().decode(&call(), flags, value.to_vec(), 7))
+    }
+
+    #[cfg(feature = "encryption")]
+    #[test]
+    fn line_breaks_are_escaped_as_by_npms_client() {
+        for (text, stored) in
+            [("", ""), ("a\\b", "a\\b"), ("\r\n", "\\\r\\\n"), ("\\\n\\\\\r", "\\\\\n\\\\\\\r")]
+        {
+            assert_eq!(escaped(text), stored);
+            assert_eq!(unescaped(stored), text);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite};
+use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, set_cookie};
 
 use crate::Preset;
 
@@ -144,6 +144,20 @@ impl CookieOptions {
             Priority::High => "high",
         }));
         Ok(cookie)
+    }
+
+    /// The domain or path that cannot be sent, in quotes and at most 40 characters of it.
+    pub(crate) fn offender(&self) -> Option<String> {
+        let is_refused = |set: &dyn Fn(&mut Cookie)| {
+            let mut cookie = Cookie::new();
+            set(&mut cookie);
+            set_cookie("name", "", &cookie).is_err()
+        };
+        let (domain, path) = (self.domain.as_deref(), self.path.as_deref());
+        let refused = domain
+            .filter(|_| is_refused(&|cookie| cookie.set_domain(domain)))
+            .or(path.filter(|_| is_refused(&|cookie| cookie.set_path(path))))?;
+        Some(format!("{:?}", refused.chars().take(40).collect::<String>()))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Error, ErrorKind, Session as Record};
+use cloakroom_core::{Error, Session as Record};
 use http::HeaderValue;
 
 use crate::{
@@ -33,8 +33,11 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
         None => Ok(None),
         Some(id) => engine.within("load", engine.store().get(id)).await,
     };
-    let loaded = match found.and_then(|found| found.as_ref().map_or(Ok(()), check).map(|()| found))
-    {
+    let loaded = found.and_then(|found| {
+        let Some(mut record) = found else { return Ok(None) };
+        record.load_as_express().map(|()| Some(record))
+    });
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             options.tell(&error);
@@ -48,10 +51,7 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
         }
     };
     let (is_new, id, record) = match (loaded, &cookie_id) {
-        (Some(mut record), Some(id)) => {
-            record.load_as_express();
-            (false, id.clone(), record)
-        }
+        (Some(record), Some(id)) => (false, id.clone(), record),
         _ => {
             let (id, record) =
                 engine.generate(&request).inspect_err(|error| options.tell(error))?;
@@ -65,25 +65,10 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
     Ok(Session::start(Shared::new(engine.clone(), request, state)))
 }
 
-/// Whether Express could make a session of the record: over one without a cookie it throws.
-///
-/// # Errors
-///
-/// [`Corrupt`](ErrorKind::Corrupt) if it could not.
-pub(crate) fn check(record: &Record) -> Result<(), Error> {
-    let is_cookie = record.get_json("cookie").is_some_and(|cookie| {
-        cookie.starts_with(['{', '[']) || matches!(cookie, "0" | "false" | "\"\"")
-    });
-    if is_cookie {
-        return Ok(());
-    }
-    let message = "the record has no cookie that express-session can read";
-    Err(Error::new(ErrorKind::Corrupt, "session", "load", message))
-}
-
-pub(crate) fn touch(shared: &Shared, state: &mut State) {
-    if let Current::Live(record) = &mut state.current {
-        Arc::make_mut(record).touch_as_express(shared.engine.now_ms());
+pub(crate) fn touch(shared: &Shared, state: &mut State) -> Result<(), Error> {
+    match &mut state.current {
+        Current::Live(record) => Arc::make_mut(record).touch_as_express(shared.engine.now_ms()),
+        Current::Destroyed(_) | Current::Unset(_) => Ok(()),
     }
 }
 
@@ -97,8 +82,7 @@ pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
     let Some(mut loaded) = engine.within("reload", engine.store().get(&id)).await? else {
         return Ok(false);
     };
-    check(&loaded)?;
-    loaded.load_as_express();
+    loaded.load_as_express()?;
     let mut state = shared.open("reload")?;
     *state.record_mut("reload")? = loaded;
     Ok(true)
@@ -165,8 +149,11 @@ pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
             return None;
         }
         let mut state = shared.state();
-        touch(shared, &mut state);
-        let (call, cookie) = end(&state, shared);
+        // Where Express throws, nothing is stored and no cookie is sent. Its response never ends, and ours does.
+        let (call, cookie) = match touch(shared, &mut state) {
+            Ok(()) => end(&state, shared),
+            Err(error) => (Call::Nothing, Some(Err(error))),
+        };
         (state.id.clone(), call, cookie)
     };
     let store = engine.store();

@@ -260,7 +260,10 @@ impl SessionOptions {
             .cookie(self.preset, true, 0)
             .and_then(|cookie| set_cookie(&self.name, "", &cookie));
         if let Err(error) = is_sent {
-            return Err(config(format!("the cookie cannot be sent: {error}")).with_source(error));
+            let offender = options.offender().map(|text| format!(", not {text}"));
+            let message =
+                format!("the cookie cannot be sent: {error}{}", offender.unwrap_or_default());
+            return Err(config(message).with_source(error));
         }
         if self.preset == Preset::Express {
             return Ok(());

@@ -218,15 +218,19 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert).
+    /// As [`insert`](Self::insert). With the express preset also
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) where Express throws: the stored cookie's
+    /// `originalMaxAge` is not a number.
     pub fn touch(&self) -> Result<(), Error> {
         let mut state = self.shared.open_for_change("touch")?;
         state.record("touch")?;
         match self.preset() {
             Preset::Express => express::touch(&self.shared, &mut state),
-            Preset::Safe | Preset::NextSession => safe::touch(&mut state),
+            Preset::Safe | Preset::NextSession => {
+                safe::touch(&mut state);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Drops the session from this request: Express's `req.session = null`. The option

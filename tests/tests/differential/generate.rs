@@ -5,8 +5,6 @@
 //! - Names of members that are numbers: JavaScript puts them first.
 //! - Names that an Express session uses itself, such as `save`: ours refuses them, Express breaks or drops them.
 //! - JSON that `JSON.stringify` would write differently: ours gives back what it was given, byte for byte.
-//! - An `expires` that is no date: express-session destroys the session when it is saved by hand, and mends it otherwise;
-//!   ours mends it.
 //! - Options that only JavaScript has: a `cookie` of the wrong type, or a function with `secure: 'auto'`.
 
 use serde_json::{Map, Value, json};
@@ -86,7 +84,7 @@ fn before(dice: &mut Dice) -> Before {
         ),
         4 => Before::Rotate,
         5 => Before::Options(options(dice)),
-        6 => Before::Overwrite(dice.pick(&RECORDS)),
+        6 | 7 => Before::Overwrite(dice.pick(&RECORDS)),
         _ => Before::Nothing,
     }
 }
@@ -105,7 +103,7 @@ fn sent(dice: &mut Dice) -> Sent {
 }
 
 /// What another language, next-session or a broken program might have stored.
-const RECORDS: [&str; 12] = [
+const RECORDS: [&str; 22] = [
     r#"{"user":"bob"}"#,
     r#"{"cookie":null,"user":"bob"}"#,
     r#"{"cookie":{},"user":"bob"}"#,
@@ -118,6 +116,20 @@ const RECORDS: [&str; 12] = [
     r#"{"cookie":{"originalMaxAge":60000,"expires":1700000010000,"httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":null,"expires":"2023-11-14T22:13:30.000Z","secure":true,"path":"/","foo":1},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":60000,"expires":"Tue, 14 Nov 2023 22:14:20 GMT","httpOnly":false,"sameSite":true},"user":"bob"}"#,
+    // Of `maxAge: ''`.
+    r#"{"cookie":{"originalMaxAge":"","expires":"","httpOnly":true,"path":"/"},"user":"bob"}"#,
+    r#"{"cookie":{"originalMaxAge":false,"expires":false,"httpOnly":true,"path":"/"},"user":"bob"}"#,
+    // express-session throws.
+    r#"{"cookie":{"originalMaxAge":"60000","expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"},"user":"bob"}"#,
+    r#"{"cookie":{"originalMaxAge":{},"expires":null,"httpOnly":true,"path":"/"},"user":"bob"}"#,
+    r#"{"cookie":{"originalMaxAge":null,"maxAge":"soon","path":"/"},"user":"bob"}"#,
+    // The cookie cannot be sent.
+    r#"{"cookie":{"originalMaxAge":8640000000000000,"expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"},"user":"bob"}"#,
+    r#"{"cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","httpOnly":true,"path":"/\u00e9"},"user":"bob"}"#,
+    // Dates that are none.
+    r#"{"cookie":{"originalMaxAge":60000,"expires":"garbage","httpOnly":true,"path":"/"},"user":"bob"}"#,
+    r#"{"cookie":{"expires":"garbage"},"user":"bob"}"#,
+    r#"{"cookie":{"originalMaxAge":1500.5,"expires":true,"path":"/"},"user":"bob"}"#,
 ];
 
 fn action(dice: &mut Dice) -> Action {

@@ -73,6 +73,7 @@ async fn nothing_tells_the_express_preset_from_express_session() {
         assert!(seen.loaded * 3 > seen.requests, "{seen:?}");
         assert!(seen.set_cookies * 4 > seen.requests, "{seen:?}");
         assert!(seen.refused * 100 > seen.requests, "{seen:?}");
+        assert!(seen.unended * 1_000 > seen.requests, "{seen:?}");
     }
 }
 

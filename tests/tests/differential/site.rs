@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) loaded: usize,
     pub(crate) set_cookies: usize,
     pub(crate) refused: usize,
+    /// That express-session never ends.
+    pub(crate) unended: usize,
 }
 
 /// A site under way through a sequence.
@@ -51,6 +53,7 @@ struct State {
 }
 
 struct Answer {
+    /// 0 where express-session never ends the response.
     status: u16,
     set_cookie: Vec<String>,
     body: String,
@@ -84,6 +87,7 @@ impl Site {
                 seen.loaded += played.loaded;
                 seen.set_cookies += played.set_cookies;
                 seen.refused += played.refused;
+                seen.unended += played.unended;
                 return result;
             }
         }
@@ -112,12 +116,18 @@ impl Site {
             let ours = self.request(&self.ours.origin, step, &state);
             let [their_records, our_records] = self.databases.take(state.now_ms)?;
 
-            let compared = [
-                ("status", theirs.status.to_string(), ours.status.to_string()),
-                ("Set-Cookie", theirs.set_cookie.join("\n"), ours.set_cookie.join("\n")),
-                ("stored", shown(&their_records), shown(&our_records)),
-                ("seen by the handler", theirs.body.clone(), ours.body.clone()),
-            ];
+            let stored = ("stored", shown(&their_records), shown(&our_records));
+            let compared = if theirs.status == 0 {
+                // Ours ends it, with nothing but the handler's own cookie.
+                vec![stored, ("Set-Cookie", "theme=dark".to_owned(), ours.set_cookie.join("\n"))]
+            } else {
+                vec![
+                    ("status", theirs.status.to_string(), ours.status.to_string()),
+                    ("Set-Cookie", theirs.set_cookie.join("\n"), ours.set_cookie.join("\n")),
+                    stored,
+                    ("seen by the handler", theirs.body.clone(), ours.body.clone()),
+                ]
+            };
             let what: Vec<String> = compared
                 .into_iter()
                 .filter(|(_, theirs, ours)| theirs != ours)
@@ -131,6 +141,7 @@ impl Site {
 
             let name = state.options["name"].as_str().unwrap_or("connect.sid");
             seen.requests += 1;
+            seen.unended += usize::from(theirs.status == 0);
             seen.refused += usize::from(theirs.body == "refused");
             seen.set_cookies += usize::from(theirs.set_cookie.len() > 1);
             seen.loaded += usize::from(
@@ -196,7 +207,13 @@ impl Site {
             request = request.header("x-forwarded-proto", proto);
         }
         let script = Script { actions: step.actions.clone(), status: step.status };
-        let mut response = request.send(serde_json::to_string(&script).unwrap()).unwrap();
+        let mut response = match request.send(serde_json::to_string(&script).unwrap()) {
+            Ok(response) => response,
+            Err(ureq::Error::Io(_)) if origin == self.theirs.origin => {
+                return Answer { status: 0, set_cookie: Vec::new(), body: String::new() };
+            }
+            Err(error) => panic!("{origin}: {error}"),
+        };
         let set_cookie = response.headers().get_all("set-cookie").iter();
         Answer {
             status: response.status().as_u16(),

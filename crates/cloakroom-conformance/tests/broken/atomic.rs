@@ -175,6 +175,10 @@ impl Atomic for Broken {
             {
                 return Ok(live.map_or(Updated::Gone, Updated::Conflict));
             }
+            "update_with_an_expiry_that_is_not_a_date_is_kept" if self.has_no_date(session) => {
+                self.inner().destroy(sid).await?;
+                return Ok(Updated::Stored(wrong_revision()));
+            }
             "update_with_a_passed_expiry_destroys" if expired && !stale => {
                 return Ok(Updated::Stored(wrong_revision()));
             }

@@ -144,6 +144,14 @@ impl Broken {
         session.time_to_live(self.now_ms()) == TimeToLive::Expired
     }
 
+    /// Whether a store that makes a number of each `expires` would find that it has passed.
+    pub(crate) fn has_no_date(&self, session: &Session) -> bool {
+        let cookie = session.cookie();
+        let is_set =
+            !matches!(cookie.raw(CookieMember::Expires), JsValue::Undefined | JsValue::Null);
+        is_set && cookie.expires_ms().is_none()
+    }
+
     pub(crate) fn is_short(&self, session: &Session) -> bool {
         self.left_ms(session).is_some_and(|ms| (1..=1_000).contains(&ms))
     }

@@ -108,6 +108,9 @@ impl Broken {
             "set_stores_changed_members" if session.revision().is_some() => session = loaded(),
             "set_extends_a_session_that_was_read" => session = self.literal(&session, false),
             "set_keeps_a_session_with_a_stale_cookie" => session = self.literal(&session, true),
+            "set_with_an_expiry_that_is_not_a_date_is_kept" if self.has_no_date(&session) => {
+                return None;
+            }
             "set_with_a_passed_expiry_stores_nothing"
                 if live.is_none() && self.has_expired(&session) =>
             {
@@ -164,7 +167,7 @@ impl Broken {
             ("a_session_lives_as_long_as_its_cookie", Some(ms)) if ms > 1_000 && ms % 1_000 > 0 => {
                 Some(ms / 1_000)
             }
-            ("a_browser_session_is_kept", None) => Some(1),
+            ("a_browser_session_is_kept", None) if !self.has_no_date(session) => Some(1),
             ("a_session_of_31_days_is_kept", Some(ms)) if ms > 30 * DAY_MS && years < 100 => {
                 Some(1)
             }
@@ -277,6 +280,12 @@ impl Store for Broken {
         match (defect, live) {
             ("touch_extends_a_session_that_was_read", Some(_)) => {
                 self.inner().touch(sid, &self.literal(session, false)).await
+            }
+            ("touch_with_an_expiry_that_is_not_a_date_extends", Some(_))
+                if self.has_no_date(session) =>
+            {
+                self.inner().destroy(sid).await?;
+                Ok(Touched::Extended)
             }
             ("touch_answers_extended", Some(_)) if past.calls == 2 => {
                 self.inner().touch(sid, session).await?;

@@ -18,8 +18,8 @@ impl Cookie {
     pub fn expires_ms(&self) -> Option<i64> {
         match self.raw(CookieMember::Expires) {
             JsValue::String(text) => parse_date(text),
-            // `new Date(number)`, which connect-redis makes of it.
-            JsValue::Number(ms) if ms.is_finite() && *ms != 0.0 => Some(*ms as i64),
+            // `new Date(number)`, which connect-redis makes of it, as far as JavaScript's dates reach.
+            JsValue::Number(ms) if *ms != 0.0 && ms.abs() <= 8.64e15 => Some(*ms as i64),
             _ => None,
         }
     }
@@ -37,7 +37,7 @@ impl Cookie {
     #[must_use]
     pub fn original_max_age_ms(&self) -> Option<i64> {
         match self.raw(CookieMember::OriginalMaxAge) {
-            JsValue::Number(ms) => Some(*ms as i64),
+            JsValue::Number(ms) if ms.is_finite() => Some(*ms as i64),
             JsValue::Undefined => self.next_session_max_age_ms(),
             _ => None,
         }
@@ -115,12 +115,17 @@ impl Cookie {
     /// Moves the expiry to `now_ms` plus the session's max age. A browser session stays one.
     ///
     /// Where Express would take the expiry out of a record that it does not understand (next-session's, or one
-    /// without `originalMaxAge`), nothing is lost here: next-session's shape is kept and extended.
+    /// without `originalMaxAge`), nothing is lost here: next-session's shape is kept and extended. An `expires` that is
+    /// no date and cannot be moved is taken out, as Express does it.
     pub fn touch(&mut self, now_ms: i64) {
-        let Some(age) = self.original_max_age_ms() else { return };
-        // A sum beyond JavaScript's dates leaves the expiry as it is, which is nearer to what was meant than none.
-        if let Some(expires) = now_ms.checked_add(age).and_then(to_iso_string) {
-            self.set_raw(CookieMember::Expires, JsValue::String(expires.into()));
+        let age = self.original_max_age_ms();
+        match age.and_then(|age| now_ms.checked_add(age)).and_then(to_iso_string) {
+            Some(expires) => self.set_raw(CookieMember::Expires, JsValue::String(expires.into())),
+            None if self.expires_ms().is_none() && self.raw(CookieMember::Expires).is_truthy() => {
+                self.set_raw(CookieMember::Expires, JsValue::Null);
+            }
+            // A sum beyond JavaScript's dates leaves the expiry as it is, which is nearer to what was meant than none.
+            None => {}
         }
     }
 
@@ -137,42 +142,53 @@ impl Cookie {
                 self.set_raw(member, default);
             }
         }
-        if let JsValue::String(text) = self.raw(CookieMember::Expires) {
-            // `JSON.stringify` prints a date that is none as null.
-            let date = parse_date(text).and_then(to_iso_string);
-            self.set_raw(
-                CookieMember::Expires,
-                date.map_or(JsValue::Null, |date| JsValue::String(date.into())),
-            );
-        }
+        let date = match self.raw(CookieMember::Expires) {
+            JsValue::String(text) => parse_date(text).and_then(to_iso_string),
+            // With half a surrogate pair in it.
+            JsValue::Other(json) if json.starts_with('"') => None,
+            _ => return,
+        };
+        let date = date.map_or(JsValue::InvalidDate, |date| JsValue::String(date.into()));
+        self.set_raw(CookieMember::Expires, date);
     }
 
     /// Does to the cookie, call for call, what a request through express-session 1.19.0 does to it between load and
     /// store: [`load_as_express`](Self::load_as_express), and the expiry follows `originalMaxAge`, even if that takes
     /// it away.
-    pub fn touch_as_express(&mut self, now_ms: i64) {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](ErrorKind::InvalidData) where Express throws: `originalMaxAge` is set and not a number. The
+    /// expiry stays as it was loaded then.
+    pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
         self.load_as_express();
         // `cookie.maxAge = cookie.originalMaxAge`, whose setter takes a number or something falsy.
         let expires = match self.raw(CookieMember::OriginalMaxAge) {
             JsValue::Number(ms) => {
                 let at = now_ms as f64 + ms;
-                match to_iso_string(at as i64).filter(|_| at.is_finite()) {
-                    Some(expires) => {
-                        self.set_raw(
-                            CookieMember::OriginalMaxAge,
-                            JsValue::Number(at.trunc() - now_ms as f64),
-                        );
-                        JsValue::String(expires.into())
-                    }
-                    None => {
-                        self.set_raw(CookieMember::OriginalMaxAge, JsValue::Null);
-                        JsValue::Null
-                    }
-                }
+                let expires = to_iso_string(at as i64).filter(|_| at.is_finite());
+                let left = expires.as_ref().map_or(f64::NAN, |_| at.trunc() - now_ms as f64);
+                self.set_raw(CookieMember::OriginalMaxAge, JsValue::Number(left));
+                expires.map_or(JsValue::InvalidDate, |expires| JsValue::String(expires.into()))
+            }
+            other if other.is_truthy() => {
+                let message = "the cookie's originalMaxAge is invalid: must be a number";
+                return Err(Error::new(ErrorKind::InvalidData, "session", "touch", message));
             }
             other => other.clone(),
         };
         self.set_raw(CookieMember::Expires, expires);
+        Ok(())
+    }
+
+    /// Whether express-session 1.19.0 throws when it makes a cookie of this one: at a `maxAge` that is set and not a
+    /// number.
+    pub(crate) fn breaks_express(&self) -> bool {
+        let max_age = self.unknown.iter().find(|(name, _)| &**name == "maxAge");
+        max_age.is_some_and(|(_, json)| match JsValue::parse(json) {
+            JsValue::Number(_) => false,
+            other => other.is_truthy(),
+        })
     }
 }
 
@@ -197,6 +213,10 @@ mod tests {
             ("\"2023-11-14T22:13:20.500Z\"", Some(NOW + 500)),
             ("\"Tue, 14 Nov 2023 22:13:20 GMT\"", Some(NOW)),
             ("4102448400000", Some(4_102_448_400_000)),
+            ("8.64e15", Some(8_640_000_000_000_000)),
+            ("8640000000000001", None),
+            ("-1e300", None),
+            ("0", None),
             ("\"garbage\"", None),
             ("false", None),
             ("null", None),

@@ -16,6 +16,8 @@ pub enum JsValue {
     Number(f64),
     /// A string.
     String(Box<str>),
+    /// A `Date` that stands for no time, such as `new Date("garbage")`: truthy, and written as `null`.
+    InvalidDate,
     /// The JSON text of anything else: an object, an array, a string with half a surrogate pair.
     Other(Box<str>),
 }
@@ -29,11 +31,11 @@ impl JsValue {
             Self::Bool(value) => *value,
             Self::Number(value) => *value != 0.0 && !value.is_nan(),
             Self::String(value) => !value.is_empty(),
-            Self::Other(_) => true,
+            Self::InvalidDate | Self::Other(_) => true,
         }
     }
 
-    pub(super) fn parse(json: &str) -> Self {
+    pub(crate) fn parse(json: &str) -> Self {
         match json.as_bytes().first() {
             Some(b'"') => match serde_json::from_str::<Box<str>>(json) {
                 Ok(text) => Self::String(text),
@@ -51,7 +53,7 @@ impl JsValue {
     pub(super) fn to_json(&self) -> Option<String> {
         Some(match self {
             Self::Undefined => return None,
-            Self::Null => "null".to_owned(),
+            Self::Null | Self::InvalidDate => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Number(value) => js::number(*value),
             Self::String(text) => serde_json::Value::from(&**text).to_string(),

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{
-    EncodeAs, Encryption, Hashing, Key, cipher, config, encode_as::NodeBuffer, not_verified,
+    EncodeAs, Encryption, Hashing, Key, config, encode_as::NodeBuffer, gcm, not_verified,
     other_form, quote, system_random, text, unquote,
 };
 use crate::Error;
@@ -110,7 +110,7 @@ impl ConnectMongo3 {
         let aad_key = Zeroizing::new([iv.as_bytes(), &**key].concat());
         let aad = encode_as.encode(&hashing.hmac(&aad_key, &[session_json.as_bytes()]));
         let (ciphertext, tag) =
-            cipher::seal_gcm(key, iv.as_bytes(), aad.as_bytes(), session_json.as_bytes())
+            gcm::seal(key, iv.as_bytes(), aad.as_bytes(), session_json.as_bytes())
                 .expect("the text of 16 bytes has 32 characters in hex and 24 in base64");
         let ct = encode_as.encode(&ciphertext);
         let hmac = encode_as.encode(&hashing.hmac(&**key, &[ct.as_bytes()]));
@@ -125,7 +125,7 @@ impl ConnectMongo3 {
             return None;
         }
         let (ciphertext, tag) = (encode_as.decode(&stored.ct)?, stored.at.bytes()?);
-        cipher::open_gcm(self.key(), stored.iv.as_bytes(), stored.aad.as_bytes(), &ciphertext, tag)
+        gcm::open(self.key(), stored.iv.as_bytes(), stored.aad.as_bytes(), &ciphertext, tag)
     }
 }
 

@@ -14,7 +14,7 @@ use self::{
     keys::{Kdf, Keys, SALT, Salted},
     record::{Authenticated, Found, Record},
 };
-use super::{Encryption, Key, cipher, config, not_verified, other_form, system_random};
+use super::{Encryption, Key, cbc, config, gcm, not_verified, other_form, system_random};
 use crate::Error;
 
 pub use options::{
@@ -131,11 +131,11 @@ impl Kruptein {
 
         let (ciphertext, authenticated) = if algorithm == KrupteinAlgorithm::Aes256Gcm {
             let data = hashing.hmac(&aad_key, &[plaintext.as_bytes()]);
-            let (ciphertext, tag) = cipher::seal_gcm(&key, &iv, &data, plaintext.as_bytes())
+            let (ciphertext, tag) = gcm::seal(&key, &iv, &data, plaintext.as_bytes())
                 .expect("the length of the nonce was checked");
             (ciphertext, Some(Authenticated { tag: tag.into(), data }))
         } else {
-            let ciphertext = cipher::seal_cbc(&key, &iv, plaintext.as_bytes())
+            let ciphertext = cbc::seal(&key, &iv, plaintext.as_bytes())
                 .expect("the length of the IV was checked");
             (ciphertext, None)
         };
@@ -200,8 +200,8 @@ impl Encryption for Kruptein {
         let (version, key) = self.verify(&found).ok_or_else(not_verified)?;
         let Record { ciphertext, iv, authenticated, .. } = &found.record;
         let plaintext = match authenticated {
-            Some(Authenticated { tag, data }) => cipher::open_gcm(&key, iv, data, ciphertext, tag),
-            None => cipher::open_cbc(&key, iv, ciphertext),
+            Some(Authenticated { tag, data }) => gcm::open(&key, iv, data, ciphertext, tag),
+            None => cbc::open(&key, iv, ciphertext),
         };
         plaintext::read(version, plaintext.ok_or_else(not_verified)?)
     }

@@ -1,14 +1,17 @@
 //! The WebCrypto adapter of connect-mongo 6.
 
-use std::{fmt, sync::OnceLock};
+use std::{fmt, ops::RangeInclusive, sync::OnceLock};
 
 use zeroize::Zeroizing;
 
 use super::{
-    EncodeAs, Encryption, Hashing, Key, cipher, config, not_verified, other_form, system_random,
+    EncodeAs, Encryption, Hashing, Key, cbc, config, gcm, not_verified, other_form, system_random,
     text,
 };
 use crate::Error;
+
+/// The bytes of a nonce that Node's WebCrypto takes, which OpenSSL would take shorter.
+const NONCES: RangeInclusive<usize> = 12..=128;
 
 /// The cipher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +35,7 @@ pub struct WebCryptoOptions {
     pub salt: Vec<u8>,
     /// The rounds of PBKDF2: 310,000 unless set.
     pub iterations: u32,
-    /// The bytes of an IV, if not 12 for AES-GCM and 16 for AES-CBC.
+    /// The bytes of an IV, if not 12 for AES-GCM, which takes 12 to 128, and 16 for AES-CBC.
     pub iv_length: Option<usize>,
 }
 
@@ -52,7 +55,7 @@ impl WebCryptoOptions {
     fn iv_length(&self) -> usize {
         self.iv_length.unwrap_or(match self.algorithm {
             WebCryptoAlgorithm::AesGcm => 12,
-            WebCryptoAlgorithm::InsecureAesCbc => cipher::CBC_IV,
+            WebCryptoAlgorithm::InsecureAesCbc => cbc::IV,
         })
     }
 
@@ -61,11 +64,11 @@ impl WebCryptoOptions {
         let (option, value) = match (self.algorithm, self.iv_length()) {
             _ if self.iterations == 0 => ("iterations", "zero"),
             _ if self.encoding == EncodeAs::Binary => ("encoding", "not base64, base64url or hex"),
-            (WebCryptoAlgorithm::AesGcm, length) if !cipher::GCM_NONCES.contains(&length) => {
-                ("ivLength", "not 12, 16, 24 or 32")
+            (WebCryptoAlgorithm::AesGcm, length) if !NONCES.contains(&length) => {
+                ("ivLength", "must be between 12 and 128")
             }
-            (WebCryptoAlgorithm::InsecureAesCbc, length) if length != cipher::CBC_IV => {
-                ("ivLength", "not 16, which this cipher needs")
+            (WebCryptoAlgorithm::InsecureAesCbc, length) if length != cbc::IV => {
+                ("ivLength", "must be 16 with this cipher")
             }
             _ => return Ok(()),
         };
@@ -139,14 +142,13 @@ impl WebCrypto {
         let mut bytes = iv;
         match self.options.algorithm {
             WebCryptoAlgorithm::AesGcm => {
-                let (ciphertext, tag) =
-                    cipher::seal_gcm(self.key(), &bytes, b"", session_json.as_bytes())
-                        .expect("the length of the nonce was checked");
+                let (ciphertext, tag) = gcm::seal(self.key(), &bytes, b"", session_json.as_bytes())
+                    .expect("the length of the nonce was checked");
                 bytes.extend(ciphertext);
                 bytes.extend(tag);
             }
             WebCryptoAlgorithm::InsecureAesCbc => {
-                let ciphertext = cipher::seal_cbc(self.key(), &bytes, session_json.as_bytes())
+                let ciphertext = cbc::seal(self.key(), &bytes, session_json.as_bytes())
                     .expect("the length of the IV was checked");
                 bytes.extend(ciphertext);
             }
@@ -168,11 +170,11 @@ impl Encryption for WebCrypto {
             bytes.split_at_checked(self.options.iv_length()).ok_or_else(other_form)?;
         let plaintext = match self.options.algorithm {
             WebCryptoAlgorithm::AesGcm => {
-                let end = sealed.len().checked_sub(cipher::TAG).ok_or_else(other_form)?;
+                let end = sealed.len().checked_sub(gcm::TAG).ok_or_else(other_form)?;
                 let (ciphertext, tag) = sealed.split_at(end);
-                cipher::open_gcm(self.key(), iv, b"", ciphertext, tag)
+                gcm::open(self.key(), iv, b"", ciphertext, tag)
             }
-            WebCryptoAlgorithm::InsecureAesCbc => cipher::open_cbc(self.key(), iv, sealed),
+            WebCryptoAlgorithm::InsecureAesCbc => cbc::open(self.key(), iv, sealed),
         };
         text(plaintext.ok_or_else(not_verified)?)
     }

@@ -1,11 +1,19 @@
 //! The members of a session one by one, and their names and values as JSON writes them.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+};
 
 use serde::Deserialize;
 
 use super::{COOKIE, Session};
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind,
+    name::{canonical, escaped, shown},
+    quote::quoted,
+};
 
 /// One member of a session, by [`Session::iter`].
 #[derive(Clone)]
@@ -15,7 +23,11 @@ pub struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// The name. Half a surrogate pair in it, which no Rust string can hold, is shown as its escape, `\ud83d`.
+    /// The name, whatever its escapes in the text.
+    ///
+    /// Half a surrogate pair in it, which no Rust string can hold, is shown as its escape, `\ud83d`. Such a member is
+    /// listed and kept, but no name finds it: [`get`](Session::get) asked for the shown name looks for the member that
+    /// is called just that, a backslash and five letters.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -31,9 +43,9 @@ impl<'a> Member<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Session::get`].
+    /// As [`Session::get`]. The message does not hold the name, which is stored data here.
     pub fn value<T: Deserialize<'a>>(&self) -> Result<T, Error> {
-        parse(&self.name, self.value)
+        parse_as(|| "the member".to_owned(), self.value)
     }
 }
 
@@ -50,18 +62,18 @@ impl Session {
         let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
         let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
         for span in &self.spans {
-            let (name, value) = (unquote(span.name(&self.text)), span.value(&self.text));
-            match places.get(&name) {
-                Some(place) => members[*place].value = value,
-                None => {
-                    places.insert(name.clone(), members.len());
-                    members.push(Member { name, value });
+            let (raw, value) = (span.name(&self.text), span.value(&self.text));
+            match places.entry(canonical(raw)) {
+                Entry::Occupied(place) => members[*place.get()].value = value,
+                Entry::Vacant(place) => {
+                    place.insert(members.len());
+                    members.push(Member { name: shown(raw), value });
                 }
             }
         }
         let mut removed = vec![false; members.len()];
         for change in &self.changes {
-            match (places.get(&*change.name), &change.value) {
+            match (places.get(&*escaped(&change.name)), &change.value) {
                 (Some(place), Some(value)) if !change.is_moved => members[*place].value = value,
                 (place, value) => {
                     if let Some(place) = place {
@@ -93,29 +105,13 @@ impl Session {
 }
 
 pub(super) fn parse<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, Error> {
+    parse_as(|| format!("member {}", quoted(name)), json)
+}
+
+fn parse_as<'a, T: Deserialize<'a>>(what: impl Fn() -> String, json: &'a str) -> Result<T, Error> {
     // serde_json's own message quotes the value, so it is not passed on.
     serde_json::from_str(json).map_err(|_| {
-        let wanted = std::any::type_name::<T>();
-        Error::new(
-            ErrorKind::InvalidData,
-            "session",
-            "get",
-            format!("member {name:?} is not a {wanted}"),
-        )
+        let message = format!("{} is not a {}", what(), std::any::type_name::<T>());
+        Error::new(ErrorKind::InvalidData, "session", "get", message)
     })
-}
-
-/// Whether the name in the text, which may hold escapes, is `name`.
-pub(super) fn is_name(raw: &str, name: &str) -> bool {
-    raw == name || (memchr::memchr(b'\\', raw.as_bytes()).is_some() && unquote(raw) == name)
-}
-
-fn unquote(raw: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    match serde_json::from_str(&format!("\"{raw}\"")) {
-        Ok(name) => Cow::Owned(name),
-        Err(_) => Cow::Borrowed(raw),
-    }
 }

@@ -319,6 +319,27 @@ mod tests {
         })
     }
 
+    /// A name as some program writes it, and what it means; BSON holds U+FFFD for half a surrogate pair, as Node.js
+    /// writes it there.
+    fn name() -> impl Strategy<Value = (String, String)> {
+        let names = [
+            ("cookie", "cookie"),
+            ("\\u0063ooki\\u0065", "cookie"),
+            ("a", "a"),
+            ("\\u0061", "a"),
+            ("\\\\", "\\"),
+            ("\\\\\\\\", "\\\\"),
+            ("\\\\n", "\\n"),
+            ("\\/", "/"),
+            ("\\u00E9", "é"),
+            ("\\ud83d\\uDE00", "😀"),
+            ("\\ud800", "\u{fffd}"),
+            ("\\uD800", "\u{fffd}"),
+            ("\\\\ud800", "\\ud800"),
+        ];
+        prop::sample::select(names.map(|(raw, name)| (raw.to_owned(), name.to_owned())).to_vec())
+    }
+
     fn object(members: &[(String, String)]) -> String {
         let members: Vec<_> =
             members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
@@ -343,6 +364,27 @@ mod tests {
             let changed = from_json(&more, Some(&document)).unwrap();
             let kept: Vec<_> = elements(&changed).unwrap().skip(1).collect();
             prop_assert_eq!(kept, elements(&document).unwrap().collect::<Vec<_>>());
+        }
+
+        /// JavaScript keeps the first place of a doubled name, and its last value.
+        #[test]
+        fn names_count_by_what_they_mean(members in prop::collection::vec((name(), 0..9_i32), 0..7)) {
+            let raw: Vec<_> = members.iter().map(|((raw, _), value)| (raw.clone(), value.to_string())).collect();
+            let mut model = Document::new();
+            for ((_, name), value) in members {
+                match model.get_mut(&name) {
+                    Some(known) => *known = value.into(),
+                    None => drop(model.insert(name, value)),
+                }
+            }
+            for base in [None, Some(&model), Some(&doc! { "a": 1_i64, "\\\\": 2_i64 })] {
+                let made = converted(&object(&raw), base);
+                prop_assert_eq!(made.keys().collect::<Vec<_>>(), model.keys().collect::<Vec<_>>());
+                for (name, value) in &model {
+                    let of = |value: &Bson| value.as_i64().or(value.as_i32().map(i64::from));
+                    prop_assert_eq!(made.get(name).and_then(of), of(value), "{}", name);
+                }
+            }
         }
 
         #[test]

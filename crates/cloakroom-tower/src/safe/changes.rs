@@ -48,19 +48,13 @@ impl Changes {
 
     /// What was changed in `now` after these changes had been taken from there, laid over the record that they became.
     pub(super) fn later(&self, stored: Record, now: &Self) -> (Self, Result<(), Error>) {
-        let mut record = stored;
+        let mut record = stored.clone();
+        record.merge_since(&now.record, &self.record);
         let edits = now.edits.iter().filter(|edit| !self.edits.iter().any(|done| done.is(edit)));
         let edits: Vec<Edit> = edits.cloned().collect();
         let mut result = Ok(());
-        for name in self.record.changed_keys().chain(now.record.changed_keys()) {
-            let is_edited = edits.iter().any(|edit| &*edit.name == name);
-            let json = now.record.get_json(name);
-            if !is_edited && json != self.record.get_json(name) {
-                result = result.and(set(&mut record, name, json));
-            }
-        }
-        if now.record.cookie() != self.record.cookie() {
-            *record.cookie_mut() = now.record.cookie().clone();
+        for edit in &edits {
+            result = result.and(set(&mut record, &edit.name, stored.get_json(&edit.name)));
         }
         let result = result.and(redo(&edits, &mut record));
         (Self { record: Arc::new(record), edits }, result)

@@ -44,11 +44,84 @@ async fn a_cookie_is_written_in_expresss_order_whatever_it_was() {
 /// Vectors J22 and J23.
 #[tokio::test]
 async fn a_cookie_that_express_cannot_read_is_500() {
-    for cookie in ["null", "\"x\"", "true", "1"] {
+    for cookie in ["null", "\"x\"", "true", "1", "{\"maxAge\":\"1\"}", "{\"m\\u0061xAge\":true}"] {
         let site = site(|_| {});
         site.write("n", 1).await;
         site.store.holds(format!("{{\"cookie\":{cookie}}}"));
         assert_eq!(site.read().await.status, StatusCode::INTERNAL_SERVER_ERROR, "{cookie}");
+    }
+}
+
+/// express-session stores it for `maxAge: ''`.
+#[tokio::test]
+async fn an_empty_expiry_is_sent_as_a_session_cookie() {
+    let site = site(|_| {});
+    visit_with(
+        &site,
+        r#"{"cookie":{"originalMaxAge":"","expires":"","httpOnly":true,"path":"/"}}"#,
+    )
+    .await;
+    let stored =
+        r#"{"cookie":{"originalMaxAge":"","expires":"","httpOnly":true,"path":"/"},"b":2}"#;
+    assert_eq!(site.record("abc").await.unwrap().to_json(), stored);
+    let reply = site.write("c", 3).await;
+    let line = reply.lines()[0].split_once("; ").unwrap().1.to_owned();
+    assert_eq!(line, "Path=/; HttpOnly");
+}
+
+/// Its `touch` throws at the end of the request.
+#[tokio::test]
+async fn a_max_age_that_is_no_number_stores_and_sends_nothing() {
+    for age in ["\"60000\"", "true", "{}", "[]", "\"\\ud800\""] {
+        let site = site(|options| options.rolling = true);
+        let cookie = format!(
+            r#""cookie":{{"originalMaxAge":{age},"expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"}}"#
+        );
+        let stored = format!("{{{cookie},\"a\":1}}");
+        site.store.memory().set("abc", &Record::from_json(&*stored).unwrap()).await.unwrap();
+        let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
+        *site.cookie.lock().unwrap() = Some(format!("connect.sid={value}"));
+        let reply = site
+            .visit(async |session: Session| {
+                assert_eq!(session.touch().unwrap_err().kind(), ErrorKind::InvalidData);
+                session.insert("a", 2)
+            })
+            .await;
+        assert_eq!((reply.status, reply.lines().len()), (StatusCode::OK, 0), "{age}");
+        assert_eq!(site.store.calls(), ["get"], "{age}");
+        assert_eq!(site.record("abc").await.unwrap().to_json(), stored);
+        let told = "session: touch: the cookie's originalMaxAge is invalid: must be a number";
+        assert_eq!(site.told(), [told]);
+        // Saved by hand it is stored, as in Express.
+        site.visit(async |session: Session| {
+            session.insert("a", 3)?;
+            session.save().await.map(drop)
+        })
+        .await;
+        assert_eq!(site.record("abc").await.unwrap().to_json(), format!("{{{cookie},\"a\":3}}"));
+    }
+}
+
+/// Its cookie cannot be sent; the store gets it all the same.
+#[tokio::test]
+async fn an_expiry_beyond_the_last_date_sends_no_cookie_and_is_told() {
+    for age in ["8.64e15", "-8.65e15", "1e400"] {
+        for rolling in [true, false] {
+            let site = site(|options| options.rolling = rolling);
+            let record = format!(
+                r#"{{"cookie":{{"originalMaxAge":{age},"expires":"2100-01-01T00:00:00.000Z"}},"a":1}}"#
+            );
+            site.store.memory().set("abc", &Record::from_json(record).unwrap()).await.unwrap();
+            let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
+            *site.cookie.lock().unwrap() = Some(format!("connect.sid={value}"));
+            let reply = if rolling { site.read().await } else { site.write("a", 1 + 1).await };
+            assert_eq!((reply.status, reply.lines().len()), (StatusCode::OK, 0), "{age}");
+            assert_eq!(site.store.calls(), ["get", if rolling { "touch" } else { "set" }], "{age}");
+            assert_eq!(
+                site.told(),
+                ["cookie: serialize: option expires is invalid: must be a date"]
+            );
+        }
     }
 }
 

@@ -19,6 +19,54 @@ fn two_requests_keep_each_others_members() {
     assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":2,"b":2}"#);
 }
 
+/// `delete` and an assignment, in JavaScript.
+#[test]
+fn a_member_that_was_removed_and_set_again_comes_last_whoever_it_meets() {
+    let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1}"#);
+    let (first, second) = (bench.load(), bench.load());
+    first.remove::<i32>("a").unwrap();
+    first.insert("a", 1).unwrap();
+    second.insert("c", 1).unwrap();
+    bench.commit(&second);
+    bench.commit(&first);
+    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"b":1,"c":1,"a":1}"#);
+
+    let (first, second) = (bench.load(), bench.load());
+    first.remove::<i32>("b").unwrap();
+    first.modify("b", |b: Option<i32>| b.unwrap_or(5)).unwrap();
+    second.insert("d", 1).unwrap();
+    bench.commit(&second);
+    bench.commit(&first);
+    assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"c":1,"a":1,"d":1,"b":5}"#);
+}
+
+#[test]
+fn a_member_that_is_set_again_while_a_save_is_under_way_comes_last() {
+    for changed_before in [false, true] {
+        let bench = Bench::new(r#"{"cookie":{},"a":1,"b":1}"#);
+        let session = bench.load();
+        session.insert("c", 1).unwrap();
+        if changed_before {
+            session.insert("a", 2).unwrap();
+            session.insert("a", 3).unwrap();
+        }
+        bench.store.hang();
+        let change = async {
+            let a = session.remove::<i32>("a").unwrap();
+            session.insert("a", a).unwrap();
+            bench.store.go_on();
+        };
+        with_time(async {
+            let (saved, ()) = futures::join!(session.save(), change);
+            saved.unwrap();
+        });
+        bench.commit(&session);
+        let a = if changed_before { 3 } else { 1 };
+        let stored = format!(r#"{{"cookie":{{}},"b":1,"c":1,"a":{a}}}"#);
+        assert_eq!(bench.record().unwrap().to_json(), stored);
+    }
+}
+
 #[test]
 fn what_node_writes_in_between_is_kept() {
     let bench = Bench::new(r#"{"cookie":{},"a":1}"#);

@@ -129,7 +129,7 @@ impl Vector<'_> {
             return Some(differences::RESERVED_NAME_SET);
         }
         let is_changed = session.is_changed();
-        session.touch_as_express(self.now_ms);
+        session.touch_as_express(self.now_ms).ok()?;
 
         let ours = Json::parse(&node_text(&session)?).ok()?;
         let cookie_is = |expected: &Json| ours.get("cookie") == Some(expected);

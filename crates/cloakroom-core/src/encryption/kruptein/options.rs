@@ -1,6 +1,6 @@
 //! What can be set.
 
-use super::super::{EncodeAs, Hashing, cipher, config};
+use super::super::{EncodeAs, Hashing, cbc, config, gcm};
 use crate::Error;
 
 /// The npm store that shall read what is written; see [`KrupteinOptions::of`].
@@ -100,7 +100,7 @@ pub struct KrupteinOptions {
     /// Whether keys are derived by scrypt, with Node's parameters, instead of PBKDF2. What the other one made is
     /// [`Corrupt`](crate::ErrorKind::Corrupt).
     pub use_scrypt: bool,
-    /// The bytes of an IV, if not the cipher's own 12 or 16. As in kruptein, only 3.4 obeys.
+    /// The bytes of an IV, if not the cipher's own 12 or 16. As in kruptein, only 3.4 obeys. GCM takes 1 to 128.
     pub iv_size: Option<usize>,
     /// How many records are written with one salt, and so with one key: 1,000 unless set.
     ///
@@ -149,17 +149,14 @@ impl KrupteinOptions {
     pub(super) fn check(&self) -> Result<(), Error> {
         let (option, value) = match self {
             Self { records_per_salt: 0, .. } => ("records_per_salt", "zero"),
-            Self { encode_as: EncodeAs::Binary, .. } if self.writes_der() => {
-                ("encodeas", "DER is not written as binary text")
-            }
             Self { iv_size: Some(size), algorithm: KrupteinAlgorithm::Aes256Gcm, .. }
-                if !cipher::GCM_NONCES.contains(size) =>
+                if !gcm::NONCES.contains(size) =>
             {
-                ("iv_size", "not 12, 16, 24 or 32")
+                ("iv_size", "must be between 1 and 128")
             }
             Self {
                 iv_size: Some(size), algorithm: KrupteinAlgorithm::InsecureAes256Cbc, ..
-            } if *size != cipher::CBC_IV => ("iv_size", "not 16, which this cipher needs"),
+            } if *size != cbc::IV => ("iv_size", "must be 16 with this cipher"),
             _ => return Ok(()),
         };
         Err(config(format!("invalid option {option:?}: {value}")))
@@ -177,7 +174,7 @@ impl KrupteinOptions {
     pub(super) fn iv_length(&self) -> usize {
         let own = match self.algorithm {
             KrupteinAlgorithm::Aes256Gcm => 12,
-            KrupteinAlgorithm::InsecureAes256Cbc => cipher::CBC_IV,
+            KrupteinAlgorithm::InsecureAes256Cbc => cbc::IV,
         };
         match self.version {
             KrupteinVersion::V3_4 => self.iv_size.unwrap_or(own),

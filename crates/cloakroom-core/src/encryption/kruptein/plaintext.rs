@@ -4,7 +4,7 @@ use super::{
     super::{corrupt, quote, text, unquote},
     KrupteinPlaintext, KrupteinVersion,
 };
-use crate::{Error, scan};
+use crate::{Error, name::is_name, scan};
 
 /// The plaintext for the JSON text of a session.
 pub(super) fn write(
@@ -44,7 +44,8 @@ fn unwrapped(json: &str) -> Option<String> {
     // The scanner counts in 32 bits.
     u32::try_from(json.len()).ok()?;
     let members = scan::members(json).ok()?;
-    let member = |name| Some(members.iter().find(|span| span.name(json) == name)?.value(json));
+    let member =
+        |name| Some(members.iter().rfind(|span| is_name(span.name(json), name))?.value(json));
     match member("type")? {
         "\"json\"" | "\"string\"" => Some(member("value")?.to_owned()),
         _ => None,

@@ -1,0 +1,68 @@
+//! Sessions whose `expires` is not a date, as a broken program leaves it in a record.
+
+use cloakroom_core::{Session, Touched};
+
+use crate::{
+    Subject,
+    failure::{Failure, Verdict, check},
+    probe::SHORT_MS,
+};
+
+const NO_DATES: [(&str, &str); 7] = [
+    ("word", "\"garbage\""),
+    ("empty", "\"\""),
+    ("half", "\"\\ud800\""),
+    ("number", "1e300"),
+    ("flag", "true"),
+    ("object", "{}"),
+    ("list", "[\"2020\"]"),
+];
+
+fn session(expires: &str) -> Result<Session, Failure> {
+    let cookie =
+        format!(r#"{{"originalMaxAge":null,"expires":{expires},"httpOnly":true,"path":"/"}}"#);
+    Ok(Session::from_json(format!(r#"{{"cookie":{cookie},"who":"ann"}}"#))?)
+}
+
+/// They are there now, and after a second: a time to live that is not a number ends by then.
+async fn are_kept(subject: &Subject) -> Verdict {
+    for (sid, _) in NO_DATES {
+        subject.is_there(sid).await?;
+    }
+    subject.pass(SHORT_MS + 200).await;
+    for (sid, _) in NO_DATES {
+        subject.is_there(sid).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn set_with_an_expiry_that_is_not_a_date_is_kept(subject: &Subject) -> Verdict {
+    for (sid, expires) in NO_DATES {
+        let session = session(expires)?;
+        subject.store().set(sid, &session).await?;
+        subject.holds(sid, &session).await?;
+    }
+    are_kept(subject).await
+}
+
+pub(crate) async fn touch_with_an_expiry_that_is_not_a_date_extends(subject: &Subject) -> Verdict {
+    for (sid, _) in NO_DATES {
+        subject.store().set(sid, &subject.lasting("ann")?).await?;
+    }
+    for (sid, expires) in NO_DATES {
+        let touched = subject.touch(sid, &session(expires)?).await?;
+        check(touched == Touched::Extended, format_args!("wanted `Extended`, got `{touched:?}`"))?;
+    }
+    are_kept(subject).await
+}
+
+pub(crate) async fn update_with_an_expiry_that_is_not_a_date_is_kept(subject: &Subject) -> Verdict {
+    let atomic = subject.atomic()?;
+    for (sid, expires) in NO_DATES {
+        subject.store().set(sid, &subject.lasting("ann")?).await?;
+        let mut read = subject.read(sid).await?;
+        *read.cookie_mut() = session(expires)?.cookie().clone();
+        super::update::is_stored(&atomic.update(sid, &read).await?)?;
+    }
+    are_kept(subject).await
+}
