@@ -11,6 +11,7 @@ pub(crate) mod ids;
 pub(crate) mod length_and_clear;
 pub(crate) mod listing;
 pub(crate) mod records;
+pub(crate) mod runtimes;
 pub(crate) mod sequences;
 pub(crate) mod set;
 pub(crate) mod stale_cookies;

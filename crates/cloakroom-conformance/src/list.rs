@@ -264,6 +264,10 @@ macro_rules! __cases {
             update_notices_a_second_handle [atomic second_handle]
             "Somebody wrote in between. This is the record as it is now; nothing was changed."
         }
+        runtimes {
+            a_store_works_on_runtimes_that_end []
+            "A store belongs to no runtime: it works on the one that a call is made on, also after others have ended."
+        }
         listing {
             ids_lists_live_sessions [enumerate ids]
             "The ids of the live sessions, in no order, at least once each."

@@ -44,6 +44,7 @@ pub enum Updated {
 ///
 /// Every call ends within the store's deadline, with an [`Error`] at the worst.
 /// A dropped future leaves no half a record: the write happens whole, at once or later, or not at all.
+/// A store belongs to no runtime: it works on the one that a call is made on, also after others have ended.
 /// An empty id is [`InvalidId`](crate::ErrorKind::InvalidId) everywhere; so is an id that a backend cannot keep
 /// apart from all others. Every other id works, whatever its characters.
 ///
