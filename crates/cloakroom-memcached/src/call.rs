@@ -38,9 +38,24 @@ impl Call {
         Self { operation, effect, limit, deadline, unanswered: AtomicBool::new(false) }
     }
 
+    /// Returns the time to its deadline.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns true if its deadline has passed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.time_left().is_zero()
+    }
+
     /// Notes that an answer was lost.
     pub(crate) fn lose_answer(&self) {
         self.unanswered.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the answer that was missed has come.
+    pub(crate) fn find_answer(&self) {
+        self.unanswered.store(false, Ordering::Relaxed);
     }
 
     /// Whether it can have written something although it failed.
@@ -48,9 +63,14 @@ impl Call {
         self.effect != Effect::Read && self.unanswered.load(Ordering::Relaxed)
     }
 
+    /// A part of the same operation whose outcome is its own: another server's.
+    pub(crate) fn part(&self) -> Self {
+        let unanswered = AtomicBool::new(false);
+        Self { unanswered, ..*self }
+    }
+
     /// A round trip of the same operation that only reads.
     pub(crate) fn reading(&self) -> Self {
-        let unanswered = AtomicBool::new(false);
-        Self { effect: Effect::Read, unanswered, ..*self }
+        Self { effect: Effect::Read, ..self.part() }
     }
 }

@@ -13,6 +13,11 @@ use crate::{call::Call, plain::Plain, server::Server};
 /// How many items a page has at most.
 const PAGE: usize = 100;
 
+/// How long it is at most until a server that is busy with another listing is asked again. It doubles each time, up to
+/// the second.
+const SHORTEST: Duration = Duration::from_millis(4);
+const LONGEST: Duration = Duration::from_millis(100);
+
 /// A listing under way. The server's crawler is ours until it ends or is dropped.
 pub(crate) struct Dump<'a> {
     plain: Plain<'a>,
@@ -26,8 +31,8 @@ pub(crate) struct Dump<'a> {
 impl<'a> Dump<'a> {
     /// Begins a listing, and waits for another one to end.
     pub(crate) async fn start(server: &'a Server, call: &Call) -> Result<Self, Error> {
-        let mut plain = Plain::connect(server, call).await?;
-        let time = plain.stat(call, "", "time").await?;
+        let (mut plain, first) = Plain::start(server, call, "stats\r\n").await?;
+        let time = plain.stat(call, first, "time").await?;
         let Some(time) = time.and_then(|time| i64::try_from(time).ok()) else {
             return Err(plain.unexpected(call));
         };
@@ -35,6 +40,7 @@ impl<'a> Dump<'a> {
         // By the table of all keys, where each stands once and stays while the list is read. The other way, by age, an
         // item that is used meanwhile can be passed over.
         let mut way = "hash";
+        let mut longest = SHORTEST;
         loop {
             plain.send(call, &format!("lru_crawler metadump {way}\r\n")).await?;
             let line = plain.line(call).await?;
@@ -43,7 +49,10 @@ impl<'a> Dump<'a> {
                     return Ok(Self { plain, server_time: time, asked, first: Some(line) });
                 }
                 // A listing, or the server's own search for expired items.
-                "BUSY" => sleep(moment()).await,
+                "BUSY" => {
+                    sleep(moment(longest)).await;
+                    longest = (longest * 2).min(LONGEST);
+                }
                 "BADCLASS" if way == "hash" => way = "all",
                 "CLIENT_ERROR" | "ERROR" => {
                     let why = "does not allow listings (-X, or -o no_lru_crawler)";
@@ -121,9 +130,10 @@ fn hex(digits: &[u8; 2]) -> Option<u8> {
     u8::try_from(high? * 16 + low?).ok()
 }
 
-/// Some milliseconds, not the same for all who wait.
-fn moment() -> Duration {
-    Duration::from_micros(1_000 + RandomState::new().hash_one(()) % 9_000)
+/// Some part of this time, not the same for all who wait.
+fn moment(longest: Duration) -> Duration {
+    let half = longest / 2;
+    half + half.mul_f64((RandomState::new().hash_one(()) % 1_000) as f64 / 1_000.0)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl MemcachedStore {
     pub async fn flush_servers(&self) -> Result<(), Error> {
         let call = self.call("flush_servers", Effect::Repeatable);
         for server in self.servers() {
-            crate::plain::flush(server, &call).await?;
+            crate::plain::flush(server, &call.part()).await?;
         }
         Ok(())
     }
@@ -122,10 +122,11 @@ impl MemcachedStore {
         let call = self.call("all", Effect::Read);
         let gets: Vec<_> =
             page.iter().map(|(_, key)| Get::new(key).meta(Meta::NONE.cas())).collect();
-        let answers = self.servers()[server].run_many(&call, &gets).await?;
+        let server = &self.servers()[server];
+        let answers = server.run_many(&call, &gets).await?;
         let mut sessions = Vec::with_capacity(page.len());
         for ((sid, _), found) in page.into_iter().zip(answers) {
-            match self.session_in(&call, found).await {
+            match self.session_in(&call, server, found).await {
                 Ok(Some(session)) => sessions.push(Ok((sid, session))),
                 Ok(None) => {}
                 Err(error) => sessions.push(Err(error)),

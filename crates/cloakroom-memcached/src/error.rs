@@ -48,15 +48,22 @@ pub(crate) fn of_client(call: &Call, server: &str, cause: ClientError) -> Error 
 fn refused(call: &Call, text: &str) -> Error {
     let (kind, why) = if text.starts_with("object too large") {
         (ErrorKind::TooLarge, "the record is larger than the server takes (-I)")
-    } else if text.starts_with("out of memory") {
-        (
-            ErrorKind::Other,
-            "the server is full (-m), and has nothing to evict for a record of this size",
-        )
+    } else if starts_with(text, "out of memory") {
+        let why = "the server is full (-m), and has nothing to evict for a record of this size";
+        (ErrorKind::Full, why)
+    } else if starts_with(text, "backend failure") {
+        // memcached's own proxy: its server has gone away, perhaps with the command.
+        call.lose_answer();
+        (ErrorKind::Unavailable, "the server behind the proxy cannot be reached")
     } else {
         (ErrorKind::Other, "the server refused")
     };
     new(call, kind, why)
+}
+
+/// memcached spells some of its messages with a capital.
+fn starts_with(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
 /// The record is beyond the limit, and was not sent.
@@ -131,7 +138,12 @@ mod tests {
         );
         check(
             || Server("out of memory storing object SECRET".to_owned()),
-            ErrorKind::Other,
+            ErrorKind::Full,
+            "the server is full (-m), and has nothing to evict for a record of this size",
+        );
+        check(
+            || Server("Out of memory allocating new item".to_owned()),
+            ErrorKind::Full,
             "the server is full (-m), and has nothing to evict for a record of this size",
         );
         check(|| Server("SECRET".to_owned()), ErrorKind::Other, "the server refused");
@@ -180,6 +192,15 @@ mod tests {
         assert!(of_client(&call, "h:1", refused()).outcome_unknown());
         assert!(timed_out(&call).outcome_unknown());
         assert!(!of_client(&call.reading(), "h:1", refused()).outcome_unknown());
+    }
+
+    #[test]
+    fn a_proxy_that_lost_its_server_may_have_passed_a_write_on() {
+        let lost = || ClientError::Server("backend failure".to_owned());
+        let error = of_client(&call(), "h:1", lost());
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.outcome_unknown());
+        assert!(!of_client(&call().reading(), "h:1", lost()).outcome_unknown());
     }
 
     #[test]

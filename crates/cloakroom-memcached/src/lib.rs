@@ -3,21 +3,29 @@
 
 mod atomic;
 mod call;
+mod client;
+mod connection;
 mod dump;
 mod enumerate;
 mod error;
+mod gate;
 mod key;
+mod lease;
 mod limit;
+mod loss;
 mod options;
 mod parameter;
 mod plain;
+mod pool;
 mod record;
 mod ring;
+mod runtime;
 mod server;
 mod store;
 mod target;
 mod ttl;
 
+pub use memcache;
 pub use options::MemcachedOptions;
 pub use ring::{Algorithm, Compatibility, Ring, RingServer};
 pub use store::MemcachedStore;

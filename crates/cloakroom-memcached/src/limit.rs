@@ -8,11 +8,7 @@ use std::{
 use cloakroom_core::Error;
 use tokio::time::timeout;
 
-use crate::{
-    call::Call,
-    error, plain,
-    server::{Server, check_runtime},
-};
+use crate::{call::Call, error, plain, server::Server};
 
 /// What an item needs besides its key and value: a header of 48 bytes, `cas`, flags, and the ends of both. Measured
 /// with memcached 1.6.18; where a server needs more, it refuses the record itself.
@@ -28,13 +24,18 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub(crate) struct Limit {
     /// What the option says: the server is not asked then.
     of_option: Option<u64>,
-    /// The limit of an item, and when the server was asked. `None` when it does not tell, as a proxy.
-    learned: Mutex<Option<(Option<u64>, Instant)>>,
+    /// What the server said. The limit is `None` when it does not tell, as a proxy.
+    learned: Mutex<Option<Learned>>,
+    /// Held while the server is asked, so that those who need the answer ask once.
+    asking: tokio::sync::Mutex<()>,
 }
+
+/// The limit of an item, and when the server was asked.
+type Learned = (Option<u64>, Instant);
 
 impl Limit {
     pub(crate) fn new(of_option: Option<u64>) -> Self {
-        Self { of_option, learned: Mutex::new(None) }
+        Self { of_option, learned: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// Refuses a value that is too large. The server is asked for its limit before the first value of some size.
@@ -54,24 +55,42 @@ impl Limit {
         if item <= SMALLEST {
             return Ok(());
         }
-        let learned = *self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = match learned {
-            Some((Some(limit), _)) if item <= limit => return Ok(()),
-            Some((limit, asked)) if asked.elapsed() < AGAIN => limit,
-            _ => {
+        let limit = match self.known(item) {
+            Some(known) => known,
+            // The application's client has no words for the question.
+            None if server.is_of_client() => return Ok(()),
+            None => {
+                // tokio panics where there is no time.
+                server.pool(call)?;
                 // That it cannot be asked is no reason not to store: the answer to that tells more.
-                check_runtime(call)?;
-                let asked = plain::stat(server, call, " settings", "item_size_max");
-                let limit = match timeout(server.timeout, asked).await {
-                    Ok(Ok(limit)) => limit,
-                    _ => None,
-                };
-                *self.learned.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some((limit, Instant::now()));
-                limit
+                self.ask(call, server, item).await
             }
         };
         limit.map_or(Ok(()), |limit| within(call, bytes, limit.saturating_sub(overhead)))
+    }
+
+    /// What need not be asked: the limit, as long as the item is within it or the answer is young.
+    fn known(&self, item: u64) -> Option<Option<u64>> {
+        let learned = *self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let (limit, asked) = learned?;
+        (limit.is_some_and(|limit| item <= limit) || asked.elapsed() < AGAIN).then_some(limit)
+    }
+
+    async fn ask(&self, call: &Call, server: &Server, item: u64) -> Option<u64> {
+        let patience = || server.timeout.min(call.time_left());
+        let Ok(_asking) = timeout(patience(), self.asking.lock()).await else { return None };
+        // Another call can have asked while this one waited.
+        if let Some(known) = self.known(item) {
+            return known;
+        }
+        let call = call.reading();
+        let limit = match timeout(patience(), plain::largest_item(server, &call)).await {
+            Ok(Ok(limit)) => limit,
+            _ => None,
+        };
+        let learned = Some((limit, Instant::now()));
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = learned;
+        limit
     }
 
     /// The server has refused what should have been within its limit.

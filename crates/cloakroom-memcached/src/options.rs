@@ -46,9 +46,10 @@ pub struct MemcachedOptions {
     pub algorithm: Algorithm,
     /// The kind of the ring of servers: ketama's unless set.
     pub compatibility: Compatibility,
-    /// How many connections to each server there are at most: 64 unless set.
+    /// How many connections one runtime has to each server at most: 64 unless set.
     pub pool_size: usize,
-    /// How long connecting takes at most: 1 second unless set.
+    /// How long connecting takes at most, and how long calls wait for the first answer to another one after a loss:
+    /// 1 second unless set.
     pub timeout: Duration,
     /// How a session becomes an unreadable text and back: not at all unless set.
     #[cfg(feature = "encryption")]

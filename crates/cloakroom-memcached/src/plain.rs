@@ -1,61 +1,85 @@
 //! memcached's older text protocol on a connection of its own, for what the client has no words for: statistics,
 //! flushing, and the listing.
 
-use std::{future::Future, io};
+use std::{future::Future, time::Instant};
 
 use cloakroom_core::{Error, ErrorKind};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-    time::{timeout, timeout_at},
-};
+use memcache::exp::Error as ClientError;
+use tokio::time::timeout_at;
 
 use crate::{
     call::Call,
+    connection::{Connection, TEXT, unintelligible},
     error,
-    server::{Server, check_runtime},
+    server::Server,
 };
-
-/// No line is longer: a key of 250 bytes, each as `%XX`, and a few numbers.
-const LONGEST_LINE: u64 = 4_096;
 
 /// A connection for some commands in a row.
 pub(crate) struct Plain<'a> {
     server: &'a Server,
-    stream: BufReader<TcpStream>,
+    connection: Connection,
 }
 
 impl<'a> Plain<'a> {
-    pub(crate) async fn connect(server: &'a Server, call: &Call) -> Result<Self, Error> {
-        check_runtime(call)?;
-        let connect = timeout(server.timeout, TcpStream::connect((&*server.host, server.port)));
-        match timeout_at(call.deadline, connect).await {
-            Ok(Ok(Ok(stream))) => Ok(Self { server, stream: BufReader::new(stream) }),
-            Ok(Ok(Err(cause))) => Err(error::unreachable(call, &server.name, cause)),
-            Ok(Err(_)) => {
-                let cause = io::Error::from(io::ErrorKind::TimedOut);
-                Err(error::unreachable(call, &server.name, cause))
+    /// Connects, sends a first command, and returns the first line of its answer.
+    pub(crate) async fn start(
+        server: &'a Server,
+        call: &Call,
+        command: &str,
+    ) -> Result<(Self, String), Error> {
+        let pool = &*server.pool(call)?;
+        let attempt = async {
+            let mut pass = pool.gate.pass().await?;
+            let mut plain = Self { server, connection: server.connect(pool).await? };
+            let began = Instant::now();
+            match pass.hold(server.timeout, plain.ask(call, command)).await {
+                Ok(line) => {
+                    pool.gate.answered();
+                    Ok((plain, line))
+                }
+                Err(cause) => {
+                    pool.gate.failed(began, &cause);
+                    Err(cause)
+                }
             }
-            Err(_) => Err(error::timed_out(call)),
+        };
+        within(call, server, attempt).await
+    }
+
+    async fn ask(&mut self, call: &Call, command: &str) -> Result<String, ClientError> {
+        self.send_now(call, command).await?;
+        let line = self.next_line(call).await?;
+        // The whole answer of a server without room for another connection.
+        if line.starts_with("ERROR") {
+            Err(ClientError::Rejected("ERROR".to_owned()))
+        } else {
+            Ok(line)
         }
     }
 
     pub(crate) async fn send(&mut self, call: &Call, command: &str) -> Result<(), Error> {
-        let name = &self.server.name;
-        within(call, name, self.stream.get_mut().write_all(command.as_bytes())).await
+        let server = self.server;
+        within(call, server, self.send_now(call, command)).await
     }
 
     /// One line, without its end.
     pub(crate) async fn line(&mut self, call: &Call) -> Result<String, Error> {
-        let mut line = Vec::new();
-        let mut bounded = (&mut self.stream).take(LONGEST_LINE);
-        within(call, &self.server.name, bounded.read_until(b'\n', &mut line)).await?;
-        if line.pop() != Some(b'\n') {
-            let cause = io::Error::from(io::ErrorKind::UnexpectedEof);
-            return Err(error::lost(call, &self.server.name, cause));
+        let server = self.server;
+        within(call, server, self.next_line(call)).await
+    }
+
+    async fn send_now(&mut self, call: &Call, command: &str) -> Result<(), ClientError> {
+        let sent = self.connection.send(command.as_bytes(), command.len()).await;
+        if self.connection.sent() {
+            call.lose_answer();
         }
-        line.pop_if(|last| *last == b'\r');
-        String::from_utf8(line).map_err(|_| self.unexpected(call))
+        sent.map_err(|cause| lost(cause.into()))
+    }
+
+    async fn next_line(&mut self, call: &Call) -> Result<String, ClientError> {
+        let line = self.connection.line(&TEXT).await.map_err(lost)?;
+        call.find_answer();
+        String::from_utf8(line).map_err(|_| unintelligible())
     }
 
     /// The answer to a command that fits none of those that it has.
@@ -68,17 +92,16 @@ impl<'a> Plain<'a> {
         error::new(call, ErrorKind::Unsupported, format!("{} {why}", self.server.name))
     }
 
-    /// One number of the server's statistics; `None` when it has none of this name. A group begins with a space.
+    /// One number of the statistics whose first line has been read; `None` when there is none of this name.
     pub(crate) async fn stat(
         &mut self,
         call: &Call,
-        group: &str,
+        first: String,
         name: &str,
     ) -> Result<Option<u64>, Error> {
-        self.send(call, &format!("stats{group}\r\n")).await?;
+        let mut line = first;
         let mut found = None;
         loop {
-            let line = self.line(call).await?;
             let mut words = line.split(' ');
             match (words.next(), words.next(), words.next()) {
                 (Some("END"), ..) => return Ok(found),
@@ -89,37 +112,43 @@ impl<'a> Plain<'a> {
                 }
                 _ => return Err(self.unexpected(call)),
             }
+            line = self.line(call).await?;
         }
     }
 }
 
+/// In the wrapping of a connection that was there and went away.
+fn lost(cause: ClientError) -> ClientError {
+    ClientError::Ambiguous { key: Vec::new(), source: Box::new(cause) }
+}
+
 async fn within<T>(
     call: &Call,
-    server: &str,
-    step: impl Future<Output = io::Result<T>> + Send,
+    server: &Server,
+    step: impl Future<Output = Result<T, ClientError>> + Send,
 ) -> Result<T, Error> {
-    match timeout_at(call.deadline, step).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(cause)) => Err(error::lost(call, server, cause)),
+    let outcome = timeout_at(call.deadline, step).await;
+    match outcome {
+        Ok(done) => done.map_err(|cause| error::of_client(call, &server.name, cause)),
         Err(_) => Err(error::timed_out(call)),
     }
 }
 
-/// One number of a server's statistics, on a connection that is closed again.
-pub(crate) async fn stat(
-    server: &Server,
-    call: &Call,
-    group: &str,
-    name: &str,
-) -> Result<Option<u64>, Error> {
-    Plain::connect(server, call).await?.stat(call, group, name).await
+/// The most bytes that an item of this server has, by its settings; `None` if it does not tell. On a connection that is
+/// closed again.
+pub(crate) async fn largest_item(server: &Server, call: &Call) -> Result<Option<u64>, Error> {
+    let (mut plain, first) = Plain::start(server, call, "stats settings\r\n").await?;
+    plain.stat(call, first, "item_size_max").await
 }
 
 /// Empties a server.
 pub(crate) async fn flush(server: &Server, call: &Call) -> Result<(), Error> {
-    let mut plain = Plain::connect(server, call).await?;
-    plain.send(call, "flush_all\r\n").await?;
-    match plain.line(call).await.map_err(Error::with_outcome_unknown)?.as_str() {
+    if server.is_of_client() {
+        let why = "flush_servers needs the servers' addresses, which the client does not tell";
+        return Err(error::new(call, ErrorKind::Unsupported, why));
+    }
+    let (plain, line) = Plain::start(server, call, "flush_all\r\n").await?;
+    match line.as_str() {
         "OK" => Ok(()),
         // `-F` says so: "CLIENT_ERROR flush_all not allowed".
         line if line.starts_with("CLIENT_ERROR") => {

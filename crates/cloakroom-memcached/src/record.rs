@@ -105,7 +105,7 @@ async fn aside<T: Send + 'static>(
 ) -> Result<T, Error> {
     use cloakroom_core::ErrorKind;
 
-    crate::server::check_runtime(call)?;
+    crate::runtime::check_time(call)?;
     let task = tokio::task::spawn_blocking(work);
     match tokio::time::timeout_at(call.deadline, task).await {
         Ok(Ok(done)) => done.map_err(|error| error.with_context(STORE, call.operation)),

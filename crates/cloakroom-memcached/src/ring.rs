@@ -1,6 +1,7 @@
 //! Which server has a key: the ring of npm's `hashring`, so that Node.js looks in the same place.
 
 use md5::Md5;
+use memcache::exp::Router;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
@@ -165,6 +166,15 @@ impl Ring {
     #[must_use]
     pub fn points(&self) -> impl ExactSizeIterator<Item = (u32, usize)> + '_ {
         self.points.iter().copied()
+    }
+}
+
+/// For a client of the crate `memcache`, whose servers stand in the order of the ring's.
+impl Router for Ring {
+    fn route(&self, key: &[u8], servers: &[String]) -> usize {
+        let server = str::from_utf8(key).ok().and_then(|key| self.server_of(key));
+        // More servers than the ring has get no keys; fewer cannot be asked for those of the others.
+        server.unwrap_or_default().min(servers.len().saturating_sub(1))
     }
 }
 

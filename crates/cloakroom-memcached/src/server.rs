@@ -1,25 +1,31 @@
-//! One server: a client for it that is made on first use, and made again when its connections are lost.
+//! One server, and how a command gets there and its answer back.
 //!
-//! Each server has a client of its own. One client for all would look up all addresses first, so that a name that
-//! cannot be resolved takes all servers with it, and would never look one up again; and it would ask its ring with the
-//! key on the wire, where npm's asks with the key before its digest.
+//! The crate `memcache` writes the commands and reads the answers. The connections are our own: its client does not tell
+//! whether a command was sent or whether anything has come back, and lets each call connect by itself.
 
 use std::{
     future::Future,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use cloakroom_core::{Error, ErrorKind};
-use memcache::exp::{AsyncMetaClient, Error as ClientError, MetaClientBuilder, Operation};
-use tokio::{runtime::Handle, sync::Semaphore, time::timeout_at};
+use memcache::exp::{
+    AsyncMetaClient, Error as ClientError, MetaCommandResult, Operation, ReturnCode, build_noop,
+};
+use tokio::time::{timeout, timeout_at};
 
 use crate::{
     MemcachedOptions,
     call::{Call, Effect},
+    client,
+    connection::{Connection, unintelligible},
     error,
+    lease::Lease,
     limit::Limit,
+    loss::{Failure, Loss},
+    pool::{Pool, Pools},
     target::Host,
 };
 
@@ -28,45 +34,58 @@ type ClientResult<T> = Result<T, ClientError>;
 pub(crate) struct Server {
     /// As the URL has it, for messages.
     pub(crate) name: String,
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    link: Link,
     pub(crate) limit: Limit,
-    pool_size: usize,
-    /// How long connecting takes at most.
+    /// How long connecting takes at most, and how long calls wait for another's attempt.
     pub(crate) timeout: Duration,
-    /// One for each connection. The client has such a limit too, but lets nobody wait for as long as a call can.
-    permits: Semaphore,
-    client: Mutex<Option<Arc<AsyncMetaClient>>>,
+    pools: Pools,
+}
+
+/// How a server is reached.
+enum Link {
+    /// By connections of our own.
+    Address { host: String, port: u16 },
+    /// Through the application's client, which knows where.
+    Client(AsyncMetaClient),
 }
 
 impl Server {
     pub(crate) fn new(host: &Host, options: &MemcachedOptions) -> Self {
-        let pool_size = options.pool_size.min(Semaphore::MAX_PERMITS);
-        Self {
-            name: host.on_ring.name.clone(),
-            host: host.host.clone(),
-            port: host.port,
-            limit: Limit::new(options.max_value),
-            pool_size,
-            timeout: options.timeout,
-            permits: Semaphore::new(pool_size),
-            client: Mutex::new(None),
-        }
+        let link = Link::Address { host: host.host.clone(), port: host.port };
+        Self::by(link, host.on_ring.name.clone(), options)
+    }
+
+    pub(crate) fn of_client(client: AsyncMetaClient, options: &MemcachedOptions) -> Self {
+        Self::by(Link::Client(client), "the server".to_owned(), options)
+    }
+
+    fn by(link: Link, name: String, options: &MemcachedOptions) -> Self {
+        let limit = Limit::new(options.max_value);
+        let pools = Pools::new(options.pool_size);
+        Self { name, link, limit, timeout: options.timeout, pools }
+    }
+
+    /// Returns true if it is reached through the application's client.
+    pub(crate) fn is_of_client(&self) -> bool {
+        matches!(self.link, Link::Client(_))
+    }
+
+    /// Returns the connections of the runtime that this call is on.
+    pub(crate) fn pool(&self, call: &Call) -> Result<Arc<Pool>, Error> {
+        self.pools.of_this_runtime(call)
     }
 
     /// Sends one command and returns its answer.
     pub(crate) async fn run<O>(&self, call: &Call, operation: O) -> Result<O::Output, Error>
     where
         O: Operation + Clone + Send + Sync,
+        O::Output: Send,
     {
-        self.exchange(call, |client| {
-            let operation = operation.clone();
-            async move { client.run(operation).await }
-        })
-        .await
+        let mut answers = self.run_many(call, &[operation]).await?;
+        answers.pop().ok_or_else(|| error::unintelligible(call, &self.name))
     }
 
-    /// Sends several commands of one kind at once, none of which can be refused by itself.
+    /// Sends several commands of one kind at once and returns their answers.
     pub(crate) async fn run_many<O>(
         &self,
         call: &Call,
@@ -76,43 +95,63 @@ impl Server {
         O: Operation + Clone + Send + Sync,
         O::Output: Send,
     {
-        self.exchange(call, |client| {
-            let operations = operations.to_vec();
-            async move { client.run_many(operations).await?.into_iter().collect() }
-        })
-        .await
+        let pool = &*self.pool(call)?;
+        if let Link::Client(client) = &self.link {
+            let command = || async {
+                match operations {
+                    [operation] => Ok(vec![client.run(operation.clone()).await?]),
+                    _ => client.run_many(operations.to_vec()).await?.into_iter().collect(),
+                }
+            };
+            let attempt = || client::ask(pool, call, self.timeout, command());
+            return self.exchange(pool, call, attempt).await;
+        }
+        let commands =
+            Commands::of(operations).map_err(|cause| error::of_client(call, &self.name, cause))?;
+        let read = |number: usize, answer: MetaCommandResult| {
+            let operation = operations.get(number).ok_or_else(unintelligible)?;
+            let in_order = operations.len() == 1 || answer.opaque == Some(place(number));
+            if in_order { operation.parse(answer) } else { Err(unintelligible()) }
+        };
+        self.exchange(pool, call, || self.ask(pool, call, &commands, read)).await
     }
 
     /// Asks the server whether it is there.
     pub(crate) async fn noop(&self, call: &Call) -> Result<(), Error> {
-        self.exchange(call, |client| async move { client.noop().await }).await
+        let pool = &*self.pool(call)?;
+        if let Link::Client(client) = &self.link {
+            let attempt = || client::ask(pool, call, self.timeout, client.noop());
+            return self.exchange(pool, call, attempt).await;
+        }
+        let commands =
+            Commands::noop().map_err(|cause| error::of_client(call, &self.name, cause))?;
+        let read = |_, answer: MetaCommandResult| match answer.rc {
+            ReturnCode::Mn => Ok(()),
+            _ => Err(unintelligible()),
+        };
+        self.exchange(pool, call, || self.ask(pool, call, &commands, read)).await.map(drop)
     }
 
     /// It ends at the call's deadline. A command that can be repeated is, once, when the connection is lost; so is one
     /// that has not been sent.
     async fn exchange<T, F>(
         &self,
+        pool: &Pool,
         call: &Call,
-        command: impl Fn(Arc<AsyncMetaClient>) -> F + Send + Sync,
+        attempt: impl Fn() -> F + Send + Sync,
     ) -> Result<T, Error>
     where
-        F: Future<Output = ClientResult<T>> + Send,
+        F: Future<Output = Result<T, Failure>> + Send,
     {
-        check_runtime(call)?;
-        // What can have sent the command when the time is up.
-        let mut used = None;
         let attempts = async {
-            let _permit = self.permits.acquire().await;
+            let _permit = pool.permits.acquire().await;
             let mut repeated = false;
             loop {
-                let client = self.client().await?;
-                used = Some(Arc::clone(&client));
-                let cause = match command(Arc::clone(&client)).await {
+                let Failure { cause, shared } = match attempt().await {
                     Ok(answer) => return Ok(answer),
-                    Err(cause) => cause,
+                    Err(failure) => failure,
                 };
-                let Some(loss) = Loss::of(&cause) else { return Err(cause) };
-                self.forget(&client);
+                let Some(loss) = Loss::of(&cause).filter(|_| !shared) else { return Err(cause) };
                 if loss.sent {
                     call.lose_answer();
                 }
@@ -122,7 +161,8 @@ impl Server {
                 repeated = true;
             }
         };
-        match timeout_at(call.deadline, attempts).await {
+        let outcome = timeout_at(call.deadline, attempts).await;
+        match outcome {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(cause)) => {
                 let error = error::of_client(call, &self.name, cause);
@@ -131,119 +171,98 @@ impl Server {
                 }
                 Err(error)
             }
-            Err(_) => {
-                if let Some(client) = &used {
-                    self.forget(client);
-                    call.lose_answer();
-                }
-                Err(error::timed_out(call))
+            Err(_) => Err(error::timed_out(call)),
+        }
+    }
+
+    /// One attempt to send commands over a connection of our own.
+    async fn ask<T: Send>(
+        &self,
+        pool: &Pool,
+        call: &Call,
+        commands: &Commands,
+        read: impl Fn(usize, MetaCommandResult) -> ClientResult<T> + Send,
+    ) -> Result<Vec<T>, Failure> {
+        let mut lease = self.lease(pool, call).await?;
+        let answers = match lease.ask(&commands.bytes, commands.first, commands.count).await {
+            Ok(answers) => answers,
+            Err(cause) => return Err(lease.lose(cause).into()),
+        };
+        let mut all = Vec::with_capacity(answers.len());
+        let mut refusal = None;
+        for (number, answer) in answers.into_iter().enumerate() {
+            match answer.and_then(|answer| read(number, answer)) {
+                Ok(answer) => all.push(answer),
+                Err(cause @ ClientError::Server(_)) => refusal = Some(cause),
+                // It is the answer to another command, or to none: so may be what follows on this connection.
+                Err(cause) => return Err(lease.lose(cause).into()),
             }
         }
+        lease.keep();
+        refusal.map_or(Ok(all), |refusal| Err(refusal.into()))
     }
 
-    async fn client(&self) -> ClientResult<Arc<AsyncMetaClient>> {
-        if let Some(client) = &*self.lock() {
-            return Ok(Arc::clone(client));
+    /// A connection to use: one that is free, or else a new one.
+    async fn lease<'a>(&self, pool: &'a Pool, call: &'a Call) -> Result<Lease<'a>, Failure> {
+        let lease = |connection, pass| Lease::new(pool, call, self.timeout, connection, pass);
+        if let Some(connection) = pool.take() {
+            return Ok(lease(connection, None));
         }
-        // The deadline of each call is the only limit of an exchange: the client's own would end calls that still have
-        // time.
-        let client = MetaClientBuilder::new()
-            .max_idle(self.pool_size)
-            .connect_timeout(Some(self.timeout))
-            .io_timeout(None)
-            .connect_async((&*self.host, self.port))
-            .await?;
-        // Another call can have been quicker; then there is one pool all the same.
-        Ok(Arc::clone(self.lock().get_or_insert_with(|| Arc::new(client))))
-    }
-
-    /// Gives up all connections of this client: one that is lost without a goodbye is seldom alone. The next call looks
-    /// the address up again.
-    fn forget(&self, lost: &Arc<AsyncMetaClient>) {
-        let mut client = self.lock();
-        if client.as_ref().is_some_and(|client| Arc::ptr_eq(client, lost)) {
-            *client = None;
+        let pass = pool.gate.pass().await.map_err(Failure::shared)?;
+        // One can have come back while this call waited.
+        if let Some(connection) = pool.take() {
+            return Ok(lease(connection, None));
         }
+        let connection = self.connect(pool).await?;
+        Ok(lease(connection, Some(pass)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<AsyncMetaClient>>> {
-        // Nothing panics while the lock is held.
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes a connection. Who calls it has a pass.
+    pub(crate) async fn connect(&self, pool: &Pool) -> ClientResult<Connection> {
+        let Link::Address { host, port } = &self.link else {
+            return Err(ClientError::Usage("the address is the client's"));
+        };
+        let began = Instant::now();
+        let opened = timeout(self.timeout, Connection::open(host, *port, self.timeout)).await;
+        opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|cause| {
+            let cause = ClientError::Io(cause);
+            pool.gate.failed(began, &cause);
+            cause
+        })
     }
 }
 
-/// tokio panics where there is none.
-pub(crate) fn check_runtime(call: &Call) -> Result<(), Error> {
-    let missing = |_| error::new(call, ErrorKind::Config, "there is no tokio runtime here");
-    Handle::try_current().map(drop).map_err(missing)
+/// Commands as they go to the server.
+struct Commands {
+    bytes: Vec<u8>,
+    /// Where the first one ends.
+    first: usize,
+    count: usize,
 }
 
-/// How a connection was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Loss {
-    /// The command can have reached the server.
-    sent: bool,
-    /// Trying again at once can help: the server was there.
-    again: bool,
-}
-
-impl Loss {
-    /// `None` for the server's refusals and the client's own errors.
-    fn of(cause: &ClientError) -> Option<Self> {
-        match cause {
-            ClientError::Ambiguous { source, .. } => {
-                let again = matches!(**source, ClientError::Io(_));
-                Self::of(source).map(|_| Self { sent: true, again })
+impl Commands {
+    fn of<O: Operation>(operations: &[O]) -> ClientResult<Self> {
+        let (mut bytes, mut first) = (Vec::new(), 0);
+        for (number, operation) in operations.iter().enumerate() {
+            let mut command = operation.prepare()?;
+            if operations.len() > 1 {
+                // The answer repeats it.
+                command = command.flag([b"O", &*place(number)].concat());
             }
-            ClientError::Io(cause) => Some(Self { sent: false, again: is_hang_up(cause.kind()) }),
-            ClientError::Timeout { .. } | ClientError::Protocol(_) => {
-                Some(Self { sent: false, again: false })
+            command.encode_into(&mut bytes)?;
+            if number == 0 {
+                first = bytes.len();
             }
-            _ => None,
         }
+        Ok(Self { bytes, first, count: operations.len() })
+    }
+
+    fn noop() -> ClientResult<Self> {
+        let bytes = build_noop().encode()?;
+        Ok(Self { first: bytes.len(), bytes, count: 1 })
     }
 }
 
-/// Whether a connection ended, rather than none was to be had.
-fn is_hang_up(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::NotConnected
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::WriteZero
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn io(kind: io::ErrorKind) -> ClientError {
-        ClientError::Io(io::Error::from(kind))
-    }
-
-    fn ambiguous(source: ClientError) -> ClientError {
-        ClientError::Ambiguous { key: Vec::new(), source: Box::new(source) }
-    }
-
-    #[test]
-    fn a_loss_tells_what_can_have_happened() {
-        let timeout = || ClientError::Timeout { key: Vec::new() };
-        let loss = |sent, again| Some(Loss { sent, again });
-        for (cause, wanted) in [
-            (io(io::ErrorKind::ConnectionReset), loss(false, true)),
-            (io(io::ErrorKind::ConnectionRefused), loss(false, false)),
-            (ambiguous(io(io::ErrorKind::UnexpectedEof)), loss(true, true)),
-            (timeout(), loss(false, false)),
-            (ambiguous(timeout()), loss(true, false)),
-            (ambiguous(ClientError::Protocol(String::new())), loss(true, false)),
-            (ambiguous(ClientError::Server(String::new())), None),
-            (ClientError::Rejected(String::new()), None),
-        ] {
-            assert_eq!(Loss::of(&cause), wanted, "{cause}");
-        }
-    }
+fn place(number: usize) -> Vec<u8> {
+    number.to_string().into_bytes()
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
 use futures::future::try_join_all;
-use memcache::exp::{Delete, Get, GetResult, GetStatus, Meta, Set};
+use memcache::exp::{AsyncMetaClient, Delete, Get, GetResult, GetStatus, Meta, Set};
 
 use crate::{
     MemcachedOptions, Ring,
@@ -20,12 +20,14 @@ use crate::{
 /// Sessions in Memcached, as connect-memcached keeps them.
 ///
 /// It offers the whole contract. Clones are handles on the same connections, which any number of tasks may use at once.
-/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one.
+/// It needs a tokio runtime with I/O and timers, and belongs to none: each runtime that calls it has connections of its
+/// own. A runtime that lacks one of them is a [`Config`](ErrorKind::Config) error.
 ///
 /// - Every operation is one round trip; an update that meets a conflict reads what is there now.
 /// - Of several servers, each key is on the one where npm's client looks for it. One that is away is an error for its
 ///   keys only.
 /// - Connections are made on first use, so a service starts while Memcached is down, and made again when they are lost.
+///   After a loss, calls share one attempt at a time.
 /// - An operation ends by its deadline, 5 seconds unless set, whatever the servers and the network do.
 ///
 /// ```no_run
@@ -83,7 +85,7 @@ impl MemcachedStore {
     /// | `keyCompression` | `true` or `false` | `true` |
     /// | `algorithm` | `md5`, `sha1`, `sha224`, `sha256`, `sha384` or `sha512` | `md5` |
     /// | `compatibility` | `ketama`, `hash_ring` or nothing | `ketama` |
-    /// | `poolSize` | connections to each server | 64 |
+    /// | `poolSize` | connections of a runtime to each server | 64 |
     /// | `timeout` | milliseconds to connect | 1000 |
     /// | `flags` | 2, or 0 for connect-memcached 0.2 and 1 | 2 |
     /// | `deadline` | milliseconds | 5000 |
@@ -127,6 +129,51 @@ impl MemcachedStore {
         });
         let prefix = options.full_prefix();
         Ok(Self(Arc::new(Shared { options, prefix, servers, ring, places })))
+    }
+
+    /// A store that sends its commands through the application's own client, and so shares its connections.
+    ///
+    /// The client decides where the servers are, which of them has a key, and how many connections there are. For
+    /// several servers, give it a [`Ring`] as its router, which looks where npm's client does. The exception is keys of
+    /// more than 250 characters: the client asks the ring with their digest, and so looks elsewhere.
+    /// `pool_size` is how many calls one runtime has under way at once.
+    ///
+    /// What the client cannot do is not offered:
+    ///
+    /// - [`enumerate`](Store::enumerate) is `None`, and [`flush_servers`](Self::flush_servers) is
+    ///   [`Unsupported`](ErrorKind::Unsupported).
+    /// - A record that is too large is refused by the server, unless `max_value` says how large one can be.
+    /// - When a write meets its deadline, [`outcome_unknown`](Error::outcome_unknown) is true: the client does not tell
+    ///   whether the command was sent.
+    ///
+    /// The client's connections end with the runtime that made them. Its `io_timeout`, a second unless set, can end an
+    /// operation before the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for an option that has no meaning.
+    ///
+    /// ```no_run
+    /// use cloakroom_memcached::{MemcachedOptions, MemcachedStore, Ring, RingServer, memcache};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let servers = ["10.0.0.1:11211", "10.0.0.2:11211"];
+    /// let ring = Ring::new(&servers.map(RingServer::new), Default::default(), Default::default());
+    /// let client = memcache::exp::AsyncMetaClient::builder()
+    ///     .max_idle(64)
+    ///     .router(ring)
+    ///     .connect_multiple_async(servers)
+    ///     .await?;
+    /// let mut options = MemcachedOptions::default();
+    /// options.prefix = "sess:".to_owned();
+    /// let store = MemcachedStore::with_client(client.clone(), options)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn with_client(client: AsyncMetaClient, options: MemcachedOptions) -> Result<Self, Error> {
+        options.check()?;
+        let servers = vec![Server::of_client(client, &options)];
+        let prefix = options.full_prefix();
+        Ok(Self(Arc::new(Shared { options, prefix, servers, ring: None, places: vec![0] })))
     }
 
     /// Asks all servers whether they are there: connects if need be, and waits for one answer of each. For a health
@@ -189,16 +236,23 @@ impl MemcachedStore {
         if let Some(expiry) = expiry {
             get = get.touch_raw(expiry);
         }
-        self.session_in(call, self.server(place).run(call, get).await?).await
+        let server = self.server(place);
+        self.session_in(call, server, server.run(call, get).await?).await
     }
 
     pub(crate) async fn session_in(
         &self,
         call: &Call,
+        server: &Server,
         found: GetResult,
     ) -> Result<Option<Session>, Error> {
-        // Anything but a hit with a value is a place that another client holds free for one.
-        let (GetStatus::Hit, Some(value)) = (found.status, found.value) else { return Ok(None) };
+        let value = match (found.status, found.value) {
+            (GetStatus::Hit, Some(value)) => value,
+            // The value was asked for: that is the answer to another command, and no reason to log anybody out.
+            (GetStatus::Hit, None) => return Err(error::unintelligible(call, &server.name)),
+            // A miss, or a place that another client holds free for a value.
+            _ => return Ok(None),
+        };
         let flags = found.client_flags.unwrap_or_default();
         let cas = found.item.cas.unwrap_or_default();
         self.options().decode(call, flags, value, cas).await
@@ -267,7 +321,9 @@ impl Store for MemcachedStore {
     }
 
     fn enumerate(&self) -> Option<&dyn Enumerate> {
-        Some(self)
+        // The listing is told on a connection of its own, and a client does not tell where its servers are.
+        let listed = self.servers().iter().all(|server| !server.is_of_client());
+        listed.then_some(self as &dyn Enumerate)
     }
 }
 

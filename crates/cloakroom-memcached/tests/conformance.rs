@@ -68,6 +68,32 @@ mod through_callbacks {
     );
 }
 
+mod on_the_applications_client {
+    use cloakroom_memcached::{MemcachedOptions, memcache::exp::AsyncMetaClient};
+
+    use super::*;
+
+    async fn subject() -> Subject {
+        let client = AsyncMetaClient::connect(SERVERS[0].addr()).await.unwrap();
+        let name = unique("case");
+        let open = |prefix: String| {
+            let mut options = MemcachedOptions::default();
+            options.prefix = prefix;
+            MemcachedStore::with_client(client.clone(), options).unwrap()
+        };
+        Subject::new(open(format!("{name}:")))
+            .with_second_handle(open(format!("{name}:")))
+            .with_neighbour(open(format!("{name}.")))
+    }
+
+    suite!(
+        subject,
+        ignore = "needs memcached",
+        not_offered = [enumerate],
+        exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it"],
+    );
+}
+
 #[cfg(feature = "encryption")]
 mod encrypted {
     use super::*;

@@ -39,7 +39,8 @@ pub(super) fn of_crate(name: &str) -> Result<String> {
             line.strip_prefix(name)?.strip_prefix(" = { version = \"")?.split('"').next()
         })
         .ok_or_else(|| format!("Cargo.toml names no version of {name}"))?;
-    Ok(format!("{name} {version}"))
+    // A pinned version has an equals sign before it.
+    Ok(format!("{name} {}", version.trim_start_matches('=')))
 }
 
 /// Which versions of its counterpart a store reads and writes, by the table in its README: `connect-redis 3 to 10`.

@@ -83,7 +83,7 @@ pub(crate) struct Notes {
     pub(crate) length: Option<u64>,
     pub(crate) poisoned: bool,
     /// The runtime of the first call.
-    pub(crate) runtime: Option<tokio::runtime::Id>,
+    runtime: Option<tokio::runtime::Id>,
 }
 
 /// With both handles, a neighbour, and a clock that the cases move.
@@ -122,12 +122,17 @@ impl Broken {
     pub(crate) fn past(&self, op: Op, sid: &str) -> Past {
         let mut notes = self.notes();
         notes.calls += 1;
-        notes.runtime.get_or_insert_with(|| tokio::runtime::Handle::current().id());
+        notes.runtime.get_or_insert_with(runtime);
         let calls = notes.calls;
         let (ops, hands) = notes.past.entry(sid.to_owned()).or_default();
         ops.push(op);
         hands.push(self.hand);
         Past { ops: ops.clone(), hands: hands.clone(), calls }
+    }
+
+    /// Whether this call is on another runtime than the first one.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.notes().runtime != Some(runtime())
     }
 
     pub(crate) fn times(&self, op: Op, sid: &str) -> usize {
@@ -208,6 +213,10 @@ impl Broken {
             _ => sid.to_owned(),
         })
     }
+}
+
+fn runtime() -> tokio::runtime::Id {
+    tokio::runtime::Handle::current().id()
 }
 
 pub(crate) fn refused(message: &'static str) -> Error {

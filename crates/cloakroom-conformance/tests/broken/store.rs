@@ -189,9 +189,7 @@ impl Store for Broken {
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         let past = self.past(Get, sid);
         let sid = self.renamed(sid)?;
-        if self.shared.defect == "calls_work_on_any_runtime"
-            && self.notes().runtime != Some(tokio::runtime::Handle::current().id())
-        {
+        if self.shared.defect == "calls_work_on_any_runtime" && self.is_elsewhere() {
             return Err(Error::new(ErrorKind::Unavailable, "memory", "get", "nobody is there"));
         }
         if self.shared.defect == "a_dropped_get_disturbs_no_other" {

@@ -3,7 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -22,6 +25,7 @@ type Script = dyn Fn(usize, &str) -> Then + Send + Sync;
 pub(crate) struct Fake {
     pub(crate) url: String,
     commands: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -31,13 +35,21 @@ impl Fake {
         let url = format!("memcached://{}", listener.local_addr().unwrap());
         let commands = Arc::new(Mutex::new(Vec::new()));
         let (script, log): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&commands));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
         thread::spawn(move || {
-            for (number, stream) in listener.incoming().enumerate() {
+            for stream in listener.incoming() {
+                let number = count.fetch_add(1, Ordering::SeqCst);
                 let (script, log) = (Arc::clone(&script), Arc::clone(&log));
                 thread::spawn(move || serve(stream.unwrap(), number, &*script, &log));
             }
         });
-        Self { url, commands }
+        Self { url, commands, connections }
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// The first words of the commands so far.

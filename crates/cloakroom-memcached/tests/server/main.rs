@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod atomic;
+mod client;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod fake;
@@ -11,10 +12,14 @@ mod limits;
 mod listing;
 mod load;
 mod outage;
+mod outcome;
 mod reading;
 mod refusals;
 mod ring;
 mod round_trips;
+mod runtimes;
+mod silence;
+mod storms;
 mod writing;
 
 use std::{

@@ -32,10 +32,15 @@ async fn a_full_server_is_an_error_and_not_a_loss_in_silence() {
         }
     }
     let error = refusal.unwrap();
-    check(&error, ErrorKind::Other);
+    check(&error, ErrorKind::Full);
     assert!(error.to_string().contains("full"), "{error}");
-    let error = atomic(&bench.store).create("new", &large(200_000)).await.unwrap_err();
-    check(&error, ErrorKind::Other);
+    let connections = bench.raw().stat("total_connections");
+    for _ in 0..20 {
+        let error = atomic(&bench.store).create("new", &large(200_000)).await.unwrap_err();
+        check(&error, ErrorKind::Full);
+    }
+    // The one that asks is new.
+    assert_eq!(bench.raw().stat("total_connections"), connections + 1);
     let read = bench.store.get("first").await.unwrap().unwrap();
     bench.store.touch("first", &read).await.unwrap();
     bench.store.destroy("first").await.unwrap();

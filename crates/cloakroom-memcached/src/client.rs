@@ -1,0 +1,55 @@
+//! Commands that go through the application's own client.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use memcache::exp::Error as ClientError;
+
+use crate::{
+    call::Call,
+    loss::{Failure, Loss},
+    pool::Pool,
+};
+
+/// One attempt. In trouble they are made one at a time, as those on connections of our own are.
+pub(crate) async fn ask<T>(
+    pool: &Pool,
+    call: &Call,
+    patience: Duration,
+    command: impl Future<Output = Result<T, ClientError>> + Send,
+) -> Result<T, Failure> {
+    let mut pass = pool.gate.pass().await.map_err(Failure::shared)?;
+    let mut asked = Asked { pool, call, since: Some(Instant::now()) };
+    let outcome = pass.hold(patience, command).await;
+    let since = asked.since.take();
+    match (outcome, since) {
+        (Err(cause), Some(since)) if Loss::of(&cause).is_some() => {
+            pool.gate.failed(since, &cause);
+            Err(cause.into())
+        }
+        (outcome, _) => {
+            pool.gate.answered();
+            outcome.map_err(Failure::from)
+        }
+    }
+}
+
+/// A command that is under way.
+struct Asked<'a> {
+    pool: &'a Pool,
+    call: &'a Call,
+    since: Option<Instant>,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let Some(since) = self.since else { return };
+        // The client does not tell how far it came.
+        self.call.lose_answer();
+        if self.call.is_over() && !self.pool.gate.has_answered_since(since) {
+            self.pool.gate.lost(since);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! One connection, and what has gone over it.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt;
+use memcache::exp::{Error as ClientError, MetaCommandResult, MetaResponse, parse_meta_result};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// No line is longer: a key of 250 bytes, each as `%XX`, and a few numbers.
+const LONGEST_LINE: usize = 4_096;
+
+/// The memory that a value gets before its first byte is there. An answer that is not one can announce a gigabyte.
+const FIRST_READ: usize = 1 << 20;
+
+/// How lines begin that answer a command of the meta protocol. Behind a word there is a space or the line's end.
+const META: [&str; 10] =
+    ["HD", "VA", "EN", "NF", "NS", "EX", "MN", "ERROR", "CLIENT_ERROR", "SERVER_ERROR"];
+
+/// How lines begin that answer a command of the older text protocol.
+pub(crate) const TEXT: [&str; 10] = [
+    "STAT",
+    "key=",
+    "END",
+    "OK",
+    "RESET",
+    "BUSY",
+    "BADCLASS",
+    "ERROR",
+    "CLIENT_ERROR",
+    "SERVER_ERROR",
+];
+
+pub(crate) struct Connection {
+    stream: BufReader<TcpStream>,
+    /// How many bytes of the last command have been given to the system.
+    written: usize,
+    /// From how many on the server can act on it.
+    enough: usize,
+    /// Whether anything has come since the last command.
+    answering: bool,
+    /// When something came last. At first, when the connection was made.
+    heard: Instant,
+    /// How long an answer that has begun may stand still: what announces more than it has would last to the deadline.
+    patience: Duration,
+}
+
+impl Connection {
+    pub(crate) async fn open(host: &str, port: u16, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+            written: 0,
+            enough: 0,
+            answering: false,
+            heard: Instant::now(),
+            patience,
+        })
+    }
+
+    /// Returns true if the connection is open, its runtime runs, and the server says nothing unasked.
+    ///
+    /// It is what the runtime knows by now; nothing is sent.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let stream = self.stream.get_ref();
+        self.stream.buffer().is_empty()
+            && match stream.readable().now_or_never() {
+                None => true,
+                // The runtime has ended.
+                Some(Err(_)) => false,
+                Some(Ok(())) => stream
+                    .try_read(&mut [0])
+                    .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock),
+            }
+    }
+
+    /// Returns when the server said something last.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Returns true if the server may act on the last command: it has been sent to its end.
+    pub(crate) fn sent(&self) -> bool {
+        self.written > 0 && self.written >= self.enough
+    }
+
+    /// Returns true if the server has begun to answer the last command.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.answering
+    }
+
+    /// Sends one or more commands, of which the first has `first` bytes.
+    pub(crate) async fn send(&mut self, commands: &[u8], first: usize) -> io::Result<()> {
+        (self.written, self.enough, self.answering) = (0, first, false);
+        while self.written < commands.len() {
+            match self.stream.write(&commands[self.written..]).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                length => self.written += length,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one line and returns it without its end.
+    ///
+    /// A line that begins like none of `known` is an error as soon as that can be seen: its end may never come.
+    pub(crate) async fn line(&mut self, known: &[&str]) -> Result<Vec<u8>, ClientError> {
+        let mut line = Vec::new();
+        loop {
+            let more = self.stream.fill_buf();
+            let chunk = if line.is_empty() {
+                more.await?
+            } else {
+                timeout(self.patience, more).await.map_err(io::Error::from)??
+            };
+            if chunk.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            (self.answering, self.heard) = (true, Instant::now());
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let length = end.map_or(chunk.len(), |end| end + 1);
+            line.extend_from_slice(&chunk[..length]);
+            self.stream.consume(length);
+            if line.len() > LONGEST_LINE || !known.iter().any(|known| begins(&line, known)) {
+                return Err(unintelligible());
+            }
+            if end.is_some() {
+                line.pop();
+                line.pop_if(|last| *last == b'\r');
+                return Ok(line);
+            }
+        }
+    }
+
+    /// Reads the answer to one command of the meta protocol.
+    pub(crate) async fn answer(&mut self) -> Result<MetaCommandResult, ClientError> {
+        let line = self.line(&META).await?;
+        let mut answer = parse_meta_result(MetaResponse::parse_header(&line)?)?;
+        if let Some(rest) = line.strip_prefix(b"VA ") {
+            let length = rest.split(|byte| *byte == b' ').find(|word| !word.is_empty());
+            let length = length.and_then(|word| str::from_utf8(word).ok()?.parse().ok());
+            answer.value = Some(self.value(length.ok_or_else(unintelligible)?).await?);
+        }
+        Ok(answer)
+    }
+
+    async fn value(&mut self, length: usize) -> Result<Vec<u8>, ClientError> {
+        let mut value = Vec::with_capacity(length.saturating_add(2).min(FIRST_READ));
+        while value.len() < length + 2 {
+            let rest = length + 2 - value.len();
+            let mut bounded = (&mut self.stream).take(rest as u64);
+            let more = timeout(self.patience, bounded.read_buf(&mut value)).await;
+            if more.map_err(io::Error::from)?? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            self.heard = Instant::now();
+        }
+        if !value.ends_with(b"\r\n") {
+            return Err(unintelligible());
+        }
+        value.truncate(length);
+        Ok(value)
+    }
+}
+
+/// Returns true if the line begins with this word, or may when more of it has come.
+fn begins(line: &[u8], word: &str) -> bool {
+    let shared = word.len().min(line.len());
+    let ends = |byte: &u8| word.ends_with('=') || b" \r\n".contains(byte);
+    word.as_bytes()[..shared] == line[..shared] && line.get(word.len()).is_none_or(ends)
+}
+
+/// What came is no answer to the command. The text goes nowhere.
+pub(crate) fn unintelligible() -> ClientError {
+    ClientError::Protocol(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_by_its_first_word() {
+        let known = |line: &str, known: &[&str]| known.iter().any(|k| begins(line.as_bytes(), k));
+        for line in
+            ["", "H", "HD", "HD\r", "HD\n", "HD c7\r\n", "VA 5 f2", "SERVER_ERR", "ERROR Too many"]
+        {
+            assert!(known(line, &META), "{line:?}");
+        }
+        for line in ["x", "HX", "HDx", "VA5", "\r\n", " HD", "ERRORS", "HTTP/1.1 400", "STORED\r\n"]
+        {
+            assert!(!known(line, &META), "{line:?}");
+        }
+        for line in ["k", "key=s%3Aa exp", "STAT pid 1", "END\r\n", "CLIENT_ERROR bad"] {
+            assert!(known(line, &TEXT), "{line:?}");
+        }
+        for line in ["keys", "STATS", "HD\r\n", "\u{1}"] {
+            assert!(!known(line, &TEXT), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Who may make a connection to a server that is in trouble, and when.
+//!
+//! Anybody may, as long as all is well. After a loss one call at a time does, after a pause that grows with each loss,
+//! and the calls that wait for it share what it meets. So it is before the server's first answer, too.
+
+use std::{
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use memcache::exp::Error as ClientError;
+use tokio::{
+    sync::MutexGuard as Turn,
+    time::{sleep, timeout},
+};
+
+/// The pause after the second loss in a row; it doubles with each. After the first there is none.
+const SHORTEST: Duration = Duration::from_millis(5);
+
+/// The longest pause, and so how late the return of a server is noticed.
+const LONGEST: Duration = Duration::from_millis(60);
+
+/// The same where nothing listens: to be refused costs the server nothing, and calls learn of it sooner.
+const LONGEST_REFUSED: Duration = Duration::from_millis(15);
+
+/// How long after a loss the trouble is over, if the server has answered since.
+const CALM: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(crate) struct Gate {
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// When the server answered last.
+    answered: Option<Instant>,
+    /// When a connection was lost last, or could not be made.
+    lost: Option<Instant>,
+    /// How many losses there have been, each within [`CALM`] of the one before it.
+    losses: u32,
+    /// How many new connections have failed, and what the last one met.
+    failed: u64,
+    cause: Option<ClientError>,
+}
+
+/// The permission to make a connection.
+pub(crate) struct Pass<'a>(Option<Turn<'a, ()>>);
+
+impl Gate {
+    /// Waits for the permission. It is an error if another call's attempt fails before it is this one's turn.
+    pub(crate) async fn pass(&self) -> Result<Pass<'_>, ClientError> {
+        let failed = {
+            let state = self.lock();
+            if state.is_open() {
+                return Ok(Pass(None));
+            }
+            state.failed
+        };
+        let turn = self.turn.lock().await;
+        let pause = {
+            let state = self.lock();
+            if let Some(cause) = state.cause.as_ref().filter(|_| state.failed != failed) {
+                return Err(copy(cause));
+            }
+            if state.is_open() {
+                return Ok(Pass(None));
+            }
+            state.pause()
+        };
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        Ok(Pass(Some(turn)))
+    }
+
+    /// The server has answered.
+    pub(crate) fn answered(&self) {
+        self.lock().answered = Some(Instant::now());
+    }
+
+    /// Returns true if the server has answered on any connection since then.
+    pub(crate) fn has_answered_since(&self, then: Instant) -> bool {
+        self.lock().answered.is_some_and(|answered| answered > then)
+    }
+
+    /// A connection was lost that was asked at this moment.
+    pub(crate) fn lost(&self, asked: Instant) {
+        let mut state = self.lock();
+        // What many calls lose at once is one loss.
+        if state.lost.is_none_or(|lost| lost < asked) {
+            let again = state.lost.is_some_and(|lost| lost.elapsed() < CALM);
+            state.losses = if again { state.losses.saturating_add(1) } else { 1 };
+            state.lost = Some(Instant::now());
+            state.cause = None;
+        }
+    }
+
+    /// An attempt that began at this moment made no connection, or one that gave no answer.
+    pub(crate) fn failed(&self, began: Instant, cause: &ClientError) {
+        self.lost(began);
+        let mut state = self.lock();
+        state.failed += 1;
+        state.cause = Some(copy(cause));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_open(&self) -> bool {
+        match (self.answered, self.lost) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(answered), Some(lost)) => answered > lost && lost.elapsed() >= CALM,
+        }
+    }
+
+    /// What is left of the pause after the last loss.
+    fn pause(&self) -> Duration {
+        let (Some(lost), 2..) = (self.lost, self.losses) else { return Duration::ZERO };
+        let refused = matches!(
+            &self.cause,
+            Some(ClientError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused
+        );
+        let doublings = (self.losses - 2).min(8);
+        let longest = if refused { LONGEST_REFUSED } else { LONGEST };
+        let longest = (SHORTEST * (1 << doublings)).min(longest);
+        // Up to a sixth less, so that processes that lost the same server do not all come back at once.
+        let sixth = longest.as_micros() as u64 / 6;
+        let less = Duration::from_micros(RandomState::new().hash_one(self.losses) % (sixth + 1));
+        (longest - less).saturating_sub(lost.elapsed())
+    }
+}
+
+impl Pass<'_> {
+    /// Waits for the first answer. Others wait for it too, but no longer than `patience`: the next one tries then.
+    pub(crate) async fn hold<T>(
+        &mut self,
+        patience: Duration,
+        answer: impl Future<Output = T> + Send,
+    ) -> T {
+        let mut answer = std::pin::pin!(answer);
+        if let Some(turn) = self.0.take() {
+            if let Ok(answer) = timeout(patience, &mut answer).await {
+                // Kept until the outcome is told: those who wait look at it.
+                self.0 = Some(turn);
+                return answer;
+            }
+            drop(turn);
+        }
+        answer.await
+    }
+}
+
+/// What a call is told of another's attempt, of which nothing was its own.
+fn copy(cause: &ClientError) -> ClientError {
+    match cause {
+        ClientError::Ambiguous { source, .. } => copy(source),
+        ClientError::Io(error) => ClientError::Io(match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error.to_string()),
+        }),
+        ClientError::Timeout { .. } => ClientError::Io(io::ErrorKind::TimedOut.into()),
+        ClientError::Rejected(text) => ClientError::Rejected(text.clone()),
+        _ => ClientError::Protocol(String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> ClientError {
+        ClientError::Io(io::ErrorKind::ConnectionRefused.into())
+    }
+
+    #[tokio::test]
+    async fn before_the_first_answer_one_call_tries_and_then_all_may() {
+        let gate = Gate::default();
+        let first = gate.pass().await.unwrap();
+        assert!(first.0.is_some());
+        assert!(futures::FutureExt::now_or_never(gate.pass()).is_none(), "the second waits");
+        gate.answered();
+        drop(first);
+        let passes = [gate.pass().await.unwrap(), gate.pass().await.unwrap()];
+        assert!(passes.iter().all(|pass| pass.0.is_none()));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_an_attempt_shares_what_it_meets() {
+        let gate = Gate::default();
+        let first = gate.pass().await.unwrap();
+        let began = Instant::now();
+        let outcomes = {
+            let mut waiting: Vec<_> = (0..40).map(|_| Box::pin(gate.pass())).collect();
+            for call in &mut waiting {
+                assert!(futures::FutureExt::now_or_never(call.as_mut()).is_none());
+            }
+            gate.failed(began, &refused());
+            drop(first);
+            futures::future::join_all(waiting).await
+        };
+        for outcome in outcomes {
+            let Err(ClientError::Io(error)) = outcome else { panic!("it has tried itself") };
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        }
+        // Who comes later tries anew.
+        assert!(gate.pass().await.unwrap().0.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_dropped_is_the_next_ones() {
+        let gate = Gate::default();
+        drop(gate.pass().await.unwrap());
+        assert!(gate.pass().await.unwrap().0.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_turn_without_an_answer_ends_before_its_call() {
+        let gate = Gate::default();
+        let mut first = gate.pass().await.unwrap();
+        let silence = first.hold(Duration::from_millis(1), std::future::pending::<()>());
+        let second = async { gate.pass().await.map(|pass| pass.0.is_some()) };
+        let outcome = futures::future::select(Box::pin(silence), Box::pin(second)).await;
+        let futures::future::Either::Right((second, _)) = outcome else { panic!() };
+        assert!(second.unwrap());
+    }
+
+    #[test]
+    fn pauses_grow_and_have_an_end() {
+        let mut state = State::default();
+        let mut longest = Duration::ZERO;
+        for losses in 0..100 {
+            (state.losses, state.lost) = (losses, Some(Instant::now() + CALM));
+            let pause = state.pause();
+            assert_eq!(pause.is_zero(), losses < 2, "{losses}");
+            assert!(pause <= LONGEST && pause * 2 >= longest, "{losses}: {pause:?}");
+            longest = longest.max(pause);
+        }
+        assert!(longest > LONGEST / 2, "{longest:?}");
+        state.cause = Some(refused());
+        assert!(state.pause() <= LONGEST_REFUSED, "{:?}", state.pause());
+    }
+
+    #[test]
+    fn what_is_lost_at_once_is_one_loss() {
+        let gate = Gate::default();
+        let asked = Instant::now();
+        for _ in 0..40 {
+            gate.lost(asked);
+        }
+        assert_eq!(gate.lock().losses, 1);
+        gate.lost(Instant::now());
+        assert_eq!(gate.lock().losses, 2);
+    }
+
+    #[test]
+    fn trouble_is_over_when_it_was_calm_for_a_while() {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        for (answered, lost, open) in [
+            (None, None, false),
+            (ago(3), None, true),
+            (ago(3), ago(2), false),
+            (ago(0), ago(2), true),
+            (Some(Instant::now() + CALM), ago(0), false),
+        ] {
+            let state = State { answered, lost, ..State::default() };
+            assert_eq!(state.is_open(), open, "{answered:?} {lost:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A connection while one call uses it.
+
+use std::time::{Duration, Instant};
+
+use memcache::exp::{Error as ClientError, MetaCommandResult};
+
+use crate::{call::Call, connection::Connection, gate::Pass, pool::Pool};
+
+type ClientResult<T> = Result<T, ClientError>;
+
+/// A lease ends with [`keep`](Self::keep) or [`lose`](Self::lose). Where its call is dropped, or its deadline passes,
+/// the connection is given up with it.
+pub(crate) struct Lease<'a> {
+    pool: &'a Pool,
+    call: &'a Call,
+    /// How long other calls wait for this one's answer, and how long a connection may be silent where nobody can wait
+    /// for the deadline.
+    patience: Duration,
+    connection: Option<Connection>,
+    /// Of a connection that was made for this call.
+    pass: Option<Pass<'a>>,
+    /// When the command was begun, until it is answered.
+    asked: Option<Instant>,
+}
+
+impl<'a> Lease<'a> {
+    pub(crate) fn new(
+        pool: &'a Pool,
+        call: &'a Call,
+        patience: Duration,
+        connection: Connection,
+        pass: Option<Pass<'a>>,
+    ) -> Self {
+        Self { pool, call, patience, connection: Some(connection), pass, asked: None }
+    }
+
+    /// Sends commands, of which the first has `first` bytes, and returns their answers. The server's own errors are
+    /// answers, too.
+    pub(crate) async fn ask(
+        &mut self,
+        commands: &[u8],
+        first: usize,
+        answers: usize,
+    ) -> ClientResult<Vec<ClientResult<MetaCommandResult>>> {
+        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
+        self.asked = Some(Instant::now());
+        let exchange = async {
+            connection.send(commands, first).await?;
+            let mut all = Vec::with_capacity(answers);
+            for _ in 0..answers {
+                match connection.answer().await {
+                    Err(cause @ ClientError::Server(_)) => all.push(Err(cause)),
+                    answer => all.push(Ok(answer?)),
+                }
+            }
+            Ok(all)
+        };
+        match &mut self.pass {
+            Some(pass) => pass.hold(self.patience, exchange).await,
+            None => exchange.await,
+        }
+    }
+
+    /// All has been answered: the connection goes back to the pool.
+    pub(crate) fn keep(mut self) {
+        self.asked = None;
+        self.pool.gate.answered();
+        if let Some(connection) = self.connection.take() {
+            self.pool.put_back(connection);
+        }
+    }
+
+    /// The connection is of no more use. The cause is returned in the client's wrapping if the server has the command.
+    pub(crate) fn lose(mut self, cause: ClientError) -> ClientError {
+        let (Some(asked), Some(connection)) = (self.asked.take(), self.connection.take()) else {
+            return cause;
+        };
+        if self.pass.is_some() {
+            self.pool.gate.failed(asked, &cause);
+        } else {
+            self.pool.gate.lost(asked);
+        }
+        if matches!(cause, ClientError::Rejected(_)) {
+            return cause;
+        }
+        self.pool.give_up_older(asked);
+        if connection.sent() {
+            return ClientError::Ambiguous { key: Vec::new(), source: Box::new(cause) };
+        }
+        cause
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let (Some(asked), Some(connection)) = (self.asked, &self.connection) else { return };
+        if connection.sent() {
+            self.call.lose_answer();
+        }
+        let waited = self.call.is_over() || asked.elapsed() >= self.patience;
+        if waited && !connection.is_answering() {
+            self.pool.give_up_older(asked);
+            // Where others have been answered, this one was only slow.
+            if !self.pool.gate.has_answered_since(asked) {
+                self.pool.gate.lost(asked);
+            }
+        }
+    }
+}

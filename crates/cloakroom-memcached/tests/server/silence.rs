@@ -1,0 +1,121 @@
+//! Connections that stay open and answer nothing.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use cloakroom_core::{ErrorKind, Store};
+use cloakroom_memcached::MemcachedStore;
+use cloakroom_test_support::{Memcached, Proxy};
+use futures::future::join_all;
+
+use crate::{
+    fake::{Fake, Then},
+    listing, options, session,
+};
+
+/// So long that a test fails by it rather than waits for it.
+const FAR: Duration = Duration::from_secs(60);
+
+struct Silent {
+    _server: Memcached,
+    proxy: Proxy,
+    store: MemcachedStore,
+}
+
+/// A store behind a proxy, with many connections that nobody uses.
+async fn silent(deadline: Duration, timeout: Duration) -> Silent {
+    let server = Memcached::start().unwrap();
+    let proxy = Proxy::start(&server.addr()).unwrap();
+    let options = options(|options| (options.deadline, options.timeout) = (deadline, timeout));
+    let url = format!("memcached://{}", proxy.addr());
+    let store = MemcachedStore::open_with(&url, options).unwrap();
+    for outcome in join_all((0..30).map(|_| store.get("a"))).await {
+        outcome.unwrap();
+    }
+    assert!(proxy.open() >= 10, "{}", proxy.open());
+    proxy.silence();
+    Silent { _server: server, proxy, store }
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_connection_that_answers_nothing_is_left_at_the_deadline() {
+    let silent = silent(Duration::from_secs(1), Duration::from_secs(1)).await;
+    let error = silent.store.get("a").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    let error = listing(&silent.store).length().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    silent.proxy.pass();
+    for _ in 0..40 {
+        silent.store.set("a", &session()).await.unwrap();
+    }
+    assert_eq!(listing(&silent.store).length().await.unwrap(), 1);
+}
+
+/// A web server drops calls whose client is gone, or that take longer than it allows: the deadline is never met.
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_silent_connection_is_left_by_a_call_that_is_dropped_late() {
+    let silent = silent(FAR, Duration::from_millis(50)).await;
+    let dropped = tokio::time::timeout(Duration::from_millis(500), silent.store.get("a")).await;
+    assert!(dropped.is_err());
+    silent.proxy.pass();
+    for _ in 0..40 {
+        let call = tokio::time::timeout(FAR / 2, silent.store.get("a")).await;
+        call.expect("it is on a silent connection").unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_call_that_waits_in_silence_holds_up_no_other_for_long() {
+    let silent = silent(FAR, Duration::from_millis(50)).await;
+    let dropped = tokio::time::timeout(Duration::from_millis(500), silent.store.get("a")).await;
+    assert!(dropped.is_err());
+    let closed = async {
+        while silent.proxy.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(FAR / 2, closed).await.expect("the other connections are left, too");
+    let store = silent.store.clone();
+    let stuck = tokio::spawn(async move { store.get("a").await });
+    while silent.proxy.open() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    silent.proxy.pass();
+    let call = tokio::time::timeout(FAR / 2, silent.store.get("a")).await;
+    call.expect("it waits for the one that is stuck").unwrap();
+    assert!(!stuck.is_finished());
+    stuck.abort();
+}
+
+#[tokio::test]
+async fn one_slow_answer_costs_one_connection() {
+    let fake = Fake::start(|_, command| match command {
+        "mg slow v f c" => Then::Silence,
+        _ => Then::Answer("EN\r\n"),
+    });
+    let options = options(|options| options.deadline = Duration::from_millis(500));
+    let store = MemcachedStore::open_with(&fake.url, options).unwrap();
+    store.get("a").await.unwrap();
+    let ended = AtomicBool::new(false);
+    let slow = async {
+        let error = store.get("slow").await.unwrap_err();
+        ended.store(true, Ordering::SeqCst);
+        error
+    };
+    let others = async {
+        while !ended.load(Ordering::SeqCst) {
+            store.get("a").await.unwrap();
+        }
+    };
+    let (error, ()) = futures::future::join(slow, others).await;
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    for _ in 0..10 {
+        store.get("a").await.unwrap();
+    }
+    assert_eq!(fake.connections(), 2, "the one that has answered is still in use");
+}
