@@ -11,6 +11,7 @@
 //! | [`Mongod`] | `mongod` | what every [`Server`] has |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
+//! | [`Proxy`] | a TCP proxy before any server, which can go silent or hang up | `start`, `addr`, `pass`, `silence`, `cut`, `connections`, `open` |
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
@@ -62,6 +63,7 @@ mod node;
 mod port;
 mod process;
 mod program;
+mod proxy;
 mod redis;
 mod server;
 mod tls;
@@ -75,6 +77,7 @@ pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;
 pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
+pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};
 pub use server::{Kind, Server};
 pub use unique::unique;

@@ -1,0 +1,287 @@
+//! A TCP proxy before a server that can go silent or hang up.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use crate::{Error, free_port};
+
+/// Passes bytes on in both directions until it is told to be silent or to hang up.
+///
+/// - [`silence`](Self::silence): every open connection stays open and swallows what either side sends, for ever. New
+///   ones are accepted and do the same.
+/// - [`cut`](Self::cut): every open connection is closed. New ones are accepted and closed at once.
+/// - [`pass`](Self::pass): new connections reach the server again. A connection that has been silent stays silent, as
+///   one whose state a load balancer has lost.
+///
+/// It ends when it is dropped, and all its connections with it.
+///
+/// ```no_run
+/// # use cloakroom_test_support::{Error, Proxy, RedisServer};
+/// # fn main() -> Result<(), Error> {
+/// let server = RedisServer::start()?;
+/// let proxy = Proxy::start(&server.addr())?;
+/// let url = format!("redis://{}", proxy.addr());
+/// // A client of `url` connects and works.
+/// proxy.silence();
+/// proxy.pass();
+/// // Its connection is acknowledged and answers nothing; a second one would work.
+/// assert_eq!(proxy.connections(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    server: String,
+    accepted: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    mode: Mode,
+    open: Vec<Arc<Pair>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Pass,
+    Silent,
+    Cut,
+    Ended,
+}
+
+/// A client's connection, and ours to the server on its behalf.
+#[derive(Debug)]
+struct Pair {
+    client: TcpStream,
+    server: TcpStream,
+    silent: AtomicBool,
+}
+
+impl Proxy {
+    /// A proxy on a port of 127.0.0.1 before the server at this address, which need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// If there is no port for it.
+    pub fn start(server: &str) -> Result<Self, Error> {
+        let port = free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .map_err(|error| Error::new(format!("no port for a proxy: {error}")))?;
+        let shared = Arc::new(Shared {
+            server: server.to_owned(),
+            accepted: AtomicUsize::new(0),
+            state: Mutex::new(State { mode: Mode::Pass, open: Vec::new() }),
+        });
+        let proxy = Self { port, shared: Arc::clone(&shared) };
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if shared.state().mode == Mode::Ended {
+                    return;
+                }
+                shared.accepted.fetch_add(1, Ordering::SeqCst);
+                let shared = Arc::clone(&shared);
+                // A client whose server cannot be reached is hung up on.
+                thread::spawn(move || shared.serve(client));
+            }
+        });
+        Ok(proxy)
+    }
+
+    /// The address of the proxy: `127.0.0.1:12345`.
+    #[must_use]
+    pub fn addr(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of the proxy.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many connections clients have made so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many of the clients' connections are open, silent ones included.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.shared.state().open.len()
+    }
+
+    /// Lets connections that are made from now on reach the server.
+    pub fn pass(&self) {
+        self.shared.state().mode = Mode::Pass;
+    }
+
+    /// Keeps all connections open and acknowledged, and passes nothing on, neither now nor later.
+    pub fn silence(&self) {
+        let mut state = self.shared.state();
+        state.mode = Mode::Silent;
+        for pair in &state.open {
+            pair.silent.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Closes all connections, and each new one as soon as it is made.
+    pub fn cut(&self) {
+        self.shared.close(Mode::Cut);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.close(Mode::Ended);
+        // Wakes the thread that accepts, which sees the end of it.
+        let _ = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port)));
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self, mode: Mode) {
+        let mut state = self.state();
+        state.mode = mode;
+        for pair in &state.open {
+            pair.close();
+        }
+    }
+
+    fn serve(&self, client: TcpStream) -> io::Result<()> {
+        if matches!(self.state().mode, Mode::Cut | Mode::Ended) {
+            return Ok(());
+        }
+        let server = TcpStream::connect(&self.server)?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        let pair = Arc::new(Pair { client, server, silent: AtomicBool::new(false) });
+        {
+            let mut state = self.state();
+            match state.mode {
+                Mode::Pass => {}
+                Mode::Silent => pair.silent.store(true, Ordering::SeqCst),
+                Mode::Cut | Mode::Ended => return Ok(()),
+            }
+            state.open.push(Arc::clone(&pair));
+        }
+        let answers = Arc::clone(&pair);
+        thread::spawn(move || {
+            let _ = answers.copy(&answers.server, &answers.client);
+            // A client of a silent connection is not told that the server has hung up.
+            if !answers.silent.load(Ordering::SeqCst) {
+                answers.close();
+            }
+        });
+        let outcome = pair.copy(&pair.client, &pair.server);
+        pair.close();
+        self.state().open.retain(|other| !Arc::ptr_eq(other, &pair));
+        outcome
+    }
+}
+
+impl Pair {
+    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+        let mut buffer = [0; 16_384];
+        loop {
+            let length = from.read(&mut buffer)?;
+            if length == 0 {
+                return Ok(());
+            }
+            if !self.silent.load(Ordering::SeqCst) {
+                to.write_all(&buffer[..length])?;
+            }
+        }
+    }
+
+    fn close(&self) {
+        // The other side may have closed it already.
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.server.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A server that sends everything back.
+    fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || io::copy(&mut &stream, &mut &stream));
+            }
+        });
+        addr
+    }
+
+    fn connect(proxy: &Proxy) -> TcpStream {
+        let stream = TcpStream::connect(proxy.addr()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    }
+
+    fn ask(mut stream: &TcpStream) -> io::Result<usize> {
+        stream.write_all(b"hello")?;
+        stream.read(&mut [0; 5])
+    }
+
+    #[test]
+    fn a_silent_connection_stays_silent_and_a_new_one_works() {
+        let proxy = Proxy::start(&echo()).unwrap();
+        let old = connect(&proxy);
+        assert_eq!(ask(&old).unwrap(), 5);
+        proxy.silence();
+        let silent = connect(&proxy);
+        for stream in [&old, &silent] {
+            stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            assert_eq!(ask(stream).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        }
+        // A client cannot tell when its connection has been accepted.
+        while proxy.open() < 2 {
+            thread::yield_now();
+        }
+        proxy.pass();
+        assert_eq!(ask(&connect(&proxy)).unwrap(), 5);
+        assert_eq!(ask(&old).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(ask(&silent).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(proxy.connections(), 3);
+    }
+
+    #[test]
+    fn a_cut_ends_all_connections_until_they_may_pass() {
+        let proxy = Proxy::start(&echo()).unwrap();
+        let old = connect(&proxy);
+        assert_eq!(ask(&old).unwrap(), 5);
+        proxy.cut();
+        for stream in [&old, &connect(&proxy)] {
+            assert!(!ask(stream).is_ok_and(|length| length > 0));
+        }
+        proxy.pass();
+        let new = connect(&proxy);
+        assert_eq!(ask(&new).unwrap(), 5);
+        drop(proxy);
+        assert!(!ask(&new).is_ok_and(|length| length > 0));
+    }
+}
