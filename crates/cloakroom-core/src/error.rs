@@ -24,6 +24,9 @@ pub enum ErrorKind {
     Corrupt,
     /// The record is larger than the backend takes.
     TooLarge,
+    /// The backend has no room left (Redis: `OOM`; Memcached: `out of memory`). Nothing was stored. Memcached may have
+    /// dropped the record that was to be replaced.
+    Full,
     /// The backend does not offer this operation.
     Unsupported,
     /// The backend cannot be reached, or went away before it answered.
@@ -44,6 +47,7 @@ impl ErrorKind {
             Self::InvalidData => "invalid data",
             Self::Corrupt => "corrupt",
             Self::TooLarge => "too large",
+            Self::Full => "full",
             Self::Unsupported => "unsupported",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
@@ -101,7 +105,7 @@ impl Error {
         self
     }
 
-    /// The same error, told that the write may have happened all the same.
+    /// The same error with [`outcome_unknown`](Self::outcome_unknown): the write may have been carried out, now or later.
     #[must_use]
     pub fn with_outcome_unknown(mut self) -> Self {
         self.inner.outcome_unknown = true;
@@ -138,19 +142,30 @@ impl Error {
         self.inner.operation
     }
 
-    /// Whether the write may have happened although it failed: a time-out, or a connection that went away with the
-    /// answer. `false` when nothing was written, and for reads.
+    /// Returns `true` if the write may have been carried out although the call failed: its answer did not arrive in time,
+    /// or the connection was lost before the answer came.
+    ///
+    /// Such a write can still happen later: a server that was frozen, or a network that was cut, carries out what it has
+    /// already received. It can even happen after a [`destroy`](crate::Store::destroy) that succeeded on another
+    /// connection, and the session is back then. Whoever must be sure that a session has ended destroys it again later.
+    ///
+    /// It is `false` if nothing was sent, if the backend refused the call, and for reads.
+    /// [`get_and_touch`](crate::Atomic::get_and_touch) is not a read: it may have extended the session, which is
+    /// harmless to repeat.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         self.inner.outcome_unknown
     }
 
-    /// Whether the same call can succeed later without any change: the backend was away or slow.
+    /// Returns `true` if the same call can succeed later without any change: the backend was away, slow or full.
     ///
-    /// Where [`outcome_unknown`](Self::outcome_unknown) holds too, look before you repeat a conditional write.
+    /// A full backend has room again when sessions expire; a retry within the same second rarely helps.
+    ///
+    /// If [`outcome_unknown`](Self::outcome_unknown) is `true` as well, read the session before you repeat a conditional
+    /// write.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.inner.kind, ErrorKind::Unavailable | ErrorKind::Timeout)
+        matches!(self.inner.kind, ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Full)
     }
 }
 
@@ -195,7 +210,10 @@ mod tests {
     }
 
     #[test]
-    fn only_absent_and_slow_backends_are_worth_a_retry() {
+    fn only_absent_slow_and_full_backends_are_worth_a_retry() {
+        for kind in [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::Full] {
+            assert!(Error::new(kind, "s", "o", "m").is_retryable(), "{}", kind.as_str());
+        }
         for kind in [
             ErrorKind::Config,
             ErrorKind::InvalidId,
