@@ -42,8 +42,8 @@ impl Atomic for MongoStore {
             .await?;
         match answer {
             Ok(_) => Ok(Created::Stored(revision)),
-            Err(cause) if error::is_same_id(&cause) => Ok(Created::Exists),
-            Err(cause) => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+            Err(failure) if error::is_same_id(&failure.cause) => Ok(Created::Exists),
+            Err(failure) => Err(error::of(&call, self.0.connection.hosts(), &failure)),
         }
     }
 

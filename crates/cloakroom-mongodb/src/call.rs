@@ -24,11 +24,13 @@ pub(crate) struct Call {
     pub(crate) operation: &'static str,
     pub(crate) effect: Effect,
     pub(crate) limit: Duration,
+    pub(crate) start: Instant,
     pub(crate) deadline: Instant,
 }
 
 impl Call {
     pub(crate) fn start(operation: &'static str, effect: Effect, limit: Duration) -> Self {
-        Self { operation, effect, limit, deadline: Instant::now() + limit.min(FAR) }
+        let start = Instant::now();
+        Self { operation, effect, limit, start, deadline: start + limit.min(FAR) }
     }
 }

@@ -1,47 +1,35 @@
-//! The driver's client: made on first use, and never left in the middle of a call.
+//! The driver's clients: made on first use, one for each runtime, and left when they are silent.
 //!
-//! Dropping a future of the driver's is unsafe for its internals (RUST-937). So each operation is a task, and what is
-//! dropped or out of time is what waits for it. As many tasks run as there are connections: what has to wait for one
-//! is not sent, and can be dropped, so that a server that was frozen gets no flood of old writes when it is back.
+//! - A client works on the runtime that it was made on, and ends with it. So each runtime has its own.
+//! - Dropping a future of the driver's is unsafe for its internals (RUST-937). So each operation is a task, and what is
+//!   dropped or out of time is what waits for it.
+//! - As many tasks run as there are connections: what has to wait for one is not sent, and can be dropped, so that a
+//!   server that was frozen gets no flood of old writes when it is back.
+//! - A connection on which nothing came by the deadline can be one that never answers again, and the driver keeps it. So
+//!   the client is left, and the next call makes another one. What runs on the old one goes on until it is out of time
+//!   too; then its future is dropped after all, as nobody uses those internals any more.
 
-use std::{
-    future::{Future, pending},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering};
 
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::Error;
 use futures::{
     FutureExt,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, ready},
 };
-use mongodb::{
-    Client, Collection,
-    bson::RawDocumentBuf,
-    error::Result as MongoResult,
-    options::{ClientOptions, CollectionOptions},
+use mongodb::{Client, error::Result as MongoResult};
+use tokio::{
+    runtime::{Handle, Id},
+    time::timeout_at,
 };
-use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle, time::timeout_at};
 
 use crate::{
     MongoOptions,
     call::{Call, Effect},
-    error,
+    error::{self, Failure},
+    live::{Live, Sessions, Source},
+    runtime,
     target::Target,
 };
-
-/// How many connections there are at most, unless the URL says. The driver's own default of 10 is few for a service
-/// whose every request needs one.
-const POOL: u32 = 64;
-
-/// How long to look for a server that takes the operation, at most. The driver's own default is 30 s.
-const SELECTION: Duration = Duration::from_secs(2);
-
-/// The collection as the operations use it.
-pub(crate) type Sessions = Collection<RawDocumentBuf>;
 
 /// An attempt to make a client, which all calls that need it wait for.
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Arc<mongodb::error::Error>>>>;
@@ -51,42 +39,41 @@ pub(crate) struct Connection {
     source: Source,
     hosts: String,
     database: String,
-    state: Arc<Mutex<State>>,
+    clients: Arc<Clients>,
 }
 
-enum Source {
-    Url(Box<mongodb::options::ConnectionString>),
-    /// The application's own client.
-    Given(Client),
-}
+/// The client of each runtime.
+#[derive(Default)]
+pub(crate) struct Clients(Mutex<Vec<(Id, State)>>);
 
 enum State {
-    Idle,
     Starting(Attempt),
     Started(Arc<Live>),
 }
 
-/// A client as long as its runtime lasts.
-struct Live {
-    sessions: Sessions,
-    runtime: Handle,
-    permits: Arc<Semaphore>,
-    watch: AbortHandle,
-    ended: Arc<AtomicBool>,
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.watch.abort();
+impl Clients {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Id, State)>> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Tells that the runtime has ended, which drops its tasks.
-struct Ending(Arc<AtomicBool>);
+    fn put(&self, runtime: &Handle, state: State) {
+        let mut clients = self.lock();
+        match clients.iter_mut().find(|(id, _)| *id == runtime.id()) {
+            Some((_, old)) => *old = state,
+            None => clients.push((runtime.id(), state)),
+        }
+    }
 
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+    /// Forgets this client, so that the next call makes another one.
+    pub(crate) fn forget(&self, live: &Weak<Live>) {
+        let is_it = |state: &State| matches!(state, State::Started(other) if Arc::as_ptr(other) == live.as_ptr());
+        let mut clients = self.lock();
+        let found = clients.iter().position(|(_, state)| is_it(state));
+        let forgotten = found.map(|at| clients.swap_remove(at));
+        // The end of a client runs code of the driver's.
+        drop(clients);
+        drop(forgotten);
     }
 }
 
@@ -96,7 +83,7 @@ impl Connection {
             source: Source::Url(Box::new(target.connection)),
             hosts: target.hosts,
             database: target.database,
-            state: Arc::new(Mutex::new(State::Idle)),
+            clients: Arc::default(),
         }
     }
 
@@ -105,7 +92,7 @@ impl Connection {
             source: Source::Given(client),
             hosts: "the server".to_owned(),
             database,
-            state: Arc::new(Mutex::new(State::Idle)),
+            clients: Arc::default(),
         }
     }
 
@@ -119,132 +106,120 @@ impl Connection {
 
     /// Runs one operation of the driver's to its end, and returns what comes by the call's deadline.
     ///
-    /// One that can be repeated is, once, when the connection is lost.
+    /// It is repeated once when the connection is lost, if it can be, or if nothing was sent.
     pub(crate) async fn run<T, Fut>(
         &self,
         call: &Call,
         options: &MongoOptions,
         work: impl Fn(Sessions) -> Fut + Send + Sync,
-    ) -> Result<MongoResult<T>, Error>
+    ) -> Result<Result<T, Failure>, Error>
     where
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
-        let mut repeated = call.effect == Effect::Once;
+        let (mut repeated, mut lost) = (false, false);
+        let told = |error, sent| if sent { error::unknown_for_writes(call, error) } else { error };
         loop {
-            let live = self.live(call, options).await?;
+            let live = self.live(call, options).await.map_err(|error| told(error, lost))?;
             let permit =
                 match timeout_at(call.deadline, Arc::clone(&live.permits).acquire_owned()).await {
                     Ok(Ok(permit)) => permit,
-                    Ok(Err(_)) => return Err(error::cancelled(call)),
-                    Err(_) => return Err(error::timed_out(call, false)),
+                    // The client was left.
+                    Ok(Err(_)) => continue,
+                    Err(_) => return Err(told(error::timed_out(call), lost)),
                 };
-            let work = work(live.sessions.clone());
-            let task = live.runtime.spawn(async move {
-                let _permit = permit;
-                work.await
-            });
-            match timeout_at(call.deadline, task).await {
-                Err(_) => return Err(error::timed_out(call, true)),
-                Ok(Err(_)) => return Err(error::cancelled(call)),
-                Ok(Ok(Err(cause))) if !repeated && error::is_lost(&cause) => repeated = true,
-                Ok(Ok(answer)) => return Ok(answer),
+            let (task, sent) = live.spawn(permit, call.deadline, &self.clients, &work);
+            let outcome = timeout_at(call.deadline, task).await;
+            let sent = sent.load(Ordering::Acquire);
+            match outcome {
+                Err(_) | Ok(Ok(None)) => {
+                    live.leave(&self.clients);
+                    return Err(told(error::timed_out(call), sent || lost));
+                }
+                Ok(Err(_)) if !repeated && !sent => {}
+                Ok(Err(_)) => return Err(told(error::cancelled(call), sent || lost)),
+                Ok(Ok(Some(Ok(answer)))) => return Ok(Ok(answer)),
+                Ok(Ok(Some(Err(cause)))) => {
+                    if error::is_no_server(&cause) && !live.has_heard_since(call.start) {
+                        live.leave(&self.clients);
+                    }
+                    let can_be_repeated = !sent || call.effect != Effect::Once;
+                    if repeated || !can_be_repeated || !error::is_lost(&cause) {
+                        return Ok(Err(Failure { cause, sent, lost }));
+                    }
+                    lost = sent;
+                }
             }
+            repeated = true;
         }
     }
 
-    /// The client, at the latest at the call's deadline. All errors mean that nothing was sent.
+    /// The client of this runtime, at the latest at the call's deadline. All errors mean that nothing was sent.
     async fn live(&self, call: &Call, options: &MongoOptions) -> Result<Arc<Live>, Error> {
-        let Ok(runtime) = Handle::try_current() else {
-            return Err(error::new(call, ErrorKind::Config, "there is no tokio runtime here"));
-        };
+        let runtime = runtime::current(call)?;
+        if let Some(live) = self.started(&runtime) {
+            return Ok(live);
+        }
+        runtime::check_time(call)?;
+        runtime::check_io(call)?;
         let attempt = {
-            let mut state = lock(&self.state);
-            match &*state {
-                State::Started(live) if !live.ended.load(Ordering::Acquire) => {
-                    return Ok(Arc::clone(live));
-                }
-                State::Starting(attempt) if attempt.peek().is_none() => attempt.clone(),
+            let mut clients = self.clients.lock();
+            let id = runtime.id();
+            match clients.iter().find(|(other, _)| *other == id) {
+                Some((_, State::Started(live))) => return Ok(Arc::clone(live)),
+                Some((_, State::Starting(attempt))) if attempt.peek().is_none() => attempt.clone(),
                 _ => {
-                    let attempt = self.attempt(&runtime, options);
-                    *state = State::Starting(attempt.clone());
+                    let (attempt, state) = self.attempt(&runtime, options);
+                    clients.retain(|(other, _)| *other != id);
+                    clients.push((id, state));
                     attempt
                 }
             }
         };
         match timeout_at(call.deadline, attempt).await {
-            Ok(Ok(live)) => Ok(live),
-            Ok(Err(cause)) => Err(error::of(call, &self.hosts, &cause)),
-            Err(_) => Err(error::timed_out(call, false)),
+            Ok(Ok(live)) => {
+                live.forget_with_runtime(&self.clients);
+                Ok(live)
+            }
+            Ok(Err(cause)) => Err(error::of_driver(call, &self.hosts, &cause, false)),
+            Err(_) => Err(error::timed_out(call)),
         }
     }
 
-    /// A task of its own, so that it goes on when the call that began it is dropped.
-    fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> Attempt {
-        let state: Weak<Mutex<State>> = Arc::downgrade(&self.state);
+    fn started(&self, runtime: &Handle) -> Option<Arc<Live>> {
+        let id = runtime.id();
+        self.clients.lock().iter().find_map(|(other, state)| match state {
+            State::Started(live) if *other == id => Some(Arc::clone(live)),
+            _ => None,
+        })
+    }
+
+    /// Begins to make a client, which is done at once unless a name has to be looked up.
+    fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> (Attempt, State) {
+        let weak = Arc::downgrade(&self.clients);
+        let (source, database) = (self.source.clone(), self.database.clone());
+        let start = Live::start(source, database, options.clone(), runtime.clone());
+        let mut start = start.map(|live| live.map(Arc::new).map_err(Arc::new)).boxed();
+        if let Some(outcome) = (&mut start).now_or_never() {
+            let live = outcome.as_ref().ok().map(Arc::clone);
+            let attempt = ready(outcome).boxed().shared();
+            let state = live.map_or_else(|| State::Starting(attempt.clone()), State::Started);
+            return (attempt, state);
+        }
+        // A task of its own, so that it goes on when the call that began it is dropped.
         let handle = runtime.clone();
-        let source = match &self.source {
-            Source::Url(connection) => Source::Url(connection.clone()),
-            Source::Given(client) => Source::Given(client.clone()),
-        };
-        let (database, collection) = (self.database.clone(), options.collection_name.clone());
-        let (deadline, concern) = (options.deadline, options.write_concern.clone());
         let task = runtime.spawn(async move {
-            let (client, pool) = match source {
-                Source::Given(client) => (client, POOL),
-                Source::Url(connection) => {
-                    let options = client_options(*connection, deadline).await?;
-                    let pool = options.max_pool_size.filter(|size| *size > 0).unwrap_or(1_024);
-                    (Client::with_options(options)?, pool)
-                }
-            };
-            let options = CollectionOptions::builder().write_concern(concern).build();
-            let sessions = client.database(&database).collection_with_options(&collection, options);
-            let ended = Arc::new(AtomicBool::new(false));
-            let ending = Ending(Arc::clone(&ended));
-            let watch = handle.spawn(async move {
-                let _ending = ending;
-                pending::<()>().await;
-            });
-            let live = Arc::new(Live {
-                sessions,
-                runtime: handle,
-                permits: Arc::new(Semaphore::new(pool as usize)),
-                watch: watch.abort_handle(),
-                ended,
-            });
-            if let Some(state) = state.upgrade() {
-                *lock(&state) = State::Started(Arc::clone(&live));
+            let live = start.await?;
+            if let Some(clients) = weak.upgrade() {
+                clients.put(&handle, State::Started(Arc::clone(&live)));
+                live.forget_with_runtime(&clients);
             }
             Ok(live)
         });
-        async move {
-            match task.await {
-                Ok(outcome) => outcome.map_err(|cause: mongodb::error::Error| Arc::new(cause)),
-                Err(_) => Err(Arc::new(mongodb::error::ErrorKind::Shutdown.into())),
-            }
-        }
-        .boxed()
-        .shared()
+        let attempt = async move {
+            task.await.unwrap_or_else(|_| Err(Arc::new(mongodb::error::ErrorKind::Shutdown.into())))
+        };
+        let attempt = attempt.boxed().shared();
+        (attempt.clone(), State::Starting(attempt))
     }
-}
-
-/// What the URL says, with our own defaults for what it does not. A `mongodb+srv` URL is looked up in the DNS.
-async fn client_options(
-    connection: mongodb::options::ConnectionString,
-    deadline: Duration,
-) -> MongoResult<ClientOptions> {
-    let mut options = ClientOptions::parse(connection).await?;
-    options.max_pool_size.get_or_insert(POOL);
-    // It ends before the deadline, so that it can be said that nothing was sent.
-    options.server_selection_timeout.get_or_insert((deadline * 4 / 5).min(SELECTION));
-    // The monitor waits as long for a server that is frozen.
-    let connect = deadline.clamp(Duration::from_secs(1), Duration::from_secs(10));
-    options.connect_timeout.get_or_insert(connect);
-    Ok(options)
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // Nothing panics while the lock is held.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

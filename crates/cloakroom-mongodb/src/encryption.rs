@@ -8,6 +8,7 @@ use crate::{
     MongoStore,
     call::Call,
     error::{self, STORE},
+    runtime,
 };
 
 impl MongoStore {
@@ -28,11 +29,13 @@ impl MongoStore {
         let Some(encryption) = self.options().encryption.clone() else {
             return Err(error::new(call, ErrorKind::Config, "there is no encryption"));
         };
-        let task = tokio::task::spawn_blocking(move || work(encryption));
+        let runtime = runtime::current(call)?;
+        runtime::check_time(call)?;
+        let task = runtime.spawn_blocking(move || work(encryption));
         match tokio::time::timeout_at(call.deadline, task).await {
             Ok(Ok(answer)) => answer.map_err(|error| error.with_context(STORE, call.operation)),
             Ok(Err(_)) => Err(error::cancelled(call)),
-            Err(_) => Err(error::timed_out(call, false)),
+            Err(_) => Err(error::timed_out(call)),
         }
     }
 }

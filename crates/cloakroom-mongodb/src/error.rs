@@ -21,6 +21,8 @@ pub(crate) const LARGEST: usize = 16 * 1_024 * 1_024;
 
 const LOGIN: &str = "the server refuses the user or the password";
 
+const FULL: &str = "the server's disk is full";
+
 /// `E11000`, from a unique index.
 const DUPLICATE_KEY: i32 = 11_000;
 
@@ -28,16 +30,24 @@ pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> E
     Error::new(kind, STORE, call.operation, message.into())
 }
 
-/// The deadline passed; `sent` when the command can have reached the server.
-pub(crate) fn timed_out(call: &Call, sent: bool) -> Error {
-    let error = new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit));
-    if sent { unknown_for_writes(call, error) } else { error }
+/// An operation of the driver's that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: MongoError,
+    /// Whether the command may have reached a server.
+    pub(crate) sent: bool,
+    /// Whether it was sent before that too, and the answer was lost.
+    pub(crate) lost: bool,
+}
+
+/// The deadline passed.
+pub(crate) fn timed_out(call: &Call) -> Error {
+    new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit))
 }
 
 /// The task that asked ended without an answer, with its runtime or by a panic of the driver's.
 pub(crate) fn cancelled(call: &Call) -> Error {
-    let error = new(call, ErrorKind::Unavailable, "the runtime of the client has ended");
-    unknown_for_writes(call, error)
+    new(call, ErrorKind::Unavailable, "the runtime of the client has ended")
 }
 
 /// What is stored is not a session.
@@ -83,39 +93,68 @@ pub(crate) fn is_same_id(cause: &MongoError) -> bool {
 
 /// Whether the connection went away with the answer, or before it.
 pub(crate) fn is_lost(cause: &MongoError) -> bool {
-    matches!(&*cause.kind, MongoKind::Io(_) | MongoKind::ConnectionPoolCleared { .. })
+    match &*cause.kind {
+        MongoKind::Io(io) => io.kind() != io::ErrorKind::InvalidData,
+        MongoKind::ConnectionPoolCleared { .. } => true,
+        _ => false,
+    }
 }
 
-/// The driver's error as ours. `hosts` is where it was sent.
-pub(crate) fn of(call: &Call, hosts: &str, cause: &MongoError) -> Error {
+/// Whether no server could be reached. The driver says so nowhere but in its text.
+pub(crate) fn is_no_server(cause: &MongoError) -> bool {
+    matches!(
+        &*cause.kind,
+        MongoKind::ServerSelection { message, .. } if message.contains("No available servers")
+    )
+}
+
+/// A failed operation as an error of ours. `hosts` is where it was sent.
+pub(crate) fn of(call: &Call, hosts: &str, failure: &Failure) -> Error {
+    let error = of_driver(call, hosts, &failure.cause, failure.sent);
+    if failure.lost { unknown_for_writes(call, error) } else { error }
+}
+
+/// The driver's error as ours; `sent` if the command may have reached a server.
+pub(crate) fn of_driver(call: &Call, hosts: &str, cause: &MongoError, sent: bool) -> Error {
+    let told = |error| if sent { unknown_for_writes(call, error) } else { error };
+    let told_by_code = |code, error| if may_have_happened(code) { told(error) } else { error };
     match &*cause.kind {
         MongoKind::Io(io) if io.kind() == io::ErrorKind::InvalidData => {
-            new(call, ErrorKind::Config, format!("no TLS with {hosts}")).with_source(Arc::clone(io))
+            told(new(call, ErrorKind::Config, tls_failed(hosts)).with_source(Arc::clone(io)))
+        }
+        MongoKind::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
+            new(call, ErrorKind::Unavailable, format!("cannot connect to {hosts}"))
+                .with_source(Arc::clone(io))
         }
         MongoKind::Io(io) => {
-            let refused = io.kind() == io::ErrorKind::ConnectionRefused;
-            let error = if refused {
-                new(call, ErrorKind::Unavailable, format!("cannot connect to {hosts}"))
-            } else if io.kind() == io::ErrorKind::TimedOut {
+            let error = if io.kind() == io::ErrorKind::TimedOut {
                 new(call, ErrorKind::Timeout, format!("no answer from {hosts}"))
             } else {
                 new(call, ErrorKind::Unavailable, format!("the connection to {hosts} was lost"))
             };
-            let error = error.with_source(Arc::clone(io));
-            if refused { error } else { unknown_for_writes(call, error) }
+            told(error.with_source(Arc::clone(io)))
         }
         // What keeps the driver from a server is said nowhere but in its text.
         MongoKind::ServerSelection { message, .. } if message.contains("AuthenticationFailed") => {
             new(call, ErrorKind::Config, LOGIN)
         }
-        MongoKind::ServerSelection { message, .. } if message.contains("certificate") => {
-            new(call, ErrorKind::Config, format!("no TLS with {hosts}"))
-        }
-        MongoKind::ServerSelection { .. } | MongoKind::DnsResolve { .. } => {
+        MongoKind::ServerSelection { message, .. } => match tls_cause(message) {
+            Some(why) => new(call, ErrorKind::Config, tls_failed(hosts)).with_source(why),
+            None if message.contains("No available servers") => {
+                new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
+            }
+            None => new(call, ErrorKind::Unavailable, format!("there is no primary at {hosts}")),
+        },
+        MongoKind::DnsResolve { .. } => {
             new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
         }
-        // The command was not sent: it waited for a connection.
-        MongoKind::ConnectionPoolCleared { .. } | MongoKind::Shutdown => {
+        // It waited for a connection, or it was sent and the driver's monitor ended it.
+        MongoKind::ConnectionPoolCleared { message, .. } => {
+            let error =
+                new(call, ErrorKind::Unavailable, format!("the connections to {hosts} were lost"));
+            if message.contains("interrupted") { told(error) } else { error }
+        }
+        MongoKind::Shutdown => {
             new(call, ErrorKind::Unavailable, format!("the connections to {hosts} were lost"))
         }
         MongoKind::Authentication { .. } => new(call, ErrorKind::Config, LOGIN),
@@ -128,29 +167,44 @@ pub(crate) fn of(call: &Call, hosts: &str, cause: &MongoError) -> Error {
         MongoKind::IncompatibleServer { .. } | MongoKind::SessionsNotSupported => {
             new(call, ErrorKind::Config, "the server is too old for the driver")
         }
-        MongoKind::Command(refusal) => refused(call, refusal.code, &refusal.code_name),
+        MongoKind::Command(refusal) => told_by_code(
+            refusal.code,
+            refused(call, refusal.code, &refusal.code_name, &refusal.message),
+        ),
         MongoKind::Write(WriteFailure::WriteError(refusal)) => {
-            refused(call, refusal.code, refusal.code_name.as_deref().unwrap_or_default())
+            let name = refusal.code_name.as_deref().unwrap_or_default();
+            told_by_code(refusal.code, refused(call, refusal.code, name, &refusal.message))
         }
         // It is written here, and not yet on as many servers as were asked for.
-        MongoKind::Write(WriteFailure::WriteConcernError(refusal)) => {
-            let error = match refusal.code {
-                64 => new(call, ErrorKind::Timeout, "too few servers confirmed the write in time"),
-                100 => new(call, ErrorKind::Config, "there are fewer servers than have to confirm"),
-                _ => refused(call, refusal.code, &refusal.code_name),
-            };
-            unknown_for_writes(call, error)
-        }
+        MongoKind::Write(WriteFailure::WriteConcernError(refusal)) => told(match refusal.code {
+            64 => new(call, ErrorKind::Timeout, "too few servers confirmed the write in time"),
+            100 => new(call, ErrorKind::Config, "there are fewer servers than have to confirm"),
+            code => refused(call, code, &refusal.code_name, &refusal.message),
+        }),
         MongoKind::InvalidResponse { .. } => {
-            let error = new(call, ErrorKind::Other, "the server gave an answer of an unknown kind");
-            unknown_for_writes(call, error)
+            told(new(call, ErrorKind::Other, "the server gave an answer of an unknown kind"))
         }
-        _ => unknown_for_writes(call, new(call, ErrorKind::Other, "the driver failed")),
+        _ => told(new(call, ErrorKind::Other, "the driver failed")),
     }
 }
 
+fn tls_failed(hosts: &str) -> String {
+    format!("the TLS handshake with {hosts} failed")
+}
+
+/// Why TLS failed with all servers, if that is what keeps the driver from them. The driver says so nowhere but in its
+/// text, in the words of rustls.
+fn tls_cause(message: &str) -> Option<String> {
+    let start = ["invalid peer certificate", "received fatal alert"]
+        .iter()
+        .find_map(|words| message.find(words))?;
+    let words = &message[start..];
+    let end = words.find([',', '}', ';']).unwrap_or(words.len());
+    Some(words[..end].trim_end().to_owned())
+}
+
 /// The server answered that it will not. Its codes are in `src/mongo/base/error_codes.yml` of MongoDB.
-fn refused(call: &Call, code: i32, name: &str) -> Error {
+fn refused(call: &Call, code: i32, name: &str, message: &str) -> Error {
     let (kind, why) = match code {
         10_107 | 13_435 | 13_436 | 10_058 | 189 => {
             (ErrorKind::Unavailable, "the server is not the primary")
@@ -160,6 +214,8 @@ fn refused(call: &Call, code: i32, name: &str) -> Error {
             (ErrorKind::Unavailable, "the servers have lost each other")
         }
         11_601 | 11_602 => (ErrorKind::Unavailable, "the server broke the operation off"),
+        // WriteConflict, TemporarilyUnavailable, IngressRequestRateLimitExceeded, and Cosmos DB's too many requests.
+        112 | 365 | 462 | 16_500 => (ErrorKind::Unavailable, "the server is overloaded"),
         50 | 262 | 290 => (ErrorKind::Timeout, "the server took too long"),
         13 => (ErrorKind::Config, "the user lacks a permission that the store needs"),
         18 | 11 => (ErrorKind::Config, LOGIN),
@@ -170,16 +226,26 @@ fn refused(call: &Call, code: i32, name: &str) -> Error {
         }
         15 => return too_deep(call),
         121 => (ErrorKind::InvalidData, "the collection's validation refuses the document"),
-        14_031 => (ErrorKind::Other, "the server's disk is full"),
+        // OutOfDiskSpace; WiredTiger's own words come with a code that says nothing.
+        14_031 => (ErrorKind::Full, FULL),
+        _ if message.contains("No space left on device") => (ErrorKind::Full, FULL),
+        // AtlasError, which is all that Atlas says of its own.
+        8_000 if message.contains("space quota") => {
+            (ErrorKind::Full, "the cluster's quota is used up")
+        }
+        8_000 if message.contains("bad auth") => (ErrorKind::Config, LOGIN),
         _ => {
             let name = if is_name(name) { format!(" ({name})") } else { String::new() };
             let message = format!("the server refused with code {code}{name}");
             return new(call, ErrorKind::Other, message);
         }
     };
-    let error = new(call, kind, why);
-    let may_have_happened = matches!(code, 50 | 91 | 189 | 262 | 11_600 | 11_601 | 11_602);
-    if may_have_happened { unknown_for_writes(call, error) } else { error }
+    new(call, kind, why)
+}
+
+/// Whether a command with this answer may be carried out all the same.
+fn may_have_happened(code: i32) -> bool {
+    matches!(code, 50 | 91 | 189 | 262 | 11_600 | 11_601 | 11_602)
 }
 
 /// A code's name is a word; what else comes in its place is not passed on.
@@ -187,7 +253,8 @@ fn is_name(name: &str) -> bool {
     (1..=60).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn unknown_for_writes(call: &Call, error: Error) -> Error {
+/// The error of a call that was sent.
+pub(crate) fn unknown_for_writes(call: &Call, error: Error) -> Error {
     if call.effect == Effect::Read { error } else { error.with_outcome_unknown() }
 }
 
@@ -203,25 +270,36 @@ mod tests {
 
     #[test]
     fn refusals_have_kinds() {
-        for (code, kind, unknown) in [
-            (10_107, ErrorKind::Unavailable, false),
-            (189, ErrorKind::Unavailable, true),
-            (91, ErrorKind::Unavailable, true),
-            (50, ErrorKind::Timeout, true),
-            (13, ErrorKind::Config, false),
-            (18, ErrorKind::Config, false),
-            (10_334, ErrorKind::TooLarge, false),
-            (15, ErrorKind::InvalidData, false),
-            (121, ErrorKind::InvalidData, false),
-            (2, ErrorKind::Other, false),
+        for (code, message, kind, unknown) in [
+            (10_107, "", ErrorKind::Unavailable, false),
+            (189, "", ErrorKind::Unavailable, true),
+            (91, "", ErrorKind::Unavailable, true),
+            (112, "", ErrorKind::Unavailable, false),
+            (50, "", ErrorKind::Timeout, true),
+            (13, "", ErrorKind::Config, false),
+            (18, "", ErrorKind::Config, false),
+            (10_334, "", ErrorKind::TooLarge, false),
+            (15, "", ErrorKind::InvalidData, false),
+            (121, "", ErrorKind::InvalidData, false),
+            (2, "", ErrorKind::Other, false),
+            (14_031, "", ErrorKind::Full, false),
+            (8, "28: No space left on device", ErrorKind::Full, false),
+            (
+                8_000,
+                "you are over your space quota, using 513 MB of 512 MB",
+                ErrorKind::Full,
+                false,
+            ),
+            (8_000, "bad auth : Authentication failed.", ErrorKind::Config, false),
+            (8_000, "CMD_NOT_ALLOWED", ErrorKind::Other, false),
         ] {
-            let error = refused(&call(Effect::Once), code, "Name");
-            assert_eq!((error.kind(), error.outcome_unknown()), (kind, unknown), "{code}");
-            assert!(!refused(&call(Effect::Read), code, "Name").outcome_unknown(), "{code}");
+            let error = refused(&call(Effect::Once), code, "Name", message);
+            assert_eq!((error.kind(), error.outcome_unknown()), (kind, false), "{code}");
+            assert_eq!(may_have_happened(code), unknown, "{code}");
         }
-        let named = refused(&call(Effect::Once), 2, "BadValue").to_string();
+        let named = refused(&call(Effect::Once), 2, "BadValue", "").to_string();
         assert_eq!(named, "mongodb: set: the server refused with code 2 (BadValue)");
-        let unnamed = refused(&call(Effect::Once), 2, "{ _id: \"secret\" }").to_string();
+        let unnamed = refused(&call(Effect::Once), 2, "{ _id: \"secret\" }", "secret").to_string();
         assert_eq!(unnamed, "mongodb: set: the server refused with code 2");
     }
 
@@ -231,19 +309,31 @@ mod tests {
         for (effect, unknown) in
             [(Effect::Read, false), (Effect::Repeatable, true), (Effect::Once, true)]
         {
-            for error in [
-                of(&call(effect), "h:1", &lost(io::ErrorKind::BrokenPipe)),
-                of(&call(effect), "h:1", &lost(io::ErrorKind::TimedOut)),
-                timed_out(&call(effect), true),
-            ] {
-                assert_eq!(error.outcome_unknown(), unknown, "{effect:?}: {error}");
-                assert!(error.is_retryable());
+            for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::TimedOut] {
+                for (sent, earlier) in [(true, false), (false, true), (false, false)] {
+                    let failure = Failure { cause: lost(kind), sent, lost: earlier };
+                    let error = of(&call(effect), "h:1", &failure);
+                    let unknown = unknown && (sent || earlier);
+                    assert_eq!(error.outcome_unknown(), unknown, "{effect:?}: {error}");
+                    assert!(error.is_retryable());
+                }
             }
-            let refused = of(&call(effect), "h:1", &lost(io::ErrorKind::ConnectionRefused));
+            let cause = lost(io::ErrorKind::ConnectionRefused);
+            let failure = Failure { cause, sent: true, lost: false };
+            let refused = of(&call(effect), "h:1", &failure);
             assert!(!refused.outcome_unknown());
             assert_eq!(refused.to_string(), "mongodb: set: cannot connect to h:1");
             assert_eq!(refused.source().unwrap().to_string(), "connection refused");
-            assert!(!timed_out(&call(effect), false).outcome_unknown());
+            assert!(!timed_out(&call(effect)).outcome_unknown());
         }
+    }
+
+    #[test]
+    fn the_cause_of_a_refused_certificate_is_found() {
+        let message = "Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: \
+            [ { Address: h:1, Type: Unknown, Error: Kind: I/O error: invalid peer certificate: \
+            UnknownIssuer, labels: {} } ] }";
+        assert_eq!(tls_cause(message).unwrap(), "invalid peer certificate: UnknownIssuer");
+        assert_eq!(tls_cause("Server selection timeout: No available servers"), None);
     }
 }

@@ -18,8 +18,8 @@ use mongodb::{
 use crate::{
     AutoRemove, MongoStore,
     call::{Call, Effect},
-    client::Sessions,
     error,
+    live::Sessions,
     store::Shared,
 };
 
@@ -57,16 +57,16 @@ impl MongoStore {
     async fn make_index(&self, call: &Call) -> Result<(), Error> {
         let create = |sessions: Sessions| async move { sessions.create_index(model()).await };
         let made = self.0.connection.run(call, self.options(), create).await?;
-        let Err(cause) = made else {
+        let Err(failure) = made else {
             self.set_status(IndexStatus::Ready);
             return Ok(());
         };
-        match &*cause.kind {
+        match &*failure.cause.kind {
             // IndexOptionsConflict and IndexKeySpecsConflict.
             MongoKind::Command(refusal) if matches!(refusal.code, 85 | 86) => {
                 Err(self.conflict(call).await)
             }
-            _ => Err(error::of(call, self.0.connection.hosts(), &cause)),
+            _ => Err(error::of(call, self.0.connection.hosts(), &failure)),
         }
     }
 
@@ -96,7 +96,7 @@ impl MongoStore {
             .await?;
         match removed {
             Ok(removed) => Ok(removed.deleted_count),
-            Err(cause) => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+            Err(failure) => Err(error::of(&call, self.0.connection.hosts(), &failure)),
         }
     }
 
@@ -107,26 +107,27 @@ impl MongoStore {
         {
             return;
         }
+        let due_again = DueAgain(Arc::downgrade(&self.0));
         match self.options().auto_remove {
             AutoRemove::Native => {
                 let store = self.clone();
                 // On a large collection it takes its time, and asking again meanwhile would make it no shorter.
                 let call = Call::start("ensure_index", Effect::Repeatable, Duration::MAX);
                 tokio::spawn(async move {
-                    if let Err(error) = store.make_index(&call).await {
-                        if error.is_retryable() {
-                            store.0.upkeep_due.store(true, Ordering::Release);
-                        } else {
+                    match store.make_index(&call).await {
+                        Ok(()) => due_again.never(),
+                        Err(error) if error.is_retryable() => {}
+                        Err(error) => {
                             store.set_status(IndexStatus::Failed(Arc::new(error)));
+                            due_again.never();
                         }
                     }
                 });
             }
             AutoRemove::Interval(interval) => {
-                let due_again = DueAgain(Arc::downgrade(&self.0));
                 tokio::spawn(remove_every(interval, due_again));
             }
-            AutoRemove::Disabled => {}
+            AutoRemove::Disabled => due_again.never(),
         }
     }
 
@@ -210,8 +211,14 @@ fn difference(index: &IndexModel) -> String {
     }
 }
 
-/// So that the next operation begins it again when this is ended with its runtime.
+/// Has the next operation begin the upkeep again when this ends, with its runtime for one.
 struct DueAgain(Weak<Shared>);
+
+impl DueAgain {
+    fn never(mut self) {
+        self.0 = Weak::new();
+    }
+}
 
 impl Drop for DueAgain {
     fn drop(&mut self) {

@@ -48,7 +48,7 @@ pub struct MongoOptions {
     pub timestamps: bool,
     /// How an id becomes the `_id` of a document: it is it unless set.
     pub transform_id: Option<TransformId>,
-    /// How many servers have to confirm a write: what the URL says, or else one, unless set.
+    /// How many servers have to confirm a write. Defaults to what the URL says, or else to the server's own default.
     pub write_concern: Option<WriteConcern>,
     /// How sessions are encrypted: not at all unless set. It is as the option `crypto` of connect-mongo, and as its
     /// `cryptoAdapter`.
@@ -66,8 +66,8 @@ pub struct MongoOptions {
 pub enum AutoRemove {
     /// MongoDB itself, by a TTL index on `expires` that is made once, after the first operation.
     Native,
-    /// This store, in the background of the runtime in which it was first used, once in this time, until its last
-    /// handle is dropped. connect-mongo's `interval` has 10 minutes.
+    /// This store, in the background of a runtime on which it is used, once in this time, until its last handle is
+    /// dropped. connect-mongo's `interval` has 10 minutes.
     Interval(Duration),
     /// Nobody, or somebody else, such as [`remove_expired`](crate::MongoStore::remove_expired).
     Disabled,

@@ -17,9 +17,10 @@ use mongodb::{
 use crate::{
     AutoRemove, IndexStatus, MongoOptions,
     call::{Call, Effect},
-    client::{Connection, Sessions},
-    error::{self, STORE},
+    client::Connection,
+    error::{self, Failure, STORE},
     expiry::{Expiry, and_live},
+    live::Sessions,
     origin::times,
     target::Target,
 };
@@ -27,11 +28,14 @@ use crate::{
 /// Sessions in MongoDB, as connect-mongo keeps them.
 ///
 /// It offers the whole contract. Clones are handles on the same client, which any number of tasks may use at once.
-/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one.
+/// It needs a tokio runtime with its I/O and time drivers, and belongs to none: it has a client on each runtime that it
+/// is used on. A runtime without them is a [`Config`](ErrorKind::Config) error.
 ///
 /// - Every operation is one round trip; an `update` that meets a conflict is two.
 /// - The client is made on first use, so a service starts while MongoDB is down.
 /// - An operation ends by its deadline, 5 seconds unless set, whatever the servers and the network do.
+/// - Reads go to the primary, whatever `readPreference` and `readConcernLevel` say; only `linearizable` is kept.
+/// - After a call that met its deadline, the next one connects anew: the old connections may never answer again.
 ///
 /// ```no_run
 /// use cloakroom_core::{Session, Store};
@@ -111,7 +115,11 @@ impl MongoStore {
     /// A store on a client of the application's own: the option `client` of connect-mongo.
     ///
     /// The database is that of the options, or else the client's default one, or else `test`. The client's own timeouts
-    /// hold beside the store's deadline.
+    /// hold beside the store's deadline. Its read preference does not: reads go to the primary.
+    ///
+    /// The driver ties a client to the runtime that it was made on, so the store works as long as that runtime does. It
+    /// cannot make such a client again either: silent connections are left to the driver, which takes up to about 20
+    /// seconds.
     ///
     /// # Errors
     ///
@@ -183,15 +191,15 @@ impl MongoStore {
     {
         self.attempt(call, work)
             .await?
-            .map_err(|cause| error::of(call, self.0.connection.hosts(), &cause))
+            .map_err(|failure| error::of(call, self.0.connection.hosts(), &failure))
     }
 
-    /// As [`run`](Self::run), with the driver's error as it is.
+    /// As [`run`](Self::run), with the driver's failure as it is.
     pub(crate) async fn attempt<T, Fut>(
         &self,
         call: &Call,
         work: impl Fn(Sessions) -> Fut + Send + Sync,
-    ) -> Result<MongoResult<T>, Error>
+    ) -> Result<Result<T, Failure>, Error>
     where
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
@@ -287,12 +295,12 @@ impl Store for MongoStore {
         };
         let mut answer = upsert().await?;
         // Two that found no document both went on to create it; this one was second.
-        if answer.as_ref().is_err_and(error::is_same_id) {
+        if answer.as_ref().is_err_and(|failure| error::is_same_id(&failure.cause)) {
             answer = upsert().await?;
         }
         match answer {
             Ok(_) => Ok(()),
-            Err(cause) => Err(error::of(&call, self.0.connection.hosts(), &cause)),
+            Err(failure) => Err(error::of(&call, self.0.connection.hosts(), &failure)),
         }
     }
 

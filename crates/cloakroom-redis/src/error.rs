@@ -144,7 +144,7 @@ pub(crate) fn judge(refusal: &ServerError) -> (ErrorKind, String) {
         "MISCONF" => {
             (ErrorKind::Unavailable, "the server cannot save to its disk, and refuses writes")
         }
-        "OOM" => (ErrorKind::Unavailable, "the server is full (maxmemory), and refuses writes"),
+        "OOM" => (ErrorKind::Full, "the server is full (maxmemory), and refuses writes"),
         "BUSY" => (ErrorKind::Unavailable, "the server is busy with a script"),
         "CLUSTERDOWN" => (ErrorKind::Unavailable, "the cluster is down"),
         "TRYAGAIN" => (ErrorKind::Unavailable, "the cluster is moving this key"),
@@ -206,7 +206,7 @@ mod tests {
             ("READONLY You can't write against SECRET", ErrorKind::Unavailable),
             ("MISCONF SECRET", ErrorKind::Unavailable),
             ("ERR max number of clients reached SECRET", ErrorKind::Unavailable),
-            ("OOM command not allowed SECRET", ErrorKind::Unavailable),
+            ("OOM command not allowed SECRET", ErrorKind::Full),
             ("ERR Protocol error: invalid bulk length SECRET", ErrorKind::TooLarge),
             ("WRONGTYPE SECRET", ErrorKind::Corrupt),
             ("NOAUTH SECRET", ErrorKind::Config),
@@ -229,12 +229,21 @@ mod tests {
     #[test]
     fn a_refusal_inside_of_a_script_is_that_refusal() {
         // As Redis 6.2 and Redis 7.0 word it.
-        for line in [
-            "ERR Error running script (call to f_6b1b): @user_script:4: @user_script: 4: -MISCONF Redis is SECRET",
-            "ERR Error running script (call to f_6b1b): @user_script:4: @user_script: 4: -READONLY You can't SECRET",
-            "OOM command not allowed when used memory > 'maxmemory'. script: f_6b1b, on @user_script:4.",
+        for (line, kind) in [
+            (
+                "ERR Error running script (call to f_6b1b): @user_script:4: @user_script: 4: -MISCONF Redis is SECRET",
+                ErrorKind::Unavailable,
+            ),
+            (
+                "ERR Error running script (call to f_6b1b): @user_script:4: @user_script: 4: -READONLY You can't SECRET",
+                ErrorKind::Unavailable,
+            ),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'. script: f_6b1b, on @user_script:4.",
+                ErrorKind::Full,
+            ),
         ] {
-            assert_eq!(refusal(line).kind(), ErrorKind::Unavailable, "{line}");
+            assert_eq!(refusal(line).kind(), kind, "{line}");
         }
         let line = "ERR Error running script (call to f_6b1b): @user_script:4: SECRET: -x SECRET";
         assert_eq!(refusal(line).to_string(), "redis: set: the server refused");

@@ -9,7 +9,8 @@
 //! | [`RedisServer`] | `redis-server` | what every [`Server`] has, and `start_tls`, `ca_certificate`, `unix_socket` |
 //! | [`SentinelServer`] | `redis-server --sentinel` | what every [`Server`] has |
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
-//! | [`Mongod`] | `mongod` | what every [`Server`] has |
+//! | [`Mongod`] | `mongod` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
+//! | [`MongoReplicaSet`] | a primary `mongod` and a secondary that stays behind | `start`, `url`, `primary`, `secondary` |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`Proxy`] | a TCP proxy before any server, which can go silent or hang up | `start`, `addr`, `pass`, `silence`, `cut`, `connections`, `open` |
@@ -59,6 +60,7 @@ mod folder;
 mod lines;
 mod memcached;
 mod memcached_tap;
+mod mongo_replica_set;
 mod mongod;
 mod node;
 mod port;
@@ -75,6 +77,7 @@ pub use error::Error;
 pub use example::Example;
 pub use memcached::{Memcache, Memcached};
 pub use memcached_tap::MemcachedTap;
+pub use mongo_replica_set::MongoReplicaSet;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;

@@ -1,19 +1,24 @@
 //! `mongod`.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use crate::{Kind, Server, ask::ask_socket, find_mongod};
+use crate::{Error, Kind, Server, ask::ask_socket, find_mongod, folder::Folder, tls};
+
+/// The key and the certificate in one file, as `mongod` wants them.
+const KEY_AND_CERTIFICATE: &str = "server.pem";
 
 /// A MongoDB server of its own.
 pub type Mongod = Server<Mongo>;
 
 /// The kind of [`Mongod`].
 #[derive(Debug, Default)]
-pub struct Mongo;
+pub struct Mongo {
+    tls: bool,
+}
 
 impl Kind for Mongo {
     const PROGRAM: &'static str = "mongod";
@@ -38,6 +43,11 @@ impl Kind for Mongo {
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         command.arg("--dbpath").arg(folder.join("data"));
         command.arg("--unixSocketPrefix").arg(folder);
+        if self.tls {
+            command.args(["--tlsMode", "preferTLS", "--tlsAllowConnectionsWithoutCertificates"]);
+            command.arg("--tlsCertificateKeyFile").arg(folder.join(KEY_AND_CERTIFICATE));
+            command.arg("--tlsCAFile").arg(folder.join(tls::CA_CERTIFICATE));
+        }
     }
 
     /// Asks over the Unix socket, which no other server can have taken. mongod listens there once the port is its own.
@@ -45,6 +55,32 @@ impl Kind for Mongo {
         let answer = ask_socket(&folder.join(format!("mongodb-{port}.sock")), HELLO)?;
         // The answer names the request that it belongs to.
         Ok(answer.get(8..12) == Some(&[1, 0, 0, 0]))
+    }
+}
+
+impl Mongod {
+    /// A server that takes TLS on its port, with a certificate for 127.0.0.1 and `localhost` from an authority of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), or if `openssl` is missing.
+    pub fn start_tls() -> Result<Self, Error> {
+        let folder = Folder::new()?;
+        tls::make_certificates(folder.path())?;
+        let read = |name: &str| {
+            let file = folder.path().join(name);
+            fs::read(&file).map_err(|error| Error::io("read", &file, &error))
+        };
+        let both = [read(tls::KEY)?, read(tls::CERTIFICATE)?].concat();
+        let file = folder.path().join(KEY_AND_CERTIFICATE);
+        fs::write(&file, both).map_err(|error| Error::io("write", &file, &error))?;
+        Self::start_in(folder, Mongo { tls: true }, &[])
+    }
+
+    /// The certificate, in PEM, of the authority that a client has to trust. `None` if the server does not take TLS.
+    #[must_use]
+    pub fn ca_certificate(&self) -> Option<PathBuf> {
+        self.kind().tls.then(|| self.folder().join(tls::CA_CERTIFICATE))
     }
 }
 

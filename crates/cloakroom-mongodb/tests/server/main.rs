@@ -6,13 +6,18 @@ mod atomic;
 mod documents;
 #[cfg(feature = "encryption")]
 mod encryption;
+mod failures;
 mod index;
 mod listing;
 mod load;
 mod outage;
 mod reading;
 mod refusals;
+mod replicas;
 mod round_trips;
+mod runtimes;
+mod silence;
+mod tls;
 mod touching;
 mod writing;
 

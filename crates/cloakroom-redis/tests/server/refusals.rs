@@ -103,11 +103,11 @@ async fn a_full_server_still_reads_and_destroys() {
     bench.store.set("a", &session()).await.unwrap();
     bench.raw::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1));
     let error = bench.store.set("b", &session()).await.unwrap_err();
-    check(&error, ErrorKind::Unavailable);
+    check(&error, ErrorKind::Full);
     assert!(error.to_string().contains("full"), "{error}");
-    check(&atomic(&bench.store).create("b", &session()).await.unwrap_err(), ErrorKind::Unavailable);
+    check(&atomic(&bench.store).create("b", &session()).await.unwrap_err(), ErrorKind::Full);
     let read = bench.store.get("a").await.unwrap().unwrap();
-    check(&atomic(&bench.store).update("a", &read).await.unwrap_err(), ErrorKind::Unavailable);
+    check(&atomic(&bench.store).update("a", &read).await.unwrap_err(), ErrorKind::Full);
     bench.store.touch("a", &session()).await.unwrap();
     bench.store.destroy("a").await.unwrap();
 }

@@ -1,0 +1,135 @@
+//! Connections that stay open and answer nothing, and servers that hang up.
+
+use std::time::Duration;
+
+use cloakroom_core::{ErrorKind, Store};
+use cloakroom_mongodb::MongoStore;
+use cloakroom_test_support::{Proxy, unique};
+use futures::future::join_all;
+use tokio::time::{Instant, timeout};
+
+use crate::{SERVER, atomic, session};
+
+/// A store behind a proxy, with this many connections that have been used.
+async fn behind(proxy: &Proxy, query: &str, connections: usize) -> MongoStore {
+    let mut url =
+        format!("mongodb://{}/silence?collectionName={}{query}", proxy.addr(), unique("s"));
+    if !query.contains("heartbeat") {
+        // The driver's monitors notice nothing in the time of a test.
+        url += "&heartbeatFrequencyMS=600000";
+    }
+    let store = MongoStore::open(&url).unwrap();
+    store.set("a", &session()).await.unwrap();
+    // The driver makes two at a time, and as many as are asked for at once.
+    while proxy.connections() < connections {
+        let warm = (0..connections * 2).map(|_| store.get("a"));
+        assert!(join_all(warm).await.iter().all(Result::is_ok));
+    }
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn connections_that_answer_nothing_are_left_after_one_deadline() {
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    for encrypted in [false, true] {
+        if encrypted && !cfg!(feature = "encryption") {
+            continue;
+        }
+        let query = if encrypted { "&secret=squirrel" } else { "" };
+        let store = behind(&proxy, query, proxy.connections() + 8).await;
+        proxy.silence();
+        proxy.pass();
+        let error = store.set("a", &session()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.outcome_unknown());
+        // Each of them has the deadline, and none waits for a connection that is lost.
+        assert_eq!(store.get("a").await.unwrap(), Some(session()));
+        let written = session();
+        let answers = join_all((0..16).map(|_| store.set("a", &written))).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert!(atomic(&store).get_and_touch("a", None).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn the_first_call_after_a_silence_works() {
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=3000", 8).await;
+    proxy.silence();
+    let first = store.set("a", &session()).await.unwrap_err();
+    assert_eq!((first.kind(), first.outcome_unknown()), (ErrorKind::Timeout, true));
+    for _ in 0..2 {
+        // Nothing answers on the new connections either, so that nothing is sent.
+        let error = store.set("a", &session()).await.unwrap_err();
+        assert!(error.is_retryable() && !error.outcome_unknown(), "{error:?}");
+    }
+    proxy.pass();
+    store.set("a", &session()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn calls_that_nobody_waits_for_leave_them_too() {
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=2000&maxPoolSize=4", 4).await;
+    proxy.silence();
+    proxy.pass();
+    let since = Instant::now();
+    // Each is dropped long before its deadline.
+    while !matches!(timeout(Duration::from_millis(300), store.get("a")).await, Ok(Ok(Some(_)))) {
+        assert!(since.elapsed() < Duration::from_secs(60));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn what_was_left_is_closed() {
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=1000&heartbeatFrequencyMS=500", 8).await;
+    proxy.silence();
+    proxy.pass();
+    let answers = join_all((0..8).map(|_| store.get("a"))).await;
+    assert!(answers.iter().any(Result::is_err), "{answers:?}");
+    let since = Instant::now();
+    while store.get("a").await.is_err() {
+        assert!(since.elapsed() < Duration::from_secs(60));
+    }
+    // The monitors' connections and a few of those that were made since.
+    while proxy.open() > 4 {
+        assert!(since.elapsed() < Duration::from_secs(60), "{} are open", proxy.open());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The connections that 40 tasks make in five seconds, while each tries again as soon as it has failed.
+async fn connections_of_40_tasks(proxy: &Proxy, store: &MongoStore) -> usize {
+    let before = proxy.connections();
+    let until = Instant::now() + Duration::from_secs(5);
+    let tasks = (0..40).map(|_| async {
+        while Instant::now() < until {
+            let _ = store.get("a").await;
+        }
+    });
+    join_all(tasks).await;
+    proxy.connections() - before
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn a_server_that_hangs_up_or_is_silent_gets_no_storm() {
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=500", 8).await;
+    proxy.cut();
+    let hung_up = connections_of_40_tasks(&proxy, &store).await;
+    assert!(hung_up < 300, "{hung_up} connections while it hung up");
+    proxy.silence();
+    let silent = connections_of_40_tasks(&proxy, &store).await;
+    assert!(silent < 300, "{silent} connections while it was silent");
+    proxy.pass();
+    let since = Instant::now();
+    while store.get("a").await.is_err() {
+        assert!(since.elapsed() < Duration::from_secs(60));
+    }
+}
