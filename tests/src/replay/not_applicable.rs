@@ -2,7 +2,11 @@
 //!
 //! The key is what makes a vector so, never its id, so that other files of the same form are judged alike.
 
-use super::{express_cookie::Options, notation::Value};
+use super::{
+    express_cookie::Options,
+    notation::Value,
+    script::{Described, Given},
+};
 use crate::json::Json;
 
 /// What makes a vector not applicable.
@@ -17,10 +21,6 @@ use Property::{Option as CookieOption, Vector};
 
 const NOT_APPLICABLE: &[(Property, &str)] = &[
     (
-        Vector("hashring", |file| file.get("remove_equals_rebuild") == Some(&Json::Bool(true))),
-        "a server that is removed: here a ring is made anew",
-    ),
-    (
         Vector("ring", |ring| {
             let known = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
             let algorithm = ring.get("options").and_then(|options| options.get("algorithm"));
@@ -29,18 +29,11 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         "a ring by a hash that is none of MD5, SHA-1 and SHA-2",
     ),
     (
-        Vector("memcached", |row| {
-            row.get("stored") == Some(&Json::Bool(false)) && row.get("value_b64").is_none()
+        Vector("memcached_encrypted", |row| {
+            let store = row.get("store").and_then(Json::text).unwrap_or_default();
+            store.starts_with("connect-memcached 0.") || store.starts_with("connect-memcached 1.")
         }),
-        "a session that connect-memcached did not send, given as JavaScript code",
-    ),
-    (
-        Vector("redis", |row| row.get("stored") == Some(&Json::Bool(false))),
-        "a session that connect-redis did not store, given as JavaScript code",
-    ),
-    (
-        Vector("mongo", |row| row.get("stored") == Some(&Json::Bool(false))),
-        "a session that connect-mongo did not store, given as JavaScript code",
+        "a ciphertext of connect-memcached 0.2 or 1, of which only plain records are read here",
     ),
     (
         Vector("webcrypto_store", |row| row.get("both_options").is_some()),
@@ -110,6 +103,33 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         "a maxAge that is no finite number, where Rust takes integers only",
     ),
 ];
+
+/// Of a session whose code uses what stands outside of it.
+pub(super) const UNBOUND: &str =
+    "a session given as JavaScript code that uses a variable from around it";
+const NO_SESSION: &str = "a session that is null or undefined, which no Rust program can store";
+const NO_CODE: &str = "a session that was not stored, given without the code that made it";
+const NO_DATE: &str = "an expires that is no date, over which connect-redis destroys the session";
+
+/// Why a row of a session is not applicable.
+pub(super) fn of_session(
+    kind: &str,
+    row: &Json,
+    session: Option<&Described>,
+) -> Option<&'static str> {
+    if row.get("stored") != Some(&Json::Bool(false)) {
+        return None;
+    }
+    match session {
+        None if row.get("js").is_some() => Some(UNBOUND),
+        None => Some(NO_CODE),
+        Some(session) if matches!(session.value, Given::Undefined | Given::Null) => {
+            Some(NO_SESSION)
+        }
+        Some(session) if kind == "redis" && session.expires_ms() == Some(None) => Some(NO_DATE),
+        Some(_) => None,
+    }
+}
 
 const HALF_PAIR: &str = "half a surrogate pair, which no Rust string holds";
 
