@@ -9,8 +9,8 @@
 //   {"handler":"req.session.n = 1","stored":"{\"cookie\":{}}","now_ms":0}
 //       {"steps":[["set","n",VALUE]]}    what the code does to a session that was loaded from this record
 //
-// A step is ["set", name, VALUE], ["delete", name], ["cookie", name, VALUE] for `req.session.cookie.name = …`, or
-// ["call", method]. Beside a value or steps stands `throws`, the message of the error where there is one: in a session
+// A step is ["set", name, VALUE], with the message of JSON.stringify behind it where that throws over the value alone,
+// ["delete", name], ["cookie", name, VALUE] for `req.session.cookie.name = …`, or ["call", method]. Beside a value or steps stands `throws`, the message of the error where there is one: in a session
 // that of JSON.stringify. {"unbound":"ms"} is the answer where the code uses a name that nobody gave it.
 //
 // A VALUE is plain JSON for null, booleans, strings, arrays and numbers that JSON can say. Anything else is an object
@@ -99,6 +99,14 @@ const messageOf = (run) => {
   }
 };
 
+const textOf = (value) => {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    return error.message;
+  }
+};
+
 function describeSession({ session: code, scope = {}, now_ms }) {
   const make = new Function("NOW", "s", ...Object.keys(scope), `return (${code})(s)`);
   const value = make(now_ms, { ...session, Cookie, Store: session.Store }, ...Object.values(scope));
@@ -115,7 +123,12 @@ function describeHandler({ handler: code, stored, now_ms }) {
     },
   });
   const held = { ...made, cookie };
-  const before = new Map(Object.keys(held).map((name) => [name, JSON.stringify(held[name])]));
+  const known = new Map(Object.keys(held).map((name) => [name, textOf(held[name])]));
+  const set = (name, value) => {
+    const throws = messageOf(() => JSON.stringify(value));
+    steps.push(["set", name, describe(value), ...(throws ? [throws] : [])]);
+    known.set(name, textOf(value));
+  };
   const methods = ["touch", "resetMaxAge"];
   const proxy = new Proxy(held, {
     get(target, name) {
@@ -123,22 +136,24 @@ function describeHandler({ handler: code, stored, now_ms }) {
       return () => void steps.push(["call", name]);
     },
     set(target, name, value) {
-      const isSelf = value === proxy;
-      steps.push(["set", name, isSelf ? { circular: true } : describe(value)]);
+      if (value === proxy) {
+        steps.push(["set", name, { circular: true }]);
+        return true;
+      }
+      set(name, value);
       if (name !== "__proto__") target[name] = value;
-      before.delete(name);
       return true;
     },
     deleteProperty(target, name) {
       steps.push(["delete", name]);
-      before.delete(name);
+      known.delete(name);
       return delete target[name];
     },
   });
   const throws = messageOf(() => new Function("req", code)({ session: proxy }));
-  // What changed inside of a member that nobody set.
-  for (const [name, text] of before) {
-    if (name !== "cookie" && JSON.stringify(held[name]) !== text) steps.push(["set", name, describe(held[name])]);
+  // What changed inside of a member after it was loaded or set.
+  for (const [name, text] of known) {
+    if (name !== "cookie" && name !== "__proto__" && textOf(held[name]) !== text) set(name, held[name]);
   }
   return { steps, throws };
 }

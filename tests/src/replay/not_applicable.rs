@@ -39,7 +39,6 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         Vector("webcrypto_store", |row| row.get("both_options").is_some()),
         "both of connect-mongo's options for encryption, where Rust has one",
     ),
-    (Vector("record", |row| row.get("handler").is_some()), "the request runs JavaScript code"),
     (Vector("set_cookie", |row| is_half_pair(row, "sid")), HALF_PAIR),
     (Vector("sign", |row| is_half_pair(row, "value")), HALF_PAIR),
     (Vector("unsign", |row| is_half_pair(row, "input")), HALF_PAIR),
@@ -68,45 +67,28 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         "a date as text: our cookie keeps dates as the record does, so that it counts as a Date",
     ),
     (
-        Vector("set_cookie", |row| {
-            let parts = [row.get("cookie"), row.get("mutate")];
-            parts.into_iter().flatten().filter_map(|part| part.get("expires")).any(|expires| {
-                matches!(expires, Json::Bool(true))
-                    || matches!(Value::from(expires), Value::Plain(Json::String(_)))
-            })
-        }),
-        "an expires over whose type Express throws, where Rust takes milliseconds only",
-    ),
-    (
-        CookieOption(|_, value| *value == Value::Date(None)),
-        "an invalid Date, which is no value in Rust",
-    ),
-    (
         CookieOption(|_, value| {
             matches!(value, Value::Bytes(_) | Value::Function(_) | Value::HalfPair)
         }),
         "a cookie option that is a JavaScript object",
     ),
-    (
-        CookieOption(|name, value| match value {
-            Value::Plain(Json::Bool(value)) => name == "maxAge" && *value,
-            Value::Plain(Json::String(text)) => name == "maxAge" && text != "",
-            Value::Plain(Json::Array(_) | Json::Object(_)) => name == "maxAge",
-            _ => false,
-        }),
-        "a maxAge over whose type Express throws, where Rust takes integers only",
-    ),
-    (
-        CookieOption(|name, value| {
-            name == "maxAge" && matches!(value, Value::Plain(Json::Number(age)) if !age.is_finite())
-        }),
-        "a maxAge that is no finite number, where Rust takes integers only",
-    ),
 ];
+
+/// Whether the setter of `maxAge` throws over it.
+pub(super) fn is_no_age(value: &Value) -> bool {
+    match value {
+        Value::Plain(Json::Bool(value)) => *value,
+        Value::Plain(Json::String(text)) => text != "",
+        Value::Plain(Json::Array(_) | Json::Object(_)) => true,
+        _ => false,
+    }
+}
 
 /// Of a session whose code uses what stands outside of it.
 pub(super) const UNBOUND: &str =
     "a session given as JavaScript code that uses a variable from around it";
+/// Of a request whose handler fails, which says nothing of sessions.
+pub(super) const HANDLER_THROWS: &str = "a handler of JavaScript code that throws by itself";
 const NO_SESSION: &str = "a session that is null or undefined, which no Rust program can store";
 const NO_CODE: &str = "a session that was not stored, given without the code that made it";
 const NO_DATE: &str = "an expires that is no date, over which connect-redis destroys the session";

@@ -3,7 +3,10 @@
 mod session;
 mod value;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use cloakroom_test_support::NodeProgram;
 
@@ -28,12 +31,13 @@ pub(super) enum Undescribed {
 /// One thing that a handler does to a session.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Set(String, Given),
+    /// Sets a member; with what `JSON.stringify` throws over the value.
+    Set(String, Given, Option<String>),
     Delete(String),
     /// Sets a member of the cookie.
     Cookie(String, Given),
-    /// Calls a method of the session.
-    Call(String),
+    /// Renews the cookie's life, as the end of a request does it.
+    Touch,
 }
 
 /// What a handler does to a session.
@@ -108,12 +112,24 @@ fn step(step: &Json) -> Option<Step> {
     let [kind, name, rest @ ..] = step.items() else { return None };
     let name = name.text()?;
     Some(match (&*kind.text()?, rest) {
-        ("set", [value]) => Step::Set(name, Given::parse(value)?),
+        ("set", [value]) => Step::Set(name, Given::parse(value)?, None),
+        ("set", [value, throws]) => Step::Set(name, Given::parse(value)?, Some(throws.text()?)),
         ("cookie", [value]) => Step::Cookie(name, Given::parse(value)?),
         ("delete", []) => Step::Delete(name),
-        ("call", []) => Step::Call(name),
+        ("call", []) => Step::Touch,
         _ => return None,
     })
+}
+
+/// What a handler does, by a Node.js that is started when it is asked for the first time. It ends with this process.
+pub(super) fn handler(code: &str, stored: &str, now_ms: i64) -> Result<Steps, Undescribed> {
+    static SCRIPT: LazyLock<Mutex<Result<Script, String>>> =
+        LazyLock::new(|| Mutex::new(Script::start()));
+    let mut script = SCRIPT.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *script {
+        Ok(script) => script.handler(code, stored, now_ms),
+        Err(error) => Err(Undescribed::Failed(error.clone())),
+    }
 }
 
 /// The sessions of a file by their names, each described once. The code stands in one of the file's stores.

@@ -179,7 +179,11 @@ impl Writer<'_> {
                 }
                 _ => Document::new().into(),
             },
-            Given::Unprintable | Given::BigInt(_) | Given::Circular | Given::Throws => return None,
+            Given::Unprintable
+            | Given::BigInt(_)
+            | Given::Json(_)
+            | Given::Circular
+            | Given::Throws => return None,
         })
     }
 

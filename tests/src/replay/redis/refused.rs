@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::Error};
 use super::super::report::Checks;
 
 /// A value that is no JSON, as a cycle or a `BigInt` is none.
-struct NotJson;
+pub(in super::super) struct NotJson;
 
 impl Serialize for NotJson {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {

@@ -32,6 +32,8 @@ pub(crate) enum Given {
     Boxed(Box<Self>),
     /// An object with a method `toJSON`: what that returns, and the members.
     Replaced(Box<Self>, Members),
+    /// What JSON says of itself.
+    Json(Json),
     /// An object that it is part of.
     Circular,
     /// What threw this message.
@@ -127,6 +129,7 @@ impl Given {
             Self::Regex(..) | Self::Map(_) => Json::Object(Vec::new()),
             Self::Boxed(value) => return value.to_json(),
             Self::Replaced(printed, _) => return printed.to_json(),
+            Self::Json(json) => json.clone(),
             // A cookie stands in a session only, which knows how to print it.
             Self::BigInt(_) | Self::Cookie(..) | Self::Circular | Self::Throws => {
                 return Err(Throws);
