@@ -14,7 +14,8 @@
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
-//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens.
+//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
+//! that hold on a busy machine too.
 //!
 //! A test that needs a server says so, and runs under `cargo xtask test`, which installs what is missing:
 //!
@@ -64,6 +65,7 @@ mod process;
 mod program;
 mod redis;
 mod server;
+mod stopwatch;
 mod tls;
 mod unique;
 
@@ -77,4 +79,5 @@ pub use port::free_port;
 pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
 pub use redis::{Redis, RedisServer};
 pub use server::{Kind, Server};
+pub use stopwatch::Stopwatch;
 pub use unique::unique;

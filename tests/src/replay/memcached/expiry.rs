@@ -76,7 +76,8 @@ pub(super) fn expiry(
     };
     // Who wants a session to live for more than 30 days sends a date.
     let sends_date = ours.is_some_and(|ours| ours > LONGEST && (ours - 1..=ours).contains(&theirs));
-    if !by_rule.contains(&Some(theirs)) && !(options.ttl.is_none() && sends_date) {
+    let follows_a_rule = by_rule.contains(&Some(theirs)) || options.ttl.is_none() && sends_date;
+    if !follows_a_rule {
         let rule = format!("{by_rule:?}");
         return (
             ours,

@@ -49,7 +49,7 @@ pub(super) fn check(recorded: &Recorded, described: &Described, now_ms: i64, che
     };
     let whole: Option<Document> =
         options.fields().into_iter().map(|name| Some((name.to_owned(), field(name)?))).collect();
-    let bytes = whole.as_ref().and_then(|whole| bytes_of(whole));
+    let bytes = whole.as_ref().and_then(bytes_of);
     if has_regex(&stored) {
         // The driver of version 3 did not put the options of a regular expression in order.
         let shown = |document: &Document| document.to_string();

@@ -104,7 +104,7 @@ fn sent(session: &Described, version: Version, options: &Options, now_ms: i64) -
         None => Some(options.ttl.unwrap_or(DAY)),
         Some(ms) => ms.map(|ms| ceil(ms - now_ms, 1_000)),
     };
-    let has_ended = !seconds.is_some_and(|seconds| seconds > 0);
+    let has_ended = seconds.is_none_or(|seconds| seconds <= 0);
     match (major, has_ended) {
         // Version 8 looks at the time to live first.
         (8.., true) => Sent::Destroy,

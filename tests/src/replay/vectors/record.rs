@@ -320,7 +320,7 @@ impl Vector<'_> {
             true => is_rolling || is_persistent && is_changed,
             false => is_changed,
         };
-        sends && !(session.cookie().secure() && !is_secure(self.row))
+        sends && (is_secure(self.row) || !session.cookie().secure())
     }
 }
 
