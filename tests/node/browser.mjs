@@ -22,8 +22,12 @@ import { chromium } from "playwright-core";
 
 const { values: options } = parseArgs({ options: { chromium: { type: "string" }, url: { type: "string" } } });
 
+/// In milliseconds: how long anything may take on a busy machine.
+const PATIENCE = 180_000;
+
 const browser = await chromium.launch({
   executablePath: options.chromium,
+  timeout: PATIENCE,
   args: [
     // Without a sandbox, which root cannot have; it sees no pages but the example's.
     ..."--no-sandbox --disable-gpu --disable-quic --no-first-run".split(" "),
@@ -33,6 +37,7 @@ const browser = await chromium.launch({
 });
 const viewport = { width: 1120, height: 656 };
 const context = await browser.newContext({ viewport, deviceScaleFactor: 1.5, baseURL: options.url });
+context.setDefaultTimeout(PATIENCE);
 const page = await context.newPage();
 
 /// What the reader of a page sees; `frame` is a page or a frame.

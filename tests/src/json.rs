@@ -44,8 +44,27 @@ impl Text {
         String::from_utf16(&self.0).ok()
     }
 
+    /// The text, with half a surrogate pair shown as its escape: `\ud83d`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let mut text = String::new();
+        for unit in char::decode_utf16(self.0.iter().copied()) {
+            match unit {
+                Ok(char) => text.push(char),
+                Err(half) => text.push_str(&format!("\\u{:04x}", half.unpaired_surrogate())),
+            }
+        }
+        text
+    }
+
+    /// The text, with U+FFFD for half a surrogate pair, as UTF-8 encoders of JavaScript write it.
+    #[must_use]
+    pub fn to_lossy(&self) -> String {
+        String::from_utf16_lossy(&self.0)
+    }
+
     /// The number, if the name is an array index, which JavaScript moves to the front of an object.
-    fn index(&self) -> Option<u32> {
+    pub(crate) fn index(&self) -> Option<u32> {
         let name = self.to_str()?;
         let index = name.parse::<u32>().ok().filter(|index| *index != u32::MAX)?;
         (index.to_string() == name).then_some(index)

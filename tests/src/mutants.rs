@@ -46,3 +46,49 @@ pub fn changed_members(object: &Json, is_answer: impl Fn(&Text) -> bool) -> Vec<
     }
     all
 }
+
+/// A value in which texts were replaced, and how many.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// The value.
+    pub json: Json,
+    /// The number of texts that are others now.
+    pub count: usize,
+}
+
+/// The value with each text under the name `member`, wherever it stands, replaced by what `change` makes of it; `None`
+/// leaves it.
+pub fn rewritten(value: &Json, member: &str, change: impl Fn(&str) -> Option<String>) -> Rewritten {
+    let mut count = 0;
+    let json = rewrite(value, member, &change, &mut count);
+    Rewritten { json, count }
+}
+
+fn rewrite(
+    value: &Json,
+    member: &str,
+    change: &impl Fn(&str) -> Option<String>,
+    count: &mut usize,
+) -> Json {
+    match value {
+        Json::Array(items) => {
+            Json::Array(items.iter().map(|item| rewrite(item, member, change, count)).collect())
+        }
+        Json::Object(members) => {
+            let members = members.iter().map(|(name, value)| {
+                let changed =
+                    value.text().filter(|_| name == member).and_then(|text| change(&text));
+                let value = match changed {
+                    Some(text) => {
+                        *count += 1;
+                        Json::from(&*text)
+                    }
+                    None => rewrite(value, member, change, count),
+                };
+                (name.clone(), value)
+            });
+            Json::Object(members.collect())
+        }
+        other => other.clone(),
+    }
+}

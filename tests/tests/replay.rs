@@ -18,6 +18,19 @@ fn load(name: &str) -> Json {
     Json::parse(&fs::read_to_string(fixture(name)).unwrap()).unwrap()
 }
 
+/// The vectors without those that run JavaScript code, or these alone, which needs Node.js.
+fn vectors_file(with_code: bool) -> Json {
+    let has_code = |row: &&Json| row.get("handler").is_some() == with_code;
+    let section =
+        |rows: &Json| Json::Array(rows.items().iter().filter(has_code).cloned().collect());
+    let members = load("express-vectors.json").members().to_vec();
+    let members = members.into_iter().map(|(name, value)| match value {
+        rows @ Json::Array(_) => (name, section(&rows)),
+        other => (name, other),
+    });
+    Json::object(members.collect())
+}
+
 /// What stands in a vector of each section that express-session or npm's cookie answered.
 const ANSWERS: [(&str, &[&str]); 8] = [
     ("sign", &["signed", "cookieValue"]),
@@ -32,22 +45,50 @@ const ANSWERS: [(&str, &[&str]); 8] = [
 
 #[test]
 fn express_vectors_hold() {
-    let report = replay("vectors", &fixture("express-vectors.json")).unwrap();
-    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 308, 29));
+    let report = replay_text("vectors", &vectors_file(false).stringify()).unwrap();
+    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 311, 2));
+}
+
+#[test]
+#[ignore = "needs Node.js and the npm packages"]
+fn express_vectors_with_code_hold() {
+    let report = replay_text("vectors", &vectors_file(true).stringify()).unwrap();
+    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 24, 0));
+}
+
+/// Records over which Express throws or cannot send a cookie, names with escapes, and code that does other things.
+#[test]
+#[ignore = "needs Node.js and the npm packages"]
+fn more_records_hold() {
+    let report = replay("vectors", &fixture("express-records.json")).unwrap();
+    let mut printed = Vec::new();
+    report.print(&mut printed).unwrap();
+    println!("{}", String::from_utf8_lossy(&printed));
+    assert_eq!((report.failed(), report.not_applicable()), (0, 0));
+    every_changed_answer_fails(&load("express-records.json"), 300);
 }
 
 #[test]
 fn cookie_json_holds() {
     let report = replay("cookie-json", &fixture("cookie-json.json")).unwrap();
-    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 2315, 3));
+    assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 2318, 0));
 }
 
 #[test]
 fn every_changed_answer_of_a_vector_fails() {
-    let file = load("express-vectors.json");
+    every_changed_answer_fails(&vectors_file(false), 1_000);
+}
+
+#[test]
+#[ignore = "needs Node.js and the npm packages"]
+fn every_changed_answer_of_a_vector_with_code_fails() {
+    every_changed_answer_fails(&vectors_file(true), 200);
+}
+
+fn every_changed_answer_fails(file: &Json, at_least: usize) {
     let mut mutants = 0;
     for (section, answers) in ANSWERS {
-        for row in file.get(section).unwrap().items() {
+        for row in file.get(section).map_or(&[][..], Json::items) {
             if matches!(vectors::check(section, row), Outcome::NotApplicable(_)) {
                 continue;
             }
@@ -62,7 +103,7 @@ fn every_changed_answer_of_a_vector_fails() {
             }
         }
     }
-    assert!(mutants > 1_000, "{mutants}");
+    assert!(mutants > at_least, "{mutants}");
 }
 
 #[test]
@@ -94,24 +135,26 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn the_command_counts_and_exits_0() {
-    let file = fixture("express-vectors.json");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vectors.json");
+    fs::write(&file, vectors_file(false).stringify()).unwrap();
     let (code, out, err) = run(&["vectors", file.to_str().unwrap()]);
     assert_eq!((code, &*err), (Some(0), ""));
-    assert_eq!(out.lines().last(), Some("308 passed, 0 failed"));
-    assert!(out.contains("\n29 not applicable: "), "{out}");
+    assert_eq!(out.lines().last(), Some("311 passed, 0 failed"));
+    assert!(out.contains("\n2 not applicable: "), "{out}");
 }
 
 #[test]
 fn the_command_names_a_failure_and_exits_1() {
     let folder = tempfile::tempdir().unwrap();
     let changed = folder.path().join("changed.json");
-    let text = fs::read_to_string(fixture("express-vectors.json")).unwrap();
+    let text = vectors_file(false).stringify();
     fs::write(&changed, text.replace("Path=/t;", "Path=/u;")).unwrap();
     let (code, out, _) = run(&["vectors", changed.to_str().unwrap()]);
     assert_eq!(code, Some(1));
     assert!(out.contains("FAILED set_cookie S55: setCookie\n  expected [\"connect.sid="), "{out}");
     assert!(out.contains("Path=/u;") && out.contains("  came     [\"connect.sid="), "{out}");
-    assert_eq!(out.lines().last(), Some("307 passed, 1 failed"));
+    assert_eq!(out.lines().last(), Some("310 passed, 1 failed"));
 }
 
 #[test]

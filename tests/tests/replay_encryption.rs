@@ -28,6 +28,21 @@ fn kruptein_holds() {
     assert_eq!(counts(&report), (0, 417, 0));
 }
 
+/// From 2.0.8 on, kruptein encrypts the text that it was given.
+#[test]
+fn kruptein_2_0_8_and_later_hold() {
+    let report = replay("kruptein", &fixture("kruptein-2.0.json")).unwrap();
+    assert_eq!(counts(&report), (0, 12, 0));
+    let file = load("kruptein-2.0.json");
+    let rows: Vec<&Json> = file.get("vectors").unwrap().items().iter().collect();
+    every_change_fails(
+        "kruptein",
+        "vectors",
+        &rows[..2],
+        &["set", "get", "plaintext", "random_calls"],
+    );
+}
+
 #[test]
 #[ignore = "needs mongod"]
 fn mongo_crypto_holds() {

@@ -24,6 +24,7 @@ pub struct Subject {
     second_handle: Option<Arc<dyn Store>>,
     neighbour: Option<Arc<dyn Store>>,
     clock: Option<Clock>,
+    patience: u32,
     // The last member: what it cleans up is in use until the handles are gone.
     guards: Vec<Box<dyn Any + Send + Sync>>,
 }
@@ -40,6 +41,7 @@ impl Subject {
             second_handle: None,
             neighbour: None,
             clock: None,
+            patience: 1,
             guards: Vec::new(),
         }
     }
@@ -104,6 +106,16 @@ impl Subject {
 
     pub(crate) fn beside(&self) -> Option<&dyn Store> {
         self.neighbour.as_deref()
+    }
+
+    /// The same subject with short sessions that live this many times as long.
+    pub(crate) fn with_patience(mut self, patience: u32) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    pub(crate) fn patience(&self) -> i64 {
+        self.patience.into()
     }
 
     /// The clock that a case moves.

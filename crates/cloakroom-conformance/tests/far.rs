@@ -3,7 +3,10 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,7 +18,10 @@ use cloakroom_core::{
 use futures::{StreamExt, executor::block_on, stream::BoxStream};
 
 #[derive(Clone)]
-struct Far(MemoryStore);
+struct Far(MemoryStore, SlowTouches);
+
+/// How many touches take most of a second, which is all that a short session has at first.
+type SlowTouches = Arc<AtomicU64>;
 
 /// Runs on a task of its own. Each fourth call takes milliseconds on its way there and back.
 async fn far<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
@@ -61,6 +67,13 @@ impl Store for Far {
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
         let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
+        if self
+            .1
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+        }
         far(async move { store.touch(&sid, &session).await }).await
     }
 
@@ -121,12 +134,22 @@ async fn far_item<T: Send>(item: T) -> T {
     item
 }
 
-#[test]
-fn a_far_store_passes_all_cases() {
-    let report = block_on(run(|| async {
-        let store = Far(MemoryStore::new());
-        let neighbour = Far(MemoryStore::new());
+fn passes_all_cases(slow_touches: u64) {
+    let report = block_on(run(move || async move {
+        let slow_touches = Arc::new(AtomicU64::new(slow_touches));
+        let store = Far(MemoryStore::new(), Arc::clone(&slow_touches));
+        let neighbour = Far(MemoryStore::new(), slow_touches);
         Subject::new(store.clone()).with_second_handle(store).with_neighbour(neighbour)
     }));
     assert!(report.with_outcome(Outcome::Passed).count() == report.cases.len(), "{report}");
+}
+
+#[test]
+fn a_far_store_passes_all_cases() {
+    passes_all_cases(0);
+}
+
+#[test]
+fn a_store_that_is_slower_than_a_short_session_passes_all_cases() {
+    passes_all_cases(2);
 }

@@ -62,6 +62,10 @@ fn assign_max_age(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(),
     let Value::Plain(Json::Number(age)) = value else {
         return assign_expires(cookie, value, now_ms);
     };
+    // An age that is no finite number leads to an invalid date, as one beyond all dates does.
+    if !age.is_finite() {
+        return cookie.set_max_age_ms(Some(i64::MAX), now_ms);
+    }
     // A JavaScript date cuts fractions off towards 1970.
     let expires = (now_ms as f64 + age).trunc();
     cookie.set_max_age_ms(Some((expires - now_ms as f64) as i64), now_ms)
@@ -71,6 +75,8 @@ fn assign_max_age(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(),
 fn assign_expires(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Error> {
     match value {
         Value::Date(Some(ms)) => cookie.set_expires_ms(Some(*ms), now_ms),
+        // No number of milliseconds says it but one beyond all dates.
+        Value::Date(None) => cookie.set_expires_ms(Some(i64::MAX), now_ms),
         Value::Plain(Json::Null) => cookie.set_expires_ms(None, now_ms),
         other => {
             cookie.set_raw(CookieMember::Expires, js_value(other));

@@ -2,18 +2,26 @@
 //!
 //! For each session: the raw bytes with the recorded flags go into an empty server; the session is read, and nothing
 //! may be lost; it is written with the recorded clock, and key, flags, bytes and exptime on the wire must be those
-//! recorded, or better. For each ciphertext: it is read, and what is written can be read with the secret.
+//! recorded, or better. Where the file has the code that made the session, the same session is built in Rust, and its
+//! record must be the recorded one. For each ciphertext: it is read, and what is written can be read with the secret.
 
 mod bench;
+mod ciphertext;
+mod expiry;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cloakroom_core::{Counterpart, Encryption, Kruptein, KrupteinOptions, Session, parse_date};
+use cloakroom_core::Session;
+use cloakroom_memcached::MemcachedStore;
 
-use self::bench::{Bench, Item, Sent};
+use self::{
+    bench::{Bench, Item, Sent},
+    expiry::expiry,
+};
 use super::{
     Kind, Outcome, Report, not_applicable,
-    redis::{has_cookie, members_without_cookie, nothing_is_lost},
+    redis::{has_cookie, made_here, members_without_cookie, nothing_is_lost, refused},
     report::Checks,
+    script::{CookieKind, Described, Sessions, Undescribed},
 };
 use crate::json::Json;
 
@@ -26,62 +34,96 @@ pub(super) const KIND: Kind = Kind {
 const MENDED: Outcome = Outcome::PassedDifferently(
     "a record without a usable cookie: connect-memcached refuses it, here it is mended",
 );
-const A_SECOND_MORE: Outcome = Outcome::PassedDifferently(
-    "a time to live that is rounded down, by memcached's clock once more: here no session ends before its cookie",
-);
-const IMMORTAL: Outcome = Outcome::PassedDifferently(
-    "a session with less than a second to live, which is stored for ever: here it ends",
-);
-const LOST: Outcome = Outcome::PassedDifferently(
-    "a session of more than 30 days, which is gone at once: here it is there",
-);
-const EXPIRED: Outcome = Outcome::PassedDifferently(
-    "a session whose expiry has passed, which is stored: here it is destroyed",
-);
-const PLAIN_COOKIE: Outcome = Outcome::PassedDifferently(
-    "a cookie that is a plain object, which gets a day whatever its expiry: here its expiry counts",
-);
-
-const DAY: i64 = 86_400;
-/// memcached takes more for a date.
-const LONGEST: i64 = 30 * DAY;
-/// memcached takes later dates for negative ones.
-const LAST_DATE: i64 = i32::MAX as i64;
 
 fn replay(file: &Json, report: &mut Report) {
     let items = |name| file.get(name).map_or(&[][..], Json::items);
-    let (sessions, encrypted) = (items("sessions"), items("encrypted"));
-    if sessions.is_empty() && encrypted.is_empty() {
+    let (rows, encrypted) = (items("sessions"), items("encrypted"));
+    if rows.is_empty() && encrypted.is_empty() {
         return;
     }
+    let Some(options) = Options::of(file) else {
+        let form = "a store and options that connect-memcached has";
+        return report.add("file", Outcome::failed("form of the file", form, "others"));
+    };
     let now_ms = file.get("now_ms").and_then(Json::number).unwrap_or_default() as i64;
-    let prefix = file.get("prefix").and_then(Json::text).unwrap_or_default();
+    let mut sessions = match Sessions::of(rows.iter(), now_ms) {
+        Ok(sessions) => sessions,
+        Err(error) => return report.add("node", Outcome::failed("start", "Node.js", error)),
+    };
     let mut bench = match Bench::start(now_ms) {
         Ok(bench) => bench,
         Err(error) => return report.add("memcached", Outcome::failed("start", "a server", error)),
     };
     let name = |row: &Json| row.get("name").and_then(Json::text).unwrap_or_default();
-    for row in sessions {
-        let outcome = match not_applicable::of_vector("memcached", row) {
-            Some(reason) => Outcome::NotApplicable(reason),
-            None => recorded(row).map_or_else(
-                || Outcome::failed("form of the row", "what was sent, and sid", row.stringify()),
-                |recorded| session(&mut bench, &recorded, &prefix, now_ms).unwrap_or_else(failed),
-            ),
-        };
-        report.add(name(row), outcome);
+    for row in rows {
+        let outcome = check(row, sessions.get(&name(row)), &options, &mut bench, now_ms);
+        report.add(
+            name(row),
+            outcome.unwrap_or_else(|| {
+                Outcome::failed("form of the row", "what was sent, and sid", row.stringify())
+            }),
+        );
     }
     for row in encrypted {
         let store = row.get("store").and_then(Json::text).unwrap_or_default();
-        let outcome = ciphertext(&mut bench, row)
-            .unwrap_or_else(|| Err("the row has another form".to_owned()))
-            .unwrap_or_else(failed);
+        let session = sessions.get(&name(row)).and_then(Result::ok);
+        let outcome = match not_applicable::of_vector("memcached_encrypted", row) {
+            Some(reason) => Outcome::NotApplicable(reason),
+            None => ciphertext::check(&mut bench, row, session.as_ref())
+                .unwrap_or_else(|| Err("the row has another form".to_owned()))
+                .unwrap_or_else(failed),
+        };
         report.add(format!("encrypted by {store}: {}", name(row)), outcome);
     }
 }
 
 fn failed(error: String) -> Outcome {
     Outcome::failed("memcached", "an answer", error)
+}
+
+/// What the file's store was made with.
+#[derive(Clone, Debug)]
+struct Options {
+    prefix: String,
+    /// That of npm's client.
+    namespace: String,
+    /// In seconds, for every session. Zero counts as unset.
+    ttl: Option<i64>,
+    /// What the version writes with a plain record.
+    flags: u32,
+}
+
+impl Options {
+    /// From the members of the file and from its member `options`. `None` for an unknown version or option.
+    fn of(file: &Json) -> Option<Self> {
+        let mut options =
+            Self { prefix: String::new(), namespace: String::new(), ttl: None, flags: 2 };
+        if let Some(store) = file.get("store").and_then(Json::text) {
+            let version = store.strip_prefix("connect-memcached ")?;
+            options.flags = match version.split('.').next()? {
+                "0" | "1" => 0,
+                "2" | "3" => 2,
+                _ => return None,
+            };
+        }
+        let given = file.get("options").map_or(&[][..], Json::members);
+        let beside = ["now_ms", "store", "client", "note", "options", "sessions", "encrypted"];
+        let own = file.members().iter();
+        let own = own.filter(|(name, _)| beside.iter().all(|known| name != *known));
+        for (name, value) in given.iter().chain(own) {
+            match (&*name.to_str()?, value) {
+                ("prefix", value) => options.prefix = value.text()?,
+                ("namespace", value) => options.namespace = value.text()?,
+                ("ttl", Json::Number(seconds)) => options.ttl = Some(*seconds as i64),
+                ("ttl", Json::Null) => {}
+                // Where the servers are.
+                ("hosts", _) => {}
+                _ => return None,
+            }
+        }
+        options.ttl = options.ttl.filter(|seconds| *seconds != 0);
+        Some(options)
+    }
 }
 
 /// A session as connect-memcached sent it.
@@ -115,10 +157,80 @@ fn recorded(row: &Json) -> Option<Recorded> {
     })
 }
 
-fn session(
+/// `None` when the row has another form.
+fn check(
+    row: &Json,
+    session: Option<Result<Described, Undescribed>>,
+    options: &Options,
+    bench: &mut Bench,
+    now_ms: i64,
+) -> Option<Outcome> {
+    let (described, unbound) = match session {
+        Some(Ok(session)) => (Some(session), false),
+        Some(Err(Undescribed::Failed(error))) => {
+            return Some(Outcome::failed("code of the session", "a session", error));
+        }
+        Some(Err(Undescribed::Unbound)) => (None, true),
+        None => (None, false),
+    };
+    let described = described.as_ref();
+    if row.get("value_b64").is_none() && row.get("stored") == Some(&Json::Bool(false)) {
+        if let Some(reason) = not_applicable::of_session("memcached", row, described) {
+            return Some(Outcome::NotApplicable(reason));
+        }
+        let sid = row.get("sid")?.text()?;
+        return Some(not_sent(bench, row, &sid, described?, options).unwrap_or_else(failed));
+    }
+    let recorded = recorded(row)?;
+    let outcome = check_sent(bench, &recorded, described, options, now_ms).unwrap_or_else(failed);
+    Some(match outcome {
+        Outcome::Passed | Outcome::PassedDifferently(_) if unbound => {
+            Outcome::NotApplicable(not_applicable::UNBOUND)
+        }
+        outcome => outcome,
+    })
+}
+
+/// A session over which connect-memcached failed.
+fn not_sent(
+    bench: &mut Bench,
+    row: &Json,
+    sid: &str,
+    described: &Described,
+    options: &Options,
+) -> Result<Outcome, String> {
+    let mut checks = Checks::default();
+    let error = row.get("set").and_then(|set| set.get("err")?.get("message")?.text());
+    if let Some(message) = &described.throws {
+        checks.equal("error", Some(message), error.as_ref());
+        refused::is_refused(&mut checks);
+        return Ok(checks.outcome());
+    }
+    let Some(session) =
+        described.session.as_ref().filter(|_| described.cookie_kind == CookieKind::None)
+    else {
+        return Ok(Outcome::failed("stored", "true", "false"));
+    };
+    let message = "Cannot read properties of undefined (reading 'maxAge')";
+    checks.equal("error", Some(message), error.as_deref());
+    let store = bench.store(options, None)?;
+    bench.flush()?;
+    bench.set(&store, sid, session)?;
+    let key = format!("{}{}{sid}", options.namespace, options.prefix);
+    checks.equal("key", row.get("key").and_then(Json::text), Some(key.clone()));
+    let written = bench.item(&key)?.map(|item| item.value).unwrap_or_default();
+    let written = String::from_utf8_lossy(&written).into_owned();
+    let text = described.text.as_deref().unwrap_or_default();
+    checks.equal("members", members_without_cookie(text), members_without_cookie(&written));
+    checks.holds("the record has a cookie", has_cookie(&written));
+    Ok(checks.outcome_or(MENDED))
+}
+
+fn check_sent(
     bench: &mut Bench,
     recorded: &Recorded,
-    prefix: &str,
+    described: Option<&Described>,
+    options: &Options,
     now_ms: i64,
 ) -> Result<Outcome, String> {
     let mut checks = Checks::default();
@@ -128,13 +240,17 @@ fn session(
     let line = format!("set {key} {flags} {} {}", recorded.exptime, value.len());
     checks.equal("request line", &line, &recorded.request_line);
     checks.equal("bytes", recorded.bytes, value.len() as f64);
-    // What is below zero or above 30 days is gone at once.
-    checks.equal("stored", (0..=LONGEST).contains(&recorded.exptime), recorded.stored);
+    checks.equal("flags", options.flags, *flags);
+    expiry::check_stored(recorded, &mut checks);
     if recorded.stored {
         checks.equal("what Node.js got of it", Some(true), recorded.get_equals);
     }
+    if let Some(described) = described {
+        checks.equal("record of the session", described.text.as_deref(), Some(&*text));
+        checks.equal("error", None, described.throws.as_deref());
+    }
 
-    let store = bench.store(prefix, None)?;
+    let store = bench.store(options, None)?;
     bench.plant(&recorded.item)?;
     let session = bench.get(&store, &recorded.sid)?;
     let Some(session) = session else {
@@ -144,124 +260,61 @@ fn session(
         return Ok(checks.outcome());
     };
     nothing_is_lost(&session, &text, &mut checks);
+    let session = made_here(&session);
 
+    let (wanted, mut outcome) = expiry(recorded, &text, described, options, now_ms);
+    if let Outcome::Failed(_) = outcome {
+        return Ok(outcome);
+    }
+    let built = described.filter(|described| described.has_cookie_first());
+    let built = built.and_then(|described| described.session.as_ref());
+    for session in std::iter::once(&session).chain(built) {
+        if !written(bench, &store, recorded, session, &text, wanted, &mut checks)? {
+            outcome = MENDED;
+        }
+    }
+    Ok(checks.outcome_or(outcome))
+}
+
+/// Writes the session and compares what was sent with what was recorded. Returns whether the record is the recorded
+/// one, and not one that was mended.
+fn written(
+    bench: &mut Bench,
+    store: &MemcachedStore,
+    recorded: &Recorded,
+    session: &Session,
+    text: &str,
+    wanted: Option<i64>,
+    checks: &mut Checks,
+) -> Result<bool, String> {
+    let key = &recorded.item.key;
     bench.flush()?;
-    let sent = bench.set(&store, &recorded.sid, &session)?;
-    let (wanted, mut outcome) = expiry(recorded, &text, now_ms);
+    let sent = bench.set(store, &recorded.sid, session)?;
     checks.equal("exptime", wanted, sent.exptime());
     let stored = bench.item(key)?;
     if wanted.is_none() {
         checks.equal("command", format!("md {key}"), sent.line());
         checks.holds("there is no session", stored.is_none());
-        return Ok(checks.outcome_or(outcome));
+        return Ok(true);
     }
     let Sent::Stored { key: written_key, .. } = &sent else {
         checks.equal("command", "ms".to_owned(), sent.line());
-        return Ok(checks.outcome());
+        return Ok(true);
     };
     checks.equal("key", key, written_key);
     checks.holds("the session is there", stored.is_some());
     let (flags, value) = stored.map(|item| (item.flags, item.value)).unwrap_or_default();
     let written = String::from_utf8_lossy(&value).into_owned();
-    if has_cookie(&text) {
+    let is_whole = has_cookie(text);
+    if is_whole {
         checks.equal("flags", recorded.item.flags, flags);
-        checks.equal("bytes", &text, &written);
+        checks.equal("bytes", text, &*written);
     } else {
-        checks.equal("members", members_without_cookie(&text), members_without_cookie(&written));
+        checks.equal("members", members_without_cookie(text), members_without_cookie(&written));
         checks.holds("the record has a cookie now", has_cookie(&written));
-        outcome = MENDED;
     }
-    checks.equal("read again", Some(&session), bench.get(&store, &recorded.sid)?.as_ref());
-    Ok(checks.outcome_or(outcome))
-}
-
-/// The exptime that is right for a session: `None` for one that is to be destroyed; and why it is another than
-/// connect-memcached's, whose own rules the recorded one must follow.
-fn expiry(recorded: &Recorded, record: &str, now_ms: i64) -> (Option<i64>, Outcome) {
-    let theirs = recorded.exptime;
-    let expires =
-        Json::parse(record).ok().and_then(|record| match record.get("cookie")?.get("expires")? {
-            Json::String(text) => parse_date(&text.to_str()?),
-            Json::Number(ms) => Some(*ms as i64),
-            _ => None,
-        });
-    let contradiction =
-        || Outcome::failed("exptime by connect-memcached's rules", "another", theirs.to_string());
-    let Some(expires_ms) = expires else {
-        let fits = theirs == DAY;
-        return (Some(DAY), if fits { Outcome::Passed } else { contradiction() });
-    };
-    let ms = expires_ms - now_ms;
-    // `(maxAge / 1000) | 0`; a plain object has no `maxAge`.
-    let by_rule = i64::from((ms / 1_000) as i32);
-    let is_plain = theirs != by_rule;
-    if is_plain && theirs != DAY {
-        return (None, contradiction());
-    }
-    if ms <= 0 {
-        return (None, if is_plain { PLAIN_COOKIE } else { EXPIRED });
-    }
-    let seconds = ms.unsigned_abs().div_ceil(1_000) as i64;
-    let date = now_ms.div_euclid(1_000) + seconds + 1;
-    let ours = match seconds {
-        _ if seconds <= LONGEST => LONGEST.min(seconds + 1),
-        _ if date <= LAST_DATE => date,
-        _ => 0,
-    };
-    let why = match theirs {
-        _ if is_plain => PLAIN_COOKIE,
-        _ if theirs == ours => Outcome::Passed,
-        0 => IMMORTAL,
-        _ if !(0..=LONGEST).contains(&theirs) => LOST,
-        _ => A_SECOND_MORE,
-    };
-    (Some(ours), why)
-}
-
-/// `None` when the row has another form.
-fn ciphertext(bench: &mut Bench, row: &Json) -> Option<Result<Outcome, String>> {
-    let text = |name| row.get(name).and_then(Json::text);
-    let counterpart = match &*text("store")? {
-        "connect-memcached 3.0.0" => Counterpart::ConnectMemcached3,
-        "connect-memcached 2.0.0" => Counterpart::ConnectMemcached2,
-        _ => return None,
-    };
-    let version = match counterpart {
-        Counterpart::ConnectMemcached3 => "3.1.",
-        _ => "3.0.",
-    };
-    let (key, flags) = (text("key")?, row.get("flags")?.number()? as u32);
-    let item = Item { key, flags, value: text("value")?.into_bytes() };
-    let (plaintext, got, secret) = (text("plaintext_json")?, text("get_json")?, text("secret")?);
-    let is_version = text("kruptein")?.starts_with(version);
-
-    Some((|| {
-        let mut checks = Checks::default();
-        checks.holds("the kruptein of this version", is_version);
-        checks.equal("what Node.js got of it", &plaintext, &got);
-        checks.equal("flags", 0, item.flags);
-        let kruptein = || {
-            Kruptein::new(&secret, KrupteinOptions::of(counterpart))
-                .map_err(|error| error.to_string())
-        };
-        let store = bench.store("", Some(kruptein()?))?;
-        bench.plant(&item)?;
-        let session = bench.get(&store, &item.key)?;
-        let read = session.as_ref().map(Session::loaded_json);
-        checks.equal("what was read", Some(&*plaintext), read);
-
-        bench.flush()?;
-        if let Some(session) = &session {
-            let sent = bench.set(&store, &item.key, session)?;
-            checks.holds("it was stored", matches!(sent, Sent::Stored { .. }));
-            let written = bench.item(&item.key)?;
-            let value =
-                written.as_ref().map(|item| String::from_utf8_lossy(&item.value).into_owned());
-            checks.equal("flags", Some(item.flags), written.map(|item| item.flags));
-            // By one that has seen nothing of this before.
-            let decrypted = kruptein()?.decrypt(&value.unwrap_or_default());
-            checks.equal("decrypted again", Some(&plaintext), decrypted.ok().as_ref());
-        }
-        Ok(checks.outcome())
-    })())
+    let again = bench.get(store, &recorded.sid)?;
+    let again = again.as_ref().map(|session| session.to_json().into_owned());
+    checks.equal("read again", Some(written), again);
+    Ok(is_whole)
 }

@@ -15,9 +15,10 @@ mod notation;
 mod parallel;
 mod redis;
 mod report;
+mod script;
 pub mod vectors;
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, fs, path::Path, time::Duration};
 
 pub use report::{Outcome, Report};
 
@@ -46,6 +47,9 @@ pub const KINDS: &[Kind] = &[
     redis::KIND,
     vectors::KIND,
 ];
+
+/// How long a store has for an answer: no check is about that, and the machine may be busy.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Why a file could not be replayed at all.
 #[derive(Debug)]

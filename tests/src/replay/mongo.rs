@@ -2,15 +2,25 @@
 //!
 //! For each session of each version and option set: the raw document goes into an empty collection; the session is
 //! read, and nothing may be lost; it is written with the recorded clock, over the document and where there is none, and
-//! each byte must be the recorded one.
+//! each byte must be the recorded one. Where the file has the code that made the session, the same session is built in
+//! Rust: the document that connect-mongo makes of it must be the recorded one, and so must the one that is written.
 
 mod bench;
+mod document;
 mod expected;
+mod options;
+mod refused;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use self::bench::Bench;
-use super::{Kind, Outcome, Report, not_applicable};
+use self::{
+    bench::Bench,
+    options::{Options, Version},
+};
+use super::{
+    Kind, Outcome, Report, not_applicable,
+    script::{Described, Sessions, Undescribed},
+};
 use crate::json::Json;
 
 pub(super) const KIND: Kind =
@@ -22,35 +32,75 @@ fn replay(file: &Json, report: &mut Report) {
     if stores.is_empty() {
         return;
     }
-    let bench = match Bench::start(now_ms as i64) {
+    let now_ms = now_ms as i64;
+    let mut described = match Sessions::of(stores.iter().flat_map(sessions), now_ms) {
+        Ok(described) => described,
+        Err(error) => return report.add("node", Outcome::failed("start", "Node.js", error)),
+    };
+    let bench = match Bench::start(now_ms) {
         Ok(bench) => bench,
         Err(error) => return report.add("mongod", Outcome::failed("start", "a server", error)),
     };
     for store in stores {
         let label = label(store);
         for row in sessions(store) {
-            let outcome = match not_applicable::of_vector("mongo", row) {
-                Some(reason) => Outcome::NotApplicable(reason),
-                None => match recorded(row, store, stores) {
-                    Some(recorded) => bench.check(&recorded).unwrap_or_else(|error| {
-                        Outcome::failed("MongoDB", "an answer", error.to_string())
-                    }),
-                    None => Outcome::failed(
-                        "form of the row",
-                        "sid, doc_bson_b64, doc_keys, expires_ms and what get returned",
-                        row.stringify(),
-                    ),
-                },
-            };
             let name = row.get("name").and_then(Json::text).unwrap_or_default();
-            report.add(format!("{label} {name}"), outcome);
+            let outcome = check(row, store, stores, described.get(&name), &bench);
+            report.add(
+                format!("{label} {name}"),
+                outcome.unwrap_or_else(|| {
+                    Outcome::failed(
+                        "form of the row",
+                        "sid, doc_bson_b64, doc_keys, expires_ms and what get returned, with options that connect-mongo has",
+                        row.stringify(),
+                    )
+                }),
+            );
         }
     }
 }
 
+/// `None` when the row or its store has another form.
+fn check(
+    row: &Json,
+    store: &Json,
+    stores: &[Json],
+    described: Option<Result<Described, Undescribed>>,
+    bench: &Bench,
+) -> Option<Outcome> {
+    let (described, unbound) = match described {
+        Some(Ok(session)) => (Some(session), false),
+        Some(Err(Undescribed::Failed(error))) => {
+            return Some(Outcome::failed("code of the session", "a session", error));
+        }
+        Some(Err(Undescribed::Unbound)) => (None, true),
+        None => (None, false),
+    };
+    let described = described.as_ref();
+    if let Some(reason) = not_applicable::of_session("mongo", row, described) {
+        return Some(Outcome::NotApplicable(reason));
+    }
+    let (version, options) = (Version::parse(store)?, Options::parse(store.get("options")?)?);
+    let outcome = if row.get("stored") == Some(&Json::Bool(false)) {
+        let error = row.get("set")?.get("err")?;
+        bench.refused(&row.get("sid")?.text()?, described?, options, version, error)
+    } else {
+        bench.check(&recorded(row, store, stores, (version, options))?, described)
+    };
+    Some(match outcome {
+        Ok(Outcome::Passed | Outcome::PassedDifferently(_)) if unbound => {
+            Outcome::NotApplicable(not_applicable::UNBOUND)
+        }
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::failed("MongoDB", "an answer", error.to_string()),
+    })
+}
+
 fn label(store: &Json) -> String {
     let text = |name| store.get(name).and_then(Json::text).unwrap_or_default();
-    format!("{}, {}:", text("store"), text("options"))
+    let options =
+        store.get("options").map(|options| options.text().unwrap_or_else(|| options.stringify()));
+    format!("{}, {}:", text("store"), options.unwrap_or_default())
 }
 
 fn sessions(store: &Json) -> &[Json] {
@@ -59,6 +109,7 @@ fn sessions(store: &Json) -> &[Json] {
 
 /// A session as connect-mongo stored it with these options.
 struct Recorded {
+    version: Version,
     options: Options,
     sid: String,
     document: Vec<u8>,
@@ -71,40 +122,18 @@ struct Recorded {
     text: Option<String>,
 }
 
-/// What follows from the options of a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Options {
-    document: bool,
-    touch_after_s: u64,
-    ttl_s: Option<u64>,
-    timestamps: bool,
-}
-
-impl Options {
-    /// Whether a document tells when it was written, by a clock that nobody held.
-    fn has_times(self) -> bool {
-        self.touch_after_s > 0 || self.timestamps
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (name, value) = text.split_once(':')?;
-        let mut options = Self::default();
-        match name {
-            "stringify" => options.document = value == "false",
-            "touchAfter" => options.touch_after_s = value.parse().ok()?,
-            "ttl" => options.ttl_s = Some(value.parse().ok()?),
-            "timestamps" => options.timestamps = value == "true",
-            _ => return None,
-        }
-        Some(options)
-    }
-}
-
-fn recorded(row: &Json, store: &Json, stores: &[Json]) -> Option<Recorded> {
+fn recorded(
+    row: &Json,
+    store: &Json,
+    stores: &[Json],
+    (version, options): (Version, Options),
+) -> Option<Recorded> {
     let name = row.get("name")?.text()?;
-    let options = Options::parse(&store.get("options")?.text()?)?;
     let document = value(row, store, stores, "doc_bson_b64", "doc_same_as")?;
     let document = BASE64_STANDARD.decode(document).ok()?;
+    if row.get("doc_bytes").is_some_and(|length| length.number() != Some(document.len() as f64)) {
+        return None;
+    }
     let text = expected::text_of(&document);
     // The same session in a set that stores texts.
     let as_text = stores
@@ -118,6 +147,7 @@ fn recorded(row: &Json, store: &Json, stores: &[Json]) -> Option<Recorded> {
         _ => value(row, store, stores, "get_json", "get_same_as").or_else(|| as_text.clone())?,
     };
     Some(Recorded {
+        version,
         options,
         sid: row.get("sid")?.text()?,
         document,

@@ -2,7 +2,11 @@
 //!
 //! The key is what makes a vector so, never its id, so that other files of the same form are judged alike.
 
-use super::{express_cookie::Options, notation::Value};
+use super::{
+    express_cookie::Options,
+    notation::Value,
+    script::{Described, Given},
+};
 use crate::json::Json;
 
 /// What makes a vector not applicable.
@@ -17,10 +21,6 @@ use Property::{Option as CookieOption, Vector};
 
 const NOT_APPLICABLE: &[(Property, &str)] = &[
     (
-        Vector("hashring", |file| file.get("remove_equals_rebuild") == Some(&Json::Bool(true))),
-        "a server that is removed: here a ring is made anew",
-    ),
-    (
         Vector("ring", |ring| {
             let known = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
             let algorithm = ring.get("options").and_then(|options| options.get("algorithm"));
@@ -29,24 +29,16 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         "a ring by a hash that is none of MD5, SHA-1 and SHA-2",
     ),
     (
-        Vector("memcached", |row| {
-            row.get("stored") == Some(&Json::Bool(false)) && row.get("value_b64").is_none()
+        Vector("memcached_encrypted", |row| {
+            let store = row.get("store").and_then(Json::text).unwrap_or_default();
+            store.starts_with("connect-memcached 0.") || store.starts_with("connect-memcached 1.")
         }),
-        "a session that connect-memcached did not send, given as JavaScript code",
-    ),
-    (
-        Vector("redis", |row| row.get("stored") == Some(&Json::Bool(false))),
-        "a session that connect-redis did not store, given as JavaScript code",
-    ),
-    (
-        Vector("mongo", |row| row.get("stored") == Some(&Json::Bool(false))),
-        "a session that connect-mongo did not store, given as JavaScript code",
+        "a ciphertext of connect-memcached 0.2 or 1, of which only plain records are read here",
     ),
     (
         Vector("webcrypto_store", |row| row.get("both_options").is_some()),
         "both of connect-mongo's options for encryption, where Rust has one",
     ),
-    (Vector("record", |row| row.get("handler").is_some()), "the request runs JavaScript code"),
     (Vector("set_cookie", |row| is_half_pair(row, "sid")), HALF_PAIR),
     (Vector("sign", |row| is_half_pair(row, "value")), HALF_PAIR),
     (Vector("unsign", |row| is_half_pair(row, "input")), HALF_PAIR),
@@ -75,41 +67,51 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         "a date as text: our cookie keeps dates as the record does, so that it counts as a Date",
     ),
     (
-        Vector("set_cookie", |row| {
-            let parts = [row.get("cookie"), row.get("mutate")];
-            parts.into_iter().flatten().filter_map(|part| part.get("expires")).any(|expires| {
-                matches!(expires, Json::Bool(true))
-                    || matches!(Value::from(expires), Value::Plain(Json::String(_)))
-            })
-        }),
-        "an expires over whose type Express throws, where Rust takes milliseconds only",
-    ),
-    (
-        CookieOption(|_, value| *value == Value::Date(None)),
-        "an invalid Date, which is no value in Rust",
-    ),
-    (
         CookieOption(|_, value| {
             matches!(value, Value::Bytes(_) | Value::Function(_) | Value::HalfPair)
         }),
         "a cookie option that is a JavaScript object",
     ),
-    (
-        CookieOption(|name, value| match value {
-            Value::Plain(Json::Bool(value)) => name == "maxAge" && *value,
-            Value::Plain(Json::String(text)) => name == "maxAge" && text != "",
-            Value::Plain(Json::Array(_) | Json::Object(_)) => name == "maxAge",
-            _ => false,
-        }),
-        "a maxAge over whose type Express throws, where Rust takes integers only",
-    ),
-    (
-        CookieOption(|name, value| {
-            name == "maxAge" && matches!(value, Value::Plain(Json::Number(age)) if !age.is_finite())
-        }),
-        "a maxAge that is no finite number, where Rust takes integers only",
-    ),
 ];
+
+/// Whether the setter of `maxAge` throws over it.
+pub(super) fn is_no_age(value: &Value) -> bool {
+    match value {
+        Value::Plain(Json::Bool(value)) => *value,
+        Value::Plain(Json::String(text)) => text != "",
+        Value::Plain(Json::Array(_) | Json::Object(_)) => true,
+        _ => false,
+    }
+}
+
+/// Of a session whose code uses what stands outside of it.
+pub(super) const UNBOUND: &str =
+    "a session given as JavaScript code that uses a variable from around it";
+/// Of a request whose handler fails, which says nothing of sessions.
+pub(super) const HANDLER_THROWS: &str = "a handler of JavaScript code that throws by itself";
+const NO_SESSION: &str = "a session that is null or undefined, which no Rust program can store";
+const NO_CODE: &str = "a session that was not stored, given without the code that made it";
+const NO_DATE: &str = "an expires that is no date, over which connect-redis destroys the session";
+
+/// Why a row of a session is not applicable.
+pub(super) fn of_session(
+    kind: &str,
+    row: &Json,
+    session: Option<&Described>,
+) -> Option<&'static str> {
+    if row.get("stored") != Some(&Json::Bool(false)) {
+        return None;
+    }
+    match session {
+        None if row.get("js").is_some() => Some(UNBOUND),
+        None => Some(NO_CODE),
+        Some(session) if matches!(session.value, Given::Undefined | Given::Null) => {
+            Some(NO_SESSION)
+        }
+        Some(session) if kind == "redis" && session.expires_ms() == Some(None) => Some(NO_DATE),
+        Some(_) => None,
+    }
+}
 
 const HALF_PAIR: &str = "half a surrogate pair, which no Rust string holds";
 

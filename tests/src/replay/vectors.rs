@@ -2,6 +2,7 @@
 
 mod cookie_text;
 mod differences;
+mod handler;
 mod read_cookie;
 mod record;
 mod set_cookie;

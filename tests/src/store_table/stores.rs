@@ -7,11 +7,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use cloakroom_conformance::{Report, Subject, run};
+use cloakroom_conformance::{Options, Report, Subject, run_with};
 use cloakroom_core::{Error, MemoryStore, Store};
-use cloakroom_memcached::MemcachedStore;
+use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
     mongodb::{
@@ -58,7 +59,10 @@ pub(super) async fn redis() -> Result<Column> {
         before = reads;
         Ok(since)
     };
-    let round_trips = round_trips(&RedisStore::open(&server.url())?, &mut reads).await?;
+    let mut options = RedisOptions::default();
+    options.deadline = PATIENCE;
+    let store = RedisStore::open_with(&server.url(), options)?;
+    let round_trips = round_trips(&store, &mut reads).await?;
     Ok(Column {
         report: report(server, on_redis).await,
         round_trips,
@@ -79,7 +83,9 @@ pub(super) async fn memcached() -> Result<Column> {
     stream.read_line(&mut line)?;
     let version = line.trim_end().strip_prefix("VERSION ").ok_or("Memcached tells no version")?;
     let tap = MemcachedTap::start(&server)?;
-    let store = MemcachedStore::open(&format!("memcached://{}", tap.addr()))?;
+    let mut options = MemcachedOptions::default();
+    (options.timeout, options.deadline) = (PATIENCE, PATIENCE);
+    let store = MemcachedStore::open_with(&format!("memcached://{}", tap.addr()), options)?;
     let round_trips = round_trips(&store, &mut || Ok(tap.commands().len())).await?;
     Ok(Column {
         report: report(server, on_memcached).await,
@@ -109,6 +115,7 @@ pub(super) async fn mongodb() -> Result<Column> {
     let mut options = MongoOptions::default();
     // Its index would be made at some time during the first operations.
     options.auto_remove = AutoRemove::Disabled;
+    options.deadline = PATIENCE;
     let store = MongoStore::with_client(client, options)?;
     let round_trips = round_trips(&store, &mut || Ok(commands.swap(0, Ordering::SeqCst))).await?;
     Ok(Column {
@@ -123,9 +130,17 @@ pub(super) async fn mongodb() -> Result<Column> {
     })
 }
 
+/// Enough for cases that wait to wait together, and few enough for each to get on.
+const AT_ONCE: usize = 16;
+/// How long anything may take, so that the table says the same on a machine that is slow or busy.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> Subject) -> Report {
     let server = Arc::new(server);
-    run(move || {
+    let mut options = Options::default();
+    options.time_limit = PATIENCE;
+    options.at_once = AT_ONCE;
+    run_with(options, move || {
         let server = Arc::clone(&server);
         async move { subject(&server) }
     })
@@ -137,6 +152,7 @@ fn on_redis(server: &RedisServer) -> Subject {
     three(|part| {
         let mut options = RedisOptions::default();
         options.prefix = format!("{name}{part}:");
+        options.deadline = PATIENCE;
         RedisStore::open_with(&server.url(), options)
     })
 }
@@ -144,7 +160,10 @@ fn on_redis(server: &RedisServer) -> Subject {
 fn on_memcached(server: &Memcached) -> Subject {
     let name = unique("case");
     three(|part| {
-        MemcachedStore::open(&format!("memcached://{}?prefix={name}{part}:", server.addr()))
+        let mut options = MemcachedOptions::default();
+        options.prefix = format!("{name}{part}:");
+        (options.timeout, options.deadline) = (PATIENCE, PATIENCE);
+        MemcachedStore::open_with(&server.url(), options)
     })
 }
 
@@ -153,6 +172,7 @@ fn on_mongod(server: &Mongod) -> Subject {
     three(|part| {
         let mut options = MongoOptions::default();
         options.collection_name = format!("{name}{part}");
+        options.deadline = PATIENCE;
         MongoStore::open_with(&format!("{}/suite", server.url()), options)
     })
 }

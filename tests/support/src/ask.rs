@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first bytes of the answer, over a Unix socket.
 pub(crate) fn ask_socket(socket: &Path, question: &[u8]) -> io::Result<Vec<u8>> {

@@ -17,7 +17,8 @@
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
-//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens.
+//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
+//! that hold on a busy machine too.
 //!
 //! A test that needs a server says so, and runs under `cargo xtask test`, which installs what is missing:
 //!
@@ -70,6 +71,7 @@ mod proxy;
 mod redis;
 mod sentinel;
 mod server;
+mod stopwatch;
 mod tls;
 mod unique;
 
@@ -86,4 +88,5 @@ pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};
 pub use sentinel::{Sentinel, SentinelServer};
 pub use server::{Kind, Server};
+pub use stopwatch::Stopwatch;
 pub use unique::unique;

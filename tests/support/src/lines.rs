@@ -11,7 +11,7 @@ use std::{
 use crate::{Error, folder::Folder, process::Process};
 
 /// How long a program has for each line that it is asked for.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(180);
 
 /// A running program, what it is told and what it prints. Its standard error is its log.
 #[derive(Debug)]

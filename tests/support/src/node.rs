@@ -51,7 +51,7 @@ impl NodeProgram {
     ///
     /// # Errors
     ///
-    /// If the program has ended, does not answer within 30 s, or its answer does not parse.
+    /// If the program has ended, does not answer within three minutes, or its answer does not parse.
     pub fn call<T: FromStr<Err: Display>>(&mut self, request: impl Display) -> Result<T, Error> {
         self.lines.send(&request.to_string());
         let answer = self.lines.next()?;

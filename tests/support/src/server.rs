@@ -11,9 +11,9 @@ use std::{
 use crate::{Error, find_program, folder::Folder, free_port, process::Process};
 
 /// How long a server has to answer for the first time.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(180);
 /// How long [`Server::restart`] tries to get its old port back.
-const SAME_PORT: Duration = Duration::from_secs(5);
+const SAME_PORT: Duration = Duration::from_secs(60);
 /// What every server writes to its log when its port is taken.
 const PORT_TAKEN: &str = "Address already in use";
 

@@ -66,7 +66,7 @@ impl Site {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
+            .timeout_global(Some(Duration::from_secs(180)))
             .build();
         Self {
             http: http.into(),

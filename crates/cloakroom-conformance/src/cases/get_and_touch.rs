@@ -8,12 +8,16 @@ use crate::{
     Subject,
     cases::create::ODD_MEMBERS,
     failure::{Failure, Verdict, broken, check},
-    probe::{SHORT_MS, same},
+    probe::same,
 };
 
-const SHORT: Option<Duration> = Some(Duration::from_millis(SHORT_MS.unsigned_abs()));
 const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// The life of a short session.
+fn short(subject: &Subject) -> Option<Duration> {
+    Some(Duration::from_millis(subject.short_ms().unsigned_abs()))
+}
 
 /// The answer, which must not be `None`.
 async fn read(atomic: &dyn Atomic, sid: &str, ttl: Option<Duration>) -> Result<Session, Failure> {
@@ -41,7 +45,7 @@ async fn extends(subject: &Subject, longer: Option<Duration>) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let as_short = subject.short("ann")?;
-    atomic.get_and_touch("id", SHORT).await?;
+    atomic.get_and_touch("id", short(subject)).await?;
     atomic.get_and_touch("id", longer).await?;
     subject.in_time(&as_short)?;
     subject.outlast().await?;
@@ -51,7 +55,7 @@ async fn extends(subject: &Subject, longer: Option<Duration>) -> Verdict {
 pub(crate) async fn get_and_touch_shortens(subject: &Subject) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
-    atomic.get_and_touch("id", SHORT).await?;
+    atomic.get_and_touch("id", short(subject)).await?;
     subject.outlast().await?;
     subject.is_gone("id").await
 }
@@ -72,7 +76,7 @@ pub(crate) async fn get_and_touch_takes_long_ttls(subject: &Subject) -> Verdict 
         subject.store().set(sid, &subject.lasting("ann")?).await?;
         read(atomic, sid, Some(ttl)).await?;
     }
-    subject.pass(SHORT_MS + 200).await;
+    subject.pass(subject.short_ms() + 200).await;
     for (sid, _) in ttls {
         subject.is_there(sid).await?;
     }

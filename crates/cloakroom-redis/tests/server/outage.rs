@@ -9,7 +9,7 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind, Revision, Store};
 use cloakroom_redis::RedisStore;
-use cloakroom_test_support::RedisServer;
+use cloakroom_test_support::{RedisServer, Stopwatch};
 use futures::TryStreamExt;
 
 use crate::{
@@ -61,43 +61,37 @@ pub(crate) async fn operation(store: &RedisStore, number: usize) -> Outcome {
 #[ignore = "needs redis-server"]
 async fn it_is_back_within_100_ms_of_the_server() {
     for query in ["", "?protocol=resp2"] {
-        // A machine that is busy with something else delays one outage or another, but not each.
-        let mut seen = Vec::new();
-        while seen.last().is_none_or(|late| *late >= Duration::from_millis(100)) {
-            assert!(seen.len() < 10, "{seen:?} after the server's PONG");
-            seen.push(outage(query).await);
+        let mut server = RedisServer::start().unwrap();
+        let store = RedisStore::open(&format!("{}{query}", server.url())).unwrap();
+        store.set("a", &session()).await.unwrap();
+        server.stop();
+
+        let watch = Stopwatch::start();
+        let mut slowest = Duration::ZERO;
+        while watch.elapsed() < Duration::from_secs(1) {
+            let call = Instant::now();
+            let error = store.set("a", &session()).await.unwrap_err();
+            slowest = slowest.max(call.elapsed());
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            assert!(error.is_retryable());
         }
-    }
-}
+        // An outage is told at once.
+        watch.check(slowest, Duration::from_millis(500));
 
-/// Returns how long after the server's PONG the first call succeeded.
-async fn outage(query: &str) -> Duration {
-    let mut server = RedisServer::start().unwrap();
-    let store = RedisStore::open(&format!("{}{query}", server.url())).unwrap();
-    store.set("a", &session()).await.unwrap();
-    server.stop();
-
-    let since = Instant::now();
-    let mut slowest = Duration::ZERO;
-    while since.elapsed() < Duration::from_secs(1) {
-        let call = Instant::now();
-        let error = store.set("a", &session()).await.unwrap_err();
-        slowest = slowest.max(call.elapsed());
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-        assert!(error.is_retryable());
+        let addr = server.addr();
+        let ping = thread::spawn(move || answers_since(&addr));
+        let restart = thread::spawn(move || server.restart().map(|()| server));
+        while store.set("a", &session()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let success = Instant::now();
+        let late = success.saturating_duration_since(ping.join().unwrap());
+        println!(
+            "slowest call of the outage {slowest:?}, first success {late:?} after the server's PONG"
+        );
+        watch.check(late, Duration::from_millis(100));
+        restart.join().unwrap().unwrap();
     }
-    assert!(slowest < Duration::from_millis(500), "an outage is told at once: {slowest:?}");
-
-    let addr = server.addr();
-    let ping = thread::spawn(move || answers_since(&addr));
-    let restart = thread::spawn(move || server.restart().map(|()| server));
-    while store.set("a", &session()).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let success = Instant::now();
-    let late = success.saturating_duration_since(ping.join().unwrap());
-    restart.join().unwrap().unwrap();
-    late
 }
 
 #[tokio::test]
@@ -142,26 +136,29 @@ async fn a_frozen_server_is_a_timeout_by_the_deadline() {
         connected.push(store);
     }
     bench.server.pause().unwrap();
-    let mut since = Instant::now();
+    let watch = Stopwatch::start();
     for (number, store) in connected.iter().enumerate() {
         check_late(operation(store, number).await, true);
     }
     for number in 0..OPERATIONS {
         check_late(operation(&fresh, number).await, false);
     }
-    let average = since.elapsed() / u32::try_from(2 * OPERATIONS).unwrap();
-    assert!(average < DEADLINE + Duration::from_millis(50), "{average:?} a call");
+    let calls = u32::try_from(2 * OPERATIONS).unwrap();
+    watch.check(watch.elapsed(), (DEADLINE + Duration::from_millis(50)) * calls);
     for store in [&connected[0], &fresh] {
-        since = Instant::now();
+        let watch = Stopwatch::start();
         futures::future::join_all((0..100).map(|_| store.get("a"))).await;
-        assert!(since.elapsed() < DEADLINE + Duration::from_millis(100), "{:?}", since.elapsed());
+        watch.check(watch.elapsed(), DEADLINE + Duration::from_millis(100));
     }
     bench.server.resume().unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
     for store in [&bench.store, &fresh].into_iter().chain(&connected) {
         for number in 0..OPERATIONS {
-            let (name, _, outcome) = operation(store, number).await;
-            outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+            // A busy machine can be slower than this deadline; it is not so for ever.
+            let watch = Stopwatch::start();
+            while let (name, _, Err(error)) = operation(store, number).await {
+                assert!(error.is_retryable(), "{name}: {error}");
+                watch.check(watch.elapsed(), Duration::from_secs(60));
+            }
         }
     }
 }
@@ -179,15 +176,12 @@ fn check_late((name, writes, outcome): Outcome, sent: bool) {
 async fn a_server_that_accepts_and_is_silent_is_a_timeout_within_seconds() {
     let mut bench = Bench::start();
     bench.server.pause().unwrap();
-    let since = Instant::now();
+    let watch = Stopwatch::start();
     let error = bench.store.set("a", &session()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(!error.outcome_unknown(), "nothing was sent");
-    assert!(
-        since.elapsed() < Duration::from_secs(2),
-        "not the whole deadline: {:?}",
-        since.elapsed()
-    );
+    // Not the whole deadline.
+    watch.check(watch.elapsed(), Duration::from_secs(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,14 +203,14 @@ async fn the_calls_under_way_end_with_the_server() {
     let calls: Vec<_> = calls.collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
     bench.server.stop();
-    let since = Instant::now();
+    let watch = Stopwatch::start();
     for call in calls {
         let (writes, outcome) = call.await.unwrap();
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert_eq!(error.outcome_unknown(), writes, "{error}");
     }
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    watch.check(watch.elapsed(), Duration::from_secs(1));
 }
 
 #[tokio::test]
@@ -346,9 +340,9 @@ async fn silence_on_one_command_is_that_commands_timeout() {
     });
     let options = options(|options| options.deadline = Duration::from_millis(100));
     let store = RedisStore::open_with(&fake.url, options).unwrap();
-    let since = Instant::now();
+    let watch = Stopwatch::start();
     let error = store.set("a", &session()).await.unwrap_err();
     assert_eq!(error.to_string(), "redis: set: no answer within 100ms");
     assert!(error.outcome_unknown());
-    assert!(since.elapsed() < Duration::from_millis(200));
+    watch.check(watch.elapsed(), Duration::from_millis(200));
 }

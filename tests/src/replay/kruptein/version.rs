@@ -41,7 +41,12 @@ impl Version {
 
     /// Whether it decodes the text as if it were encoded already.
     pub(super) fn damages(self) -> bool {
-        self.0 < [2, 1, 0]
+        self.0 < [2, 0, 8]
+    }
+
+    /// Whether it makes the additional data with the key and the IV, and not with random bytes.
+    pub(super) fn makes_data_of_key(self) -> bool {
+        ([2, 0, 8]..[2, 1, 0]).contains(&self.0)
     }
 
     /// What was encrypted, from what `get` called back with: before 3.4 its JSON text.

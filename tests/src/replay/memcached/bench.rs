@@ -4,6 +4,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     sync::Arc,
+    time::Duration,
 };
 
 use cloakroom_core::{Clock, Kruptein, Session, Store};
@@ -72,11 +73,16 @@ impl Bench {
 
     pub(super) fn store(
         &self,
-        prefix: &str,
+        given: &super::Options,
         encryption: Option<Kruptein>,
     ) -> Result<MemcachedStore, String> {
         let mut options = MemcachedOptions::default();
-        options.prefix = prefix.to_owned();
+        options.prefix.clone_from(&given.prefix);
+        options.namespace.clone_from(&given.namespace);
+        options.flags = given.flags;
+        options.ttl = given.ttl.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
+        // Nothing here is about how long an answer takes.
+        (options.timeout, options.deadline) = (super::super::DEADLINE, super::super::DEADLINE);
         options.clock = self.clock.clone();
         options.encryption = encryption.map(|kruptein| Arc::new(kruptein) as _);
         let url = format!("memcached://{}", self.tap.addr());

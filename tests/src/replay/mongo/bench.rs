@@ -7,7 +7,7 @@ use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
     mongodb::{
         Client, Collection,
-        bson::{Bson, Document, RawDocumentBuf, doc},
+        bson::{Bson, RawDocumentBuf, doc},
         error::Result,
     },
 };
@@ -15,15 +15,20 @@ use cloakroom_test_support::Mongod;
 use tokio::runtime::Runtime;
 
 use super::{
-    Recorded,
-    expected::{document, has_regex, is_json, without, without_unset},
+    Options, Recorded, Version, document as theirs,
+    expected::{
+        cookie_of, document, has_regex, has_usable_cookie, is_json, session_without_cookie,
+        without, without_unset,
+    },
+    refused::{Refusal, refusal},
 };
 use crate::{
     json::Json,
     replay::{
         Outcome,
-        redis::{has_cookie, members_without_cookie, nothing_is_lost},
+        redis::{nothing_is_lost, refused::is_refused},
         report::Checks,
+        script::{CookieKind, Described},
     },
 };
 
@@ -32,6 +37,9 @@ const MENDED: Outcome = Outcome::PassedDifferently(
 );
 const DESTROYED: Outcome = Outcome::PassedDifferently(
     "a session whose expiry has passed: connect-mongo stores it and hides it, here it is destroyed",
+);
+const EXTENDED: Outcome = Outcome::PassedDifferently(
+    "a session that is read and written again: connect-mongo goes by its expires, here it lives on for its max age or for the ttl",
 );
 const NO_DATE: Outcome = Outcome::PassedDifferently(
     "an expires that is no date: connect-mongo stores 1970 and loses the session, here it counts as none",
@@ -62,22 +70,59 @@ impl Bench {
         Ok(Self { server, raw, runtime, now_ms, clock: Clock::fixed(now_ms) })
     }
 
-    fn store(&self, recorded: &Recorded) -> std::result::Result<MongoStore, String> {
+    fn store(&self, given: Options) -> std::result::Result<MongoStore, String> {
         let mut options = MongoOptions::default();
-        options.stringify = !recorded.options.document;
-        options.touch_after = Duration::from_secs(recorded.options.touch_after_s);
-        options.timestamps = recorded.options.timestamps;
+        options.stringify = !given.document;
+        options.touch_after = Duration::from_secs(given.touch_after_s);
+        options.timestamps = given.timestamps;
+        // Nothing here is about how long an answer takes.
+        options.deadline = super::super::DEADLINE;
         options.auto_remove = AutoRemove::Disabled;
         options.clock = self.clock.clone();
-        if let Some(ttl_s) = recorded.options.ttl_s {
+        if let Some(ttl_s) = given.ttl_s {
             options.ttl = Duration::from_secs(ttl_s);
         }
         MongoStore::open_with(&self.server.url(), options).map_err(|error| error.to_string())
     }
 
-    pub(super) fn check(&self, recorded: &Recorded) -> Result<Outcome> {
+    /// A session that connect-mongo could not store.
+    pub(super) fn refused(
+        &self,
+        sid: &str,
+        described: &Described,
+        options: Options,
+        version: Version,
+        error: &Json,
+    ) -> Result<Outcome> {
+        let mut checks = Checks::default();
+        match (refusal(described, options, version, error), &described.session) {
+            (None, _) => {
+                checks.equal("error", "one that the session explains", &*error.stringify())
+            }
+            (Some(Refusal::ByInsert), _) => is_refused(&mut checks),
+            (Some(Refusal::BySet), None) => checks.holds("a session that Rust can build", false),
+            (Some(Refusal::BySet), Some(session)) => {
+                let _entered = self.runtime.enter();
+                let store = match self.store(options) {
+                    Ok(store) => store,
+                    Err(error) => return Ok(Outcome::failed("open", "a store", error)),
+                };
+                self.plant(None)?;
+                let set = self.runtime.block_on(store.set(sid, session));
+                checks.holds("set is an error", set.is_err());
+                checks.holds("nothing is stored", self.document()?.is_none());
+            }
+        }
+        Ok(checks.outcome())
+    }
+
+    pub(super) fn check(
+        &self,
+        recorded: &Recorded,
+        described: Option<&Described>,
+    ) -> Result<Outcome> {
         let _entered = self.runtime.enter();
-        let store = match self.store(recorded) {
+        let store = match self.store(recorded.options) {
             Ok(store) => store,
             Err(error) => return Ok(Outcome::failed("open", "a store", error)),
         };
@@ -88,9 +133,16 @@ impl Bench {
         let mut checks = Checks::default();
         let keys = document(&planted).map(|planted| planted.keys().cloned().collect::<Vec<_>>());
         checks.equal("fields", Some(recorded.fields.clone()), keys);
+        let fields: Vec<String> =
+            recorded.options.fields().into_iter().map(str::to_owned).collect();
+        checks.equal("fields by the options", &fields, &recorded.fields);
         let expires = document(&planted)
             .and_then(|planted| Some(planted.get_datetime("expires").ok()?.timestamp_millis()));
         checks.equal("expires", Some(recorded.expires_ms), expires);
+
+        if let Some(described) = described {
+            theirs::check(recorded, described, self.now_ms, &mut checks);
+        }
 
         // What had expired already is read at a time when it had not.
         let lives = recorded.expires_ms > self.now_ms;
@@ -117,10 +169,40 @@ impl Bench {
                 outcome = other;
             }
         }
-        if let Some(text) = &recorded.text {
-            self.written_from_text(recorded, &store, text, &mut checks)?;
+        if let Some(text) = &recorded.text
+            && let Some(other) = self.written_from_text(recorded, &store, text, &mut checks)?
+        {
+            outcome = other;
+        }
+        if let Some(described) = described
+            && let Some(other) = self.written_as_built(recorded, &store, described, &mut checks)?
+        {
+            outcome = other;
         }
         Ok(checks.outcome_or(outcome))
+    }
+
+    /// When a session that was read and is written again ends: nothing shortens its life.
+    fn extended_ms(&self, recorded: &Recorded) -> i64 {
+        let got =
+            super::expected::text_of(&recorded.document).or_else(|| Some(recorded.got.clone()));
+        let cookie = got.and_then(|got| Json::parse(&got).ok()?.get("cookie").cloned());
+        let member = |name| cookie.as_ref().and_then(|cookie| cookie.get(name));
+        let age = member("originalMaxAge").and_then(Json::number);
+        let by_default = self.now_ms + recorded.options.ttl_ms();
+        let has_cookie_expiry = match member("expires") {
+            Some(Json::String(_)) => recorded.expires_ms != 0,
+            Some(Json::Number(ms)) => *ms != 0.0,
+            _ => false,
+        };
+        match age.filter(|age| *age > 0.0) {
+            Some(age) if has_cookie_expiry => (self.now_ms + age as i64).max(recorded.expires_ms),
+            Some(age) => self.now_ms + age as i64,
+            None if has_cookie_expiry && recorded.expires_ms > self.now_ms => {
+                recorded.expires_ms.max(by_default)
+            }
+            None => by_default,
+        }
     }
 
     /// What was written is what was recorded, or better on purpose.
@@ -131,32 +213,28 @@ impl Bench {
         over: bool,
         checks: &mut Checks,
     ) -> Option<Outcome> {
-        let no_date = recorded.expires_ms == 0;
-        if recorded.expires_ms <= self.now_ms && !no_date {
-            checks.holds("what has expired is gone", written.is_none());
-            return Some(DESTROYED);
-        }
         let Some(written) = written else {
             checks.holds("it was written", false);
             return None;
         };
         let expires_ms = document(written)
             .and_then(|document| Some(document.get_datetime("expires").ok()?.timestamp_millis()));
-        let expected = if no_date { self.now_ms + 14 * 86_400_000 } else { recorded.expires_ms };
+        let expected = self.extended_ms(recorded);
         checks.equal("expires that was written", Some(expected), expires_ms);
+        let is_extended = expected != recorded.expires_ms;
         if document(&recorded.document).is_some_and(|document| document.values().any(has_regex)) {
             // BSON asks for the options of a regular expression in order, which the driver of version 3 did not know.
             let shown = |bytes| document(bytes).map(|document| document.to_string());
             checks.equal("document", shown(&recorded.document), shown(written));
             return None;
         }
-        if !recorded.options.has_times() && !no_date && has_usable_cookie(recorded) {
+        if !recorded.options.has_times() && !is_extended && has_usable_cookie(recorded) {
             checks.equal("bytes", &recorded.document[..], written);
             return None;
         }
         let mut volatile = vec!["lastModified", "updatedAt"];
         volatile.extend((!over).then_some("createdAt"));
-        volatile.extend(no_date.then_some("expires"));
+        volatile.extend(is_extended.then_some("expires"));
         if !has_usable_cookie(recorded) {
             let members = |bytes: &[u8]| session_without_cookie(bytes);
             checks.equal("members", members(&recorded.document), members(written));
@@ -169,11 +247,61 @@ impl Bench {
         );
         let fields = document(written).map(|written| written.keys().cloned().collect::<Vec<_>>());
         checks.equal("fields that were written", Some(recorded.fields.clone()), fields);
-        match (no_date, has_usable_cookie(recorded)) {
-            (true, _) => Some(NO_DATE),
-            (false, false) => Some(MENDED),
-            (false, true) => None,
+        match (recorded.expires_ms, has_usable_cookie(recorded)) {
+            (0, _) => Some(NO_DATE),
+            (_, false) => Some(MENDED),
+            (_, true) => is_extended.then_some(EXTENDED),
         }
+    }
+
+    /// Writes the session as a Rust program builds it, and compares with what was recorded.
+    fn written_as_built(
+        &self,
+        recorded: &Recorded,
+        store: &MongoStore,
+        described: &Described,
+        checks: &mut Checks,
+    ) -> Result<Option<Outcome>> {
+        let Some(session) = described.session.as_ref().filter(|_| described.has_cookie_first())
+        else {
+            return Ok(None);
+        };
+        let of_express = described.cookie_kind == CookieKind::Express;
+        let stored = document(&recorded.document).and_then(|found| found.get("session").cloned());
+        let is_same = match &stored {
+            Some(Bson::String(_)) => true,
+            // Of what JSON has no words for, the driver stores something of its own.
+            Some(session) => {
+                of_express
+                    && is_json(session)
+                    && described.text.as_deref().is_some_and(|text| {
+                        let got = Json::parse(&recorded.got).map(|got| without_unset(&got));
+                        Json::parse(text).map(|text| text.stringify())
+                            == got.map(|got| got.stringify())
+                    })
+            }
+            None => false,
+        };
+        if !is_same || recorded.expires_ms == 0 {
+            return Ok(None);
+        }
+        self.plant(None)?;
+        if let Err(error) = self.runtime.block_on(store.set(&recorded.sid, session)) {
+            checks.equal("set of a built session", "an answer".to_owned(), error.to_string());
+            return Ok(None);
+        }
+        let written = self.document()?;
+        if recorded.expires_ms <= self.now_ms {
+            checks.holds("what has expired is gone", written.is_none());
+            return Ok(Some(DESTROYED));
+        }
+        let times = ["createdAt", "lastModified", "updatedAt"];
+        checks.equal(
+            "bytes of a built session",
+            without(&recorded.document, &times),
+            written.as_deref().and_then(|written| without(written, &times)),
+        );
+        Ok(None)
     }
 
     /// A session that JSON has words for becomes the recorded document from its text alone, as in Rust it began.
@@ -183,20 +311,20 @@ impl Bench {
         store: &MongoStore,
         text: &str,
         checks: &mut Checks,
-    ) -> Result<()> {
+    ) -> Result<Option<Outcome>> {
         let session =
             document(&recorded.document).and_then(|document| document.get("session").cloned());
         let (Some(session @ Bson::Document(_)), Ok(as_text), Ok(got)) =
             (session, Json::parse(text), Json::parse(&recorded.got))
         else {
-            return Ok(());
+            return Ok(None);
         };
         let lives = recorded.expires_ms > self.now_ms;
         // A cookie that is a plain object says in JSON that it is one of express-session's.
         let of_express = cookie_of(&session).is_some_and(|cookie| cookie.len() == 9);
         let says_all = as_text.stringify() == without_unset(&got).stringify();
         if !lives || !is_json(&session) || !of_express || !says_all {
-            return Ok(());
+            return Ok(None);
         }
         self.plant(None)?;
         let written = match Session::from_json(text) {
@@ -205,10 +333,10 @@ impl Bench {
         };
         if let Err(error) = written {
             checks.equal("set from a text", "an answer".to_owned(), error.to_string());
-            return Ok(());
+            return Ok(None);
         }
         checks.equal("bytes from a text", Some(recorded.document.clone()), self.document()?);
-        Ok(())
+        Ok(None)
     }
 
     /// Leaves this document in the collection and nothing else, and returns its bytes.
@@ -254,25 +382,4 @@ fn compare(recorded: &Recorded, session: &Session, checks: &mut Checks) -> Outco
     let ours = Json::parse(session.loaded_json()).map(|ours| ours.stringify());
     checks.equal("what was read", got, ours);
     Outcome::Passed
-}
-
-fn cookie_of(session: &Bson) -> Option<&Document> {
-    session.as_document()?.get_document("cookie").ok()
-}
-
-fn has_usable_cookie(recorded: &Recorded) -> bool {
-    has_cookie(&recorded.got)
-        || super::expected::text_of(&recorded.document).is_some_and(|text| has_cookie(&text))
-}
-
-/// The members of a session in either form, printed.
-fn session_without_cookie(bytes: &[u8]) -> Option<String> {
-    match document(bytes)?.get("session")?.clone() {
-        Bson::String(text) => Some(format!("{:?}", members_without_cookie(&text))),
-        Bson::Document(mut session) => {
-            session.remove("cookie");
-            Some(session.to_string())
-        }
-        _ => None,
-    }
 }

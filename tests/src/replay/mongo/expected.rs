@@ -2,7 +2,11 @@
 
 use cloakroom_mongodb::mongodb::bson::{Bson, Document};
 
-use crate::json::{Json, Text};
+use super::Recorded;
+use crate::{
+    json::{Json, Text},
+    replay::redis::{has_cookie, members_without_cookie},
+};
 
 /// The members of a cookie that are `null` in a document because they were not set.
 const UNSET: [&str; 5] = ["partitioned", "priority", "secure", "domain", "sameSite"];
@@ -84,4 +88,24 @@ pub(super) fn without(bytes: &[u8], fields: &[&str]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     document.to_writer(&mut bytes).ok()?;
     Some(bytes)
+}
+
+pub(super) fn cookie_of(session: &Bson) -> Option<&Document> {
+    session.as_document()?.get_document("cookie").ok()
+}
+
+pub(super) fn has_usable_cookie(recorded: &Recorded) -> bool {
+    has_cookie(&recorded.got) || text_of(&recorded.document).is_some_and(|text| has_cookie(&text))
+}
+
+/// The members of a session in either form, printed.
+pub(super) fn session_without_cookie(bytes: &[u8]) -> Option<String> {
+    match document(bytes)?.get("session")?.clone() {
+        Bson::String(text) => Some(format!("{:?}", members_without_cookie(&text))),
+        Bson::Document(mut session) => {
+            session.remove("cookie");
+            Some(session.to_string())
+        }
+        _ => None,
+    }
 }

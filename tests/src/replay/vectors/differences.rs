@@ -10,6 +10,12 @@ pub(super) const COOKIE_OF_ANY_NAME: Outcome = Outcome::PassedDifferently(
 pub(super) const EXPIRY_BEYOND_DATES: Outcome = Outcome::PassedDifferently(
     "an expiry beyond JavaScript's dates: Express stores null and sends no cookie, here it is refused when it is set",
 );
+pub(super) const NO_AGE: Outcome = Outcome::PassedDifferently(
+    "an age of a cookie that is no number: Express throws at the end of the request and stores nothing, here nothing is lost",
+);
+pub(super) const NOT_A_VALUE: Outcome = Outcome::PassedDifferently(
+    "something over which Express breaks at the end of the request: here it is refused when it is set",
+);
 pub(super) const RECORD_WITHOUT_COOKIE: Outcome = Outcome::PassedDifferently(
     "a record without a usable cookie: Express answers 500 for ever, here it is read, and mended when written",
 );

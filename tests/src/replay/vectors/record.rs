@@ -10,8 +10,10 @@ use super::{
         Outcome,
         express_cookie::{new_cookie, options},
         report::Checks,
+        script::{Given, Step},
     },
     differences,
+    handler::{self, Expressed, NO_AGE, has_no_date},
     read_cookie::{NEW_SID, name},
     set_cookie::{cookie_for, is_secure, list},
     signature::secrets,
@@ -65,7 +67,11 @@ impl Vector<'_> {
         match self.stored.get("cookie") {
             None => Some("Cannot read properties of undefined (reading 'expires')"),
             Some(Json::Null) => Some("Cannot read properties of null (reading 'expires')"),
-            Some(Json::Object(_) | Json::Array(_)) => None,
+            Some(cookie @ Json::Object(_)) => cookie
+                .get("maxAge")
+                .is_some_and(|age| !matches!(age, Json::Number(_)) && is_truthy(age))
+                .then_some(NO_AGE),
+            Some(Json::Array(_)) => None,
             Some(value) => is_truthy(value).then_some("argument options must be a object"),
         }
     }
@@ -101,11 +107,10 @@ impl Vector<'_> {
         self.failed_in_express(checks);
         self.write(&mut session).ok()?;
         let ours = Json::parse(&session.to_json()).ok()?;
-        checks.equal(
-            "cookie",
-            Json::parse(&Cookie::new().to_json()).ok().as_ref(),
-            ours.get("cookie"),
-        );
+        let stored_cookie =
+            self.stored.get("cookie").filter(|cookie| matches!(cookie, Json::Object(_)));
+        let default = Json::parse(&Cookie::new().to_json()).ok();
+        checks.equal("cookie", stored_cookie.or(default.as_ref()), ours.get("cookie"));
         checks.equal(
             "members",
             self.with_writes(|_| true),
@@ -119,18 +124,30 @@ impl Vector<'_> {
         let reserved = |name: &Text| name != "cookie" && is_reserved(name);
         let has_reserved = self.stored.members().iter().any(|(name, _)| reserved(name));
         let mut passed = if has_reserved { differences::RESERVED_MEMBER } else { Outcome::Passed };
-        checks.equal("status", self.expected.get("status"), Some(&Json::Number(200.0)));
-        checks.equal("nextError", self.expected.get("nextError"), None);
         if self.seen(checks, &session, &self.sid) {
             passed = differences::MAX_AGE_BESIDE_ORIGINAL;
         }
-        if let Err(error) = self.write(&mut session) {
-            checks.equal("kind of the refusal", ErrorKind::InvalidData, error.kind());
-            return Some(differences::RESERVED_NAME_SET);
+        let steps = match self.steps() {
+            Ok(steps) => steps,
+            Err(outcome) => return Some(outcome),
+        };
+        let expressed = Expressed::of(&without(&self.stored, reserved), &steps);
+        let refused = handler::apply(&mut session, &steps, self.now_ms, checks);
+        if let Some(refused) = &refused {
+            passed = refused.clone();
+        }
+        // Express compares with the record as it was before it dropped the reserved members.
+        let after = without(&expressed.record(&Json::Null), |name| name == "cookie");
+        let is_changed_to_express = after != without(&self.stored, |name| name == "cookie");
+        if let Some(message) = expressed.throws(&session, is_changed_to_express) {
+            return Some(self.thrown(checks, &message, refused));
         }
         let is_changed = session.is_changed();
+        let has_no_date = has_no_date(&session, self.now_ms);
         session.touch_as_express(self.now_ms).ok()?;
 
+        checks.equal("status", self.expected.get("status"), Some(&Json::Number(200.0)));
+        checks.equal("threw", self.expected.get("threw"), None);
         let ours = Json::parse(&node_text(&session)?).ok()?;
         let cookie_is = |expected: &Json| ours.get("cookie") == Some(expected);
         let mut as_express = without(&ours, reserved);
@@ -150,15 +167,52 @@ impl Vector<'_> {
             );
             passed = differences::COOKIE_NO_OBJECT;
         }
-        // Express compares with the record as it was before it dropped the reserved members.
-        let is_changed_to_express = is_changed || has_reserved;
+        let record = expressed.record(as_express.get("cookie")?).stringify();
+        if refused.is_none() {
+            checks.equal("changed", is_changed || has_reserved, is_changed_to_express);
+            checks.equal("record", &record, &as_express.stringify());
+        }
         let call = if is_changed_to_express { "set" } else { "touch" };
-        self.call(checks, Some(call), &self.sid, &as_express.stringify());
+        self.call(checks, Some(call), &self.sid, &record);
         for (name, value) in self.stored.members().iter().filter(|(name, _)| reserved(name)) {
             checks.equal("reserved member", Some(value), ours.get(&name.to_str()?));
         }
-        self.sent(checks, &session, &self.sid, is_changed_to_express);
+        if expressed.has_plain_cookie() {
+            checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
+            checks.equal("nextError", self.expected.get("nextError"), None);
+        } else if has_no_date && self.sends(&session, &self.sid, is_changed_to_express, true) {
+            // Express has an invalid date, which it cannot send.
+            let error = Json::from("option expires is invalid");
+            checks.equal("nextError", self.expected.get("nextError"), Some(&error));
+            checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
+            passed = differences::EXPIRY_BEYOND_DATES;
+        } else {
+            self.sent(checks, &session, &self.sid, is_changed_to_express);
+        }
         Some(passed)
+    }
+
+    /// What the request does to the session: it sets members, or its handler runs code.
+    fn steps(&self) -> Result<Vec<Step>, Outcome> {
+        if let Some(code) = self.row.get("handler").and_then(Json::text) {
+            return handler::steps(&code, &self.stored.stringify(), self.now_ms);
+        }
+        let written = self.row.get("write").map_or(&[][..], Json::members).iter();
+        Ok(written
+            .map(|(name, value)| {
+                Step::Set(name.to_str().unwrap_or_default(), Given::Json(value.clone()), None)
+            })
+            .collect())
+    }
+
+    /// Express throws at the end of the request, and stores and sends nothing.
+    fn thrown(&self, checks: &mut Checks, message: &str, refused: Option<Outcome>) -> Outcome {
+        checks.equal("threw", self.expected.get("threw"), Some(&Json::from(message)));
+        checks.equal("status", self.expected.get("status"), Some(&Json::Null));
+        checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
+        checks.equal("nextError", self.expected.get("nextError"), None);
+        checks.equal("calls", self.calls, &[]);
+        refused.unwrap_or(differences::NO_AGE)
     }
 
     /// Sets what the request sets.
@@ -234,13 +288,11 @@ impl Vector<'_> {
 
     /// Compares the cookie that goes to the browser.
     fn sent(&self, checks: &mut Checks, session: &Session, sid: &str, is_changed: bool) {
-        let is_new = sid != self.sid;
         let is_persistent = !matches!(
             session.cookie().raw(CookieMember::Expires),
             JsValue::Undefined | JsValue::Null
         );
-        let is_rolling = self.row.get("rolling").is_some_and(is_truthy);
-        let sends = if is_new { is_changed } else { is_rolling || is_persistent && is_changed };
+        let sends = self.sends(session, sid, is_changed, is_persistent);
         let cookie = if sends {
             cookie_for(session, &name(self.row), sid, &self.secrets, is_secure(self.row))
         } else {
@@ -250,9 +302,25 @@ impl Vector<'_> {
             Ok(text) => {
                 let expected = self.expected.get("setCookie").map(list);
                 checks.equal("setCookie", expected, Some(text.into_iter().collect()));
+                checks.equal("nextError", self.expected.get("nextError"), None);
             }
-            Err(error) => checks.refusal("", &error),
+            Err(error) => {
+                let told = self.expected.get("nextError").and_then(Json::text).unwrap_or_default();
+                checks.refusal(&told, &error);
+                checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
+            }
         }
+    }
+
+    /// Whether the response gets a cookie: a new session's if it was changed, another's with `rolling`, or if it was
+    /// changed and has an expiry.
+    fn sends(&self, session: &Session, sid: &str, is_changed: bool, is_persistent: bool) -> bool {
+        let is_rolling = self.row.get("rolling").is_some_and(is_truthy);
+        let sends = match sid == self.sid {
+            true => is_rolling || is_persistent && is_changed,
+            false => is_changed,
+        };
+        sends && (is_secure(self.row) || !session.cookie().secure())
     }
 }
 
@@ -313,6 +381,7 @@ fn printed(value: &JsValue) -> Json {
         JsValue::Bool(value) => Json::Bool(*value),
         JsValue::Number(value) => Json::Number(*value),
         JsValue::String(text) => Json::from(&**text),
+        JsValue::Other(json) => Json::parse(json).unwrap_or(Json::Null),
         _ => Json::from("$undefined"),
     }
 }

@@ -7,12 +7,13 @@ use cloakroom_core::{
 use super::{
     super::{
         Outcome,
-        express_cookie::{assign, new_cookie, options},
+        express_cookie::{assign, js_value, new_cookie, options},
         not_applicable,
         notation::Value,
         report::Checks,
     },
     differences,
+    handler::{NO_AGE, throws_at_touch},
     read_cookie::name,
     signature::secrets,
 };
@@ -38,6 +39,12 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
         return Some(checks.outcome());
     }
 
+    let has_no_age = |options: &[(String, Value)]| {
+        options.iter().any(|(name, value)| name == "maxAge" && not_applicable::is_no_age(value))
+    };
+    if has_no_age(&created) || has_no_age(&mutated) {
+        return Some(threw(row, expected, sent, has_no_age(&created)));
+    }
     let mut checks = Checks::default();
     let mut passed = Outcome::Passed;
     let built = new_session(&created, &mutated, resolves_auto.then(|| is_secure(row)), now_ms);
@@ -51,6 +58,16 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
             new_session(&created, &[], resolves_auto.then(|| is_secure(row)), now_ms).ok()?
         }
     };
+    if throws_at_touch(&session) {
+        // What was set is there, and is sent or refused as any other cookie.
+        let set = mutated.iter().chain(&created).filter(|(name, _)| name == "expires");
+        let set = set.map(|(_, value)| js_value(value)).next();
+        checks.equal("expires", set.as_ref(), Some(session.cookie().raw(CookieMember::Expires)));
+        return Some(match threw(row, expected, sent, false) {
+            Outcome::PassedDifferently(_) => checks.outcome_or(differences::NO_AGE),
+            failed => failed,
+        });
+    }
     checks.equal("stored", expected.get("stored"), Some(&Json::from(&*session.to_json())));
     let refused = passed != Outcome::Passed;
     match cookie_for(&session, &name(row), &sid, &secrets(row)?, is_secure(row)) {
@@ -68,6 +85,27 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
     }
     checks.equal("setCookie", list(expected.get("setCookie")?), sent);
     Some(checks.outcome_or(passed))
+}
+
+/// What Express throws over a `maxAge` that is neither a number nor falsy: where the cookie is made, and once more at
+/// the end of the request, which then has no session; or where it is set or renewed. No `Cookie` here takes such a
+/// value: an age is an integer.
+fn threw(row: &Json, expected: &Json, sent: Vec<String>, when_made: bool) -> Outcome {
+    let mut checks = Checks::default();
+    let message = if when_made {
+        format!(
+            "{NO_AGE} | then res.end threw: Cannot read properties of undefined (reading 'originalMaxAge')"
+        )
+    } else {
+        NO_AGE.to_owned()
+    };
+    checks.equal("threw", expected.get("threw"), Some(&Json::from(&*message)));
+    checks.equal("status", expected.get("status"), Some(&Json::Null));
+    checks.equal("stored", expected.get("stored"), Some(&Json::Null));
+    checks.equal("nextError", expected.get("nextError"), None);
+    let set_cookie = expected.get("setCookie").map(list);
+    checks.equal("setCookie", set_cookie, Some(sent).filter(|_| row.get("clock").is_some()));
+    checks.outcome_or(differences::NO_AGE)
 }
 
 /// The `cookie` option, and whether Express resolves `auto` in it: not in what a function returns.
