@@ -34,7 +34,7 @@ async fn answer(
     };
     let route = format!("{} {}", request.method(), request.uri().path());
     let mut response = Response::new(handle(&session, &route).await?);
-    if let Some(cookie) = engine.commit(&session).await? {
+    if let Some(cookie) = engine.commit_with_status(&session, response.status()).await? {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

@@ -10,6 +10,7 @@ mod encryption;
 mod error;
 mod id;
 mod js;
+mod marker;
 mod memory;
 mod name;
 mod percent;
@@ -34,6 +35,7 @@ pub use encryption::{
 };
 pub use error::{Error, ErrorKind};
 pub use id::{generate_id, id_from_bytes};
+pub use marker::{MARKER_PREFIX, is_marker, marker_name};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use percent::{decode_uri_component, encode_uri_component};
 pub use revision::Revision;

@@ -16,7 +16,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive,
-    Touched, Updated,
+    Touched, Updated, is_marker,
 };
 
 const STORE: &str = "memory";
@@ -205,6 +205,7 @@ impl MemoryStore {
             shard
                 .sessions
                 .iter()
+                .filter(|(sid, _)| !is_marker(sid))
                 .map(|(sid, entry)| (Arc::clone(sid), Arc::clone(&entry.text), entry.revision))
                 .collect()
         })
@@ -346,7 +347,10 @@ impl Enumerate for MemoryStore {
     }
 
     async fn length(&self) -> Result<u64, Error> {
-        Ok(self.0.shards.iter().map(|shard| self.cleaned(shard).sessions.len() as u64).sum())
+        let length = |shard| {
+            self.cleaned(shard).sessions.keys().filter(|sid| !is_marker(sid)).count() as u64
+        };
+        Ok(self.0.shards.iter().map(length).sum())
     }
 
     async fn clear(&self) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The listing of all servers, one after the other.
 
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Session};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Session, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use memcache::exp::{Delete, Get, Meta};
 
@@ -105,7 +105,10 @@ impl MemcachedStore {
 
     /// The id that leads to this key on this server.
     fn sid(&self, key: &str, server: usize) -> Option<String> {
-        let sid = key.strip_prefix(self.prefix()).filter(|sid| !sid.is_empty())?;
+        let sid = key.strip_prefix(self.prefix())?;
+        if sid.is_empty() || is_marker(sid) {
+            return None;
+        }
         let leads_here = key::check_characters(key).is_ok() && self.server_of(key) == server;
         leads_here.then(|| sid.to_owned())
     }

@@ -3,7 +3,7 @@
 //! A page begins behind the last one's end. So no cursor stays open at the server when a listing is slow or dropped.
 
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Session};
+use cloakroom_core::{Enumerate, Error, ErrorKind, MARKER_PREFIX, Session, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use mongodb::bson::{Document, doc};
 
@@ -46,11 +46,17 @@ impl Enumerate for MongoStore {
             .boxed()
     }
 
+    /// With `transform_id`, the server does not know which documents are markers, and they are counted too.
     async fn length(&self) -> Result<u64, Error> {
         let call = self.call("length", Effect::Read);
         let now_ms = self.now_ms();
-        self.run(&call, |sessions| async move {
-            sessions.count_documents(and_live(doc! {}, now_ms)).await
+        let ours = match self.options().transform_id {
+            None => doc! { "_id": { "$not": { "$regex": format!("^{MARKER_PREFIX}") } } },
+            Some(_) => doc! {},
+        };
+        self.run(&call, |sessions| {
+            let live = and_live(ours.clone(), now_ms);
+            async move { sessions.count_documents(live).await }
         })
         .await
     }
@@ -133,9 +139,10 @@ impl MongoStore {
     }
 
     fn sid(&self, id: &str) -> Option<String> {
-        match &self.options().transform_id {
-            None => Some(id.to_owned()),
-            Some(transform) => transform.back()?(id),
-        }
+        let sid = match &self.options().transform_id {
+            None => id.to_owned(),
+            Some(transform) => transform.back()?(id)?,
+        };
+        (!is_marker(&sid)).then_some(sid)
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Session};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Session, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use redis::Value;
 
@@ -20,14 +20,14 @@ impl Enumerate for RedisStore {
     /// A key whose rest is empty or not UTF-8 is no session's and is left out; so is one that holds no string.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.pages("ids")
-            .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
+            .map_ok(|page| stream::iter(sessions_in(page).map(Ok)))
             .try_flatten()
             .boxed()
     }
 
     fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
         self.pages("all")
-            .and_then(|page| self.load(page))
+            .and_then(|page| self.load(sessions_in(page).collect()))
             .map_ok(stream::iter)
             .try_flatten()
             .boxed()
@@ -39,7 +39,7 @@ impl Enumerate for RedisStore {
         let mut seen = HashSet::new();
         let mut pages = std::pin::pin!(self.pages("length"));
         while let Some(page) = pages.try_next().await? {
-            seen.extend(page.iter().map(|sid| hasher.hash_one(sid)));
+            seen.extend(sessions_in(page).map(|sid| hasher.hash_one(sid)));
         }
         Ok(seen.len() as u64)
     }
@@ -152,6 +152,11 @@ impl RedisStore {
         }
         Ok(sessions)
     }
+}
+
+/// The ids in a page that are those of sessions.
+fn sessions_in(page: Vec<String>) -> impl Iterator<Item = String> {
+    page.into_iter().filter(|sid| !is_marker(sid))
 }
 
 /// A pattern that matches `text` and nothing else: connect-redis sends the prefix as it is, and `clear` with the

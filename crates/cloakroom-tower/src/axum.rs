@@ -1,15 +1,16 @@
 //! The extractors, and errors as answers, for axum.
 
-use std::{convert::Infallible, fmt};
+use std::fmt;
 
 use axum::{
     body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
+use cloakroom_core::Error;
 use http::{StatusCode, request::Parts};
 
-use crate::{Session, SessionError};
+use crate::{LazySession, Session, SessionEngine, SessionError};
 
 /// A handler asks for a session on a route where there is none: no [`SessionLayer`](crate::SessionLayer), another path
 /// than the cookie's, or a store that is disconnected. It answers 500.
@@ -30,20 +31,103 @@ impl IntoResponse for MissingSession {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Session {
-    type Rejection = MissingSession;
+/// A session that a handler asks for could not be loaded, as the option [`Loading::OnDemand`](crate::Loading::OnDemand)
+/// has it. It answers as [`error_response`](crate::SessionOptions::error_response) says.
+#[derive(Debug)]
+pub struct SessionNotLoaded {
+    error: Error,
+    engine: SessionEngine,
+}
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingSession> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingSession)
+impl SessionNotLoaded {
+    /// The error.
+    #[must_use]
+    pub const fn error(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl fmt::Display for SessionNotLoaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for SessionNotLoaded {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl IntoResponse for SessionNotLoaded {
+    fn into_response(self) -> Response {
+        (self.engine.options().error_response)(&self.error).map(Body::from)
+    }
+}
+
+/// Why a handler does not get the session that it asks for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SessionRejection {
+    /// There is none on this route.
+    Missing(MissingSession),
+    /// It could not be loaded.
+    NotLoaded(SessionNotLoaded),
+}
+
+impl fmt::Display for SessionRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(rejection) => rejection.fmt(f),
+            Self::NotLoaded(rejection) => rejection.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SessionRejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Missing(rejection) => rejection.source(),
+            Self::NotLoaded(rejection) => rejection.source(),
+        }
+    }
+}
+
+impl IntoResponse for SessionRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Missing(rejection) => rejection.into_response(),
+            Self::NotLoaded(rejection) => rejection.into_response(),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
+        find(parts).await?.ok_or(SessionRejection::Missing(MissingSession))
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for Session {
-    type Rejection = Infallible;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned())
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Option<Self>, SessionRejection> {
+        find(parts).await
     }
+}
+
+/// The session of the innermost layer.
+async fn find(parts: &Parts) -> Result<Option<Session>, SessionRejection> {
+    let Some(lazy) = LazySession::innermost(&parts.extensions) else { return Ok(None) };
+    lazy.get().await.map_err(|error| {
+        let engine = lazy.engine().clone();
+        SessionRejection::NotLoaded(SessionNotLoaded { error, engine })
+    })
 }
 
 impl IntoResponse for SessionError {

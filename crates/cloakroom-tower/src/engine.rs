@@ -4,17 +4,18 @@ use std::{
     fmt,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use cloakroom_core::{
     Cookie, Error, ErrorKind, Secrets, Session as Record, Store, clear_cookie, generate_id,
     set_cookie,
 };
-use http::{HeaderMap, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
 use crate::{
-    IdFormat, Preset, RequestHead, Session, SessionOptions, TouchAfter, deadline::within, express,
-    head::joined, options::config, safe, state::RequestFacts,
+    IdFormat, LazySession, Loading, Preset, RequestHead, Session, SessionOptions, TouchAfter,
+    deadline::within, express, head::joined, options::config, safe, state::RequestFacts,
 };
 
 /// Loads and commits the sessions of requests: what [`SessionLayer`](crate::SessionLayer) is made of, for those without
@@ -58,6 +59,18 @@ struct Inner {
     options: SessionOptions,
     /// Why the store could last be read and not written, if that is so still.
     refusal: Mutex<Option<ErrorKind>>,
+    /// Held while a marker is written to a store without conditional writes.
+    marking: tokio::sync::Mutex<()>,
+}
+
+/// What an engine has to do with a request.
+enum Part {
+    /// Nothing: the cookie has another path, or the engine was asked before.
+    None,
+    /// The store is disconnected.
+    Away,
+    /// The life of the sessions that the request makes.
+    Serve(Option<Duration>),
 }
 
 impl SessionEngine {
@@ -96,8 +109,15 @@ impl SessionEngine {
     }
 
     fn unchecked(store: impl Store + 'static, ids: IdFormat, options: SessionOptions) -> Self {
-        let (store, refusal) = (Box::new(store), Mutex::default());
-        Self { inner: Arc::new(Inner { store, ids, options, refusal }) }
+        Self {
+            inner: Arc::new(Inner {
+                store: Box::new(store),
+                ids,
+                options,
+                refusal: Mutex::default(),
+                marking: Default::default(),
+            }),
+        }
     }
 
     /// The options.
@@ -120,18 +140,57 @@ impl SessionEngine {
         self.inner.options.clock.now_ms()
     }
 
+    pub(crate) fn marking(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.marking
+    }
+
+    /// Returns true if both are handles on one engine.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// The session of a request: a stored one, or a new one. `None` when the request has none: its path is not the
-    /// cookie's, the store is disconnected, or it has a session already.
+    /// cookie's, the store is disconnected, or this engine has given it a session already. Those of other engines do not
+    /// count.
     ///
     /// # Errors
     ///
     /// What the store says, unless [`when_down`](SessionOptions::when_down) turns it into a session that cannot be
     /// changed; each within the deadline.
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
+        match self.part_in(head) {
+            Part::None | Part::Away => Ok(None),
+            Part::Serve(max_age) => self.serve(head, max_age).await.map(Some),
+        }
+    }
+
+    /// The session of a request, or what will load it. `None` when this engine has nothing to do with the request.
+    pub(crate) async fn begin(&self, head: RequestHead<'_>) -> Result<Option<LazySession>, Error> {
+        let outer = || LazySession::innermost(head.extensions());
+        match self.part_in(head) {
+            Part::None => Ok(None),
+            Part::Away => Ok(Some(LazySession::away(self.clone(), outer()))),
+            Part::Serve(max_age) if self.options().loading == Loading::OnDemand => {
+                let asked = safe::Asked::new(self, head, max_age);
+                Ok(Some(LazySession::waiting(self.clone(), asked, outer())))
+            }
+            Part::Serve(max_age) => {
+                let session = self.serve(head, max_age).await?;
+                Ok(Some(LazySession::loaded(session, outer())))
+            }
+        }
+    }
+
+    fn part_in(&self, head: RequestHead<'_>) -> Part {
         let options = self.options();
-        let is_connected = options.is_connected.as_ref().is_none_or(|ask| ask());
-        if !is_connected || head.extensions().get::<Session>().is_some() {
-            return Ok(None);
+        if self.lazy_session(head.extensions()).is_some() {
+            return Part::None;
+        }
+        // As express-session does when another middleware has set `req.session`.
+        if options.preset == Preset::Express
+            && LazySession::put_by_hand(head.extensions()).is_some()
+        {
+            return Part::None;
         }
         let made = options.cookie_for.as_ref().map(|cookie_for| cookie_for(head));
         let cookie = made.as_ref().unwrap_or(&options.cookie);
@@ -140,12 +199,42 @@ impl SessionEngine {
         let is_ours =
             options.preset == Preset::NextSession || options.path_match.matches(path, head.path());
         if !is_ours {
-            return Ok(None);
+            Part::None
+        } else if options.is_connected.as_ref().is_some_and(|is_connected| !is_connected()) {
+            Part::Away
+        } else {
+            Part::Serve(cookie.max_age)
         }
-        match options.preset {
-            Preset::Express => express::load(self, head).await.map(Some),
-            _ => safe::load(self, head, cookie.max_age).await.map(Some),
+    }
+
+    async fn serve(
+        &self,
+        head: RequestHead<'_>,
+        max_age: Option<Duration>,
+    ) -> Result<Session, Error> {
+        match self.options().preset {
+            Preset::Express => express::load(self, head).await,
+            _ => safe::load(self, &safe::Asked::new(self, head, max_age)).await,
         }
+    }
+
+    /// This engine's session among the extensions of a request, whichever other engines have served it. `None` when the
+    /// request came through no layer of this engine, or has another path than its cookie.
+    ///
+    /// Where layers are nested, the extractor gives the innermost one's session; this finds any other.
+    ///
+    /// ```
+    /// use cloakroom_core::Error;
+    /// use cloakroom_tower::SessionEngine;
+    ///
+    /// async fn customer(shop: &SessionEngine, request: &http::Request<()>) -> Result<Option<String>, Error> {
+    ///     let Some(session) = shop.lazy_session(request.extensions()) else { return Ok(None) };
+    ///     session.get().await?.map_or(Ok(None), |session| session.get("customer"))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn lazy_session(&self, extensions: &Extensions) -> Option<LazySession> {
+        LazySession::of(self, extensions)
     }
 
     /// The session id that a request brings, without asking the store: what a WebSocket's upgrade needs to look the
@@ -171,13 +260,26 @@ impl SessionEngine {
     /// With the safe preset, when a change could not be written: the response must not go out as if it had been. The
     /// express preset tells [`on_error`](SessionOptions::on_error) alone.
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
-        // By the engine that has loaded it, whichever this is.
-        let shared = session.shared();
-        let options = shared.engine.options();
-        match options.preset {
-            Preset::Express => Ok(express::commit(shared).await),
-            _ => safe::commit(shared).await.inspect_err(|error| options.tell(error)),
-        }
+        finish(session, false).await
+    }
+
+    /// As [`commit`](Self::commit), for a response with this status.
+    ///
+    /// When the request has failed, with a status of 500 or more or with 408, what the handler changed is dropped. What it
+    /// has saved or destroyed itself stays so, and the browser is told. With the option
+    /// [`store_failed`](SessionOptions::store_failed) the status does not matter.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub async fn commit_with_status(
+        &self,
+        session: &Session,
+        status: StatusCode,
+    ) -> Result<Option<HeaderValue>, Error> {
+        // 408 is what a timeout of tower-http answers.
+        let is_failed = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
+        finish(session, is_failed).await
     }
 
     /// Tells why the store can be read and not written, unless it has been told since it last could be.
@@ -230,6 +332,17 @@ impl SessionEngine {
     }
 }
 
+/// Commits a session by the engine that has loaded it, whichever was asked to.
+async fn finish(session: &Session, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
+    let shared = session.shared();
+    let options = shared.engine.options();
+    let is_dropped = is_failed && !options.store_failed;
+    match options.preset {
+        Preset::Express => Ok(express::commit(shared).await),
+        _ => safe::commit(shared, is_dropped).await.inspect_err(|error| options.tell(error)),
+    }
+}
+
 fn header(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text).map_err(|_| {
         Error::new(ErrorKind::InvalidData, "session", "set_cookie", "the cookie is no header text")
@@ -242,10 +355,17 @@ fn check(options: &SessionOptions) -> Result<(), Error> {
         return Err(config("the option \"deadline\" is zero"));
     }
     if options.preset == Preset::Express {
-        return match options.touch_after {
-            TouchAfter::EachRequest => Ok(()),
-            _ => Err(config("the option \"touch_after\" is not one of the express preset")),
-        };
+        if options.touch_after != TouchAfter::EachRequest {
+            return Err(config("the option \"touch_after\" is not one of the express preset"));
+        }
+        if options.loading != Loading::Eager {
+            return Err(config("the option \"loading\" is not one of the express preset"));
+        }
+        if !options.store_failed {
+            let message = "the option \"store_failed\" cannot be off with the express preset";
+            return Err(config(message));
+        }
+        return Ok(());
     }
     if options.resave {
         let message = "the option \"resave\" would undo what other requests write; only the express preset has it";

@@ -10,6 +10,7 @@ use http::HeaderValue;
 
 use crate::{
     RequestHead, Session, SessionEngine, SessionOptions, Unset,
+    safe::with_life_of,
     state::{Current, RequestFacts, Rules, Shared, State},
 };
 
@@ -62,7 +63,7 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
     let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
     let express = Express { cookie_id, original: (id.clone(), Arc::clone(&record)), saved };
     let state = State::new(id, record, is_new, Rules::Express(Box::new(express)));
-    Ok(Session::start(Shared::new(engine.clone(), request, state)))
+    Ok(Session::start(Shared::new(engine.clone(), Arc::new(request), state)))
 }
 
 pub(crate) fn touch(shared: &Shared, state: &mut State) -> Result<(), Error> {
@@ -116,7 +117,13 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
     let (id, record) = shared.generate()?;
     let mut state = shared.open_for_change("regenerate")?;
     state.id = id;
-    if !keeps_data {
+    if keeps_data {
+        // It may have been unset while the store was asked.
+        if let Current::Live(kept) = &mut state.current {
+            let cookie = with_life_of(kept, record.cookie(), shared.engine.now_ms());
+            *Arc::make_mut(kept).cookie_mut() = cookie;
+        }
+    } else {
         state.current = Current::Live(Arc::new(record));
     }
     state.is_new = true;

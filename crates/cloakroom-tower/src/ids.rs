@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use cloakroom_core::{CookieParser, Secrets, Unsigned};
+use cloakroom_core::{CookieParser, Secrets, Unsigned, is_marker};
 
 use crate::head::joined;
 
@@ -76,7 +76,8 @@ impl IdFormat {
             Self::Plain => FoundId { id: value.into_owned(), is_outdated: false },
             Self::Custom { decode, .. } => FoundId { id: decode(&value)?, is_outdated: false },
         };
-        Some(found).filter(|found| !found.id.is_empty())
+        // A plain id is what the browser says, and a marker is no session.
+        Some(found).filter(|found| !found.id.is_empty() && !is_marker(&found.id))
     }
 }
 

@@ -12,6 +12,7 @@ mod express;
 mod head;
 mod ids;
 mod layer;
+mod lazy;
 mod options;
 mod require;
 mod safe;
@@ -20,7 +21,7 @@ mod session;
 mod state;
 
 #[cfg(feature = "axum")]
-pub use self::axum::MissingSession;
+pub use self::axum::{MissingSession, SessionNotLoaded, SessionRejection};
 pub use body::ResponseBody;
 pub use cookie_options::{CookieOptions, Priority, SameSitePolicy, Secure};
 pub use engine::SessionEngine;
@@ -28,6 +29,7 @@ pub use error::SessionError;
 pub use head::{Encrypted, RequestHead};
 pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;
+pub use lazy::{LazySession, Loading};
 pub use options::{
     AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,
     SessionOptions, TouchAfter, Unset, WhenDown,

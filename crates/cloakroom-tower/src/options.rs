@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloakroom_core::{Clock, Cookie, Error, ErrorKind, set_cookie};
 
-use crate::{CookieOptions, RequestHead, SameSitePolicy, Secure, SessionError};
+use crate::{CookieOptions, Loading, RequestHead, SameSitePolicy, Secure, SessionError};
 
 /// Makes session ids, from the request if it likes.
 pub type Genid = Arc<dyn Fn(RequestHead<'_>) -> Result<String, Error> + Send + Sync>;
@@ -74,6 +74,12 @@ pub struct SessionOptions {
     pub path_match: PathMatch,
     /// When a session that is only read is extended. The express preset extends with each request.
     pub touch_after: TouchAfter,
+    /// Whether a session is loaded before the handler runs, or when it is first asked for. The express preset loads it
+    /// before.
+    pub loading: Loading,
+    /// Whether the changes of a request that has failed are stored: one that is answered with a status of 500 or more, or
+    /// with 408. Express stores them; the safe preset stores only what the handler has saved itself.
+    pub store_failed: bool,
     /// What a request gets when the store is down. The express preset answers 500.
     pub when_down: WhenDown,
     /// How long loading may take, and how long writing back may take; 5 s each unless set.
@@ -191,6 +197,8 @@ impl SessionOptions {
             proxy: Proxy::Untrusted,
             path_match: PathMatch::Segments,
             touch_after: TouchAfter::EachRequest,
+            loading: Loading::Eager,
+            store_failed: false,
             when_down: WhenDown::Error,
             deadline: Duration::from_secs(5),
             unquote: true,
@@ -212,6 +220,7 @@ impl SessionOptions {
             rolling: false,
             unset: Unset::Keep,
             path_match: PathMatch::Prefix,
+            store_failed: true,
             error_response: Arc::new(SessionError::express_response),
             ..Self::new()
         }

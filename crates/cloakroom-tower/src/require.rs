@@ -9,19 +9,25 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use cloakroom_core::{Error, ErrorKind, decode_uri_component};
 use http::{HeaderValue, Request, Response, StatusCode, header::LOCATION};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{PathMatch, RequestHead, ResponseBody, Session, error::text_response};
+use crate::{
+    LazySession, PathMatch, RequestHead, ResponseBody, Session, SessionEngine,
+    error::text_response, service::refusal,
+};
 
 /// Lets requests pass that have a session, and answers the others: with 401 and a body of JSON, or with a redirect.
 ///
 /// A request has a session when the browser brought one that lives; with [`with_member`](Self::with_member) only when
 /// that has a member of this name, as a login leaves one. It belongs inside a [`SessionLayer`](crate::SessionLayer); a
-/// request that has passed none counts as one without a session.
+/// request that has passed none counts as one without a session. Inside several of them it asks the innermost one, unless
+/// [`with_engine`](Self::with_engine) names another.
+///
+/// Where sessions are loaded on demand, it asks for the session of each request that it guards; when that cannot be
+/// loaded, the answer is the engine's [`error_response`](crate::SessionOptions::error_response).
 ///
 /// Which routes it guards is said best by the router: axum's `route_layer` takes it for the routes that are there
 /// already. Where paths have to say it, they are the ones that the browser asked for, compared as text: escapes are
@@ -43,6 +49,7 @@ pub struct RequireSession {
 #[derive(Clone)]
 struct Rules {
     location: Option<HeaderValue>,
+    engine: Option<SessionEngine>,
     member: Option<String>,
     paths: Option<Vec<String>>,
     except: Vec<String>,
@@ -69,13 +76,19 @@ impl RequireSession {
     }
 
     fn of(location: Option<HeaderValue>) -> Self {
-        let rules = Rules { location, member: None, paths: None, except: Vec::new() };
+        let rules = Rules { location, engine: None, member: None, paths: None, except: Vec::new() };
         Self { rules: Arc::new(rules) }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Rules)) -> Self {
         change(Arc::make_mut(&mut self.rules));
         self
+    }
+
+    /// The same guard, which asks for a session of this engine, whichever layer is the innermost.
+    #[must_use]
+    pub fn with_engine(self, engine: &SessionEngine) -> Self {
+        self.with(|rules| rules.engine = Some(engine.clone()))
     }
 
     /// The same guard, which asks for a session with a member of this name, whatever its value but `null` and `false`.
@@ -98,11 +111,26 @@ impl RequireSession {
         self.with(|rules| rules.except = absolute(paths))
     }
 
-    /// The answer to this request, or `None` when it passes.
-    fn refusal(&self, head: RequestHead<'_>) -> Option<Response<Bytes>> {
+    /// The session that this request is judged by, if it is guarded.
+    fn asked(&self, head: RequestHead<'_>) -> Option<Option<LazySession>> {
+        let find = || match &self.rules.engine {
+            Some(engine) => engine.lazy_session(head.extensions()),
+            None => LazySession::innermost(head.extensions()),
+        };
+        self.rules.guards(head.path()).then(find)
+    }
+
+    /// The answer to a guarded request, or `None` when it passes.
+    async fn refusal<B>(&self, asked: Option<LazySession>) -> Option<Response<ResponseBody<B>>> {
         let rules = &*self.rules;
-        let is_guarded = rules.guards(head.path());
-        if !is_guarded || rules.is_met(head.extensions().get::<Session>()) {
+        let session = match &asked {
+            None => None,
+            Some(lazy) => match lazy.get().await {
+                Ok(session) => session,
+                Err(error) => return Some(refusal(lazy.engine(), &error)),
+            },
+        };
+        if rules.is_met(session.as_ref()) {
             return None;
         }
         let response = match &rules.location {
@@ -117,7 +145,7 @@ impl RequireSession {
                 response
             }
         };
-        Some(response)
+        Some(response.map(ResponseBody::own))
     }
 }
 
@@ -179,6 +207,7 @@ impl fmt::Debug for RequireSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireSession")
             .field("location", &self.rules.location)
+            .field("engine", &self.rules.engine)
             .field("member", &self.rules.member)
             .field("paths", &self.rules.paths)
             .field("except", &self.rules.except)
@@ -216,14 +245,17 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let refusal = self.guard.refusal(RequestHead::from(&request));
+        let guard = self.guard.clone();
+        let asked = guard.asked(RequestHead::from(&request));
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            match refusal {
-                Some(refusal) => Ok(refusal.map(ResponseBody::own)),
-                None => Ok(inner.call(request).await?.map(ResponseBody::inner)),
+            if let Some(asked) = asked
+                && let Some(refusal) = guard.refusal(asked).await
+            {
+                return Ok(refusal);
             }
+            Ok(inner.call(request).await?.map(ResponseBody::inner))
         })
     }
 }

@@ -9,7 +9,7 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
+use cloakroom_core::{Cookie, CookieMember, Error, ErrorKind, Session as Record};
 
 use crate::{
     TouchAfter,
@@ -20,12 +20,15 @@ use crate::{
 mod changes;
 mod commit;
 mod load;
+mod logout;
+mod marker;
 mod write;
 
 pub(crate) use changes::Change;
 use changes::{Changes, Edit};
 pub(crate) use commit::commit;
-pub(crate) use load::load;
+pub(crate) use load::{Asked, load};
+pub(crate) use logout::destroy;
 use write::Write;
 
 /// What the safe preset remembers of a request.
@@ -49,6 +52,14 @@ pub(crate) struct Safe {
     keeps_data: bool,
     /// The cookie of a session that was destroyed before this one was made.
     destroyed: Option<Cookie>,
+    /// The ids of all cookies of our name that verify, one each.
+    sent: Vec<String>,
+    /// The handler asked for a new id.
+    is_replaced: bool,
+    /// The session as it was last saved by hand: its id, and the cookie that the browser is to be told.
+    saved: Option<(String, Cookie)>,
+    /// The session had been logged out before this request did so.
+    is_ended_already: bool,
 }
 
 pub(crate) fn touch(state: &mut State) {
@@ -99,7 +110,11 @@ fn replace(
     };
     let old_id = mem::replace(&mut state.id, id);
     let mut edits = Vec::new();
-    if !keeps_data {
+    if keeps_data {
+        let kept = state.record_mut("regenerate")?;
+        let cookie = with_life_of(kept, record.cookie(), shared.engine.now_ms());
+        *kept.cookie_mut() = cookie;
+    } else {
         state.current = Current::Live(Arc::new(record));
         edits = take_edits(&mut state, None);
     }
@@ -111,45 +126,28 @@ fn replace(
             rules.old_ids.push(old_id);
         }
         rules.browser = None;
+        rules.is_replaced = true;
     }
     Ok(edits)
 }
 
-pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
-    let _turn = shared.turn("destroy").await?;
-    let ids = {
-        let state = shared.open_for_change("destroy")?;
-        state.record("destroy")?;
-        ids_in_store(&state)
-    };
-    let engine = &shared.engine;
-    let destroy = async {
-        for id in &ids {
-            engine.store().destroy(id).await?;
+/// A cookie with the attributes of the options, and the life that the session has.
+pub(crate) fn with_life_of(record: &Record, new: &Cookie, now_ms: i64) -> Cookie {
+    // Node.js leaves the record's own `expires` stale.
+    let extended = record.extended(now_ms);
+    let (old, mut cookie) = (extended.cookie(), new.clone());
+    if old.is_next_session() || cookie.is_next_session() {
+        // The two shapes count a life in members of their own. One that JavaScript can hold was there already.
+        let (max_age_ms, expires_ms) = (old.original_max_age_ms(), old.expires_ms());
+        let set_at_ms =
+            expires_ms.unwrap_or_default().saturating_sub(max_age_ms.unwrap_or_default());
+        let _ = cookie.set_max_age_ms(max_age_ms, set_at_ms);
+    } else {
+        for member in [CookieMember::OriginalMaxAge, CookieMember::Expires] {
+            cookie.set_raw(member, old.raw(member).clone());
         }
-        Ok(())
-    };
-    engine.within("destroy", destroy).await?;
-    let rules = {
-        let mut state = shared.state();
-        let cookie = state.cookie().clone();
-        state.current = Current::Destroyed(cookie);
-        mem::replace(&mut state.rules, Rules::Safe(Box::default()))
-    };
-    // With code of others in it.
-    drop(rules);
-    Ok(())
-}
-
-/// Every id of this session that the store may know.
-fn ids_in_store(state: &State) -> Vec<String> {
-    match &state.rules {
-        Rules::Safe(rules) => {
-            let own = rules.is_stored.then(|| state.id.clone());
-            rules.old_ids.iter().cloned().chain(own).collect()
-        }
-        Rules::Express(_) => Vec::new(),
     }
+    cookie
 }
 
 pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
@@ -206,13 +204,14 @@ fn keep(
 ) -> Result<(), Error> {
     {
         let mut state = shared.state();
-        state.id = write.id;
         if let Rules::Safe(rules) = &mut state.rules {
+            rules.saved = Some((write.id.clone(), stored.cookie().clone()));
             rules.is_stored = true;
             rules.is_extended = true;
             rules.is_touched &= !extends;
             rules.old_ids = write.old_ids;
         }
+        state.id = write.id;
     }
     for _ in 0..MOST_TRIES {
         let (version, now) = {

@@ -11,7 +11,7 @@ use cloakroom_core::Error;
 use http::{Request, Response, header::SET_COOKIE};
 use tower_service::Service;
 
-use crate::{RequestHead, ResponseBody, Session, SessionEngine};
+use crate::{LazySession, RequestHead, ResponseBody, SessionEngine};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Clone, Debug)]
@@ -47,18 +47,25 @@ where
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let loaded = engine.load(RequestHead::from(&parts)).await;
-            request = Request::from_parts(parts, body);
-            let session = match loaded {
-                Ok(Some(session)) => session,
-                Ok(None) => return Ok(inner.call(request).await?.map(ResponseBody::inner)),
+            let (mut parts, body) = request.into_parts();
+            let session = match engine.begin(RequestHead::from(&parts)).await {
+                Ok(session) => session,
                 Err(error) => return Ok(refusal(&engine, &error)),
             };
-            request.extensions_mut().insert(session.clone());
+            if let Some(session) = &session {
+                session.put_into(&mut parts.extensions);
+            }
+            request = Request::from_parts(parts, body);
+            let Some(session) = session else {
+                return Ok(inner.call(request).await?.map(ResponseBody::inner));
+            };
             let session = ClosedAtTheEnd(session);
             let response = inner.call(request).await?;
-            Ok(match engine.commit(&session.0).await {
+            let committed = match session.0.end() {
+                Some(session) => engine.commit_with_status(session, response.status()).await,
+                None => Ok(None),
+            };
+            Ok(match committed {
                 Ok(cookie) => {
                     let mut response = response.map(ResponseBody::inner);
                     if let Some(cookie) = cookie {
@@ -74,16 +81,18 @@ where
 
 /// Closes a session's handles also when the inner service fails, panics, or is dropped: nothing that they change would
 /// be written.
-struct ClosedAtTheEnd(Session);
+struct ClosedAtTheEnd(LazySession);
 
 impl Drop for ClosedAtTheEnd {
     fn drop(&mut self) {
-        self.0.shared().close();
-        self.0.shared().forget();
+        if let Some(session) = self.0.end() {
+            session.shared().close();
+            session.shared().forget();
+        }
     }
 }
 
 /// The response that stands for one that cannot be given.
-fn refusal<B>(engine: &SessionEngine, error: &Error) -> Response<ResponseBody<B>> {
+pub(crate) fn refusal<B>(engine: &SessionEngine, error: &Error) -> Response<ResponseBody<B>> {
     (engine.options().error_response)(error).map(ResponseBody::own)
 }

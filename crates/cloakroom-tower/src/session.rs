@@ -12,7 +12,8 @@ use crate::{
 
 /// The session of a request: Express's `req.session`.
 ///
-/// With axum it is an extractor; elsewhere it is in the request's extensions. Clones are handles on the same session.
+/// With axum it is an extractor; elsewhere it is in the request's extensions, or behind a
+/// [`LazySession`](crate::LazySession) there when it is loaded on demand. Clones are handles on the same session.
 /// What is changed here is written back before the response begins, and not earlier unless [`save`](Self::save) is
 /// called. A handle that outlives that, in a streaming body or a task, gets an
 /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for whatever it reads or changes; `id`, `is_new` and
@@ -49,6 +50,11 @@ impl Session {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Returns true if both are handles on one request's session.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     fn preset(&self) -> Preset {
@@ -249,7 +255,8 @@ impl Session {
     /// Writes the session now, changed or not.
     ///
     /// The safe preset keeps what other requests have changed meanwhile, and does not bring back a session that was
-    /// destroyed: the answer is `false` then. A future that is dropped may have written or not; the end of the request
+    /// destroyed: the answer is `false` then. It is `false` too for a new session of a request whose cookie leads to a
+    /// session that has just moved to another id, and for one that was to replace a session that was logged out. A future that is dropped may have written or not; the end of the request
     /// writes again.
     ///
     /// # Errors
@@ -281,7 +288,9 @@ impl Session {
     /// before is worth nothing.
     ///
     /// The old one is destroyed: now by the express preset, and by the safe one when the new one is stored, so that
-    /// a failure in between costs nobody their login. It also starts a session anew after [`destroy`](Self::destroy).
+    /// a failure in between costs nobody their login. When another request logs the old one out before that, the safe
+    /// preset stores no new one, and the end of the request fails. It also starts a session anew after
+    /// [`destroy`](Self::destroy).
     ///
     /// # Errors
     ///
@@ -295,13 +304,16 @@ impl Session {
         }
     }
 
-    /// As [`regenerate`](Self::regenerate), but the new session has all that the old one has, its cookie's life
-    /// included.
+    /// As [`regenerate`](Self::regenerate), but the new session has all members that the old one has, and its life. The
+    /// other attributes of the cookie are those of the options, as for any new session.
+    ///
+    /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
+    /// it has loaded.
     ///
     /// # Errors
     ///
-    /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep. When that
-    /// happens meanwhile, it is the end of the request that fails: a login is not answered as if it had been one.
+    /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep. When another
+    /// request logs it out first, the end of this one fails: a login is not answered as if it had been one.
     pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
         match self.preset() {
             Preset::Express => express::regenerate(&self.shared, true).await,
@@ -309,7 +321,11 @@ impl Session {
         }
     }
 
-    /// Destroys the session now. The safe preset also makes the browser forget its cookie.
+    /// Destroys the session now.
+    ///
+    /// The safe preset logs the browser out: it also destroys the sessions of all other cookies of the name that the
+    /// browser sent and that verify, and whatever these have moved to within the last minute, and makes the browser
+    /// forget the cookie.
     ///
     /// # Errors
     ///

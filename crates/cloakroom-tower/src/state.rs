@@ -14,7 +14,7 @@ use crate::{
 /// All that the handles on one request's session share.
 pub(crate) struct Shared {
     pub(crate) engine: SessionEngine,
-    pub(crate) request: RequestFacts,
+    pub(crate) request: Arc<RequestFacts>,
     state: Mutex<State>,
     /// Held while the store is asked.
     turn: tokio::sync::Mutex<()>,
@@ -84,7 +84,7 @@ impl RequestFacts {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: SessionEngine, request: RequestFacts, state: State) -> Self {
+    pub(crate) fn new(engine: SessionEngine, request: Arc<RequestFacts>, state: State) -> Self {
         Self { engine, request, state: Mutex::new(state), turn: tokio::sync::Mutex::default() }
     }
 
@@ -98,8 +98,7 @@ impl Shared {
     pub(crate) fn open(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, Error> {
         let state = self.state();
         if state.is_closed {
-            let message = "the response has begun, so the session can no longer be used";
-            return Err(Error::new(ErrorKind::Unsupported, "session", operation, message));
+            return Err(closed(operation));
         }
         Ok(state)
     }
@@ -184,6 +183,11 @@ impl State {
             Current::Destroyed(cookie) | Current::Unset(cookie) => cookie,
         }
     }
+}
+
+pub(crate) fn closed(operation: &'static str) -> Error {
+    let message = "the response has begun, so the session can no longer be used";
+    Error::new(ErrorKind::Unsupported, "session", operation, message)
 }
 
 fn gone(operation: &'static str) -> Error {

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
+use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, Touched};
 use http::HeaderValue;
 
-use super::{Write, extend, extends_on_write, ids_in_store, is_withheld, milliseconds, withheld};
+use super::{
+    Safe, Write, extend, extends_on_write, is_withheld,
+    logout::{ids_to_end, log_out},
+    milliseconds, withheld,
+};
 use crate::{
     TouchAfter, Unset,
     state::{Current, Rules, Shared, State},
@@ -19,12 +23,15 @@ enum End {
         id: String,
         record: Arc<Record>,
         extends: bool,
+        is_new: bool,
     },
     Write {
         write: Write,
         extends: bool,
         is_changed: bool,
+        is_new: bool,
     },
+    /// The sessions of these ids are logged out, and the browser is to forget the cookie.
     Drop {
         ids: Vec<String>,
         cookie: Cookie,
@@ -35,16 +42,17 @@ enum End {
     },
 }
 
-pub(crate) async fn commit(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
+/// `is_failed` says that nothing is to be stored but what the handler has stored itself.
+pub(crate) async fn commit(shared: &Shared, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
     if !shared.close() {
         return Ok(None);
     }
-    let result = shared.engine.within("commit", commit_in_turn(shared)).await;
+    let result = shared.engine.within("commit", commit_in_turn(shared, is_failed)).await;
     shared.forget();
     result
 }
 
-async fn commit_in_turn(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
+async fn commit_in_turn(shared: &Shared, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
     let _turn = shared.turn("commit").await?;
     let (end, browser) = {
         let mut state = shared.state();
@@ -52,7 +60,9 @@ async fn commit_in_turn(shared: &Shared) -> Result<Option<HeaderValue>, Error> {
             Rules::Safe(rules) => rules.browser.take(),
             Rules::Express(_) => None,
         };
-        (end(shared, &state, browser.as_ref()), browser)
+        let end =
+            if is_failed { end_of_failed(&state) } else { end(shared, &state, browser.as_ref()) };
+        (end, browser)
     };
     finish(shared, end, browser.as_ref()).await
 }
@@ -65,11 +75,9 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
     }
     let record = match &state.current {
         Current::Live(record) => record,
-        Current::Destroyed(cookie) => {
-            return End::Drop { ids: Vec::new(), cookie: cookie.clone() };
-        }
+        Current::Destroyed(cookie) => return destroyed(rules, cookie),
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
-            return End::Drop { ids: ids_in_store(state), cookie: cookie.clone() };
+            return End::Drop { ids: ids_to_end(state), cookie: cookie.clone() };
         }
         // What is kept is the session's own record, not one that it was to replace.
         Current::Unset(cookie) if !rules.old_ids.is_empty() => {
@@ -80,8 +88,8 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
     if !rules.is_stored {
         let is_replacement = !rules.old_ids.is_empty();
         if !is_replacement && !record.is_changed() && !options.save_uninitialized {
-            let dropped = rules.destroyed.clone();
-            return dropped.map_or(End::Nothing, |cookie| End::Drop { ids: Vec::new(), cookie });
+            let cookie = rules.destroyed.as_ref();
+            return cookie.map_or(End::Nothing, |cookie| destroyed(rules, cookie));
         }
         if is_withheld(shared, record.cookie()) {
             return End::Withheld { is_replacement };
@@ -96,15 +104,43 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
     if is_due || is_changed {
         let extends = extends_on_write(shared) || rules.is_touched || is_due;
         let write = Write::of(state, record);
-        return write.map_or(End::Nothing, |write| End::Write { write, extends, is_changed });
+        return write.map_or(End::Nothing, |write| End::Write {
+            write,
+            extends,
+            is_changed,
+            is_new: state.is_new,
+        });
     }
     let extends = !rules.is_extended && !rules.is_refused && extends_on_write(shared);
     // It differs after a save, and the browser has none of the secret in use after a rotation.
     if extends || browser != Some(record.cookie()) {
-        End::Read { id: state.id.clone(), record: Arc::clone(record), extends }
+        let is_new = state.is_new;
+        End::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
     } else {
         End::Nothing
     }
+}
+
+/// The end of a request that failed: only what the handler itself has stored or destroyed counts.
+fn end_of_failed(state: &State) -> End {
+    let Rules::Safe(rules) = &state.rules else { return End::Nothing };
+    if let Some((id, cookie)) = &rules.saved {
+        let record = Arc::new(Record::with_cookie(cookie.clone()));
+        return End::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
+    }
+    match (&state.current, &rules.destroyed) {
+        (Current::Destroyed(cookie), _) | (_, Some(cookie)) => destroyed(rules, cookie),
+        _ => End::Nothing,
+    }
+}
+
+/// The end of a session that the handler has destroyed. When another request had logged it out before, the browser was
+/// told then, and may have a newer cookie by now.
+fn destroyed(rules: &Safe, cookie: &Cookie) -> End {
+    if rules.is_ended_already {
+        return End::Nothing;
+    }
+    End::Drop { ids: Vec::new(), cookie: cookie.clone() }
 }
 
 /// Whether a session that was only read is to be written, so that it and the browser's copy live on.
@@ -138,28 +174,34 @@ async fn finish(
             Ok(None)
         }
         End::Drop { ids, cookie } => {
-            for id in &ids {
-                engine.store().destroy(id).await?;
+            if !ids.is_empty() && !log_out(engine, ids).await? {
+                return Ok(None);
             }
             Ok(shared.request.has_cookie.then(|| clear(shared, &cookie)).flatten())
         }
-        End::Write { mut write, extends, is_changed } => {
+        End::Write { mut write, extends, is_changed, is_new } => {
             match write.run(shared, extends).await {
                 Ok(()) => {}
                 Err(error) if is_changed => return Err(error),
                 Err(error) => {
                     // Nothing of the request is lost by it, and the session is as it was.
                     tell(error);
-                    return Ok(as_it_was(shared, &write.id, &write.changes.record, browser));
+                    let record = &write.changes.record;
+                    return Ok(as_it_was(shared, &write.id, record, browser, is_new).await);
                 }
             }
             if let Some(record) = &write.written {
                 return Ok(cookie_for(shared, &write.id, record.cookie(), browser));
             }
-            // The browser may have a newer cookie by now, which is not ours to clear.
-            let message = "the session was destroyed meanwhile, and what was changed is dropped";
+            // The browser may have a newer cookie by now, which is not ours to clear or to replace.
+            let message = if write.sent.is_empty() {
+                "the session was destroyed meanwhile, and what was changed is dropped"
+            } else {
+                "the session has moved to a new id, whose cookie is on its way to the browser; what was changed under \
+                 the old one is dropped"
+            };
             let gone = Error::new(ErrorKind::Other, "session", "commit", message);
-            if write.keeps_data {
+            if write.is_move {
                 // A login, most likely, which must not seem to have been one.
                 return Err(gone);
             }
@@ -168,31 +210,48 @@ async fn finish(
             }
             Ok(None)
         }
-        End::Read { id, record, extends } => {
+        End::Read { id, record, extends, is_new } => {
             if extends {
                 let mut extended = Record::clone(&record);
                 extend(&mut extended, engine.now_ms());
-                engine.store().touch(&id, &extended).await.map_or_else(tell, drop);
+                match engine.store().touch(&id, &extended).await {
+                    Ok(Touched::Missing) => return Ok(None),
+                    touched => touched.map_or_else(tell, drop),
+                }
             }
-            Ok(as_it_was(shared, &id, &record, browser))
+            Ok(as_it_was(shared, &id, &record, browser, is_new).await)
         }
     }
 }
 
 /// The line for a record that was not written. One whose end has passed lives all the same, or it had not been found.
-fn as_it_was(
+///
+/// When the browser has sent a cookie, the store is asked whether the session is there still: a login or a logout that
+/// came first has given the browser another cookie.
+async fn as_it_was(
     shared: &Shared,
     id: &str,
     record: &Record,
     browser: Option<&Cookie>,
+    is_new: bool,
 ) -> Option<HeaderValue> {
-    let now_ms = shared.engine.now_ms();
-    if browser == Some(record.cookie()) || !record.cookie().has_expired(now_ms) {
-        return cookie_for(shared, id, record.cookie(), browser);
-    }
+    let (engine, now_ms) = (&shared.engine, shared.engine.now_ms());
     let mut extended = record.clone();
-    extend(&mut extended, now_ms);
-    cookie_for(shared, id, extended.cookie(), browser)
+    if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
+        extend(&mut extended, now_ms);
+    }
+    let line = cookie_for(shared, id, extended.cookie(), browser)?;
+    if shared.request.has_cookie {
+        match engine.store().get(id).await {
+            Ok(found) => found?,
+            Err(error) => {
+                engine.options().tell(&error);
+                // Nobody else knows a new id. For one that the browser has, the next request tries again.
+                return is_new.then_some(line);
+            }
+        };
+    }
+    Some(line)
 }
 
 /// The line for the browser, if its copy is another one and it would take this one. A record can hold a cookie that no

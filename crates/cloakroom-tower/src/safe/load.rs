@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many cookies of our name are tried: browsers send a few of different paths and domains, attackers as many as fit.
-const MOST_COOKIES: usize = 8;
+pub(super) const MOST_COOKIES: usize = 8;
 
 /// A session that an id led to.
 struct Found {
@@ -23,17 +23,37 @@ struct Found {
     refused: Option<ErrorKind>,
 }
 
-/// `max_age` is the life of this request's sessions, by which those that are found are extended.
-pub(crate) async fn load(
-    engine: &SessionEngine,
-    head: RequestHead<'_>,
+/// What a request asks for: all that loading its session needs of it.
+pub(crate) struct Asked {
+    /// The ids of all cookies of our name that verify, one each.
+    ids: Vec<FoundId>,
+    request: Arc<RequestFacts>,
+    /// The life of this request's sessions, by which those that are found are extended.
     max_age: Option<Duration>,
-) -> Result<Session, Error> {
+}
+
+impl Asked {
+    pub(crate) fn new(
+        engine: &SessionEngine,
+        head: RequestHead<'_>,
+        max_age: Option<Duration>,
+    ) -> Self {
+        let options = engine.options();
+        let mut ids: Vec<FoundId> = Vec::new();
+        for found in engine.ids().find(&head.cookie_header(), &options.name, options.unquote) {
+            if !ids.iter().any(|known| known.id == found.id) {
+                ids.push(found);
+            }
+        }
+        let request = Arc::new(RequestFacts::new(engine, head, !ids.is_empty()));
+        Self { ids, request, max_age }
+    }
+}
+
+pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Session, Error> {
     let options = engine.options();
-    let header = head.cookie_header();
-    let ids = engine.ids().find(&header, &options.name, options.unquote);
-    let request = RequestFacts::new(engine, head, !ids.is_empty());
-    let (found, down) = match engine.within("load", find(engine, ids, max_age)).await {
+    let found = engine.within("load", find(engine, &asked.ids, asked.max_age)).await;
+    let (found, down) = match found {
         Ok(found) => (found, None),
         Err(error) => {
             options.tell(&error);
@@ -43,41 +63,34 @@ pub(crate) async fn load(
             (None, Some(error.kind()))
         }
     };
+    let sent = asked.ids.iter().map(|found| found.id.clone()).collect();
+    let mut rules = Box::new(Safe { sent, ..Safe::default() });
     let mut state = match found {
         Some((id, Found { record, is_extended, refused })) => {
-            let browser = (!id.is_outdated).then(|| record.cookie().clone());
-            let is_refused = refused.is_some();
-            let rules =
-                Safe { is_stored: true, is_extended, is_refused, browser, ..Safe::default() };
-            let mut state =
-                State::new(id.id, Arc::new(record), false, Rules::Safe(Box::new(rules)));
+            rules.browser = (!id.is_outdated).then(|| record.cookie().clone());
+            (rules.is_stored, rules.is_extended) = (true, is_extended);
+            rules.is_refused = refused.is_some();
+            let mut state = State::new(id.id.clone(), Arc::new(record), false, Rules::Safe(rules));
             state.refused = refused.filter(|_| options.when_down == WhenDown::ReadOnly);
             state
         }
         None => {
             let (id, record) =
-                engine.generate(&request).inspect_err(|error| options.tell(error))?;
-            State::new(id, Arc::new(record), true, Rules::Safe(Box::default()))
+                engine.generate(&asked.request).inspect_err(|error| options.tell(error))?;
+            State::new(id, Arc::new(record), true, Rules::Safe(rules))
         }
     };
     state.refused = state.refused.or(down);
-    Ok(Session::start(Shared::new(engine.clone(), request, state)))
+    Ok(Session::start(Shared::new(engine.clone(), Arc::clone(&asked.request), state)))
 }
 
 /// The first of the ids under which there is a session.
-async fn find(
+async fn find<'a>(
     engine: &SessionEngine,
-    ids: Vec<FoundId>,
+    ids: &'a [FoundId],
     max_age: Option<Duration>,
-) -> Result<Option<(FoundId, Found)>, Error> {
-    let mut tried: Vec<String> = Vec::new();
-    for id in ids {
-        if tried.len() == MOST_COOKIES {
-            break;
-        }
-        if tried.contains(&id.id) {
-            continue;
-        }
+) -> Result<Option<(&'a FoundId, Found)>, Error> {
+    for id in ids.iter().take(MOST_COOKIES) {
         match read(engine, &id.id, max_age).await {
             Ok(None) => {}
             Ok(Some(found)) => return Ok(Some((id, found))),
@@ -85,7 +98,6 @@ async fn find(
             Err(error) if is_lost(&error) => engine.options().tell(&error),
             Err(error) => return Err(error),
         }
-        tried.push(id.id);
     }
     Ok(None)
 }
@@ -135,7 +147,9 @@ fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Opt
     }
     let mut extended = record.clone();
     extend(&mut extended, now_ms);
-    (!extended.cookie().has_expired(now_ms)).then_some(extended)
+    // Without a revision its `expires` counts, which has been extended or is an end that nothing moves.
+    let cookie = extended.cookie();
+    (!cookie.has_expired(now_ms)).then(|| Record::with_cookie(cookie.clone()))
 }
 
 /// How long the record is to live from now on; `None` for a browser session.

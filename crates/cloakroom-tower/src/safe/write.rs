@@ -7,7 +7,12 @@ use cloakroom_core::{
     to_iso_string,
 };
 
-use super::{changes::Changes, extend};
+use super::{
+    changes::Changes,
+    extend,
+    load::MOST_COOKIES,
+    marker::{self, Mark},
+};
 use crate::{
     SessionEngine,
     state::{Rules, Shared, State},
@@ -25,7 +30,12 @@ pub(super) struct Write {
     /// The ids that are still to be destroyed.
     pub(super) old_ids: Vec<String>,
     /// The members come from the record under the last of the old ids.
-    pub(super) keeps_data: bool,
+    keeps_data: bool,
+    /// The session takes the place of others, as at a login.
+    pub(super) is_move: bool,
+    /// Ids that the browser sent and that led to no session. If one of them has moved, the browser has, or is about to
+    /// get, a cookie that a new one must not replace.
+    pub(super) sent: Vec<String>,
     /// The record as it was written, even if what comes after has failed.
     pub(super) written: Option<Record>,
 }
@@ -33,18 +43,22 @@ pub(super) struct Write {
 impl Write {
     pub(super) fn of(state: &State, record: &Arc<Record>) -> Option<Self> {
         let Rules::Safe(rules) = &state.rules else { return None };
+        let is_asked_for = rules.is_stored || rules.is_replaced || !rules.old_ids.is_empty();
+        let sent = if is_asked_for { &[] } else { &*rules.sent };
         Some(Self {
             id: state.id.clone(),
             changes: Changes { record: Arc::clone(record), edits: rules.edits.clone() },
             is_stored: rules.is_stored,
             old_ids: rules.old_ids.clone(),
             keeps_data: rules.keeps_data && !rules.is_stored,
+            is_move: !rules.old_ids.is_empty(),
+            sent: sent.to_vec(),
             written: None,
         })
     }
 
-    /// Writes the session and destroys its old ids. Nothing is [`written`](Self::written) when it was destroyed
-    /// meanwhile, which it then stays.
+    /// Writes the session and ends its old ids. Nothing is [`written`](Self::written) when it was logged out by another
+    /// request, or when the browser's session has moved: it then stays so.
     pub(super) async fn run(&mut self, shared: &Shared, extends: bool) -> Result<(), Error> {
         let engine = &shared.engine;
         let now_ms = engine.now_ms();
@@ -55,60 +69,99 @@ impl Write {
             }
             record
         };
+        for id in self.sent.iter().take(MOST_COOKIES) {
+            if marker::look(engine, id).await?.is_moved() {
+                return Ok(());
+            }
+        }
         if self.is_stored {
             self.written = update(engine, &self.id, &self.changes, lay).await?;
-            if self.written.is_none() {
-                return Ok(());
-            }
         } else if let Some(old_id) = self.old_ids.last().filter(|_| self.keeps_data).cloned() {
-            if !self.move_from(shared, &old_id, lay).await? {
-                return Ok(());
-            }
+            self.move_from(shared, &old_id, lay).await?;
         } else {
             self.create(shared, lay(Record::clone(&self.changes.record))).await?;
         }
-        while let Some(old_id) = self.old_ids.last() {
+        while self.written.is_some()
+            && let Some(old_id) = self.old_ids.last()
+        {
+            if marker::add(engine, old_id, &self.id).await?.is_ended {
+                self.take_back(shared).await;
+                break;
+            }
             engine.store().destroy(old_id).await?;
             self.old_ids.pop();
         }
         Ok(())
     }
 
-    /// Stores the session under its new id with all that is under the old one when that ends, and ends it. `false` when
-    /// the old one was destroyed meanwhile: a logout is one for the new id, too.
+    /// Stores the session under its new id with all that is under the old one when that ends, and ends it. Nothing stays
+    /// written when the old one was logged out by another request: that counts for the new id, too.
     async fn move_from(
         &mut self,
         shared: &Shared,
         old_id: &str,
         lay: impl Fn(Record) -> Record + Send + Sync,
-    ) -> Result<bool, Error> {
-        let store = shared.engine.store();
-        let Some(mut old) = store.get(old_id).await? else { return Ok(false) };
+    ) -> Result<(), Error> {
+        let engine = &shared.engine;
+        let store = engine.store();
+        let mut old = store.get(old_id).await?;
         loop {
-            self.create(shared, lay(self.changes.over(old.clone())?)).await?;
-            let Some(atomic) = store.atomic() else { return Ok(true) };
-            match end(atomic, old_id, old, shared.engine.now_ms()).await {
+            let Some(current) = old else {
+                // Another request has moved the same session, as a double click does. What is moved here is what this
+                // request has loaded: what the other one has made of it belongs to whoever has the other new id.
+                if has_moved(engine, old_id, &self.id).await? {
+                    self.create(shared, lay(Record::clone(&self.changes.record))).await?;
+                }
+                return Ok(());
+            };
+            self.create(shared, lay(self.changes.over(current.clone())?)).await?;
+            let Some(atomic) = store.atomic() else { return Ok(()) };
+            let mark = match marker::add(engine, old_id, &self.id).await {
+                Ok(mark) => mark,
+                Err(error) => {
+                    self.take_back(shared).await;
+                    return Err(error);
+                }
+            };
+            if mark.is_ended {
+                self.take_back(shared).await;
+                return Ok(());
+            }
+            match end(atomic, old_id, current, engine.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
                     // It is gone by now, but for stores that have a life of their own for all sessions.
                     if let Err(error) = store.destroy(old_id).await {
-                        shared.engine.options().tell(&error);
+                        engine.options().tell(&error);
                     }
                     self.old_ids.pop();
-                    return Ok(true);
+                    return Ok(());
                 }
                 // It may have ended.
                 Err(error) if error.outcome_unknown() => return Err(error),
-                other => {
-                    self.written = None;
-                    if let Err(error) = store.destroy(&self.id).await {
-                        shared.engine.options().tell(&error);
+                Err(error) => {
+                    self.take_back(shared).await;
+                    return Err(error);
+                }
+                Ok(Updated::Conflict(current)) => {
+                    self.take_back(shared).await;
+                    old = Some(current);
+                }
+                Ok(Updated::Gone) => {
+                    let moved = has_moved(engine, old_id, &self.id).await;
+                    if !matches!(moved, Ok(true)) {
+                        self.take_back(shared).await;
                     }
-                    match other? {
-                        Updated::Conflict(current) => old = current,
-                        _ => return Ok(false),
-                    }
+                    return moved.map(drop);
                 }
             }
+        }
+    }
+
+    /// Destroys what was written: it would be a session beside the one that the browser has, and outlive its logout.
+    async fn take_back(&mut self, shared: &Shared) {
+        self.written = None;
+        if let Err(error) = shared.engine.store().destroy(&self.id).await {
+            shared.engine.options().tell(&error);
         }
     }
 
@@ -133,6 +186,22 @@ impl Write {
         let message = "genid gives ids that are taken";
         Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))
     }
+}
+
+/// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
+async fn has_moved(engine: &SessionEngine, old_id: &str, id: &str) -> Result<bool, Error> {
+    let Mark { is_ended, moved_to } = marker::look(engine, old_id).await?;
+    if is_ended {
+        return Ok(false);
+    }
+    let mut has_moved = false;
+    for other in moved_to.iter().filter(|other| *other != id) {
+        if marker::look(engine, other).await?.is_ended {
+            return Ok(false);
+        }
+        has_moved = true;
+    }
+    Ok(has_moved)
 }
 
 /// Destroys a record if it is still the one that was read: an update whose expiry has passed does just that.

@@ -83,3 +83,63 @@ async fn an_error_is_503_when_trying_again_can_help_and_says_no_more() {
         assert_eq!((error.error().kind(), error.into_response().status()), (kind, status));
     }
 }
+
+fn on_demand(store: impl cloakroom_core::Store + 'static) -> SessionLayer {
+    let mut options = SessionOptions::new();
+    options.loading = cloakroom_tower::Loading::OnDemand;
+    SessionLayer::with_options(store, Secrets::new(["keyboard cat"]).unwrap(), options).unwrap()
+}
+
+#[tokio::test]
+async fn an_extractor_loads_what_nobody_has_asked_for() {
+    let app = Router::new().route("/", get(write)).layer(on_demand(MemoryStore::new()));
+    assert_eq!(answer(app, "/").await, (StatusCode::OK, true, "written".to_owned()));
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_loaded_is_the_layers_error_response() {
+    let store = crate::log::Log::new(&cloakroom_core::Clock::system());
+    store.fail(&["get_and_touch"], ErrorKind::Unavailable);
+    let app = || {
+        Router::new()
+            .route("/", get(write))
+            .route("/optional", get(async |session: Option<Session>| session.is_some().to_string()))
+            .route("/static", get(async || "a file"))
+            .layer(on_demand(store.clone()))
+    };
+    let cookie = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
+    for (path, status) in [
+        ("/", StatusCode::SERVICE_UNAVAILABLE),
+        ("/optional", StatusCode::SERVICE_UNAVAILABLE),
+        ("/static", StatusCode::OK),
+    ] {
+        let request = Request::get(path).header("cookie", format!("connect.sid={cookie}"));
+        let response = app().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+    }
+    assert_eq!(store.calls(), ["get_and_touch"; 2]);
+}
+
+/// A shop around everything, and its `/admin` with a name, a secret and a store of its own.
+#[tokio::test]
+async fn a_handler_inside_two_layers_gets_the_innermost_session() {
+    let mut options = SessionOptions::new();
+    options.name = "admin.sid".to_owned();
+    let secrets = Secrets::new(["another"]).unwrap();
+    let admin = SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap();
+    let shop = layer("/");
+    let pages = |session: Session| async move { session.engine().options().name.clone() };
+    let guard = cloakroom_tower::RequireSession::json();
+    let app = Router::new()
+        .nest("/admin", Router::new().route("/", get(pages)).layer(guard).layer(admin))
+        .route("/", get(pages))
+        .route("/write", get(write))
+        .layer(shop);
+    let request = Request::get("/write").body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let cookie = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    for (path, status) in [("/", StatusCode::OK), ("/admin", StatusCode::UNAUTHORIZED)] {
+        let request = Request::get(path).header("cookie", cookie).body(Body::empty()).unwrap();
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    }
+}

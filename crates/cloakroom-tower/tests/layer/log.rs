@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session,
-    Store, Touched, Updated,
+    Store, Touched, Updated, is_marker,
 };
 use tokio::sync::Semaphore;
 
@@ -29,6 +29,7 @@ struct Shared {
     calls: Vec<&'static str>,
     fails: Vec<(&'static str, ErrorKind)>,
     raw: Option<String>,
+    refuses_markers: bool,
     hook: Option<(&'static str, Hook)>,
 }
 
@@ -91,6 +92,11 @@ impl Log {
         self.shared.lock().unwrap().raw = Some(raw.into());
     }
 
+    /// From now on the name of a marker is no id.
+    pub(crate) fn refuse_markers(&self) {
+        self.shared.lock().unwrap().refuses_markers = true;
+    }
+
     /// Lets others do something just before this operation is carried out for the next time.
     pub(crate) fn before(
         &self,
@@ -110,10 +116,13 @@ impl Log {
         }
     }
 
-    async fn call(&self, operation: &'static str) -> Result<(), Error> {
+    async fn call(&self, operation: &'static str, sid: &str) -> Result<(), Error> {
         {
             let mut shared = self.shared.lock().unwrap();
             shared.calls.push(operation);
+            if shared.refuses_markers && is_marker(sid) {
+                return Err(Error::new(ErrorKind::InvalidId, "log", operation, "no such id"));
+            }
             if let Some((_, kind)) = shared.fails.iter().find(|(failing, _)| *failing == operation)
             {
                 let error = Error::new(*kind, "log", operation, "told to fail");
@@ -141,22 +150,22 @@ impl Store for Log {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        self.call("get").await?;
+        self.call("get", sid).await?;
         Ok(self.as_written(self.memory.get(sid).await?))
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        self.call("set").await?;
+        self.call("set", sid).await?;
         self.memory.set(sid, session).await
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.call("destroy").await?;
+        self.call("destroy", sid).await?;
         self.memory.destroy(sid).await
     }
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        self.call("touch").await?;
+        self.call("touch", sid).await?;
         self.memory.touch(sid, session).await
     }
 
@@ -172,12 +181,12 @@ impl Store for Log {
 #[async_trait]
 impl Atomic for Log {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        self.call("create").await?;
+        self.call("create", sid).await?;
         self.memory.create(sid, session).await
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        self.call("update").await?;
+        self.call("update", sid).await?;
         let mut session = session.clone();
         if self.has_own_life {
             session.cookie_mut().set_max_age(Some(Duration::from_secs(1_800)), NOW).unwrap();
@@ -190,7 +199,7 @@ impl Atomic for Log {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
-        self.call("get_and_touch").await?;
+        self.call("get_and_touch", sid).await?;
         Ok(self.as_written(self.memory.get_and_touch(sid, ttl).await?))
     }
 }

@@ -24,7 +24,8 @@ async fn a_new_id_is_stored_before_the_old_one_is_destroyed() {
             session.insert("user", 7)
         })
         .await;
-    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy"]);
+    // The second one is the marker.
+    assert_eq!(site.store.calls(), ["get_and_touch", "create", "create", "destroy"]);
     assert_eq!(reply.lines().len(), 1);
     assert_ne!(site.sid(), old);
     assert!(site.record(&old).await.is_none());
@@ -38,7 +39,7 @@ async fn a_new_id_is_stored_even_if_its_session_is_empty() {
     site.write("n", 1).await;
     site.store.calls();
     let reply = site.visit(async |session: Session| session.regenerate().await).await;
-    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy"]);
+    assert_eq!(site.store.calls(), ["get_and_touch", "create", "create", "destroy"]);
     assert_eq!(reply.lines().len(), 1);
     let site = Site::new();
     site.visit(async |session: Session| session.regenerate().await).await;
@@ -81,8 +82,11 @@ async fn a_new_id_can_keep_the_data_and_what_others_add_to_it() {
         }
     })
     .await;
-    // The old record ends by a write that others could not have come between.
-    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "update", "destroy"]);
+    // The old record is marked, and ends by a write that others could not have come between.
+    assert_eq!(
+        site.store.calls(),
+        ["get_and_touch", "get", "create", "create", "update", "destroy"]
+    );
     assert_ne!(site.sid(), old);
     assert!(site.record(&old).await.is_none());
     for (name, value) in [("n", 1), ("mine", 2), ("theirs", 3)] {
@@ -180,7 +184,7 @@ async fn a_new_id_is_not_taken_back_when_the_old_one_may_have_ended() {
     site.store.fail(&["update"], ErrorKind::Timeout);
     let reply = site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "update"]);
+    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "create", "update"]);
 }
 
 #[tokio::test]
@@ -234,7 +238,7 @@ async fn a_new_id_that_is_stored_stays_the_sessions_when_the_old_one_cannot_be_d
         .await;
     assert_eq!(
         site.store.calls()[1..],
-        ["get_and_touch", "create", "destroy", "update", "destroy"]
+        ["get_and_touch", "create", "create", "destroy", "update", "create", "get", "destroy"]
     );
     assert_eq!(reply.lines().len(), 1);
     assert!(site.record(&old).await.is_none());

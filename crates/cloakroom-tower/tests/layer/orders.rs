@@ -1,0 +1,215 @@
+//! Moves to a new id and logouts that meet, in every order.
+
+use cloakroom_core::{Enumerate, Error, Secrets, Session as Record, Store};
+use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
+use futures::executor::block_on;
+
+use crate::{
+    site::NOW,
+    steps::{Request, Steps, in_every_order},
+};
+
+const EVERY: usize = usize::MAX;
+
+/// The id and the `Set-Cookie` line that a request ends with.
+type Answer = Result<(String, Option<String>), Error>;
+
+fn engine(steps: &Steps) -> SessionEngine {
+    let mut options = SessionOptions::new();
+    options.clock = cloakroom_core::Clock::fixed(NOW);
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    SessionEngine::with_options(steps.clone(), secrets, options).unwrap()
+}
+
+/// A store with a session `a` that has a cart.
+fn store(has_atomic: bool) -> Steps {
+    let steps = Steps::new(has_atomic);
+    let record = Record::from_json(r#"{"cookie":{},"cart":["tea"]}"#).unwrap();
+    block_on(steps.memory.set("a", &record)).unwrap();
+    steps
+}
+
+async fn load(engine: &SessionEngine, sid: &str) -> Session {
+    let cookie = Secrets::new(["keyboard cat"]).unwrap().cookie_value(sid);
+    let request =
+        http::Request::get("/").header("cookie", format!("connect.sid={cookie}")).body(()).unwrap();
+    engine.load(RequestHead::from(&request)).await.unwrap().unwrap()
+}
+
+async fn end(engine: &SessionEngine, session: &Session) -> Answer {
+    let line = engine.commit(session).await?;
+    Ok((session.id(), line.map(|line| line.to_str().unwrap().to_owned())))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Login {
+    Keeping,
+    Fresh,
+    SavedByHand,
+}
+
+async fn login(engine: &SessionEngine, session: Session, how: Login) -> Answer {
+    match how {
+        Login::Fresh => session.regenerate().await?,
+        Login::Keeping | Login::SavedByHand => session.regenerate_keeping_data().await?,
+    }
+    session.insert("user", "ann")?;
+    if how == Login::SavedByHand {
+        session.save().await?;
+    }
+    end(engine, &session).await
+}
+
+async fn logout(engine: &SessionEngine, session: Session) -> Answer {
+    session.destroy().await?;
+    end(engine, &session).await
+}
+
+/// The members of the session that a `Set-Cookie` line leads to.
+fn behind(steps: &Steps, answer: &Answer) -> Option<(Option<String>, bool)> {
+    let (sid, line) = answer.as_ref().ok()?;
+    line.as_ref().filter(|line| line.contains(sid))?;
+    let record = block_on(steps.memory.get(sid)).unwrap()?;
+    Some((record.get("user").unwrap(), record.contains("cart")))
+}
+
+fn is_empty(steps: &Steps) -> bool {
+    block_on(steps.memory.length()).unwrap() == 0
+}
+
+/// Both have loaded the session when the first of them moves it, as with a double click.
+#[test]
+fn two_logins_at_once_are_two_logins_with_the_cart() {
+    for has_atomic in [true, false] {
+        for how in [Login::Keeping, Login::SavedByHand] {
+            let orders = in_every_order(
+                EVERY,
+                || {
+                    let steps = store(has_atomic);
+                    let engine = engine(&steps);
+                    let requests = (0..2).map(|_| {
+                        let engine = engine.clone();
+                        let session = drive(load(&engine, "a"));
+                        let login = async move { login(&engine, session, how).await };
+                        Box::pin(login) as Request<Answer>
+                    });
+                    let requests = requests.collect();
+                    (steps, requests)
+                },
+                |steps, answers| {
+                    for answer in &answers {
+                        let found = behind(steps, answer).expect("a session behind the cookie");
+                        assert_eq!(found, (Some("ann".to_owned()), true));
+                    }
+                    assert!(block_on(steps.memory.get("a")).unwrap().is_none());
+                },
+            );
+            assert!(orders > 50, "{orders}");
+        }
+    }
+}
+
+/// `first` moves the session before the others begin; then each of `sids` is logged out while `a`'s last id moves on.
+#[test]
+fn after_a_logout_nothing_that_descends_from_the_session_is_alive() {
+    for has_atomic in [true, false] {
+        for how in [Login::Keeping, Login::Fresh, Login::SavedByHand] {
+            // A chain makes the orders many: there, so many requests are interrupted at the most.
+            for (moves_before, switches) in [(0, EVERY), (1, 3), (2, 2)] {
+                for logs_out_first_id in [true, false] {
+                    let orders = in_every_order(
+                        switches,
+                        || {
+                            let steps = store(has_atomic);
+                            let engine = engine(&steps);
+                            let mut sid = "a".to_owned();
+                            for _ in 0..moves_before {
+                                let moves = async {
+                                    let session = load(&engine, &sid).await;
+                                    login(&engine, session, how).await
+                                };
+                                sid = drive(moves).unwrap().0;
+                            }
+                            let ended =
+                                if logs_out_first_id { "a".to_owned() } else { sid.clone() };
+                            let engines = (engine.clone(), engine);
+                            let moves = async move {
+                                let session = load(&engines.0, &sid).await;
+                                if session.is_new() {
+                                    // The logout came first.
+                                    return end(&engines.0, &session).await;
+                                }
+                                login(&engines.0, session, how).await
+                            };
+                            let ends = async move {
+                                let session = load(&engines.1, &ended).await;
+                                logout(&engines.1, session).await
+                            };
+                            (steps, vec![Box::pin(moves) as Request<_>, Box::pin(ends)])
+                        },
+                        |steps, answers| {
+                            assert!(answers[1].is_ok(), "{answers:?}");
+                            assert!(is_empty(steps), "{how:?} {moves_before} {answers:?}");
+                        },
+                    );
+                    assert!(orders > 10, "{orders}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_moves_and_a_writer_that_meet_a_logout_leave_nothing_behind() {
+    for has_atomic in [true, false] {
+        let orders = in_every_order(
+            2,
+            || {
+                let steps = store(has_atomic);
+                let engine = engine(&steps);
+                let mut requests: Vec<Request<Answer>> = Vec::new();
+                for how in [Login::Keeping, Login::SavedByHand] {
+                    let engine = engine.clone();
+                    requests.push(Box::pin(async move {
+                        let session = load(&engine, "a").await;
+                        if session.is_new() {
+                            return end(&engine, &session).await;
+                        }
+                        login(&engine, session, how).await
+                    }));
+                }
+                if has_atomic {
+                    // Without conditional writes, a writer can bring back what it has just read.
+                    let engine = engine.clone();
+                    requests.push(Box::pin(async move {
+                        let session = load(&engine, "a").await;
+                        if !session.is_new() {
+                            session.insert("n", 1)?;
+                        }
+                        end(&engine, &session).await
+                    }));
+                }
+                requests.push(Box::pin(async move {
+                    let session = load(&engine, "a").await;
+                    logout(&engine, session).await
+                }));
+                (steps, requests)
+            },
+            |steps, answers| {
+                assert!(answers.last().unwrap().is_ok());
+                assert!(is_empty(steps), "{answers:?}");
+            },
+        );
+        assert!(orders > 100, "{orders}");
+    }
+}
+
+/// Runs a request that meets no other.
+fn drive<T>(work: impl Future<Output = T>) -> T {
+    let mut work = Box::pin(work);
+    loop {
+        if let Some(done) = futures::FutureExt::now_or_never(&mut work) {
+            return done;
+        }
+    }
+}
