@@ -12,6 +12,7 @@ mod id;
 mod js;
 mod memory;
 mod name;
+mod pauses;
 mod percent;
 mod quote;
 mod revision;
@@ -21,6 +22,7 @@ mod set_cookie;
 mod signature;
 mod store;
 mod store_url;
+mod turn;
 
 pub use clock::Clock;
 pub use cookie::{Cookie, CookieMember, JsValue, SameSite};
@@ -35,6 +37,7 @@ pub use encryption::{
 pub use error::{Error, ErrorKind};
 pub use id::{generate_id, id_from_bytes};
 pub use memory::{MemoryOptions, MemoryStore};
+pub use pauses::Pauses;
 pub use percent::{decode_uri_component, encode_uri_component};
 pub use revision::Revision;
 pub use session::{Member, Session, TimeToLive};
@@ -42,3 +45,4 @@ pub use set_cookie::{clear_cookie, set_cookie};
 pub use signature::{Secrets, Unsigned};
 pub use store::{Atomic, Created, Enumerate, Store, Touched, Updated};
 pub use store_url::{ParameterNames, StoreUrl, UrlParameter};
+pub use turn::Turn;
