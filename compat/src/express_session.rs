@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 use cloakroom_core::{
     Clock, Cookie, Created, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
 };
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
 use crate::{
@@ -205,7 +205,7 @@ impl ExpressSession {
     #[must_use]
     pub fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         match self.offered("ids", self.store.enumerate()) {
-            Ok(enumerate) => enumerate.ids(),
+            Ok(enumerate) => enumerate.ids().map_err(Error::with_outcome_known).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
@@ -218,7 +218,7 @@ impl ExpressSession {
     #[must_use]
     pub fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
         match self.offered("all", self.store.enumerate()) {
-            Ok(enumerate) => enumerate.all(),
+            Ok(enumerate) => enumerate.all().map_err(Error::with_outcome_known).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
@@ -229,7 +229,8 @@ impl ExpressSession {
     ///
     /// As [`Enumerate::length`](cloakroom_core::Enumerate::length); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn length(&self) -> Result<u64, Error> {
-        self.observe(self.offered("length", self.store.enumerate())?.length().await)
+        let length = self.offered("length", self.store.enumerate())?.length().await;
+        self.observe(length.map_err(Error::with_outcome_known))
     }
 
     /// Removes our sessions and nothing else. It may take longer than the deadline, which each of its steps keeps.
