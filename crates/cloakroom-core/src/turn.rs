@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     fmt,
     future::{Future, poll_fn},
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, RandomState},
     pin::pin,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -14,7 +14,8 @@ use std::{
 
 /// The turn to read, change and write one session, for handles that repeat a write until it succeeds.
 ///
-/// All handles of this process that meet on one id of stores of one name stand in one line, first come, first served.
+/// All writers of this process that meet on one id at one place stand in one line, first come, first served. A place is
+/// what the handle takes for one backend: the store's name, or something narrower.
 /// A turn ends when it is dropped, and a place in the line is given up with the future that waits for it.
 ///
 /// A turn saves tries and protects nothing: [`Atomic::update`](crate::Atomic::update) does, so a writer without one is
@@ -41,7 +42,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn to write the session `sid` of a store of the name `store`.
+    /// Waits for the turn to write the session `sid` at `place`.
     ///
     /// The first in the line goes on without waiting if one writer holds the turn for longer than `patience`: a future
     /// that nobody polls must not stop the others. `sleep` makes a timer.
@@ -49,7 +50,7 @@ impl Turn {
     /// Returns `None`, and the caller goes on without a turn, if there is no timer to wait with, or if it is called by
     /// code that [`without_turns`](Self::without_turns) runs.
     pub async fn take<F>(
-        store: &str,
+        place: impl Hash + Send,
         sid: &str,
         patience: Duration,
         sleep: impl Fn(Duration) -> Option<F> + Send + Sync,
@@ -60,7 +61,7 @@ impl Turn {
         if NESTED.get() {
             return None;
         }
-        let (turn, mut holder) = Self::join(LINES.hasher.hash_one((store, sid)));
+        let (turn, mut holder) = Self::join(LINES.hasher.hash_one((place, sid)));
         while holder != turn.ticket {
             let mut timer = pin!(sleep(patience)?);
             holder = poll_fn(|cx| match turn.poll(cx) {
@@ -293,8 +294,8 @@ mod tests {
     }
 
     #[test]
-    fn names_and_ids_have_lines_of_their_own() {
-        let take = |store, sid| Turn::take(store, sid, PATIENCE, never).now_or_never();
+    fn places_and_ids_have_lines_of_their_own() {
+        let take = |place, sid| Turn::take(place, sid, PATIENCE, never).now_or_never();
         let turns = [take("test", "one"), take("test", "two"), take("other", "one")];
         assert!(turns.iter().all(Option::is_some));
         assert!(take("test", "one").is_none());

@@ -172,7 +172,9 @@ async fn update(
         return Ok(Some(record));
     };
     let patience = engine.options().deadline / PATIENCE;
-    let _turn = Turn::take(store.name(), id, patience, timer).await;
+    // A line for each engine, whose clones share the options.
+    let place = std::ptr::from_ref(engine.options()).addr();
+    let _turn = Turn::take(place, id, patience, timer).await;
     let mut pauses = Pauses::new();
     let mut record = lay(Record::clone(&changes.record));
     loop {
