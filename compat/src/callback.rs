@@ -11,6 +11,8 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind};
 
+use crate::deadline::Does;
+
 /// The store in errors of this module, until an adapter puts the real name there.
 pub(crate) const STORE: &str = "callback";
 const OPERATION: &str = "call";
@@ -20,7 +22,7 @@ const OPERATION: &str = "call";
 /// It is `Send`, so any thread may answer, and answering takes it, so a second answer does not compile.
 /// A callback that is dropped without an answer is an [`Unavailable`](ErrorKind::Unavailable) error at once.
 /// An answer that nobody waits for any more goes nowhere.
-pub struct Callback<T>(Option<Arc<Slot<T>>>);
+pub struct Callback<T>(Option<Arc<Slot<T>>>, Does<'static>);
 
 impl<T> Callback<T> {
     /// Answers with a value: `callback(null, value)`.
@@ -56,6 +58,12 @@ impl<T> Callback<T> {
         if let Some(slot) = self.0.take() {
             slot.fill(result);
         }
+    }
+
+    /// The same callback for an operation that reads or writes.
+    pub(crate) fn for_what(mut self, does: Does<'static>) -> Self {
+        self.1 = does;
+        self
     }
 
     /// The same callback as a function that can be cloned and called again, for an interface that asks for one.
@@ -94,14 +102,10 @@ impl<T> Callback<T> {
 impl<T> Drop for Callback<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.0.take() {
+            let message = "the callback was dropped unanswered";
             // What was called may have done its work before it let go.
-            let error = Error::new(
-                ErrorKind::Unavailable,
-                STORE,
-                OPERATION,
-                "the callback was dropped unanswered",
-            );
-            slot.fill(Err(error.with_outcome_unknown()));
+            let error = Error::new(ErrorKind::Unavailable, STORE, OPERATION, message);
+            slot.fill(Err(self.1.unanswered(error)));
         }
     }
 }
@@ -144,14 +148,23 @@ where
     T: Send,
     F: FnOnce(Callback<T>) + Send,
 {
+    promisify_as(Does::Write, call).await
+}
+
+/// [`promisify`] for an operation that reads or writes.
+pub(crate) async fn promisify_as<T, F>(does: Does<'static>, call: F) -> Result<T, Error>
+where
+    T: Send,
+    F: FnOnce(Callback<T>) + Send,
+{
     let mut slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
-    let callback = Callback(Some(Arc::clone(&slot)));
+    let callback = Callback(Some(Arc::clone(&slot)), does);
     // Nothing of ours is broken by a panic half way: the slot is left as it was, or filled.
     if catch_unwind(AssertUnwindSafe(|| call(callback))).is_err() {
         // The panic's own message may hold session data.
         let error =
             Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style code panicked");
-        return Err(error.with_outcome_unknown());
+        return Err(does.unanswered(error));
     }
     // An inline answer has let go of the slot already, and is taken out without the lock.
     if let Some(Slot(state)) = Arc::get_mut(&mut slot)
@@ -196,13 +209,15 @@ impl<T> Slot<T> {
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, Error>> {
+        // Wakers are foreign code, too: they are cloned and dropped while the lock is free.
+        let waker = cx.waker().clone();
         let mut state = self.lock();
-        match state.take() {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                *state = State::Waiting(Some(cx.waker().clone()));
-                Poll::Pending
-            }
+        if let Some(answer) = state.take() {
+            return Poll::Ready(answer);
         }
+        let before = std::mem::replace(&mut *state, State::Waiting(Some(waker)));
+        drop(state);
+        drop(before);
+        Poll::Pending
     }
 }

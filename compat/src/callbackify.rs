@@ -6,7 +6,10 @@ use cloakroom_core::{Created, Enumerate, Error, ErrorKind, Session, Store, Touch
 use futures::stream::TryStreamExt;
 use tokio::runtime::Handle;
 
-use crate::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
+use crate::{
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore,
+    deadline::Does::{self, Read, Write},
+};
 
 /// A [`CallbackStore`] over an async [`Store`], made by [`callbackify_store`].
 pub struct Callbackified<S> {
@@ -17,7 +20,8 @@ pub struct Callbackified<S> {
 /// Makes a callback-style store of an async one: Node.js's `util.callbackify` for a whole store.
 ///
 /// Each call runs as a task on the tokio runtime of the thread that calls, or on the one given with
-/// [`on`](Callbackified::on); without either, the callback gets a [`Config`](ErrorKind::Config) error.
+/// [`on`](Callbackified::on); without either, the callback gets a [`Config`](ErrorKind::Config) error. If that runtime has
+/// ended, or ends before the answer, it gets an [`Unavailable`](ErrorKind::Unavailable) error.
 /// It offers what the store offers, and `promisify_store(callbackify_store(x))` keeps every promise that `x` keeps.
 ///
 /// ```
@@ -44,22 +48,52 @@ impl<S> Callbackified<S> {
 }
 
 impl<S: Store + 'static> Callbackified<S> {
-    fn spawn<T, F>(&self, callback: Callback<T>, work: impl FnOnce(Arc<S>) -> F)
-    where
+    fn spawn<T, F>(
+        &self,
+        operation: &'static str,
+        does: Does<'static>,
+        callback: Callback<T>,
+        work: impl FnOnce(Arc<S>) -> F,
+    ) where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
+        let new =
+            |kind, message| Error::new(kind, self.store.name().to_owned(), operation, message);
         let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else {
             let message = "there is no tokio runtime on this thread, and none was given with `on`";
-            return callback.err(Error::new(
-                ErrorKind::Config,
-                self.store.name().to_owned(),
-                "call",
-                message,
-            ));
+            return callback.err(new(ErrorKind::Config, message));
+        };
+        let unbegun = Unbegun {
+            callback: Some(callback.for_what(does)),
+            error: Some(new(ErrorKind::Unavailable, "the runtime ended before the call began")),
         };
         let work = work(Arc::clone(&self.store));
-        runtime.spawn(async move { callback.answer(work.await) });
+        runtime.spawn(async move {
+            if let Some(callback) = unbegun.begin() {
+                callback.answer(work.await);
+            }
+        });
+    }
+}
+
+/// The callback of a task that has not run yet: a runtime that ends drops it, and then nothing was sent.
+struct Unbegun<T> {
+    callback: Option<Callback<T>>,
+    error: Option<Error>,
+}
+
+impl<T> Unbegun<T> {
+    fn begin(mut self) -> Option<Callback<T>> {
+        self.callback.take()
+    }
+}
+
+impl<T> Drop for Unbegun<T> {
+    fn drop(&mut self) {
+        if let (Some(callback), Some(error)) = (self.callback.take(), self.error.take()) {
+            callback.err(error);
+        }
     }
 }
 
@@ -80,22 +114,27 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 
     fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
         let sid = sid.to_owned();
-        self.spawn(callback, |store| async move { store.get(&sid).await });
+        self.spawn("get", Read, callback, |store| async move { store.get(&sid).await });
     }
 
     fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn(callback, |store| async move { store.set(&sid, &session).await });
+        self.spawn("set", Write, callback, |store| async move { store.set(&sid, &session).await });
     }
 
     fn destroy(&self, sid: &str, callback: Callback<()>) {
         let sid = sid.to_owned();
-        self.spawn(callback, |store| async move { store.destroy(&sid).await });
+        self.spawn("destroy", Write, callback, |store| async move { store.destroy(&sid).await });
     }
 
     fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn(callback, |store| async move { store.touch(&sid, &session).await });
+        self.spawn(
+            "touch",
+            Write,
+            callback,
+            |store| async move { store.touch(&sid, &session).await },
+        );
     }
 
     fn atomic(&self) -> Option<&dyn CallbackAtomic> {
@@ -110,7 +149,7 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
     fn create(&self, sid: &str, session: &Session, callback: Callback<Created>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn(callback, |store| async move {
+        self.spawn("create", Write, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.create(&sid, &session).await,
                 None => lost(&store, "create"),
@@ -120,7 +159,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
     fn update(&self, sid: &str, session: &Session, callback: Callback<Updated>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn(callback, |store| async move {
+        self.spawn("update", Write, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.update(&sid, &session).await,
                 None => lost(&store, "update"),
@@ -130,7 +169,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
     fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>) {
         let sid = sid.to_owned();
-        self.spawn(callback, |store| async move {
+        self.spawn("get_and_touch", Write, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.get_and_touch(&sid, ttl).await,
                 None => lost(&store, "get_and_touch"),
@@ -141,7 +180,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
 impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     fn all(&self, callback: Callback<Vec<(String, Session)>>) {
-        self.spawn(callback, |store| async move {
+        self.spawn("all", Read, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => Enumerate::all(enumerate).try_collect().await,
                 None => lost(&store, "all"),
@@ -150,7 +189,7 @@ impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     }
 
     fn length(&self, callback: Callback<u64>) {
-        self.spawn(callback, |store| async move {
+        self.spawn("length", Read, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => enumerate.length().await,
                 None => lost(&store, "length"),
@@ -159,7 +198,7 @@ impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     }
 
     fn clear(&self, callback: Callback<()>) {
-        self.spawn(callback, |store| async move {
+        self.spawn("clear", Write, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => enumerate.clear().await,
                 None => lost(&store, "clear"),

@@ -2,12 +2,10 @@
 
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Cookie, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated,
-    generate_id,
+    Clock, Cookie, Created, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
 };
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
 use crate::{
@@ -17,6 +15,9 @@ use crate::{
     },
     promisify::read_from_store,
 };
+
+mod contract;
+mod modify;
 
 /// Makes session ids.
 type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
@@ -128,7 +129,8 @@ impl ExpressSession {
     ///
     /// # Errors
     ///
-    /// As [`Store::get`], and [`Timeout`](ErrorKind::Timeout) after the deadline, as every operation here.
+    /// As [`Store::get`], and as every operation here [`Timeout`](ErrorKind::Timeout) after the deadline and
+    /// [`Config`](ErrorKind::Config) where a store has to be waited for without a tokio runtime that has timers.
     pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         let found = self.run("get", Read, self.store.get(sid)).await?;
         Ok(found.map(read_from_store))
@@ -165,7 +167,7 @@ impl ExpressSession {
     ///
     /// # Errors
     ///
-    /// As [`Atomic::create`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As [`Atomic::create`](cloakroom_core::Atomic::create); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
         self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session))
             .await
@@ -175,7 +177,7 @@ impl ExpressSession {
     ///
     /// # Errors
     ///
-    /// As [`Atomic::update`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As [`Atomic::update`](cloakroom_core::Atomic::update); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
         self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session))
             .await
@@ -185,7 +187,7 @@ impl ExpressSession {
     ///
     /// # Errors
     ///
-    /// As [`Atomic::get_and_touch`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As [`Atomic::get_and_touch`](cloakroom_core::Atomic::get_and_touch); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn get_and_touch(
         &self,
         sid: &str,
@@ -195,55 +197,15 @@ impl ExpressSession {
         self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
     }
 
-    /// Changes a session without losing what others write meanwhile, and returns it as it was stored; `None` when
-    /// there is none, or when it was destroyed meanwhile.
-    ///
-    /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
-    /// after a request through express-session.
-    ///
-    /// It reads, calls `change`, and updates; on a conflict it calls `change` again with the record as it is now, until
-    /// it succeeds or the deadline passes. On a store without [`Atomic`] it is an
-    /// [`Unsupported`](ErrorKind::Unsupported) error before anything is read.
-    ///
-    /// # Errors
-    ///
-    /// What `change` returns, after which nothing is written, and as [`get`](Self::get) and [`update`](Self::update).
-    pub async fn modify(
-        &self,
-        sid: &str,
-        mut change: impl FnMut(&mut Session) -> Result<(), Error> + Send,
-    ) -> Result<Option<Session>, Error> {
-        let atomic = self.offered("modify", self.store.atomic())?;
-        let work = async {
-            let mut found = self.store.get(sid).await?;
-            while let Some(mut session) = found {
-                change(&mut session)?;
-                if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {
-                    session = extended;
-                }
-                match atomic.update(sid, &session).await? {
-                    Updated::Stored(revision) => {
-                        session.mark_stored(revision);
-                        return Ok(Some(session));
-                    }
-                    Updated::Conflict(current) => found = Some(current),
-                    Updated::Gone => found = None,
-                }
-            }
-            Ok(None)
-        };
-        self.run("modify", Write, work).await
-    }
-
     /// The ids of the live sessions.
     ///
     /// # Errors
     ///
-    /// In the stream, as [`Enumerate::ids`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// In the stream, as [`Enumerate::ids`](cloakroom_core::Enumerate::ids); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     #[must_use]
     pub fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         match self.offered("ids", self.store.enumerate()) {
-            Ok(enumerate) => enumerate.ids(),
+            Ok(enumerate) => enumerate.ids().map_err(Error::with_outcome_known).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
@@ -252,11 +214,11 @@ impl ExpressSession {
     ///
     /// # Errors
     ///
-    /// In the stream, as [`Enumerate::all`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// In the stream, as [`Enumerate::all`](cloakroom_core::Enumerate::all); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     #[must_use]
     pub fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
         match self.offered("all", self.store.enumerate()) {
-            Ok(enumerate) => enumerate.all(),
+            Ok(enumerate) => enumerate.all().map_err(Error::with_outcome_known).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
@@ -265,16 +227,17 @@ impl ExpressSession {
     ///
     /// # Errors
     ///
-    /// As [`Enumerate::length`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As [`Enumerate::length`](cloakroom_core::Enumerate::length); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn length(&self) -> Result<u64, Error> {
-        self.observe(self.offered("length", self.store.enumerate())?.length().await)
+        let length = self.offered("length", self.store.enumerate())?.length().await;
+        self.observe(length.map_err(Error::with_outcome_known))
     }
 
     /// Removes our sessions and nothing else. It may take longer than the deadline, which each of its steps keeps.
     ///
     /// # Errors
     ///
-    /// As [`Enumerate::clear`]; [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As [`Enumerate::clear`](cloakroom_core::Enumerate::clear); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn clear(&self) -> Result<(), Error> {
         self.observe(self.offered("clear", self.store.enumerate())?.clear().await)
     }
@@ -322,7 +285,7 @@ impl ExpressSession {
     async fn run<T: Send>(
         &self,
         operation: &'static str,
-        does: Does,
+        does: Does<'_>,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         self.observe(within(self.options.deadline, self.store.name(), operation, does, work).await)
@@ -330,7 +293,7 @@ impl ExpressSession {
 
     fn observe<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
         let now = match &answer {
-            Err(error) if error.is_retryable() => Connection::Disconnected,
+            Err(error) if is_silence(error.kind()) => Connection::Disconnected,
             _ => Connection::Connected,
         };
         self.connection.send_if_modified(|connection| std::mem::replace(connection, now) != now);
@@ -338,73 +301,9 @@ impl ExpressSession {
     }
 }
 
-#[async_trait]
-impl Store for ExpressSession {
-    fn name(&self) -> &str {
-        self.store.name()
-    }
-
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        self.get(sid).await
-    }
-
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        self.set(sid, session).await
-    }
-
-    async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.destroy(sid).await
-    }
-
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        self.touch(sid, session).await
-    }
-
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        self.store.atomic().map(|_| self as &dyn Atomic)
-    }
-
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        self.store.enumerate().map(|_| self as &dyn Enumerate)
-    }
-}
-
-#[async_trait]
-impl Atomic for ExpressSession {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        self.create(sid, session).await
-    }
-
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        self.update(sid, session).await
-    }
-
-    async fn get_and_touch(
-        &self,
-        sid: &str,
-        ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
-        self.get_and_touch(sid, ttl).await
-    }
-}
-
-#[async_trait]
-impl Enumerate for ExpressSession {
-    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        self.ids()
-    }
-
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
-        self.all()
-    }
-
-    async fn length(&self) -> Result<u64, Error> {
-        self.length().await
-    }
-
-    async fn clear(&self) -> Result<(), Error> {
-        self.clear().await
-    }
+/// Returns true if an error of this kind means that the backend did not answer.
+fn is_silence(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 
 impl fmt::Debug for ExpressSession {

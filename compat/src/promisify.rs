@@ -10,12 +10,11 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::{
     Callback, CallbackAtomic, CallbackEnumerate, CallbackStore,
-    callback::STORE,
+    callback::{STORE, promisify_as},
     deadline::{
         Does::{self, Read, Write},
         within,
     },
-    promisify,
 };
 
 /// An async [`Store`] over a [`CallbackStore`], made by [`promisify_store`].
@@ -30,7 +29,11 @@ pub struct Promisified<S> {
 /// Every operation ends within 5 s, unless [`with_deadline`](Promisified::with_deadline) says otherwise: a callback
 /// that is never answered is a [`Timeout`](cloakroom_core::ErrorKind::Timeout) error, and one that is dropped
 /// an [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) error at once. An operation that is not answered inline needs
-/// a tokio runtime for its deadline.
+/// a tokio runtime with timers for its deadline, and is a [`Config`](cloakroom_core::ErrorKind::Config) error without one;
+/// as the callback-style code runs already, a write may be carried out all the same, and
+/// [`outcome_unknown`](Error::outcome_unknown) says so.
+///
+/// The outcome of a read is never unknown, whatever the error says that the callback was given.
 ///
 /// See [`CallbackStore`] for an example.
 pub fn promisify_store<S: CallbackStore>(store: S) -> Promisified<S> {
@@ -55,11 +58,12 @@ impl<S: CallbackStore> Promisified<S> {
     async fn call<T: Send>(
         &self,
         operation: &'static str,
-        does: Does,
+        does: Does<'static>,
         call: impl FnOnce(Callback<T>) + Send,
     ) -> Result<T, Error> {
         let answer =
-            within(self.deadline, self.store.name(), operation, does, promisify(call)).await;
+            within(self.deadline, self.store.name(), operation, does, promisify_as(does, call))
+                .await;
         answer.map_err(|error| self.named(error, operation))
     }
 
@@ -154,7 +158,7 @@ impl<S: CallbackStore> Promisified<S> {
     async fn call_enumerate<T: Send>(
         &self,
         operation: &'static str,
-        does: Does,
+        does: Does<'static>,
         call: impl FnOnce(&dyn CallbackEnumerate, Callback<T>) + Send,
     ) -> Result<T, Error> {
         self.call(operation, does, |callback| match self.store.enumerate() {

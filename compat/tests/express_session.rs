@@ -196,6 +196,9 @@ async fn connect_and_disconnect_are_told_once_each() {
     tell(Some(ErrorKind::Corrupt));
     sessions.get("id").await.unwrap_err();
     assert_eq!(*connection.borrow_and_update(), Connection::Connected, "a refusal is an answer");
+    tell(Some(ErrorKind::Full));
+    sessions.set("id", &Session::new()).await.unwrap_err();
+    assert!(!connection.has_changed().unwrap(), "and so is that there is no room");
 
     tell(Some(ErrorKind::Timeout));
     let error = sessions.destroy("id").await.unwrap_err();

@@ -10,10 +10,11 @@ use std::{
 };
 
 use cloakroom_compat::{
-    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, callbackify_store, promisify_store,
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, ExpressSession, callbackify_store,
+    promisify_store,
 };
 use cloakroom_conformance::{Subject, suite};
-use cloakroom_core::{ErrorKind, MemoryStore, Session, Store, Touched};
+use cloakroom_core::{Error, ErrorKind, MemoryStore, Session, Store, Touched};
 use cloakroom_test_support::Memcached;
 
 mod inline {
@@ -121,6 +122,54 @@ async fn a_dropped_callback_does_not_wait_for_the_deadline() {
         (ErrorKind::Unavailable, "silent", "destroy")
     );
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+/// Fails each read in its own way, and claims that it may have written.
+struct Claims(fn(Callback<Option<Session>>));
+
+impl CallbackStore for Claims {
+    fn name(&self) -> &str {
+        "claims"
+    }
+    fn get(&self, _sid: &str, callback: Callback<Option<Session>>) {
+        (self.0)(callback);
+    }
+    fn set(&self, _sid: &str, _session: &Session, callback: Callback<()>) {
+        drop(callback);
+    }
+    fn destroy(&self, _sid: &str, callback: Callback<()>) {
+        drop(callback);
+    }
+    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+        drop(callback);
+    }
+    fn atomic(&self) -> Option<&dyn CallbackAtomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn CallbackEnumerate> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn the_outcome_of_a_read_is_known() {
+    let claims: [fn(Callback<Option<Session>>); 4] = [
+        drop,
+        |callback| drop(callback.into_fn()),
+        |_| std::panic::resume_unwind(Box::new("on purpose")),
+        |callback| {
+            let error = Error::new(ErrorKind::Unavailable, "claims", "get", "hung up");
+            callback.err(error.with_outcome_unknown());
+        },
+    ];
+    for claim in claims {
+        let error = promisify_store(Claims(claim)).get("id").await.unwrap_err();
+        assert!(!error.outcome_unknown(), "{error}");
+        let sessions = ExpressSession::new(promisify_store(Claims(claim)));
+        assert!(!sessions.get("id").await.unwrap_err().outcome_unknown());
+        let error = sessions.set("id", &Session::new()).await.unwrap_err();
+        assert!(error.outcome_unknown(), "a write may have been done: {error}");
+    }
 }
 
 #[tokio::test]

@@ -253,6 +253,8 @@ macro_rules! __cases {
             "Returns the session, or `None` when there is none or it has expired, whatever the backend's own cleaner has done so far."
             concurrent_updates_lose_nothing [atomic]
             "Stores only where the record is still the one that `session` was read from."
+            of_updates_that_meet_one_is_stored [atomic]
+            "Somebody wrote in between. This is the record as it is now; nothing was changed."
             a_dropped_set_leaves_a_whole_record []
             "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
             a_dropped_get_disturbs_no_other []

@@ -112,6 +112,13 @@ impl Error {
         self
     }
 
+    /// The same error without [`outcome_unknown`](Self::outcome_unknown), for adapters that know that nothing was written.
+    #[must_use]
+    pub fn with_outcome_known(mut self) -> Self {
+        self.inner.outcome_unknown = false;
+        self
+    }
+
     /// The same error under another store's name and operation, for adapters that wrap a store.
     #[must_use]
     pub fn with_context(
@@ -207,6 +214,7 @@ mod tests {
         assert_eq!(error.source().unwrap().to_string(), "connection refused");
         assert!(error.outcome_unknown() && error.is_retryable());
         assert_eq!((error.store(), error.operation()), ("redis", "set"));
+        assert!(!error.with_outcome_known().outcome_unknown());
     }
 
     #[test]

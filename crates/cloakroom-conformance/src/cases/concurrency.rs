@@ -113,6 +113,38 @@ pub(crate) async fn concurrent_updates_lose_nothing(subject: &Subject) -> Verdic
     )
 }
 
+pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &Subject) -> Verdict {
+    const TASKS: usize = 16;
+    subject.atomic()?;
+    subject.store().set("id", &two_ended(subject, "nobody")?).await?;
+    let read = subject.read("id").await?;
+    let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
+    for number in 0..TASKS {
+        let (store, start) = (subject.shared(), Arc::clone(&start));
+        let mut session = read.clone();
+        session.insert("end", format!("task {number}"))?;
+        tasks.spawn(async move {
+            start.wait().await;
+            let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
+            match atomic.update("id", &session).await? {
+                Updated::Stored(_) => Ok(true),
+                Updated::Conflict(_) => Ok(false),
+                Updated::Gone => Err(broken("update of a live session is `Gone`")),
+            }
+        });
+    }
+    let mut one_is_stored = false;
+    while let Some(joined) = tasks.join_next().await {
+        one_is_stored |= joined.map_err(broken)??;
+    }
+    check(
+        one_is_stored,
+        format_args!(
+            "{TASKS} updates of one revision were told `Conflict`, and nobody has written"
+        ),
+    )
+}
+
 pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &Subject) -> Verdict {
     let (old, new) = (two_ended(subject, "old")?, two_ended(subject, "the new one")?);
     for point in 0..POINTS {

@@ -5,7 +5,6 @@ use cloakroom_core::{Session, Touched};
 use crate::{
     Subject,
     failure::{Failure, Verdict, check},
-    probe::SHORT_MS,
 };
 
 const NO_DATES: [(&str, &str); 7] = [
@@ -29,7 +28,7 @@ async fn are_kept(subject: &Subject) -> Verdict {
     for (sid, _) in NO_DATES {
         subject.is_there(sid).await?;
     }
-    subject.pass(SHORT_MS + 200).await;
+    subject.pass(subject.short_ms() + 200).await;
     for (sid, _) in NO_DATES {
         subject.is_there(sid).await?;
     }

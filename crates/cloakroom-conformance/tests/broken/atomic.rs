@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom_core::{Atomic, Created, Error, Session, Store, Updated};
 
 use crate::broken::{
-    Broken,
+    Broken, OnDrop,
     Op::{Create, Destroy, Get, GetAndTouch, Set, Update},
     Past, refused, replaced, wait, wrong_revision,
 };
@@ -168,6 +168,21 @@ impl Atomic for Broken {
             }
             "concurrent_updates_lose_nothing" if session.revision().is_some() => {
                 return self.racing_update(sid, session).await;
+            }
+            "of_updates_that_meet_one_is_stored" if past.ops.starts_with(&[Set, Get, Update]) => {
+                // Each gives way to the others.
+                let before = {
+                    let mut notes = self.notes();
+                    notes.updates += 1;
+                    notes.under_way += 1;
+                    (notes.updates, notes.under_way)
+                };
+                let _ended = OnDrop { act: || self.notes().under_way -= 1, armed: true };
+                wait().await;
+                let is_alone = before == (self.notes().updates, 1);
+                if let (Some(live), false) = (live, is_alone) {
+                    return Ok(Updated::Conflict(live));
+                }
             }
             "a_dropped_update_leaves_a_whole_record" => self.half_when_dropped(sid).await,
             "update_without_changes_is_stored"

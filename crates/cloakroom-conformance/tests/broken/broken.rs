@@ -79,6 +79,9 @@ pub(crate) struct Notes {
     pub(crate) buffers: HashMap<String, Session>,
     /// When a session ends to the millisecond.
     pub(crate) ends_ms: HashMap<String, i64>,
+    /// The number of updates that have begun, and of those that have not ended.
+    pub(crate) updates: usize,
+    pub(crate) under_way: usize,
     pub(crate) cleared: Vec<String>,
     pub(crate) length: Option<u64>,
     pub(crate) poisoned: bool,

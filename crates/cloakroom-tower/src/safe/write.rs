@@ -1,10 +1,10 @@
 //! Writing a session without losing what others have written, and without bringing back what they have destroyed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use cloakroom_core::{
-    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record, Updated,
-    to_iso_string,
+    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Pauses, Revision, Session as Record,
+    Turn, Updated, to_iso_string,
 };
 
 use super::{
@@ -15,11 +15,15 @@ use super::{
 };
 use crate::{
     SessionEngine,
+    deadline::timer,
     state::{Rules, Shared, State},
 };
 
 /// How many new ids are tried until one is free. One is, unless `genid` is broken.
 const MOST_IDS: usize = 4;
+
+/// A turn to write that is held for longer than this part of the deadline is taken over.
+const PATIENCE: u32 = 8;
 
 /// A session on its way into the store.
 pub(super) struct Write {
@@ -236,15 +240,32 @@ async fn update(
         record.mark_stored(Revision::of_text());
         return Ok(Some(record));
     };
+    let patience = engine.options().deadline / PATIENCE;
+    // A line for each engine, whose clones share the options.
+    let place = std::ptr::from_ref(engine.options()).addr();
+    let _turn = Turn::take(place, id, patience, timer).await;
+    let mut pauses = Pauses::new();
     let mut record = lay(Record::clone(&changes.record));
     loop {
-        match atomic.update(id, &record).await? {
+        let since = Instant::now();
+        let current = match atomic.update(id, &record).await? {
             Updated::Stored(revision) => {
                 record.mark_stored(revision);
                 return Ok(Some(record));
             }
             Updated::Gone => return Ok(None),
-            Updated::Conflict(current) => record = lay(changes.over(current)?),
-        }
+            Updated::Conflict(current) => current,
+        };
+        // Without a timer there is nothing to pause with.
+        let current = match pauses.after(since.elapsed()).and_then(timer) {
+            None => Some(current),
+            Some(pause) => {
+                pause.await;
+                store.get(id).await?
+            }
+        };
+        let Some(current) = current else { return Ok(None) };
+        // The edits are code of others.
+        record = lay(Turn::without_turns(|| changes.over(current))?);
     }
 }

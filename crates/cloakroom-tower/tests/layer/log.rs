@@ -20,6 +20,8 @@ pub(crate) struct Log {
     shared: Arc<Mutex<Shared>>,
     has_atomic: bool,
     has_own_life: bool,
+    /// Lets others run before each answer.
+    is_slow: bool,
     /// Closed while nothing is answered.
     gate: Arc<Semaphore>,
 }
@@ -45,6 +47,7 @@ impl Log {
             shared: Arc::default(),
             has_atomic: true,
             has_own_life: false,
+            is_slow: false,
             gate: Arc::new(Semaphore::new(1)),
         }
     }
@@ -59,6 +62,12 @@ impl Log {
     /// option `ttl`.
     pub(crate) fn with_own_life(mut self) -> Self {
         self.has_own_life = true;
+        self
+    }
+
+    /// The same sessions by a store that lets others run before each answer.
+    pub(crate) fn slow(mut self) -> Self {
+        self.is_slow = true;
         self
     }
 
@@ -130,6 +139,9 @@ impl Log {
                 let is_unknown = *kind == ErrorKind::Timeout;
                 return Err(if is_unknown { error.with_outcome_unknown() } else { error });
             }
+        }
+        if self.is_slow {
+            tokio::task::yield_now().await;
         }
         let _passed = self.gate.acquire().await.unwrap();
         let hook = {

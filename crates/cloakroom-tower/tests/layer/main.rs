@@ -4,6 +4,7 @@
 
 mod bench;
 mod bounds;
+mod contention;
 mod cookies;
 mod counting;
 mod down;

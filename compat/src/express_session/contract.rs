@@ -1,0 +1,78 @@
+//! The handle as a store, for what takes any store.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cloakroom_core::{Atomic, Created, Enumerate, Error, Session, Store, Touched, Updated};
+use futures::stream::BoxStream;
+
+use super::ExpressSession;
+
+#[async_trait]
+impl Store for ExpressSession {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+        self.get(sid).await
+    }
+
+    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        self.set(sid, session).await
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.destroy(sid).await
+    }
+
+    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+        self.touch(sid, session).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        self.store.atomic().map(|_| self as &dyn Atomic)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        self.store.enumerate().map(|_| self as &dyn Enumerate)
+    }
+}
+
+#[async_trait]
+impl Atomic for ExpressSession {
+    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+        self.create(sid, session).await
+    }
+
+    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+        self.update(sid, session).await
+    }
+
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<Session>, Error> {
+        self.get_and_touch(sid, ttl).await
+    }
+}
+
+#[async_trait]
+impl Enumerate for ExpressSession {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.ids()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+        self.all()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        self.length().await
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        self.clear().await
+    }
+}

@@ -1,0 +1,81 @@
+//! How long a writer pauses that has lost to others.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+/// Above this a pause would only cost time: nobody else writes one session for so long.
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// The pauses between the tries of one write that conflicts with other processes, whose handles stand in no common line.
+///
+/// The first conflict costs no pause. Each further pause is drawn evenly between zero and a bound that begins with the
+/// time that a try takes, doubles with each conflict, and ends at 100 ms.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_core::Pauses;
+///
+/// let mut pauses = Pauses::new();
+/// let took = Duration::from_millis(2);
+/// assert_eq!(pauses.after(took), None);
+/// assert!(pauses.after(took).unwrap() <= Duration::from_millis(2));
+/// assert!(pauses.after(took).unwrap() <= Duration::from_millis(4));
+/// ```
+#[derive(Debug, Default)]
+pub struct Pauses {
+    conflicts: u32,
+}
+
+impl Pauses {
+    /// The pauses of a write that has not been tried yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { conflicts: 0 }
+    }
+
+    /// Returns how long to pause after a conflict; `None` for the first one. `took` is how long the try took.
+    ///
+    /// Read the session anew after a pause: the record that came with the conflict has probably been replaced.
+    pub fn after(&mut self, took: Duration) -> Option<Duration> {
+        let doublings = self.conflicts.checked_sub(1);
+        self.conflicts = self.conflicts.saturating_add(1);
+        let factor = 2_u32.checked_pow(doublings?).unwrap_or(u32::MAX);
+        let bound = took.saturating_mul(factor).min(LONGEST);
+        // Evenly enough, and not the same in two processes.
+        let random = RandomState::new().hash_one(self.conflicts);
+        Some(bound.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_grow_up_to_their_bound() {
+        let took = Duration::from_millis(1);
+        let mut longest = [Duration::ZERO; 12];
+        for _ in 0..1_000 {
+            let mut pauses = Pauses::new();
+            assert_eq!(pauses.after(took), None);
+            for (number, longest) in (0..).zip(&mut longest) {
+                let pause = pauses.after(took).unwrap();
+                assert!(pause <= LONGEST.min(took * 2_u32.pow(number)), "{pause:?}");
+                *longest = pause.max(*longest);
+            }
+        }
+        // Of 1,000 even draws, the largest is in the upper half.
+        for (number, longest) in (0..).zip(longest) {
+            assert!(longest > LONGEST.min(took * 2_u32.pow(number)) / 2, "{number}: {longest:?}");
+        }
+    }
+
+    #[test]
+    fn many_conflicts_and_odd_times_are_fine() {
+        let mut pauses = Pauses { conflicts: u32::MAX };
+        assert!(pauses.after(Duration::MAX).unwrap() <= LONGEST);
+        assert_eq!(pauses.after(Duration::ZERO), Some(Duration::ZERO));
+    }
+}
