@@ -14,6 +14,14 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+/// Whether something may have been written although the answer is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// Nothing is written, or it is not for the caller to know: the expiry alone is moved.
+    Read,
+    Write,
+}
+
 /// A timer; `None` without a tokio runtime, or where that has no timers.
 pub(crate) fn timer(duration: Duration) -> Option<Sleep> {
     Handle::try_current().ok()?;
@@ -29,28 +37,30 @@ pub(crate) fn timer(duration: Duration) -> Option<Sleep> {
 pub(crate) async fn within<T: Send>(
     deadline: Duration,
     operation: &'static str,
+    does: Does,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
     let mut work = pin!(work);
     if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
         return answer;
     }
+    let unanswered = |kind, message: String| {
+        let error = Error::new(kind, "session", operation, message);
+        if does == Does::Write { error.with_outcome_unknown() } else { error }
+    };
     let Some(timer) = timer(deadline) else {
         let message = "a deadline needs a tokio runtime that was built with `enable_time`";
-        return Err(
-            Error::new(ErrorKind::Config, "session", operation, message).with_outcome_unknown()
-        );
+        return Err(unanswered(ErrorKind::Config, message.to_owned()));
     };
     let mut timer = pin!(timer);
     poll_fn(|cx| {
         if let Poll::Ready(answer) = work.as_mut().poll(cx) {
             return Poll::Ready(answer);
         }
-        timer.as_mut().poll(cx).map(|()| {
-            let message = format!("not done within {deadline:?}");
-            Err(Error::new(ErrorKind::Timeout, "session", operation, message)
-                .with_outcome_unknown())
-        })
+        timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(unanswered(ErrorKind::Timeout, format!("not done within {deadline:?}"))))
     })
     .await
 }

@@ -15,7 +15,12 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
 use crate::{
     IdFormat, LazySession, Loading, Preset, RequestHead, Session, SessionOptions, TouchAfter,
-    deadline::within, express, head::joined, options::config, safe, state::RequestFacts,
+    deadline::{Does, within},
+    express,
+    head::joined,
+    options::config,
+    safe,
+    state::RequestFacts,
 };
 
 /// Loads and commits the sessions of requests: what [`SessionLayer`](crate::SessionLayer) is made of, for those without
@@ -299,13 +304,22 @@ impl SessionEngine {
         std::mem::replace(&mut *state, refusal)
     }
 
-    /// The answer of `work` within the deadline.
+    /// The answer of `work`, which writes, within the deadline.
     pub(crate) async fn within<T: Send>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        within(self.options().deadline, operation, work).await
+        within(self.options().deadline, operation, Does::Write, work).await
+    }
+
+    /// As [`within`](Self::within), of work that writes nothing.
+    pub(crate) async fn within_reading<T: Send>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        within(self.options().deadline, operation, Does::Read, work).await
     }
 
     /// A new id and an empty session.

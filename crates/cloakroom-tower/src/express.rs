@@ -32,7 +32,7 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
     let request = RequestFacts::new(engine, head, cookie_id.is_some());
     let found = match &cookie_id {
         None => Ok(None),
-        Some(id) => engine.within("load", engine.store().get(id)).await,
+        Some(id) => engine.within_reading("load", engine.store().get(id)).await,
     };
     let loaded = found.and_then(|found| {
         let Some(mut record) = found else { return Ok(None) };
@@ -80,7 +80,7 @@ pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
         state.id.clone()
     };
     let engine = &shared.engine;
-    let Some(mut loaded) = engine.within("reload", engine.store().get(&id)).await? else {
+    let Some(mut loaded) = engine.within_reading("reload", engine.store().get(&id)).await? else {
         return Ok(false);
     };
     loaded.load_as_express()?;

@@ -161,7 +161,7 @@ pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
         }
     };
     let engine = &shared.engine;
-    let Some(loaded) = engine.within("reload", engine.store().get(&id)).await? else {
+    let Some(loaded) = engine.within_reading("reload", engine.store().get(&id)).await? else {
         return Ok(false);
     };
     let edits = {

@@ -127,7 +127,7 @@ impl Shared {
         &self,
         operation: &'static str,
     ) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
-        self.engine.within(operation, async { Ok(self.turn.lock().await) }).await
+        self.engine.within_reading(operation, async { Ok(self.turn.lock().await) }).await
     }
 
     /// Closes the session's handles; returns whether they were open. What a handle has been given of others, which may

@@ -52,7 +52,7 @@ impl Asked {
 
 pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Session, Error> {
     let options = engine.options();
-    let found = engine.within("load", find(engine, &asked.ids, asked.max_age)).await;
+    let found = engine.within_reading("load", find(engine, &asked.ids, asked.max_age)).await;
     let (found, down) = match found {
         Ok(found) => (found, None),
         Err(error) => {

@@ -229,3 +229,20 @@ async fn a_store_that_says_it_is_disconnected_is_not_asked() {
     let reply = site.send(request, async |_| Ok(())).await;
     assert_eq!(reply.body, "no session");
 }
+
+#[tokio::test]
+async fn what_only_reads_has_no_unknown_outcome() {
+    let site = Site::with(|options| options.deadline = Duration::from_millis(20));
+    site.write("n", 1).await;
+    let store = site.store.clone();
+    site.visit(async move |session: Session| {
+        store.hang();
+        let reload = session.reload().await.unwrap_err();
+        assert_eq!((reload.kind(), reload.outcome_unknown()), (ErrorKind::Timeout, false));
+        session.insert("n", 2)?;
+        let save = session.save().await.unwrap_err();
+        assert_eq!((save.kind(), save.outcome_unknown()), (ErrorKind::Timeout, true));
+        Ok(())
+    })
+    .await;
+}
