@@ -80,8 +80,7 @@ pub(crate) fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Resu
 
 #[cfg(not(feature = "encryption"))]
 pub(crate) fn encrypt_with(_: &str, _: &mut MemcachedOptions) -> Result<(), Error> {
-    let message =
-        "the parameter \"secret\" needs the feature \"encryption\" of cloakroom-memcached";
+    let message = "the parameter \"secret\" needs the feature \"encryption\" of cloakroom or cloakroom-memcached";
     Err(Error::new(cloakroom_core::ErrorKind::Config, STORE, "open", message))
 }
 

@@ -164,7 +164,7 @@ pub(crate) fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(
 
 #[cfg(not(feature = "encryption"))]
 pub(crate) fn encrypt_with(_: &str, _: &mut MongoOptions) -> Result<(), Error> {
-    let message = "the parameter \"secret\" needs the feature \"encryption\" of cloakroom-mongodb";
+    let message = "the parameter \"secret\" needs the feature \"encryption\" of cloakroom or cloakroom-mongodb";
     Err(Error::new(ErrorKind::Config, STORE, "open", message))
 }
 

@@ -33,7 +33,7 @@ impl Target {
             "mongodb+srv" if cfg!(feature = "dns-resolver") => true,
             "mongodb+srv" => {
                 return Err(url.error(
-                    "the scheme \"mongodb+srv\" needs the feature \"dns-resolver\" of cloakroom-mongodb",
+                    "the scheme \"mongodb+srv\" needs the feature \"mongodb-srv\" of cloakroom, or \"dns-resolver\" of cloakroom-mongodb",
                 ));
             }
             _ => return Err(url.unknown_scheme(&["mongodb", "mongodb+srv"])),
@@ -245,7 +245,10 @@ mod tests {
     fn srv_without_the_feature_names_the_feature() {
         let error = parse("mongodb+srv://cluster.example.com").err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("needs the feature \"dns-resolver\""), "{error}");
+        assert!(
+            error.to_string().contains("needs the feature \"mongodb-srv\" of cloakroom"),
+            "{error}"
+        );
     }
 
     #[cfg(feature = "dns-resolver")]

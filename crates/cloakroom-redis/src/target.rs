@@ -53,7 +53,7 @@ impl Target {
                 let tls = scheme == "rediss";
                 if tls && cfg!(not(feature = "tls")) {
                     return Err(url.error(
-                        "the scheme \"rediss\" needs the feature \"tls\" of cloakroom-redis",
+                        "the scheme \"rediss\" needs the feature \"redis-tls\" of cloakroom, or \"tls\" of cloakroom-redis",
                     ));
                 }
                 let (host, port) = (host.to_owned(), port.unwrap_or(DEFAULT_PORT));
@@ -226,7 +226,10 @@ mod tests {
     fn rediss_without_the_feature_names_the_feature() {
         let error = parse("rediss://h").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("needs the feature \"tls\""), "{error}");
+        assert!(
+            error.to_string().contains("needs the feature \"redis-tls\" of cloakroom"),
+            "{error}"
+        );
     }
 
     #[cfg(feature = "tls")]

@@ -175,7 +175,7 @@ fn check(
     };
     let described = described.as_ref();
     if row.get("value_b64").is_none() && row.get("stored") == Some(&Json::Bool(false)) {
-        if let Some(reason) = not_applicable::of_session("memcached", row, described) {
+        if let Some(reason) = not_applicable::of_session(row, described) {
             return Some(Outcome::NotApplicable(reason));
         }
         let sid = row.get("sid")?.text()?;

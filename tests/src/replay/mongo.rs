@@ -77,7 +77,7 @@ fn check(
         None => (None, false),
     };
     let described = described.as_ref();
-    if let Some(reason) = not_applicable::of_session("mongo", row, described) {
+    if let Some(reason) = not_applicable::of_session(row, described) {
         return Some(Outcome::NotApplicable(reason));
     }
     let (version, options) = (Version::parse(store)?, Options::parse(store.get("options")?)?);

@@ -91,14 +91,9 @@ pub(super) const UNBOUND: &str =
 pub(super) const HANDLER_THROWS: &str = "a handler of JavaScript code that throws by itself";
 const NO_SESSION: &str = "a session that is null or undefined, which no Rust program can store";
 const NO_CODE: &str = "a session that was not stored, given without the code that made it";
-const NO_DATE: &str = "an expires that is no date, over which connect-redis destroys the session";
 
 /// Why a row of a session is not applicable.
-pub(super) fn of_session(
-    kind: &str,
-    row: &Json,
-    session: Option<&Described>,
-) -> Option<&'static str> {
+pub(super) fn of_session(row: &Json, session: Option<&Described>) -> Option<&'static str> {
     if row.get("stored") != Some(&Json::Bool(false)) {
         return None;
     }
@@ -108,7 +103,6 @@ pub(super) fn of_session(
         Some(session) if matches!(session.value, Given::Undefined | Given::Null) => {
             Some(NO_SESSION)
         }
-        Some(session) if kind == "redis" && session.expires_ms() == Some(None) => Some(NO_DATE),
         Some(_) => None,
     }
 }

@@ -80,7 +80,7 @@ fn check(
         Some(Err(Undescribed::Unbound)) => (None, true),
         None => (None, false),
     };
-    if let Some(reason) = not_applicable::of_session("redis", row, session.as_ref()) {
+    if let Some(reason) = not_applicable::of_session(row, session.as_ref()) {
         return Some(Outcome::NotApplicable(reason));
     }
     let mut checks = Checks::default();

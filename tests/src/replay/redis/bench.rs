@@ -20,6 +20,9 @@ use crate::{
 const MENDED: Outcome = Outcome::PassedDifferently(
     "a record without a usable cookie: connect-redis writes it again as it is, here it is mended",
 );
+const NO_DATE: Outcome = Outcome::PassedDifferently(
+    "an expires that is not a date: connect-redis destroys the session, here it counts as none",
+);
 const NEWER_TTL: Outcome = Outcome::PassedDifferently(
     "a time to live of connect-redis 3, which counts down to the last second and reads no plain cookie: here it is that of 4 to 10",
 );
@@ -147,7 +150,12 @@ impl Bench {
             members_without_cookie(&written.text),
         );
         checks.holds("the record has a cookie", has_cookie(&written.text));
-        Ok(checks.outcome_or(if has_cookie(text) { NEWER_TTL } else { MENDED }))
+        let difference = match session.expires_ms() {
+            Some(None) => NO_DATE,
+            _ if has_cookie(text) => NEWER_TTL,
+            _ => MENDED,
+        };
+        Ok(checks.outcome_or(difference))
     }
 
     pub(super) fn check(

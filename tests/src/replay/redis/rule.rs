@@ -74,11 +74,11 @@ enum Sent {
     Nothing,
 }
 
-/// The time to live by the rule of versions 4 to 10, which is ours: `None` for a session to be destroyed.
+/// The time to live by our rule: `None` for a session to be destroyed. It is that of versions 4 to 10, which destroy a
+/// session whose `expires` is not a date, too.
 pub(super) fn ttl(session: &Described, options: &Options, now_ms: i64) -> Option<i64> {
     match session.expires_ms() {
-        None => Some(options.ttl.unwrap_or(DAY)),
-        Some(None) => None,
+        None | Some(None) => Some(options.ttl.unwrap_or(DAY)),
         Some(Some(ms)) => Some(ceil(ms - now_ms, 1_000)),
     }
     .filter(|seconds| *seconds > 0)
