@@ -26,7 +26,8 @@ type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExpressSessionOptions {
-    /// How long an operation may take; 5 s unless set.
+    /// How long an operation may take; 5 s unless set. With a deadline shorter than the store's own, a write that meets it
+    /// has an unknown outcome even if nothing was sent: only the store knows that.
     pub deadline: Duration,
     /// The cookie of new sessions; Express's default unless set.
     pub cookie: Cookie,

@@ -33,7 +33,7 @@ pub struct Promisified<S> {
 /// as the callback-style code runs already, a write may be carried out all the same, and
 /// [`outcome_unknown`](Error::outcome_unknown) says so.
 ///
-/// The outcome of a read is never unknown, whatever the error says that the callback was given.
+/// The outcome of a read is never unknown, even if the callback's error says so.
 ///
 /// See [`CallbackStore`] for an example.
 pub fn promisify_store<S: CallbackStore>(store: S) -> Promisified<S> {
@@ -179,8 +179,13 @@ impl<S: CallbackStore> Atomic for Promisified<S> {
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
         let session = &*extended(session);
-        self.call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback))
-            .await
+        let updated = self
+            .call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback))
+            .await?;
+        Ok(match updated {
+            Updated::Conflict(current) => Updated::Conflict(read_from_store(current)),
+            other => other,
+        })
     }
 
     async fn get_and_touch(

@@ -9,7 +9,10 @@ use std::{
 use cloakroom_core::{Atomic, Error, Pauses, Session, Turn, Updated};
 
 use super::ExpressSession;
-use crate::deadline::{Does, timer};
+use crate::{
+    deadline::{Does, timer},
+    promisify::read_from_store,
+};
 
 /// A turn that is held for longer than this part of the deadline is taken over.
 const PATIENCE: u32 = 8;
@@ -69,7 +72,7 @@ impl ExpressSession {
                     return Ok(Some(session));
                 }
                 Updated::Gone => return Ok(None),
-                Updated::Conflict(current) => current,
+                Updated::Conflict(current) => read_from_store(current),
             };
             // Without a timer there is nothing to pause with.
             let pause = pauses.after(since.elapsed()).and_then(timer);
@@ -86,6 +89,7 @@ impl ExpressSession {
     }
 
     async fn read(&self, sid: &str) -> Result<Option<Session>, Error> {
-        self.store.get(sid).await.map_err(Error::with_outcome_known)
+        let found = self.store.get(sid).await.map_err(Error::with_outcome_known)?;
+        Ok(found.map(read_from_store))
     }
 }

@@ -114,9 +114,11 @@ macro_rules! __cases {
         }
         stale_cookies {
             set_extends_a_session_that_was_read []
-            "A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            "A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
             set_keeps_a_session_with_a_stale_cookie [touch]
-            "A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            "A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            an_attribute_that_is_changed_ends_no_session [touch]
+            "A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
             create_extends_a_session_that_was_read [atomic]
             "So it does after `Atomic::create`, `Atomic::update` and `touch`."
             update_extends_a_session_that_was_read [atomic]
@@ -264,7 +266,7 @@ macro_rules! __cases {
         }
         runtimes {
             calls_work_on_any_runtime []
-            "A store belongs to no runtime: a call works on whichever it is made, while others rest or end."
+            "Calls work on any runtime, even when another runtime that used the store is idle or has ended."
         }
         handles {
             a_second_handle_sees_a_set [second_handle]

@@ -216,7 +216,7 @@ fn part(name: &'static str, error: Error) -> Failure {
 /// moved, as express-session moves it before it saves.
 pub(crate) fn same(read: &Session, written: &Session) -> Verdict {
     let mut moved = written.clone();
-    if written.revision().is_some() && !written.is_cookie_changed() {
+    if written.revision().is_some() && read.cookie().expires_ms() > written.cookie().expires_ms() {
         let expires = read.cookie().raw(CookieMember::Expires).clone();
         moved.cookie_mut().set_raw(CookieMember::Expires, expires);
     }

@@ -42,9 +42,9 @@ impl Default for Options {
 
 /// Runs every case on a subject of its own and returns what came of each.
 ///
-/// The function is called once a case, or again if the machine was too slow for a short session, which then lives twice
-/// as long, inside that case's own tokio runtime; the subject is dropped there too. A case that panics or does not end has failed, and the others
-/// go on. A case that blocks its thread for ever leaves that thread behind.
+/// The function is called once a case, inside that case's own tokio runtime, and the subject is dropped there too. It is
+/// called again if the machine was too slow for a short session, which then lives twice as long. A case that panics or
+/// does not end has failed, and the others go on. A case that blocks its thread for ever leaves that thread behind.
 ///
 /// ```
 /// use cloakroom_conformance::{Subject, run};
@@ -154,8 +154,7 @@ fn report(case: &Case, verdict: Verdict) -> CaseReport {
         Err(Failure::Broken(reason)) => (Outcome::Failed, Some(reason)),
         Err(Failure::NotOffered(part)) => (Outcome::NotOffered, Some(part.to_owned())),
         Err(Failure::TooSlow) => {
-            let reason =
-                "the machine was too slow: a session of 16 seconds ended before it was used";
+            let reason = "the machine was too slow: each short session ended before it was used";
             (Outcome::Failed, Some(reason.to_owned()))
         }
     };

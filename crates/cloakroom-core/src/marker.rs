@@ -1,4 +1,4 @@
-//! The names of markers: records of ours that stand beside the sessions and are none.
+//! The names of marker records, which are stored beside sessions but are not sessions.
 
 use std::fmt::Write;
 

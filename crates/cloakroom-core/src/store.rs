@@ -44,7 +44,7 @@ pub enum Updated {
 ///
 /// Every call ends within the store's deadline, with an [`Error`] at the worst.
 /// A dropped future leaves no half a record: the write happens whole, at once or later, or not at all.
-/// A store belongs to no runtime: a call works on whichever it is made, while others rest or end.
+/// Calls work on any runtime, even when another runtime that used the store is idle or has ended.
 /// An empty id is [`InvalidId`](crate::ErrorKind::InvalidId) everywhere; so is an id that a backend cannot keep
 /// apart from all others. Every other id works, whatever its characters.
 ///
@@ -73,7 +73,7 @@ pub trait Store: Send + Sync {
     /// - The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session.
     /// - A session whose expiry has passed is destroyed, not stored.
     /// - An `expires` that is not a date counts as none and ends no session.
-    /// - A session that was read from a store, and whose cookie nobody has changed, lives for its own max age from
+    /// - A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from
     ///   now, or longer: a stale `cookie.expires` ends no session. So it does after [`Atomic::create`],
     ///   [`Atomic::update`] and [`touch`](Self::touch). [`Session::time_to_live`] counts so.
     ///

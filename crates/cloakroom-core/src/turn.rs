@@ -205,7 +205,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(1);
 
-    /// A timer that never ends: who waits, waits for the turn.
+    /// A timer that never fires.
     fn never(_: Duration) -> Option<Pending<()>> {
         Some(pending())
     }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// A deadline beyond this is none.
+/// Longer deadlines are cut to this.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 /// What a command does when it is sent, and so what can be done when its answer is lost.

@@ -45,7 +45,7 @@ pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailur
                 .with_source(cause)
         }
         ConnectFailure::Tls(cause) => {
-            new(call, ErrorKind::Config, format!("cannot agree on TLS with {address}"))
+            new(call, ErrorKind::Config, format!("the TLS handshake with {address} failed"))
                 .with_source(cause)
         }
         ConnectFailure::Timeout => {
@@ -85,7 +85,11 @@ pub(crate) fn timed_out(call: &Call) -> Error {
 
 /// The connection was given up with the answer.
 pub(crate) fn silent(call: &Call) -> Error {
-    new(call, ErrorKind::Unavailable, "the connection answered nothing and was given up")
+    new(
+        call,
+        ErrorKind::Unavailable,
+        "the connection was closed because nothing was received on it",
+    )
 }
 
 /// The connection went away with the answer.
@@ -104,7 +108,7 @@ pub(crate) fn lost(call: &Call, cause: RedisError) -> Error {
     }
 }
 
-/// The server answered that it will not.
+/// The server refused the command.
 pub(crate) fn refused(call: &Call, refusal: &ServerError) -> Error {
     let (kind, why) = judge(refusal);
     new(call, kind, why)

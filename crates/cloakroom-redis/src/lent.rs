@@ -96,6 +96,8 @@ impl Lent {
             read = About::from_info;
         }
         let mode = match answer {
+            // A server that does not say what it is may say it later, to a user who may ask.
+            Ok(Value::ServerError(_)) => return Ok(Mode::Standalone),
             Ok(answer) => read(&answer).mode,
             Err(Failure::Late) => return Err(error::timed_out(call)),
             Err(Failure::Lost(cause)) => return Err(error::lost(call, cause)),

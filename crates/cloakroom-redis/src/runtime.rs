@@ -41,7 +41,7 @@ impl Runtimes {
     pub(crate) fn current(&self, call: &Call) -> Result<Handle, Error> {
         let config = |message: &str| error::new(call, ErrorKind::Config, message);
         let Ok(runtime) = Handle::try_current() else {
-            return Err(config("there is no tokio runtime here"));
+            return Err(config("must be called from within a tokio runtime"));
         };
         let id = runtime.id();
         if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {

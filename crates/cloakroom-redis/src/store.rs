@@ -128,7 +128,7 @@ impl RedisStore {
     /// can send commands, such as `MultiplexedConnection`, `ConnectionManager` and `ClusterConnection`.
     ///
     /// It is made again, or not, as its own kind does; its server, database and login are not the store's affair, and
-    /// the option `ca_file` is not used. A limit of its own, such as the 500 ms that a `MultiplexedConnection` waits for
+    /// the options of TLS are not used. A limit of its own, such as the 500 ms that a `MultiplexedConnection` waits for
     /// an answer, holds beside the store's deadline. Where it reads from replicas, so do `get` and `all`.
     ///
     /// On a Redis Cluster sessions are stored and conditional writes work; what is about all keys (`ids`, `all`,

@@ -46,7 +46,7 @@ impl Target {
             scheme @ ("redis" | "rediss") => {
                 if url.hosts().contains(',') {
                     return Err(url.error(
-                        "several hosts are not supported: give one Redis server; Redis Cluster and Sentinel are not supported",
+                        "several hosts are not supported: give one Redis server; for a Redis Cluster, see RedisStore::with_connection",
                     ));
                 }
                 let (host, port) = url.host(url.hosts())?;
@@ -169,7 +169,7 @@ mod tests {
             ("redis://:6379", "invalid host: must not be empty"),
             (
                 "redis://a,b:6380",
-                "several hosts are not supported: give one Redis server; Redis Cluster and Sentinel are not supported",
+                "several hosts are not supported: give one Redis server; for a Redis Cluster, see RedisStore::with_connection",
             ),
             ("redis://h:x", "invalid port: must be between 1 and 65535"),
             ("redis://h:0", r#"invalid port "0": must be between 1 and 65535"#),

@@ -39,7 +39,8 @@ impl Ttl {
     /// The time to live of `session` in whole seconds; zero when its time has passed.
     pub(crate) fn seconds(&self, session: &Session, now_ms: i64) -> u64 {
         match self {
-            Self::Of(function) => whole_seconds(function(session)),
+            // connect-redis asks it with the expiry that Express has just moved.
+            Self::Of(function) => whole_seconds(function(&session.extended(now_ms))),
             Self::Browser(ttl) => match session.time_to_live(now_ms) {
                 TimeToLive::Seconds(seconds) => seconds.min(LONGEST),
                 TimeToLive::Browser => whole_seconds(*ttl),
@@ -78,6 +79,8 @@ impl fmt::Debug for Ttl {
 
 #[cfg(test)]
 mod tests {
+    use cloakroom_core::Revision;
+
     use super::*;
 
     const NOW: i64 = 4_102_444_800_000;
@@ -113,6 +116,17 @@ mod tests {
         ] {
             assert_eq!(Ttl::of(move |_| ttl).seconds(&past, NOW), seconds);
         }
+    }
+
+    #[test]
+    fn a_function_sees_no_stale_expiry() {
+        let text = r#"{"cookie":{"originalMaxAge":60000,"expires":"2099-12-31T23:59:59.000Z"}}"#;
+        let read = Session::from_json(text).unwrap().with_revision(Revision::of_text());
+        let left = Ttl::of(|session| {
+            let left_ms = session.cookie().expires_ms().unwrap() - NOW;
+            Duration::from_millis(u64::try_from(left_ms).unwrap_or_default())
+        });
+        assert_eq!(left.seconds(&read, NOW), 60);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &Subject) -> Verdict {
         for number in 0..RUNTIMES {
             let (_, ends) = mpsc::channel();
             let (store, written) = (subject.shared(), Arc::clone(&session));
-            let sid = format!("{round} {number}");
+            let sid = format!("{round}-{number}");
             let work = async move {
                 store.set(&sid, &written).await?;
                 let read = store.get(&sid).await?;

@@ -91,3 +91,10 @@ pub(crate) async fn touch_extends_a_session_that_was_read(subject: &Subject) -> 
     check(touched == Touched::Extended, format_args!("wanted `Extended`, got `{touched:?}`"))?;
     subject.is_there("id").await
 }
+
+pub(crate) async fn an_attribute_that_is_changed_ends_no_session(subject: &Subject) -> Verdict {
+    let mut session = read_late(subject).await?;
+    session.cookie_mut().set_path(Some("/shop"));
+    subject.store().set("id", &session).await?;
+    is_extended(subject, "id").await
+}

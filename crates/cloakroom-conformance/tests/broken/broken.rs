@@ -177,7 +177,6 @@ impl Broken {
         let mut session = session.clone();
         if let Some(left_ms) = self.left_ms(&session)
             && session.revision().is_some()
-            && !session.is_cookie_changed()
             && if stale { left_ms <= 0 } else { (1..=1_000).contains(&left_ms) }
         {
             // A millisecond less, as the cookie would count as unchanged otherwise.

@@ -107,7 +107,12 @@ impl Broken {
             }
             "set_stores_changed_members" if session.revision().is_some() => session = loaded(),
             "set_extends_a_session_that_was_read" => session = self.literal(&session, false),
-            "set_keeps_a_session_with_a_stale_cookie" => session = self.literal(&session, true),
+            "set_keeps_a_session_with_a_stale_cookie" if !session.is_cookie_changed() => {
+                session = self.literal(&session, true);
+            }
+            "an_attribute_that_is_changed_ends_no_session" if session.is_cookie_changed() => {
+                session = self.literal(&session, true);
+            }
             "set_with_an_expiry_that_is_not_a_date_is_kept" if self.has_no_date(&session) => {
                 return None;
             }

@@ -31,6 +31,14 @@ impl Cookie {
         self.expires_ms().is_some_and(|expires_ms| expires_ms <= now_ms)
     }
 
+    /// Returns true if nothing that says when the cookies expire differs between them.
+    pub(crate) fn has_same_expiry(&self, other: &Self) -> bool {
+        let same = |member| self.raw(member) == other.raw(member);
+        same(CookieMember::Expires)
+            && same(CookieMember::OriginalMaxAge)
+            && self.original_max_age_ms() == other.original_max_age_ms()
+    }
+
     /// The life of the session from each touch on, in milliseconds. `None` for a browser session.
     ///
     /// It is `originalMaxAge`, or next-session's `maxAge` (which counts seconds) in a record without that.

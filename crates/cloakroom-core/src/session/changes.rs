@@ -52,8 +52,9 @@ impl Session {
         for change in &theirs.changes {
             self.lay(&change.name, change.value.as_deref(), change.is_moved);
         }
-        if theirs.is_cookie_changed() && !theirs.is_extended {
-            self.cookie = Some(Box::new(theirs.cookie().clone()));
+        if let Some(cookie) = theirs.changed_cookie() {
+            self.cookie = Some(cookie);
+            self.is_extended = false;
         }
     }
 

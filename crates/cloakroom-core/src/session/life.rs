@@ -1,12 +1,12 @@
 //! How long a session lives once it is written.
 //!
 //! A record's own `expires` goes stale: with `rolling` and without `resave`, express-session only touches the store.
-//! So a session that came from a store, and whose cookie nobody has changed, lives on by its `originalMaxAge`.
+//! So a session that came from a store, and whose expiry nobody has changed, lives on by its `originalMaxAge`.
 
 use std::borrow::Cow;
 
 use super::Session;
-use crate::Cookie;
+use crate::{Cookie, CookieMember};
 
 /// How long a store keeps a session, by [`Session::time_to_live`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum TimeToLive {
 impl Session {
     /// Returns how long a store keeps this session, in whole seconds.
     ///
-    /// - A session that was read from a store, and whose cookie nobody has changed since, lives for its max age from
+    /// - A session that was read from a store, and whose expiry nobody has changed since, lives for its max age from
     ///   now, as express-session 1.19.0 extends each session before it saves it. Its `expires` never ends it and
     ///   never shortens its life: Node.js leaves that stale when it only touches the store. Without a max age it lives
     ///   until its `expires`, or as a browser session if that has passed.
@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// Returns the session as express-session 1.19.0 would hand it to a store: if it was read from a store, and nobody
-    /// has changed its cookie since, its `expires` is moved to its max age from now. Any other session, and one without
+    /// has changed its expiry since, its `expires` is moved to its max age from now. Any other session, and one without
     /// a max age, is returned as it is.
     ///
     /// For whoever passes a session on to code that reads `expires`. The [`time_to_live`](Self::time_to_live) of both
@@ -78,16 +78,30 @@ impl Session {
             return Cow::Borrowed(self);
         }
         let mut extended = self.clone();
-        let mut cookie = loaded.clone();
+        let mut cookie = self.cookie().clone();
         cookie.touch(now_ms);
         extended.cookie = Some(Box::new(cookie));
         extended.is_extended = true;
         Cow::Owned(extended)
     }
 
-    /// Returns true if the session was read from a store and nobody has changed its cookie since.
+    /// Returns true if the session was read from a store and nobody has changed its expiry since.
     fn is_as_read(&self) -> bool {
-        self.revision.is_some() && (self.is_extended || !self.is_cookie_changed())
+        let is_same = || self.cookie().has_same_expiry(self.loaded_cookie());
+        self.revision.is_some() && (self.is_extended || is_same())
+    }
+
+    /// Returns the cookie with what was changed in it since it was loaded, which an extension is not. `None` if nothing
+    /// was.
+    pub(super) fn changed_cookie(&self) -> Option<Box<Cookie>> {
+        let mut cookie = self.cookie.clone()?;
+        if self.is_extended {
+            cookie.set_raw(
+                CookieMember::Expires,
+                self.loaded_cookie().raw(CookieMember::Expires).clone(),
+            );
+        }
+        Some(cookie).filter(|cookie| **cookie != *self.loaded_cookie())
     }
 }
 
@@ -196,9 +210,22 @@ mod tests {
     fn an_extension_is_not_a_change_to_merge() {
         let mut first = read("60000", SOON);
         first.cookie_mut().set_path(Some("/shop"));
-        let second = read("60000", SOON).extended(NOW).into_owned();
-        first.merge(&second);
+        let mut second = read("60000", SOON);
+        first.merge(&second.extended(NOW));
         assert_eq!(first.cookie().path(), Some("/shop"));
+        second.cookie_mut().set_domain(Some("shop.example"));
+        first.merge(&second.extended(NOW));
+        assert_eq!(first.cookie().domain(), Some("shop.example"));
         assert!(first.to_json().contains("22:13:22"), "{}", first.to_json());
+    }
+
+    #[test]
+    fn another_attribute_that_is_changed_ends_no_session() {
+        let mut session = read("60000", STALE);
+        session.cookie_mut().set_path(Some("/shop"));
+        assert_eq!(session.time_to_live(NOW), TimeToLive::Seconds(60));
+        let extended = session.extended(NOW);
+        assert!(extended.to_json().contains(r#""expires":"2023-11-14T22:14:20.000Z""#));
+        assert_eq!(extended.cookie().path(), Some("/shop"));
     }
 }
