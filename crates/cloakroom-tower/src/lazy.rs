@@ -154,6 +154,26 @@ impl LazySession {
     }
 }
 
+/// The engines whose layers a request came through without a session, since their cookie has another path. A guard
+/// tells them from layers that are not there.
+#[derive(Clone)]
+pub(crate) struct PassedBy(Vec<SessionEngine>);
+
+impl PassedBy {
+    pub(crate) fn note(engine: &SessionEngine, extensions: &mut Extensions) {
+        match extensions.get_mut::<Self>() {
+            Some(Self(engines)) => engines.push(engine.clone()),
+            None => drop(extensions.insert(Self(vec![engine.clone()]))),
+        }
+    }
+
+    /// Returns true if this engine has passed the request by, or any engine if none is named.
+    pub(crate) fn has(engine: Option<&SessionEngine>, extensions: &Extensions) -> bool {
+        let Some(Self(engines)) = extensions.get::<Self>() else { return false };
+        engine.is_none_or(|engine| engines.iter().any(|passed| passed.is(engine)))
+    }
+}
+
 impl fmt::Debug for LazySession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LazySession").finish_non_exhaustive()

@@ -13,6 +13,7 @@ mod head;
 mod ids;
 mod layer;
 mod lazy;
+mod next;
 mod options;
 mod require;
 mod safe;
@@ -30,6 +31,7 @@ pub use head::{Encrypted, RequestHead};
 pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;
 pub use lazy::{LazySession, Loading};
+pub use next::own_path;
 pub use options::{
     AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,
     SessionOptions, TouchAfter, Unset, WhenDown,

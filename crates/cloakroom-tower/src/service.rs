@@ -11,7 +11,7 @@ use cloakroom_core::Error;
 use http::{Request, Response, header::SET_COOKIE};
 use tower_service::Service;
 
-use crate::{LazySession, RequestHead, ResponseBody, SessionEngine};
+use crate::{LazySession, RequestHead, ResponseBody, SessionEngine, lazy::PassedBy};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Clone, Debug)]
@@ -52,8 +52,9 @@ where
                 Ok(session) => session,
                 Err(error) => return Ok(refusal(&engine, &error)),
             };
-            if let Some(session) = &session {
-                session.put_into(&mut parts.extensions);
+            match &session {
+                Some(session) => session.put_into(&mut parts.extensions),
+                None => PassedBy::note(&engine, &mut parts.extensions),
             }
             request = Request::from_parts(parts, body);
             let Some(session) = session else {

@@ -13,6 +13,7 @@ mod express;
 mod extractors;
 mod failed;
 mod guard;
+mod guard_places;
 mod handles;
 mod histories;
 mod log;
