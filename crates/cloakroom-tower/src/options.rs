@@ -274,6 +274,16 @@ impl SessionOptions {
                 format!("the cookie cannot be sent: {error}{}", offender.unwrap_or_default());
             return Err(config(message).with_source(error));
         }
+        // Browsers would take a path of their own for it, and no request has such a path.
+        if let Some(path) = options.path.as_deref()
+            && !path.is_empty()
+            && !path.starts_with('/')
+        {
+            let path: String = path.chars().take(40).collect();
+            return Err(config(format!(
+                "the option \"path\" must begin with a slash, not {path:?}"
+            )));
+        }
         if self.preset == Preset::Express {
             return Ok(());
         }

@@ -4,6 +4,8 @@
 
 mod bench;
 mod bounds;
+#[cfg(feature = "axum")]
+mod composing;
 mod contention;
 mod cookies;
 mod counting;
