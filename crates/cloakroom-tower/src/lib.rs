@@ -4,10 +4,12 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod check;
 mod cookie_options;
 mod deadline;
 mod engine;
 mod error;
+mod events;
 mod express;
 mod head;
 mod ids;
@@ -27,6 +29,7 @@ pub use body::ResponseBody;
 pub use cookie_options::{CookieOptions, Priority, SameSitePolicy, Secure};
 pub use engine::SessionEngine;
 pub use error::SessionError;
+pub use events::{EventReason, OnEvent, SessionEvent};
 pub use head::{Encrypted, RequestHead};
 pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -58,10 +59,13 @@ where
             }
             request = Request::from_parts(parts, body);
             let Some(session) = session else {
-                return Ok(inner.call(request).await?.map(ResponseBody::inner));
+                let mut response = inner.call(request).await?;
+                tell_handlers(&engine, &mut response);
+                return Ok(response.map(ResponseBody::inner));
             };
             let session = ClosedAtTheEnd(session);
-            let response = inner.call(request).await?;
+            let mut response = inner.call(request).await?;
+            tell_handlers(&engine, &mut response);
             let committed = match session.0.end() {
                 Some(session) => engine.commit_with_status(session, response.status()).await,
                 None => Ok(None),
@@ -90,6 +94,13 @@ impl Drop for ClosedAtTheEnd {
             session.shared().close();
             session.shared().forget();
         }
+    }
+}
+
+/// Tells of the error that a handler has answered with. A layer further out does not find it any more.
+fn tell_handlers<B>(engine: &SessionEngine, response: &mut Response<B>) {
+    if let Some(error) = response.extensions_mut().remove::<Arc<Error>>() {
+        engine.options().tell(&error);
     }
 }
 

@@ -10,6 +10,7 @@ mod contention;
 mod cookies;
 mod counting;
 mod down;
+mod events;
 mod express;
 #[cfg(feature = "axum")]
 mod extractors;
