@@ -249,10 +249,11 @@ enum Asked {
 fn outside(engine: Option<&SessionEngine>) -> Error {
     misplaced(match engine {
         None => {
-            "RequireSession is outside of any SessionLayer: add the SessionLayer after it, so that it is around it"
+            "RequireSession is not inside a SessionLayer; in axum, call .layer(session_layer) after .layer(guard)"
         }
         Some(_) => {
-            "RequireSession is outside of the SessionLayer of the engine that it names: add that layer around it"
+            "RequireSession is not inside the SessionLayer of the engine that with_engine names; in axum, call \
+             .layer(session_layer) after .layer(guard)"
         }
     })
 }
@@ -287,8 +288,8 @@ impl Rules {
         let is_get = matches!(*head.method(), Method::GET | Method::HEAD);
         if is_get && leads_to(location, head.path()) {
             return Err(misplaced(format!(
-                "RequireSession guards {location:?}, the page that it redirects to: leave that out, with without_paths or \
-                 by the router"
+                "RequireSession redirects to {location:?} and guards that page too; exclude it with without_paths, or \
+                 add its route after route_layer"
             )));
         }
         let uri = head.original_uri().path_and_query().map(PathAndQuery::as_str);

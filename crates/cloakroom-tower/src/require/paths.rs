@@ -4,11 +4,13 @@ use cloakroom_core::decode_uri_component;
 
 use crate::PathMatch;
 
-/// Returns true if a location without a host is this path.
+/// Returns true if a browser that is sent to this location asks for this path. A location with a host never does.
 pub(super) fn leads_to(location: &str, path: &str) -> bool {
     let own = location.split(['?', '#']).next().unwrap_or_default();
     let is_local = own.starts_with('/') && !own.starts_with("//");
-    is_local && (own == path || resolved(own).is_some_and(|own| own == path))
+    // Browsers follow the dots. With a slash at its end it may be another route.
+    let is_resolved = || !own.ends_with('/') && resolved(own).is_some_and(|own| own == path);
+    is_local && (own == path || is_resolved())
 }
 
 pub(super) fn is_below(above: &str, path: &str) -> bool {
@@ -37,4 +39,28 @@ pub(super) fn resolved(path: &str) -> Option<String> {
         }
     }
     Some(format!("/{}", segments.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_leads_to_its_own_path_alone() {
+        for (location, path, leads) in [
+            ("/login", "/login", true),
+            ("/login?x=/y#z", "/login", true),
+            ("/x/../login", "/login", true),
+            ("/", "/", true),
+            ("/login/", "/login/", true),
+            ("/login/", "/login", false),
+            ("/login", "/login/", false),
+            ("/login", "/login/help", false),
+            ("//login", "//login", false),
+            ("https://example.com/login", "/login", false),
+            ("login", "/login", false),
+        ] {
+            assert_eq!(leads_to(location, path), leads, "{location} {path}");
+        }
+    }
 }
