@@ -60,12 +60,12 @@ where
             request = Request::from_parts(parts, body);
             let Some(session) = session else {
                 let mut response = inner.call(request).await?;
-                tell_handlers(&engine, &mut response);
+                tell_of_handler(&engine, None, &mut response);
                 return Ok(response.map(ResponseBody::inner));
             };
             let session = ClosedAtTheEnd(session);
             let mut response = inner.call(request).await?;
-            tell_handlers(&engine, &mut response);
+            tell_of_handler(&engine, Some(&session.0), &mut response);
             let committed = match session.0.end() {
                 Some(session) => engine.commit_with_status(session, response.status()).await,
                 None => Ok(None),
@@ -98,8 +98,14 @@ impl Drop for ClosedAtTheEnd {
 }
 
 /// Tells of the error that a handler has answered with. A layer further out does not find it any more.
-fn tell_handlers<B>(engine: &SessionEngine, response: &mut Response<B>) {
-    if let Some(error) = response.extensions_mut().remove::<Arc<Error>>() {
+fn tell_of_handler<B>(
+    engine: &SessionEngine,
+    session: Option<&LazySession>,
+    response: &mut Response<B>,
+) {
+    if let Some(error) = response.extensions_mut().remove::<Arc<Error>>()
+        && !session.is_some_and(|session| session.has_told(&error))
+    {
         engine.options().tell(&error);
     }
 }

@@ -208,7 +208,7 @@ async fn so_is_that_of_a_session_that_is_there() {
 mod handlers {
     use axum::{Router, body::Body, routing::get};
     use cloakroom_core::Error;
-    use cloakroom_tower::SessionError;
+    use cloakroom_tower::{LazySession, SessionError};
     use tower::ServiceExt;
 
     use super::*;
@@ -246,6 +246,24 @@ mod handlers {
                 assert!(!errors[0].contains("ann"), "{errors:?}");
             }
         }
+    }
+
+    /// It has been told when the session was loaded.
+    #[tokio::test]
+    async fn one_that_loading_has_met_is_told_once() {
+        let (site, _) = site_with(SessionOptions::new(), |options| {
+            options.loading = Loading::OnDemand;
+        });
+        let asks = async |lazy: axum::Extension<LazySession>| {
+            lazy.get().await.map(|_| ()).map_err(SessionError::from)
+        };
+        let app = Router::new().route("/", get(asks)).layer(site.layer.clone());
+        site.store.fail(&["get", "get_and_touch"], cloakroom_core::ErrorKind::Unavailable);
+        let known = Secrets::new(["keyboard cat"]).unwrap().cookie_value("apple");
+        let request = Request::get("/").header("cookie", format!("connect.sid={known}"));
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(site.told(), ["log: get_and_touch: told to fail"]);
     }
 
     /// The layer is there, and has no session.
