@@ -1,16 +1,22 @@
 //! The extractors, and errors as answers, for axum.
 
-use std::fmt;
+use std::{convert::Infallible, fmt};
 
 use axum::{
-    body::Body,
-    extract::{FromRequestParts, OptionalFromRequestParts},
+    BoxError, Router,
+    body::{Body, HttpBody},
+    extract::{FromRequestParts, OptionalFromRequestParts, Request},
     response::{IntoResponse, Response},
+    routing::IntoMakeService,
 };
+use bytes::Bytes;
 use cloakroom_core::Error;
 use http::{StatusCode, request::Parts};
+use tower_service::Service;
 
-use crate::{LazySession, Session, SessionEngine, SessionError};
+use crate::{
+    LazySession, RequireSessionService, Session, SessionEngine, SessionError, SessionService,
+};
 
 /// A handler asks for a session on a route where there is none: no [`SessionLayer`](crate::SessionLayer), another path
 /// than the cookie's, or a store that is disconnected. It answers 500.
@@ -132,6 +138,47 @@ async fn find(parts: &Parts) -> Result<Option<Session>, SessionRejection> {
 
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
-        self.into_response().map(Body::from)
+        self.into_http().map(Body::from)
     }
 }
+
+/// Makes a service that `axum::serve` takes of one that a layer has put around a whole `Router`.
+macro_rules! impl_into_make_service {
+    ($Service:ident) => {
+        impl<S, B> $Service<S>
+        where
+            S: Service<Request, Response = Response<B>, Error = Infallible>
+                + Clone
+                + Send
+                + Sync
+                + 'static,
+            S::Future: Send,
+            B: HttpBody<Data = Bytes> + Send + 'static,
+            B::Error: Into<BoxError>,
+        {
+            /// As axum's `Router::into_make_service`, for a layer that is around a whole router: what `axum::serve`
+            /// takes.
+            ///
+            /// ```no_run
+            /// use cloakroom_core::{MemoryStore, Secrets};
+            /// use cloakroom_tower::SessionLayer;
+            /// use tower::Layer;
+            ///
+            /// async fn serve(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+            ///     let layer = SessionLayer::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+            ///     Ok(axum::serve(listener, layer.layer(app).into_make_service()).await?)
+            /// }
+            /// ```
+            ///
+            /// Where more is wanted, such as the address of the peer, `Router::new().fallback_service(layer.layer(app))`
+            /// is a router again.
+            #[must_use]
+            pub fn into_make_service(self) -> IntoMakeService<Router> {
+                Router::new().fallback_service(self).into_make_service()
+            }
+        }
+    };
+}
+
+impl_into_make_service!(SessionService);
+impl_into_make_service!(RequireSessionService);

@@ -14,11 +14,12 @@ use cloakroom_core::{
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
 use crate::{
-    IdFormat, LazySession, Loading, Preset, RequestHead, Session, SessionOptions, TouchAfter,
+    IdFormat, LazySession, Loading, Preset, RequestHead, Session, SessionOptions,
+    check::check,
     deadline::{Does, within},
+    events::Events,
     express,
     head::joined,
-    options::config,
     safe,
     state::RequestFacts,
 };
@@ -64,6 +65,7 @@ struct Inner {
     options: SessionOptions,
     /// Why the store could last be read and not written, if that is so still.
     refusal: Mutex<Option<ErrorKind>>,
+    events: Events,
     /// Held while a marker is written to a store without conditional writes.
     marking: tokio::sync::Mutex<()>,
 }
@@ -120,6 +122,7 @@ impl SessionEngine {
                 ids,
                 options,
                 refusal: Mutex::default(),
+                events: Events::default(),
                 marking: Default::default(),
             }),
         }
@@ -143,6 +146,10 @@ impl SessionEngine {
 
     pub(crate) fn now_ms(&self) -> i64 {
         self.inner.options.clock.now_ms()
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.inner.events
     }
 
     pub(crate) fn marking(&self) -> &tokio::sync::Mutex<()> {
@@ -361,31 +368,6 @@ fn header(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text).map_err(|_| {
         Error::new(ErrorKind::InvalidData, "session", "set_cookie", "the cookie is no header text")
     })
-}
-
-fn check(options: &SessionOptions) -> Result<(), Error> {
-    options.check_cookie(&options.cookie)?;
-    if options.deadline.is_zero() {
-        return Err(config("the option \"deadline\" is zero"));
-    }
-    if options.preset == Preset::Express {
-        if options.touch_after != TouchAfter::EachRequest {
-            return Err(config("the option \"touch_after\" is not one of the express preset"));
-        }
-        if options.loading != Loading::Eager {
-            return Err(config("the option \"loading\" is not one of the express preset"));
-        }
-        if !options.store_failed {
-            let message = "the option \"store_failed\" cannot be off with the express preset";
-            return Err(config(message));
-        }
-        return Ok(());
-    }
-    if options.resave {
-        let message = "the option \"resave\" would undo what other requests write; only the express preset has it";
-        return Err(config(message));
-    }
-    Ok(())
 }
 
 impl fmt::Debug for SessionEngine {

@@ -1,6 +1,6 @@
 //! An error as a response.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use cloakroom_core::Error;
@@ -34,10 +34,15 @@ impl SessionError {
         &self.0
     }
 
-    /// The response, for those without axum.
+    /// The response, for those without axum. The error is in its extensions, as an `Arc<Error>`: there the layer finds
+    /// it, and tells [`on_error`](crate::SessionOptions::on_error).
+    ///
+    /// Its name is not `into_response`, which is the method of axum's `IntoResponse`.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
-        Self::response(&self.0)
+    pub fn into_http(self) -> Response<Bytes> {
+        let mut response = Self::response(&self.0);
+        response.extensions_mut().insert(Arc::new(self.0));
+        response
     }
 
     pub(crate) fn response(error: &Error) -> Response<Bytes> {

@@ -9,7 +9,7 @@ use cloakroom_core::{Error, Session as Record};
 use http::HeaderValue;
 
 use crate::{
-    RequestHead, Session, SessionEngine, SessionOptions, Unset,
+    EventReason, IdFormat, RequestHead, Session, SessionEngine, SessionOptions, Unset,
     safe::with_life_of,
     state::{Current, RequestFacts, Rules, Shared, State},
 };
@@ -29,6 +29,9 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
     let header = head.cookie_header();
     let cookie_id =
         engine.ids().find_first(&header, &options.name, options.unquote).map(|found| found.id);
+    if cookie_id.is_none() && IdFormat::is_sent(&header, &options.name, options.unquote) {
+        engine.note(EventReason::CookieNotVerified);
+    }
     let request = RequestFacts::new(engine, head, cookie_id.is_some());
     let found = match &cookie_id {
         None => Ok(None),
@@ -53,7 +56,10 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
     };
     let (is_new, id, record) = match (loaded, &cookie_id) {
         (Some(record), Some(id)) => (false, id.clone(), record),
-        _ => {
+        (_, cookie_id) => {
+            if cookie_id.is_some() {
+                engine.note(EventReason::SessionUnknown);
+            }
             let (id, record) =
                 engine.generate(&request).inspect_err(|error| options.tell(error))?;
             (true, id, record)
@@ -151,18 +157,22 @@ enum Call {
 
 pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
     let engine = &shared.engine;
-    let (id, call, cookie) = {
+    let (id, call, cookie, is_withheld) = {
         if !shared.close() {
             return None;
         }
         let mut state = shared.state();
         // Where Express throws, nothing is stored and no cookie is sent. Its response never ends, and ours does.
-        let (call, cookie) = match touch(shared, &mut state) {
+        let (call, cookie, is_withheld) = match touch(shared, &mut state) {
             Ok(()) => end(&state, shared),
-            Err(error) => (Call::Nothing, Some(Err(error))),
+            Err(error) => (Call::Nothing, Some(Err(error)), false),
         };
-        (state.id.clone(), call, cookie)
+        (state.id.clone(), call, cookie, is_withheld)
     };
+    // Code of others, which runs without the lock.
+    if is_withheld {
+        engine.note(EventReason::CookieWithheld);
+    }
     let store = engine.store();
     let done = match &call {
         Call::Nothing => Ok(()),
@@ -177,11 +187,11 @@ pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
 }
 
 /// What the end of the request calls, and the cookie it sends.
-fn end(state: &State, shared: &Shared) -> (Call, Option<Result<HeaderValue, Error>>) {
+fn end(state: &State, shared: &Shared) -> (Call, Option<Result<HeaderValue, Error>>, bool) {
     let options = shared.engine.options();
     let (Current::Live(record), Rules::Express(express)) = (&state.current, &state.rules) else {
         let call = if options.unset == Unset::Destroy { Call::Destroy } else { Call::Nothing };
-        return (call, None);
+        return (call, None, false);
     };
     let call = if express.should_save(options, &state.id, record) {
         Call::Set(Arc::clone(record))
@@ -190,10 +200,10 @@ fn end(state: &State, shared: &Shared) -> (Call, Option<Result<HeaderValue, Erro
     } else {
         Call::Nothing
     };
-    let is_sent = express.should_set_cookie(options, &state.id, record)
-        && (!record.cookie().secure() || shared.request.is_secure);
+    let is_due = express.should_set_cookie(options, &state.id, record);
+    let is_sent = is_due && (!record.cookie().secure() || shared.request.is_secure);
     let cookie = is_sent.then(|| shared.engine.set_cookie(&state.id, record.cookie()));
-    (call, cookie)
+    (call, cookie, is_due && !is_sent)
 }
 
 impl Express {

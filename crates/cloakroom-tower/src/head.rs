@@ -79,11 +79,16 @@ impl<'a> RequestHead<'a> {
     /// `axum`, a prefix that nested routers have cut off is back.
     #[must_use]
     pub fn path(&self) -> &'a str {
+        self.original_uri().path()
+    }
+
+    /// The URI that the browser asked for.
+    pub(crate) fn original_uri(&self) -> &'a Uri {
         #[cfg(feature = "axum")]
         if let Some(original) = self.extensions.get::<axum::extract::OriginalUri>() {
-            return original.0.path();
+            return &original.0;
         }
-        self.uri.path()
+        self.uri
     }
 
     /// Whether the connection itself is encrypted, as [`Encrypted`] says.

@@ -69,6 +69,12 @@ impl IdFormat {
         parser.values(header, name).next().and_then(|value| self.read(value))
     }
 
+    /// Returns true if there is a cookie of this name, whatever it says. An empty one is what a logout may leave.
+    pub(crate) fn is_sent(header: &[u8], name: &str, unquote: bool) -> bool {
+        let parser = CookieParser::new().with_unquote(unquote);
+        parser.values(header, name).any(|value| !value.is_empty())
+    }
+
     fn read(&self, value: Cow<'_, str>) -> Option<FoundId> {
         let found = match self {
             Self::Signed(secrets) => signed(secrets.read_cookie_value(&value)?),

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -51,6 +51,8 @@ struct Inner {
     /// What is to be loaded. `None` when there is nothing: the store is disconnected, or the session is there.
     asked: Option<safe::Asked>,
     is_closed: AtomicBool,
+    /// Why it could not be loaded at first, which has been told.
+    failure: OnceLock<String>,
     /// The session of the layer around this one.
     outer: Option<LazySession>,
 }
@@ -76,8 +78,8 @@ impl LazySession {
         asked: Option<safe::Asked>,
         outer: Option<Self>,
     ) -> Self {
-        let is_closed = AtomicBool::new(false);
-        Self { inner: Arc::new(Inner { engine, session, asked, is_closed, outer }) }
+        let (is_closed, failure) = (AtomicBool::new(false), OnceLock::new());
+        Self { inner: Arc::new(Inner { engine, session, asked, is_closed, failure, outer }) }
     }
 
     /// The session of the innermost layer that a request came through.
@@ -133,12 +135,19 @@ impl LazySession {
         if is_closed.load(Ordering::SeqCst) {
             return Err(closed("load"));
         }
-        let session = session.get_or_try_init(|| safe::load(engine, asked)).await?;
+        let loaded = session.get_or_try_init(|| safe::load(engine, asked)).await;
+        let session =
+            loaded.inspect_err(|error| drop(self.inner.failure.set(error.to_string())))?;
         // The response may have begun while the store was asked; nothing would be written then.
         if is_closed.load(Ordering::SeqCst) {
             session.shared().close();
         }
         Ok(Some(session.clone()))
+    }
+
+    /// Returns true if this is the error that loading it has met, which has been told.
+    pub(crate) fn has_told(&self, error: &Error) -> bool {
+        self.inner.failure.get().is_some_and(|failure| *failure == error.to_string())
     }
 
     /// The engine that loads it.
@@ -151,6 +160,26 @@ impl LazySession {
     pub(crate) fn end(&self) -> Option<&Session> {
         self.inner.is_closed.store(true, Ordering::SeqCst);
         self.inner.session.get()
+    }
+}
+
+/// The engines whose layers a request came through without a session, since their cookie has another path. A guard
+/// tells them from layers that are not there.
+#[derive(Clone)]
+pub(crate) struct PassedBy(Vec<SessionEngine>);
+
+impl PassedBy {
+    pub(crate) fn note(engine: &SessionEngine, extensions: &mut Extensions) {
+        match extensions.get_mut::<Self>() {
+            Some(Self(engines)) => engines.push(engine.clone()),
+            None => drop(extensions.insert(Self(vec![engine.clone()]))),
+        }
+    }
+
+    /// Returns true if this engine has passed the request by, or any engine if none is named.
+    pub(crate) fn has(engine: Option<&SessionEngine>, extensions: &Extensions) -> bool {
+        let Some(Self(engines)) = extensions.get::<Self>() else { return false };
+        engine.is_none_or(|engine| engines.iter().any(|passed| passed.is(engine)))
     }
 }
 

@@ -4,15 +4,18 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod check;
 mod cookie_options;
 mod deadline;
 mod engine;
 mod error;
+mod events;
 mod express;
 mod head;
 mod ids;
 mod layer;
 mod lazy;
+mod next;
 mod options;
 mod require;
 mod safe;
@@ -26,10 +29,12 @@ pub use body::ResponseBody;
 pub use cookie_options::{CookieOptions, Priority, SameSitePolicy, Secure};
 pub use engine::SessionEngine;
 pub use error::SessionError;
+pub use events::{EventReason, OnEvent, SessionEvent};
 pub use head::{Encrypted, RequestHead};
 pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;
 pub use lazy::{LazySession, Loading};
+pub use next::own_path;
 pub use options::{
     AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,
     SessionOptions, TouchAfter, Unset, WhenDown,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloakroom_core::{Clock, Cookie, Error, ErrorKind, set_cookie};
 
-use crate::{CookieOptions, Loading, RequestHead, SameSitePolicy, Secure, SessionError};
+use crate::{CookieOptions, Loading, OnEvent, RequestHead, SameSitePolicy, Secure, SessionError};
 
 /// Makes session ids, from the request if it likes.
 pub type Genid = Arc<dyn Fn(RequestHead<'_>) -> Result<String, Error> + Send + Sync>;
@@ -91,10 +91,15 @@ pub struct SessionOptions {
     /// Whether the store is connected: Connect's `connect` and `disconnect` events. While it answers `false`, requests
     /// pass without a session, as in Express. There is none unless set; then [`when_down`](Self::when_down) decides.
     pub is_connected: Option<IsConnected>,
-    /// Told of every error that the layer meets, those that become responses too: the place for a log.
+    /// Told of every error that the layer meets, those that become responses too: the place for a log. It also hears the
+    /// errors that a handler answers with, as a [`SessionError`] or an [`Error`], since these leave an `Arc<Error>` in the
+    /// response's extensions.
     ///
     /// That a store can be read and not written, so that sessions are not extended, is told once until it is over.
     pub on_error: Option<OnError>,
+    /// Told of what is no error and no request fails by, such as a cookie that no secret verifies: once, and then not
+    /// more often than once an hour for each reason, with the number of requests since.
+    pub on_event: Option<OnEvent>,
     /// Makes the response that stands for one that cannot be given; as [`SessionError`] unless set.
     pub error_response: ErrorResponse,
 }
@@ -205,6 +210,7 @@ impl SessionOptions {
             clock: Clock::system(),
             is_connected: None,
             on_error: None,
+            on_event: None,
             error_response: Arc::new(SessionError::response),
         }
     }
@@ -273,6 +279,16 @@ impl SessionOptions {
             let message =
                 format!("the cookie cannot be sent: {error}{}", offender.unwrap_or_default());
             return Err(config(message).with_source(error));
+        }
+        // Browsers would take a path of their own for it, and no request has such a path.
+        if let Some(path) = options.path.as_deref()
+            && !path.is_empty()
+            && !path.starts_with('/')
+        {
+            let path: String = path.chars().take(40).collect();
+            return Err(config(format!(
+                "the option \"path\" must begin with a slash, not {path:?}"
+            )));
         }
         if self.preset == Preset::Express {
             return Ok(());

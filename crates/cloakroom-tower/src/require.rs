@@ -1,6 +1,7 @@
 //! A guard: no session, no entry.
 
 use std::{
+    borrow::Cow,
     fmt,
     future::Future,
     mem,
@@ -9,22 +10,35 @@ use std::{
     task::{Context, Poll},
 };
 
-use cloakroom_core::{Error, ErrorKind, decode_uri_component};
-use http::{HeaderValue, Request, Response, StatusCode, header::LOCATION};
+use cloakroom_core::{Error, ErrorKind, Session as Record};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, header::LOCATION, uri::PathAndQuery,
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    LazySession, PathMatch, RequestHead, ResponseBody, Session, SessionEngine,
-    error::text_response, service::refusal,
+    LazySession, RequestHead, ResponseBody, Session, SessionEngine,
+    error::text_response,
+    lazy::PassedBy,
+    next::{own_path, with_parameter},
+    service::refusal,
 };
+
+mod paths;
+mod wants;
+
+use paths::{absolute, is_below, leads_to, resolved};
+use wants::Want;
 
 /// Lets requests pass that have a session, and answers the others: with 401 and a body of JSON, or with a redirect.
 ///
-/// A request has a session when the browser brought one that lives; with [`with_member`](Self::with_member) only when
-/// that has a member of this name, as a login leaves one. It belongs inside a [`SessionLayer`](crate::SessionLayer); a
-/// request that has passed none counts as one without a session. Inside several of them it asks the innermost one, unless
-/// [`with_engine`](Self::with_engine) names another.
+/// A request has a session when the browser brought one that lives. Any session will do, also that of a visitor with a
+/// cart: what a login leaves is asked for with [`with_member`](Self::with_member) or
+/// [`with_predicate`](Self::with_predicate).
+///
+/// It belongs inside a [`SessionLayer`](crate::SessionLayer). Where there is none around it, it answers 500 and says so.
+/// Inside several of them it asks the innermost one, unless [`with_engine`](Self::with_engine) names another.
 ///
 /// Where sessions are loaded on demand, it asks for the session of each request that it guards; when that cannot be
 /// loaded, the answer is the engine's [`error_response`](crate::SessionOptions::error_response).
@@ -37,8 +51,11 @@ use crate::{
 /// ```
 /// use cloakroom_tower::RequireSession;
 ///
-/// let for_the_api = RequireSession::json().with_member("user").with_paths(["/api"]);
-/// let for_pages = RequireSession::redirect("/login")?.with_member("user").without_paths(["/login", "/static"]);
+/// let for_the_api = RequireSession::json().with_member("passport.user").with_paths(["/api"]);
+/// let for_pages = RequireSession::redirect("/login")?
+///     .with_next("next")
+///     .with_member("user")
+///     .without_paths(["/login", "/static"]);
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone)]
@@ -48,9 +65,11 @@ pub struct RequireSession {
 
 #[derive(Clone)]
 struct Rules {
-    location: Option<HeaderValue>,
+    location: Option<String>,
+    /// The parameter of the location that says where the user wanted to go.
+    next: Option<String>,
     engine: Option<SessionEngine>,
-    member: Option<String>,
+    wants: Vec<Want>,
     paths: Option<Vec<String>>,
     except: Vec<String>,
 }
@@ -64,19 +83,44 @@ impl RequireSession {
 
     /// Answers with 303 and a `Location`, such as the login page: the browser asks for it with GET.
     ///
+    /// When that page is guarded itself, a browser would be sent there without end: the answer is 500 then, and says so.
+    ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) when the text cannot be a header.
+    /// [`Config`](ErrorKind::Config) when the text cannot be a header, or names no page.
     pub fn redirect(location: &str) -> Result<Self, Error> {
-        let value = HeaderValue::from_str(location).map_err(|_| {
-            let message = format!("the location {location:?} cannot be a header");
+        let refused = |why: &str| {
+            let message = format!("the location {location:?} {why}");
             Error::new(ErrorKind::Config, "session", "redirect", message)
-        })?;
-        Ok(Self::of(Some(value)))
+        };
+        if location.is_empty() || location.starts_with(['?', '#']) {
+            return Err(refused("leads back to the page that is guarded"));
+        }
+        if HeaderValue::from_str(location).is_err() {
+            return Err(refused("cannot be a header"));
+        }
+        Ok(Self::of(Some(location.to_owned())))
     }
 
-    fn of(location: Option<HeaderValue>) -> Self {
-        let rules = Rules { location, engine: None, member: None, paths: None, except: Vec::new() };
+    /// The same guard, whose redirect has a query parameter of this name with the path that the user asked for:
+    /// `/login?next=%2Fcart%3Fpage%3D2`. A guard that answers JSON has no use for it.
+    ///
+    /// Only GET and HEAD requests carry a path along, and only what [`own_path`] returns. The parameter comes from the
+    /// browser, so the login page has to ask `own_path` once more before it redirects there.
+    #[must_use]
+    pub fn with_next(self, name: impl Into<String>) -> Self {
+        self.with(|rules| rules.next = Some(name.into()))
+    }
+
+    fn of(location: Option<String>) -> Self {
+        let rules = Rules {
+            location,
+            next: None,
+            engine: None,
+            wants: Vec::new(),
+            paths: None,
+            except: Vec::new(),
+        };
         Self { rules: Arc::new(rules) }
     }
 
@@ -91,10 +135,33 @@ impl RequireSession {
         self.with(|rules| rules.engine = Some(engine.clone()))
     }
 
-    /// The same guard, which asks for a session with a member of this name, whatever its value but `null` and `false`.
+    /// The same guard, which asks for a session with this member as well.
+    ///
+    /// What JavaScript calls falsy is absent: no such member, `null`, `false`, `0` and `""`; so are `{}` and `[]`, since
+    /// Passport leaves `"passport":{}` after a logout. A name with dots is a path through objects, such as
+    /// `passport.user`, unless a member has the whole name.
+    ///
+    /// Passport takes a user `0` for one who is logged in; where that is a user's id, use
+    /// [`with_predicate`](Self::with_predicate).
     #[must_use]
     pub fn with_member(self, name: impl Into<String>) -> Self {
-        self.with(|rules| rules.member = Some(name.into()))
+        self.with(|rules| rules.wants.push(Want::Member(name.into())))
+    }
+
+    /// The same guard, which asks for a session of which the predicate is true as well.
+    ///
+    /// ```
+    /// use cloakroom_tower::RequireSession;
+    ///
+    /// let for_admins = RequireSession::json()
+    ///     .with_predicate(|session| matches!(session.get::<&str>("role"), Ok(Some("admin"))));
+    /// ```
+    #[must_use]
+    pub fn with_predicate(
+        self,
+        predicate: impl Fn(&Record) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|rules| rules.wants.push(Want::Predicate(Arc::new(predicate))))
     }
 
     /// The same guard for these paths and what is below them, by whole segments; for all unless set. It replaces those
@@ -111,42 +178,88 @@ impl RequireSession {
         self.with(|rules| rules.except = absolute(paths))
     }
 
-    /// The session that this request is judged by, if it is guarded.
-    fn asked(&self, head: RequestHead<'_>) -> Option<Option<LazySession>> {
-        let find = || match &self.rules.engine {
+    /// What this request is judged by, if it is guarded.
+    fn asked(&self, head: RequestHead<'_>) -> Option<Asked> {
+        let rules = &*self.rules;
+        if !rules.guards(head.path()) {
+            return None;
+        }
+        let engine = rules.engine.as_ref();
+        let session = match engine {
             Some(engine) => engine.lazy_session(head.extensions()),
             None => LazySession::innermost(head.extensions()),
         };
-        self.rules.guards(head.path()).then(find)
+        if session.is_none() && !PassedBy::has(engine, head.extensions()) {
+            return Some(Asked::Misplaced(outside(engine)));
+        }
+        Some(Asked::Session(session, rules.target(head)))
     }
 
     /// The answer to a guarded request, or `None` when it passes.
-    async fn refusal<B>(&self, asked: Option<LazySession>) -> Option<Response<ResponseBody<B>>> {
-        let rules = &*self.rules;
-        let session = match &asked {
+    async fn refusal<B>(&self, asked: Asked) -> Option<Response<ResponseBody<B>>> {
+        let (lazy, target) = match asked {
+            Asked::Misplaced(error) => return Some(self.misplaced(&error)),
+            Asked::Session(lazy, target) => (lazy, target),
+        };
+        let session = match &lazy {
             None => None,
             Some(lazy) => match lazy.get().await {
                 Ok(session) => session,
                 Err(error) => return Some(refusal(lazy.engine(), &error)),
             },
         };
-        if rules.is_met(session.as_ref()) {
+        if self.rules.is_met(session.as_ref()) {
             return None;
         }
-        let response = match &rules.location {
-            None => text_response(
+        let response = match target {
+            Err(error) => return Some(self.misplaced(&error)),
+            Ok(None) => text_response(
                 StatusCode::UNAUTHORIZED,
                 "application/json",
                 "{\"error\":\"unauthorized\"}",
             ),
-            Some(location) => {
+            Ok(Some(location)) => {
                 let mut response = text_response(StatusCode::SEE_OTHER, "text/plain", "");
-                response.headers_mut().insert(LOCATION, location.clone());
+                response.headers_mut().insert(LOCATION, location);
                 response
             }
         };
         Some(response.map(ResponseBody::own))
     }
+
+    /// The answer of a guard that is in the wrong place: it tells whoever builds the service what to do.
+    fn misplaced<B>(&self, error: &Error) -> Response<ResponseBody<B>> {
+        if let Some(engine) = &self.rules.engine {
+            engine.options().tell(error);
+        }
+        let response = text_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "");
+        let text = format!("{error}\n");
+        response.map(|_| ResponseBody::own(text.into()))
+    }
+}
+
+/// What a guarded request is judged by.
+enum Asked {
+    /// No layer is around the guard.
+    Misplaced(Error),
+    /// Its session, if it has one, and where it is sent if it may not pass.
+    Session(Option<LazySession>, Result<Option<HeaderValue>, Error>),
+}
+
+fn outside(engine: Option<&SessionEngine>) -> Error {
+    misplaced(match engine {
+        None => {
+            "RequireSession is not inside a SessionLayer; in axum, call .layer(session_layer) after .layer(guard)"
+        }
+        Some(_) => {
+            "RequireSession is not inside the SessionLayer of the engine that with_engine names; in axum, call \
+             .layer(session_layer) after .layer(guard)"
+        }
+    })
+}
+
+fn misplaced(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Config, "session", "require", message)
 }
 
 impl Rules {
@@ -165,50 +278,38 @@ impl Rules {
 
     fn is_met(&self, session: Option<&Session>) -> bool {
         let Some(session) = session.filter(|session| !session.is_new()) else { return false };
-        let has = |name: &String| {
-            session.with(|record| {
-                record.get_json(name).is_some_and(|json| !matches!(json, "null" | "false"))
-            })
-        };
-        // What cannot be asked is not there.
-        self.member.as_ref().is_none_or(|name| has(name).unwrap_or_default())
+        // A session that was destroyed cannot be asked, and does not count.
+        session.with(|record| self.wants.iter().all(|want| want.is_met(record))).unwrap_or_default()
     }
-}
 
-fn is_below(above: &str, path: &str) -> bool {
-    PathMatch::Segments.matches(above, path)
-}
-
-/// The paths as requests have them: with a slash before them, and none behind them; `/*` behind one says nothing new.
-fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Vec<String> {
-    let absolute = |path: String| {
-        let path = path.trim_start_matches('/').trim_end_matches(['/', '*']);
-        format!("/{path}")
-    };
-    paths.into_iter().map(Into::into).map(absolute).collect()
-}
-
-/// The path as a server that decodes it and follows its dots would see it. `None` when it cannot be decoded.
-fn resolved(path: &str) -> Option<String> {
-    let decoded = decode_uri_component(path)?;
-    let mut segments: Vec<&str> = Vec::new();
-    // Some take a backslash for a slash.
-    for segment in decoded.split(['/', '\\']) {
-        match segment {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            name => segments.push(name),
+    /// Where this request is sent if it may not pass; `None` when the answer is 401.
+    fn target(&self, head: RequestHead<'_>) -> Result<Option<HeaderValue>, Error> {
+        let Some(location) = &self.location else { return Ok(None) };
+        let is_get = matches!(*head.method(), Method::GET | Method::HEAD);
+        if is_get && leads_to(location, head.path()) {
+            return Err(misplaced(format!(
+                "RequireSession redirects to {location:?} and guards that page too; exclude it with without_paths, or \
+                 add its route after route_layer"
+            )));
         }
+        let uri = head.original_uri().path_and_query().map(PathAndQuery::as_str);
+        let wanted = uri.filter(|_| is_get).and_then(own_path);
+        let location = match (&self.next, wanted) {
+            (Some(name), Some(wanted)) => Cow::Owned(with_parameter(location, name, wanted)),
+            _ => Cow::Borrowed(&**location),
+        };
+        // It was one when the guard was made, and what was added is ASCII.
+        Ok(HeaderValue::from_str(&location).ok())
     }
-    Some(format!("/{}", segments.join("/")))
 }
 
 impl fmt::Debug for RequireSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireSession")
             .field("location", &self.rules.location)
+            .field("next", &self.rules.next)
             .field("engine", &self.rules.engine)
-            .field("member", &self.rules.member)
+            .field("wants", &self.rules.wants)
             .field("paths", &self.rules.paths)
             .field("except", &self.rules.except)
             .finish()

@@ -247,10 +247,10 @@ fn is_withheld(shared: &Shared, cookie: &Cookie) -> bool {
     cookie.secure() && !shared.request.is_secure
 }
 
-/// A new session is not stored whose cookie could never come back.
+/// A new session is not stored whose cookie the browser is not sent.
 fn withheld(operation: &'static str) -> Error {
-    let message = "a new session is not stored: its cookie is Secure and the request is not; the option \"proxy\" \
-                   says which header to believe";
+    let message = "a new session is not stored: its cookie is Secure and the request is not; behind a proxy that ends \
+                   TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
     Error::new(ErrorKind::Config, "session", operation, message)
 }
 

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +12,7 @@ use cloakroom_core::Error;
 use http::{Request, Response, header::SET_COOKIE};
 use tower_service::Service;
 
-use crate::{LazySession, RequestHead, ResponseBody, SessionEngine};
+use crate::{LazySession, RequestHead, ResponseBody, SessionEngine, lazy::PassedBy};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Clone, Debug)]
@@ -52,15 +53,19 @@ where
                 Ok(session) => session,
                 Err(error) => return Ok(refusal(&engine, &error)),
             };
-            if let Some(session) = &session {
-                session.put_into(&mut parts.extensions);
+            match &session {
+                Some(session) => session.put_into(&mut parts.extensions),
+                None => PassedBy::note(&engine, &mut parts.extensions),
             }
             request = Request::from_parts(parts, body);
             let Some(session) = session else {
-                return Ok(inner.call(request).await?.map(ResponseBody::inner));
+                let mut response = inner.call(request).await?;
+                tell_of_handler(&engine, None, &mut response);
+                return Ok(response.map(ResponseBody::inner));
             };
             let session = ClosedAtTheEnd(session);
-            let response = inner.call(request).await?;
+            let mut response = inner.call(request).await?;
+            tell_of_handler(&engine, Some(&session.0), &mut response);
             let committed = match session.0.end() {
                 Some(session) => engine.commit_with_status(session, response.status()).await,
                 None => Ok(None),
@@ -89,6 +94,19 @@ impl Drop for ClosedAtTheEnd {
             session.shared().close();
             session.shared().forget();
         }
+    }
+}
+
+/// Tells of the error that a handler has answered with. A layer further out does not find it any more.
+fn tell_of_handler<B>(
+    engine: &SessionEngine,
+    session: Option<&LazySession>,
+    response: &mut Response<B>,
+) {
+    if let Some(error) = response.extensions_mut().remove::<Arc<Error>>()
+        && !session.is_some_and(|session| session.has_told(&error))
+    {
+        engine.options().tell(&error);
     }
 }
 

@@ -262,7 +262,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Config`](cloakroom_core::ErrorKind::Config) with the safe preset for a new session whose cookie is `Secure`
-    /// when the request is not: the browser could never send it back. Then as
+    /// when the request is not: the browser is not sent it. Then as
     /// [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
     pub async fn save(&self) -> Result<bool, Error> {
         match self.preset() {

@@ -11,7 +11,7 @@ use super::{
     milliseconds, withheld,
 };
 use crate::{
-    TouchAfter, Unset,
+    EventReason, TouchAfter, Unset,
     state::{Current, Rules, Shared, State},
 };
 
@@ -36,9 +36,9 @@ enum End {
         ids: Vec<String>,
         cookie: Cookie,
     },
-    /// A new session is not stored. It was to replace another one, or not.
+    /// A new session is not stored. The handler has changed it, as a login does, or not.
     Withheld {
-        is_replacement: bool,
+        is_changed: bool,
     },
 }
 
@@ -92,7 +92,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
             return cookie.map_or(End::Nothing, |cookie| destroyed(rules, cookie));
         }
         if is_withheld(shared, record.cookie()) {
-            return End::Withheld { is_replacement };
+            return End::Withheld { is_changed: is_replacement || record.is_changed() };
         }
     }
     let is_due = rules.is_stored && !rules.is_refused && is_due(shared, record.cookie());
@@ -168,9 +168,9 @@ async fn finish(
     let tell = |error: Error| engine.options().tell(&error);
     match end {
         End::Nothing => Ok(None),
-        End::Withheld { is_replacement: true } => Err(withheld("commit")),
-        End::Withheld { is_replacement: false } => {
-            tell(withheld("commit"));
+        End::Withheld { is_changed: true } => Err(withheld("commit")),
+        End::Withheld { is_changed: false } => {
+            engine.note(EventReason::CookieWithheld);
             Ok(None)
         }
         End::Drop { ids, cookie } => {
@@ -262,10 +262,14 @@ fn cookie_for(
     cookie: &Cookie,
     browser: Option<&Cookie>,
 ) -> Option<HeaderValue> {
-    if is_withheld(shared, cookie) || browser == Some(cookie) {
+    let engine = &shared.engine;
+    if browser == Some(cookie) {
         return None;
     }
-    let engine = &shared.engine;
+    if is_withheld(shared, cookie) {
+        engine.note(EventReason::CookieWithheld);
+        return None;
+    }
     engine.set_cookie(id, cookie).map_err(|error| engine.options().tell(&error)).ok()
 }
 

@@ -6,7 +6,7 @@ use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
 
 use super::{Safe, extend};
 use crate::{
-    RequestHead, Session, SessionEngine, TouchAfter, WhenDown,
+    EventReason, IdFormat, RequestHead, Session, SessionEngine, TouchAfter, WhenDown,
     ids::FoundId,
     state::{RequestFacts, Rules, Shared, State},
 };
@@ -40,10 +40,14 @@ impl Asked {
     ) -> Self {
         let options = engine.options();
         let mut ids: Vec<FoundId> = Vec::new();
-        for found in engine.ids().find(&head.cookie_header(), &options.name, options.unquote) {
+        let header = head.cookie_header();
+        for found in engine.ids().find(&header, &options.name, options.unquote) {
             if !ids.iter().any(|known| known.id == found.id) {
                 ids.push(found);
             }
+        }
+        if ids.is_empty() && IdFormat::is_sent(&header, &options.name, options.unquote) {
+            engine.note(EventReason::CookieNotVerified);
         }
         let request = Arc::new(RequestFacts::new(engine, head, !ids.is_empty()));
         Self { ids, request, max_age }
@@ -90,14 +94,18 @@ async fn find<'a>(
     ids: &'a [FoundId],
     max_age: Option<Duration>,
 ) -> Result<Option<(&'a FoundId, Found)>, Error> {
+    let mut is_unknown = false;
     for id in ids.iter().take(MOST_COOKIES) {
         match read(engine, &id.id, max_age).await {
-            Ok(None) => {}
+            Ok(None) => is_unknown = true,
             Ok(Some(found)) => return Ok(Some((id, found))),
             // Such a session is lost already, and must not lock its user out.
             Err(error) if is_lost(&error) => engine.options().tell(&error),
             Err(error) => return Err(error),
         }
+    }
+    if is_unknown {
+        engine.note(EventReason::SessionUnknown);
     }
     Ok(None)
 }

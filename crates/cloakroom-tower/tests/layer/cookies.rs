@@ -183,15 +183,6 @@ async fn a_session_can_follow_one_that_was_destroyed() {
     assert!(reply.lines()[0].starts_with("connect.sid=; "), "an empty one is not stored");
 }
 
-#[tokio::test]
-async fn a_secure_session_is_not_stored_for_a_browser_that_could_not_send_it() {
-    let site = Site::with(|options| options.cookie.secure = Some(Secure::Always));
-    let reply = site.write("n", 1).await;
-    assert!(site.store.calls().is_empty() && reply.lines().is_empty());
-    let told = site.told();
-    assert!(told.len() == 1 && told[0].contains("\"proxy\""), "{told:?}");
-}
-
 /// Such as behind a proxy whose header is not believed.
 #[tokio::test]
 async fn a_secure_cookie_is_not_sent_with_a_request_that_is_not_secure() {

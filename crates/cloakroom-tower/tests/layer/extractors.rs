@@ -80,7 +80,7 @@ async fn an_error_is_503_when_trying_again_can_help_and_says_no_more() {
         assert!(body.starts_with("The session ") && !body.contains("10.0.0.1"), "{body}");
         let error = SessionError::from(Error::new(kind, "redis", "get", "at 10.0.0.1"));
         assert_eq!(error.to_string(), "redis: get: at 10.0.0.1");
-        assert_eq!((error.error().kind(), error.into_response().status()), (kind, status));
+        assert_eq!((error.error().kind(), error.into_http().status()), (kind, status));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `RequireSession`: who passes, and what the others get.
 
-use cloakroom_core::{MemoryStore, Secrets};
+use cloakroom_core::{ErrorKind, MemoryStore, Secrets};
 use cloakroom_tower::{RequireSession, Session, SessionLayer};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -65,7 +65,12 @@ async fn or_a_redirect() {
     let guarded = Guarded::new(RequireSession::redirect("/login").unwrap());
     let (status, location, body) = guarded.get("/", None).await;
     assert_eq!((status, location.as_deref(), &*body), (StatusCode::SEE_OTHER, Some("/login"), ""));
-    assert!(RequireSession::redirect("/a\nb").unwrap_err().to_string().contains("/a\\nb"));
+    for (location, quoted) in
+        [("/a\nb", "/a\\nb"), ("", "\"\""), ("?x", "\"?x\""), ("#x", "\"#x\"")]
+    {
+        let error = RequireSession::redirect(location).unwrap_err();
+        assert!(error.kind() == ErrorKind::Config && error.to_string().contains(quoted), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -73,15 +78,76 @@ async fn a_member_can_be_asked_for() {
     let guarded = Guarded::new(RequireSession::json().with_member("user"));
     for (name, json, passes) in [
         ("user", "\"ann\"", true),
-        ("user", "0", true),
+        ("user", "7", true),
+        ("user", "true", true),
+        ("user", "[0]", true),
+        ("user", "{\"id\":0}", true),
         ("user", "null", false),
         ("user", "false", false),
+        ("user", "0", false),
+        ("user", "-0.0", false),
+        ("user", "\"\"", false),
+        ("user", "{}", false),
+        ("user", "[]", false),
         ("visitor", "1", false),
     ] {
         let cookie = guarded.cookie(name, json).await;
         let (status, _, _) = guarded.get("/", Some(&cookie)).await;
         assert_eq!(status == StatusCode::OK, passes, "{name} {json}");
     }
+}
+
+/// The values that passport 0.5.3, 0.6.0 and 0.7.0 were seen to store or to find; `{}` is what 0.5.3 leaves after
+/// `logout()`, and 0.6.0 and 0.7.0 after one with `keepSessionInfo` and when `deserializeUser` finds nobody. The second
+/// column is what Passport's `isAuthenticated` said.
+#[tokio::test]
+async fn a_path_asks_for_who_is_logged_in_by_passport() {
+    let guarded = Guarded::new(RequireSession::json().with_member("passport.user"));
+    for (json, passes) in [
+        ("{\"user\":1}", true),
+        ("{\"user\":\"u1\"}", true),
+        ("{\"user\":1,\"extra\":1}", true),
+        ("{\"user\":{\"id\":1,\"role\":\"a\"}}", true),
+        ("{\"user\":[1,2]}", true),
+        ("{}", false),
+        ("null", false),
+        ("\"x\"", false),
+        ("{\"user\":\"\"}", false),
+        ("{\"user\":false}", false),
+        ("{\"user\":null}", false),
+    ] {
+        let cookie = guarded.cookie("passport", json).await;
+        let (status, _, _) = guarded.get("/", Some(&cookie)).await;
+        assert_eq!(status == StatusCode::OK, passes, "{json}");
+    }
+    // Here Passport says yes: a predicate does as Passport.
+    let cookie = guarded.cookie("passport", "{\"user\":0}").await;
+    assert_eq!(guarded.get("/", Some(&cookie)).await.0, StatusCode::UNAUTHORIZED);
+    let member = Guarded::new(RequireSession::json().with_member("passport"));
+    let cookie = member.cookie("passport", "{}").await;
+    assert_eq!(member.get("/", Some(&cookie)).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_predicate_can_be_asked_for_and_all_that_is_asked_for_must_be_there() {
+    let guard =
+        RequireSession::json().with_predicate(|session| matches!(session.get("n"), Ok(Some(0))));
+    let guarded = Guarded::new(guard.clone());
+    for (json, passes) in [("0", true), ("1", false), ("\"x\"", false)] {
+        let cookie = guarded.cookie("n", json).await;
+        let (status, _, _) = guarded.get("/", Some(&cookie)).await;
+        assert_eq!(status == StatusCode::OK, passes, "{json}");
+    }
+    for guard in [
+        guard.clone().with_member("user"),
+        RequireSession::json().with_member("user").with_member("n"),
+    ] {
+        let guarded = Guarded::new(guard);
+        let cookie = guarded.cookie("n", "0").await;
+        assert_eq!(guarded.get("/", Some(&cookie)).await.0, StatusCode::UNAUTHORIZED);
+    }
+    let text = format!("{guard:?}");
+    assert!(text.contains("Predicate(..)"), "{text}");
 }
 
 #[tokio::test]
@@ -145,12 +211,4 @@ async fn other_spellings_of_a_path_are_guarded_too() {
         // What begins with the path as text is guarded, wherever it leads.
         assert_eq!(is_open, path != "/private/../public", "{path}");
     }
-}
-
-#[tokio::test]
-async fn a_request_that_has_passed_no_layer_has_no_session() {
-    let inner = RequireSession::json()
-        .layer(service_fn(async |_: Request<()>| Ok::<_, std::io::Error>(Response::new(()))));
-    let response = inner.oneshot(Request::new(())).await.unwrap();
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }

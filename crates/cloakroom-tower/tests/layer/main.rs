@@ -4,15 +4,19 @@
 
 mod bench;
 mod bounds;
+#[cfg(feature = "axum")]
+mod composing;
 mod contention;
 mod cookies;
 mod counting;
 mod down;
+mod events;
 mod express;
 #[cfg(feature = "axum")]
 mod extractors;
 mod failed;
 mod guard;
+mod guard_places;
 mod handles;
 mod histories;
 mod log;

@@ -98,7 +98,7 @@ async fn a_guard_asks_the_engine_that_it_belongs_to() {
     assert_eq!(response.status(), StatusCode::OK, "it was told whom to ask");
     let admin_alone = admin.layer(named.layer(page));
     let response = admin_alone.oneshot(request("/", &[&customer])).await.unwrap();
-    assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "that engine is not here");
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "that engine is not here");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn error(mut options: SessionOptions, change: fn(&mut SessionOptions)) -> Option
 
 #[test]
 fn what_no_cookie_can_be_is_refused_by_both_presets() {
-    let rows: [Row; 6] = [
+    let rows: [Row; 8] = [
         ("name", |options| options.name = "bad name".to_owned(), "\"bad name\""),
         ("empty name", |options| options.name = String::new(), "\"\""),
         (
@@ -29,6 +29,8 @@ fn what_no_cookie_can_be_is_refused_by_both_presets() {
             |options| options.cookie.domain = Some("exa mple.com".into()),
             "\"exa mple.com\"",
         ),
+        ("relative path", |options| options.cookie.path = Some("bad".into()), "\"bad\""),
+        ("star", |options| options.cookie.path = Some("*".into()), "\"*\""),
         ("path", |options| options.cookie.path = Some("/a;b".into()), "\"/a;b\""),
         ("max_age", |options| options.cookie.max_age = Some(Duration::MAX), "JavaScript date"),
         ("deadline", |options| options.deadline = Duration::ZERO, "\"deadline\""),
