@@ -17,6 +17,10 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     let mut test = cargo("test --all-features --no-fail-fast");
     workspace_or_packages(&mut test, for_cargo);
     test.args(["--", "--include-ignored"]).args(for_tests);
+    // Most tests wait for servers and for sessions to expire, not for a processor.
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        test.env("RUST_TEST_THREADS", "8");
+    }
     let left_out = if makes_namespaces() { &[][..] } else { IN_NAMESPACES };
     test.args(left_out.iter().flat_map(|name| ["--skip", name]));
     let mut total = Total::default();
