@@ -198,9 +198,7 @@ impl Bench {
         match age.filter(|age| *age > 0.0) {
             Some(age) if has_cookie_expiry => (self.now_ms + age as i64).max(recorded.expires_ms),
             Some(age) => self.now_ms + age as i64,
-            None if has_cookie_expiry && recorded.expires_ms > self.now_ms => {
-                recorded.expires_ms.max(by_default)
-            }
+            None if has_cookie_expiry && recorded.expires_ms > self.now_ms => recorded.expires_ms,
             None => by_default,
         }
     }

@@ -240,7 +240,7 @@ impl Vector<'_> {
         let mut iterated: Vec<String> =
             session.iter().map(|member| member.name().to_owned()).collect();
         let mut parsed_names: Vec<String> =
-            parsed.iter().flat_map(Json::members).filter_map(|(name, _)| name.to_str()).collect();
+            parsed.iter().flat_map(Json::members).map(|(name, _)| name.shown()).collect();
         parsed_names.retain(|name| name != "cookie");
         iterated.sort();
         parsed_names.sort();
