@@ -26,7 +26,7 @@ pub(crate) async fn ask<T>(
     let since = asked.since.take();
     match (outcome, since) {
         (Err(cause), Some(since)) if Loss::of(&cause).is_some() => {
-            pool.gate.failed(since, &cause);
+            pool.gate.failed(&pass, since, &cause);
             Err(cause.into())
         }
         (outcome, _) => {

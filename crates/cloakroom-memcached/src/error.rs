@@ -28,7 +28,7 @@ pub(crate) fn of_client(call: &Call, server: &str, cause: ClientError) -> Error 
         },
         ClientError::Io(cause) => unreachable(call, server, cause),
         ClientError::Timeout { .. } => {
-            new(call, ErrorKind::Timeout, format!("no answer of {server} in time"))
+            new(call, ErrorKind::Timeout, format!("no answer from {server} in time"))
         }
         ClientError::Protocol(_) => unintelligible(call, server),
         ClientError::Server(text) => refused(call, &text),
@@ -165,7 +165,7 @@ mod tests {
         check(
             || Timeout { key: b"SECRET".to_vec() },
             ErrorKind::Timeout,
-            "no answer of h:1 in time",
+            "no answer from h:1 in time",
         );
     }
 

@@ -100,9 +100,12 @@ impl Gate {
         }
     }
 
-    /// An attempt that began at this moment made no connection, or one that gave no answer.
-    pub(crate) fn failed(&self, began: Instant, cause: &ClientError) {
+    /// An attempt with this pass that began at this moment made no connection, or one that gave no answer.
+    pub(crate) fn failed(&self, pass: &Pass<'_>, began: Instant, cause: &ClientError) {
         self.lost(began);
+        if !pass.is_turn() {
+            return;
+        }
         let mut state = self.lock();
         state.failed += 1;
         state.cause = Some(copy(cause));
@@ -141,6 +144,11 @@ impl State {
 }
 
 impl Pass<'_> {
+    /// Returns true if the calls that wait share what this one's attempt meets.
+    fn is_turn(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Waits for the first answer. Others wait for it too, but no longer than `patience`: the next one tries then.
     pub(crate) async fn hold<T>(
         &mut self,
@@ -204,7 +212,7 @@ mod tests {
             for call in &mut waiting {
                 assert!(futures::FutureExt::now_or_never(call.as_mut()).is_none());
             }
-            gate.failed(began, &refused());
+            gate.failed(&first, began, &refused());
             drop(first);
             futures::future::join_all(waiting).await
         };
@@ -214,6 +222,20 @@ mod tests {
         }
         // Who comes later tries anew.
         assert!(gate.pass().await.unwrap().0.is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_shares_what_an_attempt_meets_that_began_when_all_was_well() {
+        let gate = Gate::default();
+        gate.answered();
+        let (open, began) = (gate.pass().await.unwrap(), Instant::now());
+        gate.lost(began);
+        let first = gate.pass().await.unwrap();
+        let mut second = Box::pin(gate.pass());
+        assert!(futures::FutureExt::now_or_never(second.as_mut()).is_none());
+        gate.failed(&open, began, &refused());
+        drop(first);
+        assert!(second.await.unwrap().is_turn());
     }
 
     #[tokio::test]

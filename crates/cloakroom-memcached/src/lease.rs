@@ -75,10 +75,9 @@ impl<'a> Lease<'a> {
         let (Some(asked), Some(connection)) = (self.asked.take(), self.connection.take()) else {
             return cause;
         };
-        if self.pass.is_some() {
-            self.pool.gate.failed(asked, &cause);
-        } else {
-            self.pool.gate.lost(asked);
+        match &self.pass {
+            Some(pass) => self.pool.gate.failed(pass, asked, &cause),
+            None => self.pool.gate.lost(asked),
         }
         if matches!(cause, ClientError::Rejected(_)) {
             return cause;

@@ -30,7 +30,7 @@ impl<'a> Plain<'a> {
         let pool = &*server.pool(call)?;
         let attempt = async {
             let mut pass = pool.gate.pass().await?;
-            let mut plain = Self { server, connection: server.connect(pool).await? };
+            let mut plain = Self { server, connection: server.connect(pool, &pass).await? };
             let began = Instant::now();
             match pass.hold(server.timeout, plain.ask(call, command)).await {
                 Ok(line) => {
@@ -38,7 +38,7 @@ impl<'a> Plain<'a> {
                     Ok((plain, line))
                 }
                 Err(cause) => {
-                    pool.gate.failed(began, &cause);
+                    pool.gate.failed(&pass, began, &cause);
                     Err(cause)
                 }
             }

@@ -49,31 +49,38 @@ impl Pools {
         let mut pools = lock(&self.pools);
         // Runtimes that have ended left their pools behind.
         pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_connections());
-        let pool = pools.entry(id).or_insert_with(|| {
-            Arc::new(Pool {
-                permits: Semaphore::new(self.size),
-                gate: Gate::default(),
-                idle: Mutex::default(),
-            })
-        });
+        let pool = pools.entry(id).or_insert_with(|| Arc::new(Pool::new(self.size)));
         Ok(Arc::clone(pool))
     }
 }
 
 impl Pool {
+    fn new(size: usize) -> Self {
+        Self { permits: Semaphore::new(size), gate: Gate::default(), idle: Mutex::default() }
+    }
+
     /// Takes a connection that can be used at once; `None` if there is none.
     pub(crate) fn take(&self) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         while let Some(connection) = idle.pop() {
-            if connection.heard().elapsed() < LONGEST_IDLE && connection.is_quiet() {
+            if !is_old(&connection, Instant::now()) && connection.is_quiet() {
                 return Some(connection);
             }
         }
         None
     }
 
+    /// Puts a connection back that nobody uses any more, and closes those that have lain idle for too long.
     pub(crate) fn put_back(&self, connection: Connection) {
-        lock(&self.idle).push(connection);
+        self.put_back_at(Instant::now(), connection);
+    }
+
+    fn put_back_at(&self, now: Instant, connection: Connection) {
+        let mut idle = lock(&self.idle);
+        // The last used is taken first, so that those that are too many after a busy time lie at the front.
+        let old = idle.iter().take_while(|connection| is_old(connection, now)).count();
+        idle.drain(..old);
+        idle.push(connection);
     }
 
     /// Gives up the connections that have said nothing since then, when another one was asked that did not answer: one
@@ -89,7 +96,37 @@ impl Pool {
     }
 }
 
+/// Returns true for a connection that has not been used for too long.
+fn is_old(connection: &Connection, now: Instant) -> bool {
+    now.saturating_duration_since(connection.heard()) >= LONGEST_IDLE
+}
+
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing panics while a lock is held.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_that_lie_idle_too_long_are_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let open = || async {
+            let patience = Duration::from_secs(60);
+            Connection::open("127.0.0.1", port, patience).await.unwrap()
+        };
+        let pool = Pool::new(64);
+        for _ in 0..20 {
+            pool.put_back(open().await);
+        }
+        assert_eq!(lock(&pool.idle).len(), 20);
+        pool.put_back_at(Instant::now() + LONGEST_IDLE, open().await);
+        assert_eq!(lock(&pool.idle).len(), 1, "the one that was just used");
+        assert!(pool.take().is_some());
+    }
 }

@@ -12,7 +12,8 @@ use crate::{call::Call, error};
 
 /// Returns the runtime that this call is on.
 pub(crate) fn current(call: &Call) -> Result<Id, Error> {
-    let missing = |_| error::new(call, ErrorKind::Config, "there is no tokio runtime here");
+    let missing =
+        |_| error::new(call, ErrorKind::Config, "must be called from within a tokio runtime");
     Handle::try_current().map(|handle| handle.id()).map_err(missing)
 }
 
@@ -21,7 +22,7 @@ pub(crate) fn check_time(call: &Call) -> Result<(), Error> {
     current(call)?;
     // Nothing else tells it: tokio has no way to ask a runtime for its drivers.
     catch_unwind(|| drop(sleep(Duration::ZERO))).map_err(|_| {
-        let why = "the tokio runtime has no timers; enable_time on its builder adds them";
+        let why = "the tokio runtime has no time driver: build it with enable_time or enable_all";
         error::new(call, ErrorKind::Config, why)
     })
 }
@@ -36,7 +37,7 @@ pub(crate) fn check_io(call: &Call) -> Result<(), Error> {
     };
     // That the system has no socket to spare is told by the connection that needs one.
     catch_unwind(probe).map(drop).map_err(|_| {
-        let why = "the tokio runtime has no I/O; enable_io on its builder adds it";
+        let why = "the tokio runtime has no I/O driver: build it with enable_io or enable_all";
         error::new(call, ErrorKind::Config, why)
     })
 }

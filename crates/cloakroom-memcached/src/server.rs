@@ -22,6 +22,7 @@ use crate::{
     client,
     connection::{Connection, unintelligible},
     error,
+    gate::Pass,
     lease::Lease,
     limit::Limit,
     loss::{Failure, Loss},
@@ -213,12 +214,12 @@ impl Server {
         if let Some(connection) = pool.take() {
             return Ok(lease(connection, None));
         }
-        let connection = self.connect(pool).await?;
+        let connection = self.connect(pool, &pass).await?;
         Ok(lease(connection, Some(pass)))
     }
 
-    /// Makes a connection. Who calls it has a pass.
-    pub(crate) async fn connect(&self, pool: &Pool) -> ClientResult<Connection> {
+    /// Makes a connection.
+    pub(crate) async fn connect(&self, pool: &Pool, pass: &Pass<'_>) -> ClientResult<Connection> {
         let Link::Address { host, port } = &self.link else {
             return Err(ClientError::Usage("the address is the client's"));
         };
@@ -226,7 +227,7 @@ impl Server {
         let opened = timeout(self.timeout, Connection::open(host, *port, self.timeout)).await;
         opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|cause| {
             let cause = ClientError::Io(cause);
-            pool.gate.failed(began, &cause);
+            pool.gate.failed(pass, began, &cause);
             cause
         })
     }

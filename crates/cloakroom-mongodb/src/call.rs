@@ -33,4 +33,11 @@ impl Call {
         let start = Instant::now();
         Self { operation, effect, limit, start, deadline: start + limit.min(FAR) }
     }
+
+    /// How long a client may leave this call without an answer before it is left: most of the limit.
+    ///
+    /// A call that waited for something else first, and has hardly begun at its deadline, says nothing of the client.
+    pub(crate) fn patience(&self) -> Duration {
+        (self.deadline - self.start) / 4 * 3
+    }
 }

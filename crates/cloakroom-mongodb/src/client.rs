@@ -5,11 +5,11 @@
 //!   dropped or out of time is what waits for it.
 //! - As many tasks run as there are connections: what has to wait for one is not sent, and can be dropped, so that a
 //!   server that was frozen gets no flood of old writes when it is back.
-//! - A connection on which nothing came by the deadline can be one that never answers again, and the driver keeps it. So
-//!   the client is left, and the next call makes another one. What runs on the old one goes on until it is out of time
-//!   too; then its future is dropped after all, as nobody uses those internals any more.
+//! - A connection on which nothing came for most of a call's time can be one that never answers again, and the driver
+//!   keeps it. So the client is left, and the next call makes another one. What runs on the old one goes on until it is
+//!   out of time too; then its future is dropped after all, as nobody uses those internals any more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use cloakroom_core::Error;
 use futures::{
@@ -19,6 +19,7 @@ use futures::{
 use mongodb::{Client, error::Result as MongoResult};
 use tokio::{
     runtime::{Handle, Id},
+    task::AbortHandle,
     time::timeout_at,
 };
 
@@ -47,8 +48,15 @@ pub(crate) struct Connection {
 pub(crate) struct Clients(Mutex<Vec<(Id, State)>>);
 
 enum State {
-    Starting(Attempt),
+    /// The task is only looked at. When it has ended and this is still here, the attempt has failed.
+    Starting(Attempt, AbortHandle),
     Started(Arc<Live>),
+}
+
+impl State {
+    fn has_failed(&self) -> bool {
+        matches!(self, Self::Starting(_, task) if task.is_finished())
+    }
 }
 
 impl Clients {
@@ -128,12 +136,14 @@ impl Connection {
                     Ok(Err(_)) => continue,
                     Err(_) => return Err(told(error::timed_out(call), lost)),
                 };
-            let (task, sent) = live.spawn(permit, call.deadline, &self.clients, &work);
+            let (task, progress) = live.spawn(permit, call, &self.clients, &work);
             let outcome = timeout_at(call.deadline, task).await;
-            let sent = sent.load(Ordering::Acquire);
+            let sent = progress.is_sent();
             match outcome {
                 Err(_) | Ok(Ok(None)) => {
-                    live.leave(&self.clients);
+                    if progress.is_silent() {
+                        live.leave(&self.clients);
+                    }
                     return Err(told(error::timed_out(call), sent || lost));
                 }
                 Ok(Err(_)) if !repeated && !sent => {}
@@ -165,13 +175,14 @@ impl Connection {
         let attempt = {
             let mut clients = self.clients.lock();
             let id = runtime.id();
+            // Those of other runtimes too, which may never be used again.
+            clients.retain(|(_, state)| !state.has_failed());
             match clients.iter().find(|(other, _)| *other == id) {
                 Some((_, State::Started(live))) => return Ok(Arc::clone(live)),
-                Some((_, State::Starting(attempt))) if attempt.peek().is_none() => attempt.clone(),
-                _ => {
+                Some((_, State::Starting(attempt, _))) => attempt.clone(),
+                None => {
                     let (attempt, state) = self.attempt(&runtime, options);
-                    clients.retain(|(other, _)| *other != id);
-                    clients.push((id, state));
+                    clients.extend(state.map(|state| (id, state)));
                     attempt
                 }
             }
@@ -194,17 +205,16 @@ impl Connection {
         })
     }
 
-    /// Begins to make a client, which is done at once unless a name has to be looked up.
-    fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> (Attempt, State) {
+    /// Begins to make a client, which is done at once unless a name has to be looked up. An attempt that has failed
+    /// already has no state.
+    fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> (Attempt, Option<State>) {
         let weak = Arc::downgrade(&self.clients);
         let (source, database) = (self.source.clone(), self.database.clone());
         let start = Live::start(source, database, options.clone(), runtime.clone());
         let mut start = start.map(|live| live.map(Arc::new).map_err(Arc::new)).boxed();
         if let Some(outcome) = (&mut start).now_or_never() {
-            let live = outcome.as_ref().ok().map(Arc::clone);
-            let attempt = ready(outcome).boxed().shared();
-            let state = live.map_or_else(|| State::Starting(attempt.clone()), State::Started);
-            return (attempt, state);
+            let state = outcome.as_ref().ok().map(|live| State::Started(Arc::clone(live)));
+            return (ready(outcome).boxed().shared(), state);
         }
         // A task of its own, so that it goes on when the call that began it is dropped.
         let handle = runtime.clone();
@@ -216,10 +226,46 @@ impl Connection {
             }
             Ok(live)
         });
+        let abort = task.abort_handle();
         let attempt = async move {
             task.await.unwrap_or_else(|_| Err(Arc::new(mongodb::error::ErrorKind::Shutdown.into())))
         };
         let attempt = attempt.boxed().shared();
-        (attempt.clone(), State::Starting(attempt))
+        (attempt.clone(), Some(State::Starting(attempt, abort)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// How many runtimes a connection remembers after 20 that could not make a client.
+    fn remembered(url: &str) -> usize {
+        let mut options = MongoOptions::default();
+        let connection = Connection::to(Target::parse(url, &mut options).unwrap());
+        for _ in 0..20 {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let call = Call::start("get", Effect::Read, Duration::from_millis(50));
+                assert!(connection.live(&call, &options).await.is_err());
+            });
+        }
+        connection.clients.lock().len()
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_made_is_not_remembered() {
+        let wrong = "mongodb://127.0.0.1:1/?tls=true&tlsCAFile=/no/such/file.pem";
+        assert_eq!(remembered(wrong), 0);
+    }
+
+    #[cfg(feature = "dns-resolver")]
+    #[test]
+    fn what_is_still_looked_up_when_its_runtime_ends_is_forgotten_by_the_next() {
+        assert!(remembered("mongodb+srv://cluster.invalid/") <= 1);
     }
 }

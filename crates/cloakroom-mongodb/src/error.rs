@@ -143,7 +143,7 @@ pub(crate) fn of_driver(call: &Call, hosts: &str, cause: &MongoError, sent: bool
             None if message.contains("No available servers") => {
                 new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
             }
-            None => new(call, ErrorKind::Unavailable, format!("there is no primary at {hosts}")),
+            None => new(call, ErrorKind::Unavailable, format!("no primary found among {hosts}")),
         },
         MongoKind::DnsResolve { .. } => {
             new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
@@ -178,7 +178,11 @@ pub(crate) fn of_driver(call: &Call, hosts: &str, cause: &MongoError, sent: bool
         // It is written here, and not yet on as many servers as were asked for.
         MongoKind::Write(WriteFailure::WriteConcernError(refusal)) => told(match refusal.code {
             64 => new(call, ErrorKind::Timeout, "too few servers confirmed the write in time"),
-            100 => new(call, ErrorKind::Config, "there are fewer servers than have to confirm"),
+            100 => new(
+                call,
+                ErrorKind::Config,
+                "the write concern requires more servers than the replica set has",
+            ),
             code => refused(call, code, &refusal.code_name, &refusal.message),
         }),
         MongoKind::InvalidResponse { .. } => {

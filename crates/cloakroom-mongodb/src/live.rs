@@ -2,7 +2,10 @@
 
 use std::{
     future::pending,
-    sync::{Arc, OnceLock, Weak, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,7 @@ use tokio::{
 
 use crate::{
     MongoOptions,
+    call::Call,
     client::Clients,
     health::{self, Health},
 };
@@ -62,6 +66,26 @@ impl Drop for Live {
         if let Some(watch) = self.watch.get() {
             watch.abort();
         }
+    }
+}
+
+/// How far an operation of the driver's has come.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    sent: Arc<AtomicBool>,
+    /// From when on its silence is the client's.
+    silent_from: Instant,
+}
+
+impl Progress {
+    /// Returns true if it can have been sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent.load(Ordering::Acquire)
+    }
+
+    /// Returns true if it was sent and has been on its client for so long that this has to be left.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_sent() && self.silent_from <= Instant::now()
     }
 }
 
@@ -125,31 +149,40 @@ impl Live {
         });
     }
 
-    /// Begins an operation of the driver's as a task of its own, and returns the flag that tells whether it can have been
-    /// sent.
+    /// Begins an operation of the driver's as a task of its own, and returns how far it comes.
     ///
     /// The task answers `None` when it is out of time, which it watches itself: nobody may be waiting for it any more.
+    /// If it was sent only shortly before its deadline, it goes on beyond that, so that a client that may only be slow is
+    /// not left, and no future of the driver's is dropped that a client in use has sent something for.
     pub(crate) fn spawn<T, Fut>(
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
-        deadline: Instant,
+        call: &Call,
         clients: &Arc<Clients>,
         work: impl FnOnce(Sessions) -> Fut,
-    ) -> (JoinHandle<Option<MongoResult<T>>>, Arc<AtomicBool>)
+    ) -> (JoinHandle<Option<MongoResult<T>>>, Progress)
     where
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
         let sent = Arc::new(AtomicBool::new(self.health.is_none()));
         let work = health::noting(Arc::clone(&sent), work(self.sessions.clone()));
+        let progress = Progress { sent, silent_from: Instant::now() + call.patience() };
         let (live, clients) = (Arc::clone(self), Arc::downgrade(clients));
+        let (deadline, own) = (call.deadline, progress.clone());
         let task = self.runtime.spawn(async move {
             let _permit = permit;
             let mut work = Box::pin(work);
             if live.health.is_none() {
                 return Some(work.await);
             }
-            let outcome = timeout_at(deadline, &mut work).await.ok();
+            if let Ok(outcome) = timeout_at(deadline, &mut work).await {
+                return Some(outcome);
+            }
+            if !own.is_sent() {
+                return None;
+            }
+            let outcome = timeout_at(own.silent_from, &mut work).await.ok();
             if outcome.is_none()
                 && let Some(clients) = clients.upgrade()
             {
@@ -158,7 +191,7 @@ impl Live {
             }
             outcome
         });
-        (task, sent)
+        (task, progress)
     }
 
     /// Has the next call make another client, unless this is the application's own.

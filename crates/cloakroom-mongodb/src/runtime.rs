@@ -17,15 +17,17 @@ use crate::{call::Call, error};
 ///
 /// `Config` if there is none.
 pub(crate) fn current(call: &Call) -> Result<Handle, Error> {
-    Handle::try_current()
-        .map_err(|_| error::new(call, ErrorKind::Config, "there is no tokio runtime here"))
+    Handle::try_current().map_err(|_| {
+        error::new(call, ErrorKind::Config, "must be called from within a tokio runtime")
+    })
 }
 
 /// Refuses the current runtime if it has no timers.
 pub(crate) fn check_time(call: &Call) -> Result<(), Error> {
     // tokio has no way to ask: a timer panics as soon as it is made.
     catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| {
-        let message = "the tokio runtime has no timers: build it with enable_time or enable_all";
+        let message =
+            "the tokio runtime has no time driver: build it with enable_time or enable_all";
         error::new(call, ErrorKind::Config, message)
     })
 }
@@ -39,7 +41,7 @@ pub(crate) fn check_io(call: &Call) -> Result<(), Error> {
     }
     // As above. Nothing is sent on it.
     catch_unwind(|| drop(tokio::net::UdpSocket::from_std(socket))).map_err(|_| {
-        let message = "the tokio runtime has no I/O: build it with enable_io or enable_all";
+        let message = "the tokio runtime has no I/O driver: build it with enable_io or enable_all";
         error::new(call, ErrorKind::Config, message)
     })
 }

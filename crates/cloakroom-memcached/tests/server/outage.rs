@@ -262,6 +262,7 @@ fn without_a_runtime_it_is_an_error_and_no_panic() {
             store.flush_servers().await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+            assert!(error.to_string().ends_with("must be called from within a tokio runtime"));
         }
     });
 }

@@ -124,10 +124,22 @@ fn a_runtime_without_timers_or_io_is_a_config_error() {
     for url in urls {
         let store = MemcachedStore::open(url).unwrap();
         for (missing, runtime) in [
-            ("timers", Builder::new_current_thread().build()),
-            ("timers", Builder::new_current_thread().enable_io().build()),
-            ("I/O", Builder::new_current_thread().enable_time().build()),
-            ("I/O", Builder::new_multi_thread().worker_threads(1).enable_time().build()),
+            (
+                "has no time driver: build it with enable_time or enable_all",
+                Builder::new_current_thread().build(),
+            ),
+            (
+                "has no time driver: build it with enable_time or enable_all",
+                Builder::new_current_thread().enable_io().build(),
+            ),
+            (
+                "has no I/O driver: build it with enable_io or enable_all",
+                Builder::new_current_thread().enable_time().build(),
+            ),
+            (
+                "has no I/O driver: build it with enable_io or enable_all",
+                Builder::new_multi_thread().worker_threads(1).enable_time().build(),
+            ),
         ] {
             for error in runtime.unwrap().block_on(all_errors(&store)) {
                 assert_eq!(error.kind(), ErrorKind::Config, "{error}");

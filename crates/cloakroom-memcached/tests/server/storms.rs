@@ -2,14 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use cloakroom_core::{ErrorKind, Store};
-use cloakroom_memcached::MemcachedStore;
+use cloakroom_memcached::{MemcachedStore, memcache::exp::AsyncMetaClient};
 use cloakroom_test_support::{Memcached, Proxy};
 
 use crate::{
@@ -179,4 +179,34 @@ async fn a_servers_limit_is_asked_once_by_all_who_need_it() {
         task.await.unwrap();
     }
     assert!(proxy.connections() <= TASKS + 1, "{}", proxy.connections());
+}
+
+/// All of them are under way when the server hangs up on them, and it is back at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_are_cut_all_at_once_are_repeated() {
+    for lent in [false, true] {
+        let (cut, commands) = (Barrier::new(TASKS), AtomicUsize::new(0));
+        let fake = Fake::start(move |_, _| match commands.fetch_add(1, Ordering::SeqCst) {
+            number if (1..=TASKS).contains(&number) => {
+                cut.wait();
+                Then::Close
+            }
+            _ => Then::Answer("EN\r\n"),
+        });
+        let options = options(|options| {
+            (options.deadline, options.timeout) =
+                (Duration::from_secs(60), Duration::from_secs(60));
+        });
+        let store = if lent {
+            let addr = fake.url.strip_prefix("memcached://").unwrap();
+            let client = AsyncMetaClient::builder().io_timeout(None).connect_async(addr).await;
+            MemcachedStore::with_client(client.unwrap(), options).unwrap()
+        } else {
+            MemcachedStore::open_with(&fake.url, options).unwrap()
+        };
+        store.get("a").await.unwrap();
+        for outcome in futures::future::join_all((0..TASKS).map(|_| store.get("a"))).await {
+            assert_eq!(outcome.unwrap(), None, "lent: {lent}");
+        }
+    }
 }

@@ -138,7 +138,7 @@ fn without_a_runtime_it_is_a_config_error() {
     let store = MongoStore::open(&SERVER.url()).unwrap();
     let error = futures::executor::block_on(store.get("a")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("no tokio runtime"), "{error}");
+    assert!(error.to_string().contains("must be called from within a tokio runtime"), "{error}");
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn a_url_of_a_secondary_alone_reads_nothing() {
         let (read, counted) = (store.get("a").await, listing(&store).length().await);
         for error in [read.map(drop).unwrap_err(), counted.map(drop).unwrap_err()] {
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-            assert!(error.to_string().contains("there is no primary at 127.0.0.1:"), "{error}");
+            assert!(error.to_string().contains("no primary found among 127.0.0.1:"), "{error}");
         }
         let error = store.set("a", &session()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");

@@ -79,10 +79,22 @@ fn a_runtime_without_timers_or_io_is_a_config_error() {
     for url in urls {
         let store = MongoStore::open(&url).unwrap();
         for (runtime, missing) in [
-            (Builder::new_current_thread().build().unwrap(), "has no timers"),
-            (Builder::new_current_thread().enable_io().build().unwrap(), "has no timers"),
-            (Builder::new_current_thread().enable_time().build().unwrap(), "has no I/O"),
-            (Builder::new_multi_thread().worker_threads(1).build().unwrap(), "has no timers"),
+            (
+                Builder::new_current_thread().build().unwrap(),
+                "has no time driver: build it with enable_time or enable_all",
+            ),
+            (
+                Builder::new_current_thread().enable_io().build().unwrap(),
+                "has no time driver: build it with enable_time or enable_all",
+            ),
+            (
+                Builder::new_current_thread().enable_time().build().unwrap(),
+                "has no I/O driver: build it with enable_io or enable_all",
+            ),
+            (
+                Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+                "has no time driver: build it with enable_time or enable_all",
+            ),
         ] {
             for error in errors(&runtime, &store) {
                 assert_eq!(error.kind(), ErrorKind::Config, "{error}");

@@ -133,3 +133,28 @@ async fn a_server_that_hangs_up_or_is_silent_gets_no_storm() {
         assert!(since.elapsed() < Duration::from_secs(60));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn calls_that_wait_their_turn_on_a_silent_server_share_a_few_clients() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=2000&maxPoolSize=4", 4).await;
+    proxy.silence();
+    let (before, since) = (proxy.connections(), Instant::now());
+    let mut calls = Vec::new();
+    // Each meets its deadline a little later than the one before it, and most of them have hardly begun by then.
+    for _ in 0..200 {
+        let store = store.clone();
+        calls.push(tokio::spawn(async move { store.get("a").await.unwrap_err() }));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for call in calls {
+        call.await.unwrap();
+    }
+    // A client is left after three quarters of a deadline at the earliest. Nothing answers on a new one, which makes
+    // few connections: a monitor's, again when that is given up, and one to ask how long a round trip takes.
+    let clients = 2 + (since.elapsed().as_millis() / (LIMIT / 4 * 3).as_millis()) as usize;
+    let made = proxy.connections() - before;
+    assert!(made <= 4 * clients, "{made} connections of {clients} clients");
+}
