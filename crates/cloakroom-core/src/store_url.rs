@@ -119,7 +119,7 @@ impl<'a> StoreUrl<'a> {
         self.login.map(|login| cut(login, ':'))
     }
 
-    /// Returns the decoded user; `None` if there is none.
+    /// Returns the decoded user, or `None` for a URL without one.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl<'a> StoreUrl<'a> {
         user.map(|user| self.decode("user", user)).transpose()
     }
 
-    /// Returns the decoded password; `None` if there is none.
+    /// Returns the decoded password, or `None` for a URL without one.
     ///
     /// # Errors
     ///

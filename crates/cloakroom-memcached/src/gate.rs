@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The pause after the second loss in a row; it doubles with each. After the first there is none.
+/// The pause after the second loss in a row. It doubles with each further loss; the first loss has no pause.
 const SHORTEST: Duration = Duration::from_millis(5);
 
 /// The longest pause, and so how late the return of a server is noticed.

@@ -60,7 +60,7 @@ impl Limit {
             // The application's client has no words for the question.
             None if server.is_of_client() => return Ok(()),
             None => {
-                // tokio panics where there is no time.
+                // tokio panics on a runtime without a time driver.
                 server.pool(call)?;
                 // That it cannot be asked is no reason not to store: the answer to that tells more.
                 self.ask(call, server, item).await

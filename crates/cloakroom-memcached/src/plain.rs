@@ -92,7 +92,7 @@ impl<'a> Plain<'a> {
         error::new(call, ErrorKind::Unsupported, format!("{} {why}", self.server.name))
     }
 
-    /// One number of the statistics whose first line has been read; `None` when there is none of this name.
+    /// Returns one number of the statistics whose first line has been read, or `None` if they have no such name.
     pub(crate) async fn stat(
         &mut self,
         call: &Call,

@@ -38,7 +38,7 @@ impl Pools {
 
     /// Returns the pool of the runtime that this call is on.
     ///
-    /// It is `Config` if there is no runtime, or if it has no timers or no I/O.
+    /// The error is `Config` outside of a runtime, and on a runtime without timers or I/O.
     pub(crate) fn of_this_runtime(&self, call: &Call) -> Result<Arc<Pool>, Error> {
         let id = runtime::current(call)?;
         if let Some(pool) = lock(&self.pools).get(&id) {

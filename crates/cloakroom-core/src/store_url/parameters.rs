@@ -26,7 +26,7 @@ pub struct ParameterNames<'n> {
 pub struct UrlParameter<'a> {
     /// Its name, spelled as in the [`ParameterNames`].
     pub name: String,
-    /// Its value, decoded; empty if there is none. It can be a secret.
+    /// The decoded value, which can be a secret. Empty for a parameter without a value.
     pub value: String,
     /// Both as they are written in the URL.
     pub raw: &'a str,
