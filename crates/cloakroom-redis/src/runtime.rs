@@ -49,11 +49,13 @@ impl Runtimes {
         }
         if !has_time() {
             return Err(config(
-                "the tokio runtime has no time driver: build it with `enable_time`",
+                "the tokio runtime has no time driver: build it with enable_time or enable_all",
             ));
         }
         if self.needs == Needs::TimeAndIo && !has_io() {
-            return Err(config("the tokio runtime has no I/O driver: build it with `enable_io`"));
+            return Err(config(
+                "the tokio runtime has no I/O driver: build it with enable_io or enable_all",
+            ));
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() == MOST {
