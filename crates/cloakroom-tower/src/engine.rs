@@ -366,7 +366,12 @@ async fn finish(session: &Session, is_failed: bool) -> Result<Option<HeaderValue
 
 fn header(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text).map_err(|_| {
-        Error::new(ErrorKind::InvalidData, "session", "set_cookie", "the cookie is no header text")
+        Error::new(
+            ErrorKind::InvalidData,
+            "session",
+            "set_cookie",
+            "the cookie contains characters that are not allowed in a header",
+        )
     })
 }
 

@@ -75,6 +75,11 @@ impl IdFormat {
         parser.values(header, name).any(|value| !value.is_empty())
     }
 
+    /// Returns true if an id in a cookie is one that the server gave out: a signature, or an encoding, says so.
+    pub(crate) fn is_verified(&self) -> bool {
+        !matches!(self, Self::Plain)
+    }
+
     fn read(&self, value: Cow<'_, str>) -> Option<FoundId> {
         let found = match self {
             Self::Signed(secrets) => signed(secrets.read_cookie_value(&value)?),

@@ -256,8 +256,8 @@ impl Session {
     ///
     /// The safe preset keeps what other requests have changed meanwhile, and does not bring back a session that was
     /// destroyed: the answer is `false` then. It is `false` too for a new session of a request whose cookie leads to a
-    /// session that has just moved to another id, and for one that was to replace a session that was logged out. A future that is dropped may have written or not; the end of the request
-    /// writes again.
+    /// session that has just moved to another id, and for one that was to replace a session that was logged out. A future
+    /// that is dropped may have written or not; the end of the request writes again.
     ///
     /// # Errors
     ///

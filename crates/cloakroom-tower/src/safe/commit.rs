@@ -195,7 +195,7 @@ async fn finish(
             }
             // The browser may have a newer cookie by now, which is not ours to clear or to replace.
             let message = if write.sent.is_empty() {
-                "the session was destroyed meanwhile, and what was changed is dropped"
+                "another request destroyed the session; the changes were discarded"
             } else {
                 "the session has moved to a new id, whose cookie is on its way to the browser; what was changed under \
                  the old one is dropped"

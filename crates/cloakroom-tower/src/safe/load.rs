@@ -42,6 +42,9 @@ impl Asked {
         let mut ids: Vec<FoundId> = Vec::new();
         let header = head.cookie_header();
         for found in engine.ids().find(&header, &options.name, options.unquote) {
+            if ids.len() == MOST_COOKIES {
+                break;
+            }
             if !ids.iter().any(|known| known.id == found.id) {
                 ids.push(found);
             }

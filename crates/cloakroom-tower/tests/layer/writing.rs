@@ -109,7 +109,7 @@ async fn a_change_of_a_session_that_is_gone_is_told() {
     site.write("n", 2).await;
     assert_eq!(
         site.told(),
-        ["session: commit: the session was destroyed meanwhile, and what was changed is dropped"]
+        ["session: commit: another request destroyed the session; the changes were discarded"]
     );
 }
 
