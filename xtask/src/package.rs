@@ -34,7 +34,14 @@ pub(crate) fn features() -> Result<(), Failure> {
 /// the first example of the README.
 pub(crate) fn package() -> Result<(), Failure> {
     let crates = published()?;
+    // A folder of its own, empty at the start: to cargo a package of the same version is the same package, and what was
+    // built of it before would be used again.
+    let target = target();
+    if target.exists() {
+        fs::remove_dir_all(&target).map_err(|error| at(&target, &error))?;
+    }
     let mut package = cargo("package --allow-dirty");
+    package.arg("--target-dir").arg(&target);
     for one in &crates {
         package.arg("--package").arg(&one.name);
     }
@@ -44,6 +51,10 @@ pub(crate) fn package() -> Result<(), Failure> {
     // A rest in the temporary folder does no harm.
     let _ = fs::remove_dir_all(&folder);
     result
+}
+
+fn target() -> PathBuf {
+    root().join("target/packages")
 }
 
 fn application(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
@@ -59,7 +70,7 @@ fn application(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
     let lock = read(&root().join("Cargo.lock"))?;
     write(&app.join("Cargo.lock"), &lock)?;
     let mut build = cargo("run --quiet");
-    build.current_dir(&app).env("CARGO_TARGET_DIR", root().join("target"));
+    build.current_dir(&app).env("CARGO_TARGET_DIR", target());
     run(&mut build)
 }
 
@@ -90,7 +101,7 @@ async fn main() {
 fn unpack(folder: &Path, one: &Crate) -> Result<PathBuf, Failure> {
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
     let name = format!("{}-{}", one.name, env!("CARGO_PKG_VERSION"));
-    let package = root().join("target/package").join(format!("{name}.crate"));
+    let package = target().join("package").join(format!("{name}.crate"));
     run(command("tar")
         .arg("--extract")
         .arg("--gzip")
