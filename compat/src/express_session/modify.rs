@@ -19,7 +19,7 @@ const PATIENCE: u32 = 8;
 
 impl ExpressSession {
     /// Changes a session without losing what others write meanwhile, and returns it as it was stored; `None` when
-    /// there is none, or when it was destroyed meanwhile.
+    /// the session does not exist, or another request destroyed it before the change was stored.
     ///
     /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
     /// after a request through express-session.

@@ -59,7 +59,7 @@ impl Pool {
         Self { permits: Semaphore::new(size), gate: Gate::default(), idle: Mutex::default() }
     }
 
-    /// Takes a connection that can be used at once; `None` if there is none.
+    /// Takes an idle connection, or returns `None` if the pool has no connection left.
     pub(crate) fn take(&self) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         while let Some(connection) = idle.pop() {

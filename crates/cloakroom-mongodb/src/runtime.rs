@@ -15,7 +15,7 @@ use crate::{call::Call, error};
 ///
 /// # Errors
 ///
-/// `Config` if there is none.
+/// The error is `Config` outside of a runtime.
 pub(crate) fn current(call: &Call) -> Result<Handle, Error> {
     Handle::try_current().map_err(|_| {
         error::new(call, ErrorKind::Config, "must be called from within a tokio runtime")

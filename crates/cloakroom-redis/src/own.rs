@@ -216,7 +216,7 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection of this runtime, or else the attempt to make it, which begins now if there is none.
+    /// Returns the connection of this runtime, or the attempt to make it. Begins an attempt if none is under way.
     fn live_or_attempt(self: &Arc<Self>, runtime: &Handle) -> Result<Arc<Live>, Attempt> {
         let id = runtime.id();
         let mut state = self.state();

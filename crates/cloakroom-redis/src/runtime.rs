@@ -37,7 +37,7 @@ impl Runtimes {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) if there is none, or if it lacks a driver.
+    /// [`Config`](ErrorKind::Config) outside of a runtime, and on a runtime that lacks a driver.
     pub(crate) fn current(&self, call: &Call) -> Result<Handle, Error> {
         let config = |message: &str| error::new(call, ErrorKind::Config, message);
         let Ok(runtime) = Handle::try_current() else {

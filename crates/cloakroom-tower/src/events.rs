@@ -1,4 +1,4 @@
-//! What is no error, and should not stay unnoticed either.
+//! Events: not errors, but something that an operator should know of.
 
 use std::{
     fmt,

@@ -136,7 +136,7 @@ impl Session {
         };
         let change = &mut self.changes[index];
         let loaded = change.doubles.last().copied().or(change.place);
-        // Back to what was loaded is no change, as in Express, unless it has lost its place.
+        // As in Express, a member that has its loaded value again is unchanged, unless it has moved to the end.
         if !change.is_moved
             && loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref()
         {

@@ -42,7 +42,7 @@ impl FailingServer {
         self.configure(doc! { "mode": "alwaysOn", "data": data }).await;
     }
 
-    async fn mend(&self) {
+    async fn recover(&self) {
         self.configure(doc! { "mode": "off" }).await;
     }
 
@@ -74,7 +74,7 @@ async fn a_full_disk_is_full_and_nothing_was_stored() {
     }
     let error = store.set("a", &session()).await.unwrap_err();
     assert_eq!(error.to_string(), "mongodb: set: the server's disk is full");
-    server.mend().await;
+    server.recover().await;
     store.set("a", &session()).await.unwrap();
 }
 
@@ -103,7 +103,7 @@ async fn the_outcome_of_a_read_is_never_unknown_whatever_happened() {
         let known = matches!(how.get("errorCode"), Some(Bson::Int32(8 | 112)))
             || error.to_string().contains("cannot reach");
         assert_eq!(error.outcome_unknown(), !known, "{how}: {error}");
-        server.mend().await;
+        server.recover().await;
     }
 }
 
