@@ -6,9 +6,10 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     fmt,
+    str::FromStr,
 };
 
-use crate::{name::canonical, scan};
+use crate::{Error, ErrorKind, name::canonical, scan};
 
 mod expiry;
 mod value;
@@ -71,6 +72,29 @@ impl SameSite {
             Self::Lax => "lax",
             Self::None => "none",
         }
+    }
+}
+
+/// Prints [`as_str`](SameSite::as_str), padded if the format asks for it.
+impl fmt::Display for SameSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Reads `strict`, `lax` or `none` in any letters, as the npm package `cookie` 0.7 does for the option `sameSite`.
+impl FromStr for SameSite {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Strict, Self::Lax, Self::None]
+            .into_iter()
+            .find(|same_site| same_site.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| {
+                let message =
+                    format!("invalid sameSite {text:?}: must be one of strict, lax, none");
+                Error::new(ErrorKind::Config, "cookie", "parse", message)
+            })
     }
 }
 
@@ -306,6 +330,20 @@ mod tests {
         for not_an_object in ["null", "[]", "\"x\"", "1", ""] {
             assert_eq!(Cookie::from_json(not_an_object), None);
         }
+    }
+
+    #[test]
+    fn same_site_prints_its_word_and_reads_it_in_any_letters() {
+        for same_site in [SameSite::Strict, SameSite::Lax, SameSite::None] {
+            assert_eq!(same_site.to_string().parse::<SameSite>().unwrap(), same_site);
+        }
+        assert_eq!("LAX".parse::<SameSite>().unwrap(), SameSite::Lax);
+        let error = "loose".parse::<SameSite>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(
+            error.to_string(),
+            r#"cookie: parse: invalid sameSite "loose": must be one of strict, lax, none"#,
+        );
     }
 
     #[test]

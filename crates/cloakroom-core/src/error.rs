@@ -56,6 +56,13 @@ impl ErrorKind {
     }
 }
 
+/// Prints [`as_str`](ErrorKind::as_str), padded if the format asks for it.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Why an operation failed. Absence is never an error.
 ///
 /// It prints as `store: operation: message`; the cause is behind [`source`](StdError::source).
@@ -220,7 +227,7 @@ mod tests {
     #[test]
     fn only_absent_slow_and_full_backends_are_worth_a_retry() {
         for kind in [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::Full] {
-            assert!(Error::new(kind, "s", "o", "m").is_retryable(), "{}", kind.as_str());
+            assert!(Error::new(kind, "s", "o", "m").is_retryable(), "{kind}");
         }
         for kind in [
             ErrorKind::Config,
@@ -231,8 +238,14 @@ mod tests {
             ErrorKind::Unsupported,
             ErrorKind::Other,
         ] {
-            assert!(!Error::new(kind, "s", "o", "m").is_retryable(), "{}", kind.as_str());
+            assert!(!Error::new(kind, "s", "o", "m").is_retryable(), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_kind_prints_in_words_and_pads() {
+        assert_eq!(ErrorKind::InvalidId.to_string(), "invalid id");
+        assert_eq!(format!("[{:>8}]", ErrorKind::Full), "[    full]");
     }
 
     #[test]

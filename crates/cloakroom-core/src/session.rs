@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     fmt,
+    str::FromStr,
     sync::{Arc, OnceLock},
 };
 
@@ -68,6 +69,15 @@ pub struct Session {
     /// The cookie differs from the loaded one only because [`Session::extended`] moved its expiry.
     is_extended: bool,
     revision: Option<Revision>,
+}
+
+/// Reads a record, as [`from_json`](Session::from_json).
+impl FromStr for Session {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::from_json(text)
+    }
 }
 
 impl Default for Session {
