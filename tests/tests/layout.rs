@@ -74,6 +74,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("cloakroom-tower", &["cloakroom-core"], &[]),
     ("cloakroom-test-support", &[], &[]),
     ("xtask", &["cloakroom-test-support"], &[]),
+    ("xtask-api", &[], &[]),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], &[]),
     (
         "cloakroom-tests",
