@@ -1,6 +1,6 @@
 //! The crates that are published, as their manifests describe them.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use crate::command::{Failure, root};
 
@@ -8,6 +8,7 @@ use crate::command::{Failure, root};
 #[derive(Debug)]
 pub(crate) struct Crate {
     pub(crate) name: String,
+    pub(crate) folder: PathBuf,
     pub(crate) features: Vec<String>,
 }
 
@@ -25,7 +26,8 @@ pub(crate) fn published() -> Result<Vec<Crate>, Failure> {
         })?;
         if !manifest.contains("\npublish = false") {
             let name = value(&manifest, "name").unwrap_or_default().to_owned();
-            crates.push(Crate { name, features: features(&manifest) });
+            let features = features(&manifest);
+            crates.push(Crate { name, folder, features });
         }
     }
     crates.sort_by(|one, other| one.name.cmp(&other.name));

@@ -1,6 +1,8 @@
-//! `cargo xtask test | ci | features | package | bench | table`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | api | features | package | bench | table`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+mod api;
+mod ci;
 mod command;
 mod crates;
 mod debian;
@@ -18,7 +20,9 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Commands:
   test [ARGUMENTS]   install what the tests need and is missing, then run all of them, those with servers too
-  ci                 formatting, lints, docs, features, packages, the quickstart example, then all tests
+  ci [STEP...]       all of these steps, or those that are named: format, api, lints, docs, features, packages,
+                     quickstart, tests
+  api [--check]      write the listings of the public API, `docs/api`, or only check that they are true
   features           check each crate without features and with each feature alone
   package            build each crate from its package, and an application on top of the packages
   bench [ARGUMENTS]  install what is missing, then run all benchmarks
@@ -36,7 +40,9 @@ fn main() -> ExitCode {
 
     let result = match (command.as_str(), arguments) {
         ("test", arguments) => task::test(arguments),
-        ("ci", []) => task::ci(),
+        ("ci", steps) => ci::ci(steps),
+        ("api", []) => api::write(),
+        ("api", [option]) if option == "--check" => api::check(),
         ("features", []) => package::features(),
         ("package", []) => package::package(),
         ("bench", arguments) => task::bench(arguments),

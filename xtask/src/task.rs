@@ -1,10 +1,10 @@
-//! The tasks: `test`, `ci`, `bench` and `table`.
+//! The tasks: `test`, `bench` and `table`.
 
 use std::{env, process::Command};
 
 use crate::{
     command::{Failure, command, run, run_and_look},
-    package, setup,
+    setup,
     total::Total,
 };
 
@@ -41,22 +41,6 @@ fn makes_namespaces() -> bool {
     unshare.args("--user --map-root-user --mount --net sh -ec".split(' '));
     unshare.arg("ip link set lo up; mount --bind /dev/null /etc/resolv.conf");
     unshare.output().is_ok_and(|output| output.status.success())
-}
-
-/// Everything that a change has to pass. The tests come last, so that the output ends with their results.
-///
-/// Lints check the dependencies once, and the quickstart and the tests build them once, since they ask for the same
-/// features. Only the docs, for which cargo leaves out what tests alone depend on, check some of them again.
-pub(crate) fn ci() -> Result<(), Failure> {
-    run(&mut cargo("fmt --all --check"))?;
-    run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
-    // As docs.rs builds them, which a stable toolchain only does when it is told that it may.
-    let mut doc = cargo("doc --workspace --no-deps --all-features");
-    run(doc.env("RUSTC_BOOTSTRAP", "1").env("RUSTDOCFLAGS", "--cfg docsrs -D warnings"))?;
-    package::features()?;
-    package::package()?;
-    run(&mut cargo("run --all-features --example quickstart"))?;
-    test(&[])
 }
 
 /// Installs what is missing and runs the benchmarks of all crates.
