@@ -1,5 +1,5 @@
 // The real express-session on the real connect-redis, at a time and with ids that a test sets, doing what each request
-// tells it to do: one side of tests/tests/differential.
+// tells it to do: one side of tests/differential.
 //
 //   node differential.mjs --url redis://127.0.0.1:6379/0
 //

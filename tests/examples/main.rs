@@ -1,0 +1,7 @@
+//! The examples, run as a user runs them.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod browser;
+mod served;
+mod swap_backends;

@@ -1,0 +1,316 @@
+//! What sessions do that go back and forth between a real npm store and ours: the same cases for all backends.
+//!
+//! A backend says how both sides are started, in a function of all its settings, and gives that to [`cases!`].
+
+pub(crate) mod session;
+
+use std::time::{Duration, Instant};
+
+use cloakroom::{ExpressSession, Session, Touched, Updated};
+use cloakroom_test_support::NodeProgram;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+
+/// Both sides on one backend, and a plain client that looks at it.
+pub(crate) struct Sides {
+    /// The npm store, its version and settings, for messages.
+    pub(crate) label: String,
+    pub(crate) node: NodeProgram,
+    pub(crate) rust: ExpressSession,
+    pub(crate) backend: Box<dyn Backend>,
+    /// How the npm store's `touch` treats the record.
+    pub(crate) node_touch: NodeTouch,
+}
+
+/// How an npm store's `touch` treats the record.
+#[derive(Clone, Copy, PartialEq)]
+#[allow(dead_code, reason = "each backend has one of them")]
+pub(crate) enum NodeTouch {
+    /// It leaves it alone.
+    Moves,
+    /// It writes the session that it is given.
+    Rewrites,
+}
+
+/// What is stored, by a client that is neither side's.
+pub(crate) trait Backend: Send {
+    /// The text of the record, decrypted if it is encrypted.
+    fn record(&mut self, sid: &str) -> Option<String>;
+
+    /// How long it has to live.
+    fn lives_ms(&mut self, sid: &str) -> i64;
+}
+
+impl Sides {
+    pub(crate) fn ask(&mut self, request: Value) -> Value {
+        let answer: Value = self.node.call(request).unwrap();
+        assert_eq!(answer.get("error"), None, "{} called back with an error", self.label);
+        answer
+    }
+
+    pub(crate) fn node_set(&mut self, sid: &str, session: &str, cookie: Value) {
+        self.ask(json!({ "op": "set", "sid": sid, "session": session, "cookie": cookie }));
+    }
+
+    /// What `JSON.stringify` prints of the session that the npm store found.
+    pub(crate) fn node_get(&mut self, sid: &str) -> Option<String> {
+        self.ask(json!({ "op": "get", "sid": sid }))["value"].as_str().map(str::to_owned)
+    }
+
+    pub(crate) fn record(&mut self, sid: &str) -> String {
+        self.backend.record(sid).expect("the record is there")
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.rust.options().clock.now_ms()
+    }
+}
+
+pub(crate) async fn loaded(rust: &ExpressSession, sid: &str) -> Session {
+    rust.get(sid).await.unwrap().expect("the session is there")
+}
+
+/// express-session reads the clock twice, and can find a millisecond gone.
+pub(crate) fn is_an_hour(session: &Session) -> bool {
+    let max_age_ms = session.cookie().original_max_age_ms();
+    max_age_ms.is_some_and(|max_age_ms| (3_590_000..=3_600_000).contains(&max_age_ms))
+}
+
+/// A record but for the expiry of its cookie, which `modify` moves, as Express does at the end of each request.
+pub(crate) fn but_for_expiry(record: &str) -> String {
+    let age = record.find(r#""originalMaxAge":"#).expect("a cookie");
+    let (before, cookie) = record.split_at(age);
+    let (attributes, expiry) = cookie.split_once(r#""expires":""#).expect("one that expires");
+    let (_, rest) = expiry.split_once('"').expect("a date");
+    [before, attributes, rest].concat()
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// A short life, of which a backend that counts in ticks of a second leaves at least one. On a slow machine it is several
+/// times what is to be done in it.
+fn short_ms(needed: Duration) -> i64 {
+    i64::try_from(needed.as_millis()).unwrap().saturating_mul(5).max(2_000)
+}
+
+/// How far the lives that both sides give to the same cookie are apart at most: one rounds down and the other up, and
+/// a backend counts in seconds.
+const APART_MS: i64 = 2_000;
+
+/// Makes a test of each case. `$sides` is a function that starts the sides of each setting, one after the other.
+macro_rules! cases {
+    ($sides:path, $needs:literal) => {
+        $crate::cases::cases! {
+            $sides, $needs:
+            what_node_writes_rust_reads,
+            what_rust_writes_node_reads,
+            rust_changes_one_key_and_every_other_byte_stays,
+            touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry,
+            what_either_side_destroys_is_gone_for_the_other,
+            update_notices_what_node_wrote_in_between,
+        }
+
+        #[test]
+        #[ignore = $needs]
+        fn random_sessions_survive_node_rust_node() {
+            for sides in $sides() {
+                $crate::cases::random_sessions_survive_node_rust_node(sides);
+            }
+        }
+    };
+    ($sides:path, $needs:literal: $($case:ident,)+) => {$(
+        #[tokio::test]
+        #[ignore = $needs]
+        async fn $case() {
+            for mut sides in $sides() {
+                $crate::cases::$case(&mut sides).await;
+            }
+        }
+    )+};
+}
+pub(crate) use cases;
+
+pub(crate) async fn what_node_writes_rust_reads(sides: &mut Sides) {
+    sides.node_set(
+        "a",
+        r#"{"user":{"name":"Zoë","roles":["admin"]},"n":1e21,"half":"\ud83d"}"#,
+        json!({ "maxAge": 3_600_000 }),
+    );
+    let session = loaded(&sides.rust, "a").await;
+    assert_eq!(session.loaded_json(), sides.record("a"), "{}", sides.label);
+    assert_eq!(
+        session.get::<Value>("user").unwrap().unwrap(),
+        json!({ "name": "Zoë", "roles": ["admin"] })
+    );
+    assert_eq!(session.get::<f64>("n").unwrap(), Some(1e21));
+    assert_eq!(session.get_json("half"), Some(r#""\ud83d""#));
+    assert!(is_an_hour(&session), "{}", sides.label);
+    assert_eq!(sides.rust.get("b").await.unwrap(), None);
+}
+
+pub(crate) async fn what_rust_writes_node_reads(sides: &mut Sides) {
+    let mut session = Session::new();
+    session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
+    session.insert("user", json!({ "name": "Zoë" })).unwrap();
+    session.insert("price", 1e-7).unwrap();
+    session.insert("count", 1.0).unwrap();
+    sides.rust.set("a", &session).await.unwrap();
+    let text = session.to_json().into_owned();
+    assert!(text.ends_with(r#""user":{"name":"Zoë"},"price":1e-7,"count":1}"#), "{text}");
+    let printed = sides.node_get("a");
+    assert_eq!(
+        printed.as_deref(),
+        Some(&*text),
+        "{}: Node.js prints it as we wrote it",
+        sides.label
+    );
+
+    let started = Instant::now();
+    sides.rust.set("b", &session).await.unwrap();
+    sides.node_set("c", "{}", json!({ "maxAge": 3_600_000 }));
+    let (ours, theirs) = (sides.backend.lives_ms("b"), sides.backend.lives_ms("c"));
+    let apart = i64::try_from(started.elapsed().as_millis()).unwrap() + APART_MS;
+    assert!(
+        (ours - theirs).abs() <= apart,
+        "{}: ours lives {ours} ms, theirs {theirs} ms",
+        sides.label
+    );
+}
+
+pub(crate) async fn rust_changes_one_key_and_every_other_byte_stays(sides: &mut Sides) {
+    sides.node_set(
+        "a",
+        r#"{"b":"\ud83d","n":9007199254740993,"views":1,"z":{"2":1,"1":2}}"#,
+        json!({ "maxAge": 3_600_000 }),
+    );
+    let before = sides.record("a");
+    let change = |session: &mut Session| {
+        session.insert("views", session.get::<u32>("views")?.unwrap_or_default() + 1)
+    };
+    sides.rust.modify("a", change).await.unwrap().expect("it is there");
+    let after = sides.record("a");
+    let expected = before.replace(r#""views":1"#, r#""views":2"#);
+    assert_eq!(but_for_expiry(&after), but_for_expiry(&expected), "{}", sides.label);
+    assert_ne!(after, before);
+    assert_eq!(sides.node_get("a"), Some(after), "{}: Node.js prints it as it stands", sides.label);
+}
+
+pub(crate) async fn touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry(
+    sides: &mut Sides,
+) {
+    let started = Instant::now();
+    touched_by_the_other(sides, 3_600_000, ["rehearsed-a", "rehearsed-b"]).await;
+    let short_ms = short_ms(started.elapsed());
+    let [before, ours] = touched_by_the_other(sides, short_ms, ["by-node", "by-rust"]).await;
+
+    // A third one that nobody touches tells when the first expiry has passed.
+    sides.node_set("untouched", "{}", json!({ "maxAge": short_ms }));
+    while sides.node_get("untouched").is_some() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let label = sides.label.clone();
+    assert_eq!(
+        sides.record("by-node"),
+        before,
+        "{label}: touch leaves the data, and the stale cookie, alone"
+    );
+    assert_eq!(sides.node_get("by-node"), Some(before));
+    if sides.node_touch == NodeTouch::Moves {
+        assert_eq!(sides.record("by-rust"), ours, "{label}");
+    }
+    let session = loaded(&sides.rust, "by-rust").await;
+    assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("bob"), "{label}");
+    for sid in ["by-node", "by-rust"] {
+        assert!(sides.backend.lives_ms(sid) > 3_500_000, "{label}: {sid}");
+    }
+}
+
+/// A session of each side that lives for `life_ms`, and an hour from when the other side touches it. Returns the
+/// records as they were before.
+async fn touched_by_the_other(
+    sides: &mut Sides,
+    life_ms: i64,
+    [by_node, by_rust]: [&str; 2],
+) -> [String; 2] {
+    sides.node_set(by_node, r#"{"user":"ann"}"#, json!({ "maxAge": life_ms }));
+    let before = sides.record(by_node);
+    let mut session = loaded(&sides.rust, by_node).await;
+    session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
+    assert_eq!(sides.rust.touch(by_node, &session).await.unwrap(), Touched::Extended);
+
+    let mut session = Session::new();
+    session.insert("user", "bob").unwrap();
+    session.cookie_mut().set_max_age_ms(Some(life_ms), sides.now_ms()).unwrap();
+    sides.rust.set(by_rust, &session).await.unwrap();
+    let ours = sides.record(by_rust);
+    // As express-session calls it: with the session.
+    sides.ask(json!({
+        "op": "touch", "sid": by_rust, "session": &ours, "cookie": { "maxAge": 3_600_000 },
+    }));
+    [before, ours]
+}
+
+pub(crate) async fn what_either_side_destroys_is_gone_for_the_other(sides: &mut Sides) {
+    for sid in ["a", "b"] {
+        sides.node_set(sid, r#"{"user":"ann"}"#, json!({}));
+    }
+    let session = loaded(&sides.rust, "b").await;
+    sides.rust.destroy("a").await.unwrap();
+    assert_eq!(sides.node_get("a"), None, "{}", sides.label);
+    sides.ask(json!({ "op": "destroy", "sid": "b" }));
+    assert_eq!(sides.rust.get("b").await.unwrap(), None, "{}", sides.label);
+    let answer = sides.rust.update("b", &session).await.unwrap();
+    assert!(matches!(answer, Updated::Gone), "{}: {answer:?}", sides.label);
+    assert_eq!(sides.node_get("b"), None, "{}: nothing came back", sides.label);
+}
+
+pub(crate) async fn update_notices_what_node_wrote_in_between(sides: &mut Sides) {
+    sides.node_set("a", r#"{"cart":["tea"]}"#, json!({}));
+    let mut ours = loaded(&sides.rust, "a").await;
+    ours.insert("theme", "dark").unwrap();
+    sides.node_set("a", r#"{"cart":["tea","milk"]}"#, json!({}));
+    let Updated::Conflict(mut current) = sides.rust.update("a", &ours).await.unwrap() else {
+        panic!("{}: the write of Node.js was overlooked", sides.label)
+    };
+    current.merge(&ours);
+    let answer = sides.rust.update("a", &current).await.unwrap();
+    assert!(matches!(answer, Updated::Stored(_)), "{}: {answer:?}", sides.label);
+    let text = sides.node_get("a").unwrap();
+    assert!(text.contains(r#""theme":"dark""#), "{}: {text}", sides.label);
+    assert!(text.contains(r#""cart":["tea","milk"]"#), "{}: {text}", sides.label);
+}
+
+pub(crate) fn random_sessions_survive_node_rust_node(sides: Sides) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sides = std::cell::RefCell::new(sides);
+    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    let sessions = vec((session::name(), session::value()), 0..8);
+    let answer = TestRunner::new(config).run(&sessions, |members| {
+        let mut sides = sides.borrow_mut();
+        sides.node_set("a", &session::object(&members), json!({ "maxAge": 3_600_000 }));
+        let written = sides.record("a");
+        let session = runtime.block_on(loaded(&sides.rust, "a"));
+        prop_assert_eq!(session.loaded_json(), &written);
+        runtime.block_on(sides.rust.set("a", &session)).unwrap();
+        prop_assert_eq!(&sides.record("a"), &written);
+        prop_assert_eq!(sides.node_get("a"), Some(written.clone()));
+
+        // And around a change: taken out again, it leaves no trace.
+        let changed = runtime
+            .block_on(sides.rust.modify("a", |session| session.insert("of rust", [1.0, 0.5])));
+        prop_assert!(changed.unwrap().is_some());
+        prop_assert!(sides.node_get("a").unwrap().contains(r#""of rust":[1,0.5]"#));
+        runtime
+            .block_on(sides.rust.modify("a", |session| {
+                assert!(session.remove("of rust"));
+                Ok(())
+            }))
+            .unwrap();
+        prop_assert_eq!(but_for_expiry(&sides.record("a")), but_for_expiry(&written));
+        Ok(())
+    });
+    answer.unwrap_or_else(|error| panic!("{}: {error}", sides.borrow().label));
+}

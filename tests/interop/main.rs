@@ -1,0 +1,11 @@
+//! The npm packages and ours on one backend, with one cookie: what one side writes the other reads, changes and ends.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod cases;
+mod encryption;
+mod express_app;
+mod memcached;
+mod mongodb;
+mod other_sites;
+mod redis;

@@ -1,0 +1,100 @@
+//! Sessions that go back and forth between the real connect-redis and `RedisStore`, in one Redis.
+
+use cloakroom::{Session, open};
+use cloakroom_test_support::{NodeProgram, RedisServer};
+use futures::TryStreamExt;
+use redis::{Commands, Connection};
+use serde_json::json;
+
+use crate::cases::{Backend, NodeTouch, Sides};
+
+/// The versions of connect-redis, each with the client that it was made for.
+const VERSIONS: [&str; 3] = ["6", "7", "10"];
+
+struct Redis {
+    raw: Connection,
+    _server: RedisServer,
+}
+
+impl Backend for Redis {
+    fn record(&mut self, sid: &str) -> Option<String> {
+        self.raw.get(format!("sess:{sid}")).unwrap()
+    }
+
+    fn lives_ms(&mut self, sid: &str) -> i64 {
+        self.raw.pttl(format!("sess:{sid}")).unwrap()
+    }
+}
+
+fn all_versions() -> impl Iterator<Item = Sides> {
+    VERSIONS.into_iter().map(|version| {
+        let server = RedisServer::start().unwrap();
+        let arguments = ["--store", &format!("redis-{version}"), "--url", &server.url()];
+        Sides {
+            label: format!("connect-redis {version}"),
+            node: NodeProgram::start("store.mjs", &arguments, &[]).unwrap(),
+            rust: open(&server.url()).unwrap(),
+            backend: Box::new(Redis {
+                raw: redis::Client::open(server.url()).unwrap().get_connection().unwrap(),
+                _server: server,
+            }),
+            node_touch: NodeTouch::Moves,
+        }
+    })
+}
+
+crate::cases::cases!(crate::redis::all_versions, "needs redis-server and the npm packages");
+
+/// connect-redis deletes it, which logs a user out over a date.
+#[tokio::test]
+#[ignore = "needs redis-server and the npm packages"]
+async fn a_session_whose_expires_is_not_a_date_is_kept_for_a_day() {
+    for mut sides in all_versions() {
+        let text = r#"{"cookie":{"expires":"garbage"},"user":"ann"}"#;
+        let session = Session::from_json(text).unwrap();
+        for step in 0..2 {
+            sides.rust.set("a", &session).await.unwrap();
+            assert_eq!(sides.record("a"), text, "{}", sides.label);
+            let lives_ms = sides.backend.lives_ms("a");
+            assert!((80_000_000..=86_400_000).contains(&lives_ms), "{}: {lives_ms}", sides.label);
+            assert!(sides.rust.get("a").await.unwrap().is_some());
+            if step == 0 {
+                let answer = sides.ask(json!({ "op": "set", "sid": "a", "session": text }));
+                assert_eq!(answer, json!({}), "{}", sides.label);
+                assert_eq!(
+                    sides.backend.record("a"),
+                    None,
+                    "{} has learned to keep it",
+                    sides.label
+                );
+            }
+        }
+        // One that was read is kept, too.
+        let change = |session: &mut Session| session.insert("views", 1);
+        assert!(sides.rust.modify("a", change).await.unwrap().is_some());
+        assert!(sides.backend.lives_ms("a") > 80_000_000, "{}", sides.label);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and the npm packages"]
+async fn both_sides_list_the_same_sessions() {
+    for mut sides in all_versions() {
+        for number in 0..30 {
+            let session = json!({ "n": number }).to_string();
+            sides.node_set(&format!("node{number}"), &session, json!({}));
+            sides.rust.set(&format!("rust{number}"), &Session::new()).await.unwrap();
+        }
+        let mut ours: Vec<String> = sides.rust.ids().try_collect().await.unwrap();
+        let text = sides.ask(json!({ "op": "ids" }))["value"].as_str().unwrap().to_owned();
+        let mut theirs: Vec<String> = serde_json::from_str(&text).unwrap();
+        ours.sort();
+        ours.dedup();
+        theirs.sort();
+        assert_eq!(ours, theirs, "{}", sides.label);
+        assert_eq!(sides.rust.length().await.unwrap(), 60);
+        sides.rust.clear().await.unwrap();
+        let empty = json!({ "value": "0" });
+        assert_eq!(sides.ask(json!({ "op": "length" })), empty, "{}", sides.label);
+    }
+}

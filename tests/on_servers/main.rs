@@ -1,0 +1,10 @@
+//! The handle and the layer on real servers: how many commands they send, and what they do when requests meet or the
+//! server refuses.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod contention;
+mod handle;
+mod layer_commands;
+mod raced_logouts;
+mod redis_that_only_reads;

@@ -1,0 +1,11 @@
+//! What was recorded of the npm packages is replayed without a failure, and a recording that was changed is not.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod encryption;
+mod lifecycle;
+mod memcached;
+mod mongodb;
+mod names;
+mod redis;
+mod vectors;

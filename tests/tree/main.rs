@@ -1,0 +1,7 @@
+//! The rules of the tree: which crate may know which, and that the texts of the project are true.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod dependencies;
+mod layout;
+mod store_table;
