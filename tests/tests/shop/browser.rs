@@ -47,6 +47,10 @@ impl Browser {
         self.send(self.http.post(url), body)
     }
 
+    pub(crate) fn put(&mut self, url: &str, body: &Value) -> Answer {
+        self.send(self.http.put(url), body)
+    }
+
     fn send(
         &mut self,
         request: ureq::RequestBuilder<ureq::typestate::WithBody>,

@@ -16,6 +16,7 @@
 mod browser;
 mod csrf;
 mod flash;
+mod guard;
 mod logins;
 mod model;
 mod rust;
