@@ -7,13 +7,14 @@
 //! - JSON that `JSON.stringify` would write differently: ours gives back what it was given, byte for byte.
 //! - Options that only JavaScript has: a `cookie` of the wrong type, or a function with `secure: 'auto'`.
 
+use cloakroom_tests::dice::Dice;
 use serde_json::{Map, Value, json};
 
 use crate::sequence::{Action, Before, PATH, Sent, Sequence, Step};
 
 /// The sequence of a seed: 5 to 40 requests.
 pub(crate) fn sequence(seed: u64) -> Sequence {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut options = options(&mut dice);
     options["secret"] = json!(["secret 0"]);
     let steps = (0..5 + dice.below(36)).map(|_| step(&mut dice)).collect();
@@ -195,25 +196,4 @@ fn value(dice: &mut Dice) -> Value {
         { "cookie": { "id": 1 }, "items": [{ "price": 9.99 }], "name": "ada" },
     ]);
     dice.pick(values.as_array().map(Vec::as_slice).unwrap_or_default())
-}
-
-/// Random numbers (SplitMix64) that stay the same in every version of everything, so that a seed keeps its sequence.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % end as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())].clone()
-    }
 }

@@ -1,4 +1,4 @@
-//! Sites of next-session and of @fastify/session beside the layer, on one Redis, with one cookie.
+//! Sites of next-session, of @fastify/session and of NestJS beside the layer, on one Redis, with one cookie.
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,6 +66,12 @@ impl Site {
             IdFormat::Fastify(Secrets::new(rust).unwrap()),
             options,
         )
+    }
+
+    /// Nest on Express has express-session, so it is an Express site.
+    fn nest() -> Self {
+        let ids = IdFormat::from(Secrets::new([SECRET]).unwrap());
+        Self::start("nest.mjs", &["--secret", SECRET], ids, SessionOptions::new())
     }
 
     fn start(program: &str, arguments: &[&str], ids: IdFormat, options: SessionOptions) -> Self {
@@ -210,4 +216,52 @@ async fn a_fastify_site_and_rust_are_one_site() {
     site.node("/logout", None);
     site.cookie = cookie;
     site.rust(async |session| assert!(session.is_new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis-server and the npm packages"]
+async fn a_nest_site_and_rust_are_one_site() {
+    let mut site = Site::nest();
+    // A login in Nest is one in Rust.
+    let login = site.node("/login?user=ann", None);
+    let id = site
+        .rust(async |session| {
+            assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("ann"));
+            session.insert("cart", ["tea"]).unwrap();
+        })
+        .await;
+    assert_eq!(login["id"], json!(id));
+    let seen = site.node("/", None);
+    assert_eq!((&seen["id"], &seen["session"]["user"]), (&json!(id), &json!("ann")));
+    assert_eq!(seen["session"]["cart"], json!(["tea"]));
+
+    // A logout in Rust is one in Nest.
+    let cookie = site.cookie.clone();
+    site.rust(async |session| session.destroy().await.unwrap()).await;
+    site.cookie = cookie;
+    let seen = site.node("/", None);
+    assert_eq!(seen["session"].get("user"), None);
+
+    // A login in Rust is one in Nest.
+    site.cookie = None;
+    let id = site.rust(async |session| session.insert("user", "bob").unwrap()).await;
+    let seen = site.node("/keys/views", Some(json!(7)));
+    assert_eq!((&seen["id"], &seen["session"]["user"]), (&json!(id), &json!("bob")));
+    site.rust(async |session| assert_eq!(session.get::<u32>("views").unwrap(), Some(7))).await;
+
+    // A logout in Nest is one in Rust.
+    site.node("/logout", None);
+    let id_after = site.rust(async |session| assert!(session.is_new())).await;
+    assert_ne!(id_after, id);
+}
+
+/// The snippet of the guide is the code of the site that the test above has visited.
+#[test]
+fn the_guide_shows_the_nest_site_that_is_tested() {
+    let folder = cloakroom_test_support::node_folder();
+    let site = std::fs::read_to_string(folder.join("nest.mjs")).unwrap();
+    let guide = std::fs::read_to_string(folder.join("../../docs/move-one-route.md")).unwrap();
+    let snippet = guide.split("```ts\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(snippet.contains("app.use("), "{snippet}");
+    assert!(site.contains(snippet), "nest.mjs does not have the snippet of the guide:\n{snippet}");
 }

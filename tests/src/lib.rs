@@ -2,6 +2,7 @@
 
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
+pub mod dice;
 pub mod json;
 pub mod losses;
 pub mod mutants;

@@ -35,7 +35,8 @@ use wants::Want;
 ///
 /// A request has a session when the browser brought one that lives. Any session will do, also that of a visitor with a
 /// cart: what a login leaves is asked for with [`with_member`](Self::with_member) or
-/// [`with_predicate`](Self::with_predicate).
+/// [`with_predicate`](Self::with_predicate). A session that the request itself makes counts only with a member that is
+/// asked for, as when a middleware around the guard logs in a visitor who is remembered.
 ///
 /// It belongs inside a [`SessionLayer`](crate::SessionLayer). Where there is none around it, it answers 500 and says so.
 /// Inside several of them it asks the innermost one, unless [`with_engine`](Self::with_engine) names another.
@@ -277,7 +278,11 @@ impl Rules {
     }
 
     fn is_met(&self, session: Option<&Session>) -> bool {
-        let Some(session) = session.filter(|session| !session.is_new()) else { return false };
+        // One that this request makes counts by a member: a middleware around the guard has logged somebody in.
+        let has_member = self.wants.iter().any(|want| matches!(want, Want::Member(_)));
+        let Some(session) = session.filter(|session| has_member || !session.is_new()) else {
+            return false;
+        };
         // A session that was destroyed cannot be asked, and does not count.
         session.with(|record| self.wants.iter().all(|want| want.is_met(record))).unwrap_or_default()
     }

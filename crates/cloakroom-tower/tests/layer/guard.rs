@@ -212,3 +212,34 @@ async fn other_spellings_of_a_path_are_guarded_too() {
         assert_eq!(is_open, path != "/private/../public", "{path}");
     }
 }
+
+/// As Passport's `isAuthenticated`, which is true in the request that logs somebody in.
+#[tokio::test]
+async fn who_is_logged_in_around_the_guard_passes_by_a_member() {
+    let answer = async |guard: RequireSession, logs_in: bool| {
+        let inner = guard.layer(service_fn(async |_: Request<()>| {
+            Ok::<_, std::io::Error>(Response::new(Full::<bytes::Bytes>::default()))
+        }));
+        let remembers = service_fn(move |request: Request<()>| {
+            let session = request.extensions().get::<Session>().cloned().unwrap();
+            let inner = inner.clone();
+            async move {
+                if logs_in {
+                    session.regenerate().await.unwrap();
+                    session.insert("user", "ann").unwrap();
+                }
+                inner.oneshot(request).await
+            }
+        });
+        let layer = SessionLayer::new(MemoryStore::new(), Secrets::new(["keyboard cat"]).unwrap());
+        layer.layer(remembers).oneshot(Request::new(())).await.unwrap().status()
+    };
+    let by_member = RequireSession::json().with_member("user");
+    assert_eq!(answer(by_member.clone(), true).await, StatusCode::OK);
+    assert_eq!(answer(by_member, false).await, StatusCode::UNAUTHORIZED);
+    // These say nothing of a login: a session that nobody has brought does not pass.
+    let by_predicate = RequireSession::json().with_predicate(|session| !session.contains("banned"));
+    for guard in [RequireSession::json(), by_predicate] {
+        assert_eq!(answer(guard, true).await, StatusCode::UNAUTHORIZED);
+    }
+}
