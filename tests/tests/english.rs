@@ -102,28 +102,22 @@ fn bare(word: &str) -> &str {
 /// The phrases in a text, each as often as it occurs.
 fn phrases_in(text: &str) -> Vec<String> {
     let words = words(text);
+    let bare: Vec<&str> = words.iter().map(|word| bare(word)).collect();
     let mut found = Vec::new();
     for (phrase, _) in PHRASES {
         let wanted: Vec<&str> = phrase.split(' ').collect();
-        let is_here = |window: &&[String]| {
+        for (at, window) in bare.windows(wanted.len()).enumerate() {
             // A mark at the end of an inner word ends the phrase.
-            let (last, inner) = window.split_last().unwrap();
-            let inner_is_plain = inner.iter().all(|word| word.ends_with(char::is_alphanumeric));
-            inner_is_plain
-                && window.iter().zip(&wanted).all(|(word, wanted)| bare(word) == *wanted)
-                && !last.starts_with('`')
-        };
-        let count = words.windows(wanted.len()).filter(is_here).count();
-        found.extend(std::iter::repeat_n((*phrase).to_owned(), count));
+            let is_plain = |word: &String| word.ends_with(char::is_alphanumeric);
+            if window == wanted && words[at..at + wanted.len() - 1].iter().all(is_plain) {
+                found.push((*phrase).to_owned());
+            }
+        }
     }
-    for window in words.windows(4) {
-        let [before, is, no, after] = window else { continue };
-        if is == "is"
-            && no == "no"
-            && !before.ends_with("there")
-            && !AFTER_IS_NO.contains(&bare(after))
-        {
-            found.push(format!("is no {}", bare(after)));
+    for (window, after) in words.windows(3).zip(bare.iter().skip(3)) {
+        let is_no = window[1] == "is" && window[2] == "no" && !window[0].ends_with("there");
+        if is_no && !AFTER_IS_NO.contains(after) {
+            found.push(format!("is no {after}"));
         }
     }
     let ends = |word: &&String| ["meanwhile.", "meanwhile;", "meanwhile:"].contains(&&***word);
