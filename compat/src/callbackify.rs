@@ -71,6 +71,7 @@ impl<S: Store + 'static> Callbackified<S> {
             error: Some(new(ErrorKind::Unavailable, "the runtime shut down before the call began")),
         };
         let work = work(Arc::clone(&self.store));
+        // A runtime that has shut down drops the task at once, and `Unbegun` answers the callback.
         runtime.spawn(async move {
             if let Some(callback) = unbegun.begin() {
                 callback.answer(work.await);
@@ -172,6 +173,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
     fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>) {
         let sid = sid.to_owned();
+        // It counts as a write, because it moves the expiry.
         self.spawn("get_and_touch", Write, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.get_and_touch(&sid, ttl).await,

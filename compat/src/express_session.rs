@@ -242,6 +242,7 @@ impl ExpressSession {
     /// As for [`Enumerate::length`](cloakroom_core::Enumerate::length). [`Unsupported`](ErrorKind::Unsupported) if the
     /// store does not support it.
     pub async fn length(&self) -> Result<u64, Error> {
+        // A read has no outcome that could be unknown, whatever a store of the application says.
         let length = self.offered("length", self.store.enumerate())?.length().await;
         self.observe(length.map_err(Error::with_outcome_known))
     }
@@ -279,6 +280,7 @@ impl ExpressSession {
     ///
     /// As for [`destroy`](Self::destroy) and [`generate`](Self::generate).
     pub async fn regenerate(&self, sid: &str) -> Result<(String, Session), Error> {
+        // In the order of express-session's `Store.regenerate`.
         self.destroy(sid).await?;
         self.generate()
     }
@@ -317,6 +319,7 @@ impl ExpressSession {
             Err(error) if is_silence(error.kind()) => Connection::Disconnected,
             _ => Connection::Connected,
         };
+        // Wakes the receivers only if it changed: this runs after every operation.
         self.connection.send_if_modified(|connection| std::mem::replace(connection, now) != now);
         answer
     }

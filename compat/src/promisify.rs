@@ -113,6 +113,7 @@ impl<S: CallbackStore> Store for Promisified<S> {
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         check(sid, self.store.name(), "get")?;
+        // Without a revision, `time_to_live` would take a stale `expires` for the truth.
         let found = self.call("get", Read, |callback| self.store.get(sid, callback)).await?;
         Ok(found.map(read_from_store))
     }

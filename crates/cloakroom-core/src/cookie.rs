@@ -131,6 +131,7 @@ impl Cookie {
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         let mut cookie = Self::empty();
+        // A map, because searching the list for each name would take quadratic time on a record with many members.
         let mut places = HashMap::new();
         for span in scan::members(json).ok()? {
             let (name, value) = (canonical(span.name(json)), span.value(json));
@@ -175,6 +176,7 @@ impl Cookie {
     /// Returns the member as a JavaScript value, [`Undefined`](JsValue::Undefined) if it is missing.
     #[must_use]
     pub fn raw(&self, member: CookieMember) -> &JsValue {
+        // The variants have the order of `MEMBERS`.
         &self.members[member as usize]
     }
 
@@ -218,6 +220,7 @@ impl Cookie {
     pub fn same_site(&self) -> Option<SameSite> {
         match self.raw(CookieMember::SameSite) {
             JsValue::Bool(true) => Some(SameSite::Strict),
+            // cookie 0.7.2 converts the word to lower case before it compares.
             JsValue::String(word) => [SameSite::Strict, SameSite::Lax, SameSite::None]
                 .into_iter()
                 .find(|same_site| same_site.as_str().eq_ignore_ascii_case(word)),

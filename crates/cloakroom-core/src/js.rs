@@ -101,6 +101,7 @@ impl Formatter for JsFormatter {
     }
 
     fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        // Not by way of f64, which would print 0.1 as 0.10000000149011612.
         writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
     }
 

@@ -115,6 +115,7 @@ impl Shard {
     }
 
     fn put(&mut self, sid: &str, text: Arc<str>, expires_ms: i64, revision: u64, bound: usize) {
+        // First, because a session that is replaced must not push another one out.
         self.remove(sid);
         while self.sessions.len() >= bound && self.remove_next(None) {}
         let sid: Arc<str> = sid.into();
@@ -185,6 +186,7 @@ impl MemoryStore {
 
     /// Stores the session, or destroys it if its expiry has passed. Returns the new revision in both cases.
     fn put(&self, shard: &mut Shard, sid: &str, session: &Session, text: Arc<str>) -> Revision {
+        // Revisions only have to be unique, so `Relaxed` is enough.
         let revision = self.0.revision.fetch_add(1, Ordering::Relaxed) + 1;
         match self.expires_ms(session) {
             Some(expires_ms) => {
@@ -247,6 +249,7 @@ impl Store for MemoryStore {
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        // Before the lock is taken: a large record takes a while.
         let text = session.to_json().into();
         let mut shard = self.shard(sid, "set")?;
         self.put(&mut shard, sid, session, text);
@@ -305,6 +308,7 @@ impl Atomic for MemoryStore {
         let Some(entry) = shard.live(sid, self.now_ms()) else { return Ok(Updated::Gone) };
         if entry.revision != read_at {
             let (text, revision) = (Arc::clone(&entry.text), entry.revision);
+            // Parsing needs no lock.
             drop(shard);
             return read(text, revision, "update").map(Updated::Conflict);
         }

@@ -123,7 +123,9 @@ impl Secrets {
     /// The comparison takes constant time.
     #[must_use]
     pub fn unsign<'a>(&self, signed: &'a str) -> Option<Unsigned<'a>> {
+        // The value may contain dots itself, so cookie-signature splits at the last one, too.
         let (value, mac) = signed.rsplit_once('.')?;
+        // The time reveals which secret matched, but not how much of a wrong mac was right.
         let secret_index =
             self.0.iter().position(|key| key.mac(value).ct_eq(mac.as_bytes()).into())?;
         Some(Unsigned { value, secret_index })
@@ -154,6 +156,7 @@ impl Secrets {
     /// ```
     #[must_use]
     pub fn read_cookie_value<'a>(&self, value: &'a str) -> Option<Unsigned<'a>> {
+        // express-session treats an empty id like a missing one (`!req.sessionID`).
         self.unsign(value.strip_prefix("s:")?).filter(|unsigned| !unsigned.value.is_empty())
     }
 }

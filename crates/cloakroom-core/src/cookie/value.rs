@@ -40,6 +40,7 @@ impl JsValue {
         match json.as_bytes().first() {
             Some(b'"') => match serde_json::from_str::<Box<str>>(json) {
                 Ok(text) => Self::String(text),
+                // The scanner has accepted the text, so this is half a surrogate pair.
                 Err(_) => Self::Other(json.into()),
             },
             Some(b't') => Self::Bool(true),

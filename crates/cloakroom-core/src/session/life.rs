@@ -53,9 +53,11 @@ impl Session {
         let cookie = self.loaded_cookie();
         let by_expires = cookie.expires_ms().map_or(0, |expires_ms| left(expires_ms, now_ms));
         match (extended_to(cookie, now_ms), by_expires) {
+            // A later `expires` than the max age gives was set on purpose.
             (Some(expires_ms), seconds) => {
                 TimeToLive::Seconds(left(expires_ms, now_ms).max(seconds))
             }
+            // The store still had the session, so a date that has passed is stale.
             (None, 0) => TimeToLive::Browser,
             (None, seconds) => TimeToLive::Seconds(seconds),
         }

@@ -60,6 +60,7 @@ impl Session {
     /// first place and with its last value, as JavaScript reads it.
     pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
         let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
+        // A map, because a record may repeat thousands of names.
         let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
         for span in &self.spans {
             let (raw, value) = (span.name(&self.text), span.value(&self.text));

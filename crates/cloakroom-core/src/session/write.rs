@@ -43,6 +43,7 @@ impl Session {
         if edits.is_empty() && news.is_empty() {
             return Cow::Borrowed(&self.text);
         }
+        // Changes are in the order in which they were made; the text is copied in the order of places.
         edits.sort_unstable_by_key(|(place, _)| *place);
 
         let added: usize =
@@ -120,6 +121,7 @@ impl Session {
 
     /// Returns the cookie's new text, or `None` if the text already contains the right one.
     fn cookie_edit(&self) -> Option<String> {
+        // Express reads members of the cookie, so only an object is usable.
         let usable = self
             .place_of(COOKIE)
             .is_some_and(|place| self.spans[place].value(&self.text).starts_with('{'));
