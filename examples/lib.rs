@@ -1,1 +1,1 @@
-//! Examples of cloakroom: one idea a file, run with `cargo run --example NAME`.
+//! Examples of cloakroom: one idea per file, run with `cargo run --example NAME`.

@@ -1,4 +1,6 @@
-//! One call: a callback on one side, a future on the other, and a slot between them.
+//! Makes a future of one callback-style call. A shared slot carries the answer from the callback to the future.
+//!
+//! A slot of our own, rather than a oneshot channel, takes an inline answer without waking anything.
 
 use std::{
     error::Error as StdError,
@@ -13,15 +15,15 @@ use cloakroom_core::{Error, ErrorKind};
 
 use crate::deadline::Does;
 
-/// The store in errors of this module, until an adapter puts the real name there.
+/// The store's name in errors of this module, until an adapter replaces it with the real one.
 pub(crate) const STORE: &str = "callback";
 const OPERATION: &str = "call";
 
-/// Where the legacy code leaves its answer: Node.js's `callback(err, value)`.
+/// Takes the answer of callback-style code, like Node.js's `callback(err, value)`.
 ///
-/// It is `Send`, so any thread may answer, and answering takes it, so a second answer does not compile.
-/// A callback that is dropped without an answer is an [`Unavailable`](ErrorKind::Unavailable) error at once.
-/// An answer that nobody waits for any more goes nowhere.
+/// Any thread may answer, because the type is `Send`. Answering consumes it, so a second answer does not compile.
+/// Dropping it without an answer resolves the future with an [`Unavailable`](ErrorKind::Unavailable) error at once.
+/// If the future was dropped, the answer is discarded.
 pub struct Callback<T>(Option<Arc<Slot<T>>>, Does<'static>);
 
 impl<T> Callback<T> {
@@ -35,39 +37,39 @@ impl<T> Callback<T> {
         self.answer(Err(error));
     }
 
-    /// Answers with any error of the legacy code's; it becomes the source of an [`Other`](ErrorKind::Other) error.
+    /// Answers with an error of the application. It becomes the source of an [`Other`](ErrorKind::Other) error.
     pub fn fail(self, source: impl Into<Box<dyn StdError + Send + Sync>>) {
         self.err(
-            Error::new(ErrorKind::Other, STORE, OPERATION, "the callback was given an error")
+            Error::new(ErrorKind::Other, STORE, OPERATION, "the callback received an error")
                 .with_source(source),
         );
     }
 
-    /// Answers that this store does not have the operation: an [`Unsupported`](ErrorKind::Unsupported) error.
+    /// Answers with an [`Unsupported`](ErrorKind::Unsupported) error: the store does not have this operation.
     pub fn not_offered(self) {
         self.err(Error::new(
             ErrorKind::Unsupported,
             STORE,
             OPERATION,
-            "this store does not offer it",
+            "the store does not support this operation",
         ));
     }
 
-    /// Answers with a result.
+    /// Answers with a value or an error.
     pub fn answer(mut self, result: Result<T, Error>) {
         if let Some(slot) = self.0.take() {
             slot.fill(result);
         }
     }
 
-    /// The same callback for an operation that reads or writes.
+    /// Sets whether the operation reads or writes.
     pub(crate) fn for_what(mut self, does: Does<'static>) -> Self {
         self.1 = does;
         self
     }
 
-    /// The same callback as a function that can be cloned and called again, for an interface that asks for one.
-    /// The first call is the answer; the others change nothing.
+    /// Returns a function that answers, for interfaces that require one that can be cloned or called more than once.
+    /// The first call is the answer; later calls do nothing.
     ///
     /// ```
     /// use cloakroom_compat::promisify;
@@ -102,8 +104,8 @@ impl<T> Callback<T> {
 impl<T> Drop for Callback<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.0.take() {
-            let message = "the callback was dropped unanswered";
-            // What was called may have done its work before it let go.
+            let message = "the callback was dropped without an answer";
+            // The function may have done its work before it dropped the callback.
             let error = Error::new(ErrorKind::Unavailable, STORE, OPERATION, message);
             slot.fill(Err(self.1.unanswered(error)));
         }
@@ -116,21 +118,24 @@ impl<T> fmt::Debug for Callback<T> {
     }
 }
 
-/// Calls a callback-style function and returns its answer: Node.js's `util.promisify` for one call.
+/// Calls a callback-style function and returns its answer, like Node.js's `util.promisify` for one call.
 ///
-/// - The callback may be answered inline, later, or on another thread.
-/// - The function is called when the future is first polled, and never if it is not.
-/// - Dropping the future is fine at any point; the call goes on and its answer is thrown away.
-/// - It needs no runtime, and one allocation.
+/// - The function may answer before it returns, later, or on another thread.
+/// - It is called when the future is first polled, and never if the future is not polled.
+/// - You may drop the future at any point. The call then continues, and its answer is discarded.
+/// - The future works without a runtime and makes one allocation.
 ///
 /// # Errors
 ///
-/// The error that the callback was given; [`Unavailable`](ErrorKind::Unavailable) at once when it was dropped
-/// unanswered; [`Other`](ErrorKind::Other) when the function panicked. The last two may come after the work was done
-/// ([`outcome_unknown`](Error::outcome_unknown)).
+/// - The error that the callback was called with.
+/// - [`Unavailable`](ErrorKind::Unavailable) if the callback was dropped without an answer.
+/// - [`Other`](ErrorKind::Other) if the function panicked.
 ///
-/// A callback that is neither answered nor dropped leaves the future waiting: [`promisify_store`](crate::promisify_store)
-/// adds a deadline.
+/// In the last two cases the function may already have done its work, so the error has
+/// [`outcome_unknown`](Error::outcome_unknown).
+///
+/// If the callback is neither answered nor dropped, the future waits for ever.
+/// [`promisify_store`](crate::promisify_store) adds a deadline.
 ///
 /// ```
 /// use cloakroom_compat::{Callback, promisify};
@@ -151,7 +156,7 @@ where
     promisify_as(Does::Write, call).await
 }
 
-/// [`promisify`] for an operation that reads or writes.
+/// Like [`promisify`], for an operation that is known to read or write.
 pub(crate) async fn promisify_as<T, F>(does: Does<'static>, call: F) -> Result<T, Error>
 where
     T: Send,
@@ -159,14 +164,14 @@ where
 {
     let mut slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
     let callback = Callback(Some(Arc::clone(&slot)), does);
-    // Nothing of ours is broken by a panic half way: the slot is left as it was, or filled.
+    // Unwind safe: a panic leaves the slot either empty or filled, and both are valid.
     if catch_unwind(AssertUnwindSafe(|| call(callback))).is_err() {
-        // The panic's own message may hold session data.
+        // The panic's message may contain session data, so it is not passed on.
         let error =
-            Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style code panicked");
+            Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style function panicked");
         return Err(does.unanswered(error));
     }
-    // An inline answer has let go of the slot already, and is taken out without the lock.
+    // After an inline answer this is the only reference to the slot, so no lock is needed.
     if let Some(Slot(state)) = Arc::get_mut(&mut slot)
         && let Some(answer) = state.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     {
@@ -202,14 +207,14 @@ impl<T> Slot<T> {
 
     fn fill(&self, answer: Result<T, Error>) {
         let before = std::mem::replace(&mut *self.lock(), State::Answered(answer));
-        // Foreign code: not under the lock.
+        // `wake` runs code of the runtime, so the lock is released first.
         if let State::Waiting(Some(waker)) = before {
             waker.wake();
         }
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, Error>> {
-        // Wakers are foreign code, too: they are cloned and dropped while the lock is free.
+        // Cloning or dropping a waker runs code of the runtime, so both happen while the lock is free.
         let waker = cx.waker().clone();
         let mut state = self.lock();
         if let Some(answer) = state.take() {

@@ -1,4 +1,4 @@
-//! An async store as a callback-style one.
+//! Makes a callback-style store of an async one.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -11,18 +11,20 @@ use crate::{
     deadline::Does::{self, Read, Write},
 };
 
-/// A [`CallbackStore`] over an async [`Store`], made by [`callbackify_store`].
+/// A [`CallbackStore`] over an async [`Store`], returned by [`callbackify_store`].
 pub struct Callbackified<S> {
     store: Arc<S>,
     runtime: Option<Handle>,
 }
 
-/// Makes a callback-style store of an async one: Node.js's `util.callbackify` for a whole store.
+/// Makes a callback-style store of an async one, like Node.js's `util.callbackify` for a whole store.
 ///
-/// Each call runs as a task on the tokio runtime of the thread that calls, or on the one given with
-/// [`on`](Callbackified::on); without either, the callback gets a [`Config`](ErrorKind::Config) error. If that runtime has
-/// ended, or ends before the answer, it gets an [`Unavailable`](ErrorKind::Unavailable) error.
-/// It offers what the store offers, and `promisify_store(callbackify_store(x))` keeps every promise that `x` keeps.
+/// Each call runs as a task on the runtime set with [`on`](Callbackified::on), or on the tokio runtime of the calling
+/// thread. Without either, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
+/// does so before the answer, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error.
+///
+/// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that `x`
+/// keeps.
 ///
 /// ```
 /// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};
@@ -39,7 +41,7 @@ pub fn callbackify_store<S: Store + 'static>(store: S) -> Callbackified<S> {
 }
 
 impl<S> Callbackified<S> {
-    /// The same store on a runtime of your choice, for callers that are on none.
+    /// Sets the runtime that the calls run on. Needed if you call the store from threads outside of a runtime.
     #[must_use]
     pub fn on(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
@@ -61,14 +63,15 @@ impl<S: Store + 'static> Callbackified<S> {
         let new =
             |kind, message| Error::new(kind, self.store.name().to_owned(), operation, message);
         let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else {
-            let message = "there is no tokio runtime on this thread, and none was given with `on`";
+            let message = "must be called from within a tokio runtime, or with one set by `on`";
             return callback.err(new(ErrorKind::Config, message));
         };
         let unbegun = Unbegun {
             callback: Some(callback.for_what(does)),
-            error: Some(new(ErrorKind::Unavailable, "the runtime ended before the call began")),
+            error: Some(new(ErrorKind::Unavailable, "the runtime shut down before the call began")),
         };
         let work = work(Arc::clone(&self.store));
+        // A runtime that has shut down drops the task at once, and `Unbegun` answers the callback.
         runtime.spawn(async move {
             if let Some(callback) = unbegun.begin() {
                 callback.answer(work.await);
@@ -77,7 +80,8 @@ impl<S: Store + 'static> Callbackified<S> {
     }
 }
 
-/// The callback of a task that has not run yet: a runtime that ends drops it, and then nothing was sent.
+/// The callback of a task that has not run yet. A runtime that shuts down drops such a task, and since nothing was sent, the
+/// error says that the outcome is known.
 struct Unbegun<T> {
     callback: Option<Callback<T>>,
     error: Option<Error>,
@@ -97,13 +101,13 @@ impl<T> Drop for Unbegun<T> {
     }
 }
 
-/// What the store said it had when it was asked; a store that changes its mind is answered with an error.
+/// The error if a store that had offered an operation no longer does when the task runs.
 fn lost<T>(store: &dyn Store, operation: &'static str) -> Result<T, Error> {
     Err(Error::new(
         ErrorKind::Unsupported,
         store.name().to_owned(),
         operation,
-        "this store does not offer it",
+        "the store does not support this operation",
     ))
 }
 
@@ -169,6 +173,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
     fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>) {
         let sid = sid.to_owned();
+        // It counts as a write, because it moves the expiry.
         self.spawn("get_and_touch", Write, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.get_and_touch(&sid, ttl).await,

@@ -1,4 +1,4 @@
-//! The handle that applications hold: the whole contract over any store.
+//! The handle that applications use: the whole contract over any store.
 
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
@@ -19,23 +19,25 @@ use crate::{
 mod contract;
 mod modify;
 
-/// Makes session ids.
+/// A function that returns a new session id.
 type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
 
-/// How an [`ExpressSession`] makes sessions and how long it waits.
+/// Options of an [`ExpressSession`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExpressSessionOptions {
-    /// How long an operation may take; 5 s unless set. With a deadline shorter than the store's own, a write that meets it
-    /// has an unknown outcome even if nothing was sent: only the store knows that.
+    /// How long an operation may take. 5 s by default.
+    ///
+    /// Keep it at or above the store's own deadline. Only the store knows whether it has sent anything, so a write that
+    /// this deadline cuts off always has an unknown outcome.
     pub deadline: Duration,
-    /// The cookie of new sessions; Express's default unless set.
+    /// The cookie of new sessions. Express's default cookie by default.
     pub cookie: Cookie,
-    /// How long new sessions live from each touch on; a browser session unless set.
+    /// How long a new session lives after each touch. `None`, the default, makes browser sessions.
     pub max_age: Option<Duration>,
-    /// Makes ids; [`generate_id`] unless set. The store does not check that they are hard to guess.
+    /// Returns a new session id. [`generate_id`] by default. The ids must be impossible to guess; nothing checks that.
     pub genid: Genid,
-    /// Where the time comes from.
+    /// The source of the current time.
     pub clock: Clock,
 }
 
@@ -60,18 +62,18 @@ impl fmt::Debug for ExpressSessionOptions {
     }
 }
 
-/// Whether the backend answered the last operation: Connect's `connect` and `disconnect` events.
+/// Tells whether the backend answered the last operation, like Connect's `connect` and `disconnect` events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// The last operation was answered, or none was sent yet.
+    /// The backend answered the last operation, or no operation was called yet.
     Connected,
-    /// The last operation found the backend away or silent.
+    /// The last operation failed because the backend was unreachable or did not answer.
     Disconnected,
 }
 
 /// Sessions over any store: one handle for Redis, Memcached, MongoDB, memory, and callback-style stores.
 ///
-/// It is cheap to clone, and a [`Store`] itself. Every operation ends within
+/// Cloning it is cheap, and it implements [`Store`] itself. Except for listings and `clear`, every operation ends within
 /// [`deadline`](ExpressSessionOptions::deadline).
 ///
 /// ```
@@ -84,7 +86,7 @@ pub enum Connection {
 /// session.insert("user", "ann")?;
 /// sessions.set(&sid, &session).await?;
 ///
-/// // Whatever others write meanwhile, this change is not lost, and neither is theirs.
+/// // Other requests may write at the same time; no change is lost.
 /// sessions.modify(&sid, |session| session.insert("views", 1)).await?;
 /// assert_eq!(sessions.get(&sid).await?.unwrap().get::<u32>("views")?, Some(1));
 ///
@@ -100,12 +102,12 @@ pub struct ExpressSession {
 }
 
 impl ExpressSession {
-    /// A handle on `store` with the default options.
+    /// Creates a handle on `store` with the default options.
     pub fn new(store: impl Store + 'static) -> Self {
         Self::with_options(store, ExpressSessionOptions::default())
     }
 
-    /// A handle on `store`.
+    /// Creates a handle on `store`.
     pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
         Self {
             store: Arc::new(store),
@@ -114,81 +116,87 @@ impl ExpressSession {
         }
     }
 
-    /// The store's name, such as `redis`.
+    /// Returns the store's name, such as `redis`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.store.name()
     }
 
-    /// The options.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> &ExpressSessionOptions {
         &self.options
     }
 
-    /// The session, or `None` when there is none or it has expired.
+    /// Returns the session, or `None` if it does not exist or has expired.
     ///
     /// # Errors
     ///
-    /// As [`Store::get`], and as every operation here [`Timeout`](ErrorKind::Timeout) after the deadline and
-    /// [`Config`](ErrorKind::Config) where a store has to be waited for without a tokio runtime that has timers.
+    /// As for [`Store::get`]. Like every operation here, also [`Timeout`](ErrorKind::Timeout) after the deadline, and
+    /// [`Config`](ErrorKind::Config) if it has to wait and the current thread has no tokio runtime with timers.
     pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         let found = self.run("get", Read, self.store.get(sid)).await?;
         Ok(found.map(read_from_store))
     }
 
-    /// Creates or replaces the record, whoever wrote it last; [`update`](Self::update) is the one that loses nothing.
+    /// Creates or replaces the record, no matter who wrote it last. To keep the changes of other requests, use
+    /// [`modify`](Self::modify) or [`update`](Self::update).
     ///
     /// # Errors
     ///
-    /// As [`Store::set`].
+    /// As for [`Store::set`].
     pub async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
         self.run("set", Write, self.store.set(sid, session)).await
     }
 
-    /// Afterwards there is no session under this id.
+    /// Removes the session. A session that does not exist is not an error.
     ///
     /// # Errors
     ///
-    /// As [`Store::destroy`].
+    /// As for [`Store::destroy`].
     pub async fn destroy(&self, sid: &str) -> Result<(), Error> {
         self.run("destroy", Write, self.store.destroy(sid)).await
     }
 
-    /// Moves the expiry, never the data; never creates, never revives.
+    /// Sets the expiry that [`set`](Self::set) would give `session`. It never changes the data, never creates a session
+    /// and never revives one.
     ///
     /// # Errors
     ///
-    /// As [`Store::touch`].
+    /// As for [`Store::touch`].
     pub async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
         self.run("touch", Write, self.store.touch(sid, session)).await
     }
 
-    /// Stores only where there is no live session.
+    /// Stores the session only if no live session has this id.
     ///
     /// # Errors
     ///
-    /// As [`Atomic::create`](cloakroom_core::Atomic::create); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As for [`Atomic::create`](cloakroom_core::Atomic::create). [`Unsupported`](ErrorKind::Unsupported) if the store
+    /// does not support it.
     pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
         self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session))
             .await
     }
 
-    /// Stores only where the record is still the one that `session` was read from.
+    /// Stores the session only if the record has not changed since `session` was read.
     ///
     /// # Errors
     ///
-    /// As [`Atomic::update`](cloakroom_core::Atomic::update); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As for [`Atomic::update`](cloakroom_core::Atomic::update). [`Unsupported`](ErrorKind::Unsupported) if the store
+    /// does not support it.
     pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
         self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session))
             .await
     }
 
-    /// The session, whose expiry is moved to `ttl` from now in the same round trip; the store's default if `None`.
+    /// Returns the session and sets its expiry to `ttl` from now, in one round trip. Returns `None` if no live session has
+    /// this id. A `ttl` of `None` means the store's default.
     ///
     /// # Errors
     ///
-    /// As [`Atomic::get_and_touch`](cloakroom_core::Atomic::get_and_touch); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As for [`Atomic::get_and_touch`](cloakroom_core::Atomic::get_and_touch). [`Unsupported`](ErrorKind::Unsupported)
+    /// if the store does not support it.
     pub async fn get_and_touch(
         &self,
         sid: &str,
@@ -198,11 +206,12 @@ impl ExpressSession {
         self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
     }
 
-    /// The ids of the live sessions.
+    /// Returns the ids of the live sessions. The listing as a whole has no deadline.
     ///
     /// # Errors
     ///
-    /// In the stream, as [`Enumerate::ids`](cloakroom_core::Enumerate::ids); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// Yielded by the stream: as for [`Enumerate::ids`](cloakroom_core::Enumerate::ids).
+    /// [`Unsupported`](ErrorKind::Unsupported) if the store does not support it.
     #[must_use]
     pub fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         match self.offered("ids", self.store.enumerate()) {
@@ -211,11 +220,12 @@ impl ExpressSession {
         }
     }
 
-    /// The live sessions with their ids.
+    /// Returns the live sessions with their ids. The listing as a whole has no deadline.
     ///
     /// # Errors
     ///
-    /// In the stream, as [`Enumerate::all`](cloakroom_core::Enumerate::all); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// Yielded by the stream: as for [`Enumerate::all`](cloakroom_core::Enumerate::all).
+    /// [`Unsupported`](ErrorKind::Unsupported) if the store does not support it.
     #[must_use]
     pub fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
         match self.offered("all", self.store.enumerate()) {
@@ -224,30 +234,35 @@ impl ExpressSession {
         }
     }
 
-    /// The number of live sessions. It may take longer than the deadline, which each of its steps keeps.
+    /// Returns the number of live sessions. This may take longer than the deadline, because a store lists in steps and
+    /// each step has its own.
     ///
     /// # Errors
     ///
-    /// As [`Enumerate::length`](cloakroom_core::Enumerate::length); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As for [`Enumerate::length`](cloakroom_core::Enumerate::length). [`Unsupported`](ErrorKind::Unsupported) if the
+    /// store does not support it.
     pub async fn length(&self) -> Result<u64, Error> {
+        // A read has no outcome that could be unknown, whatever a store of the application says.
         let length = self.offered("length", self.store.enumerate())?.length().await;
         self.observe(length.map_err(Error::with_outcome_known))
     }
 
-    /// Removes our sessions and nothing else. It may take longer than the deadline, which each of its steps keeps.
+    /// Removes the sessions under the store's prefix and nothing else. This may take longer than the deadline, because a
+    /// store clears in steps and each step has its own.
     ///
     /// # Errors
     ///
-    /// As [`Enumerate::clear`](cloakroom_core::Enumerate::clear); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
+    /// As for [`Enumerate::clear`](cloakroom_core::Enumerate::clear). [`Unsupported`](ErrorKind::Unsupported) if the
+    /// store does not support it.
     pub async fn clear(&self) -> Result<(), Error> {
         self.observe(self.offered("clear", self.store.enumerate())?.clear().await)
     }
 
-    /// A new id and a new session with the cookie of the options. Nothing is stored.
+    /// Returns a new id and a new session with the cookie of the options. Nothing is stored.
     ///
     /// # Errors
     ///
-    /// What `genid` returns, and [`InvalidData`](ErrorKind::InvalidData) for a max age beyond JavaScript's dates.
+    /// The errors of `genid`, and [`InvalidData`](ErrorKind::InvalidData) for a max age beyond JavaScript's dates.
     pub fn generate(&self) -> Result<(String, Session), Error> {
         let mut cookie = self.options.cookie.clone();
         match self.options.max_age {
@@ -257,20 +272,22 @@ impl ExpressSession {
         Ok(((self.options.genid)()?, Session::with_cookie(cookie)))
     }
 
-    /// Destroys the session, and returns a new id with a new, empty one: what belongs after a login, so that an id
-    /// that was known before is worth nothing. The new one is not stored.
+    /// Destroys the session and returns a new id and a new, empty session, which is not stored yet.
+    ///
+    /// Call it when a user logs in. An attacker who planted an id before the login then has nothing (session fixation).
     ///
     /// # Errors
     ///
-    /// As [`destroy`](Self::destroy) and [`generate`](Self::generate).
+    /// As for [`destroy`](Self::destroy) and [`generate`](Self::generate).
     pub async fn regenerate(&self, sid: &str) -> Result<(String, Session), Error> {
+        // In the order of express-session's `Store.regenerate`.
         self.destroy(sid).await?;
         self.generate()
     }
 
-    /// Whether the backend answered the last operation. The receiver is told of every change.
+    /// Returns a receiver that tells whether the backend answered the last operation, and is notified of every change.
     ///
-    /// Nothing is sent to find out: it tells what the operations saw.
+    /// It reports what the operations saw; it never sends anything to the backend itself.
     #[must_use]
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.connection.subscribe()
@@ -279,7 +296,12 @@ impl ExpressSession {
     fn offered<T>(&self, operation: &'static str, part: Option<T>) -> Result<T, Error> {
         part.ok_or_else(|| {
             let store = Cow::Owned(self.store.name().to_owned());
-            Error::new(ErrorKind::Unsupported, store, operation, "this store does not offer it")
+            Error::new(
+                ErrorKind::Unsupported,
+                store,
+                operation,
+                "the store does not support this operation",
+            )
         })
     }
 
@@ -297,6 +319,7 @@ impl ExpressSession {
             Err(error) if is_silence(error.kind()) => Connection::Disconnected,
             _ => Connection::Connected,
         };
+        // Wakes the receivers only if it changed: this runs after every operation.
         self.connection.send_if_modified(|connection| std::mem::replace(connection, now) != now);
         answer
     }

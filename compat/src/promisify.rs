@@ -1,4 +1,4 @@
-//! A callback-style store as an async one.
+//! Makes an async store of a callback-style one.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -17,23 +17,25 @@ use crate::{
     },
 };
 
-/// An async [`Store`] over a [`CallbackStore`], made by [`promisify_store`].
+/// An async [`Store`] over a [`CallbackStore`], returned by [`promisify_store`].
 #[derive(Clone)]
 pub struct Promisified<S> {
     store: S,
     deadline: Duration,
 }
 
-/// Makes an async [`Store`] of a callback-style one, offering exactly what that has.
+/// Makes an async [`Store`] of a callback-style one. It supports exactly what the store supports.
 ///
-/// Every operation ends within 5 s, unless [`with_deadline`](Promisified::with_deadline) says otherwise: a callback
-/// that is never answered is a [`Timeout`](cloakroom_core::ErrorKind::Timeout) error, and one that is dropped
-/// an [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) error at once. An operation that is not answered inline needs
-/// a tokio runtime with timers for its deadline, and is a [`Config`](cloakroom_core::ErrorKind::Config) error without one;
-/// as the callback-style code runs already, a write may be carried out all the same, and
-/// [`outcome_unknown`](Error::outcome_unknown) says so.
+/// Every operation ends within 5 s; [`with_deadline`](Promisified::with_deadline) changes that. Its errors are those that
+/// the callback receives, and
 ///
-/// The outcome of a read is never unknown, even if the callback's error says so.
+/// - [`Timeout`](cloakroom_core::ErrorKind::Timeout) if the callback is not answered in time;
+/// - [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) as soon as the callback is dropped without an answer;
+/// - [`Config`](cloakroom_core::ErrorKind::Config) if the answer does not come inline and the current thread has no tokio
+///   runtime with timers, which the deadline needs.
+///
+/// By then the callback-style code is running, so a write may still happen. The error has
+/// [`outcome_unknown`](Error::outcome_unknown) in that case. Errors of reads never have it.
 ///
 /// See [`CallbackStore`] for an example.
 pub fn promisify_store<S: CallbackStore>(store: S) -> Promisified<S> {
@@ -41,14 +43,14 @@ pub fn promisify_store<S: CallbackStore>(store: S) -> Promisified<S> {
 }
 
 impl<S> Promisified<S> {
-    /// The same store with another deadline for each operation.
+    /// Sets the deadline of each operation.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The callback-style store.
+    /// Returns the callback-style store.
     pub fn into_inner(self) -> S {
         self.store
     }
@@ -68,7 +70,7 @@ impl<S: CallbackStore> Promisified<S> {
     }
 
     fn named(&self, error: Error, operation: &'static str) -> Error {
-        // An error of a store's own names it already.
+        // An error that the store created itself already carries its name.
         if error.store() == STORE {
             error.with_context(Cow::Owned(self.store.name().to_owned()), operation)
         } else {
@@ -77,12 +79,13 @@ impl<S: CallbackStore> Promisified<S> {
     }
 }
 
-/// Stores of npm count the time to live from `cookie.expires`, which express-session moves before each call.
+/// Moves the expiry as express-session does before it calls a store: npm stores compute the time to live from
+/// `cookie.expires`.
 fn extended(session: &Session) -> Cow<'_, Session> {
     session.extended(Clock::system().now_ms())
 }
 
-/// Marks a session as read from a store, if the store itself has not: it lives on by its own max age then.
+/// Marks a session as read from a store, unless the store has done so. A later write then extends it by its max age.
 pub(crate) fn read_from_store(session: Session) -> Session {
     match session.revision() {
         Some(_) => session,
@@ -96,7 +99,7 @@ fn check(sid: &str, store: &str, operation: &'static str) -> Result<(), Error> {
             ErrorKind::InvalidId,
             store.to_owned(),
             operation,
-            "the id is empty",
+            "invalid id: must not be empty",
         ));
     }
     Ok(())
@@ -110,6 +113,7 @@ impl<S: CallbackStore> Store for Promisified<S> {
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         check(sid, self.store.name(), "get")?;
+        // Without a revision, `time_to_live` would take a stale `expires` for the truth.
         let found = self.call("get", Read, |callback| self.store.get(sid, callback)).await?;
         Ok(found.map(read_from_store))
     }
@@ -202,7 +206,7 @@ impl<S: CallbackStore> Atomic for Promisified<S> {
     }
 }
 
-/// Connect's `all` hands over everything at once, so that is what these streams are made of.
+/// Connect's `all` returns all sessions at once, so these streams hold all of them in memory.
 #[async_trait]
 impl<S: CallbackStore> Enumerate for Promisified<S> {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {

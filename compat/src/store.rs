@@ -1,4 +1,4 @@
-//! The Connect contract with callbacks: what express-session asks of a store.
+//! The contract that express-session calls on a store, with callbacks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,10 +8,12 @@ use crate::Callback;
 
 /// A callback-style store: express-session's contract in Rust.
 ///
-/// Each method starts the work and answers its callback once, whenever it likes and on whatever thread it likes.
-/// [`promisify_store`](crate::promisify_store) makes an async [`Store`](cloakroom_core::Store) of it, whose promises it
-/// should keep. What it does not have, it says: [`touch`](Self::touch) answers [`Touched::NotOffered`], and
-/// [`atomic`](Self::atomic) and [`enumerate`](Self::enumerate) return `None`.
+/// Each method starts the work and answers its callback once, at any time and on any thread.
+/// [`promisify_store`](crate::promisify_store) makes an async [`Store`](cloakroom_core::Store) of it, so implement the
+/// methods such that they keep the promises of that trait.
+///
+/// If your store does not support an operation, say so: answer [`touch`](Self::touch) with [`Touched::NotOffered`], and
+/// return `None` from [`atomic`](Self::atomic) and [`enumerate`](Self::enumerate).
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex};
@@ -56,42 +58,43 @@ use crate::Callback;
 /// # Ok::<(), Error>(()) }).unwrap();
 /// ```
 pub trait CallbackStore: Send + Sync {
-    /// The store's name in errors and reports.
+    /// Returns the store's name in errors and reports.
     fn name(&self) -> &str;
 
-    /// Answers with the session, or `None` when there is none or it has expired.
+    /// Answers with the session, or `None` if it does not exist or has expired.
     fn get(&self, sid: &str, callback: Callback<Option<Session>>);
 
-    /// Creates or replaces the record, and answers when that is done.
+    /// Creates or replaces the record, then answers.
     fn set(&self, sid: &str, session: &Session, callback: Callback<()>);
 
-    /// Removes the record, and answers when that is done; that there was none is no error.
+    /// Removes the record, then answers. A record that does not exist is not an error.
     fn destroy(&self, sid: &str, callback: Callback<()>);
 
-    /// Moves the expiry and nothing else. A store without it answers [`Touched::NotOffered`].
+    /// Sets the expiry, and changes nothing else. A store without touch answers [`Touched::NotOffered`].
     fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>);
 
-    /// The conditional writes, or `None`. No npm store has them.
+    /// Returns the conditional writes, or `None` if the store does not support them. No npm store does.
     fn atomic(&self) -> Option<&dyn CallbackAtomic>;
 
-    /// The listing, or `None`.
+    /// Returns the listing, or `None` if the store does not support it.
     fn enumerate(&self) -> Option<&dyn CallbackEnumerate>;
 }
 
-/// [`Atomic`](cloakroom_core::Atomic) with callbacks. What a store lacks it answers with
-/// [`Callback::not_offered`].
+/// [`Atomic`](cloakroom_core::Atomic) with callbacks. Call [`Callback::not_offered`] for an operation that the store does
+/// not support.
 pub trait CallbackAtomic: Send + Sync {
-    /// Stores only where there is no live session.
+    /// Stores the session only if no live session has this id.
     fn create(&self, sid: &str, session: &Session, callback: Callback<Created>);
 
-    /// Stores only where the record is still the one that `session` was read from.
+    /// Stores the session only if the record has not changed since `session` was read.
     fn update(&self, sid: &str, session: &Session, callback: Callback<Updated>);
 
-    /// Answers with the session and moves its expiry to `ttl` from now, the store's default if `None`.
+    /// Answers with the session and sets its expiry to `ttl` from now. `None` means the store's default. Answers `None` if
+    /// no live session has this id.
     fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>);
 }
 
-/// Connect's `all`, `length` and `clear`. What a store lacks it answers with [`Callback::not_offered`].
+/// Connect's `all`, `length` and `clear`. Call [`Callback::not_offered`] for an operation that the store does not support.
 pub trait CallbackEnumerate: Send + Sync {
     /// Answers with all live sessions and their ids.
     fn all(&self, callback: Callback<Vec<(String, Session)>>);

@@ -198,7 +198,7 @@ async fn connect_and_disconnect_are_told_once_each() {
     assert_eq!(*connection.borrow_and_update(), Connection::Connected, "a refusal is an answer");
     tell(Some(ErrorKind::Full));
     sessions.set("id", &Session::new()).await.unwrap_err();
-    assert!(!connection.has_changed().unwrap(), "and so is that there is no room");
+    assert!(!connection.has_changed().unwrap(), "a full backend answered, too");
 
     tell(Some(ErrorKind::Timeout));
     let error = sessions.destroy("id").await.unwrap_err();

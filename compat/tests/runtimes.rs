@@ -184,7 +184,7 @@ fn a_runtime_that_has_ended_has_sent_nothing() {
     let session = Session::new();
     let error = block_on(promisify(|callback| store.set("id", &session, callback))).unwrap_err();
     assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Unavailable, false));
-    assert_eq!(error.to_string(), "memory: set: the runtime ended before the call began");
+    assert_eq!(error.to_string(), "memory: set: the runtime shut down before the call began");
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn every_changed_answer_of_a_ring_fails() {
         assert!(changed.len() > 40);
         for row in changed {
             let text = row.stringify();
-            // npm's own host and port, which its ring is made of, and so is ours of its name.
+            // npm builds its ring from its own host and port. Ours builds it from the name.
             if text.contains("x\",\"port\"") || !text.contains("\"host\"") {
                 continue;
             }

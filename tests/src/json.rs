@@ -127,7 +127,7 @@ impl Json {
         Self::Object(in_order(members))
     }
 
-    /// The member of an object; `None` when there is none, and for everything else.
+    /// Returns the member of an object, or `None` if it does not exist or the value is not an object.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.members().iter().find(|(found, _)| found == name).map(|(_, value)| value)

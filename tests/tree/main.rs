@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod dependencies;
+mod english;
 mod layout;
 mod store_table;

@@ -41,7 +41,7 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "what is missing could not be installed:\n{}\nTests that need no server run all the same: cargo test",
+        "these could not be installed:\n{}\nTests without a server still run: cargo test",
         missing.join("\n")
     )))
 }

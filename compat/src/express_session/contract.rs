@@ -1,4 +1,4 @@
-//! The handle as a store, for what takes any store.
+//! Implements the contract for the handle, so that it works wherever a store is expected.
 
 use std::time::Duration;
 

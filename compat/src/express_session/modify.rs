@@ -1,4 +1,4 @@
-//! A change that loses nothing when writers meet.
+//! Changes a session without losing what other writers change at the same time.
 
 use std::{
     borrow::Cow,
@@ -14,27 +14,31 @@ use crate::{
     promisify::read_from_store,
 };
 
-/// A turn that is held for longer than this part of the deadline is taken over.
+/// The next writer takes over a turn that is held for longer than the deadline divided by this. Several stuck writers in
+/// a row then still leave time within the deadline.
 const PATIENCE: u32 = 8;
 
 impl ExpressSession {
-    /// Changes a session without losing what others write meanwhile, and returns it as it was stored; `None` when
-    /// the session does not exist, or another request destroyed it before the change was stored.
+    /// Changes a session without losing what other writers change at the same time. Returns the session as stored, or
+    /// `None` if it does not exist or another request destroyed it before the change was stored.
     ///
-    /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
-    /// after a request through express-session.
+    /// The method reads the session, calls `change` and updates the record. If another writer was faster, it calls
+    /// `change` again with the current record, until it succeeds or the deadline passes. So `change` should have no side
+    /// effects.
     ///
-    /// It reads, calls `change`, and updates; on a conflict it calls `change` again with the record as it is now, until
-    /// it succeeds or the deadline passes. On a store without [`Atomic`] it is an
-    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error before anything is read.
+    /// Unless `change` sets another expiry, the session then lives for its own max age from now, and its cookie says so,
+    /// as after a request through express-session.
     ///
-    /// Handles of this process that modify one session do so one after the other, in the order of their calls. Conflicts
-    /// with other processes are tried again after pauses that grow. Both count within the deadline.
+    /// Handles of this process change one session one after the other, in the order of their calls. Conflicts with other
+    /// processes are retried after growing pauses. The deadline includes both.
     ///
     /// # Errors
     ///
-    /// What `change` returns, after which nothing is written, and as [`get`](Self::get) and [`update`](Self::update).
-    /// The outcome is unknown only if an update was under way when the deadline passed.
+    /// - The error that `change` returns. Nothing is written then.
+    /// - [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), before anything is read, if the store does not support
+    ///   [`Atomic`].
+    /// - As for [`get`](Self::get) and [`update`](Self::update). The outcome is unknown only if an update was in progress
+    ///   when the deadline passed.
     pub async fn modify(
         &self,
         sid: &str,
@@ -59,6 +63,7 @@ impl ExpressSession {
         let mut since = Instant::now();
         let mut found = self.read(sid).await?;
         while let Some(mut session) = found {
+            // `change` may itself modify this session and block on that; it must not wait for the turn that is held here.
             Turn::without_turns(|| change(&mut session))?;
             if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {
                 session = extended;
@@ -74,7 +79,7 @@ impl ExpressSession {
                 Updated::Gone => return Ok(None),
                 Updated::Conflict(current) => read_from_store(current),
             };
-            // Without a timer there is nothing to pause with.
+            // Without a timer it retries at once, with the record that came with the conflict.
             let pause = pauses.after(since.elapsed()).and_then(timer);
             if let Some(pause) = pause {
                 pause.await;

@@ -1,4 +1,4 @@
-//! One promise, and the function that holds a store to it.
+//! One promise, and the function that tests a store for it.
 
 use std::fmt;
 
@@ -25,26 +25,26 @@ pub struct Case {
 }
 
 impl Case {
-    /// The claim in snake case: the name of the test that [`suite!`](crate::suite) makes of it.
+    /// Returns the claim in snake case, which is the name of the test that [`suite!`](crate::suite) generates.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The theme: `get`, `expiry`, `touch` and so on.
+    /// Returns the theme, such as `get`, `expiry` or `touch`.
     #[must_use]
     pub const fn group(&self) -> &'static str {
         self.group
     }
 
-    /// The sentence of the contract in `cloakroom_core` that the case tests.
+    /// Returns the sentence of the contract in `cloakroom_core` that the case tests.
     #[must_use]
     pub const fn promise(&self) -> &'static str {
         self.promise
     }
 
-    /// The parts of the contract that the case needs beyond the four plain operations, by the names that
-    /// `not_offered` takes.
+    /// Returns the parts of the contract that the case needs in addition to `get`, `set` and `destroy`, by the names that
+    /// `not_offered` accepts.
     #[must_use]
     pub const fn needs(&self) -> &'static [&'static str] {
         self.needs

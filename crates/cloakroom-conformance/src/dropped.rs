@@ -1,4 +1,4 @@
-//! Futures that are dropped before their end.
+//! Drops futures before they end.
 
 use std::{
     future::{Future, poll_fn},
@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-/// At how many different points a future is dropped.
+/// The number of different points at which a future is dropped.
 pub(crate) const POINTS: u32 = 16;
 
-/// Runs the future up to one of [`POINTS`] points and drops it there, if it has not ended before.
+/// Runs the future up to one of [`POINTS`] points and drops it there, unless it has ended before.
 ///
 /// The first points are a number of polls in quick succession; the others let the backend answer in between.
 pub(crate) async fn drop_at<T>(point: u32, future: impl Future<Output = T> + Send) {

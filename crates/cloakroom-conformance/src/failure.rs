@@ -1,19 +1,19 @@
-//! Why a case did not pass.
+//! The reason why a case did not pass.
 
 use std::fmt;
 
 use cloakroom_core::Error;
 
-/// What a case ends with.
+/// The result of a case.
 pub(crate) type Verdict = Result<(), Failure>;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The promise does not hold.
+    /// The store breaks the promise.
     Broken(String),
-    /// The store or the subject lacks this part, by the name that `not_offered` takes.
+    /// The store or the subject lacks this part, by the name that `not_offered` accepts.
     NotOffered(&'static str),
-    /// A short session ended before the case came to its point. That says nothing about the store; it is run again.
+    /// A short session expired before the case could use it. This says nothing about the store, so the case runs again.
     TooSlow,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn broken(reason: impl fmt::Display) -> Failure {
     Failure::Broken(reason.to_string())
 }
 
-/// `Ok` when the promise holds, and the reason otherwise.
+/// Returns `Ok` if the promise holds, and the reason otherwise.
 pub(crate) fn check(holds: bool, otherwise: impl fmt::Display) -> Verdict {
     if holds { Ok(()) } else { Err(broken(otherwise)) }
 }

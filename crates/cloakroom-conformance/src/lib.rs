@@ -17,7 +17,7 @@ pub use report::{CaseReport, Outcome, Report};
 pub use run::{Options, run, run_with};
 pub use subject::Subject;
 
-/// What the code that [`suite!`] makes calls. Not for others.
+/// For the code that [`suite!`] generates. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{

@@ -1,6 +1,6 @@
-//! The one list of cases: what [`CASES`](crate::CASES) and [`suite!`](crate::suite) are both made of.
+//! The list of cases that [`CASES`](crate::CASES) and [`suite!`](crate::suite) share, so that neither can miss one.
 
-/// Calls a macro with some input and, behind it, the list: each group with its cases, each case with the parts that it
+/// Calls a macro with some input followed by the list: each group with its cases, and each case with the parts that it
 /// needs and the sentence of the contract that it tests.
 #[doc(hidden)]
 #[macro_export]
@@ -8,57 +8,57 @@ macro_rules! __cases {
     ($then:path, $($input:tt)*) => { $then! { $($input)* {
         get {
             get_missing_is_none []
-            "Returns the session, or `None` when there is none or it has expired, whatever the backend's own cleaner has done so far."
+            "Returns the session, or `None` if it does not exist or has expired, even if the backend has not removed it yet."
             get_carries_the_current_revision [atomic]
             "The session carries the `Revision` that `Atomic::update` compares with."
             errors_carry_the_stores_name []
-            "The store's name in errors and reports, such as `redis`."
+            "Returns the store's name in errors and reports, such as `redis`."
         }
         set {
             set_creates []
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             set_replaces []
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             set_replaces_whoever_wrote_last []
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             set_stores_changed_members []
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
         }
         destroy {
             destroy_removes []
-            "Afterwards there is no session under this id."
+            "Removes the session."
             destroy_missing_is_no_error []
-            "That there was none before is no error."
+            "A session that does not exist is not an error."
         }
         records {
             unknown_members_come_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             unknown_cookie_members_come_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             numbers_come_back_as_written []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             escapes_come_back_as_written []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             lone_surrogates_come_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             unicode_comes_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             spaces_come_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             crlf_between_tokens_comes_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             member_order_comes_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             doubled_names_come_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             a_session_without_members_comes_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             a_record_without_cookie_gets_one []
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             a_record_of_100_kb_comes_back []
-            "Every byte of the record comes back, known member or not."
+            "The record comes back byte for byte, unknown members included."
             a_record_of_1_mb_comes_back_or_is_too_large []
-            "`TooLarge` where the backend has a limit, and the store's own failures."
+            "`TooLarge` if the record exceeds the backend's limit; otherwise the store's own errors."
         }
         expiry {
             a_sub_second_session_is_stored []
@@ -66,7 +66,7 @@ macro_rules! __cases {
             a_session_lives_as_long_as_its_cookie []
             "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
             an_expired_session_is_gone []
-            "Returns the session, or `None` when there is none or it has expired, whatever the backend's own cleaner has done so far."
+            "Returns the session, or `None` if it does not exist or has expired, even if the backend has not removed it yet."
             a_browser_session_is_kept []
             "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
             a_session_of_31_days_is_kept []
@@ -82,143 +82,143 @@ macro_rules! __cases {
             set_replaces_the_expiry []
             "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
             set_creates_over_an_expired_session []
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             a_session_outlives_its_stale_cookie [touch]
-            "Liveness is the store's expiry, never the record's `cookie.expires`, which Node.js leaves stale."
+            "The store's expiry decides whether a session is live, never the record's `cookie.expires`, which Node.js leaves stale."
         }
         touch {
             touch_answers_extended [touch]
             "The expiry was moved."
             touch_extends [touch]
-            "Moves the expiry to the one that `set` would give `session`."
+            "Sets the expiry that `set` would give `session`."
             touch_shortens [touch]
-            "Moves the expiry to the one that `set` would give `session`."
+            "Sets the expiry that `set` would give `session`."
             touch_of_a_browser_session_gives_the_default [touch]
-            "Moves the expiry to the one that `set` would give `session`."
+            "Sets the expiry that `set` would give `session`."
             touch_keeps_the_members [touch]
-            "It never writes the data, never creates and never revives."
+            "It never changes the data, never creates a session and never revives one."
             touch_keeps_the_cookie [touch]
-            "It never writes the data, never creates and never revives."
+            "It never changes the data, never creates a session and never revives one."
             touch_missing_is_missing [touch]
-            "There is no live session under this id. Nothing was created."
+            "No live session has this id. Nothing was created."
             touch_never_creates [touch]
-            "It never writes the data, never creates and never revives."
+            "It never changes the data, never creates a session and never revives one."
             touch_never_revives [touch]
-            "It never writes the data, never creates and never revives."
+            "It never changes the data, never creates a session and never revives one."
             touch_with_a_passed_expiry_ends_the_session [touch]
-            "An expiry that has passed ends the session; the answer is then `Touched::Missing`."
+            "If that expiry has passed, the session ends and the answer is `Touched::Missing`."
             touch_with_a_passed_expiry_is_missing [touch]
-            "An expiry that has passed ends the session; the answer is then `Touched::Missing`."
+            "If that expiry has passed, the session ends and the answer is `Touched::Missing`."
             touch_keeps_the_revision [touch atomic]
             "It does not change the revision."
         }
         stale_cookies {
             set_extends_a_session_that_was_read []
-            "A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            "A session that was read from a store, and whose expiry has not been changed since, lives for at least its own max age from now: a stale `cookie.expires` does not end it."
             set_keeps_a_session_with_a_stale_cookie [touch]
-            "A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            "A session that was read from a store, and whose expiry has not been changed since, lives for at least its own max age from now: a stale `cookie.expires` does not end it."
             an_attribute_that_is_changed_ends_no_session [touch]
-            "A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from now, or longer: a stale `cookie.expires` ends no session."
+            "A session that was read from a store, and whose expiry has not been changed since, lives for at least its own max age from now: a stale `cookie.expires` does not end it."
             create_extends_a_session_that_was_read [atomic]
-            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            "The same holds for `Atomic::create`, `Atomic::update` and `touch`."
             update_extends_a_session_that_was_read [atomic]
-            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            "The same holds for `Atomic::create`, `Atomic::update` and `touch`."
             update_keeps_a_session_with_a_stale_cookie [touch atomic]
-            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            "The same holds for `Atomic::create`, `Atomic::update` and `touch`."
             touch_extends_a_session_that_was_read [touch]
-            "So it does after `Atomic::create`, `Atomic::update` and `touch`."
+            "The same holds for `Atomic::create`, `Atomic::update` and `touch`."
         }
         no_dates {
             set_with_an_expiry_that_is_not_a_date_is_kept []
-            "An `expires` that is not a date counts as none and ends no session."
+            "An `expires` that is not a date is ignored: it does not end the session."
             touch_with_an_expiry_that_is_not_a_date_extends [touch]
-            "An `expires` that is not a date counts as none and ends no session."
+            "An `expires` that is not a date is ignored: it does not end the session."
             update_with_an_expiry_that_is_not_a_date_is_kept [atomic]
-            "An `expires` that is not a date counts as none and ends no session."
+            "An `expires` that is not a date is ignored: it does not end the session."
         }
         create {
             create_stores [atomic]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
             create_answers_the_revision [atomic]
             "The session is stored; this is its revision."
             create_twice_is_exists [atomic]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
             create_notices_a_set [atomic]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
             create_keeps_the_session_that_exists [atomic]
             "A live session has this id. Nothing was changed."
             create_keeps_the_expiry_that_exists [atomic]
             "A live session has this id. Nothing was changed."
             create_over_an_expired_session_stores [atomic]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
             create_after_destroy_stores [atomic]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
             create_gives_the_time_to_live [atomic]
             "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
             create_with_a_passed_expiry_stores_nothing [atomic]
-            "A session whose expiry has passed is not stored; the answer is as if it had been."
+            "A session whose expiry has passed is not stored; the answer is the same as if it had been."
             create_with_a_passed_expiry_keeps_the_session_that_exists [atomic]
             "A live session has this id. Nothing was changed."
             create_has_one_winner [atomic]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
         }
         update {
             update_stores [atomic]
-            "Stores only where the record is still the one that `session` was read from."
+            "Stores the session only if the record has not changed since `session` was read."
             update_without_changes_is_stored [atomic]
-            "Stores only where the record is still the one that `session` was read from."
+            "Stores the session only if the record has not changed since `session` was read."
             update_answers_the_next_revision [atomic]
             "The session is stored; this is its new revision."
             update_notices_an_update [atomic]
-            "Stores only where the record is still the one that `session` was read from."
+            "Stores the session only if the record has not changed since `session` was read."
             update_notices_a_set [atomic]
-            "It notices what Node.js wrote in between, which knows nothing of revisions."
+            "It notices writes by Node.js, which does not know about revisions."
             update_notices_a_session_made_again [atomic]
-            "Stores only where the record is still the one that `session` was read from."
+            "Stores the session only if the record has not changed since `session` was read."
             a_conflict_changes_nothing [atomic]
-            "Somebody wrote in between. This is the record as it is now; nothing was changed."
+            "Another writer changed the record in the meantime. This is the current record; nothing was changed."
             a_conflict_brings_the_current_record [atomic]
-            "Somebody wrote in between. This is the record as it is now; nothing was changed."
+            "Another writer changed the record in the meantime. This is the current record; nothing was changed."
             a_conflict_can_be_retried [atomic]
-            "Somebody wrote in between. This is the record as it is now; nothing was changed."
+            "Another writer changed the record in the meantime. This is the current record; nothing was changed."
             update_of_a_destroyed_session_is_gone [atomic]
-            "There is no session any more. Nothing was created."
+            "The session no longer exists. Nothing was created."
             update_never_brings_back_a_destroyed_session [atomic]
-            "It never brings back what another request destroyed: the answer is then `Updated::Gone`."
+            "It never brings back a session that another request destroyed: the answer is then `Updated::Gone`."
             update_never_revives [atomic]
-            "There is no session any more. Nothing was created."
+            "The session no longer exists. Nothing was created."
             update_without_a_revision_is_invalid_data [atomic]
-            "`InvalidData` for a session without a revision, then as `Store::set`."
+            "`InvalidData` for a session without a revision; otherwise as for `Store::set`."
             update_with_a_passed_expiry_destroys [atomic]
-            "A session whose expiry has passed is destroyed, under the same condition; the answer is as if it had been stored."
+            "A session whose expiry has passed is destroyed, under the same condition; the answer is the same as if it had been stored."
             a_stale_update_with_a_passed_expiry_destroys_nothing [atomic]
-            "A session whose expiry has passed is destroyed, under the same condition; the answer is as if it had been stored."
+            "A session whose expiry has passed is destroyed, under the same condition; the answer is the same as if it had been stored."
             update_gives_the_time_to_live [atomic]
             "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
         }
         get_and_touch {
             get_and_touch_returns_the_session [atomic]
-            "Returns the session and moves its expiry to `ttl` from now, both in one round trip."
+            "Returns the session and sets its expiry to `ttl` from now, in one round trip."
             get_and_touch_extends [atomic]
-            "Returns the session and moves its expiry to `ttl` from now, both in one round trip."
+            "Returns the session and sets its expiry to `ttl` from now, in one round trip."
             get_and_touch_shortens [atomic]
-            "Returns the session and moves its expiry to `ttl` from now, both in one round trip."
+            "Returns the session and sets its expiry to `ttl` from now, in one round trip."
             get_and_touch_counts_up_to_the_next_second [atomic]
-            "`ttl` counts up to the next whole second; `None` is the store's default for a browser session."
+            "`ttl` is rounded up to whole seconds; `None` means the store's default for a browser session."
             get_and_touch_without_ttl_gives_the_default [atomic]
-            "`ttl` counts up to the next whole second; `None` is the store's default for a browser session."
+            "`ttl` is rounded up to whole seconds; `None` means the store's default for a browser session."
             get_and_touch_takes_long_ttls [atomic]
-            "Returns the session and moves its expiry to `ttl` from now, both in one round trip."
+            "Returns the session and sets its expiry to `ttl` from now, in one round trip."
             get_and_touch_missing_is_none [atomic]
-            "`None` when there is no live session; nothing is created then."
+            "Returns `None`, and creates nothing, if no live session has this id."
             get_and_touch_never_creates [atomic]
-            "`None` when there is no live session; nothing is created then."
+            "Returns `None`, and creates nothing, if no live session has this id."
             get_and_touch_never_revives [atomic]
-            "`None` when there is no live session; nothing is created then."
+            "Returns `None`, and creates nothing, if no live session has this id."
             get_and_touch_refuses_a_ttl_of_zero [atomic]
-            "`InvalidData` for a `ttl` of zero, then as `Store::get`."
+            "`InvalidData` for a `ttl` of zero; otherwise as for `Store::get`."
             get_and_touch_keeps_the_record [atomic]
-            "Returns the session and moves its expiry to `ttl` from now, both in one round trip."
+            "Returns the session and sets its expiry to `ttl` from now, in one round trip."
             get_and_touch_carries_the_revision [atomic]
             "The session carries the `Revision` that `Atomic::update` compares with."
             get_and_touch_keeps_the_revision [atomic]
@@ -226,23 +226,23 @@ macro_rules! __cases {
         }
         ids {
             an_empty_id_is_refused []
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             touch_refuses_an_empty_id [touch]
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             conditional_writes_refuse_an_empty_id [atomic]
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             usual_ids_work []
             "Every other id works, whatever its characters."
             ids_with_odd_characters_are_kept_apart []
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             ids_with_control_characters_are_kept_apart []
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             ids_in_unicode_are_kept_apart []
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             ids_that_differ_in_case_are_kept_apart []
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             long_ids_are_kept_apart []
-            "An empty id is `InvalidId` everywhere; so is an id that a backend cannot keep apart from all others."
+            "Every method returns `InvalidId` for an empty id, and for an id that the backend would confuse with another."
             touch_takes_every_id_that_set_takes [touch]
             "Every other id works, whatever its characters."
             conditional_writes_take_every_id_that_set_takes [atomic]
@@ -250,87 +250,87 @@ macro_rules! __cases {
         }
         concurrency {
             concurrent_sets_leave_one_whole_record []
-            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
             concurrent_sessions_do_not_mix []
-            "Returns the session, or `None` when there is none or it has expired, whatever the backend's own cleaner has done so far."
+            "Returns the session, or `None` if it does not exist or has expired, even if the backend has not removed it yet."
             concurrent_updates_lose_nothing [atomic]
-            "Stores only where the record is still the one that `session` was read from."
+            "Stores the session only if the record has not changed since `session` was read."
             of_updates_that_meet_one_is_stored [atomic]
-            "Somebody wrote in between. This is the record as it is now; nothing was changed."
+            "Another writer changed the record in the meantime. This is the current record; nothing was changed."
             a_dropped_set_leaves_a_whole_record []
-            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
             a_dropped_get_disturbs_no_other []
-            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
             a_dropped_update_leaves_a_whole_record [atomic]
-            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
         }
         runtimes {
             calls_work_on_any_runtime []
-            "Calls work on any runtime, even when another runtime that used the store is idle or has ended."
+            "Calls work on any runtime, even if another runtime that used the store is idle or has shut down."
         }
         handles {
             a_second_handle_sees_a_set [second_handle]
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             a_second_handle_sees_a_replacement [second_handle]
-            "Creates or replaces the record, whoever wrote it last."
+            "Creates or replaces the record, no matter who wrote it last."
             a_second_handle_sees_a_destroy [second_handle]
-            "Afterwards there is no session under this id."
+            "Removes the session."
             create_notices_a_second_handle [atomic second_handle]
-            "Stores only where there is no live session, and says so: two new sessions never share an id."
+            "Stores the session only if no live session has this id, so two new sessions never share one."
             update_notices_a_second_handle [atomic second_handle]
-            "Somebody wrote in between. This is the record as it is now; nothing was changed."
+            "Another writer changed the record in the meantime. This is the current record; nothing was changed."
         }
         listing {
             ids_lists_live_sessions [enumerate ids]
-            "The ids of the live sessions, in no order, at least once each."
+            "Returns the ids of the live sessions, in any order, each at least once."
             ids_leaves_expired_sessions_out [enumerate ids]
-            "The ids of the live sessions, in no order, at least once each."
+            "Returns the ids of the live sessions, in any order, each at least once."
             ids_lists_more_than_a_page [enumerate ids]
-            "The ids of the live sessions, in no order, at least once each."
+            "Returns the ids of the live sessions, in any order, each at least once."
             ids_come_back_as_they_were_set [enumerate ids]
-            "The ids of the live sessions, in no order, at least once each."
+            "Returns the ids of the live sessions, in any order, each at least once."
             ids_lists_what_lives_throughout [enumerate ids]
-            "A session that lives from the first item to the last is among them; one that comes or goes meanwhile is listed or not."
+            "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
             ids_leaves_neighbours_out [enumerate ids neighbour]
-            "The listing of all sessions of a store, reached by `Store::enumerate`."
+            "Lists the sessions of one store; see `Store::enumerate`."
             all_gives_ids_and_records [enumerate all]
-            "The live sessions with their ids, as `ids` lists them."
+            "Returns the live sessions with their ids, as `ids` lists them."
             all_leaves_expired_sessions_out [enumerate all]
-            "The live sessions with their ids, as `ids` lists them."
+            "Returns the live sessions with their ids, as `ids` lists them."
             all_lists_more_than_a_page [enumerate all]
-            "The live sessions with their ids, as `ids` lists them."
+            "Returns the live sessions with their ids, as `ids` lists them."
             all_lists_what_lives_throughout [enumerate all]
-            "A session that lives from the first item to the last is among them; one that comes or goes meanwhile is listed or not."
+            "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
             all_leaves_neighbours_out [enumerate all neighbour]
-            "The listing of all sessions of a store, reached by `Store::enumerate`."
+            "Lists the sessions of one store; see `Store::enumerate`."
         }
         length_and_clear {
             length_counts_live_sessions [enumerate length]
-            "The number of live sessions."
+            "Returns the number of live sessions."
             length_leaves_expired_sessions_out [enumerate length]
-            "The number of live sessions."
+            "Returns the number of live sessions."
             length_counts_more_than_a_page [enumerate length]
-            "The number of live sessions."
+            "Returns the number of live sessions."
             length_is_zero_once_all_are_gone [enumerate length]
-            "The number of live sessions."
+            "Returns the number of live sessions."
             length_leaves_neighbours_out [enumerate length neighbour]
-            "The number of live sessions."
+            "Returns the number of live sessions."
             clear_removes_every_session [enumerate clear]
-            "Removes our sessions, those under this store's prefix, and nothing else."
+            "Removes the sessions under this store's prefix and nothing else."
             clear_removes_more_than_a_page [enumerate clear]
-            "Removes our sessions, those under this store's prefix, and nothing else."
+            "Removes the sessions under this store's prefix and nothing else."
             clear_of_an_empty_store_is_no_error [enumerate clear]
-            "Removes our sessions, those under this store's prefix, and nothing else."
+            "Removes the sessions under this store's prefix and nothing else."
             a_cleared_store_takes_sessions [enumerate clear]
-            "Removes our sessions, those under this store's prefix, and nothing else."
+            "Removes the sessions under this store's prefix and nothing else."
             clear_leaves_neighbours_alone [enumerate clear neighbour]
-            "Removes our sessions, those under this store's prefix, and nothing else."
+            "Removes the sessions under this store's prefix and nothing else."
         }
         sequences {
             sequences_match_a_model []
-            "A place where sessions live: express-session's own four operations."
+            "Keeps sessions: the four operations that express-session calls on a store."
             conditional_sequences_match_a_model [atomic]
-            "Writes that lose nothing when two requests meet, reached by `Store::atomic`."
+            "Conditional writes, which keep every change when two requests write at once; see `Store::atomic`."
         }
     } } };
 }

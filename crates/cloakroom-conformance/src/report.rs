@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The outcome of a run.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::Serialize;
 
 use crate::Case;
 
-/// What came of one case.
+/// The outcome of one case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The store keeps the promise.
     Passed,
-    /// It does not, or it panicked, or it did not end.
+    /// The store breaks the promise, or the case panicked or did not end.
     Failed,
-    /// The store, or the subject, lacks a part that the case needs. Nothing is known about the promise.
+    /// The store or the subject lacks a part that the case needs. This says nothing about the promise.
     NotOffered,
 }
 
 impl Outcome {
-    /// The outcome in lower case words.
+    /// Returns the outcome in lower case words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Outcome {
 /// One case of a [`Report`].
 ///
 /// As JSON it is an object of `name`, `group`, `promise`, `outcome` (`passed`, `failed` or `not_offered`) and `reason`
-/// (a string, or `null` when the case passed).
+/// (a string, or `null` if the case passed).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CaseReport {
@@ -43,9 +43,9 @@ pub struct CaseReport {
     pub group: &'static str,
     /// [`Case::promise`].
     pub promise: &'static str,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why it failed; or the name of the part that is not offered. `None` when it passed.
+    /// Why the case failed, or the name of the part that is not offered. `None` if it passed.
     pub reason: Option<String>,
 }
 
@@ -56,10 +56,10 @@ impl CaseReport {
     }
 }
 
-/// What came of all cases, in the order of [`CASES`](crate::CASES).
+/// The outcomes of all cases, in the order of [`CASES`](crate::CASES).
 ///
-/// It prints as a table with a closing count. As JSON it is an object with one member, `cases`, a list of
-/// [`CaseReport`]s; more members can come, these stay.
+/// It prints as a table with totals. As JSON it is an object with one member, `cases`, a list of [`CaseReport`]s. Later
+/// versions may add members, but do not remove these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -68,12 +68,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// The cases with this outcome.
+    /// Returns the cases with this outcome.
     pub fn with_outcome(&self, outcome: Outcome) -> impl Iterator<Item = &CaseReport> {
         self.cases.iter().filter(move |case| case.outcome == outcome)
     }
 
-    /// Whether no case failed. What is not offered does not count as a failure.
+    /// Returns true if no case failed. A case that is not offered does not count as a failure.
     #[must_use]
     pub fn is_conformant(&self) -> bool {
         self.with_outcome(Outcome::Failed).next().is_none()

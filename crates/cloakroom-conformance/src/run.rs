@@ -1,4 +1,4 @@
-//! Running cases: each on a thread and a tokio runtime of its own, so that none can harm another.
+//! Runs cases, each on its own thread and tokio runtime, so that a case that hangs or panics does not affect another.
 
 use std::{
     any::Any,
@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Verdict, broken},
 };
 
-/// How cases are run.
+/// Options of [`run_with`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,9 +28,9 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long one case may take: two minutes unless set. A case that takes longer has failed.
+    /// How long one case may take. Two minutes by default. A case that takes longer fails.
     pub time_limit: Duration,
-    /// How many cases run at the same time: 32 unless set. Each has a subject of its own.
+    /// How many cases run at the same time. 32 by default. Each has its own subject.
     pub at_once: usize,
 }
 
@@ -40,11 +40,11 @@ impl Default for Options {
     }
 }
 
-/// Runs every case on a subject of its own and returns what came of each.
+/// Runs every case on its own subject and returns the outcomes.
 ///
-/// The function is called once a case, inside that case's own tokio runtime, and the subject is dropped there too. It is
-/// called again if the machine was too slow for a short session, which then lives twice as long. A case that panics or
-/// does not end has failed, and the others go on. A case that blocks its thread for ever leaves that thread behind.
+/// Each case calls the function once, inside its own tokio runtime, and drops the subject there. If the machine is too slow
+/// for the short session of a case, the case runs again with a session that lives twice as long. A case that panics or does
+/// not end fails, and the other cases continue. A case that blocks its thread for ever leaves that thread behind.
 ///
 /// ```
 /// use cloakroom_conformance::{Subject, run};
@@ -63,7 +63,7 @@ where
     run_with(Options::default(), subject).await
 }
 
-/// As [`run`], with [`Options`].
+/// Like [`run`], with [`Options`].
 pub async fn run_with<F, Fut>(options: Options, subject: F) -> Report
 where
     F: Fn() -> Fut + Send + Sync + 'static,
@@ -74,7 +74,7 @@ where
         let (tx, rx) = oneshot::channel();
         let (make, limit) = (Arc::clone(&subject), options.time_limit);
         let started = spawn(case, move || {
-            // The receiver is gone when the run was dropped; then nobody wants the answer.
+            // The receiver is gone if the run was dropped, and then nobody needs the answer.
             let _ = tx.send(run_case(case, make, limit));
         });
         async move {
@@ -97,12 +97,12 @@ where
     Arc::new(move || Box::pin(subject()))
 }
 
-/// Runs one case and blocks until it has ended or is out of time.
+/// Runs one case and blocks until it ends or its time is over.
 pub(crate) fn run_case(case: &Case, subject: MakeSubject, limit: Duration) -> CaseReport {
     let held = *case;
     let (tx, rx) = mpsc::channel();
     let verdict = match spawn(case, move || drop(tx.send(run_here(&held, &subject, limit)))) {
-        // A future that hangs is dropped at the limit. What is not back a second later blocks its thread.
+        // A case that hangs in a future ends at the limit. One that has not ended a second later blocks its thread.
         Ok(()) => rx.recv_timeout(limit + Duration::from_secs(1)).unwrap_or_else(|error| {
             Err(match error {
                 mpsc::RecvTimeoutError::Timeout => out_of_time(limit),
@@ -114,7 +114,7 @@ pub(crate) fn run_case(case: &Case, subject: MakeSubject, limit: Duration) -> Ca
     report(case, verdict)
 }
 
-/// The thread has the name of its case, which the panic message then tells.
+/// Names the thread after the case, because panic messages contain the thread's name.
 fn spawn(case: &Case, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     thread::Builder::new().name(case.name().to_owned()).spawn(run).map(drop).map_err(cannot_start)
 }

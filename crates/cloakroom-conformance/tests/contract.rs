@@ -1,4 +1,4 @@
-//! The cases and the contract are in the same words: neither can change alone.
+//! The cases quote the contract, so neither can change alone.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
@@ -6,46 +6,52 @@ use std::fs;
 
 use cloakroom_conformance::CASES;
 
-/// Sentences that no case tests.
+/// The sentences that no case tests, each with the reason.
 const UNTESTED: [(&str, &str); 17] = [
-    ("What Store::touch did", "a heading"),
-    ("What Atomic::create did", "a heading"),
-    ("What Atomic::update did", "a heading"),
-    ("This store has no touch, or was told not to use it", "declared by `not_offered`"),
+    ("The result of Store::touch", "a heading"),
+    ("The result of Atomic::create", "a heading"),
+    ("The result of Atomic::update", "a heading"),
+    (
+        "The store does not support touch, or is configured not to use it",
+        "declared by `not_offered`",
+    ),
     ("Nothing was sent", "declared by `not_offered`"),
     (
-        "The conditional writes, or None when the backend cannot do them",
-        "declared by `not_offered`",
-    ),
-    ("The listing, or None when the backend cannot do it", "declared by `not_offered`"),
-    (
-        "A backend that can do only a part of it answers Unsupported to the rest",
+        "Returns the conditional writes, or None if the backend does not support them",
         "declared by `not_offered`",
     ),
     (
-        "Every call ends within the store's deadline, with an Error at the worst",
+        "Returns the listing, or None if the backend does not support it",
+        "declared by `not_offered`",
+    ),
+    (
+        "A backend that supports only some of the methods returns Unsupported from the others",
+        "declared by `not_offered`",
+    ),
+    (
+        "Every call returns within the store's deadline, if necessary with an Error",
         "needs a server that can be frozen: each store's own tests; here each case has a time limit",
     ),
     (
-        "A store is used through &self and shared; Arc<S>, Box<S> and &S are stores too",
+        "Methods take &self, so a store can be shared; Arc<S>, Box<S> and &S are stores too",
         "tested by the compiler",
     ),
     (
-        "Corrupt when the record is not a session, and the store's own failures",
+        "Corrupt if the record is not a session; otherwise the store's own errors",
         "needs a record that the contract cannot write: each store's own tests",
     ),
     (
-        "A record that cannot be read is an error in its place, and the stream goes on",
+        "A record that cannot be read yields an error, and the stream continues",
         "needs a record that the contract cannot write: each store's own tests",
     ),
-    ("As Store::set", "a reference"),
-    ("Session::time_to_live counts so", "a reference"),
-    ("The store's own failures", "needs a server that fails: each store's own tests"),
+    ("As for Store::set", "a reference"),
+    ("Session::time_to_live computes this", "a reference"),
+    ("The store's own errors", "needs a server that fails: each store's own tests"),
     (
-        "The store's own failures; some sessions are gone then",
+        "The store's own errors; some sessions may be gone by then",
         "needs a server that fails: each store's own tests",
     ),
-    ("It never holds all of them in memory", "cannot be seen from outside"),
+    ("The stream never holds all of them in memory", "cannot be seen from outside"),
 ];
 
 /// The paragraphs and list items of the contract's doc comments, without links and code marks.

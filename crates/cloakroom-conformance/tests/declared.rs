@@ -14,7 +14,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-/// The four plain operations, of which touch is none, and as much of the listing as it is told.
+/// Supports the plain operations except touch, and as much of the listing as it is told.
 struct Lacking {
     inner: MemoryStore,
     listing: bool,

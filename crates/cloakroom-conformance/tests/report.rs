@@ -165,7 +165,7 @@ fn it_prints_a_table_and_a_count_and_serialises_with_these_names() {
         json!({
             "name": "destroy_missing_is_no_error",
             "group": "destroy",
-            "promise": "That there was none before is no error.",
+            "promise": "A session that does not exist is not an error.",
             "outcome": "failed",
             "reason": "panicked: there is no missing",
         })

@@ -1,4 +1,7 @@
-//! Errors as answers of axum's handlers.
+//! Errors as responses of axum handlers.
+//!
+//! The impl must be in this crate, because neither the trait nor the type belongs to any other crate of ours (orphan
+//! rule).
 
 use std::sync::Arc;
 
@@ -7,8 +10,9 @@ use http::StatusCode;
 
 use crate::Error;
 
-/// 503 when trying again can help, and 500 otherwise. The response says no more than that; the error is in its
-/// extensions as an `Arc<Error>`, from where the layer of `cloakroom-tower` tells `on_error` of it.
+/// Responds with 503 if the error [is retryable](Error::is_retryable), and with 500 otherwise. The body contains no
+/// details. The error is in the response's extensions as an `Arc<Error>`, where the layer of `cloakroom-tower` finds it for
+/// `on_error`.
 ///
 /// ```
 /// use axum_core::response::IntoResponse;

@@ -1,4 +1,4 @@
-//! Where the time comes from: the system, or a test.
+//! The source of the current time: the system, or a test.
 
 use std::{
     fmt,
@@ -9,9 +9,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// The source of "now", in milliseconds since 1970, as JavaScript's `Date.now()` gives it.
+/// Tells the current time in milliseconds since 1970, like JavaScript's `Date.now()`.
 ///
-/// Stores and sessions ask it and nothing else, so that a test can move the time.
+/// Stores and sessions take the time only from here, so a test can move it.
 ///
 /// ```
 /// use cloakroom_core::Clock;
@@ -25,19 +25,19 @@ use std::{
 pub struct Clock(Option<Arc<AtomicI64>>);
 
 impl Clock {
-    /// The system's clock.
+    /// Returns the system's clock.
     #[must_use]
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// A clock that stands at `now_ms` until it is told otherwise. Clones share the hand.
+    /// Creates a clock that stands at `now_ms` until you move it. Clones move together.
     #[must_use]
     pub fn fixed(now_ms: i64) -> Self {
         Self(Some(Arc::new(AtomicI64::new(now_ms))))
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z, negative before that.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
@@ -49,14 +49,14 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock by `ms` milliseconds. The system's clock stays as it is.
+    /// Moves a fixed clock by `ms` milliseconds. Does nothing to the system's clock.
     pub fn advance(&self, ms: i64) {
         if let Some(hand) = &self.0 {
             hand.fetch_add(ms, Ordering::Relaxed);
         }
     }
 
-    /// Sets a fixed clock to `now_ms`. The system's clock stays as it is.
+    /// Sets a fixed clock to `now_ms`. Does nothing to the system's clock.
     pub fn set(&self, now_ms: i64) {
         if let Some(hand) = &self.0 {
             hand.store(now_ms, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The `cookie` member of a record: express-session's `Cookie`, in its own member order.
 //!
-//! Node.js applications put anything into it (`secure: "auto"`, `expires: false`, `httpOnly: 0`), so each member is kept
-//! as the JavaScript value it is, and typed getters read it the way Express does.
+//! Node.js applications put any value into it (`secure: "auto"`, `expires: false`, `httpOnly: 0`). So each member is kept
+//! as a JavaScript value, and the typed getters interpret it as Express does.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -20,7 +20,7 @@ pub use value::JsValue;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CookieMember {
-    /// `originalMaxAge`: the life of the session from each touch on, in milliseconds.
+    /// `originalMaxAge`: how long the session lives after each touch, in milliseconds.
     OriginalMaxAge,
     /// `partitioned`.
     Partitioned,
@@ -55,16 +55,16 @@ const MEMBERS: [(CookieMember, &str); 9] = [
 /// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// Sent with same-site requests only. Express writes `true` for it too.
+    /// Browsers send the cookie with same-site requests only. `true` in a record means the same.
     Strict,
-    /// Sent with top-level navigation from elsewhere as well.
+    /// Browsers send it with top-level navigation from other sites, too.
     Lax,
-    /// Always sent; browsers ask for `Secure` then.
+    /// Browsers always send it, but require `Secure`.
     None,
 }
 
 impl SameSite {
-    /// The word in a record: `strict`, `lax` or `none`.
+    /// Returns the word used in a record: `strict`, `lax` or `none`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -98,9 +98,10 @@ impl FromStr for SameSite {
     }
 }
 
-/// The cookie of a session as the record keeps it: when it expires, and the attributes of `Set-Cookie`.
+/// The cookie of a session as stored in the record: when it expires, and the attributes of `Set-Cookie`.
 ///
-/// Times are milliseconds, and those since 1970 are `i64`, because JavaScript's dates reach the year 275760.
+/// All times are in milliseconds. Points in time count from 1970 and are `i64`, because JavaScript's dates reach the year
+/// 275760 and go back before 1970.
 ///
 /// ```
 /// use std::time::Duration;
@@ -120,8 +121,8 @@ impl FromStr for SameSite {
 #[derive(Clone, PartialEq)]
 pub struct Cookie {
     members: [JsValue; MEMBERS.len()],
-    /// Members that Express does not know, such as next-session's `maxAge`: the name as `JSON.stringify` writes it, and
-    /// the value as JSON text.
+    /// Members that Express does not know, such as next-session's `maxAge`: the escaped name and the JSON text of the
+    /// value.
     unknown: Vec<(Box<str>, Box<str>)>,
 }
 
@@ -132,7 +133,7 @@ impl Default for Cookie {
 }
 
 impl Cookie {
-    /// The cookie of a browser session with Express's defaults: path `/`, `HttpOnly`, no expiry.
+    /// Creates the cookie of a browser session with Express's defaults: path `/`, `HttpOnly`, no expiry.
     #[must_use]
     pub fn new() -> Self {
         let mut cookie = Self::empty();
@@ -147,13 +148,14 @@ impl Cookie {
         Self { members: [const { JsValue::Undefined }; MEMBERS.len()], unknown: Vec::new() }
     }
 
-    /// Reads the member as a record holds it. `None` when it is not an object: such a cookie is mended, not kept.
+    /// Parses the `cookie` member of a record. Returns `None` if it is not a JSON object; a session replaces such a cookie
+    /// with the default one.
     ///
-    /// Names count by what they mean, however they are escaped. Of a doubled name the last value counts, as in
-    /// JavaScript.
+    /// Names are compared after resolving their escapes. If a name occurs twice, the last value counts, as in JavaScript.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         let mut cookie = Self::empty();
+        // A map, because searching the list for each name would take quadratic time on a record with many members.
         let mut places = HashMap::new();
         for span in scan::members(json).ok()? {
             let (name, value) = (canonical(span.name(json)), span.value(json));
@@ -175,7 +177,7 @@ impl Cookie {
         Some(cookie)
     }
 
-    /// The text in express-session's member order; members that Express does not know follow.
+    /// Returns the JSON text in express-session's member order, followed by the members that Express does not know.
     #[must_use]
     pub fn to_json(&self) -> String {
         let known =
@@ -195,52 +197,54 @@ impl Cookie {
         json
     }
 
-    /// The member as the JavaScript value it is.
+    /// Returns the member as a JavaScript value, [`Undefined`](JsValue::Undefined) if it is missing.
     #[must_use]
     pub fn raw(&self, member: CookieMember) -> &JsValue {
+        // The variants have the order of `MEMBERS`.
         &self.members[member as usize]
     }
 
-    /// Sets the member to any JavaScript value, for those that Express takes and the typed setters do not.
+    /// Sets the member to any JavaScript value, for values that Express accepts and the typed setters do not.
     pub fn set_raw(&mut self, member: CookieMember, value: JsValue) {
         self.members[member as usize] = value;
     }
 
-    /// `httpOnly`, as JavaScript judges it.
+    /// Returns true if `httpOnly` is truthy in JavaScript.
     #[must_use]
     pub fn http_only(&self) -> bool {
         self.raw(CookieMember::HttpOnly).is_truthy()
     }
 
-    /// `secure`, as JavaScript judges it: the text `"auto"` counts as true.
+    /// Returns true if `secure` is truthy in JavaScript. The string `"auto"` is.
     #[must_use]
     pub fn secure(&self) -> bool {
         self.raw(CookieMember::Secure).is_truthy()
     }
 
-    /// `partitioned`, as JavaScript judges it.
+    /// Returns true if `partitioned` is truthy in JavaScript.
     #[must_use]
     pub fn partitioned(&self) -> bool {
         self.raw(CookieMember::Partitioned).is_truthy()
     }
 
-    /// The path, or `None` when it is not set or empty.
+    /// Returns the path, or `None` if it is missing, empty or not a string.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.raw(CookieMember::Path).text()
     }
 
-    /// The domain, or `None` when it is not set or empty.
+    /// Returns the domain, or `None` if it is missing, empty or not a string.
     #[must_use]
     pub fn domain(&self) -> Option<&str> {
         self.raw(CookieMember::Domain).text()
     }
 
-    /// `sameSite`, or `None` when it is off or none of the three words.
+    /// Returns `sameSite`, or `None` if it is off or not one of the three words. Their case does not matter.
     #[must_use]
     pub fn same_site(&self) -> Option<SameSite> {
         match self.raw(CookieMember::SameSite) {
             JsValue::Bool(true) => Some(SameSite::Strict),
+            // cookie 0.7.2 converts the word to lower case before it compares.
             JsValue::String(word) => [SameSite::Strict, SameSite::Lax, SameSite::None]
                 .into_iter()
                 .find(|same_site| same_site.as_str().eq_ignore_ascii_case(word)),
@@ -253,12 +257,12 @@ impl Cookie {
         self.set_raw(CookieMember::HttpOnly, http_only.into());
     }
 
-    /// Sets `secure`; `None` takes the member out, as in a session whose options do not name it.
+    /// Sets `secure`. `None` removes the member, as in a session whose options do not mention it.
     pub fn set_secure(&mut self, secure: Option<bool>) {
         self.set_raw(CookieMember::Secure, secure.map_or(JsValue::Undefined, JsValue::Bool));
     }
 
-    /// Sets `partitioned`; `None` takes the member out.
+    /// Sets `partitioned`. `None` removes the member.
     pub fn set_partitioned(&mut self, partitioned: Option<bool>) {
         self.set_raw(
             CookieMember::Partitioned,
@@ -266,17 +270,17 @@ impl Cookie {
         );
     }
 
-    /// Sets the path; `None` takes the member out.
+    /// Sets the path. `None` removes the member.
     pub fn set_path(&mut self, path: Option<&str>) {
         self.set_raw(CookieMember::Path, path.map_or(JsValue::Undefined, JsValue::from));
     }
 
-    /// Sets the domain; `None` takes the member out.
+    /// Sets the domain. `None` removes the member.
     pub fn set_domain(&mut self, domain: Option<&str>) {
         self.set_raw(CookieMember::Domain, domain.map_or(JsValue::Undefined, JsValue::from));
     }
 
-    /// Sets `sameSite`; `None` takes the member out.
+    /// Sets `sameSite`. `None` removes the member.
     pub fn set_same_site(&mut self, same_site: Option<SameSite>) {
         self.set_raw(
             CookieMember::SameSite,
@@ -284,7 +288,8 @@ impl Cookie {
         );
     }
 
-    /// Sets `priority` to `low`, `medium` or `high`; `None` takes the member out.
+    /// Sets `priority` to `low`, `medium` or `high`. `None` removes the member. Other words are stored, and
+    /// [`set_cookie`](crate::set_cookie) refuses them.
     pub fn set_priority(&mut self, priority: Option<&str>) {
         self.set_raw(CookieMember::Priority, priority.map_or(JsValue::Undefined, JsValue::from));
     }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::decode_uri_component;
 
-/// The first cookie called `name`, decoded: the one that Express takes, even if it is empty or badly signed.
-/// `None` when there is none of this name.
+/// Returns the decoded value of the first cookie called `name`, or `None` if the header has no such cookie.
+///
+/// Express uses the first one as well, even if it is empty or its signature is wrong.
 ///
 /// ```
 /// use cloakroom_core::find_cookie;
@@ -19,16 +20,17 @@ pub fn find_cookie<'a>(header: &'a [u8], name: &'a str) -> Option<Cow<'a, str>> 
     CookieParser::new().values(header, name).next()
 }
 
-/// How a `Cookie` header is read.
+/// Parses `Cookie` headers as npm's cookie package does.
 ///
-/// The header is bytes, and each byte is a character, U+0000 to U+00FF, because Node.js reads headers as Latin-1.
-/// Several `Cookie` lines count as one, joined with `; `.
+/// The header is bytes, and each byte is one character, U+0000 to U+00FF, because Node.js reads headers as Latin-1.
+/// Join several `Cookie` lines with `; ` before you parse them.
 ///
-/// - `;` separates, quotes or not; a segment without `=` is skipped; space and tab around name and value go.
-/// - One pair of double quotes around the value goes, if both are there.
-/// - The value is decoded as by `decodeURIComponent`, once; if that fails it stays as it is.
+/// - `;` separates cookies, even inside quotes. A segment without `=` is skipped. Spaces and tabs around names and values
+///   are removed.
+/// - A pair of double quotes around a value is removed.
+/// - The value is decoded once, as by `decodeURIComponent`. If that fails, it stays undecoded.
 ///
-/// Nothing is refused: what is no cookie is skipped, and names are whatever stands there.
+/// Parsing never fails: segments that are not cookies are skipped, and any name is accepted.
 ///
 /// ```
 /// use cloakroom_core::CookieParser;
@@ -52,27 +54,27 @@ impl Default for CookieParser {
 }
 
 impl CookieParser {
-    /// The parser of cookie 0.7.2, which express-session 1.18.1 to 1.19.0 use.
+    /// Creates a parser that works as cookie 0.7.2, which express-session 1.18.1 to 1.19.0 use.
     #[must_use]
     pub const fn new() -> Self {
         Self { unquote: true }
     }
 
-    /// Whether quotes around a value go. Cookie 1.x and express-session 2 keep them: pass `false` for that.
+    /// Sets whether quotes around a value are removed. Pass `false` for cookie 1.x and express-session 2, which keep
+    /// them.
     #[must_use]
     pub const fn with_unquote(mut self, unquote: bool) -> Self {
         self.unquote = unquote;
         self
     }
 
-    /// All cookies in order, names that come twice too: name and decoded value.
-    ///
-    /// Express sees the first of each name.
+    /// Returns the names and decoded values of all cookies in order, including repeated names. Express uses the first of
+    /// each name.
     pub fn pairs(self, header: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         segments(header).map(move |(name, value)| (latin1(name), self.decode(value)))
     }
 
-    /// The decoded values of all cookies called `name`, in order.
+    /// Returns the decoded values of all cookies called `name`, in order.
     pub fn values<'a>(self, header: &'a [u8], name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         segments(header)
             .filter(move |(found, _)| found.iter().copied().map(char::from).eq(name.chars()))
@@ -82,7 +84,7 @@ impl CookieParser {
     fn decode(self, value: &[u8]) -> Cow<'_, str> {
         let value = match value {
             [b'"', inner @ .., b'"'] if self.unquote => inner,
-            // A single quote is the opening and the closing one to cookie 0.7.2.
+            // cookie 0.7.2 takes a lone quote for the opening and the closing one.
             [b'"'] if self.unquote => &[],
             plain => plain,
         };
@@ -95,9 +97,10 @@ impl CookieParser {
     }
 }
 
-/// Names and values as they stand in the header, without the space around them.
+/// Returns names and values as written in the header, without the space around them.
 fn segments(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    // Cookie 0.7.2 takes `=` alone for nothing, but `;=` for a cookie without a name.
+    // cookie 0.7.2 returns early for headers shorter than two characters: `=` is not a cookie, while `;=` is one without a
+    // name.
     let header = if header.len() < 2 { &[] } else { header };
     header.split(|byte| *byte == b';').filter_map(|segment| {
         let at = memchr::memchr(b'=', segment)?;

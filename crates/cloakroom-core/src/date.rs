@@ -1,4 +1,7 @@
-//! Dates as JavaScript prints and reads them, for every millisecond that a JavaScript `Date` can hold.
+//! Dates as JavaScript prints and parses them, for every millisecond that a JavaScript `Date` can represent.
+//!
+//! Date crates do not help here: JavaScript writes years beyond 9999 with a sign and six digits, and counts 31 February
+//! into March.
 
 /// The last millisecond of a JavaScript `Date`, in the year 275760 (ECMAScript 21.4.1.1).
 const LIMIT_MS: i64 = 8_640_000_000_000_000;
@@ -12,8 +15,8 @@ const MONTHS: [&str; 12] =
 /// From Thursday on, the day of 1970-01-01.
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
-/// What `new Date(ms).toISOString()` prints: the text of `expires` in a record.
-/// `None` beyond the range of a JavaScript `Date`, where `toISOString` throws.
+/// Formats a time as `new Date(ms).toISOString()` does, which is the text of `expires` in a record.
+/// Returns `None` beyond the range of a JavaScript `Date`, where `toISOString` throws.
 ///
 /// ```
 /// use cloakroom_core::to_iso_string;
@@ -34,8 +37,8 @@ pub fn to_iso_string(ms: i64) -> Option<String> {
     })
 }
 
-/// What `new Date(ms).toUTCString()` prints: the text of the `Expires` attribute, cut to the earlier whole second.
-/// `None` beyond the range of a JavaScript `Date`, where the text is `Invalid Date`.
+/// Formats a time as `new Date(ms).toUTCString()` does, which is the text of the `Expires` attribute. Rounds down to
+/// whole seconds. Returns `None` beyond the range of a JavaScript `Date`, where the text is `Invalid Date`.
 ///
 /// ```
 /// use cloakroom_core::to_utc_string;
@@ -56,17 +59,18 @@ pub fn to_utc_string(ms: i64) -> Option<String> {
     ))
 }
 
-/// The milliseconds since 1970 that `new Date(text).getTime()` gives, for the two forms that JavaScript itself prints.
-/// `None` for every other text, also where Node.js would guess.
+/// Parses a date as `new Date(text).getTime()` does, in milliseconds since 1970, if it has one of the two formats that
+/// JavaScript itself prints. Returns `None` for any other text, even where Node.js would guess.
 ///
 /// - ECMAScript's ISO format: `2023`, `2023-11`, `2023-11-14`, each alone (UTC) or followed by `T22:13`, `T22:13:20` or
 ///   `T22:13:20.5` (any number of digits, cut to milliseconds) and `Z`, `+01:00` or nothing. Years beyond four digits
 ///   have a sign and six digits.
 /// - `toUTCString`, which is HTTP's own date too: `Tue, 14 Nov 2023 22:13:20 GMT`. The name of the day is not compared
-///   with the date, and a year below 100 is one of 1950 to 2049, as in Node.js.
+///   with the date, and a year below 100 is between 1950 and 2049, as in Node.js.
 ///
-/// A time without `Z` or offset is local in JavaScript. Here it is UTC, so that an answer never depends on the machine.
-/// As in Node.js, a day up to 31 that the month does not have counts into the next month, and 24:00 is the next day.
+/// JavaScript reads a time without `Z` or offset as local time. This function reads it as UTC, so that the result does
+/// not depend on the machine. As in Node.js, a day up to 31 that the month does not have counts into the next month, and
+/// 24:00 is the next day.
 ///
 /// ```
 /// use cloakroom_core::parse_date;
@@ -117,13 +121,14 @@ impl Civil {
     }
 }
 
-/// Hour, minute, second and millisecond of the day.
+/// Returns the hour, minute, second and millisecond of the day.
 fn time_of_day(ms: i64) -> (i64, i64, i64, i64) {
     let ms = ms.rem_euclid(DAY_MS);
     (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60, ms % 1_000)
 }
 
-/// The midnight of a day; `month` is 1 to 12, `day` counts on beyond the month's end.
+/// Returns the midnight at which a day begins, in milliseconds since 1970. `month` is 1 to 12; a `day` beyond the end of
+/// the month counts into the next one.
 fn midnight(year: i64, month: i64, day: i64) -> i64 {
     let year = if month < 3 { year - 1 } else { year };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -134,7 +139,7 @@ fn midnight(year: i64, month: i64, day: i64) -> i64 {
 fn parse_iso(mut text: Reader<'_>) -> Option<i64> {
     let year = match text.0.first()? {
         b'+' => text.skip(1).digits(6)?,
-        // There is no year -0 (ECMAScript 21.4.1.32.1).
+        // ECMAScript forbids the year -000000 (21.4.1.32.1).
         b'-' => -text.skip(1).digits(6).filter(|year| *year != 0)?,
         _ => text.digits(4)?,
     };
@@ -175,7 +180,7 @@ fn parse_utc(mut text: Reader<'_>) -> Option<i64> {
     (text.0 == b" GMT").then_some(ms)
 }
 
-/// What is left of the text.
+/// The rest of the text.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
@@ -189,24 +194,24 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// The number of digits that come next.
+    /// Counts the digits that come next.
     fn width(&self) -> usize {
         self.0.iter().take_while(|byte| byte.is_ascii_digit()).count()
     }
 
-    /// A number of `count` digits.
+    /// Reads a number of `count` digits.
     fn digits(&mut self, count: usize) -> Option<i64> {
         let digits = self.0.get(..count).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
         self.skip(count);
         Some(digits.iter().fold(0, |number, byte| number * 10 + i64::from(byte - b'0')))
     }
 
-    /// The index of the name that comes next.
+    /// Reads one of the names and returns its index.
     fn one_of(&mut self, names: &[&str]) -> Option<usize> {
         names.iter().position(|name| self.eat(name.as_bytes()).is_some())
     }
 
-    /// `22:13`, `22:13:20` or `22:13:20.5` in milliseconds; with `whole_seconds`, `22:13:20` alone.
+    /// Reads `22:13`, `22:13:20` or `22:13:20.5`, in milliseconds. With `whole_seconds`, reads only `22:13:20`.
     fn time(&mut self, whole_seconds: bool) -> Option<i64> {
         let (hour, minute) = self.hour_and_minute(24)?;
         let mut ms = hour * 3_600_000 + minute * 60_000;
@@ -230,7 +235,7 @@ impl Reader<'_> {
         (ms <= DAY_MS).then_some(ms)
     }
 
-    /// `Z`, `+01:00` or nothing, in milliseconds.
+    /// Reads `Z`, `+01:00` or nothing, in milliseconds.
     fn offset(&mut self) -> Option<i64> {
         let sign = match self.0.first() {
             None => return Some(0),

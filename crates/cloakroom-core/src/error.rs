@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
-/// What a caller can act on.
+/// The kind of an [`Error`], for callers that react to it.
 ///
 /// ```
 /// use cloakroom_core::{Error, ErrorKind};
@@ -14,31 +14,31 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An option, a URL or a secret is wrong. Nothing was sent; mend the configuration.
+    /// An option, a URL or a secret is wrong. Nothing was sent; fix the configuration.
     Config,
-    /// This store cannot hold a session under this id. Nothing was sent.
+    /// The store does not accept this id. Nothing was sent.
     InvalidId,
-    /// The session, or a value put into it, cannot be stored as Express would read it back. Nothing was sent.
+    /// The session, or a value in it, cannot be stored such that Express reads the same back. Nothing was sent.
     InvalidData,
-    /// What the backend holds under this id is not a session: not JSON, not an object, not decryptable.
+    /// The record under this id is not a session: it is not JSON, not an object, or cannot be decrypted.
     Corrupt,
-    /// The record is larger than the backend takes.
+    /// The record is larger than the backend accepts.
     TooLarge,
-    /// The backend has no room left (Redis: `OOM`; Memcached: `out of memory`). Nothing was stored. Memcached may have
-    /// dropped the record that was to be replaced.
+    /// The backend is out of space (Redis: `OOM`; Memcached: `out of memory`). Nothing was stored, and Memcached may have
+    /// dropped the record that the write was to replace.
     Full,
-    /// The backend does not offer this operation.
+    /// The backend does not support this operation.
     Unsupported,
-    /// The backend cannot be reached, or went away before it answered.
+    /// The backend cannot be reached, or the connection was lost before the answer came.
     Unavailable,
     /// The backend did not answer within the deadline.
     Timeout,
-    /// Anything else: the backend's own refusal, a failure in foreign code.
+    /// Anything else: the backend rejected the operation, or code of the application failed.
     Other,
 }
 
 impl ErrorKind {
-    /// The kind in lower case words, as messages and reports print it.
+    /// Returns the kind in lower case words, as messages and reports print it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -63,10 +63,10 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Why an operation failed. Absence is never an error.
+/// The error of every operation in these crates. A session that does not exist is never an error.
 ///
-/// It prints as `store: operation: message`; the cause is behind [`source`](StdError::source).
-/// No part of it holds a secret, a whole session id or session data.
+/// It prints as `store: operation: message`; [`source`](StdError::source) returns the cause, if there was one.
+/// No part of it contains a secret, a session id or session data, so it is safe to log.
 pub struct Error {
     // One pointer, so that `Result<Option<Session>, Error>` stays as small as a session.
     inner: Box<Inner>,
@@ -82,10 +82,10 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of `store` during `operation`.
+    /// Creates an error of `store` during `operation`.
     ///
-    /// The message is lower case, without a full stop, and quotes what is wrong with `{:?}`, but never a secret,
-    /// a session id or session data.
+    /// Write the message in lower case without a full stop. Quote the offending part with `{:?}`, unless it may be a
+    /// secret, a session id or session data.
     #[must_use]
     pub fn new(
         kind: ErrorKind,
@@ -105,28 +105,28 @@ impl Error {
         }
     }
 
-    /// The same error with its cause. The cause must not print session data either.
+    /// Adds the cause. It must not print secrets or session data either.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.inner.source = Some(source.into());
         self
     }
 
-    /// The same error with [`outcome_unknown`](Self::outcome_unknown): the write may have been carried out, now or later.
+    /// Sets [`outcome_unknown`](Self::outcome_unknown): the write may have happened, or may still happen.
     #[must_use]
     pub fn with_outcome_unknown(mut self) -> Self {
         self.inner.outcome_unknown = true;
         self
     }
 
-    /// The same error without [`outcome_unknown`](Self::outcome_unknown), for adapters that know that nothing was written.
+    /// Clears [`outcome_unknown`](Self::outcome_unknown), for adapters that know that nothing was written.
     #[must_use]
     pub fn with_outcome_known(mut self) -> Self {
         self.inner.outcome_unknown = false;
         self
     }
 
-    /// The same error under another store's name and operation, for adapters that wrap a store.
+    /// Replaces the store's name and the operation, for adapters that wrap a store.
     #[must_use]
     pub fn with_context(
         mut self,
@@ -138,45 +138,45 @@ impl Error {
         self
     }
 
-    /// What a caller can act on.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// The name of the store, such as `redis`.
+    /// Returns the name of the store, such as `redis`.
     #[must_use]
     pub fn store(&self) -> &str {
         &self.inner.store
     }
 
-    /// The operation that failed, such as `get`.
+    /// Returns the operation that failed, such as `get`.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.inner.operation
     }
 
-    /// Returns `true` if the write may have been carried out although the call failed: its answer did not arrive in time,
-    /// or the connection was lost before the answer came.
+    /// Returns `true` if the write may have happened although the call failed: the answer did not arrive in time, or
+    /// the connection was lost before it came. Returns `false` if nothing was sent, if the backend rejected the call, and
+    /// for reads.
     ///
-    /// Such a write can still happen later: a server that was frozen, or a network that was cut, carries out what it has
-    /// already received. It can even happen after a [`destroy`](crate::Store::destroy) that succeeded on another
-    /// connection, and the session is back then. Whoever must be sure that a session has ended destroys it again later.
+    /// Such a write can still happen later, because a frozen server or a delayed network eventually delivers what was
+    /// sent. It can even happen after a [`destroy`](crate::Store::destroy) that succeeded on another connection, and
+    /// then it brings the session back. To be sure that a session has ended, destroy it again later.
     ///
-    /// It is `false` if nothing was sent, if the backend refused the call, and for reads.
-    /// [`get_and_touch`](crate::Atomic::get_and_touch) is not a read: it may have extended the session, which is
+    /// [`get_and_touch`](crate::Atomic::get_and_touch) counts as a write, because it may have extended the session. It is
     /// harmless to repeat.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         self.inner.outcome_unknown
     }
 
-    /// Returns `true` if the same call can succeed later without any change: the backend was away, slow or full.
+    /// Returns `true` if the same call can succeed later without any change: the backend was unreachable, slow or full.
     ///
-    /// A full backend has room again when sessions expire; a retry within the same second rarely helps.
+    /// A full backend has room again when sessions expire, so a retry within the same second rarely helps.
     ///
     /// If [`outcome_unknown`](Self::outcome_unknown) is `true` as well, read the session before you repeat a conditional
-    /// write.
+    /// write: the first attempt may have changed the revision.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.inner.kind, ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Full)
@@ -189,6 +189,7 @@ impl fmt::Display for Error {
     }
 }
 
+// By hand, so that the box does not show.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")

@@ -4,11 +4,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{Error, ErrorKind};
 
-/// A new session id: 192 bits of the system's randomness in 32 characters of `A-Z a-z 0-9 - _`.
+/// Returns a new session id: 192 random bits in 32 characters of `A-Z a-z 0-9 - _`.
 ///
 /// # Errors
 ///
-/// [`Other`](ErrorKind::Other) when the system has no randomness to give. There is no weaker source to fall back on.
+/// [`Other`](ErrorKind::Other) if the system's random source fails. The function never falls back to a weaker source,
+/// because a session id must be impossible to guess.
 ///
 /// ```
 /// let sid = cloakroom_core::generate_id()?;
@@ -24,7 +25,7 @@ pub fn generate_id() -> Result<String, Error> {
     Ok(id_from_bytes(&bytes))
 }
 
-/// The id that [`generate_id`] makes of these bytes: base64url without padding (uid-safe 2.1.5).
+/// Encodes bytes as [`generate_id`] does: base64url without padding (uid-safe 2.1.5).
 ///
 /// ```
 /// assert_eq!(cloakroom_core::id_from_bytes(&[0xff; 24]), "________________________________");

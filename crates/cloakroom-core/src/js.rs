@@ -1,15 +1,15 @@
-//! Writing values the way `JSON.stringify` writes them, and refusing what Node.js would damage.
+//! Writes values as `JSON.stringify` does, and rejects those that Node.js would damage.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-/// `2 ** 53`: beyond it a JavaScript number skips integers.
+/// `2 ** 53`. Beyond it, not every integer is a JavaScript number.
 const MAX_INTEGER: u64 = 1 << 53;
 
-/// Names that a session loaded by express-session 1.19.0 has already, as methods or as properties of
-/// `Object.prototype`: a member of such a name is dropped at the next load, or breaks the response.
+/// The names that a session object of express-session 1.19.0 already has, as its own methods or through
+/// `Object.prototype`. Express drops a member of such a name at the next load, or fails to respond.
 const RESERVED: [&str; 21] = [
     "__defineGetter__",
     "__defineSetter__",
@@ -34,27 +34,28 @@ const RESERVED: [&str; 21] = [
     "valueOf",
 ];
 
-/// Whether Express would drop a member of this name, or break over it.
+/// Returns true if Express would drop a member of this name or fail on it.
 pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.binary_search(&name).is_ok()
 }
 
-/// `value` as `JSON.stringify` would print the same value; the reason when it cannot be kept.
+/// Serializes `value` as `JSON.stringify` would. The error is the end of a message that begins with the member's name.
 pub(crate) fn stringify<T: Serialize>(value: T) -> Result<String, &'static str> {
     let mut out = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut out, JsFormatter(CompactFormatter));
-    // The error's own text may quote the value, so only its class goes on.
+    // serde_json's message may quote the value, so only the kind of error is passed on.
     value.serialize(&mut serializer).map_err(|error| {
         if error.is_io() {
-            "holds an integer beyond 2^53, which Node.js would round"
+            "contains an integer beyond 2^53, which Node.js would round"
         } else {
-            "cannot be written as JSON"
+            "cannot be serialized as JSON"
         }
     })?;
-    String::from_utf8(out).map_err(|_| "cannot be written as JSON")
+    String::from_utf8(out).map_err(|_| "cannot be serialized as JSON")
 }
 
-/// A JavaScript number as `JSON.stringify` prints it: the shortest text that reads back the same, `null` if not finite.
+/// Formats a number as `JSON.stringify` does: the shortest text that parses to the same number, or `null` if it is not
+/// finite.
 pub(crate) fn number(value: f64) -> String {
     if value.is_finite() {
         ryu_js::Buffer::new().format_finite(value).to_owned()
@@ -63,7 +64,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// serde_json's compact form, whose string escapes are JavaScript's already, with JavaScript's numbers.
+/// serde_json's compact format with JavaScript's numbers. The string escapes are the same in both.
 struct JsFormatter(CompactFormatter);
 
 fn beyond() -> io::Error {
@@ -100,6 +101,7 @@ impl Formatter for JsFormatter {
     }
 
     fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        // Not by way of f64, which would print 0.1 as 0.10000000149011612.
         writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
     }
 

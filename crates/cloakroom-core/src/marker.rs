@@ -1,18 +1,19 @@
-//! The names of marker records, which are stored beside sessions but are not sessions.
+//! The names of marker records, which are stored next to sessions but are not sessions.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// What the name of each marker begins with.
+/// The prefix of every marker's name.
 pub const MARKER_PREFIX: &str = "cloakroom-marker-";
 
-/// Returns the name under which a store keeps what became of the session that had this id.
+/// Returns the name of the marker for the session that had this id.
 ///
-/// A session that moves to a new id, or is logged out, leaves a marker for a minute, so that requests that still have
-/// the old id can tell the one from the other. The id leads to the name; the name does not lead back to the id.
-/// A marker is never a session, and no cookie leads to it. The stores of this project leave markers out of their
-/// listings; any other store lists them as it lists all records, and [`is_marker`] tells them from sessions.
+/// When a session moves to a new id or is logged out, the layer stores a marker for a minute. A request that arrives with
+/// the old id finds it and knows which of the two happened. The name is a digest, so it does not reveal the id.
+///
+/// A marker is not a session, and no cookie can name one. The stores of this project leave markers out of their
+/// listings. Another store lists them like any record; use [`is_marker`] to filter them.
 ///
 /// ```
 /// use cloakroom_core::{is_marker, marker_name};
@@ -23,6 +24,7 @@ pub const MARKER_PREFIX: &str = "cloakroom-marker-";
 /// ```
 #[must_use]
 pub fn marker_name(sid: &str) -> String {
+    // The fixed text keeps this digest apart from any other digest of a session id.
     let digest = Sha256::new().chain_update("cloakroom marker\0").chain_update(sid).finalize();
     let mut name = MARKER_PREFIX.to_owned();
     for byte in digest {
@@ -32,7 +34,7 @@ pub fn marker_name(sid: &str) -> String {
     name
 }
 
-/// Returns true if `sid` is the name of a marker, and so not the id of a session.
+/// Returns true if `sid` is the name of a marker rather than the id of a session.
 #[must_use]
 pub fn is_marker(sid: &str) -> bool {
     sid.starts_with(MARKER_PREFIX)

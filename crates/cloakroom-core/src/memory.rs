@@ -1,4 +1,4 @@
-//! The embedded store.
+//! The store in this process's memory.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,19 +21,20 @@ use crate::{
 
 const STORE: &str = "memory";
 
-/// Above this bound the sessions are spread over several locks.
+/// From this bound on the sessions are spread over several locks. Below it, the share of each lock would be so small that
+/// it fills up long before the store does.
 const ONE_LOCK: usize = 1_024;
 const LOCKS: usize = 16;
 
-/// How a [`MemoryStore`] keeps sessions.
+/// Options of a [`MemoryStore`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MemoryOptions {
-    /// The time to live of a browser session: one day unless set, as the npm stores have it.
+    /// The time to live of a browser session. One day by default, as in the npm stores.
     pub ttl: Duration,
-    /// The bound on the number of sessions, 1,000,000 unless set; see [`MemoryStore`] for what happens there.
+    /// The maximum number of sessions. 1,000,000 by default. See [`MemoryStore`] for what happens at the limit.
     pub max_sessions: usize,
-    /// Where the time comes from.
+    /// The source of the current time.
     pub clock: Clock,
 }
 
@@ -45,14 +46,14 @@ impl Default for MemoryOptions {
 
 /// Sessions in this process's memory: for tests, examples and single-process services.
 ///
-/// It offers the whole contract. Clones are handles on the same sessions, and any number of threads may use them.
+/// It supports the whole contract. Clones share the sessions, and any number of threads may use them.
 ///
-/// - Expired sessions are never returned. They are removed by later writes, in the order of their expiry, without a
-///   scan of the others; nothing runs in the background.
-/// - **When it is full, a new session takes the place of the one that would expire next.** Sessions are spread over
-///   16 locks by their id (over one if the bound is below 1,024), each with its share of the bound, so a store may
-///   begin to do so a little before it holds `max_sessions`, and never holds more.
-/// - A session takes the bytes of its record and of its id, and at most 250 bytes besides.
+/// - Expired sessions are never returned. Later calls remove them in the order of their expiry, without scanning the
+///   others. Nothing runs in the background.
+/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over 16 locks
+///   by their id (one lock if `max_sessions` is below 1,024), each with its share of `max_sessions`. So the store may
+///   begin to replace sessions a little before it holds `max_sessions`, and never holds more.
+/// - A session takes the bytes of its record and its id, plus at most 250 bytes.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Session, Store};
@@ -72,21 +73,21 @@ struct Shared {
     options: MemoryOptions,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
-    /// The last revision that was given out. Never reused, so a session that was destroyed and made again differs.
+    /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another one.
     revision: AtomicU64,
 }
 
 #[derive(Default)]
 struct Shard {
     sessions: HashMap<Arc<str>, Entry>,
-    /// The same sessions by expiry, and by revision where that is equal.
+    /// The same sessions, ordered by expiry and then by revision.
     queue: BTreeMap<(i64, u64), Arc<str>>,
 }
 
 struct Entry {
     text: Arc<str>,
     expires_ms: i64,
-    /// The key in the queue beside the expiry: the revision at which the entry was made.
+    /// The revision at which the entry was created, which is the second part of its key in the queue.
     born: u64,
     revision: u64,
 }
@@ -102,7 +103,8 @@ impl Shard {
         }
     }
 
-    /// Removes the session that expires next if it has expired already, or in any case.
+    /// Removes the session that expires next: if it has expired by the given time, or unconditionally without one.
+    /// Returns true if it removed one.
     fn remove_next(&mut self, expired_at_ms: Option<i64>) -> bool {
         let Some(next) = self.queue.first_entry() else { return false };
         if expired_at_ms.is_some_and(|now_ms| next.key().0 > now_ms) {
@@ -113,6 +115,7 @@ impl Shard {
     }
 
     fn put(&mut self, sid: &str, text: Arc<str>, expires_ms: i64, revision: u64, bound: usize) {
+        // First, because a session that is replaced must not push another one out.
         self.remove(sid);
         while self.sessions.len() >= bound && self.remove_next(None) {}
         let sid: Arc<str> = sid.into();
@@ -137,13 +140,13 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store with the default options.
+    /// Creates an empty store with the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::with_options(MemoryOptions::default())
     }
 
-    /// An empty store. A bound of zero is taken for one.
+    /// Creates an empty store. A `max_sessions` of 0 counts as 1.
     #[must_use]
     pub fn with_options(options: MemoryOptions) -> Self {
         let locks = if options.max_sessions < ONE_LOCK { 1 } else { LOCKS };
@@ -159,25 +162,31 @@ impl MemoryStore {
         self.0.options.clock.now_ms()
     }
 
-    /// The shard of this id, without the sessions that have expired meanwhile.
+    /// Locks the shard of this id and removes its expired sessions.
     fn shard(&self, sid: &str, operation: &'static str) -> Result<MutexGuard<'_, Shard>, Error> {
         if sid.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidId, STORE, operation, "the id is empty"));
+            return Err(Error::new(
+                ErrorKind::InvalidId,
+                STORE,
+                operation,
+                "invalid id: must not be empty",
+            ));
         }
         let place = self.0.hasher.hash_one(sid) as usize % self.0.shards.len();
         Ok(self.cleaned(&self.0.shards[place]))
     }
 
     fn cleaned<'a>(&self, shard: &'a Mutex<Shard>) -> MutexGuard<'a, Shard> {
-        // A panic cannot happen while the lock is held, short of an allocation failure, which aborts.
+        // A poisoned lock is safe to use: nothing panics while it is held.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.now_ms();
         while shard.remove_next(Some(now_ms)) {}
         shard
     }
 
-    /// Stores the session, or destroys it if its expiry has passed, and returns the new revision.
+    /// Stores the session, or destroys it if its expiry has passed. Returns the new revision in both cases.
     fn put(&self, shard: &mut Shard, sid: &str, session: &Session, text: Arc<str>) -> Revision {
+        // Revisions only have to be unique, so `Relaxed` is enough.
         let revision = self.0.revision.fetch_add(1, Ordering::Relaxed) + 1;
         match self.expires_ms(session) {
             Some(expires_ms) => {
@@ -189,7 +198,7 @@ impl MemoryStore {
         Revision::from_number(revision)
     }
 
-    /// `None` when the expiry has passed.
+    /// Returns when the session expires, in milliseconds since 1970, or `None` if it already has.
     fn expires_ms(&self, session: &Session) -> Option<i64> {
         let now_ms = self.now_ms();
         match session.time_to_live(now_ms) {
@@ -199,6 +208,8 @@ impl MemoryStore {
         }
     }
 
+    /// Returns the sessions shard by shard. Each shard is copied when the iterator reaches it, so no lock is held while a
+    /// caller looks at the sessions.
     fn snapshot(&self) -> impl Iterator<Item = Vec<(Arc<str>, Arc<str>, u64)>> + Send + '_ {
         self.0.shards.iter().map(|shard| {
             let shard = self.cleaned(shard);
@@ -238,6 +249,7 @@ impl Store for MemoryStore {
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+        // Before the lock is taken: a large record takes a while.
         let text = session.to_json().into();
         let mut shard = self.shard(sid, "set")?;
         self.put(&mut shard, sid, session, text);
@@ -288,7 +300,7 @@ impl Atomic for MemoryStore {
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
         let Some(read_at) = session.revision().and_then(Revision::as_number) else {
-            let message = "the session was not read from this store";
+            let message = "cannot update a session that was not read from this store";
             return Err(Error::new(ErrorKind::InvalidData, STORE, "update", message));
         };
         let text = session.to_json().into();
@@ -296,6 +308,7 @@ impl Atomic for MemoryStore {
         let Some(entry) = shard.live(sid, self.now_ms()) else { return Ok(Updated::Gone) };
         if entry.revision != read_at {
             let (text, revision) = (Arc::clone(&entry.text), entry.revision);
+            // Parsing needs no lock.
             drop(shard);
             return read(text, revision, "update").map(Updated::Conflict);
         }
@@ -313,7 +326,7 @@ impl Atomic for MemoryStore {
                 ErrorKind::InvalidData,
                 STORE,
                 "get_and_touch",
-                "the ttl is zero",
+                "invalid ttl: must be above zero",
             ));
         }
         let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));

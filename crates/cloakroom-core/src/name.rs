@@ -1,24 +1,25 @@
-//! The names of members, compared by what they mean and not by how they are escaped.
+//! Compares the names of members after resolving their escapes: `"a"` and `"\u0061"` are the same name.
 //!
-//! A raw name is what stands between the quotes of a JSON string that the scanner has passed.
+//! A raw name is the text between the quotes of a JSON string that the scanner has accepted.
 
 use std::{borrow::Cow, fmt::Write, str::Chars};
 
 /// Returns true if the raw name means `name`.
 pub(crate) fn is_name(raw: &str, name: &str) -> bool {
-    // An escape is longer than what it stands for, so that names of one length mean the same only if both are plain.
+    // An escape is longer than the character it stands for, so two names of the same length are equal only without
+    // escapes.
     if raw.len() == name.len() {
         return raw == name && !is_escaped(raw);
     }
     raw.len() > name.len() && is_escaped(raw) && units(raw).eq(name.encode_utf16())
 }
 
-/// The raw name as `JSON.stringify` writes it: two names mean the same if and only if these are equal.
+/// Returns the raw name as `JSON.stringify` writes it. Two names are the same if and only if these texts are equal.
 pub(crate) fn canonical(raw: &str) -> Cow<'_, str> {
     if is_escaped(raw) { Cow::Owned(printed(units(raw), push_escaped)) } else { Cow::Borrowed(raw) }
 }
 
-/// A name as it stands in a text that `JSON.stringify` writes.
+/// Escapes a name as `JSON.stringify` does.
 pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
     let is_plain = !name.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
     if is_plain {
@@ -28,7 +29,7 @@ pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// What the raw name means. Half a surrogate pair, which no Rust string can hold, is shown as its escape.
+/// Returns the raw name with its escapes resolved, except half a surrogate pair, which a Rust string cannot hold.
 pub(crate) fn shown(raw: &str) -> Cow<'_, str> {
     if is_escaped(raw) {
         Cow::Owned(printed(units(raw), |char, out| out.push(char)))
@@ -71,14 +72,14 @@ fn push_unit(unit: u16, out: &mut String) {
     let _ = write!(out, "\\u{unit:04x}");
 }
 
-/// The UTF-16 code units of a raw name, as JavaScript has them.
+/// Returns the UTF-16 code units of a raw name, which is how JavaScript compares strings.
 fn units(raw: &str) -> Units<'_> {
     Units { rest: raw.chars(), second: None }
 }
 
 struct Units<'a> {
     rest: Chars<'a>,
-    /// The second half of a character that has two units.
+    /// The second unit of a character that has two.
     second: Option<u16>,
 }
 

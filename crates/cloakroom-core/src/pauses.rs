@@ -1,17 +1,20 @@
-//! How long a writer pauses that has lost to others.
+//! Pauses between the attempts of a write that keeps conflicting.
 
 use std::{
     hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
-/// Above this a pause would only cost time: nobody else writes one session for so long.
+/// A longer pause would only cost time: no other writer needs that long for one session.
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// The pauses between the tries of one write that conflicts with other processes, whose handles stand in no common line.
+/// The pauses between the attempts of one write that conflicts with writes of other processes.
 ///
-/// The first conflict costs no pause. Each further pause is drawn evenly between zero and a bound that begins with the
-/// time that a try takes, doubles with each conflict, and ends at 100 ms.
+/// Writers of one process queue for a [`Turn`](crate::Turn) instead; processes share no queue.
+///
+/// There is no pause after the first conflict. Each later pause is a random time between zero and a limit, so that writers
+/// that collided once do not collide again. The limit starts at the duration of one attempt, doubles with each conflict,
+/// and never exceeds 100 ms.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,21 +32,22 @@ pub struct Pauses {
 }
 
 impl Pauses {
-    /// The pauses of a write that has not been tried yet.
+    /// Creates the pauses of a write that has not been attempted yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { conflicts: 0 }
     }
 
-    /// Returns how long to pause after a conflict; `None` for the first one. `took` is how long the try took.
+    /// Returns how long to pause after a conflict, or `None` after the first one. `took` is the duration of the attempt.
     ///
-    /// Read the session anew after a pause: the record that came with the conflict has probably been replaced.
+    /// After a pause, read the session again: the record that came with the conflict has probably been replaced.
     pub fn after(&mut self, took: Duration) -> Option<Duration> {
         let doublings = self.conflicts.checked_sub(1);
         self.conflicts = self.conflicts.saturating_add(1);
         let factor = 2_u32.checked_pow(doublings?).unwrap_or(u32::MAX);
         let bound = took.saturating_mul(factor).min(LONGEST);
-        // Evenly enough, and not the same in two processes.
+        // `RandomState` is seeded per process, so two processes draw different pauses. The quality of the randomness does
+        // not matter.
         let random = RandomState::new().hash_one(self.conflicts);
         Some(bound.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64))
     }

@@ -1,11 +1,11 @@
-//! JavaScript's `encodeURIComponent` and `decodeURIComponent`, which put any text into a cookie.
+//! JavaScript's `encodeURIComponent` and `decodeURIComponent`, which cookie values go through.
 
 use std::borrow::Cow;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// What `encodeURIComponent(text)` gives: every byte of the UTF-8 text but `A-Z a-z 0-9 - _ . ! ~ * ' ( )` as `%XX`.
-/// Borrowed when there is nothing to encode.
+/// Encodes as `encodeURIComponent(text)` does: writes every byte of the UTF-8 text as `%XX`, except
+/// `A-Z a-z 0-9 - _ . ! ~ * ' ( )`. Borrows the text if it needs no encoding.
 ///
 /// ```
 /// assert_eq!(cloakroom_core::encode_uri_component("s:é/+"), "s%3A%C3%A9%2F%2B");
@@ -29,8 +29,8 @@ pub fn encode_uri_component(text: &str) -> Cow<'_, str> {
     Cow::Owned(encoded)
 }
 
-/// What `decodeURIComponent(text)` gives; `None` where it throws: an escape that is not two hex digits, or escapes that
-/// are not UTF-8. Borrowed when there is nothing to decode.
+/// Decodes as `decodeURIComponent(text)` does. Returns `None` where that throws: if an escape is not two hex digits, or
+/// if the decoded bytes are not UTF-8. Borrows the text if it contains no escapes.
 ///
 /// ```
 /// use cloakroom_core::decode_uri_component;
@@ -56,7 +56,7 @@ pub fn decode_uri_component(text: &str) -> Option<Cow<'_, str>> {
             rest = tail;
         }
     }
-    // What was not escaped is whole characters, so the result is UTF-8 exactly when each run of escapes is.
+    // Everything between escapes is whole characters, so the result is UTF-8 if and only if each run of escapes is.
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 

@@ -1,9 +1,11 @@
-//! Quoting in messages.
+//! Quotes text in error messages.
+//!
+//! Names can be as long as a record; a message must fit into a line of a log.
 
-/// The most characters of a text that a message quotes.
+/// The number of characters after which a quoted text is cut.
 const MOST: usize = 40;
 
-/// The text in quotes; of a longer one the first 40 characters, and an ellipsis.
+/// Returns the text in quotes. Cuts it after 40 characters and adds an ellipsis.
 pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{:?}…", &text[..end]),

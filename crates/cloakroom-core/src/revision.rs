@@ -1,11 +1,11 @@
-//! What `update` compares with.
+//! The revision that `update` compares.
 
 use std::fmt;
 
-/// Which state of a record a session was read from. Opaque: only the store that made it can compare it.
+/// Identifies the state of a record that a session was read from. Only the store that created it can compare it.
 ///
-/// Node.js writes no version into a record, so a store takes what its backend has: a counter, a digest, Memcached's
-/// `cas`, or the text itself.
+/// Node.js does not write versions into records. So each store uses what its backend offers: a counter, a digest,
+/// Memcached's `cas`, or the text itself.
 ///
 /// ```
 /// use cloakroom_core::Revision;
@@ -25,26 +25,26 @@ enum Repr {
 }
 
 impl Revision {
-    /// A revision that is a number, such as a counter or Memcached's `cas`.
+    /// Creates a revision from a number, such as a counter or Memcached's `cas`.
     #[must_use]
     pub const fn from_number(number: u64) -> Self {
         Self(Repr::Number(number))
     }
 
-    /// A revision that is a string of bytes, such as a digest.
+    /// Creates a revision from bytes, such as a digest.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
         Self(Repr::Bytes(bytes.into()))
     }
 
-    /// A revision that is [`Session::loaded_json`](crate::Session::loaded_json): the store compares that text, or
-    /// makes a digest of it when it comes to that. It costs nothing to the many requests that only read.
+    /// Creates a revision that stands for [`Session::loaded_json`](crate::Session::loaded_json): the store compares that
+    /// text, or computes its digest when it is needed. Most requests only read, and for them it costs nothing.
     #[must_use]
     pub const fn of_text() -> Self {
         Self(Repr::Text)
     }
 
-    /// The number, or `None` when it is not one.
+    /// Returns the number, or `None` if the revision is not a number.
     #[must_use]
     pub fn as_number(&self) -> Option<u64> {
         match self.0 {
@@ -53,7 +53,7 @@ impl Revision {
         }
     }
 
-    /// The bytes, or `None` when it is none.
+    /// Returns the bytes, or `None` if the revision is not made of bytes.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -62,13 +62,14 @@ impl Revision {
         }
     }
 
-    /// Whether the text that was loaded is the revision.
+    /// Returns true if the revision stands for the loaded text.
     #[must_use]
     pub fn is_of_text(&self) -> bool {
         matches!(self.0, Repr::Text)
     }
 }
 
+// Prints nothing of the contents: a digest or a text is session data.
 impl fmt::Debug for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Revision")

@@ -1,12 +1,12 @@
-//! One pass over a record: it checks that the text is JSON and notes where each top-level member lies.
+//! Scans a record in one pass: checks that the text is JSON (RFC 8259) and finds each top-level member.
 //!
-//! Only this file knows JSON's grammar (RFC 8259). It allocates the list of spans and nothing else, and it does not
-//! recurse, so that depth costs no stack.
+//! Every text that becomes part of a record passes through here. The scanner allocates only the list of spans. It does
+//! not recurse, because a record with deep nesting must not overflow the stack.
 
-/// Where a member lies in the text, in bytes. 32 bits hold it: a longer text is refused before the scan.
+/// The position of a member in the text, in bytes. 32 bits are enough, because longer texts are rejected before the scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// The first byte of the name, behind its quote.
+    /// The first byte of the name, after the opening quote.
     pub(crate) name_start: u32,
     /// The closing quote of the name.
     pub(crate) name_end: u32,
@@ -24,16 +24,17 @@ impl Span {
     }
 }
 
-/// Where the text stops being JSON: a byte offset, and no word of the content.
+/// The byte offset at which the text stops being JSON. It does not quote the text, which is session data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) usize);
 
 type Scan<T> = Result<T, Malformed>;
 
-/// Members kept on the stack until it is known how many there are.
+/// The number of members kept on the stack. Most sessions have fewer, and then the list is allocated once, in its final
+/// size.
 const FIRST: usize = 16;
 
-/// The members of the object that `text` is.
+/// Returns the members of the JSON object in `text`.
 pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
     let bytes = text.as_bytes();
     let mut at = expect(bytes, space(bytes, 0), b'{')?;
@@ -60,7 +61,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
                 first[count] = span;
             } else {
                 if count == FIRST {
-                    // No more members can follow than there are commas: one allocation, whatever the size.
+                    // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
                     let most = FIRST + memchr::memchr_iter(b',', &bytes[at..]).count() + 1;
                     spans.reserve_exact(most);
                     spans.extend_from_slice(&first);
@@ -88,7 +89,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
     Ok(spans)
 }
 
-/// Checks that `text` is one JSON value with nothing but white space around it.
+/// Checks that `text` is one JSON value, with only white space around it.
 pub(crate) fn check_value(text: &str) -> Scan<()> {
     let bytes = text.as_bytes();
     let end = space(bytes, value(bytes, space(bytes, 0))?);
@@ -108,11 +109,11 @@ fn expect(bytes: &[u8], at: usize, wanted: u8) -> Scan<usize> {
     if bytes.get(at) == Some(&wanted) { Ok(at + 1) } else { Err(Malformed(at)) }
 }
 
-/// Steps over the value at `at` and returns the offset behind it.
+/// Skips the value at `at` and returns the offset behind it.
 fn value(bytes: &[u8], mut at: usize) -> Scan<usize> {
     let mut open = Open::default();
     loop {
-        // A value begins here.
+        // A value starts here.
         match bytes.get(at) {
             Some(b'"') => at = string(bytes, at)?,
             Some(b'{') => {
@@ -160,7 +161,7 @@ fn value(bytes: &[u8], mut at: usize) -> Scan<usize> {
     }
 }
 
-/// Steps over `"name" :` and the space behind it.
+/// Skips `"name" :` and the white space behind it.
 #[inline]
 fn name(bytes: &[u8], at: usize) -> Scan<usize> {
     Ok(space(bytes, expect(bytes, space(bytes, string(bytes, at)?), b':')?))
@@ -201,7 +202,7 @@ fn digits(bytes: &[u8], at: usize) -> Scan<usize> {
     if end > at { Ok(end) } else { Err(Malformed(at)) }
 }
 
-/// Steps over the string whose opening quote is at `at`.
+/// Skips the string whose opening quote is at `at`.
 #[inline]
 fn string(bytes: &[u8], at: usize) -> Scan<usize> {
     let mut at = expect(bytes, at, b'"')?;
@@ -215,12 +216,13 @@ fn string(bytes: &[u8], at: usize) -> Scan<usize> {
     }
 }
 
-/// The first byte from `at` on that is a quote, a backslash or a control character.
+/// Returns the offset of the first quote, backslash or control character from `at` on.
 #[inline]
 fn plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES * 0x80;
-    // Eight bytes at a step: the lowest marked byte is exact, which is all that is asked.
+    // Checks eight bytes at a time. A borrow can mark a byte above a real match by mistake, never one below it, and only
+    // the lowest mark is used.
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let quote = word ^ (ONES * u64::from(b'"'));
@@ -246,7 +248,7 @@ fn plain(bytes: &[u8], mut at: usize) -> usize {
 fn escape(bytes: &[u8], at: usize) -> Scan<usize> {
     match bytes.get(at) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 1),
-        // Any four digits: a lone surrogate is what JSON.stringify writes for half an emoji.
+        // Any four digits, because JSON.stringify writes a lone surrogate for half an emoji (ECMAScript 2019).
         Some(b'u') => match bytes.get(at + 1..at + 5) {
             Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 5),
             _ => Err(Malformed(at)),
@@ -255,7 +257,7 @@ fn escape(bytes: &[u8], at: usize) -> Scan<usize> {
     }
 }
 
-/// The brackets that are open, a bit each: objects are ones. The first 64 levels need no memory.
+/// The open brackets, one bit each: 1 for an object, 0 for an array. The first 64 levels need no allocation.
 #[derive(Default)]
 struct Open {
     bits: u64,

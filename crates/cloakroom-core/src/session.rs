@@ -1,4 +1,7 @@
-//! The record: the text that Express stored, with changes laid over it.
+//! The record: the text that Express stored, and the changes made to it since.
+//!
+//! The text is kept rather than a parsed tree, because a tree cannot reproduce what Node.js wrote: `1.0` parses to the
+//! same number as `1`, and half a surrogate pair does not fit into a Rust string.
 
 use std::{
     borrow::Cow,
@@ -30,9 +33,8 @@ const COOKIE: &str = "cookie";
 
 /// A session: a cookie, and named members whose values are JSON.
 ///
-/// It keeps the text that was stored, not a picture of it. Members that nobody sets are written back byte for byte:
-/// unknown names, their order, `1.0` against `1`, 20-digit numbers, lone surrogates. A member is parsed when it is asked
-/// for, and only that one.
+/// It keeps the stored text itself. Members that nobody sets are written back byte for byte: unknown names, their order,
+/// `1.0` rather than `1`, 20-digit numbers, lone surrogates. Each member is parsed only when you ask for it.
 ///
 /// ```
 /// use cloakroom_core::Session;
@@ -52,21 +54,21 @@ const COOKIE: &str = "cookie";
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 ///
-/// `Debug` tells how many members there are and nothing of what they hold.
+/// `Debug` prints the number of members and none of their contents.
 #[derive(Clone)]
 pub struct Session {
     text: Arc<str>,
     spans: Vec<Span>,
     changes: Vec<Change>,
-    /// How many changes were made, those included that are undone by now.
+    /// The number of changes ever made, including those that were undone. It numbers the changes for `merge_since`.
     made: u64,
-    /// What the text says, read on first use.
+    /// The cookie of the text, parsed on first use: most requests never look at it.
     loaded_cookie: OnceLock<Box<Cookie>>,
-    /// The cookie that `cookie_mut` gave out, changed or not.
+    /// The cookie that `cookie_mut` returned a reference to, changed or not.
     cookie: Option<Box<Cookie>>,
-    /// The cookie is written anew, even if it is the one that was loaded.
+    /// Write the cookie anew even if it is unchanged: Express prints it in its own member order.
     prints_cookie: bool,
-    /// The cookie differs from the loaded one only because [`Session::extended`] moved its expiry.
+    /// Only [`Session::extended`] changed the cookie. Such a change must not win over another request's in a merge.
     is_extended: bool,
     revision: Option<Revision>,
 }
@@ -87,13 +89,13 @@ impl Default for Session {
 }
 
 impl Session {
-    /// A new browser session with Express's default cookie and no members.
+    /// Creates a browser session with Express's default cookie and no members.
     #[must_use]
     pub fn new() -> Self {
         Self::with_cookie(Cookie::new())
     }
 
-    /// A new session with this cookie and no members.
+    /// Creates a session with this cookie and no members.
     #[must_use]
     pub fn with_cookie(cookie: Cookie) -> Self {
         let text: Arc<str> = format!("{{\"cookie\":{}}}", cookie.to_json()).into();
@@ -112,21 +114,26 @@ impl Session {
         }
     }
 
-    /// Reads a record: the text of a JSON object.
+    /// Parses a record: the text of a JSON object.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](ErrorKind::Corrupt) when it is not one; the message tells the byte where it stops being JSON.
+    /// [`Corrupt`](ErrorKind::Corrupt) if the text is not a JSON object. The message names the byte at which it stops
+    /// being JSON.
     pub fn from_json(text: impl Into<Arc<str>>) -> Result<Self, Error> {
         let text = text.into();
+        // Spans count in 32 bits.
         if u32::try_from(text.len()).is_err() {
-            return Err(corrupt(format!("the record has {} bytes, more than 4 GiB", text.len())));
+            return Err(corrupt(format!(
+                "the record is {} bytes long; the limit is 4 GiB",
+                text.len()
+            )));
         }
         let spans = scan::members(&text).map_err(|at| {
             corrupt(if scan::check_value(&text).is_ok() {
-                "the record is JSON, but not an object".to_owned()
+                "the record is not a JSON object".to_owned()
             } else {
-                format!("the record is not JSON from byte {} on", at.0)
+                format!("the record is not valid JSON at byte {}", at.0)
             })
         })?;
         Ok(Self {
@@ -142,16 +149,16 @@ impl Session {
         })
     }
 
-    /// Reads what a backend holds. `None` for a value that express-session takes for "no session": nothing at all,
-    /// `null`, `false`, `0` and `""`.
+    /// Parses a value read from a backend. Returns `None` for the values that express-session treats as "no session":
+    /// an empty value, `null`, `false`, `0` and `""`.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](ErrorKind::Corrupt) as [`from_json`](Self::from_json), and for bytes that are not UTF-8.
+    /// [`Corrupt`](ErrorKind::Corrupt) as for [`from_json`](Self::from_json), and for bytes that are not UTF-8.
     pub fn from_record(bytes: Vec<u8>) -> Result<Option<Self>, Error> {
         let text = String::from_utf8(bytes).map_err(|error| {
             corrupt(format!(
-                "the record is not UTF-8 from byte {} on",
+                "the record is not valid UTF-8 at byte {}",
                 error.utf8_error().valid_up_to()
             ))
         })?;
@@ -161,18 +168,18 @@ impl Session {
         }
     }
 
-    /// The record as it was loaded, without the changes since.
+    /// Returns the record as it was loaded, without later changes.
     #[must_use]
     pub fn loaded_json(&self) -> &str {
         &self.text
     }
 
-    /// The last member of this name: JavaScript's `JSON.parse` keeps the last value.
+    /// Returns the last member with this name, because `JSON.parse` keeps the last value of a repeated name.
     fn place_of(&self, name: &str) -> Option<usize> {
         self.spans.iter().rposition(|span| is_name(span.name(&self.text), name))
     }
 
-    /// The JSON text of a member, or `None` when there is none of this name.
+    /// Returns the JSON text of a member, or `None` if no member has this name.
     #[must_use]
     pub fn get_json(&self, name: &str) -> Option<&str> {
         match self.change_of(name) {
@@ -181,31 +188,34 @@ impl Session {
         }
     }
 
-    /// The value of a member, or `None` when there is none of this name. Only this member is parsed.
+    /// Returns the value of a member, or `None` if no member has this name. Only this member is parsed.
     ///
-    /// `null` is a value: ask for an `Option` to tell it from absence.
+    /// `null` is a value: use `get::<Option<T>>` to tell it from a missing member.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) when the value is not a `T`. The message names the member and the
-    /// type, and nothing of the value.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the value cannot be read as a `T`. The message names the member and the
+    /// type, but never quotes the value.
     pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
         self.get_json(name).map(|json| parse(name, json)).transpose()
     }
 
-    /// Whether there is a member of this name.
+    /// Returns true if a member has this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get_json(name).is_some()
     }
 
-    /// Sets a member. It is written the way `JSON.stringify` would write it; a new one goes last.
+    /// Sets a member. The value is written as `JSON.stringify` would write it; a new member goes last.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData), naming the member, when Node.js could not keep it:
-    /// a name that Express drops or that breaks it (`save`, `touch`, `id`, `__proto__`, `cookie`, and what else
-    /// a session object has of its own), an integer beyond 2^53, or a value that is no JSON.
+    /// [`InvalidData`](ErrorKind::InvalidData), with the member's name, if Node.js could not keep the member:
+    ///
+    /// - its name is one that Express drops or fails on, such as `save`, `touch`, `id`, `__proto__` or `cookie`: the
+    ///   session object of express-session uses these names itself;
+    /// - it contains an integer beyond 2^53, which JavaScript would round;
+    /// - it cannot be serialized as JSON.
     ///
     /// ```
     /// let mut session = cloakroom_core::Session::new();
@@ -218,12 +228,14 @@ impl Session {
         Ok(())
     }
 
-    /// The JSON text that [`insert`](Self::insert) would set the member to, for those who hold a session under a lock
-    /// and do not want to run `Serialize` there: [`insert_json`](Self::insert_json) takes it.
+    /// Returns the JSON text that [`insert`](Self::insert) would store, to be passed to
+    /// [`insert_json`](Self::insert_json).
+    ///
+    /// Use it if the session is behind a lock: `Serialize` is user code, and should not run while the lock is held.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert).
+    /// As for [`insert`](Self::insert).
     ///
     /// ```
     /// assert_eq!(cloakroom_core::Session::member_json("views", 1.0)?, "1");
@@ -235,21 +247,22 @@ impl Session {
         js::stringify(value).map_err(|why| invalid(name, why))
     }
 
-    /// Sets a member to a JSON text, which is written as it is.
+    /// Sets a member to a JSON text, which is written unchanged.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) for a name as in [`insert`](Self::insert), and for a text that is not
-    /// JSON.
+    /// [`InvalidData`](ErrorKind::InvalidData) for a name that [`insert`](Self::insert) rejects, and for a text that is
+    /// not JSON.
     pub fn insert_json(&mut self, name: &str, json: impl Into<String>) -> Result<(), Error> {
         check_name(name)?;
         let json = json.into();
-        scan::check_value(&json).map_err(|_| invalid(name, "is not JSON"))?;
+        scan::check_value(&json).map_err(|_| invalid(name, "is not valid JSON"))?;
         self.change(name, Some(json));
         Ok(())
     }
 
-    /// Removes a member and returns whether there was one. The cookie cannot be removed.
+    /// Removes a member. Returns true if it existed. The cookie cannot be removed, because Express cannot read a session
+    /// without one.
     pub fn remove(&mut self, name: &str) -> bool {
         let there = name != COOKIE && self.contains(name);
         if there {
@@ -258,7 +271,7 @@ impl Session {
         there
     }
 
-    /// The cookie; the default one when the record has none that Express could use.
+    /// Returns the cookie, or Express's default cookie if the record has no usable one.
     #[must_use]
     pub fn cookie(&self) -> &Cookie {
         self.cookie.as_deref().unwrap_or_else(|| self.loaded_cookie())
@@ -271,7 +284,7 @@ impl Session {
         })
     }
 
-    /// The cookie, to be changed.
+    /// Returns the cookie for modification.
     pub fn cookie_mut(&mut self) -> &mut Cookie {
         self.is_extended = false;
         if self.cookie.is_none() {
@@ -280,31 +293,32 @@ impl Session {
         self.cookie.get_or_insert_default()
     }
 
-    /// Whether the cookie is different from what was loaded.
+    /// Returns true if the cookie differs from the loaded one.
     #[must_use]
     pub fn is_cookie_changed(&self) -> bool {
         self.cookie.as_deref().is_some_and(|cookie| cookie != self.loaded_cookie())
     }
 
-    /// Moves the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age; a browser session stays one.
+    /// Sets the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age. Does nothing to a browser
+    /// session.
     ///
-    /// It changes the cookie only: a store moves its own expiry with [`Store::touch`](crate::Store::touch).
+    /// Only the cookie changes. [`Store::touch`](crate::Store::touch) moves the expiry in the store.
     pub fn touch(&mut self, now_ms: i64) {
         self.cookie_mut().touch(now_ms);
     }
 
-    /// Does to the session what express-session 1.19.0 does to it when it loads it, as [`Cookie::load_as_express`], and
-    /// has the cookie written in Express's member order whatever the record's was.
+    /// Changes the session as express-session 1.19.0 does when it loads one: see [`Cookie::load_as_express`]. From then
+    /// on the cookie is written in Express's member order.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](ErrorKind::Corrupt) where Express throws: the record has no cookie that Express can read, or one
-    /// whose `maxAge` is set and not a number.
+    /// [`Corrupt`](ErrorKind::Corrupt) where Express throws: the record has no cookie that Express can read, or the
+    /// cookie's `maxAge` is set but not a number.
     pub fn load_as_express(&mut self) -> Result<(), Error> {
         let unread = |message| Error::new(ErrorKind::Corrupt, "session", "load", message);
         match self.get_json(COOKIE).map(|json| (json.as_bytes().first(), JsValue::parse(json))) {
             Some((Some(b'{'), _)) => {}
-            // What has no members, such as a list, names none: not `originalMaxAge` either.
+            // Express reads `cookie.originalMaxAge` of whatever it finds, and gets `undefined` of a list or a falsy value.
             Some((first, value))
                 if first == Some(&b'[') || !value.is_truthy() && value != JsValue::Null =>
             {
@@ -320,8 +334,8 @@ impl Session {
         Ok(())
     }
 
-    /// Does to the session what a request through express-session 1.19.0 does to it between load and store, as
-    /// [`Cookie::touch_as_express`], and has the cookie written in Express's member order whatever the record's was.
+    /// Changes the session as a request through express-session 1.19.0 does between load and store: see
+    /// [`Cookie::touch_as_express`]. From then on the cookie is written in Express's member order.
     ///
     /// ```
     /// use cloakroom_core::Session;
@@ -337,30 +351,30 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Cookie::touch_as_express`].
+    /// As for [`Cookie::touch_as_express`].
     pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
         self.prints_cookie = true;
         self.cookie_mut().touch_as_express(now_ms)
     }
 
-    /// Which state of the record this session was read from; `None` for a new one.
+    /// Returns the revision of the record that this session was read from, or `None` for a new session.
     #[must_use]
     pub fn revision(&self) -> Option<&Revision> {
         self.revision.as_ref()
     }
 
-    /// The same session with a revision, which marks it as read from a store. For stores.
+    /// Sets the revision, which marks the session as read from a store. Only stores need this.
     #[must_use]
     pub fn with_revision(mut self, revision: Revision) -> Self {
         self.revision = Some(revision);
         self
     }
 
-    /// Makes the present state the loaded one, after a write that was answered with `revision`: nothing is changed
-    /// any more, and the next [`update`](crate::Atomic::update) compares with this write.
+    /// Marks all changes as stored, after a write that was answered with `revision`: the session counts as unchanged, and
+    /// the next [`update`](crate::Atomic::update) compares with this write.
     pub fn mark_stored(&mut self, revision: Revision) {
         if let Cow::Owned(text) = self.to_json() {
-            // Our own text is JSON: the one that was scanned, with values that were checked laid over it.
+            // The text is JSON: the old one was scanned, and each new value was checked.
             let rescanned = Self::from_json(text);
             debug_assert!(rescanned.is_ok(), "a record that was written must be readable");
             if let Ok(stored) = rescanned {
@@ -371,7 +385,7 @@ impl Session {
     }
 }
 
-/// Two sessions are equal when their records are, byte for byte.
+/// Two sessions are equal if their records are equal byte for byte.
 impl PartialEq for Session {
     fn eq(&self, other: &Self) -> bool {
         self.to_json() == other.to_json()
@@ -404,10 +418,7 @@ fn invalid(name: &str, why: &str) -> Error {
 
 fn check_name(name: &str) -> Result<(), Error> {
     if js::is_reserved(name) {
-        return Err(invalid(
-            name,
-            "has a name that an Express session uses itself, and would be lost or break it",
-        ));
+        return Err(invalid(name, "has a reserved name: Express would drop it or fail on it"));
     }
     Ok(())
 }

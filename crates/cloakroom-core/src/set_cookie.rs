@@ -1,4 +1,6 @@
 //! The `Set-Cookie` response header, as npm's cookie 0.7.2 writes it for express-session.
+//!
+//! Error messages begin as those of the npm package, so that people find what they already know.
 
 use std::borrow::Cow;
 
@@ -7,17 +9,17 @@ use crate::{
     quote::quoted, to_utc_string,
 };
 
-/// The text of a `Set-Cookie` header: `name=value` and the attributes of `cookie`, in Express's order.
+/// Returns the text of a `Set-Cookie` header: `name=value` and the attributes of `cookie`, in Express's order.
 ///
-/// `value` is encoded as by `encodeURIComponent`. A session's value is `"s:"` and what
-/// [`Secrets::sign`](crate::Secrets::sign) gives. There is never a `Max-Age`: the life is told by `Expires`, cut to
-/// whole seconds. Each attribute follows JavaScript's idea of truth: `secure: "false"` sets `Secure`.
+/// `value` is encoded as by `encodeURIComponent`. The value of a session cookie is `"s:"` followed by the result of
+/// [`Secrets::sign`](crate::Secrets::sign). As in Express, the header has `Expires`, cut to whole seconds, and no
+/// `Max-Age`. An attribute is set if its member is truthy in JavaScript, so `secure: "false"` sets `Secure`.
 ///
 /// # Errors
 ///
-/// [`InvalidData`](ErrorKind::InvalidData) where Express refuses to send the cookie. The message quotes a name that is no
-/// token. Of an invalid `domain`, `path`, `priority`, `sameSite` or `expires`, which come from the stored record, it only
-/// says which one is invalid and what is accepted.
+/// [`InvalidData`](ErrorKind::InvalidData) where Express refuses to send the cookie. The message quotes an invalid name.
+/// An invalid `domain`, `path`, `priority`, `sameSite` or `expires` comes from the stored record, so the message names the
+/// attribute and what is accepted, but does not quote the value.
 ///
 /// ```
 /// use cloakroom_core::{Cookie, Secrets, set_cookie};
@@ -46,14 +48,14 @@ pub fn set_cookie(name: &str, value: &str, cookie: &Cookie) -> Result<String, Er
     Ok(text)
 }
 
-/// The text of a `Set-Cookie` header that makes a browser forget the cookie: no value, and an expiry in 1970.
+/// Returns the text of a `Set-Cookie` header that deletes the cookie: an empty value, and an expiry in 1970.
 ///
-/// Path, domain and the flags are those of `cookie`, because a browser keeps cookies apart by them, and refuses a
-/// `__Host-` or `SameSite=None` cookie without `Secure`.
+/// The header repeats the path, domain and flags of `cookie`: a browser deletes only the cookie whose path and domain
+/// match, and rejects a `__Host-` or `SameSite=None` cookie without `Secure`.
 ///
 /// # Errors
 ///
-/// As [`set_cookie`], but for `expires` and `priority`, which do not count.
+/// As for [`set_cookie`], except that `expires` and `priority` are ignored.
 ///
 /// ```
 /// use cloakroom_core::{Cookie, clear_cookie};
@@ -75,15 +77,15 @@ pub fn clear_cookie(name: &str, cookie: &Cookie) -> Result<String, Error> {
 const PRIORITIES: [&str; 3] = ["Low", "Medium", "High"];
 const SAME_SITES: [&str; 3] = ["Lax", "Strict", "None"];
 
-// What is wrong with an attribute, and what is accepted: its value is session data, which no message holds.
+// The messages about attributes do not quote the value, because it is session data.
 const DOMAIN: &str =
-    "option domain is invalid: must be labels of letters, digits and hyphens with dots in between";
+    "option domain is invalid: must be labels of letters, digits and hyphens, separated by dots";
 const PATH: &str = "option path is invalid: must be printable ASCII without \";\" and \"<\"";
 const EXPIRES: &str = "option expires is invalid: must be a date";
 const PRIORITY: &str = "option priority is invalid: must be \"low\", \"medium\" or \"high\"";
 const SAME_SITE: &str = "option sameSite is invalid: must be true, \"lax\", \"strict\" or \"none\"";
 
-/// Name, value, domain and path.
+/// Writes the name, value, domain and path.
 fn start(name: &str, value: &str, cookie: &Cookie) -> Result<String, Error> {
     if !is_token(name) {
         let message = format!("argument name is invalid: {}", quoted(name));
@@ -129,7 +131,10 @@ fn attribute(text: &mut String, name: &str, value: &str) {
     text.push_str(value);
 }
 
-/// A record holds a date as text, so every text but the empty one counts as a date; a number does not.
+/// Returns the text of `Expires`, or `None` if `expires` is falsy.
+///
+/// A record contains dates as strings, so a string must be a date. A number is an error, because cookie 0.7.2 requires a
+/// `Date`.
 fn expires(cookie: &Cookie) -> Result<Option<String>, Error> {
     match cookie.raw(CookieMember::Expires) {
         value if !value.is_truthy() => Ok(None),
@@ -141,7 +146,7 @@ fn expires(cookie: &Cookie) -> Result<Option<String>, Error> {
     }
 }
 
-/// The one of `words` that the member names in any case; `None` when the member is off.
+/// Returns the word that the member names, ignoring case, or `None` if the member is falsy.
 fn word<'w>(
     cookie: &Cookie,
     member: CookieMember,
@@ -159,7 +164,7 @@ fn word<'w>(
     named.map(|word| Some(*word)).ok_or_else(|| invalid(refusal))
 }
 
-/// The member's text, if it is on and `is_valid`. JavaScript prints a number or `true` where text is wanted.
+/// Returns the member's text, or `None` if the member is falsy. Numbers and `true` are converted as in JavaScript.
 fn checked<'c>(
     cookie: &'c Cookie,
     member: CookieMember,
@@ -170,7 +175,7 @@ fn checked<'c>(
     if !value.is_truthy() {
         return Ok(None);
     }
-    // Express would print an object as `[object Object]`, which is nobody's path.
+    // Express would write `[object Object]` for an object, which is never what the application meant.
     match printed(value).filter(|text| is_valid(text)) {
         Some(text) => Ok(Some(text)),
         None => Err(invalid(refusal)),
@@ -190,7 +195,7 @@ fn invalid(refusal: &'static str) -> Error {
     Error::new(ErrorKind::InvalidData, "cookie", "serialize", refusal)
 }
 
-/// RFC 7230's `token`.
+/// Returns true if the name is a `token` of RFC 7230, as RFC 6265 requires of cookie names.
 fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
@@ -198,7 +203,7 @@ fn is_token(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// Labels of letters, digits and inner hyphens, at most 63 each, after an optional dot.
+/// Returns true for labels of letters, digits and inner hyphens, at most 63 characters each, after an optional dot.
 fn is_domain(domain: &str) -> bool {
     domain.strip_prefix('.').unwrap_or(domain).split('.').all(|label| {
         matches!(label.len(), 1..=63)
@@ -208,7 +213,7 @@ fn is_domain(domain: &str) -> bool {
     })
 }
 
-/// Printable ASCII but `;`, and `<`, which cookie 0.7.2 leaves out too.
+/// Returns true for printable ASCII except `;`, which ends the attribute, and `<`, which cookie 0.7.2 rejects as well.
 fn is_path(path: &str) -> bool {
     path.bytes().all(|byte| matches!(byte, b' '..=b':' | b'='..=b'~'))
 }

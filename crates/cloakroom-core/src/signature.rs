@@ -1,4 +1,5 @@
-//! Signed cookie values, as cookie-signature makes them: `value.mac`, the mac a base64 HMAC-SHA256 without padding.
+//! Signed cookie values in the format of npm's cookie-signature: `value.mac`, where the mac is HMAC-SHA256 in base64
+//! without padding.
 
 use std::{fmt, sync::Arc};
 
@@ -9,13 +10,13 @@ use subtle::ConstantTimeEq;
 
 use crate::{Error, ErrorKind, encode_uri_component};
 
-/// A mac of 32 bytes in base64 without padding.
+/// The length of 32 bytes in base64 without padding.
 const MAC_LENGTH: usize = 43;
 
-/// The secrets of express-session's `secret` option: the first signs, all verify.
+/// The secrets of express-session's `secret` option. The first one signs; all of them verify.
 ///
-/// To rotate, put the new one first and keep the old ones as long as their cookies live.
-/// Clones share the keys. `Debug` prints their number and nothing else.
+/// To rotate secrets, put the new one first and keep the old ones for as long as their cookies live.
+/// Clones share the keys. `Debug` prints the number of secrets and nothing else.
 ///
 /// ```
 /// use cloakroom_core::Secrets;
@@ -30,13 +31,13 @@ const MAC_LENGTH: usize = 43;
 #[derive(Clone)]
 pub struct Secrets(Arc<[Key]>);
 
-/// What [`Secrets::unsign`] found. `Debug` leaves the value out: it is a session id.
+/// The result of [`Secrets::unsign`]. `Debug` does not print the value, because it is a session id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unsigned<'a> {
     /// The value without its signature.
     pub value: &'a str,
-    /// The position of the secret that verified it, 0 for the one that signs.
+    /// The index of the secret that verified the value: 0 for the one that signs.
     pub secret_index: usize,
 }
 
@@ -47,7 +48,7 @@ impl fmt::Debug for Unsigned<'_> {
 }
 
 impl Unsigned<'_> {
-    /// Whether an older secret signed it, so that the value is worth signing again.
+    /// Returns true if an older secret signed the value, so it should be signed again.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         self.secret_index != 0
@@ -55,21 +56,26 @@ impl Unsigned<'_> {
 }
 
 impl Secrets {
-    /// The secrets in order: bytes, or strings that count as their UTF-8 bytes, untrimmed.
+    /// Creates secrets from strings or bytes, in order. Strings are used as UTF-8 and are not trimmed.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for an empty list, and for an empty secret: anybody can sign with that.
+    /// [`Config`](ErrorKind::Config) for an empty list, and for an empty secret, with which anybody could sign.
     pub fn new<S: AsRef<[u8]>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         Self::with_check(secrets, |secret| {
             if secret.is_empty() {
-                return Err(Error::new(ErrorKind::Config, "secrets", "new", "a secret is empty"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "secrets",
+                    "new",
+                    "invalid secret: must not be empty",
+                ));
             }
             Ok(())
         })
     }
 
-    /// As [`new`](Self::new), but takes the empty secret too, as express-session does in an array.
+    /// Like [`new`](Self::new), but accepts empty secrets, as express-session does in an array.
     ///
     /// # Errors
     ///
@@ -93,13 +99,13 @@ impl Secrets {
                 ErrorKind::Config,
                 "secrets",
                 "new",
-                "there must be at least one secret",
+                "at least one secret is required",
             ));
         }
         Ok(Self(keys))
     }
 
-    /// `value.mac`, signed with the first secret.
+    /// Signs `value` with the first secret and returns `value.mac`.
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
         let mac = self.0[0].mac(value);
@@ -110,19 +116,22 @@ impl Secrets {
         signed
     }
 
-    /// The value before the last `.`, and the first secret that verifies it. `None` when none does.
+    /// Returns the value before the last `.` and the index of the first secret that verifies it. Returns `None` if no
+    /// secret does.
     ///
-    /// The mac must be exactly the one that [`sign`](Self::sign) writes: padded, base64url or shortened ones are refused.
-    /// It is compared in constant time.
+    /// The mac must be exactly what [`sign`](Self::sign) writes, so a padded, base64url or shortened mac does not verify.
+    /// The comparison takes constant time.
     #[must_use]
     pub fn unsign<'a>(&self, signed: &'a str) -> Option<Unsigned<'a>> {
+        // The value may contain dots itself, so cookie-signature splits at the last one, too.
         let (value, mac) = signed.rsplit_once('.')?;
+        // The time reveals which secret matched, but not how much of a wrong mac was right.
         let secret_index =
             self.0.iter().position(|key| key.mac(value).ct_eq(mac.as_bytes()).into())?;
         Some(Unsigned { value, secret_index })
     }
 
-    /// The session cookie's value as it stands in a header: `encodeURIComponent("s:" + sign(sid))`.
+    /// Returns the value of the session cookie as written in a header: `encodeURIComponent("s:" + sign(sid))`.
     ///
     /// ```
     /// let secrets = cloakroom_core::Secrets::new(["keyboard cat"])?;
@@ -135,9 +144,9 @@ impl Secrets {
         encode_uri_component(&signed).into_owned()
     }
 
-    /// The session id in a cookie value that is decoded already, as [`find_cookie`](crate::find_cookie) gives it.
+    /// Returns the session id in a decoded cookie value, as [`find_cookie`](crate::find_cookie) returns it.
     ///
-    /// `None` without the prefix `s:`, without a signature that verifies, and for the empty id.
+    /// Returns `None` if the prefix `s:` is missing, if no secret verifies the signature, and if the id is empty.
     ///
     /// ```
     /// let secrets = cloakroom_core::Secrets::new(["keyboard cat"])?;
@@ -147,6 +156,7 @@ impl Secrets {
     /// ```
     #[must_use]
     pub fn read_cookie_value<'a>(&self, value: &'a str) -> Option<Unsigned<'a>> {
+        // express-session treats an empty id like a missing one (`!req.sessionID`).
         self.unsign(value.strip_prefix("s:")?).filter(|unsigned| !unsigned.value.is_empty())
     }
 }
@@ -157,7 +167,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The HMAC state after the key, so that the key is hashed once and not for each cookie.
+/// The HMAC state after the key was hashed, so that this happens once and not for each cookie.
 struct Key(Hmac<Sha256>);
 
 impl Key {

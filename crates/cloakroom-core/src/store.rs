@@ -1,6 +1,7 @@
-//! The contract: three traits, their answers, and the handles that pass calls on.
+//! The contract: three traits, their answers, and the impls for handles such as `Arc`.
 //!
-//! What a method promises is decided here and nowhere else; each sentence is a case of `cloakroom-conformance`.
+//! This file alone decides what a method promises. Each sentence is a case of `cloakroom-conformance`, or an exception
+//! that its `tests/contract.rs` lists with a reason.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,18 +10,18 @@ use futures::stream::BoxStream;
 
 use crate::{Error, Revision, Session};
 
-/// What [`Store::touch`] did.
+/// The result of [`Store::touch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// The expiry was moved.
     Extended,
-    /// There is no live session under this id. Nothing was created.
+    /// No live session has this id. Nothing was created.
     Missing,
-    /// This store has no touch, or was told not to use it. Nothing was sent.
+    /// The store does not support touch, or is configured not to use it. Nothing was sent.
     NotOffered,
 }
 
-/// What [`Atomic::create`] did.
+/// The result of [`Atomic::create`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
     /// The session is stored; this is its revision.
@@ -29,116 +30,118 @@ pub enum Created {
     Exists,
 }
 
-/// What [`Atomic::update`] did.
+/// The result of [`Atomic::update`].
 #[derive(Clone, Debug)]
 pub enum Updated {
     /// The session is stored; this is its new revision.
     Stored(Revision),
-    /// Somebody wrote in between. This is the record as it is now; nothing was changed.
+    /// Another writer changed the record in the meantime. This is the current record; nothing was changed.
     Conflict(Session),
-    /// There is no session any more. Nothing was created.
+    /// The session no longer exists. Nothing was created.
     Gone,
 }
 
-/// A place where sessions live: express-session's own four operations.
+/// Keeps sessions: the four operations that express-session calls on a store.
 ///
-/// Every call ends within the store's deadline, with an [`Error`] at the worst.
-/// A dropped future leaves no half a record: the write happens whole, at once or later, or not at all.
-/// Calls work on any runtime, even when another runtime that used the store is idle or has ended.
-/// An empty id is [`InvalidId`](crate::ErrorKind::InvalidId) everywhere; so is an id that a backend cannot keep
-/// apart from all others. Every other id works, whatever its characters.
+/// - Every call returns within the store's deadline, if necessary with an [`Error`].
+/// - Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all.
+/// - Calls work on any runtime, even if another runtime that used the store is idle or has shut down.
+/// - Every method returns [`InvalidId`](crate::ErrorKind::InvalidId) for an empty id, and for an id that the backend
+///   would confuse with another. Every other id works, whatever its characters.
 ///
 /// # Wrappers
 ///
-/// A store is used through `&self` and shared; `Arc<S>`, `Box<S>` and `&S` are stores too.
+/// Methods take `&self`, so a store can be shared; `Arc<S>`, `Box<S>` and `&S` are stores too.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// The store's name in errors and reports, such as `redis`.
+    /// Returns the store's name in errors and reports, such as `redis`.
     fn name(&self) -> &str;
 
-    /// Returns the session, or `None` when there is none or it has expired, whatever the backend's own cleaner has
-    /// done so far.
+    /// Returns the session, or `None` if it does not exist or has expired, even if the backend has not removed it yet.
     ///
-    /// - Liveness is the store's expiry, never the record's `cookie.expires`, which Node.js leaves stale.
+    /// - The store's expiry decides whether a session is live, never the record's `cookie.expires`, which Node.js
+    ///   leaves stale.
     /// - The session carries the [`Revision`] that [`Atomic::update`] compares with.
-    /// - Every byte of the record comes back, known member or not.
+    /// - The record comes back byte for byte, unknown members included.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the record is not a session, and the store's own failures.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if the record is not a session; otherwise the store's own errors.
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error>;
 
-    /// Creates or replaces the record, whoever wrote it last.
+    /// Creates or replaces the record, no matter who wrote it last.
     ///
     /// - The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session.
     /// - A session whose expiry has passed is destroyed, not stored.
-    /// - An `expires` that is not a date counts as none and ends no session.
-    /// - A session that was read from a store, and whose expiry nobody has changed, lives for its own max age from
-    ///   now, or longer: a stale `cookie.expires` ends no session. So it does after [`Atomic::create`],
-    ///   [`Atomic::update`] and [`touch`](Self::touch). [`Session::time_to_live`] counts so.
+    /// - An `expires` that is not a date is ignored: it does not end the session.
+    /// - A session that was read from a store, and whose expiry has not been changed since, lives for at least its own
+    ///   max age from now: a stale `cookie.expires` does not end it. The same holds for [`Atomic::create`],
+    ///   [`Atomic::update`] and [`touch`](Self::touch). [`Session::time_to_live`] computes this.
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) where the backend has a limit, and the store's own failures.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the record exceeds the backend's limit; otherwise the store's own
+    /// errors.
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error>;
 
-    /// Afterwards there is no session under this id. That there was none before is no error.
+    /// Removes the session. A session that does not exist is not an error.
     ///
     /// # Errors
     ///
-    /// The store's own failures.
+    /// The store's own errors.
     async fn destroy(&self, sid: &str) -> Result<(), Error>;
 
-    /// Moves the expiry to the one that [`set`](Self::set) would give `session`.
+    /// Sets the expiry that [`set`](Self::set) would give `session`.
     ///
-    /// - It never writes the data, never creates and never revives.
-    /// - An expiry that has passed ends the session; the answer is then [`Touched::Missing`].
+    /// - It never changes the data, never creates a session and never revives one.
+    /// - If that expiry has passed, the session ends and the answer is [`Touched::Missing`].
     /// - It does not change the revision.
     ///
     /// # Errors
     ///
-    /// The store's own failures.
+    /// The store's own errors.
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error>;
 
-    /// The conditional writes, or `None` when the backend cannot do them.
+    /// Returns the conditional writes, or `None` if the backend does not support them.
     fn atomic(&self) -> Option<&dyn Atomic>;
 
-    /// The listing, or `None` when the backend cannot do it.
+    /// Returns the listing, or `None` if the backend does not support it.
     fn enumerate(&self) -> Option<&dyn Enumerate>;
 }
 
-/// Writes that lose nothing when two requests meet, reached by [`Store::atomic`].
+/// Conditional writes, which keep every change when two requests write at once; see [`Store::atomic`].
 #[async_trait]
 pub trait Atomic: Send + Sync {
-    /// Stores only where there is no live session, and says so: two new sessions never share an id.
+    /// Stores the session only if no live session has this id, so two new sessions never share one.
     ///
-    /// A session whose expiry has passed is not stored; the answer is as if it had been.
+    /// A session whose expiry has passed is not stored; the answer is the same as if it had been.
     ///
     /// # Errors
     ///
-    /// As [`Store::set`].
+    /// As for [`Store::set`].
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error>;
 
-    /// Stores only where the record is still the one that `session` was read from.
+    /// Stores the session only if the record has not changed since `session` was read.
     ///
-    /// - It notices what Node.js wrote in between, which knows nothing of revisions.
-    /// - It never brings back what another request destroyed: the answer is then [`Updated::Gone`].
-    /// - A session whose expiry has passed is destroyed, under the same condition; the answer is as if it had been stored.
+    /// - It notices writes by Node.js, which does not know about revisions.
+    /// - It never brings back a session that another request destroyed: the answer is then [`Updated::Gone`].
+    /// - A session whose expiry has passed is destroyed, under the same condition; the answer is the same as if it had
+    ///   been stored.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) for a session without a revision, then as [`Store::set`].
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) for a session without a revision; otherwise as for
+    /// [`Store::set`].
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error>;
 
-    /// Returns the session and moves its expiry to `ttl` from now, both in one round trip. `None` when there is no
-    /// live session; nothing is created then.
+    /// Returns the session and sets its expiry to `ttl` from now, in one round trip. It does not change the revision.
+    /// Returns `None`, and creates nothing, if no live session has this id.
     ///
-    /// `ttl` counts up to the next whole second; `None` is the store's default for a browser session. It does not change
-    /// the revision.
+    /// `ttl` is rounded up to whole seconds; `None` means the store's default for a browser session.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) for a `ttl` of zero, then as [`Store::get`].
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) for a `ttl` of zero; otherwise as for [`Store::get`].
     async fn get_and_touch(
         &self,
         sid: &str,
@@ -146,36 +149,39 @@ pub trait Atomic: Send + Sync {
     ) -> Result<Option<Session>, Error>;
 }
 
-/// The listing of all sessions of a store, reached by [`Store::enumerate`].
+/// Lists the sessions of one store; see [`Store::enumerate`].
 ///
-/// A backend that can do only a part of it answers [`Unsupported`](crate::ErrorKind::Unsupported) to the rest.
+/// A backend that supports only some of the methods returns [`Unsupported`](crate::ErrorKind::Unsupported) from the
+/// others.
 #[async_trait]
 pub trait Enumerate: Send + Sync {
-    /// The ids of the live sessions, in no order, at least once each. It never holds all of them in memory.
+    /// Returns the ids of the live sessions, in any order, each at least once. The stream never holds all of them in
+    /// memory.
     ///
-    /// A session that lives from the first item to the last is among them; one that comes or goes meanwhile is
-    /// listed or not.
+    /// A session that is live from the first item to the last is listed; one that is created or ends in between may or
+    /// may not be.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>>;
 
-    /// The live sessions with their ids, as [`ids`](Self::ids) lists them. A record that cannot be read is an error
-    /// in its place, and the stream goes on.
+    /// Returns the live sessions with their ids, as [`ids`](Self::ids) lists them. A record that cannot be read yields
+    /// an error, and the stream continues.
     fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>>;
 
-    /// The number of live sessions.
+    /// Returns the number of live sessions.
     ///
     /// # Errors
     ///
-    /// The store's own failures.
+    /// The store's own errors.
     async fn length(&self) -> Result<u64, Error>;
 
-    /// Removes our sessions, those under this store's prefix, and nothing else.
+    /// Removes the sessions under this store's prefix and nothing else.
     ///
     /// # Errors
     ///
-    /// The store's own failures; some sessions are gone then.
+    /// The store's own errors; some sessions may be gone by then.
     async fn clear(&self) -> Result<(), Error>;
 }
 
+// A blanket impl over `Deref` would overlap with the impls of the stores, so each handle has its own.
 macro_rules! pass_on {
     ($($wrapper:ty),+) => {$(
         #[async_trait]

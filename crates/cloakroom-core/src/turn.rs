@@ -1,4 +1,6 @@
-//! Writers that meet on one session: those of this process stand in a line, and those that lose to others pause.
+//! The queue in which the writers of this process wait for one session.
+//!
+//! Without it, n writers that meet need on the order of n² attempts, because each successful update makes all others conflict.
 
 use std::{
     cell::Cell,
@@ -14,12 +16,13 @@ use std::{
 
 /// The turn to read, change and write one session, for handles that repeat a write until it succeeds.
 ///
-/// All writers of this process that meet on one id at one place stand in one line, first come, first served. A place is
-/// what the handle takes for one backend: the store's name, or something narrower.
-/// A turn ends when it is dropped, and a place in the line is given up with the future that waits for it.
+/// Writers of this process that want the same id at the same place queue, first come, first served. A place identifies the
+/// backend: use the store's name, or something narrower.
+/// A turn ends when it is dropped. Dropping the future of [`take`](Self::take) leaves the queue.
 ///
-/// A turn saves tries and protects nothing: [`Atomic::update`](crate::Atomic::update) does, so a writer without one is
-/// only more likely to meet a conflict. Ids are kept as keyed hashes, and only while somebody holds their turn.
+/// A turn saves attempts, but it does not protect the session: [`Atomic::update`](crate::Atomic::update) does. A writer
+/// without a turn is only more likely to get a conflict. The queue stores ids as keyed hashes, and only while somebody
+/// holds their turn.
 ///
 /// ```
 /// use std::{future::{Ready, ready}, time::Duration};
@@ -27,7 +30,7 @@ use std::{
 ///
 /// # futures::executor::block_on(async {
 /// let patience = Duration::from_secs(1);
-/// // tokio's `sleep` where there is a runtime. Without a timer nobody waits.
+/// // Use tokio's `sleep` on a runtime. Without a timer, `take` does not wait.
 /// let sleep = |_: Duration| None::<Ready<()>>;
 /// let turn = Turn::take("redis", "an id", patience, sleep).await;
 /// assert!(turn.is_some());
@@ -42,13 +45,13 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn to write the session `sid` at `place`.
+    /// Waits for the turn to write the session `sid` at `place`. `sleep` creates a timer.
     ///
-    /// The first in the line goes on without waiting if one writer holds the turn for longer than `patience`: a future
-    /// that nobody polls must not stop the others. `sleep` makes a timer.
+    /// If a writer holds the turn for longer than `patience`, the first in the queue takes it over, because a future that
+    /// is no longer polled must not block the others.
     ///
-    /// Returns `None`, and the caller goes on without a turn, if there is no timer to wait with, or if it is called by
-    /// code that [`without_turns`](Self::without_turns) runs.
+    /// Returns `None` if it would have to wait but `sleep` returned no timer, and in code that
+    /// [`without_turns`](Self::without_turns) runs. The caller then continues without a turn.
     pub async fn take<F>(
         place: impl Hash + Send,
         sid: &str,
@@ -73,8 +76,8 @@ impl Turn {
         Some(turn)
     }
 
-    /// Runs code that may write sessions itself and block until that is done: on this thread nothing in it waits for a
-    /// turn, because the turn that it would wait for may be its caller's.
+    /// Runs code that may itself write sessions and block on that. On this thread, nothing in `code` waits for a turn:
+    /// its caller may hold that very turn, and then both would wait for ever.
     pub fn without_turns<R>(code: impl FnOnce() -> R) -> R {
         struct Restore(bool);
         impl Drop for Restore {
@@ -86,7 +89,7 @@ impl Turn {
         code()
     }
 
-    /// A place in the line, and who holds the turn.
+    /// Joins the queue. Returns the place in it and the ticket of the holder.
     fn join(key: u64) -> (Self, u64) {
         let mut state = LINES.state();
         state.last_ticket += 1;
@@ -104,7 +107,7 @@ impl Turn {
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<()> {
-        // Wakers are code of the runtime's: they are cloned and dropped while the lock is free.
+        // Cloning or dropping a waker runs code of the runtime, so both happen while the lock is free.
         let waker = Some(cx.waker().clone());
         let mut state = LINES.state();
         let place =
@@ -116,8 +119,8 @@ impl Turn {
         Poll::Pending
     }
 
-    /// Takes the turn from `holder` if that still has it and this place is the first of the line. Returns who holds the
-    /// turn now.
+    /// Takes the turn from `holder` if it still has it and this ticket is the first in the queue. Returns the holder
+    /// afterwards.
     fn overtake(&self, holder: u64) -> u64 {
         let mut state = LINES.state();
         let Some(line) = state.lines.get_mut(&self.key) else { return self.ticket };
@@ -141,7 +144,7 @@ impl Drop for Turn {
         let mut state = LINES.state();
         let Entry::Occupied(mut line) = state.lines.entry(self.key) else { return };
         if line.get().holder != self.ticket {
-            // It was still waiting, or the turn was taken from it.
+            // This one was still waiting, or lost its turn to another.
             let waker = line.get_mut().waiting.remove(&self.ticket);
             drop(state);
             drop(waker);
@@ -183,7 +186,7 @@ struct State {
     lines: HashMap<u64, Line>,
 }
 
-/// The writers that meet on one id, by their tickets.
+/// The writers of one id, by their tickets.
 struct Line {
     holder: u64,
     waiting: BTreeMap<u64, Option<Waker>>,

@@ -1,9 +1,9 @@
-//! From a URL to a handle: the one place, with the command line, that knows every store.
+//! Opens a store by its URL. Only this crate knows every store; the stores do not know each other.
 
 use cloakroom_compat::ExpressSession;
 use cloakroom_core::{Error, MemoryOptions, MemoryStore, ParameterNames, StoreUrl, UrlParameter};
 
-/// A backend, as `open` finds it by the scheme of a URL.
+/// A backend and the schemes of its URLs.
 struct Backend {
     schemes: &'static [&'static str],
     open: fn(&str) -> Result<ExpressSession, Error>,
@@ -18,26 +18,26 @@ const BACKENDS: &[Backend] = &[
     Backend { schemes: &["mongodb+srv"], open: mongodb_srv },
 ];
 
-/// Opens the sessions that a URL names.
+/// Opens the sessions at a URL.
 ///
 /// | URL | sessions in | feature |
 /// | --- | --- | --- |
-/// | `memory:` | this process; each call makes new ones. Parameters `ttl` (s) and `maxSessions` | – |
-/// | `redis://user:password@host:6379/0` | Redis, as connect-redis keeps them | `redis` |
+/// | `memory:` | this process; each call creates a new store. Parameters `ttl` (seconds) and `maxSessions` | – |
+/// | `redis://user:password@host:6379/0` | Redis, as connect-redis stores them | `redis` |
 /// | `rediss://…` | Redis over TLS | `redis-tls` |
 /// | `unix:///path`, `redis+unix:///path` | Redis on a Unix socket | `redis` |
-/// | `memcached://h1,h2:11212` | Memcached, as connect-memcached keeps them | `memcached` |
-/// | `mongodb://…` | MongoDB, as connect-mongo keeps them | `mongodb` |
-/// | `mongodb+srv://…` | MongoDB, its servers looked up in the DNS | `mongodb-srv` |
+/// | `memcached://h1,h2:11212` | Memcached, as connect-memcached stores them | `memcached` |
+/// | `mongodb://…` | MongoDB, as connect-mongo stores them | `mongodb` |
+/// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
 ///
-/// Options are query parameters by the names of the npm counterpart: `redis://localhost?prefix=app:&ttl=3600`.
-/// Nothing is sent here: the first operation connects, so a service starts while its backend is away.
+/// Options are query parameters with the names of the npm package: `redis://localhost?prefix=app:&ttl=3600`.
+/// This function does not connect; the first operation does. So a service can start while its backend is unavailable.
 ///
 /// # Errors
 ///
-/// [`Config`](cloakroom_core::ErrorKind::Config), naming the part of the URL that is wrong and what is accepted there: a scheme that is
-/// unknown or whose feature is off, a host, a port, a parameter. White space is refused everywhere. No message quotes
-/// what can be a secret.
+/// [`Config`](cloakroom_core::ErrorKind::Config) if the scheme is unknown or its feature is off, or if a host, port or
+/// parameter is invalid. The message names the part and says what is accepted, but never quotes a part that may contain a
+/// secret. White space is an error everywhere.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -61,7 +61,8 @@ pub fn open(url: &str) -> Result<ExpressSession, Error> {
         None => {
             let known: Vec<_> =
                 BACKENDS.iter().flat_map(|backend| backend.schemes).copied().collect();
-            let beginnings = format!("a scheme, as in redis://; known are {}", known.join(", "));
+            let beginnings =
+                format!("a scheme such as redis://; known schemes are {}", known.join(", "));
             Err(StoreUrl::parse("cloakroom", url, &beginnings)?.unknown_scheme(&known))
         }
     }
@@ -75,12 +76,14 @@ const OPTIONS_OF_MEMORY: ParameterNames<'_> = ParameterNames {
 };
 
 fn memory(url: &str) -> Result<ExpressSession, Error> {
-    // It is the one scheme that needs no `//`.
+    // This scheme works without `//`, because it has no host.
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let url = format!("memory://{}", rest.strip_prefix("//").unwrap_or(rest));
     let url = StoreUrl::parse("memory", &url, "memory:")?;
     if !["", "/"].contains(&url.place()) {
-        return Err(url.error("a host or path is not supported, only parameters: memory:?ttl=60"));
+        return Err(url.error(
+            "a host or path is not supported; write parameters only, as in memory:?ttl=60",
+        ));
     }
     let mut options = MemoryOptions::default();
     for UrlParameter { name, value, .. } in url.parameters(&OPTIONS_OF_MEMORY)? {
@@ -98,7 +101,7 @@ fn memory(url: &str) -> Result<ExpressSession, Error> {
     Ok(ExpressSession::new(MemoryStore::with_options(options)))
 }
 
-/// One function a backend, in two versions: with its feature, and without.
+/// Defines the function that opens a backend, in two versions: one with its feature and one without.
 macro_rules! backend {
     ($name:ident, $feature:literal, $store:path) => {
         #[cfg(feature = $feature)]
@@ -108,12 +111,10 @@ macro_rules! backend {
 
         #[cfg(not(feature = $feature))]
         fn $name(url: &str) -> Result<ExpressSession, Error> {
-            // Only the scheme is quoted: the rest can hold a password.
+            // Quotes only the scheme, because the rest may contain a password.
             let scheme = url.split(':').next().unwrap_or_default();
-            let message = format!(
-                "scheme {scheme:?} needs the feature {:?} of the crate cloakroom",
-                $feature
-            );
+            let message =
+                format!("the scheme {scheme:?} needs the feature {:?} of cloakroom", $feature);
             Err(Error::new(cloakroom_core::ErrorKind::Config, "cloakroom", "open", message))
         }
     };
@@ -136,7 +137,7 @@ mod tests {
         const KNOWN: &str =
             "memory, redis, redis+unix, unix, rediss, memcached, mongodb, mongodb+srv";
         let no_scheme = format!(
-            "cloakroom: open: invalid url: must begin with a scheme, as in redis://; known are {KNOWN}"
+            "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );
         let unknown = format!("cloakroom: open: unknown scheme: must be one of {KNOWN}");
         let redis = "cloakroom: open: invalid url: must not ";
@@ -158,7 +159,7 @@ mod tests {
             ("\u{feff}redis://localhost", redis),
             (
                 "memory://hush",
-                "memory: open: a host or path is not supported, only parameters: memory:?ttl=60",
+                "memory: open: a host or path is not supported; write parameters only, as in memory:?ttl=60",
             ),
             (
                 "memory:&ttl=5",

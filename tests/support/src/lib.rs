@@ -39,7 +39,7 @@
 //! ```
 //!
 //! A server can also be shared by all tests of a program, in a `static` with a `LazyLock`: what a `static` holds is never
-//! dropped, and the server ends with the process all the same.
+//! dropped, and the server still ends with the process.
 //!
 //! The real npm packages are driven by lines of JSON; `serde_json::Value` goes in and comes out as it is:
 //!

@@ -19,7 +19,7 @@ const NAME: &str = "rs";
 /// Two `mongod` processes: a primary, and a secondary that votes and never becomes the primary.
 ///
 /// The secondary holds what the set held when it was started, and applies nothing later than that for a day
-/// (`secondaryDelaySecs`). So a read that reaches it is stale, whatever the machine's speed; so is one of what a majority
+/// (`secondaryDelaySecs`). So a read that reaches it is stale, whatever the machine's speed, as is one of what a majority
 /// has confirmed; and a write that waits for a majority waits in vain: give the URL `w=1`.
 ///
 /// ```no_run

@@ -106,7 +106,7 @@ impl Drop for Process {
     }
 }
 
-/// Kills a child, and waits until it is gone. One that has ended already is no error.
+/// Kills a child and waits until it has ended. A child that has already ended is not an error.
 fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The release of MongoDB that `cargo xtask test` installs where there is none.
+/// The release of MongoDB that `cargo xtask test` installs if the system has no MongoDB.
 pub const MONGOD_VERSION: &str = "6.0.5";
 
 /// The path of a program on the `PATH`, or `None`.

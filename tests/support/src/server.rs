@@ -169,7 +169,7 @@ impl<K: Kind> Server<K> {
         self.signal("STOP")
     }
 
-    /// Lets a frozen server go on: it answers what it was asked meanwhile.
+    /// Resumes a frozen server, which then answers the requests that arrived in the meantime.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ fn ask(addr: &str, question: &str) -> std::io::Result<String> {
     ask_for(Duration::from_secs(120), addr, question)
 }
 
-/// The first bytes of the answer, or why there was none within this time.
+/// Returns the first bytes of the answer, or why it did not come within this time.
 fn ask_for(time: Duration, addr: &str, question: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(time))?;

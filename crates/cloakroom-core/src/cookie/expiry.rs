@@ -1,4 +1,4 @@
-//! When a cookie expires, how that is set, and how each request moves it.
+//! The expiry of a cookie: how it is read and set, and how each request moves it.
 
 use std::time::Duration;
 
@@ -10,28 +10,30 @@ use crate::{
 };
 
 impl Cookie {
-    /// When the cookie expires, in milliseconds since 1970. `None` for a browser session, and when `expires` is
-    /// nothing that JavaScript can make a date of.
+    /// Returns when the cookie expires, in milliseconds since 1970. Returns `None` for a browser session, and if
+    /// JavaScript cannot convert `expires` to a date.
     ///
-    /// This is what the record says, which Node.js leaves stale; a live record may well say a date in the past.
+    /// The date may be in the past although the session is live: Node.js leaves it stale when it only touches a session.
+    /// The store's expiry decides.
     #[must_use]
     pub fn expires_ms(&self) -> Option<i64> {
         match self.raw(CookieMember::Expires) {
             JsValue::String(text) => parse_date(text),
-            // `new Date(number)`, which connect-redis makes of it, as far as JavaScript's dates reach.
+            // connect-redis calls `new Date(number)`, which is invalid beyond 8.64e15 ms (ECMAScript 21.4.1.1).
             JsValue::Number(ms) if *ms != 0.0 && ms.abs() <= 8.64e15 => Some(*ms as i64),
             _ => None,
         }
     }
 
-    /// Returns true if [`expires_ms`](Self::expires_ms) has come, which does not end a session that a store still has.
-    /// Returns false for a browser session.
+    /// Returns true if [`expires_ms`](Self::expires_ms) is not after `now_ms`. Returns false for a browser session.
+    ///
+    /// A session that a store returns is live even if this is true, because Node.js leaves the date stale.
     #[must_use]
     pub fn has_expired(&self, now_ms: i64) -> bool {
         self.expires_ms().is_some_and(|expires_ms| expires_ms <= now_ms)
     }
 
-    /// Returns true if nothing that says when the cookies expire differs between them.
+    /// Returns true if the two cookies agree in everything that determines when they expire.
     pub(crate) fn has_same_expiry(&self, other: &Self) -> bool {
         let same = |member| self.raw(member) == other.raw(member);
         same(CookieMember::Expires)
@@ -39,9 +41,9 @@ impl Cookie {
             && self.original_max_age_ms() == other.original_max_age_ms()
     }
 
-    /// The life of the session from each touch on, in milliseconds. `None` for a browser session.
+    /// Returns how long the session lives after each touch, in milliseconds. Returns `None` for a browser session.
     ///
-    /// It is `originalMaxAge`, or next-session's `maxAge` (which counts seconds) in a record without that.
+    /// This is `originalMaxAge`. Without that member it is next-session's `maxAge`, which counts seconds.
     #[must_use]
     pub fn original_max_age_ms(&self) -> Option<i64> {
         match self.raw(CookieMember::OriginalMaxAge) {
@@ -53,22 +55,22 @@ impl Cookie {
 
     fn next_session_max_age_ms(&self) -> Option<i64> {
         let (_, seconds) = self.unknown.iter().find(|(name, _)| &**name == "maxAge")?;
-        // To next-session a maxAge of 0 is a browser session.
+        // next-session treats a maxAge of 0 as a browser session.
         Some((seconds.parse::<f64>().ok()? * 1_000.0) as i64).filter(|ms| *ms != 0)
     }
 
-    /// Whether the record has next-session's shape: `maxAge` in seconds and no `originalMaxAge`.
+    /// Returns true if the record was written by next-session: it has `maxAge`, in seconds, and no `originalMaxAge`.
     #[must_use]
     pub fn is_next_session(&self) -> bool {
         *self.raw(CookieMember::OriginalMaxAge) == JsValue::Undefined
             && self.unknown.iter().any(|(name, _)| &**name == "maxAge")
     }
 
-    /// Makes the session live for `max_age` from now and from each touch on; `None` makes it a browser session.
+    /// Sets how long the session lives, from now and after each touch. `None` makes it a browser session.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) when that is beyond the last JavaScript date, in the year 275760.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the expiry is beyond the last JavaScript date, in the year 275760.
     pub fn set_max_age(&mut self, max_age: Option<Duration>, now_ms: i64) -> Result<(), Error> {
         let max_age_ms = match max_age {
             Some(age) => Some(i64::try_from(age.as_millis()).map_err(|_| out_of_range())?),
@@ -77,11 +79,11 @@ impl Cookie {
         self.set_max_age_ms(max_age_ms, now_ms)
     }
 
-    /// As [`set_max_age`](Self::set_max_age), in milliseconds, which may be negative: the session has expired then.
+    /// Like [`set_max_age`](Self::set_max_age), in milliseconds. A negative age means that the session has expired.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) when that is beyond JavaScript's dates.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the expiry is beyond JavaScript's dates.
     pub fn set_max_age_ms(&mut self, max_age_ms: Option<i64>, now_ms: i64) -> Result<(), Error> {
         let expires_ms = match max_age_ms {
             Some(age) => Some(now_ms.checked_add(age).ok_or_else(out_of_range)?),
@@ -90,12 +92,14 @@ impl Cookie {
         self.set_expires_ms(expires_ms, now_ms)
     }
 
-    /// Makes the session expire at a date, in milliseconds since 1970, and live as long again from each touch on, as
-    /// Express does; `None` makes it a browser session.
+    /// Sets when the session expires, in milliseconds since 1970. `None` makes it a browser session.
+    ///
+    /// As in Express, the time from `now_ms` to that date becomes the max age, so each later touch extends the session by
+    /// as much again.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) when that is beyond JavaScript's dates.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the expiry is beyond JavaScript's dates.
     pub fn set_expires_ms(&mut self, expires_ms: Option<i64>, now_ms: i64) -> Result<(), Error> {
         let next_session = self.is_next_session();
         let (expires, age) = match expires_ms {
@@ -120,11 +124,11 @@ impl Cookie {
         Ok(())
     }
 
-    /// Moves the expiry to `now_ms` plus the session's max age. A browser session stays one.
+    /// Sets the expiry to `now_ms` plus the session's max age. Does nothing to a browser session.
     ///
-    /// Where Express would take the expiry out of a record that it does not understand (next-session's, or one
-    /// without `originalMaxAge`), nothing is lost here: next-session's shape is kept and extended. An `expires` that is
-    /// no date and cannot be moved is taken out, as Express does it.
+    /// Express would remove the expiry of a record without `originalMaxAge`, such as next-session's. This method keeps
+    /// that shape and extends it. Like Express, it removes an `expires` that is not a date if it cannot
+    /// compute a new one.
     pub fn touch(&mut self, now_ms: i64) {
         let age = self.original_max_age_ms();
         match age.and_then(|age| now_ms.checked_add(age)).and_then(to_iso_string) {
@@ -132,13 +136,13 @@ impl Cookie {
             None if self.expires_ms().is_none() && self.raw(CookieMember::Expires).is_truthy() => {
                 self.set_raw(CookieMember::Expires, JsValue::Null);
             }
-            // A sum beyond JavaScript's dates leaves the expiry as it is, which is nearer to what was meant than none.
+            // The new date would be beyond JavaScript's dates. Keeping the old one is closer to the intent than removing it.
             None => {}
         }
     }
 
-    /// Does to the cookie what express-session 1.19.0 does to it when it loads a session: unknown members go, `path`,
-    /// `httpOnly` and `expires` get their defaults, and an `expires` that is a text becomes the date it says.
+    /// Changes the cookie as express-session 1.19.0 does when it loads a session: removes unknown members, sets `path`,
+    /// `httpOnly` and `expires` to their defaults if they are missing, and parses an `expires` that is a string.
     pub fn load_as_express(&mut self) {
         self.unknown.clear();
         for (member, default) in [
@@ -152,7 +156,7 @@ impl Cookie {
         }
         let date = match self.raw(CookieMember::Expires) {
             JsValue::String(text) => parse_date(text).and_then(to_iso_string),
-            // With half a surrogate pair in it.
+            // A string with half a surrogate pair, which no date contains.
             JsValue::Other(json) if json.starts_with('"') => None,
             _ => return,
         };
@@ -160,17 +164,16 @@ impl Cookie {
         self.set_raw(CookieMember::Expires, date);
     }
 
-    /// Does to the cookie, call for call, what a request through express-session 1.19.0 does to it between load and
-    /// store: [`load_as_express`](Self::load_as_express), and the expiry follows `originalMaxAge`, even if that takes
-    /// it away.
+    /// Changes the cookie as a request through express-session 1.19.0 does between load and store. It calls
+    /// [`load_as_express`](Self::load_as_express), then derives `expires` from `originalMaxAge`, even if that removes it.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) where Express throws: `originalMaxAge` is set and not a number. The
-    /// expiry stays as it was loaded then.
+    /// [`InvalidData`](ErrorKind::InvalidData) where Express throws, because `originalMaxAge` is set but not a number. The
+    /// expiry then stays as loaded.
     pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
         self.load_as_express();
-        // `cookie.maxAge = cookie.originalMaxAge`, whose setter takes a number or something falsy.
+        // Express assigns `cookie.maxAge = cookie.originalMaxAge`; the setter accepts a number or a falsy value.
         let expires = match self.raw(CookieMember::OriginalMaxAge) {
             JsValue::Number(ms) => {
                 let at = now_ms as f64 + ms;
@@ -189,8 +192,8 @@ impl Cookie {
         Ok(())
     }
 
-    /// Whether express-session 1.19.0 throws when it makes a cookie of this one: at a `maxAge` that is set and not a
-    /// number.
+    /// Returns true if express-session 1.19.0 throws when it constructs its `Cookie` from this one: `maxAge` is set but
+    /// not a number.
     pub(crate) fn breaks_express(&self) -> bool {
         let max_age = self.unknown.iter().find(|(name, _)| &**name == "maxAge");
         max_age.is_some_and(|(_, json)| match JsValue::parse(json) {
@@ -205,7 +208,7 @@ fn out_of_range() -> Error {
         ErrorKind::InvalidData,
         "session",
         "cookie",
-        "the expiry is beyond the last JavaScript date",
+        "the expiry is out of range: JavaScript dates end in the year 275760",
     )
 }
 

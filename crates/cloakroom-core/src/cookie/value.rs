@@ -1,12 +1,12 @@
-//! A member of a cookie as the JavaScript value that it is.
+//! The JavaScript value of a cookie member.
 
 use crate::js;
 
-/// A JavaScript value in a cookie member.
+/// The JavaScript value of a cookie member.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum JsValue {
-    /// The member is not there, and is not written.
+    /// The member is missing, and is not written.
     Undefined,
     /// `null`.
     Null,
@@ -16,14 +16,15 @@ pub enum JsValue {
     Number(f64),
     /// A string.
     String(Box<str>),
-    /// A `Date` that stands for no time, such as `new Date("garbage")`: truthy, and written as `null`.
+    /// A `Date` without a time, such as `new Date("garbage")`. It is truthy, and `JSON.stringify` writes `null`.
     InvalidDate,
-    /// The JSON text of anything else: an object, an array, a string with half a surrogate pair.
+    /// The JSON text of anything else: an object, an array, or a string with half a surrogate pair, which a Rust string
+    /// cannot hold.
     Other(Box<str>),
 }
 
 impl JsValue {
-    /// Whether JavaScript takes it for true in an `if`.
+    /// Returns true if the value is truthy in JavaScript.
     #[must_use]
     pub fn is_truthy(&self) -> bool {
         match self {
@@ -39,6 +40,7 @@ impl JsValue {
         match json.as_bytes().first() {
             Some(b'"') => match serde_json::from_str::<Box<str>>(json) {
                 Ok(text) => Self::String(text),
+                // The scanner has accepted the text, so this is half a surrogate pair.
                 Err(_) => Self::Other(json.into()),
             },
             Some(b't') => Self::Bool(true),
@@ -49,7 +51,7 @@ impl JsValue {
         }
     }
 
-    /// `None` where `JSON.stringify` leaves the member out.
+    /// Returns the JSON text, or `None` if `JSON.stringify` leaves the member out.
     pub(super) fn to_json(&self) -> Option<String> {
         Some(match self {
             Self::Undefined => return None,

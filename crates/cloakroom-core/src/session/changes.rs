@@ -1,4 +1,4 @@
-//! What was set and removed since a session was loaded, and how that is laid over another one.
+//! The members that were set and removed since a session was loaded, and how they are merged into another session.
 
 use super::Session;
 use crate::name::is_name;
@@ -7,35 +7,39 @@ use crate::name::is_name;
 #[derive(Clone)]
 pub(super) struct Change {
     pub(super) name: String,
-    /// Which of the session's changes it is. Another value in the same place is the same change.
+    /// The number of this change within the session. Setting the member to another value keeps the number.
     number: u64,
-    /// The member's place in the text, or `None` for a new one. JavaScript keeps the first place of a doubled name.
+    /// The index of the member's span, or `None` for a new member. Of a repeated name it is the first, because
+    /// JavaScript keeps the first place.
     pub(super) place: Option<usize>,
-    /// Further members of the same name, which another language may have written.
+    /// Further members of the same name. `JSON.stringify` never repeats a name, but other languages may.
     pub(super) doubles: Vec<usize>,
-    /// It was removed and then set again, so it comes last, as in JavaScript.
+    /// The member was removed and then set again, so it goes last, as in JavaScript.
     pub(super) is_moved: bool,
-    /// JSON text, or `None` when the member is removed.
+    /// The JSON text, or `None` if the member was removed.
     pub(super) value: Option<String>,
 }
 
 impl Session {
-    /// The names of the members that were set or removed since loading and are different now.
+    /// Returns the names of the members that were set or removed since loading, and still differ from what was loaded.
+    /// The cookie is not among them.
     pub fn changed_keys(&self) -> impl Iterator<Item = &str> {
         self.changes.iter().map(|change| &*change.name)
     }
 
-    /// Whether any member besides the cookie is different from what was loaded. As in Express, a value that was
-    /// changed and changed back is not, and one that was removed and set again is: it has moved to the end.
+    /// Returns true if any member other than the cookie differs from what was loaded.
+    ///
+    /// As in Express, a member that was changed and changed back does not differ. A member that was removed and set again
+    /// does, because it has moved to the end of the text.
     #[must_use]
     pub fn is_changed(&self) -> bool {
         !self.changes.is_empty()
     }
 
-    /// Sets and removes here what was set and removed in `theirs` since that was loaded, member by member; the cookie
-    /// too if it was changed. This is how two requests that met keep both their changes.
+    /// Repeats the changes that `theirs` made since it was loaded: each member that it set or removed, and the cookie if
+    /// it changed that. This is how two requests that write at the same time keep both their changes.
     ///
-    /// A member that was removed there and set again comes last here too, as in JavaScript.
+    /// A member that `theirs` removed and set again goes last, as in JavaScript.
     ///
     /// ```
     /// use cloakroom_core::Session;
@@ -58,7 +62,7 @@ impl Session {
         }
     }
 
-    /// As [`merge`](Self::merge), but with what was changed in `theirs` after `earlier`, a clone of it, was taken.
+    /// Like [`merge`](Self::merge), but repeats only the changes that `theirs` made after `earlier` was cloned from it.
     ///
     /// ```
     /// use cloakroom_core::Session;
@@ -82,7 +86,7 @@ impl Session {
             let is_moved = match earlier.change_of(&change.name) {
                 None => change.is_moved,
                 Some(known) if known.number == change.number || known.value.is_none() => false,
-                // Another change of a new member: it was removed in between.
+                // The number differs, so the member was removed and set again in between.
                 Some(_) => change.is_moved || change.place.is_none(),
             };
             if is_moved || change.value.as_deref() != earlier.get_json(&change.name) {
@@ -94,7 +98,7 @@ impl Session {
         }
     }
 
-    /// Makes a change that was made elsewhere.
+    /// Repeats a change of another session.
     fn lay(&mut self, name: &str, value: Option<&str>, is_moved: bool) {
         if is_moved || value.is_none() {
             self.remove(name);
@@ -136,7 +140,7 @@ impl Session {
         };
         let change = &mut self.changes[index];
         let loaded = change.doubles.last().copied().or(change.place);
-        // As in Express, a member that has its loaded value again is unchanged, unless it has moved to the end.
+        // Express compares a hash of the text without the cookie, so a member with its loaded value in its old place is unchanged.
         if !change.is_moved
             && loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref()
         {

@@ -1,7 +1,7 @@
-//! How long a session lives once it is written.
+//! How long a session lives after a write.
 //!
-//! A record's own `expires` goes stale: with `rolling` and without `resave`, express-session only touches the store.
-//! So a session that came from a store, and whose expiry nobody has changed, lives on by its `originalMaxAge`.
+//! The `expires` of a record goes stale, because express-session without `resave` only touches an unchanged session and
+//! does not write it. So a session that came from a store with its expiry unchanged lives for its `originalMaxAge`.
 
 use std::borrow::Cow;
 
@@ -11,24 +11,24 @@ use crate::{Cookie, CookieMember};
 /// How long a store keeps a session, by [`Session::time_to_live`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeToLive {
-    /// This many whole seconds, at least one.
+    /// The session lives for this many whole seconds, at least one.
     Seconds(u64),
-    /// The cookie has no expiry: the store's default applies.
+    /// The cookie has no expiry, so the store's default applies.
     Browser,
-    /// The expiry has passed: the session is destroyed, not stored.
+    /// The expiry has passed, so the session is destroyed, not stored.
     Expired,
 }
 
 impl Session {
     /// Returns how long a store keeps this session, in whole seconds.
     ///
-    /// - A session that was read from a store, and whose expiry nobody has changed since, lives for its max age from
-    ///   now, as express-session 1.19.0 extends each session before it saves it. Its `expires` never ends it and
-    ///   never shortens its life: Node.js leaves that stale when it only touches the store. Without a max age it lives
-    ///   until its `expires`, or as a browser session if that has passed.
-    /// - Any other session lives for `ceil(cookie.expires - now)`, as connect-redis 4 to 10 count it.
+    /// - A session that was read from a store, and whose expiry has not been changed since, lives for its max age from
+    ///   now: express-session 1.19.0 extends every session before it saves it. Its `expires` never ends it or shortens
+    ///   its life, because Node.js leaves that date stale. Without a max age it lives until its `expires`, or as a
+    ///   browser session if that has passed.
+    /// - Any other session lives for `ceil(cookie.expires - now)`, which is how connect-redis 4 to 10 compute it.
     ///
-    /// An `expires` that is not a date counts as none.
+    /// An `expires` that is not a date is ignored.
     ///
     /// ```
     /// use cloakroom_core::{Revision, Session, TimeToLive};
@@ -53,20 +53,22 @@ impl Session {
         let cookie = self.loaded_cookie();
         let by_expires = cookie.expires_ms().map_or(0, |expires_ms| left(expires_ms, now_ms));
         match (extended_to(cookie, now_ms), by_expires) {
+            // A later `expires` than the max age gives was set on purpose.
             (Some(expires_ms), seconds) => {
                 TimeToLive::Seconds(left(expires_ms, now_ms).max(seconds))
             }
+            // The store still had the session, so a date that has passed is stale.
             (None, 0) => TimeToLive::Browser,
             (None, seconds) => TimeToLive::Seconds(seconds),
         }
     }
 
-    /// Returns the session as express-session 1.19.0 would hand it to a store: if it was read from a store, and nobody
-    /// has changed its expiry since, its `expires` is moved to its max age from now. Any other session, and one without
-    /// a max age, is returned as it is.
+    /// Returns the session as express-session 1.19.0 would pass it to a store. If the session was read from a store, and
+    /// its expiry has not been changed since, its `expires` becomes its max age from now. A session without a max age,
+    /// and any other session, is returned unchanged.
     ///
-    /// For whoever passes a session on to code that reads `expires`. The [`time_to_live`](Self::time_to_live) of both
-    /// is the same.
+    /// Call it before you pass a session to code that reads `expires`. The [`time_to_live`](Self::time_to_live) stays the
+    /// same.
     #[must_use]
     pub fn extended(&self, now_ms: i64) -> Cow<'_, Self> {
         if !self.is_as_read() {
@@ -85,14 +87,14 @@ impl Session {
         Cow::Owned(extended)
     }
 
-    /// Returns true if the session was read from a store and nobody has changed its expiry since.
+    /// Returns true if the session was read from a store and its expiry has not been changed since.
     fn is_as_read(&self) -> bool {
         let is_same = || self.cookie().has_same_expiry(self.loaded_cookie());
         self.revision.is_some() && (self.is_extended || is_same())
     }
 
-    /// Returns the cookie with what was changed in it since it was loaded, which an extension is not. `None` if nothing
-    /// was.
+    /// Returns the cookie if it was changed since it was loaded. An extension by [`extended`](Self::extended) does not
+    /// count and is taken back, because it would overwrite another request's new expiry in a merge.
     pub(super) fn changed_cookie(&self) -> Option<Box<Cookie>> {
         let mut cookie = self.cookie.clone()?;
         if self.is_extended {
@@ -105,15 +107,15 @@ impl Session {
     }
 }
 
-/// Returns the end of a life of the cookie's max age from now, in milliseconds since 1970. `None` for a cookie without
-/// a max age, or whose max age is not positive or leads beyond the last JavaScript date.
+/// Returns now plus the cookie's max age, in milliseconds since 1970. Returns `None` if the cookie has no max age, if it
+/// is not positive, or if the sum is beyond the last JavaScript date.
 fn extended_to(cookie: &Cookie, now_ms: i64) -> Option<i64> {
     const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
     let age_ms = cookie.original_max_age_ms().filter(|age_ms| *age_ms > 0)?;
     now_ms.checked_add(age_ms).filter(|at_ms| *at_ms <= LAST_DATE_MS)
 }
 
-/// Returns the whole seconds from now to then, counted up; 0 if then has passed.
+/// Returns the whole seconds from `now_ms` to `then_ms`, rounded up, or 0 if `then_ms` has passed.
 fn left(then_ms: i64, now_ms: i64) -> u64 {
     u64::try_from(then_ms.saturating_sub(now_ms)).map_or(0, |ms| ms.div_ceil(1_000))
 }

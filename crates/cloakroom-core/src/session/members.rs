@@ -1,4 +1,4 @@
-//! The members of a session one by one, and their names and values as JSON writes them.
+//! Iteration over the members of a session.
 
 use std::{
     borrow::Cow,
@@ -15,7 +15,7 @@ use crate::{
     quote::quoted,
 };
 
-/// One member of a session, by [`Session::iter`].
+/// One member of a session, returned by [`Session::iter`].
 #[derive(Clone)]
 pub struct Member<'a> {
     name: Cow<'a, str>,
@@ -23,27 +23,27 @@ pub struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// The name, whatever its escapes in the text.
+    /// Returns the name with its escapes resolved.
     ///
-    /// Half a surrogate pair in it, which no Rust string can hold, is shown as its escape, `\ud83d`. Such a member is
-    /// listed and kept, but no name finds it: [`get`](Session::get) asked for the shown name looks for the member that
-    /// is called just that, a backslash and five letters.
+    /// Half a surrogate pair, which a Rust string cannot hold, is shown as its escape, such as `\ud83d`. Such a member is
+    /// listed and written back, but [`get`](Session::get) cannot find it: given the shown name, it looks for a member
+    /// whose name is a backslash and five letters.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The value's JSON text.
+    /// Returns the JSON text of the value.
     #[must_use]
     pub fn json(&self) -> &'a str {
         self.value
     }
 
-    /// The value, parsed.
+    /// Returns the parsed value.
     ///
     /// # Errors
     ///
-    /// As [`Session::get`]. The message does not hold the name, which is stored data here.
+    /// As for [`Session::get`], but the message does not contain the name: here it is session data, not your own text.
     pub fn value<T: Deserialize<'a>>(&self) -> Result<T, Error> {
         parse_as(|| "the member".to_owned(), self.value)
     }
@@ -56,10 +56,11 @@ impl fmt::Debug for Member<'_> {
 }
 
 impl Session {
-    /// The members in order, without the cookie. A name that stands twice in the text comes once, at its first place
-    /// with its last value, as JavaScript reads it.
+    /// Returns the members in order, without the cookie. A name that occurs twice in the text is returned once, at its
+    /// first place and with its last value, as JavaScript reads it.
     pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
         let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
+        // A map, because a record may repeat thousands of names.
         let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
         for span in &self.spans {
             let (raw, value) = (span.name(&self.text), span.value(&self.text));
@@ -91,13 +92,13 @@ impl Session {
         })
     }
 
-    /// The number of members, without the cookie.
+    /// Returns the number of members, without the cookie.
     #[must_use]
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there is no member besides the cookie.
+    /// Returns true if the session has no members other than the cookie.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
@@ -109,9 +110,9 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result
 }
 
 fn parse_as<'a, T: Deserialize<'a>>(what: impl Fn() -> String, json: &'a str) -> Result<T, Error> {
-    // serde_json's own message quotes the value, so it is not passed on.
+    // serde_json's message quotes the value, which is session data, so it must not become the source.
     serde_json::from_str(json).map_err(|_| {
-        let message = format!("{} is not a {}", what(), std::any::type_name::<T>());
+        let message = format!("{} is not a valid {}", what(), std::any::type_name::<T>());
         Error::new(ErrorKind::InvalidData, "session", "get", message)
     })
 }

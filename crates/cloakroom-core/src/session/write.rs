@@ -1,13 +1,17 @@
-//! The text of a session: what was loaded, with the changes laid over it.
+//! Writes the text of a session: the loaded text with the changes applied.
+//!
+//! The text is copied in pieces around the changed values, so what nobody changed keeps its bytes, its white space
+//! included.
 
 use std::borrow::Cow;
 
 use super::{COOKIE, Session};
 
 impl Session {
-    /// The record as it is now: what a store writes.
+    /// Returns the current record, which is what a store writes. Borrowed if nothing was changed.
     ///
-    /// A record without a usable cookie, which Express answers with status 500 for ever, gets one here.
+    /// A record without a usable cookie gets the default one: Express would answer each request of that session with
+    /// status 500.
     #[must_use]
     pub fn to_json(&self) -> Cow<'_, str> {
         let mut edits: Vec<(usize, Option<Cow<'_, str>>)> = Vec::new();
@@ -39,6 +43,7 @@ impl Session {
         if edits.is_empty() && news.is_empty() {
             return Cow::Borrowed(&self.text);
         }
+        // Changes are in the order in which they were made; the text is copied in the order of places.
         edits.sort_unstable_by_key(|(place, _)| *place);
 
         let added: usize =
@@ -73,7 +78,7 @@ impl Session {
         Cow::Owned(out)
     }
 
-    /// The offset behind the last member, and the text from there on: space and the closing brace.
+    /// Returns the offset behind the last member and the text from there on: white space and the closing brace.
     fn parts(&self) -> (usize, &str) {
         let end = match self.spans.last() {
             Some(last) => last.value_end as usize,
@@ -82,7 +87,7 @@ impl Session {
         (end, &self.text[end..])
     }
 
-    /// Member by member, for the case that some are removed and their commas with them.
+    /// Writes member by member. Removed members take their commas with them. Returns true if any member is left.
     fn write_members(&self, edits: &[(usize, Option<Cow<'_, str>>)], out: &mut String) -> bool {
         let mut edits = edits.iter().peekable();
         let mut any = false;
@@ -91,7 +96,7 @@ impl Session {
             let name = span.name_start as usize - 1;
             let edit = edits.next_if(|(at, _)| *at == place).map(|(_, value)| value);
             if edit != Some(&None) {
-                // The text between two members holds their comma; the first survivor has none before it.
+                // The text between two members contains their comma, and the first member that is left needs none.
                 let from = if place == 0 || any { behind } else { name };
                 if place > 0 && !any {
                     out.push_str(&self.text[..self.spans[0].name_start as usize - 1]);
@@ -114,8 +119,9 @@ impl Session {
         any
     }
 
-    /// The cookie's new text, or `None` when the one in the text stands.
+    /// Returns the cookie's new text, or `None` if the text already contains the right one.
     fn cookie_edit(&self) -> Option<String> {
+        // Express reads members of the cookie, so only an object is usable.
         let usable = self
             .place_of(COOKIE)
             .is_some_and(|place| self.spans[place].value(&self.text).starts_with('{'));
