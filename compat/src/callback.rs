@@ -35,7 +35,7 @@ impl<T> Callback<T> {
         self.answer(Err(error));
     }
 
-    /// Answers with any error of the legacy code's; it becomes the source of an [`Other`](ErrorKind::Other) error.
+    /// Answers with any error of the legacy code; it becomes the source of an [`Other`](ErrorKind::Other) error.
     pub fn fail(self, source: impl Into<Box<dyn StdError + Send + Sync>>) {
         self.err(
             Error::new(ErrorKind::Other, STORE, OPERATION, "the callback was given an error")
@@ -103,7 +103,7 @@ impl<T> Drop for Callback<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.0.take() {
             let message = "the callback was dropped unanswered";
-            // What was called may have done its work before it let go.
+            // The function may have done its work before it dropped the callback.
             let error = Error::new(ErrorKind::Unavailable, STORE, OPERATION, message);
             slot.fill(Err(self.1.unanswered(error)));
         }
@@ -159,7 +159,7 @@ where
 {
     let mut slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
     let callback = Callback(Some(Arc::clone(&slot)), does);
-    // Nothing of ours is broken by a panic half way: the slot is left as it was, or filled.
+    // A panic half-way breaks nothing: the slot is as it was, or filled.
     if catch_unwind(AssertUnwindSafe(|| call(callback))).is_err() {
         // The panic's own message may hold session data.
         let error =
@@ -202,14 +202,14 @@ impl<T> Slot<T> {
 
     fn fill(&self, answer: Result<T, Error>) {
         let before = std::mem::replace(&mut *self.lock(), State::Answered(answer));
-        // Foreign code: not under the lock.
+        // A waker is user code, which must not run under the lock.
         if let State::Waiting(Some(waker)) = before {
             waker.wake();
         }
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, Error>> {
-        // Wakers are foreign code, too: they are cloned and dropped while the lock is free.
+        // Wakers are user code: clone and drop them while the lock is free.
         let waker = cx.waker().clone();
         let mut state = self.lock();
         if let Some(answer) = state.take() {

@@ -61,7 +61,7 @@ impl<S: Store + 'static> Callbackified<S> {
         let new =
             |kind, message| Error::new(kind, self.store.name().to_owned(), operation, message);
         let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else {
-            let message = "there is no tokio runtime on this thread, and none was given with `on`";
+            let message = "this thread has no tokio runtime; call it on one, or name one with `on`";
             return callback.err(new(ErrorKind::Config, message));
         };
         let unbegun = Unbegun {
@@ -97,7 +97,7 @@ impl<T> Drop for Unbegun<T> {
     }
 }
 
-/// What the store said it had when it was asked; a store that changes its mind is answered with an error.
+/// The error for a store that offered an operation before and does not now.
 fn lost<T>(store: &dyn Store, operation: &'static str) -> Result<T, Error> {
     Err(Error::new(
         ErrorKind::Unsupported,

@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
-use cloakroom_core::{
-    Clock, Cookie, Created, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
-};
+use cloakroom_core::{Created, Error, ErrorKind, Session, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
@@ -17,48 +15,12 @@ use crate::{
 };
 
 mod contract;
+mod destroy_where;
 mod modify;
+mod options;
+mod ping;
 
-/// Makes session ids.
-type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
-
-/// How an [`ExpressSession`] makes sessions and how long it waits.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ExpressSessionOptions {
-    /// How long an operation may take; 5 s unless set. With a deadline shorter than the store's own, a write that meets it
-    /// has an unknown outcome even if nothing was sent: only the store knows that.
-    pub deadline: Duration,
-    /// The cookie of new sessions; Express's default unless set.
-    pub cookie: Cookie,
-    /// How long new sessions live from each touch on; a browser session unless set.
-    pub max_age: Option<Duration>,
-    /// Makes ids; [`generate_id`] unless set. The store does not check that they are hard to guess.
-    pub genid: Genid,
-    /// Where the time comes from.
-    pub clock: Clock,
-}
-
-impl Default for ExpressSessionOptions {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(5),
-            cookie: Cookie::new(),
-            max_age: None,
-            genid: Arc::new(generate_id),
-            clock: Clock::system(),
-        }
-    }
-}
-
-impl fmt::Debug for ExpressSessionOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExpressSessionOptions")
-            .field("deadline", &self.deadline)
-            .field("max_age", &self.max_age)
-            .finish_non_exhaustive()
-    }
-}
+pub use options::ExpressSessionOptions;
 
 /// Whether the backend answered the last operation: Connect's `connect` and `disconnect` events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +46,7 @@ pub enum Connection {
 /// session.insert("user", "ann")?;
 /// sessions.set(&sid, &session).await?;
 ///
-/// // Whatever others write meanwhile, this change is not lost, and neither is theirs.
+/// // Whatever other requests write in the meantime, neither their changes nor this one are lost.
 /// sessions.modify(&sid, |session| session.insert("views", 1)).await?;
 /// assert_eq!(sessions.get(&sid).await?.unwrap().get::<u32>("views")?, Some(1));
 ///
@@ -126,7 +88,7 @@ impl ExpressSession {
         &self.options
     }
 
-    /// The session, or `None` when there is none or it has expired.
+    /// Returns the session. Returns `None` if it does not exist, has expired, or its [end](Session::ends_at_ms) has come.
     ///
     /// # Errors
     ///
@@ -134,10 +96,10 @@ impl ExpressSession {
     /// [`Config`](ErrorKind::Config) where a store has to be waited for without a tokio runtime that has timers.
     pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         let found = self.run("get", Read, self.store.get(sid)).await?;
-        Ok(found.map(read_from_store))
+        Ok(self.unless_ended(found.map(read_from_store)))
     }
 
-    /// Creates or replaces the record, whoever wrote it last; [`update`](Self::update) is the one that loses nothing.
+    /// Creates or replaces the record, whoever wrote it last; [`update`](Self::update) loses nothing.
     ///
     /// # Errors
     ///
@@ -146,7 +108,7 @@ impl ExpressSession {
         self.run("set", Write, self.store.set(sid, session)).await
     }
 
-    /// Afterwards there is no session under this id.
+    /// Removes the session. It is no error if the session does not exist.
     ///
     /// # Errors
     ///
@@ -164,7 +126,7 @@ impl ExpressSession {
         self.run("touch", Write, self.store.touch(sid, session)).await
     }
 
-    /// Stores only where there is no live session.
+    /// Stores the session unless a live one has this id.
     ///
     /// # Errors
     ///
@@ -174,7 +136,7 @@ impl ExpressSession {
             .await
     }
 
-    /// Stores only where the record is still the one that `session` was read from.
+    /// Stores the session if the record is still the one that `session` was read from.
     ///
     /// # Errors
     ///
@@ -184,7 +146,8 @@ impl ExpressSession {
             .await
     }
 
-    /// The session, whose expiry is moved to `ttl` from now in the same round trip; the store's default if `None`.
+    /// Returns the session and moves its expiry to `ttl` from now, in the same round trip; to the store's default if
+    /// `None`. As [`get`](Self::get), it does not return a session whose [end](Session::ends_at_ms) has come.
     ///
     /// # Errors
     ///
@@ -195,10 +158,11 @@ impl ExpressSession {
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
         let atomic = self.offered("get_and_touch", self.store.atomic())?;
-        self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
+        let found = self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await?;
+        Ok(self.unless_ended(found))
     }
 
-    /// The ids of the live sessions.
+    /// Lists the ids of the live sessions.
     ///
     /// # Errors
     ///
@@ -211,7 +175,7 @@ impl ExpressSession {
         }
     }
 
-    /// The live sessions with their ids.
+    /// Lists the live sessions with their ids.
     ///
     /// # Errors
     ///
@@ -224,7 +188,7 @@ impl ExpressSession {
         }
     }
 
-    /// The number of live sessions. It may take longer than the deadline, which each of its steps keeps.
+    /// Counts the live sessions. It may take longer than the deadline, which each of its steps keeps.
     ///
     /// # Errors
     ///
@@ -243,7 +207,7 @@ impl ExpressSession {
         self.observe(self.offered("clear", self.store.enumerate())?.clear().await)
     }
 
-    /// A new id and a new session with the cookie of the options. Nothing is stored.
+    /// Makes a new id and a new session with the cookie of the options. Nothing is stored.
     ///
     /// # Errors
     ///
@@ -257,8 +221,8 @@ impl ExpressSession {
         Ok(((self.options.genid)()?, Session::with_cookie(cookie)))
     }
 
-    /// Destroys the session, and returns a new id with a new, empty one: what belongs after a login, so that an id
-    /// that was known before is worth nothing. The new one is not stored.
+    /// Destroys the session, and returns a new id with a new, empty one, which is not stored. Call it at a login, so that
+    /// an id that somebody knew before is worth nothing.
     ///
     /// # Errors
     ///
@@ -268,9 +232,9 @@ impl ExpressSession {
         self.generate()
     }
 
-    /// Whether the backend answered the last operation. The receiver is told of every change.
+    /// Tells whether the backend answered the last operation. The receiver is told of every change.
     ///
-    /// Nothing is sent to find out: it tells what the operations saw.
+    /// Nothing is sent to find out; [`ping`](Self::ping) sends a read.
     #[must_use]
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.connection.subscribe()
@@ -289,7 +253,22 @@ impl ExpressSession {
         does: Does<'_>,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.observe(within(self.options.deadline, self.store.name(), operation, does, work).await)
+        self.run_within(self.options.deadline, operation, does, work).await
+    }
+
+    async fn run_within<T: Send>(
+        &self,
+        deadline: Duration,
+        operation: &'static str,
+        does: Does<'_>,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        self.observe(within(deadline, self.store.name(), operation, does, work).await)
+    }
+
+    /// The session, unless its end has come. A store that Node.js has told to keep it for longer still has it.
+    fn unless_ended(&self, found: Option<Session>) -> Option<Session> {
+        found.filter(|session| !session.has_ended(self.options.clock.now_ms()))
     }
 
     fn observe<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {

@@ -59,13 +59,13 @@ pub trait CallbackStore: Send + Sync {
     /// The store's name in errors and reports.
     fn name(&self) -> &str;
 
-    /// Answers with the session, or `None` when there is none or it has expired.
+    /// Answers with the session, or `None` if it does not exist or has expired.
     fn get(&self, sid: &str, callback: Callback<Option<Session>>);
 
     /// Creates or replaces the record, and answers when that is done.
     fn set(&self, sid: &str, session: &Session, callback: Callback<()>);
 
-    /// Removes the record, and answers when that is done; that there was none is no error.
+    /// Removes the record, and answers when that is done. It is no error if the record does not exist.
     fn destroy(&self, sid: &str, callback: Callback<()>);
 
     /// Moves the expiry and nothing else. A store without it answers [`Touched::NotOffered`].
@@ -81,7 +81,7 @@ pub trait CallbackStore: Send + Sync {
 /// [`Atomic`](cloakroom_core::Atomic) with callbacks. What a store lacks it answers with
 /// [`Callback::not_offered`].
 pub trait CallbackAtomic: Send + Sync {
-    /// Stores only where there is no live session.
+    /// Stores the session unless a live one has this id.
     fn create(&self, sid: &str, session: &Session, callback: Callback<Created>);
 
     /// Stores only where the record is still the one that `session` was read from.

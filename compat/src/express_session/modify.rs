@@ -18,11 +18,11 @@ use crate::{
 const PATIENCE: u32 = 8;
 
 impl ExpressSession {
-    /// Changes a session without losing what others write meanwhile, and returns it as it was stored; `None` when
+    /// Changes a session without losing the changes of other requests, and returns it as it was stored. Returns `None` if
     /// the session does not exist, or another request destroyed it before the change was stored.
     ///
     /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
-    /// after a request through express-session.
+    /// after a request through express-session. Its [end](Session::ends_at_ms) does not move.
     ///
     /// It reads, calls `change`, and updates; on a conflict it calls `change` again with the record as it is now, until
     /// it succeeds or the deadline passes. On a store without [`Atomic`] it is an
@@ -58,7 +58,7 @@ impl ExpressSession {
         let mut pauses = Pauses::new();
         let mut since = Instant::now();
         let mut found = self.read(sid).await?;
-        while let Some(mut session) = found {
+        while let Some(mut session) = self.unless_ended(found) {
             Turn::without_turns(|| change(&mut session))?;
             if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {
                 session = extended;

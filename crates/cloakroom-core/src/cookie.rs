@@ -123,7 +123,7 @@ impl Cookie {
         Self { members: [const { JsValue::Undefined }; MEMBERS.len()], unknown: Vec::new() }
     }
 
-    /// Reads the member as a record holds it. `None` when it is not an object: such a cookie is mended, not kept.
+    /// Reads the member as a record holds it. Returns `None` if it is not an object: such a cookie is replaced, not kept.
     ///
     /// Names count by what they mean, however they are escaped. Of a doubled name the last value counts, as in
     /// JavaScript.
@@ -212,7 +212,7 @@ impl Cookie {
         self.raw(CookieMember::Domain).text()
     }
 
-    /// `sameSite`, or `None` when it is off or none of the three words.
+    /// Returns `sameSite`, or `None` if it is off or not one of the three words.
     #[must_use]
     pub fn same_site(&self) -> Option<SameSite> {
         match self.raw(CookieMember::SameSite) {

@@ -15,33 +15,19 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive,
-    Touched, Updated, is_marker,
+    Atomic, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive, Touched,
+    Updated, is_marker,
 };
+
+mod options;
+
+pub use options::MemoryOptions;
 
 const STORE: &str = "memory";
 
 /// Above this bound the sessions are spread over several locks.
 const ONE_LOCK: usize = 1_024;
 const LOCKS: usize = 16;
-
-/// How a [`MemoryStore`] keeps sessions.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct MemoryOptions {
-    /// The time to live of a browser session: one day unless set, as the npm stores have it.
-    pub ttl: Duration,
-    /// The bound on the number of sessions, 1,000,000 unless set; see [`MemoryStore`] for what happens there.
-    pub max_sessions: usize,
-    /// Where the time comes from.
-    pub clock: Clock,
-}
-
-impl Default for MemoryOptions {
-    fn default() -> Self {
-        Self { ttl: Duration::from_secs(86_400), max_sessions: 1_000_000, clock: Clock::system() }
-    }
-}
 
 /// Sessions in this process's memory: for tests, examples and single-process services.
 ///
@@ -372,6 +358,7 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
+    use crate::Clock;
 
     fn expiring_in(seconds: i64, clock: &Clock) -> Session {
         let mut session = Session::new();

@@ -16,8 +16,10 @@ use crate::{
 };
 
 mod changes;
+mod end;
 mod life;
 mod members;
+mod read;
 mod write;
 
 use changes::Change;
@@ -162,7 +164,7 @@ impl Session {
         self.spans.iter().rposition(|span| is_name(span.name(&self.text), name))
     }
 
-    /// The JSON text of a member, or `None` when there is none of this name.
+    /// Returns the JSON text of a member, or `None` if the session has no member of this name.
     #[must_use]
     pub fn get_json(&self, name: &str) -> Option<&str> {
         match self.change_of(name) {
@@ -171,7 +173,7 @@ impl Session {
         }
     }
 
-    /// The value of a member, or `None` when there is none of this name. Only this member is parsed.
+    /// Returns the value of a member, or `None` if the session has no member of this name. Only this member is parsed.
     ///
     /// `null` is a value: ask for an `Option` to tell it from absence.
     ///
@@ -183,7 +185,7 @@ impl Session {
         self.get_json(name).map(|json| parse(name, json)).transpose()
     }
 
-    /// Whether there is a member of this name.
+    /// Returns true if the session has a member of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get_json(name).is_some()
@@ -195,7 +197,7 @@ impl Session {
     ///
     /// [`InvalidData`](ErrorKind::InvalidData), naming the member, when Node.js could not keep it:
     /// a name that Express drops or that breaks it (`save`, `touch`, `id`, `__proto__`, `cookie`, and what else
-    /// a session object has of its own), an integer beyond 2^53, or a value that is no JSON.
+    /// a session object has of its own), an integer beyond 2^53, or a value that JSON cannot express.
     ///
     /// ```
     /// let mut session = cloakroom_core::Session::new();
@@ -270,17 +272,20 @@ impl Session {
         self.cookie.get_or_insert_default()
     }
 
-    /// Whether the cookie is different from what was loaded.
+    /// Returns true if the cookie differs from the loaded one.
     #[must_use]
     pub fn is_cookie_changed(&self) -> bool {
         self.cookie.as_deref().is_some_and(|cookie| cookie != self.loaded_cookie())
     }
 
-    /// Moves the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age; a browser session stays one.
+    /// Moves the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age, but not beyond the session's
+    /// [end](Self::ends_at_ms). A browser session stays one.
     ///
     /// It changes the cookie only: a store moves its own expiry with [`Store::touch`](crate::Store::touch).
     pub fn touch(&mut self, now_ms: i64) {
+        let ends_at_ms = self.ends_at_ms();
         self.cookie_mut().touch(now_ms);
+        self.cookie_mut().cut(ends_at_ms);
     }
 
     /// Does to the session what express-session 1.19.0 does to it when it loads it, as [`Cookie::load_as_express`], and
@@ -312,6 +317,7 @@ impl Session {
 
     /// Does to the session what a request through express-session 1.19.0 does to it between load and store, as
     /// [`Cookie::touch_as_express`], and has the cookie written in Express's member order whatever the record's was.
+    /// The session's [end](Self::ends_at_ms), which Express does not know, holds here, too.
     ///
     /// ```
     /// use cloakroom_core::Session;
@@ -330,7 +336,10 @@ impl Session {
     /// As [`Cookie::touch_as_express`].
     pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
         self.prints_cookie = true;
-        self.cookie_mut().touch_as_express(now_ms)
+        let ends_at_ms = self.ends_at_ms();
+        self.cookie_mut().touch_as_express(now_ms)?;
+        self.cookie_mut().cut(ends_at_ms);
+        Ok(())
     }
 
     /// Which state of the record this session was read from; `None` for a new one.

@@ -97,7 +97,7 @@ impl Session {
         self.iter().count()
     }
 
-    /// Whether there is no member besides the cookie.
+    /// Returns true if the cookie is the only member.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
