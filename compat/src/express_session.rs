@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
-use cloakroom_core::{
-    Clock, Cookie, Created, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
-};
+use cloakroom_core::{Created, Error, ErrorKind, Session, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
@@ -17,50 +15,12 @@ use crate::{
 };
 
 mod contract;
+mod destroy_where;
 mod modify;
+mod options;
+mod ping;
 
-/// A function that returns a new session id.
-type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
-
-/// Options of an [`ExpressSession`].
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ExpressSessionOptions {
-    /// How long an operation may take. 5 s by default.
-    ///
-    /// Keep it at or above the store's own deadline. Only the store knows whether it has sent anything, so a write that
-    /// this deadline cuts off always has an unknown outcome.
-    pub deadline: Duration,
-    /// The cookie of new sessions. Express's default cookie by default.
-    pub cookie: Cookie,
-    /// How long a new session lives after each touch. `None`, the default, makes browser sessions.
-    pub max_age: Option<Duration>,
-    /// Returns a new session id. [`generate_id`] by default. The ids must be impossible to guess; nothing checks that.
-    pub genid: Genid,
-    /// The source of the current time.
-    pub clock: Clock,
-}
-
-impl Default for ExpressSessionOptions {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(5),
-            cookie: Cookie::new(),
-            max_age: None,
-            genid: Arc::new(generate_id),
-            clock: Clock::system(),
-        }
-    }
-}
-
-impl fmt::Debug for ExpressSessionOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExpressSessionOptions")
-            .field("deadline", &self.deadline)
-            .field("max_age", &self.max_age)
-            .finish_non_exhaustive()
-    }
-}
+pub use options::ExpressSessionOptions;
 
 /// Tells whether the backend answered the last operation, like Connect's `connect` and `disconnect` events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +88,7 @@ impl ExpressSession {
         &self.options
     }
 
-    /// Returns the session, or `None` if it does not exist or has expired.
+    /// Returns the session, or `None` if it does not exist, has expired, or has reached its [end](Session::ends_at_ms).
     ///
     /// # Errors
     ///
@@ -136,7 +96,7 @@ impl ExpressSession {
     /// [`Config`](ErrorKind::Config) if it has to wait and the current thread has no tokio runtime with timers.
     pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
         let found = self.run("get", Read, self.store.get(sid)).await?;
-        Ok(found.map(read_from_store))
+        Ok(self.unless_ended(found.map(read_from_store)))
     }
 
     /// Creates or replaces the record, no matter who wrote it last. To keep the changes of other requests, use
@@ -191,7 +151,7 @@ impl ExpressSession {
     }
 
     /// Returns the session and sets its expiry to `ttl` from now, in one round trip. Returns `None` if no live session has
-    /// this id. A `ttl` of `None` means the store's default.
+    /// this id, or if the session has reached its [end](Session::ends_at_ms). A `ttl` of `None` means the store's default.
     ///
     /// # Errors
     ///
@@ -203,7 +163,8 @@ impl ExpressSession {
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
         let atomic = self.offered("get_and_touch", self.store.atomic())?;
-        self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
+        let found = self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await?;
+        Ok(self.unless_ended(found))
     }
 
     /// Returns the ids of the live sessions. The listing as a whole has no deadline.
@@ -287,7 +248,7 @@ impl ExpressSession {
 
     /// Returns a receiver that tells whether the backend answered the last operation, and is notified of every change.
     ///
-    /// It reports what the operations saw; it never sends anything to the backend itself.
+    /// It reports what the operations saw and sends nothing itself; [`ping`](Self::ping) sends a read.
     #[must_use]
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.connection.subscribe()
@@ -311,7 +272,22 @@ impl ExpressSession {
         does: Does<'_>,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.observe(within(self.options.deadline, self.store.name(), operation, does, work).await)
+        self.run_within(self.options.deadline, operation, does, work).await
+    }
+
+    async fn run_within<T: Send>(
+        &self,
+        deadline: Duration,
+        operation: &'static str,
+        does: Does<'_>,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        self.observe(within(deadline, self.store.name(), operation, does, work).await)
+    }
+
+    /// The session, unless its end has come. A store that Node.js has told to keep it for longer still has it.
+    fn unless_ended(&self, found: Option<Session>) -> Option<Session> {
+        found.filter(|session| !session.has_ended(self.options.clock.now_ms()))
     }
 
     fn observe<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {

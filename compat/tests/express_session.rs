@@ -258,3 +258,67 @@ async fn modify_extends_a_session_whose_cookie_is_stale_and_returns_what_is_stor
     assert!(ended.unwrap().is_some());
     assert_eq!(sessions.get(&sid).await.unwrap(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn ping_has_a_deadline_of_its_own_and_asks_for_no_session_that_is_there() {
+    let store = Arc::new(Failing(std::sync::Mutex::new(None)));
+    let mut options = ExpressSessionOptions::default();
+    options.deadline = Duration::from_secs(60);
+    let sessions = ExpressSession::with_options(Arc::clone(&store), options.clone());
+    let tell = |kind| *store.0.lock().unwrap() = kind;
+    sessions.ping().await.unwrap();
+
+    tell(Some(ErrorKind::Unavailable));
+    let error = sessions.ping().await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, "ping"));
+    assert_eq!(*sessions.connection().borrow(), Connection::Disconnected);
+
+    tell(Some(ErrorKind::Timeout));
+    let started = tokio::time::Instant::now();
+    let error = sessions.ping_within(Duration::from_millis(250)).await.unwrap_err();
+    assert_eq!(error.to_string(), "failing: ping: no answer within 250 ms");
+    assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, false));
+    assert_eq!(started.elapsed().as_millis(), 250);
+    let started = tokio::time::Instant::now();
+    sessions.ping().await.unwrap_err();
+    assert_eq!(started.elapsed().as_secs(), 1);
+
+    // Nor does a short deadline of the handle cut it.
+    let sessions =
+        ExpressSession::with_options(store, options.with_deadline(Duration::from_millis(1)));
+    let started = tokio::time::Instant::now();
+    sessions.ping().await.unwrap_err();
+    assert_eq!(started.elapsed().as_secs(), 1);
+}
+
+#[tokio::test]
+async fn no_operation_moves_a_sessions_end_or_returns_it_afterwards() {
+    let clock = Clock::fixed(NOW);
+    let store = MemoryStore::with_options(MemoryOptions::default().with_clock(clock.clone()));
+    let options = ExpressSessionOptions::default()
+        .with_clock(clock.clone())
+        .with_max_age(Duration::from_secs(60));
+    let sessions = ExpressSession::with_options(store.clone(), options);
+    let (sid, mut session) = sessions.generate().unwrap();
+    session.set_ends_at_ms(Some(NOW + 90_000)).unwrap();
+    sessions.set(&sid, &session).await.unwrap();
+    for _ in 0..2 {
+        clock.advance(40_000);
+        session.touch(clock.now_ms());
+        sessions.touch(&sid, &session).await.unwrap();
+        let change = |session: &mut Session| session.insert("n", clock.now_ms());
+        let stored = sessions.modify(&sid, change).await.unwrap().unwrap();
+        assert!(stored.cookie().expires_ms() <= Some(NOW + 90_000));
+    }
+    clock.advance(9_999);
+    assert!(store.get(&sid).await.unwrap().is_some());
+
+    // As Node.js extends it, which does not know the end.
+    let theirs = Session::from_json(r#"{"cookie":{"expires":"2030-01-01T00:00:00.000Z"}}"#);
+    store.touch(&sid, &theirs.unwrap()).await.unwrap();
+    clock.advance(1);
+    assert!(store.get(&sid).await.unwrap().is_some());
+    assert_eq!(sessions.get(&sid).await.unwrap(), None);
+    assert_eq!(sessions.get_and_touch(&sid, None).await.unwrap(), None);
+    assert_eq!(sessions.modify(&sid, |_| panic!("it has ended")).await.unwrap(), None);
+}

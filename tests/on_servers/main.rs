@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod contention;
+mod conveniences;
 mod handle;
 mod layer_commands;
 mod raced_logouts;

@@ -285,3 +285,37 @@ fn every_path_on_the_map_exists() {
         );
     }
 }
+
+/// The options that users set, and the fields that have no method: the preset is a constructor.
+const OPTIONS: &[(&str, &str, &[&str])] = &[
+    ("SessionOptions", "crates/cloakroom-tower/src/options", &["preset"]),
+    ("CookieOptions", "crates/cloakroom-tower/src/cookie_options", &[]),
+    ("ExpressSessionOptions", "compat/src/express_session/options", &[]),
+    ("MemoryOptions", "crates/cloakroom-core/src/memory", &[]),
+    ("RedisOptions", "crates/cloakroom-redis/src/options", &[]),
+    ("MemcachedOptions", "crates/cloakroom-memcached/src/options", &[]),
+    ("MongoOptions", "crates/cloakroom-mongodb/src/options", &[]),
+];
+
+#[test]
+fn every_option_has_a_with_method() {
+    let sources = files(".rs");
+    for (name, place, without) in OPTIONS {
+        let is_theirs =
+            |path: &str| path == format!("{place}.rs") || path.starts_with(&format!("{place}/"));
+        let text: String =
+            sources.iter().filter(|(path, _)| is_theirs(path)).map(|(_, text)| &**text).collect();
+        let (_, body) = text.split_once(&format!("pub struct {name} {{")).unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let fields: Vec<_> = body
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
+            .map(|(field, _)| field)
+            .collect();
+        assert!(!fields.is_empty(), "{name} has no fields");
+        for field in fields {
+            let has_method = text.contains(&format!("pub fn with_{field}("));
+            assert_eq!(has_method, !without.contains(&field), "{name}::{field}");
+        }
+    }
+}

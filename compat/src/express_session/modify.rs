@@ -26,6 +26,9 @@ impl ExpressSession {
     /// `change` again with the current record, until it succeeds or the deadline passes. So `change` should have no side
     /// effects.
     ///
+    /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
+    /// after a request through express-session. Its [end](Session::ends_at_ms) does not move.
+    ///
     /// Unless `change` sets another expiry, the session then lives for its own max age from now, and its cookie says so,
     /// as after a request through express-session.
     ///
@@ -62,7 +65,7 @@ impl ExpressSession {
         let mut pauses = Pauses::new();
         let mut since = Instant::now();
         let mut found = self.read(sid).await?;
-        while let Some(mut session) = found {
+        while let Some(mut session) = self.unless_ended(found) {
             // `change` may itself modify this session and block on that; it must not wait for the turn that is held here.
             Turn::without_turns(|| change(&mut session))?;
             if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {

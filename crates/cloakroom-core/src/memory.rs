@@ -15,9 +15,13 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive,
-    Touched, Updated, is_marker,
+    Atomic, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive, Touched,
+    Updated, is_marker,
 };
+
+mod options;
+
+pub use options::MemoryOptions;
 
 const STORE: &str = "memory";
 
@@ -25,24 +29,6 @@ const STORE: &str = "memory";
 /// it fills up long before the store does.
 const ONE_LOCK: usize = 1_024;
 const LOCKS: usize = 16;
-
-/// Options of a [`MemoryStore`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct MemoryOptions {
-    /// The time to live of a browser session. One day by default, as in the npm stores.
-    pub ttl: Duration,
-    /// The maximum number of sessions. 1,000,000 by default. See [`MemoryStore`] for what happens at the limit.
-    pub max_sessions: usize,
-    /// The source of the current time.
-    pub clock: Clock,
-}
-
-impl Default for MemoryOptions {
-    fn default() -> Self {
-        Self { ttl: Duration::from_secs(86_400), max_sessions: 1_000_000, clock: Clock::system() }
-    }
-}
 
 /// Sessions in this process's memory: for tests, examples and single-process services.
 ///
@@ -385,6 +371,7 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
+    use crate::Clock;
 
     fn expiring_in(seconds: i64, clock: &Clock) -> Session {
         let mut session = Session::new();

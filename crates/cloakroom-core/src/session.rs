@@ -20,8 +20,10 @@ use crate::{
 };
 
 mod changes;
+mod end;
 mod life;
 mod members;
+mod read;
 mod write;
 
 use changes::Change;
@@ -179,7 +181,7 @@ impl Session {
         self.spans.iter().rposition(|span| is_name(span.name(&self.text), name))
     }
 
-    /// Returns the JSON text of a member, or `None` if no member has this name.
+    /// Returns the JSON text of a member, or `None` if the session has no member of this name.
     #[must_use]
     pub fn get_json(&self, name: &str) -> Option<&str> {
         match self.change_of(name) {
@@ -188,7 +190,7 @@ impl Session {
         }
     }
 
-    /// Returns the value of a member, or `None` if no member has this name. Only this member is parsed.
+    /// Returns the value of a member, or `None` if the session has no member of this name. Only this member is parsed.
     ///
     /// `null` is a value: use `get::<Option<T>>` to tell it from a missing member.
     ///
@@ -200,7 +202,7 @@ impl Session {
         self.get_json(name).map(|json| parse(name, json)).transpose()
     }
 
-    /// Returns true if a member has this name.
+    /// Returns true if the session has a member of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get_json(name).is_some()
@@ -299,12 +301,14 @@ impl Session {
         self.cookie.as_deref().is_some_and(|cookie| cookie != self.loaded_cookie())
     }
 
-    /// Sets the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age. Does nothing to a browser
-    /// session.
+    /// Sets the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age, but not beyond the session's
+    /// [end](Self::ends_at_ms). Does nothing to a browser session.
     ///
     /// Only the cookie changes. [`Store::touch`](crate::Store::touch) moves the expiry in the store.
     pub fn touch(&mut self, now_ms: i64) {
+        let ends_at_ms = self.ends_at_ms();
         self.cookie_mut().touch(now_ms);
+        self.cookie_mut().cut(ends_at_ms);
     }
 
     /// Changes the session as express-session 1.19.0 does when it loads one: see [`Cookie::load_as_express`]. From then
@@ -336,6 +340,7 @@ impl Session {
 
     /// Changes the session as a request through express-session 1.19.0 does between load and store: see
     /// [`Cookie::touch_as_express`]. From then on the cookie is written in Express's member order.
+    /// The session's [end](Self::ends_at_ms), which Express does not know, holds here, too.
     ///
     /// ```
     /// use cloakroom_core::Session;
@@ -354,7 +359,10 @@ impl Session {
     /// As for [`Cookie::touch_as_express`].
     pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
         self.prints_cookie = true;
-        self.cookie_mut().touch_as_express(now_ms)
+        let ends_at_ms = self.ends_at_ms();
+        self.cookie_mut().touch_as_express(now_ms)?;
+        self.cookie_mut().cut(ends_at_ms);
+        Ok(())
     }
 
     /// Returns the revision of the record that this session was read from, or `None` for a new session.

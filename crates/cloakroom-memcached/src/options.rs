@@ -19,9 +19,8 @@ use crate::{Algorithm, Compatibility, error::STORE, key, record::JSON, ttl::LONG
 /// use std::time::Duration;
 /// use cloakroom_memcached::MemcachedOptions;
 ///
-/// let mut options = MemcachedOptions::default();
-/// options.prefix = "app:".to_owned();
-/// options.ttl = Some(Duration::from_secs(1_800));
+/// let options =
+///     MemcachedOptions::default().with_prefix("app:").with_ttl(Duration::from_secs(1_800));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -79,6 +78,107 @@ impl Default for MemcachedOptions {
             deadline: Duration::from_secs(5),
             clock: Clock::system(),
         }
+    }
+}
+
+impl MemcachedOptions {
+    /// The same options with another [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The same options with another [`namespace`](Self::namespace).
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// The same options with another [`ttl`](Self::ttl).
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    /// The same options with another [`max_expiration`](Self::max_expiration).
+    #[must_use]
+    pub fn with_max_expiration(mut self, max_expiration: Duration) -> Self {
+        self.max_expiration = max_expiration;
+        self
+    }
+
+    /// The same options with another [`key_compression`](Self::key_compression).
+    #[must_use]
+    pub fn with_key_compression(mut self, key_compression: bool) -> Self {
+        self.key_compression = key_compression;
+        self
+    }
+
+    /// The same options with another [`max_value`](Self::max_value).
+    #[must_use]
+    pub fn with_max_value(mut self, max_value: impl Into<Option<u64>>) -> Self {
+        self.max_value = max_value.into();
+        self
+    }
+
+    /// The same options with another [`flags`](Self::flags).
+    #[must_use]
+    pub fn with_flags(mut self, flags: u32) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The same options with another [`algorithm`](Self::algorithm).
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// The same options with another [`compatibility`](Self::compatibility).
+    #[must_use]
+    pub fn with_compatibility(mut self, compatibility: Compatibility) -> Self {
+        self.compatibility = compatibility;
+        self
+    }
+
+    /// The same options with another [`pool_size`](Self::pool_size).
+    #[must_use]
+    pub fn with_pool_size(mut self, pool_size: usize) -> Self {
+        self.pool_size = pool_size;
+        self
+    }
+
+    /// The same options with another [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The same options with another [`encryption`](Self::encryption).
+    #[cfg(feature = "encryption")]
+    #[must_use]
+    pub fn with_encryption(mut self, encryption: impl Encryption + 'static) -> Self {
+        self.encryption = Some(Arc::new(encryption));
+        self
+    }
+
+    /// The same options with another [`deadline`](Self::deadline).
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The same options with another [`clock`](Self::clock).
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 }
 

@@ -20,10 +20,11 @@ impl MongoOptions {
     /// When `session` ends, by its cookie or else by the option `ttl`: what [`Session::time_to_live`] says, to the
     /// millisecond.
     pub(crate) fn expiry(&self, session: &Session, now_ms: i64) -> Expiry {
-        let by_cookie = session.extended(now_ms).cookie().expires_ms();
-        match (session.time_to_live(now_ms), by_cookie) {
+        let by_cookie = session.extended(now_ms).cookie().expires_ms().filter(|at| *at > now_ms);
+        // A browser session has no expiry that counts, and can have an end.
+        match (session.time_to_live(now_ms), by_cookie.or(session.ends_at_ms())) {
             (TimeToLive::Expired, _) => Expiry::Passed,
-            (TimeToLive::Seconds(_), Some(expires_ms)) => Expiry::At(expires_ms),
+            (TimeToLive::Seconds(_), Some(ends_ms)) => Expiry::At(ends_ms),
             _ => Expiry::At(later(now_ms, self.ttl)),
         }
     }
@@ -101,6 +102,23 @@ mod tests {
             let text = format!(r#"{{"cookie":{{"expires":{expires}}}}}"#);
             let session = Session::from_json(text).unwrap();
             assert_eq!(options.expiry(&session, NOW), expiry, "{expires}");
+        }
+    }
+
+    #[test]
+    fn an_end_bounds_every_expiry() {
+        for (cookie, ends_at_ms, expiry) in [
+            (r#""expires":null"#, NOW + 1_500, Expiry::At(NOW + 1_500)),
+            (r#""expires":"2099-12-31T00:00:00.000Z""#, NOW + 1_500, Expiry::At(NOW + 1_500)),
+            (r#""originalMaxAge":1000"#, NOW + 1_500, Expiry::At(NOW + 1_000)),
+            (r#""originalMaxAge":9000"#, NOW + 1_500, Expiry::At(NOW + 1_500)),
+            (r#""originalMaxAge":9000"#, NOW, Expiry::Passed),
+        ] {
+            let text = format!(r#"{{"cookie":{{{cookie}}},"cloakroomEndsAt":{ends_at_ms}}}"#);
+            let session = Session::from_json(text)
+                .unwrap()
+                .with_revision(cloakroom_core::Revision::of_text());
+            assert_eq!(MongoOptions::default().expiry(&session, NOW), expiry, "{cookie}");
         }
     }
 

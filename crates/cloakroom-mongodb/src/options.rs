@@ -19,9 +19,9 @@ use crate::{TransformId, error::STORE};
 /// use std::time::Duration;
 /// use cloakroom_mongodb::MongoOptions;
 ///
-/// let mut options = MongoOptions::default();
-/// options.collection_name = "logins".to_owned();
-/// options.touch_after = Duration::from_secs(3_600);
+/// let options = MongoOptions::default()
+///     .with_collection_name("logins")
+///     .with_touch_after(Duration::from_secs(3_600));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -90,6 +90,93 @@ impl Default for MongoOptions {
             deadline: Duration::from_secs(5),
             clock: Clock::system(),
         }
+    }
+}
+
+impl MongoOptions {
+    /// The same options with another [`collection_name`](Self::collection_name).
+    #[must_use]
+    pub fn with_collection_name(mut self, collection_name: impl Into<String>) -> Self {
+        self.collection_name = collection_name.into();
+        self
+    }
+
+    /// The same options with another [`db_name`](Self::db_name).
+    #[must_use]
+    pub fn with_db_name(mut self, db_name: impl Into<String>) -> Self {
+        self.db_name = Some(db_name.into());
+        self
+    }
+
+    /// The same options with another [`ttl`](Self::ttl).
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// The same options with another [`touch_after`](Self::touch_after).
+    #[must_use]
+    pub fn with_touch_after(mut self, touch_after: Duration) -> Self {
+        self.touch_after = touch_after;
+        self
+    }
+
+    /// The same options with another [`stringify`](Self::stringify).
+    #[must_use]
+    pub fn with_stringify(mut self, stringify: bool) -> Self {
+        self.stringify = stringify;
+        self
+    }
+
+    /// The same options with another [`auto_remove`](Self::auto_remove).
+    #[must_use]
+    pub fn with_auto_remove(mut self, auto_remove: AutoRemove) -> Self {
+        self.auto_remove = auto_remove;
+        self
+    }
+
+    /// The same options with another [`timestamps`](Self::timestamps).
+    #[must_use]
+    pub fn with_timestamps(mut self, timestamps: bool) -> Self {
+        self.timestamps = timestamps;
+        self
+    }
+
+    /// The same options with another [`transform_id`](Self::transform_id).
+    #[must_use]
+    pub fn with_transform_id(mut self, transform_id: impl Into<Option<TransformId>>) -> Self {
+        self.transform_id = transform_id.into();
+        self
+    }
+
+    /// The same options with another [`write_concern`](Self::write_concern).
+    #[must_use]
+    pub fn with_write_concern(mut self, write_concern: impl Into<Option<WriteConcern>>) -> Self {
+        self.write_concern = write_concern.into();
+        self
+    }
+
+    /// The same options with another [`encryption`](Self::encryption).
+    #[cfg(feature = "encryption")]
+    #[must_use]
+    pub fn with_encryption(mut self, encryption: impl Encryption + 'static) -> Self {
+        self.encryption = Some(Arc::new(encryption));
+        self
+    }
+
+    /// The same options with another [`deadline`](Self::deadline).
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The same options with another [`clock`](Self::clock).
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 }
 

@@ -14,9 +14,7 @@ use crate::{Serializer, Ttl, error::STORE};
 /// use std::time::Duration;
 /// use cloakroom_redis::RedisOptions;
 ///
-/// let mut options = RedisOptions::default();
-/// options.prefix = "app:".to_owned();
-/// options.ttl = Duration::from_secs(1_800).into();
+/// let options = RedisOptions::default().with_prefix("app:").with_ttl(Duration::from_secs(1_800));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -69,6 +67,99 @@ impl Default for RedisOptions {
             insecure_skip_verify: false,
             clock: Clock::system(),
         }
+    }
+}
+
+impl RedisOptions {
+    /// The same options with another [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The same options with another [`ttl`](Self::ttl).
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    /// The same options with another [`disable_ttl`](Self::disable_ttl).
+    #[must_use]
+    pub fn with_disable_ttl(mut self, disable_ttl: bool) -> Self {
+        self.disable_ttl = disable_ttl;
+        self
+    }
+
+    /// The same options with another [`disable_touch`](Self::disable_touch).
+    #[must_use]
+    pub fn with_disable_touch(mut self, disable_touch: bool) -> Self {
+        self.disable_touch = disable_touch;
+        self
+    }
+
+    /// The same options with another [`scan_count`](Self::scan_count).
+    #[must_use]
+    pub fn with_scan_count(mut self, scan_count: u32) -> Self {
+        self.scan_count = scan_count;
+        self
+    }
+
+    /// The same options with another [`serializer`](Self::serializer).
+    #[must_use]
+    pub fn with_serializer(mut self, serializer: impl Serializer + 'static) -> Self {
+        self.serializer = Some(Arc::new(serializer));
+        self
+    }
+
+    /// The same options with another [`deadline`](Self::deadline).
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The same options with another [`ca_file`](Self::ca_file).
+    #[must_use]
+    pub fn with_ca_file(mut self, ca_file: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(ca_file.into());
+        self
+    }
+
+    /// The same options with another [`cert_file`](Self::cert_file).
+    #[must_use]
+    pub fn with_cert_file(mut self, cert_file: impl Into<PathBuf>) -> Self {
+        self.cert_file = Some(cert_file.into());
+        self
+    }
+
+    /// The same options with another [`key_file`](Self::key_file).
+    #[must_use]
+    pub fn with_key_file(mut self, key_file: impl Into<PathBuf>) -> Self {
+        self.key_file = Some(key_file.into());
+        self
+    }
+
+    /// The same options with another [`server_name`](Self::server_name).
+    #[must_use]
+    pub fn with_server_name(mut self, server_name: impl Into<String>) -> Self {
+        self.server_name = Some(server_name.into());
+        self
+    }
+
+    /// The same options with another [`insecure_skip_verify`](Self::insecure_skip_verify).
+    #[must_use]
+    pub fn with_insecure_skip_verify(mut self, insecure_skip_verify: bool) -> Self {
+        self.insecure_skip_verify = insecure_skip_verify;
+        self
+    }
+
+    /// The same options with another [`clock`](Self::clock).
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 }
 

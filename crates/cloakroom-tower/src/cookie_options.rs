@@ -1,4 +1,4 @@
-//! The `cookie` option: what the cookie of a new session is like.
+//! The `cookie` option: the attributes of a new session's cookie.
 
 use std::time::Duration;
 
@@ -6,24 +6,23 @@ use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, set_cookie}
 
 use crate::Preset;
 
-/// express-session's `cookie` option: the attributes of new sessions' cookies. A session that was loaded keeps the ones
-/// in its record.
+/// express-session's `cookie` option: the attributes of new sessions' cookies. A session that was loaded keeps those in
+/// its record.
 ///
-/// What is `None` is not named in the record, as in Express.
+/// As in Express, the record has no member for an attribute that is `None`.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cloakroom_tower::{CookieOptions, Secure};
 ///
-/// let mut cookie = CookieOptions::default();
-/// cookie.max_age = Some(Duration::from_secs(86_400));
-/// cookie.secure = Some(Secure::Auto);
+/// let cookie =
+///     CookieOptions::default().with_max_age(Duration::from_secs(86_400)).with_secure(Secure::Auto);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CookieOptions {
-    /// `path`: where the cookie goes, and which requests have a session at all; `/` unless set. `None` is Express's
-    /// `path: null`: the attribute is left out, and every request has a session.
+    /// `path`: the paths that the browser sends the cookie to, and that have a session at all; `/` unless set. `None` is
+    /// Express's `path: null`: the attribute is left out, and every request has a session.
     pub path: Option<String>,
     /// `domain`.
     pub domain: Option<String>,
@@ -49,7 +48,7 @@ pub enum Secure {
     Always,
     /// `false`.
     Never,
-    /// `'auto'`: what the request is that makes the session. The record keeps it.
+    /// `'auto'`: on if the request that makes the session is secure. The record keeps it.
     Auto,
 }
 
@@ -61,7 +60,7 @@ pub enum SameSitePolicy {
     Strict,
     /// `'lax'`: with top-level navigation from elsewhere as well.
     Lax,
-    /// `'none'`: always; browsers ask for `Secure` then.
+    /// `'none'`: with all requests; browsers require `Secure` then.
     None,
     /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps it.
     Auto,
@@ -96,6 +95,64 @@ impl Default for CookieOptions {
 }
 
 impl CookieOptions {
+    /// The same options with another [`path`](Self::path).
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// The same options with another [`domain`](Self::domain).
+    #[must_use]
+    pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// The same options with another [`max_age`](Self::max_age).
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: impl Into<Option<Duration>>) -> Self {
+        self.max_age = max_age.into();
+        self
+    }
+
+    /// The same options with another [`http_only`](Self::http_only).
+    #[must_use]
+    pub fn with_http_only(mut self, http_only: bool) -> Self {
+        self.http_only = http_only;
+        self
+    }
+
+    /// The same options with another [`secure`](Self::secure).
+    #[must_use]
+    pub fn with_secure(mut self, secure: impl Into<Option<Secure>>) -> Self {
+        self.secure = secure.into();
+        self
+    }
+
+    /// The same options with another [`same_site`](Self::same_site).
+    #[must_use]
+    pub fn with_same_site(mut self, same_site: impl Into<Option<SameSitePolicy>>) -> Self {
+        self.same_site = same_site.into();
+        self
+    }
+
+    /// The same options with another [`partitioned`](Self::partitioned).
+    #[must_use]
+    pub fn with_partitioned(mut self, partitioned: impl Into<Option<bool>>) -> Self {
+        self.partitioned = partitioned.into();
+        self
+    }
+
+    /// The same options with another [`priority`](Self::priority).
+    #[must_use]
+    pub fn with_priority(mut self, priority: impl Into<Option<Priority>>) -> Self {
+        self.priority = priority.into();
+        self
+    }
+}
+
+impl CookieOptions {
     /// The cookie of a session that a request makes now.
     ///
     /// # Errors
@@ -109,7 +166,7 @@ impl CookieOptions {
     ) -> Result<Cookie, Error> {
         let mut cookie = match (preset, self.max_age) {
             (Preset::Safe | Preset::Express, _) => Cookie::new(),
-            // What makes the shape of next-session is `maxAge` alone; it gets its value below.
+            // `maxAge` alone tells next-session's shape; it gets its value below.
             (Preset::NextSession, Some(_)) => {
                 Cookie::from_json("{\"maxAge\":0}").unwrap_or_default()
             }

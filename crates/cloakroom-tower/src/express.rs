@@ -41,6 +41,13 @@ pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Resul
         let Some(mut record) = found else { return Ok(None) };
         record.load_as_express().map(|()| Some(record))
     });
+    let loaded = match (loaded, &cookie_id) {
+        // Express knows no end, and may have extended the session beyond it.
+        (Ok(Some(record)), Some(id)) if record.has_ended(engine.now_ms()) => {
+            engine.within("load", engine.store().destroy(id)).await.map(|()| None)
+        }
+        (loaded, _) => loaded,
+    };
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -93,6 +100,21 @@ pub(crate) async fn reload(shared: &Shared) -> Result<bool, Error> {
     let mut state = shared.open("reload")?;
     *state.record_mut("reload")? = loaded;
     Ok(true)
+}
+
+/// Express has nothing like it. A session that it has regenerated has no other one to go back to.
+pub(crate) fn rollback(shared: &Shared) -> Result<(), Error> {
+    let mut state = shared.open_for_change("rollback")?;
+    state.record_mut("rollback")?.rollback();
+    let State { id, current: Current::Live(record), rules: Rules::Express(express), .. } =
+        &mut *state
+    else {
+        return Ok(());
+    };
+    if *id == express.original.0 {
+        *record = Arc::clone(express.saved.as_ref().unwrap_or(&express.original.1));
+    }
+    Ok(())
 }
 
 pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {

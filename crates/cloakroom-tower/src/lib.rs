@@ -22,6 +22,7 @@ mod safe;
 mod service;
 mod session;
 mod state;
+mod testing;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{MissingSession, SessionNotLoaded, SessionRejection};

@@ -1,4 +1,4 @@
-//! The options: express-session's by their names, and what the safe preset adds.
+//! The options: those of express-session by their names, and those that the safe preset adds.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -6,6 +6,13 @@ use bytes::Bytes;
 use cloakroom_core::{Clock, Cookie, Error, ErrorKind, set_cookie};
 
 use crate::{CookieOptions, Loading, OnEvent, RequestHead, SameSitePolicy, Secure, SessionError};
+
+mod path_match;
+mod proxy;
+mod with;
+
+pub use path_match::PathMatch;
+pub use proxy::Proxy;
 
 /// Makes session ids, from the request if it likes.
 pub type Genid = Arc<dyn Fn(RequestHead<'_>) -> Result<String, Error> + Send + Sync>;
@@ -27,16 +34,15 @@ pub type ErrorResponse = Arc<dyn Fn(&Error) -> http::Response<Bytes> + Send + Sy
 
 /// What a [`SessionLayer`](crate::SessionLayer) does.
 ///
-/// Take the options of a preset and change fields; what does not fit together is an error when the layer is built.
+/// Take the options of a preset and change them, by the `with_…` methods or field by field. Options that do not fit
+/// together are an error when the layer is built.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cloakroom_core::{MemoryStore, Secrets};
 /// use cloakroom_tower::{Proxy, SessionLayer, SessionOptions};
 ///
-/// let mut options = SessionOptions::new();
-/// options.name = "sid".to_owned();
-/// options.proxy = Proxy::Trusted;
+/// let mut options = SessionOptions::new().with_name("sid").with_proxy(Proxy::Trusted);
 /// options.cookie.max_age = Some(Duration::from_secs(14 * 86_400));
 /// let secrets = Secrets::new(["new secret", "old secret"])?;
 /// let layer = SessionLayer::with_options(MemoryStore::new(), secrets, options)?;
@@ -45,7 +51,7 @@ pub type ErrorResponse = Arc<dyn Fn(&Error) -> http::Response<Bytes> + Send + Sy
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// Which rules hold.
+    /// The rules that the layer follows.
     pub preset: Preset,
     /// `name`: the cookie's name; `connect.sid` unless set.
     pub name: String,
@@ -53,22 +59,22 @@ pub struct SessionOptions {
     pub cookie: CookieOptions,
     /// `cookie` as a function of the request, in place of [`cookie`](Self::cookie).
     ///
-    /// It is asked once a request for the path, and again when a session is made. What it answers is checked then: a
-    /// cookie that cannot be sent is an error of that request.
+    /// It is called once a request for the path, and again when a session is made. A cookie that cannot be sent is then
+    /// an error of that request.
     pub cookie_for: Option<CookieFor>,
-    /// `resave`: write sessions back that nobody changed. The safe preset refuses it: it would undo what another request
-    /// has written.
+    /// `resave`: write sessions back that nobody changed. The safe preset refuses it, since it undoes the changes of other
+    /// requests.
     pub resave: bool,
     /// `saveUninitialized`: store new sessions that nobody changed.
     pub save_uninitialized: bool,
-    /// `rolling`: extend the browser's cookie along with the session. Express sends it with each response; the safe
-    /// preset when a quarter of its life is over in the browser.
+    /// `rolling`: extend the browser's cookie along with the session. Express sends the cookie with each response, and the
+    /// safe preset when a quarter of its life is over.
     pub rolling: bool,
-    /// `unset`: what becomes of the record of a session that [`Session::unset`](crate::Session::unset) dropped.
+    /// `unset`: whether the record of a session is destroyed that [`Session::unset`](crate::Session::unset) has dropped.
     pub unset: Unset,
     /// `genid`; [`generate_id`](cloakroom_core::generate_id) unless set.
     pub genid: Option<Genid>,
-    /// `proxy`: what tells whether a request is secure, when its own connection does not.
+    /// `proxy`: how to tell that a request is secure when its own connection is not.
     pub proxy: Proxy,
     /// How the cookie's path is compared with a request's.
     pub path_match: PathMatch,
@@ -77,10 +83,10 @@ pub struct SessionOptions {
     /// Whether a session is loaded before the handler runs, or when it is first asked for. The express preset loads it
     /// before.
     pub loading: Loading,
-    /// Whether the changes of a request that has failed are stored: one that is answered with a status of 500 or more, or
-    /// with 408. Express stores them; the safe preset stores only what the handler has saved itself.
+    /// Whether the changes of a failed request are stored: one that is answered with a status of 500 or more, or with
+    /// 408. Express stores them; the safe preset stores only what the handler has saved itself.
     pub store_failed: bool,
-    /// What a request gets when the store is down. The express preset answers 500.
+    /// The answer to a request when the store is down. The express preset answers 500.
     pub when_down: WhenDown,
     /// How long loading may take, and how long writing back may take; 5 s each unless set.
     pub deadline: Duration,
@@ -88,23 +94,23 @@ pub struct SessionOptions {
     pub unquote: bool,
     /// Where the time comes from.
     pub clock: Clock,
-    /// Whether the store is connected: Connect's `connect` and `disconnect` events. While it answers `false`, requests
-    /// pass without a session, as in Express. There is none unless set; then [`when_down`](Self::when_down) decides.
+    /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns `false`,
+    /// requests pass without a session, as in Express. Unless set, [`when_down`](Self::when_down) decides.
     pub is_connected: Option<IsConnected>,
-    /// Told of every error that the layer meets, those that become responses too: the place for a log. It also hears the
-    /// errors that a handler answers with, as a [`SessionError`] or an [`Error`], since these leave an `Arc<Error>` in the
-    /// response's extensions.
+    /// Called with every error that the layer meets, including those that become responses: log them here. It is also
+    /// called with the errors that a handler answers with, as a [`SessionError`] or an [`Error`]: these leave an
+    /// `Arc<Error>` in the response's extensions.
     ///
-    /// That a store can be read and not written, so that sessions are not extended, is told once until it is over.
+    /// A store that can be read but not written, so that sessions are not extended, is reported once until it is over.
     pub on_error: Option<OnError>,
-    /// Told of what is no error and no request fails by, such as a cookie that no secret verifies: once, and then not
-    /// more often than once an hour for each reason, with the number of requests since.
+    /// Called for things that fail no request, such as a cookie that no secret verifies: at once, and then at most once an
+    /// hour for each reason, with the number of requests since.
     pub on_event: Option<OnEvent>,
-    /// Makes the response that stands for one that cannot be given; as [`SessionError`] unless set.
+    /// Makes the response when the session cannot be loaded or stored; as [`SessionError`] unless set.
     pub error_response: ErrorResponse,
 }
 
-/// Which rules hold.
+/// The rules that a layer follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
@@ -126,28 +132,6 @@ pub enum Unset {
     Destroy,
 }
 
-/// The `proxy` option: whether a request is secure, when its connection is not [`Encrypted`](crate::Encrypted).
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Proxy {
-    /// `false`: no header is believed.
-    Untrusted,
-    /// `true`: it is secure when the first item of `X-Forwarded-Proto` is `https`. Only behind a proxy that sets it.
-    Trusted,
-    /// What a function says, as Express's own setting `trust proxy` does.
-    By(AskRequest),
-}
-
-/// How the cookie's path is compared with a request's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PathMatch {
-    /// As text: `/admin` matches `/administrator` too (express-session 1.19.0).
-    Prefix,
-    /// By whole segments, as browsers do (RFC 6265, 5.1.4).
-    Segments,
-}
-
 /// When a session that is only read is extended, in the store and in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -160,22 +144,22 @@ pub enum TouchAfter {
     Never,
 }
 
-/// What a request gets when the store cannot be reached or does not answer.
+/// The answer to a request when the store cannot be reached or does not answer.
 ///
 /// A store that can be read and refuses to extend a session is not down: requests get their sessions.
 ///
-/// A change that the store fails to write is an error response in any case: a login that is lost is not answered
-/// with 200.
+/// If the store fails to write a change, the answer is an error response in any case: a lost login is not answered with
+/// 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenDown {
     /// An error response, 503; the handler does not run.
     Error,
-    /// An empty session that cannot be changed: what would change it is an error. The browser keeps its cookie.
+    /// An empty session that cannot be changed: every change is an error. The browser keeps its cookie.
     Anonymous,
-    /// The session if it can at least be read, else an empty one; neither can be changed, so that a handler learns of
-    /// it before the end of the request. That a store only reads is found by extending a session: where reading does
-    /// not extend, it is the end of a request with changes that fails.
+    /// The session if it can at least be read, else an empty one. Neither can be changed, so a handler learns of it
+    /// before the end of the request. The layer notices that a store only reads when it extends a session; where reading
+    /// does not extend, the end of a request with changes fails.
     ReadOnly,
 }
 
@@ -265,7 +249,7 @@ impl SessionOptions {
         made.cookie(self.preset, is_secure, now_ms)
     }
 
-    /// Whether sessions can have such a cookie.
+    /// Checks that sessions can have such a cookie.
     ///
     /// # Errors
     ///
@@ -347,46 +331,6 @@ impl Default for SessionOptions {
     }
 }
 
-impl Proxy {
-    /// Whether the request is secure.
-    pub(crate) fn is_secure(&self, head: RequestHead<'_>) -> bool {
-        head.is_encrypted()
-            || match self {
-                Self::Untrusted => false,
-                Self::Trusted => {
-                    let proto = head.headers().get("x-forwarded-proto");
-                    let first =
-                        proto.and_then(|proto| proto.as_bytes().split(|b| *b == b',').next());
-                    first.is_some_and(|first| first.trim_ascii().eq_ignore_ascii_case(b"https"))
-                }
-                Self::By(function) => function(head),
-            }
-    }
-}
-
-impl PathMatch {
-    /// Whether a request for `path` has a session of a cookie for `cookie_path`.
-    pub(crate) fn matches(self, cookie_path: &str, path: &str) -> bool {
-        let Some(rest) = path.strip_prefix(cookie_path) else { return false };
-        match self {
-            Self::Prefix => true,
-            Self::Segments => {
-                rest.is_empty() || cookie_path.ends_with('/') || rest.starts_with('/')
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Untrusted => "Untrusted",
-            Self::Trusted => "Trusted",
-            Self::By(_) => "By(..)",
-        })
-    }
-}
-
 impl fmt::Debug for SessionOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionOptions")
@@ -397,68 +341,5 @@ impl fmt::Debug for SessionOptions {
             .field("when_down", &self.when_down)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_match_as_text_or_by_segments() {
-        // Path of the cookie, path of the request, as text (observed on express-session 1.19.0), by segments.
-        let rows = [
-            ("/", "/", true, true),
-            ("/", "/x", true, true),
-            ("/", "*", false, false),
-            ("/admin", "/admin", true, true),
-            ("/admin", "/admin/", true, true),
-            ("/admin", "/admin/x", true, true),
-            ("/admin", "/administrator", true, false),
-            ("/admin", "/Admin", false, false),
-            ("/admin", "/x/admin", false, false),
-            ("/admin", "/%61dmin", false, false),
-            ("/admin", "//admin", false, false),
-            ("/admin/", "/admin", false, false),
-            ("/admin/", "/admin/x", true, true),
-        ];
-        for (cookie, path, prefix, segments) in rows {
-            assert_eq!(PathMatch::Prefix.matches(cookie, path), prefix, "{cookie} {path}");
-            assert_eq!(PathMatch::Segments.matches(cookie, path), segments, "{cookie} {path}");
-        }
-    }
-
-    #[test]
-    fn a_request_is_secure_by_its_connection_or_by_a_proxy_that_is_trusted() {
-        let with = |proto: Option<&str>, encrypted: bool| {
-            let mut request = http::Request::new(());
-            if let Some(proto) = proto {
-                request.headers_mut().insert("x-forwarded-proto", proto.parse().unwrap());
-            }
-            if encrypted {
-                request.extensions_mut().insert(crate::Encrypted);
-            }
-            request
-        };
-        let rows = [
-            (None, false, false, false),
-            (None, true, true, true),
-            (Some("https"), false, false, true),
-            (Some(" HTTPS , http"), false, false, true),
-            (Some("http, https"), false, false, false),
-            (Some("httpsx"), false, false, false),
-            (Some(""), false, false, false),
-        ];
-        for (proto, encrypted, untrusted, trusted) in rows {
-            let request = with(proto, encrypted);
-            let head = RequestHead::from(&request);
-            assert_eq!(Proxy::Untrusted.is_secure(head), untrusted, "{proto:?} {encrypted}");
-            assert_eq!(Proxy::Trusted.is_secure(head), trusted, "{proto:?} {encrypted}");
-        }
-        let by_host = Proxy::By(Arc::new(|head| head.headers().contains_key("x-secure")));
-        let mut request = with(Some("https"), false);
-        assert!(!by_host.is_secure(RequestHead::from(&request)));
-        request.headers_mut().insert("x-secure", "1".parse().unwrap());
-        assert!(by_host.is_secure(RequestHead::from(&request)));
     }
 }

@@ -22,6 +22,7 @@ mod commit;
 mod load;
 mod logout;
 mod marker;
+mod rollback;
 mod write;
 
 pub(crate) use changes::Change;
@@ -29,6 +30,8 @@ use changes::{Changes, Edit};
 pub(crate) use commit::commit;
 pub(crate) use load::{Asked, load};
 pub(crate) use logout::destroy;
+use rollback::Replaced;
+pub(crate) use rollback::rollback;
 use write::Write;
 
 /// What the safe preset remembers of a request.
@@ -48,6 +51,8 @@ pub(crate) struct Safe {
     edits: Vec<Edit>,
     /// The ids that this session had before, which are in the store still.
     old_ids: Vec<String>,
+    /// The session under the last of the old ids, to go back to.
+    replaced: Option<Replaced>,
     /// The members come from the record under the last of the old ids.
     keeps_data: bool,
     /// The cookie of a session that was destroyed before this one was made.
@@ -108,6 +113,7 @@ fn replace(
         Current::Live(_) => None,
         Current::Destroyed(cookie) | Current::Unset(cookie) => Some(cookie.clone()),
     };
+    let replaced = Replaced::of(&state);
     let old_id = mem::replace(&mut state.id, id);
     let mut edits = Vec::new();
     if keeps_data {
@@ -124,6 +130,7 @@ fn replace(
         rules.keeps_data = keeps_data && (rules.is_stored || rules.keeps_data);
         if mem::take(&mut rules.is_stored) {
             rules.old_ids.push(old_id);
+            rules.replaced = replaced;
         }
         rules.browser = None;
         rules.is_replaced = true;

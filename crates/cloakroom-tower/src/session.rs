@@ -10,14 +10,17 @@ use crate::{
     state::{Current, Shared},
 };
 
+mod expiry;
+mod whole;
+
 /// The session of a request: Express's `req.session`.
 ///
 /// With axum it is an extractor; elsewhere it is in the request's extensions, or behind a
 /// [`LazySession`](crate::LazySession) there when it is loaded on demand. Clones are handles on the same session.
-/// What is changed here is written back before the response begins, and not earlier unless [`save`](Self::save) is
-/// called. A handle that outlives that, in a streaming body or a task, gets an
-/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for whatever it reads or changes; `id`, `is_new` and
-/// `cookie` still answer.
+/// Changes are written back before the response begins, and not earlier unless [`save`](Self::save) is called. A handle
+/// that is used later, in a streaming body or a task, gets an
+/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for every read and change; `id`, `is_new` and `cookie`
+/// still answer.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
@@ -61,7 +64,7 @@ impl Session {
         self.shared.engine.options().preset
     }
 
-    /// The value of a member, or `None` when there is none of this name.
+    /// Returns a member's value, or `None` if the session has no member of this name.
     ///
     /// # Errors
     ///
@@ -72,7 +75,7 @@ impl Session {
         self.copy("get")?.get(name)
     }
 
-    /// The record as it is now, on which code of others can run without a lock.
+    /// Returns the record as it is now. User callbacks run on it without the lock.
     fn copy(&self, operation: &'static str) -> Result<Arc<Record>, Error> {
         self.shared.open(operation)?.record(operation).cloned()
     }
@@ -98,17 +101,16 @@ impl Session {
         Ok(())
     }
 
-    /// Sets a member by what it is, such as a counter, and returns the new value. `change` gets `None` when there is no
-    /// such member.
+    /// Computes a member's new value from its present one, such as a counter's, and returns it. `change` gets `None` if
+    /// the session has no such member.
     ///
-    /// When another request has written the session meanwhile, the safe preset calls `change` again with what the
-    /// member is by then, so that no count is lost; [`insert`](Self::insert) would put its own value over the other's.
+    /// If another request has written the session in the meantime, the safe preset calls `change` again with the value
+    /// that is now stored, so that no count is lost; [`insert`](Self::insert) would overwrite the other request's value.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert). When another request has made something else of the member,
-    /// it is the end of the request that fails. After a [`save`](Self::save) whose outcome is unknown, a change may be
-    /// made twice.
+    /// As [`get`](Self::get) and [`insert`](Self::insert). If another request has stored a value that is not a `T`, the end
+    /// of the request fails. After a [`save`](Self::save) whose outcome is unknown, a change may be made twice.
     ///
     /// ```
     /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
@@ -122,7 +124,7 @@ impl Session {
     ) -> Result<T, Error> {
         let (change, member) = (Arc::new(change), name.to_owned());
         let once_more = Arc::clone(&change);
-        // Declared before the state is locked, so that it is dropped after that is unlocked: it is code of others.
+        // Declared first so that it is dropped after the lock guard: its destructor runs user code.
         let again: Arc<safe::Change> = Arc::new(move |record| {
             let value = once_more(record.get(&member)?);
             record.insert(&member, value)
@@ -142,9 +144,9 @@ impl Session {
         Err(without_end("modify"))
     }
 
-    /// Removes a member and returns its value, or `None` when there is none of this name.
+    /// Removes a member and returns its value, or `None` if the session has no member of this name.
     ///
-    /// Where the value is of no interest, `T` can be [`IgnoredAny`](serde::de::IgnoredAny).
+    /// To ignore the value, let `T` be [`IgnoredAny`](serde::de::IgnoredAny).
     ///
     /// # Errors
     ///
@@ -159,14 +161,14 @@ impl Session {
                 let edits = safe::take_edits(&mut state, Some(name));
                 drop(state);
                 drop(edits);
-                // The cookie is no member that can be removed.
+                // The cookie cannot be removed.
                 return Ok(value.filter(|_| is_removed));
             }
         }
         Err(without_end("remove"))
     }
 
-    /// Looks at the whole record, as it is at this moment: its members by name, their JSON texts.
+    /// Calls `look` with the whole record as it is now, and returns what that returns.
     ///
     /// # Errors
     ///
@@ -183,34 +185,34 @@ impl Session {
         Ok(look(&record))
     }
 
-    /// The session's id: Express's `req.sessionID`. It is a secret while the session lives.
+    /// Returns the session's id: Express's `req.sessionID`. It is a secret while the session lives.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared.state().id.clone()
     }
 
-    /// Whether this request made the session: the browser sent no cookie of a session that lives.
+    /// Returns true if this request made the session: the browser sent no cookie of a live session.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.shared.state().is_new
     }
 
-    /// A copy of the session's cookie: what [`set_cookie`](Self::set_cookie) takes back when it is changed.
+    /// Returns a copy of the session's cookie: change it and give it to [`set_cookie`](Self::set_cookie).
     #[must_use]
     pub fn cookie(&self) -> Cookie {
         self.shared.state().cookie().clone()
     }
 
-    /// Sets the session's cookie, such as a longer life for those who want to be remembered.
+    /// Sets the session's cookie, such as one for another path. [`set_max_age`](Self::set_max_age) sets how long it lives.
     ///
     /// # Errors
     ///
     /// As [`insert`](Self::insert).
     ///
     /// ```
-    /// # fn example(session: cloakroom_tower::Session, now_ms: i64) -> Result<(), cloakroom_core::Error> {
+    /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
     /// let mut cookie = session.cookie();
-    /// cookie.set_max_age_ms(Some(30 * 86_400_000), now_ms)?;
+    /// cookie.set_path(Some("/shop"));
     /// session.set_cookie(cookie)?;
     /// # Ok(()) }
     /// ```
@@ -240,7 +242,7 @@ impl Session {
     }
 
     /// Drops the session from this request: Express's `req.session = null`. The option
-    /// [`unset`](crate::SessionOptions::unset) says what becomes of the record when the request ends.
+    /// [`unset`](crate::SessionOptions::unset) decides whether the record is destroyed when the request ends.
     ///
     /// # Errors
     ///
@@ -252,12 +254,12 @@ impl Session {
         Ok(())
     }
 
-    /// Writes the session now, changed or not.
+    /// Writes the session now, changed or not. Returns `false` if nothing was written.
     ///
-    /// The safe preset keeps what other requests have changed meanwhile, and does not bring back a session that was
-    /// destroyed: the answer is `false` then. It is `false` too for a new session of a request whose cookie leads to a
-    /// session that has just moved to another id, and for one that was to replace a session that was logged out. A future
-    /// that is dropped may have written or not; the end of the request writes again.
+    /// The safe preset keeps the changes of other requests, and does not bring back a session that was destroyed: it
+    /// returns `false` then. It also returns `false` for a new session of a request whose cookie leads to a session that
+    /// has just moved to another id, and for one that was to replace a session that was logged out. A future that is
+    /// dropped may have written or not; the end of the request writes again.
     ///
     /// # Errors
     ///
@@ -271,8 +273,8 @@ impl Session {
         }
     }
 
-    /// Loads the session anew, and forgets what this request has changed. `false` when there is none any more; nothing
-    /// is forgotten then.
+    /// Loads the session again, and drops what this request has changed. Returns `false` if the store has it no more, or
+    /// never had it; nothing is dropped then. [`rollback`](Self::rollback) drops the changes without asking the store.
     ///
     /// # Errors
     ///
@@ -284,8 +286,8 @@ impl Session {
         }
     }
 
-    /// Gives the request a new, empty session under a new id: what belongs after a login, so that an id that was known
-    /// before is worth nothing.
+    /// Gives the request a new, empty session under a new id. Call it at a login, so that an id that somebody knew before
+    /// is worth nothing.
     ///
     /// The old one is destroyed: now by the express preset, and by the safe one when the new one is stored, so that
     /// a failure in between costs nobody their login. When another request logs the old one out before that, the safe
@@ -304,8 +306,8 @@ impl Session {
         }
     }
 
-    /// As [`regenerate`](Self::regenerate), but the new session has all members that the old one has, and its life. The
-    /// other attributes of the cookie are those of the options, as for any new session.
+    /// As [`regenerate`](Self::regenerate), but the new session keeps the members and the life of the old one. The other
+    /// attributes of the cookie come from the options, as for any new session.
     ///
     /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
     /// it has loaded.
@@ -338,7 +340,7 @@ impl Session {
         }
     }
 
-    /// The engine that loaded it.
+    /// Returns the engine that loaded the session.
     #[must_use]
     pub fn engine(&self) -> &SessionEngine {
         &self.shared.engine

@@ -18,10 +18,19 @@ impl Cookie {
     #[must_use]
     pub fn expires_ms(&self) -> Option<i64> {
         match self.raw(CookieMember::Expires) {
-            JsValue::String(text) => parse_date(text),
-            // connect-redis calls `new Date(number)`, which is invalid beyond 8.64e15 ms (ECMAScript 21.4.1.1).
-            JsValue::Number(ms) if *ms != 0.0 && ms.abs() <= 8.64e15 => Some(*ms as i64),
-            _ => None,
+            // connect-redis takes it for no expiry.
+            JsValue::Number(0.0) => None,
+            value => value.date_ms(),
+        }
+    }
+
+    /// Moves an expiry that is later than `ends_at_ms` to that.
+    pub(crate) fn cut(&mut self, ends_at_ms: Option<i64>) {
+        if let Some(ends_at_ms) = ends_at_ms
+            && self.expires_ms() > Some(ends_at_ms)
+            && let Some(expires) = to_iso_string(ends_at_ms)
+        {
+            self.set_raw(CookieMember::Expires, JsValue::String(expires.into()));
         }
     }
 
@@ -71,8 +80,12 @@ impl Cookie {
     /// # Errors
     ///
     /// [`InvalidData`](ErrorKind::InvalidData) if the expiry is beyond the last JavaScript date, in the year 275760.
-    pub fn set_max_age(&mut self, max_age: Option<Duration>, now_ms: i64) -> Result<(), Error> {
-        let max_age_ms = match max_age {
+    pub fn set_max_age(
+        &mut self,
+        max_age: impl Into<Option<Duration>>,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let max_age_ms = match max_age.into() {
             Some(age) => Some(i64::try_from(age.as_millis()).map_err(|_| out_of_range())?),
             None => None,
         };

@@ -1,6 +1,6 @@
 //! The JavaScript value of a cookie member.
 
-use crate::js;
+use crate::{date::parse_date, js};
 
 /// The JavaScript value of a cookie member.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,15 @@ impl JsValue {
             Self::String(text) => serde_json::Value::from(&**text).to_string(),
             Self::Other(json) => json.to_string(),
         })
+    }
+
+    /// The date that `new Date` makes of it, as far as JavaScript's dates reach, in milliseconds since 1970.
+    pub(crate) fn date_ms(&self) -> Option<i64> {
+        match self {
+            Self::String(text) => parse_date(text),
+            Self::Number(ms) if ms.abs() <= 8.64e15 => Some(*ms as i64),
+            _ => None,
+        }
     }
 
     pub(super) fn text(&self) -> Option<&str> {

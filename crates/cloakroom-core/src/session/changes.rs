@@ -36,6 +36,44 @@ impl Session {
         !self.changes.is_empty()
     }
 
+    /// Removes all members. The cookie and the session's [end](Self::ends_at_ms) stay; so does a member whose name no
+    /// Rust string can hold, with half a surrogate pair in it.
+    ///
+    /// ```
+    /// use cloakroom_core::Session;
+    ///
+    /// let mut session = Session::from_json(r#"{"cookie":{"path":"/"},"user":"ann","views":1}"#)?;
+    /// session.clear();
+    /// assert_eq!(session.to_json(), r#"{"cookie":{"path":"/"}}"#);
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn clear(&mut self) {
+        let names: Vec<String> = self.iter().map(|member| member.name().to_owned()).collect();
+        for name in names.iter().filter(|name| *name != Self::ENDS_AT) {
+            self.remove(name);
+        }
+    }
+
+    /// Forgets what was changed since the session was loaded or [marked as stored](Self::mark_stored), the cookie
+    /// included.
+    ///
+    /// ```
+    /// use cloakroom_core::Session;
+    ///
+    /// let mut session = Session::from_json(r#"{"cookie":{"path":"/"},"views":1}"#)?;
+    /// session.insert("views", 2)?;
+    /// session.cookie_mut().set_path(Some("/shop"));
+    /// session.rollback();
+    /// assert_eq!(session.to_json(), r#"{"cookie":{"path":"/"},"views":1}"#);
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn rollback(&mut self) {
+        self.changes.clear();
+        self.made += 1;
+        self.cookie = None;
+        self.is_extended = false;
+    }
+
     /// Repeats the changes that `theirs` made since it was loaded: each member that it set or removed, and the cookie if
     /// it changed that. This is how two requests that write at the same time keep both their changes.
     ///
@@ -149,5 +187,49 @@ impl Session {
             change.is_moved &= value.is_some();
             change.value = value;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Revision;
+
+    const RECORD: &str = r#"{"cookie":{"path":"/"},"a":1,"b":1,"b":2,"cloakroomEndsAt":9}"#;
+
+    fn load() -> Session {
+        Session::from_json(RECORD).unwrap().with_revision(Revision::of_text())
+    }
+
+    #[test]
+    fn clear_removes_the_members_and_keeps_the_cookie_the_end_and_the_revision() {
+        let mut session = load();
+        session.insert("new", 1).unwrap();
+        session.clear();
+        assert_eq!(session.to_json(), r#"{"cookie":{"path":"/"},"cloakroomEndsAt":9}"#);
+        assert!(session.is_changed() && session.revision().is_some());
+
+        // What another request has added in the meantime is not among the members that were cleared.
+        let mut theirs = load();
+        theirs.insert("theirs", 1).unwrap();
+        theirs.merge(&session);
+        assert_eq!(theirs.to_json(), r#"{"cookie":{"path":"/"},"cloakroomEndsAt":9,"theirs":1}"#);
+    }
+
+    #[test]
+    fn rollback_is_back_to_what_was_loaded_or_stored() {
+        let mut session = load();
+        session.insert("a", 2).unwrap();
+        session.remove("b");
+        session.cookie_mut().set_path(Some("/x"));
+        session.rollback();
+        assert_eq!(session.to_json(), RECORD);
+        assert!(!session.is_changed() && !session.is_cookie_changed());
+
+        session.insert("a", 2).unwrap();
+        session.mark_stored(Revision::of_text());
+        session.insert("a", 3).unwrap();
+        session.rollback();
+        assert_eq!(session.get::<u8>("a").unwrap(), Some(2));
     }
 }

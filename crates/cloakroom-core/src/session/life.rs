@@ -3,10 +3,10 @@
 //! The `expires` of a record goes stale, because express-session without `resave` only touches an unchanged session and
 //! does not write it. So a session that came from a store with its expiry unchanged lives for its `originalMaxAge`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use super::Session;
-use crate::{Cookie, CookieMember};
+use crate::{Cookie, CookieMember, Error};
 
 /// How long a store keeps a session, by [`Session::time_to_live`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ impl Session {
     /// - Any other session lives for `ceil(cookie.expires - now)`, which is how connect-redis 4 to 10 compute it.
     ///
     /// An `expires` that is not a date is ignored.
+    /// No session lives beyond its [end](Self::ends_at_ms); a browser session that has one is kept until then.
     ///
     /// ```
     /// use cloakroom_core::{Revision, Session, TimeToLive};
@@ -43,6 +44,16 @@ impl Session {
     /// ```
     #[must_use]
     pub fn time_to_live(&self, now_ms: i64) -> TimeToLive {
+        let life = self.life_by_cookie(now_ms);
+        let Some(ends_at_ms) = self.ends_at_ms() else { return life };
+        match (life, left(ends_at_ms, now_ms)) {
+            (TimeToLive::Expired, _) | (_, 0) => TimeToLive::Expired,
+            (TimeToLive::Browser, most) => TimeToLive::Seconds(most),
+            (TimeToLive::Seconds(seconds), most) => TimeToLive::Seconds(seconds.min(most)),
+        }
+    }
+
+    fn life_by_cookie(&self, now_ms: i64) -> TimeToLive {
         if !self.is_as_read() {
             return match self.cookie().expires_ms().map(|expires_ms| left(expires_ms, now_ms)) {
                 None => TimeToLive::Browser,
@@ -66,25 +77,59 @@ impl Session {
     /// Returns the session as express-session 1.19.0 would pass it to a store. If the session was read from a store, and
     /// its expiry has not been changed since, its `expires` becomes its max age from now. A session without a max age,
     /// and any other session, is returned unchanged.
+    /// An `expires` that is later than the session's [end](Self::ends_at_ms) becomes the end.
     ///
     /// Call it before you pass a session to code that reads `expires`. The [`time_to_live`](Self::time_to_live) stays the
     /// same.
     #[must_use]
     pub fn extended(&self, now_ms: i64) -> Cow<'_, Self> {
-        if !self.is_as_read() {
-            return Cow::Borrowed(self);
-        }
-        let loaded = self.loaded_cookie();
-        let expires_ms = extended_to(loaded, now_ms).filter(|at| loaded.expires_ms() < Some(*at));
-        if expires_ms.is_none() {
+        let (is_as_read, ends_at_ms) = (self.is_as_read(), self.ends_at_ms());
+        let loaded_ms = || self.loaded_cookie().expires_ms();
+        let is_moved = is_as_read
+            && extended_to(self.loaded_cookie(), now_ms).is_some_and(|at| loaded_ms() < Some(at));
+        let is_cut = ends_at_ms.is_some() && self.cookie().expires_ms() > ends_at_ms;
+        if !is_moved && !is_cut {
             return Cow::Borrowed(self);
         }
         let mut extended = self.clone();
         let mut cookie = self.cookie().clone();
-        cookie.touch(now_ms);
+        if is_moved {
+            cookie.touch(now_ms);
+        }
+        cookie.cut(ends_at_ms);
         extended.cookie = Some(Box::new(cookie));
-        extended.is_extended = true;
+        extended.is_extended = is_as_read;
         Cow::Owned(extended)
+    }
+
+    /// Makes the session live for `max_age` from now and from each touch on, but not beyond its [end](Self::ends_at_ms):
+    /// Express's `req.session.cookie.maxAge = ms`. `None` makes it a browser session.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) when that is beyond the last JavaScript date, in the year 275760.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloakroom_core::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.set_max_age(Duration::from_secs(60), 1_700_000_000_000)?;
+    /// assert_eq!(
+    ///     session.to_json(),
+    ///     r#"{"cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","httpOnly":true,"path":"/"}}"#,
+    /// );
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn set_max_age(
+        &mut self,
+        max_age: impl Into<Option<Duration>>,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let ends_at_ms = self.ends_at_ms();
+        self.cookie_mut().set_max_age(max_age, now_ms)?;
+        self.cookie_mut().cut(ends_at_ms);
+        Ok(())
     }
 
     /// Returns true if the session was read from a store and its expiry has not been changed since.

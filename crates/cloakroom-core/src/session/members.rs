@@ -98,7 +98,7 @@ impl Session {
         self.iter().count()
     }
 
-    /// Returns true if the session has no members other than the cookie.
+    /// Returns true if the cookie is the only member.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()

@@ -95,7 +95,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
             return End::Withheld { is_changed: is_replacement || record.is_changed() };
         }
     }
-    let is_due = rules.is_stored && !rules.is_refused && is_due(shared, record.cookie());
+    let is_due = rules.is_stored && !rules.is_refused && is_due(shared, record);
     let is_changed = !rules.is_stored
         || rules.is_touched
         || !rules.old_ids.is_empty()
@@ -144,12 +144,16 @@ fn destroyed(rules: &Safe, cookie: &Cookie) -> End {
 }
 
 /// Whether a session that was only read is to be written, so that it and the browser's copy live on.
-fn is_due(shared: &Shared, cookie: &Cookie) -> bool {
-    let options = shared.engine.options();
+fn is_due(shared: &Shared, record: &Record) -> bool {
+    let (options, cookie) = (shared.engine.options(), record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())
     else {
         return false;
     };
+    // It cannot be extended any further.
+    if record.ends_at_ms().is_some_and(|ends_at_ms| ends_at_ms <= expires_ms) {
+        return false;
+    }
     let left_ms = expires_ms.saturating_sub(shared.engine.now_ms());
     match options.touch_after {
         // A quarter of its life: a response that is lost has others behind it before the browser's copy ends.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
+use cloakroom_core::{Error, ErrorKind, Session as Record};
 
 use super::{Safe, extend};
 use crate::{
@@ -101,6 +101,12 @@ async fn find<'a>(
     for id in ids.iter().take(MOST_COOKIES) {
         match read(engine, &id.id, max_age).await {
             Ok(None) => is_unknown = true,
+            // Node.js, which knows no end, may have extended the session beyond it, and so has reading it.
+            Ok(Some(found)) if found.record.has_ended(engine.now_ms()) => {
+                engine.store().destroy(&id.id).await.unwrap_or_else(|error| {
+                    engine.options().tell(&error);
+                });
+            }
             Ok(Some(found)) => return Ok(Some((id, found))),
             // Such a session is lost already, and must not lock its user out.
             Err(error) if is_lost(&error) => engine.options().tell(&error),
@@ -152,7 +158,7 @@ async fn read(
 /// as stores count.
 fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Option<Record> {
     let given = max_age.map(|max_age| max_age.as_millis().div_ceil(1_000));
-    let own = own_life_ms(record.cookie(), now_ms).map(|ms| u128::from(ms).div_ceil(1_000));
+    let own = own_life_ms(record, now_ms).map(|ms| u128::from(ms).div_ceil(1_000));
     if own == given {
         return None;
     }
@@ -160,16 +166,24 @@ fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Opt
     extend(&mut extended, now_ms);
     // Without a revision its `expires` counts, which has been extended or is an end that nothing moves.
     let cookie = extended.cookie();
-    (!cookie.has_expired(now_ms)).then(|| Record::with_cookie(cookie.clone()))
+    if cookie.has_expired(now_ms) {
+        return None;
+    }
+    let mut with_own_life = Record::with_cookie(cookie.clone());
+    // It has been a date already.
+    let _ = with_own_life.set_ends_at_ms(record.ends_at_ms());
+    Some(with_own_life)
 }
 
-/// How long the record is to live from now on; `None` for a browser session.
-fn own_life_ms(cookie: &Cookie, now_ms: i64) -> Option<u64> {
-    let ms = match cookie.original_max_age_ms() {
-        Some(age) => age,
-        // An end that is not to be moved, as other languages write it.
-        None => cookie.expires_ms()?.saturating_sub(now_ms),
-    };
+/// How long the record is to live from now on; `None` for a browser session that has no end either.
+fn own_life_ms(record: &Record, now_ms: i64) -> Option<u64> {
+    let cookie = record.cookie();
+    let left = |then_ms: i64| then_ms.saturating_sub(now_ms);
+    // Without a max age, an expiry is an end that is not to be moved, as other languages write it.
+    let by_cookie = cookie.original_max_age_ms().or_else(|| cookie.expires_ms().map(left));
+    let by_cookie = by_cookie.filter(|ms| *ms > 0);
+    let to_end = record.ends_at_ms().map(left);
+    let ms = by_cookie.into_iter().chain(to_end).min()?;
     u64::try_from(ms).ok().filter(|ms| *ms > 0)
 }
 

@@ -1,0 +1,219 @@
+//! What `ExpressSession` adds to any store, on real servers: the health check, the end of all sessions of one user, and
+//! an end that nothing moves.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cloakroom::{
+    Error, ErrorKind, ExpressSession, MemoryStore, Session, Store,
+    memcached::{MemcachedOptions, MemcachedStore},
+    mongodb::{MongoOptions, MongoStore},
+    redis::{RedisOptions, RedisStore},
+};
+use cloakroom_test_support::{Memcached, Mongod, RedisServer};
+
+/// Longer than any test waits: what ends sooner did not end by the store's own deadline.
+const LONG: Duration = Duration::from_secs(120);
+
+/// A server that can be frozen and stopped, and a store on it.
+trait Server: Send {
+    fn open(&self) -> Arc<dyn Store>;
+    fn pause(&mut self);
+    fn resume(&mut self);
+    fn stop(&mut self);
+    fn restart(&mut self);
+}
+
+macro_rules! server {
+    ($server:ty, $store:ident, $options:ident) => {
+        impl Server for $server {
+            fn open(&self) -> Arc<dyn Store> {
+                let options = $options::default().with_deadline(LONG);
+                Arc::new($store::open_with(&self.url(), options).unwrap())
+            }
+            fn pause(&mut self) {
+                Self::pause(self).unwrap();
+            }
+            fn resume(&mut self) {
+                Self::resume(self).unwrap();
+            }
+            fn stop(&mut self) {
+                Self::stop(self);
+            }
+            fn restart(&mut self) {
+                Self::restart(self).unwrap();
+            }
+        }
+    };
+}
+
+server!(RedisServer, RedisStore, RedisOptions);
+server!(Memcached, MemcachedStore, MemcachedOptions);
+server!(Mongod, MongoStore, MongoOptions);
+
+fn of(user: usize) -> Session {
+    let mut session = Session::new();
+    session.insert("user", user).unwrap();
+    session
+}
+
+fn is_of(user: usize) -> impl Fn(&str, &Session) -> bool + Copy + Send {
+    move |_, session| session.get::<usize>("user").unwrap() == Some(user)
+}
+
+async fn signs_out_everywhere(sessions: ExpressSession) {
+    for number in 0..250 {
+        sessions.set(&format!("id{number}"), &of(number % 5)).await.unwrap();
+    }
+    assert_eq!(sessions.destroy_where(is_of(3)).await.unwrap(), 50);
+    assert_eq!(sessions.length().await.unwrap(), 200);
+    for number in 0..250 {
+        let is_there = sessions.get(&format!("id{number}")).await.unwrap().is_some();
+        assert_eq!(is_there, number % 5 != 3, "{number}");
+    }
+    assert_eq!(sessions.destroy_where(is_of(3)).await.unwrap(), 0);
+}
+
+/// The server goes while the third session is looked at.
+async fn says_how_far_it_came(mut server: impl Server) {
+    let sessions = ExpressSession::new(server.open());
+    for number in 0..5 {
+        sessions.set(&format!("id{number}"), &of(1)).await.unwrap();
+    }
+    let mut calls = 0;
+    let answer = sessions.destroy_where(|_, _| {
+        calls += 1;
+        // Each session that is picked is looked at twice.
+        if calls == 5 {
+            server.stop();
+        }
+        true
+    });
+    let error = answer.await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, "destroy_where"));
+    assert!(error.to_string().ends_with("sessions destroyed before that: 2"), "{error}");
+}
+
+async fn pings(mut server: impl Server) {
+    let (used, fresh) = (ExpressSession::new(server.open()), ExpressSession::new(server.open()));
+    used.ping_within(LONG).await.unwrap();
+
+    server.pause();
+    for sessions in [&used, &fresh] {
+        let started = Instant::now();
+        let error = sessions.ping_within(Duration::from_millis(300)).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Timeout, "ping"), "{error}");
+        assert!(started.elapsed() < LONG / 2, "the store's own deadline has ended it");
+    }
+    server.resume();
+    answers_again(&used).await;
+    answers_again(&fresh).await;
+
+    server.stop();
+    for sessions in [&used, &fresh] {
+        let started = Instant::now();
+        let error = sessions.ping_within(LONG).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, "ping"), "{error}");
+        assert!(started.elapsed() < LONG / 2, "it waited for its deadline");
+    }
+    server.restart();
+    answers_again(&used).await;
+}
+
+async fn answers_again(sessions: &ExpressSession) {
+    let started = Instant::now();
+    while let Err(error) = sessions.ping_within(LONG).await {
+        assert!(error.is_retryable() && started.elapsed() < LONG, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Every write gives the store a life of an hour, or of the store's default, but for the end.
+async fn ends(store: Arc<dyn Store>) {
+    let sessions = ExpressSession::new(Arc::clone(&store));
+    let (started, now_ms) = (Instant::now(), sessions.options().clock.now_ms());
+    for (sid, max_age) in [("browser", None), ("hour", Some(Duration::from_secs(3_600)))] {
+        let mut session = Session::new();
+        session.cookie_mut().set_max_age(max_age, now_ms).unwrap();
+        session.set_ends_at_ms(Some(now_ms + 3_000)).unwrap();
+        sessions.set(sid, &session).await.unwrap();
+        session.touch(now_ms);
+        sessions.touch(sid, &session).await.unwrap();
+        // On a slow machine it has ended by now.
+        sessions.modify(sid, |session| session.insert("n", 1)).await.unwrap();
+    }
+    for sid in ["browser", "hour"] {
+        while store.get(sid).await.unwrap().is_some() {
+            assert!(started.elapsed() < LONG, "{sid}: it is still there");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert!(started.elapsed() >= Duration::from_millis(2_900), "nothing ends before its time");
+}
+
+#[tokio::test]
+async fn the_memory_store_has_all_conveniences() {
+    let sessions = ExpressSession::new(MemoryStore::new());
+    sessions.ping().await.unwrap();
+    signs_out_everywhere(sessions).await;
+    ends(Arc::new(MemoryStore::new())).await;
+}
+
+macro_rules! on {
+    ($module:ident, $server:ty, $needs:literal) => {
+        mod $module {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = $needs]
+            async fn all_sessions_of_one_user_end() {
+                let server = <$server>::start().unwrap();
+                signs_out_everywhere(ExpressSession::new(server.open())).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = $needs]
+            async fn a_server_that_goes_half_way_is_an_error_with_the_number() {
+                says_how_far_it_came(<$server>::start().unwrap()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = $needs]
+            async fn a_ping_tells_a_frozen_server_from_one_that_is_down() {
+                pings(<$server>::start().unwrap()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = $needs]
+            async fn the_store_ends_a_session_at_its_end() {
+                let server = <$server>::start().unwrap();
+                ends(server.open()).await;
+            }
+        }
+    };
+}
+
+on!(redis_, RedisServer, "needs redis-server");
+on!(memcached_, Memcached, "needs memcached");
+on!(mongodb_, Mongod, "needs mongod");
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_record_that_cannot_be_read_keeps_no_other_session_alive() -> Result<(), Error> {
+    let server = RedisServer::start().unwrap();
+    let sessions = ExpressSession::new(server.open());
+    for number in 0..150 {
+        sessions.set(&format!("id{number}"), &of(1)).await?;
+    }
+    let mut client = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    redis::cmd("SET").arg("sess:id7").arg("not JSON").exec(&mut client).unwrap();
+    let error = sessions.destroy_where(is_of(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(
+        error.to_string().ends_with("destroyed: 149, records that cannot be read: 1"),
+        "{error}"
+    );
+    Ok(())
+}
