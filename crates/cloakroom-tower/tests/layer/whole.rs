@@ -22,7 +22,7 @@ struct Cart {
 }
 
 /// Changes of every kind, which a rollback undoes.
-async fn change_all(session: &Session) -> Result<(), cloakroom_core::Error> {
+fn change_all(session: &Session) -> Result<(), cloakroom_core::Error> {
     session.insert("n", 7)?;
     session.modify("count", |count: Option<u32>| count.unwrap_or_default() + 1)?;
     session.remove::<i32>("m")?;
@@ -111,7 +111,7 @@ async fn a_new_session_that_is_rolled_back_is_not_stored_and_no_cookie_is_sent()
     for site in [Site::new(), express()] {
         let reply = site
             .visit(async |session| {
-                change_all(&session).await?;
+                change_all(&session)?;
                 session.rollback().await?;
                 assert!(session.is_new());
                 assert!(session.with(Record::is_empty)?);
@@ -129,7 +129,7 @@ async fn a_stored_session_that_is_rolled_back_is_as_it_was_loaded() {
         let text = fill(&site).await;
         let reply = site
             .visit(async |session| {
-                change_all(&session).await?;
+                change_all(&session)?;
                 session.rollback().await?;
                 assert_eq!(session.get("n")?, Some(1));
                 Ok(())
@@ -157,7 +157,7 @@ async fn a_new_id_is_rolled_back_too() {
                         false => session.regenerate().await?,
                     }
                 }
-                change_all(&session).await?;
+                change_all(&session)?;
                 session.rollback().await?;
                 assert_eq!((session.id(), session.is_new()), (id, false));
                 assert_eq!(session.get("n")?, Some(1));
