@@ -10,7 +10,8 @@ pub const MARKER_PREFIX: &str = "cloakroom-marker-";
 /// Returns the name under which a store keeps what became of the session that had this id.
 ///
 /// A session that moves to a new id, or is logged out, leaves a marker for a minute, so that requests that still have
-/// the old id can tell the one from the other. The id leads to the name; the name does not lead back to the id.
+/// the old id can tell the one from the other. The markers of two logins that end together live as long as these.
+/// The id leads to the name; the name does not lead back to the id.
 /// A marker is never a session, and no cookie leads to it. The stores of this project leave markers out of their
 /// listings; any other store lists them as it lists all records, and [`is_marker`] tells them from sessions.
 ///

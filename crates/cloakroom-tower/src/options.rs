@@ -97,7 +97,7 @@ pub struct SessionOptions {
     ///
     /// That a store can be read and not written, so that sessions are not extended, is told once until it is over.
     pub on_error: Option<OnError>,
-    /// Told of what is no error and no request fails by, such as a cookie that no secret verifies: once, and then not
+    /// Hears of events that fail no request, such as a cookie that no secret verifies: once, and then not
     /// more often than once an hour for each reason, with the number of requests since.
     pub on_event: Option<OnEvent>,
     /// Makes the response that stands for one that cannot be given; as [`SessionError`] unless set.

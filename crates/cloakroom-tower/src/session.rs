@@ -72,7 +72,7 @@ impl Session {
         self.copy("get")?.get(name)
     }
 
-    /// The record as it is now, on which code of others can run without a lock.
+    /// The record as it is now, which user callbacks can look at without a lock.
     fn copy(&self, operation: &'static str) -> Result<Arc<Record>, Error> {
         self.shared.open(operation)?.record(operation).cloned()
     }
@@ -122,7 +122,7 @@ impl Session {
     ) -> Result<T, Error> {
         let (change, member) = (Arc::new(change), name.to_owned());
         let once_more = Arc::clone(&change);
-        // Declared before the state is locked, so that it is dropped after that is unlocked: it is code of others.
+        // Declared first so that it is dropped after the lock guard: its destructor runs user code.
         let again: Arc<safe::Change> = Arc::new(move |record| {
             let value = once_more(record.get(&member)?);
             record.insert(&member, value)
@@ -256,7 +256,8 @@ impl Session {
     ///
     /// The safe preset keeps what other requests have changed meanwhile, and does not bring back a session that was
     /// destroyed: the answer is `false` then. It is `false` too for a new session of a request whose cookie leads to a
-    /// session that has just moved to another id, and for one that was to replace a session that was logged out. A future
+    /// session that has just moved to another id or was just logged out, and for one that was to replace a session that
+    /// was logged out. A future
     /// that is dropped may have written or not; the end of the request writes again.
     ///
     /// # Errors
@@ -308,7 +309,7 @@ impl Session {
     /// other attributes of the cookie are those of the options, as for any new session.
     ///
     /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
-    /// it has loaded.
+    /// it has loaded. A logout of one of them ends the other one, too.
     ///
     /// # Errors
     ///
@@ -324,8 +325,8 @@ impl Session {
     /// Destroys the session now.
     ///
     /// The safe preset logs the browser out: it also destroys the sessions of all other cookies of the name that the
-    /// browser sent and that verify, and whatever these have moved to within the last minute, and makes the browser
-    /// forget the cookie.
+    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login that came
+    /// from the same session, and makes the browser forget the cookie.
     ///
     /// # Errors
     ///
