@@ -7,6 +7,10 @@ use cloakroom_core::{Error, ErrorKind};
 use super::{Write, left_over, load::MOST_COOKIES, marker};
 use crate::{SessionEngine, state::Shared};
 
+/// How many sessions one move is linked with. A browser needs two or three; whoever moves one session again and again
+/// within a minute cannot make each login cost more.
+const MOST_LINKS: usize = 8;
+
 impl Write {
     /// Returns true if the browser's session moved or was logged out a moment ago: the browser has a newer cookie, or is
     /// about to get one, which that of a new session must not replace.
@@ -108,10 +112,12 @@ impl Write {
                 return Ok(false);
             }
             // The other one may have moved on before it had a family.
-            for moved_to in mark.moved_to {
-                if moved_to != self.id && !others.contains(&moved_to) {
-                    others.push(moved_to);
-                }
+            if let Some(moved_to) = mark.moved_to.into_iter().next()
+                && moved_to != self.id
+                && !others.contains(&moved_to)
+                && others.len() < MOST_LINKS
+            {
+                others.push(moved_to);
             }
         }
         Ok(true)
