@@ -10,7 +10,8 @@ pub const MARKER_PREFIX: &str = "cloakroom-marker-";
 /// Returns the name of the marker for the session that had this id.
 ///
 /// When a session moves to a new id or is logged out, the layer stores a marker for a minute. A request that arrives with
-/// the old id finds it and knows which of the two happened. The name is a digest, so it does not reveal the id.
+/// the old id finds it and knows which of the two happened. The markers of two logins that end together live as long as
+/// these logins. The name is a digest, so it does not reveal the id.
 ///
 /// A marker is not a session, and no cookie can name one. The stores of this project leave markers out of their
 /// listings. Another store lists them like any record; use [`is_marker`] to filter them.

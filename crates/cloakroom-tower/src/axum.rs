@@ -170,8 +170,8 @@ macro_rules! impl_into_make_service {
             /// }
             /// ```
             ///
-            /// Where more is wanted, such as the address of the peer, `Router::new().fallback_service(layer.layer(app))`
-            /// is a router again.
+            /// Where more is wanted, such as the address of the peer, or axum's own `ServiceExt`,
+            /// `Router::new().fallback_service(layer.layer(app))` is a router again.
             #[must_use]
             pub fn into_make_service(self) -> IntoMakeService<Router> {
                 Router::new().fallback_service(self).into_make_service()

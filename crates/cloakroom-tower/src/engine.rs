@@ -20,7 +20,7 @@ use crate::{
     events::Events,
     express,
     head::joined,
-    safe,
+    safe::{self, LeftOver},
     state::RequestFacts,
 };
 
@@ -68,6 +68,7 @@ struct Inner {
     events: Events,
     /// Held while a marker is written to a store without conditional writes.
     marking: tokio::sync::Mutex<()>,
+    left_over: LeftOver,
 }
 
 /// What an engine has to do with a request.
@@ -124,6 +125,7 @@ impl SessionEngine {
                 refusal: Mutex::default(),
                 events: Events::default(),
                 marking: Default::default(),
+                left_over: LeftOver::default(),
             }),
         }
     }
@@ -269,8 +271,9 @@ impl SessionEngine {
     ///
     /// # Errors
     ///
-    /// With the safe preset, when a change could not be written: the response must not go out as if it had been. The
-    /// express preset tells [`on_error`](SessionOptions::on_error) alone.
+    /// With the safe preset, when a change could not be written: the response must not go out as if it had been, and the
+    /// error response takes the cookie of [`cookie_after_error`](Self::cookie_after_error). The express preset tells
+    /// [`on_error`](SessionOptions::on_error) alone.
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
         finish(session, false).await
     }
@@ -327,6 +330,10 @@ impl SessionEngine {
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         within(self.options().deadline, operation, Does::Read, work).await
+    }
+
+    pub(crate) fn left_over(&self) -> &LeftOver {
+        &self.inner.left_over
     }
 
     /// A new id and an empty session.

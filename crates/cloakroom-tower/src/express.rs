@@ -191,7 +191,7 @@ pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
         };
         (state.id.clone(), call, cookie, is_withheld)
     };
-    // Code of others, which runs without the lock.
+    // A user callback, which runs without the lock.
     if is_withheld {
         engine.note(EventReason::CookieWithheld);
     }

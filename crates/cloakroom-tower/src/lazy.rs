@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -48,14 +48,17 @@ pub struct LazySession {
 struct Inner {
     engine: SessionEngine,
     session: OnceCell<Session>,
-    /// What is to be loaded. `None` when there is nothing: the store is disconnected, or the session is there.
+    /// The cookies to load a session by. `None` when the store is disconnected, or when the session is loaded.
     asked: Option<safe::Asked>,
     is_closed: AtomicBool,
-    /// Why it could not be loaded at first, which has been told.
-    failure: OnceLock<String>,
+    /// Why it could not be loaded so far, which has been told.
+    failures: Mutex<Vec<String>>,
     /// The session of the layer around this one.
     outer: Option<LazySession>,
 }
+
+/// How many different failures to load are remembered; any others are told once more when a handler answers with them.
+const MOST_FAILURES: usize = 8;
 
 impl LazySession {
     pub(crate) fn loaded(session: Session, outer: Option<Self>) -> Self {
@@ -67,7 +70,7 @@ impl LazySession {
         Self::new(engine, OnceCell::new(), Some(asked), outer)
     }
 
-    /// There is no session, and no other engine's takes its place.
+    /// For a request without a session; that of another engine does not take its place.
     pub(crate) fn away(engine: SessionEngine, outer: Option<Self>) -> Self {
         Self::new(engine, OnceCell::new(), None, outer)
     }
@@ -78,8 +81,8 @@ impl LazySession {
         asked: Option<safe::Asked>,
         outer: Option<Self>,
     ) -> Self {
-        let (is_closed, failure) = (AtomicBool::new(false), OnceLock::new());
-        Self { inner: Arc::new(Inner { engine, session, asked, is_closed, failure, outer }) }
+        let (is_closed, failures) = (AtomicBool::new(false), Mutex::default());
+        Self { inner: Arc::new(Inner { engine, session, asked, is_closed, failures, outer }) }
     }
 
     /// The session of the innermost layer that a request came through.
@@ -113,6 +116,7 @@ impl LazySession {
             None => drop(extensions.remove::<Session>()),
         }
         extensions.insert(self.clone());
+        PassedBy::note_served(extensions);
     }
 
     fn has(&self, session: &Session) -> bool {
@@ -135,9 +139,8 @@ impl LazySession {
         if is_closed.load(Ordering::SeqCst) {
             return Err(closed("load"));
         }
-        let loaded = session.get_or_try_init(|| safe::load(engine, asked)).await;
-        let session =
-            loaded.inspect_err(|error| drop(self.inner.failure.set(error.to_string())))?;
+        let session = session.get_or_try_init(|| safe::load(engine, asked)).await;
+        let session = session.inspect_err(|error| self.note_failure(error))?;
         // The response may have begun while the store was asked; nothing would be written then.
         if is_closed.load(Ordering::SeqCst) {
             session.shared().close();
@@ -145,9 +148,21 @@ impl LazySession {
         Ok(Some(session.clone()))
     }
 
-    /// Returns true if this is the error that loading it has met, which has been told.
+    fn note_failure(&self, error: &Error) {
+        let (failure, mut failures) = (error.to_string(), self.failures());
+        if failures.len() < MOST_FAILURES && !failures.contains(&failure) {
+            failures.push(failure);
+        }
+    }
+
+    /// Returns true if this is an error that loading the session has met, which has been told. When the session was
+    /// loaded in the end, an error with the same words is another one.
     pub(crate) fn has_told(&self, error: &Error) -> bool {
-        self.inner.failure.get().is_some_and(|failure| *failure == error.to_string())
+        self.inner.session.get().is_none() && self.failures().contains(&error.to_string())
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Vec<String>> {
+        self.inner.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The engine that loads it.
@@ -166,20 +181,39 @@ impl LazySession {
 /// The engines whose layers a request came through without a session, since their cookie has another path. A guard
 /// tells them from layers that are not there.
 #[derive(Clone)]
-pub(crate) struct PassedBy(Vec<SessionEngine>);
+pub(crate) struct PassedBy {
+    engines: Vec<SessionEngine>,
+    /// No layer further in has served the request.
+    is_innermost: bool,
+}
 
 impl PassedBy {
     pub(crate) fn note(engine: &SessionEngine, extensions: &mut Extensions) {
-        match extensions.get_mut::<Self>() {
-            Some(Self(engines)) => engines.push(engine.clone()),
-            None => drop(extensions.insert(Self(vec![engine.clone()]))),
+        // A layer that is there twice has served the request further out.
+        if LazySession::innermost(extensions).is_some_and(|lazy| lazy.engine().is(engine)) {
+            return Self::note_served(extensions);
+        }
+        let passed =
+            extensions.get_or_insert_with(|| Self { engines: Vec::new(), is_innermost: true });
+        passed.engines.push(engine.clone());
+        passed.is_innermost = true;
+    }
+
+    fn note_served(extensions: &mut Extensions) {
+        if let Some(passed) = extensions.get_mut::<Self>() {
+            passed.is_innermost = false;
         }
     }
 
     /// Returns true if this engine has passed the request by, or any engine if none is named.
     pub(crate) fn has(engine: Option<&SessionEngine>, extensions: &Extensions) -> bool {
-        let Some(Self(engines)) = extensions.get::<Self>() else { return false };
+        let Some(Self { engines, .. }) = extensions.get::<Self>() else { return false };
         engine.is_none_or(|engine| engines.iter().any(|passed| passed.is(engine)))
+    }
+
+    /// The engine of the innermost layer, if that one has passed the request by.
+    pub(crate) fn innermost(extensions: &Extensions) -> Option<&SessionEngine> {
+        extensions.get::<Self>().filter(|passed| passed.is_innermost)?.engines.last()
     }
 }
 

@@ -38,16 +38,17 @@ use wants::Want;
 /// [`with_predicate`](Self::with_predicate). A session that the request itself makes counts only with a member that is
 /// asked for, as when a middleware around the guard logs in a visitor who is remembered.
 ///
-/// It belongs inside a [`SessionLayer`](crate::SessionLayer). Where there is none around it, it answers 500 and says so.
-/// Inside several of them it asks the innermost one, unless [`with_engine`](Self::with_engine) names another.
+/// It belongs inside a [`SessionLayer`](crate::SessionLayer); outside of any it answers 500 and says so. Inside several
+/// of them it asks the innermost one, unless [`with_engine`](Self::with_engine) names another. When the cookie of the
+/// innermost one has another path than the request, it does not ask a layer further out: it answers 500 and says so.
 ///
 /// Where sessions are loaded on demand, it asks for the session of each request that it guards; when that cannot be
 /// loaded, the answer is the engine's [`error_response`](crate::SessionOptions::error_response).
 ///
 /// Which routes it guards is said best by the router: axum's `route_layer` takes it for the routes that are there
-/// already. Where paths have to say it, they are the ones that the browser asked for, compared as text: escapes are
-/// decoded, `.`, `..` and doubled slashes resolved, and a path of which it cannot be told is guarded. A service
-/// inside that takes `/ADMIN` for `/admin` needs both.
+/// already. [`with_paths`](Self::with_paths) compares the path that the browser asked for as text: escapes are decoded,
+/// `.`, `..` and doubled slashes are resolved, and a path that cannot be decoded is guarded. A service inside that takes
+/// `/ADMIN` for `/admin` needs both.
 ///
 /// ```
 /// use cloakroom_tower::RequireSession;
@@ -130,7 +131,8 @@ impl RequireSession {
         self
     }
 
-    /// The same guard, which asks for a session of this engine, whichever layer is the innermost.
+    /// The same guard, which asks for a session of this engine, whichever layer is the innermost. Where layers are nested
+    /// or stand side by side, it is the way to say whose session lets a request pass.
     #[must_use]
     pub fn with_engine(self, engine: &SessionEngine) -> Self {
         self.with(|rules| rules.engine = Some(engine.clone()))
@@ -166,7 +168,7 @@ impl RequireSession {
     }
 
     /// The same guard for these paths and what is below them, by whole segments; for all unless set. It replaces those
-    /// that were set before. They are texts: a router's `{id}` is none of its patterns here.
+    /// that were set before. The paths are plain text: `{id}` matches only itself.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.paths = Some(absolute(paths)))
@@ -191,7 +193,12 @@ impl RequireSession {
             None => LazySession::innermost(head.extensions()),
         };
         if session.is_none() && !PassedBy::has(engine, head.extensions()) {
-            return Some(Asked::Misplaced(outside(engine)));
+            return Some(Asked::Misplaced(outside(engine), engine.cloned()));
+        }
+        if let (None, Some(_), Some(innermost)) =
+            (engine, &session, PassedBy::innermost(head.extensions()))
+        {
+            return Some(Asked::Misplaced(misplaced(OF_ANOTHER_ENGINE), Some(innermost.clone())));
         }
         Some(Asked::Session(session, rules.target(head)))
     }
@@ -199,7 +206,7 @@ impl RequireSession {
     /// The answer to a guarded request, or `None` when it passes.
     async fn refusal<B>(&self, asked: Asked) -> Option<Response<ResponseBody<B>>> {
         let (lazy, target) = match asked {
-            Asked::Misplaced(error) => return Some(self.misplaced(&error)),
+            Asked::Misplaced(error, engine) => return Some(answer(&error, engine.as_ref())),
             Asked::Session(lazy, target) => (lazy, target),
         };
         let session = match &lazy {
@@ -213,7 +220,7 @@ impl RequireSession {
             return None;
         }
         let response = match target {
-            Err(error) => return Some(self.misplaced(&error)),
+            Err(error) => return Some(answer(&error, self.rules.engine.as_ref())),
             Ok(None) => text_response(
                 StatusCode::UNAUTHORIZED,
                 "application/json",
@@ -227,25 +234,28 @@ impl RequireSession {
         };
         Some(response.map(ResponseBody::own))
     }
+}
 
-    /// The answer of a guard that is in the wrong place: it tells whoever builds the service what to do.
-    fn misplaced<B>(&self, error: &Error) -> Response<ResponseBody<B>> {
-        if let Some(engine) = &self.rules.engine {
-            engine.options().tell(error);
-        }
-        let response = text_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "");
-        let text = format!("{error}\n");
-        response.map(|_| ResponseBody::own(text.into()))
+/// The answer of a guard that is in the wrong place: it tells whoever builds the service what to do.
+fn answer<B>(error: &Error, engine: Option<&SessionEngine>) -> Response<ResponseBody<B>> {
+    if let Some(engine) = engine {
+        engine.options().tell(error);
     }
+    let response = text_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "");
+    let text = format!("{error}\n");
+    response.map(|_| ResponseBody::own(text.into()))
 }
 
 /// What a guarded request is judged by.
 enum Asked {
-    /// No layer is around the guard.
-    Misplaced(Error),
+    /// No layer is around the guard, or another one than it needs. The engine, if any, tells of it.
+    Misplaced(Error, Option<SessionEngine>),
     /// Its session, if it has one, and where it is sent if it may not pass.
     Session(Option<LazySession>, Result<Option<HeaderValue>, Error>),
 }
+
+const OF_ANOTHER_ENGINE: &str = "the innermost SessionLayer around RequireSession does not serve this path, since its cookie has another path, and \
+     the session of a layer further out is not asked instead; call with_engine to name the engine to ask";
 
 fn outside(engine: Option<&SessionEngine>) -> Error {
     misplaced(match engine {

@@ -10,6 +10,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use cloakroom_core::{Cookie, CookieMember, Error, ErrorKind, Session as Record};
+use http::HeaderValue;
 
 use crate::{
     TouchAfter,
@@ -19,15 +20,18 @@ use crate::{
 
 mod changes;
 mod commit;
+mod left_over;
 mod load;
 mod logout;
 mod marker;
+mod moves;
 mod rollback;
 mod write;
 
 pub(crate) use changes::Change;
 use changes::{Changes, Edit};
 pub(crate) use commit::commit;
+pub(crate) use left_over::LeftOver;
 pub(crate) use load::{Asked, load};
 pub(crate) use logout::destroy;
 use rollback::Replaced;
@@ -63,6 +67,12 @@ pub(crate) struct Safe {
     is_replaced: bool,
     /// The session as it was last saved by hand: its id, and the cookie that the browser is to be told.
     saved: Option<(String, Cookie)>,
+    /// The session as the write that is under way has stored it, likewise.
+    written: Option<(String, Cookie)>,
+    /// The `Set-Cookie` line for what is stored of a request whose end has failed.
+    after_error: Option<HeaderValue>,
+    /// When the request asked for its session.
+    loaded_at_ms: i64,
     /// The session had been logged out before this request did so.
     is_ended_already: bool,
 }
@@ -73,20 +83,21 @@ pub(crate) fn touch(state: &mut State) {
     }
 }
 
-/// Keeps a change of a member that is made anew when others have written meanwhile. The record has not got it yet.
+/// Keeps a change of a member, to be made again when another request has written in between. The record does not have it
+/// yet.
 pub(crate) fn add_edit(state: &mut State, name: &str, change: &Arc<Change>) {
     if let State { current: Current::Live(record), rules: Rules::Safe(rules), .. } = state {
         let is_first = !rules.edits.iter().any(|edit| &*edit.name == name);
         if is_first && record.changed_keys().any(|changed| changed == name) {
-            // What was set before is what the change begins with, whatever others make of the member.
+            // The change begins with what this request has set before, whatever other requests make of the member.
             rules.edits.push(Edit::as_in(record, name));
         }
         rules.edits.push(Edit { name: name.into(), change: Arc::clone(change) });
     }
 }
 
-/// Takes the changes of a member that depend on what it is, or those of all: code of others, which is to be dropped when
-/// the state is unlocked.
+/// Takes the changes that depend on the value of one member, or of any. They are user callbacks: drop them only after
+/// releasing the lock.
 pub(crate) fn take_edits(state: &mut State, name: Option<&str>) -> Vec<Edit> {
     let Rules::Safe(rules) = &mut state.rules else { return Vec::new() };
     let is_taken = |edit: &mut Edit| name.is_none_or(|name| &*edit.name == name);
@@ -99,7 +110,8 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
     replace(shared, new, keeps_data).map(drop)
 }
 
-/// Gives the session another id, and an empty record if it does not keep its own; returns what that had of others.
+/// Gives the session another id, and an empty record if it does not keep its own. Returns the user callbacks of the
+/// record that was replaced.
 fn replace(
     shared: &Shared,
     (id, record): (String, Record),
@@ -185,7 +197,8 @@ pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     let (mut write, extends) = {
         let state = shared.open_for_change("save")?;
         let record = state.record("save")?;
-        let (Rules::Safe(rules), Some(write)) = (&state.rules, Write::of(&state, record)) else {
+        let (Rules::Safe(rules), Some(write)) = (&state.rules, Write::of(shared, &state, record))
+        else {
             return Ok(false);
         };
         if !rules.is_stored && is_withheld(shared, record.cookie()) {
@@ -195,7 +208,7 @@ pub(crate) async fn save(shared: &Shared) -> Result<bool, Error> {
     };
     let taken = write.changes.clone();
     let result = shared.engine.within("save", write.run(shared, extends)).await;
-    // What was written is so, even if what came after it has failed.
+    // What was written is stored, even if what came after it has failed.
     let Some(stored) = write.written.take() else { return result.map(|()| false) };
     let kept = keep(shared, write, &taken, stored, extends);
     result.and(kept).map(|()| true)
@@ -223,14 +236,14 @@ fn keep(
     for _ in 0..MOST_TRIES {
         let (version, now) = {
             let state = shared.state();
-            // One that was dropped meanwhile by another handle stays so.
+            // Another handle may have dropped the session while it was saved; it stays so.
             let (Current::Live(record), Rules::Safe(rules)) = (&state.current, &state.rules) else {
                 return Ok(());
             };
             let now = Changes { record: Arc::clone(record), edits: rules.edits.clone() };
             (state.version(), now)
         };
-        // The edits are code of others, which may use the session itself.
+        // The edits are user callbacks, which may use the session itself.
         let (later, result) = taken.later(stored.clone(), &now);
         let mut state = shared.state();
         if state.version() == version {
@@ -249,19 +262,19 @@ fn keep(
     Err(without_end("save"))
 }
 
-/// Whether the browser would not be sent this cookie.
+/// Returns true if the browser would not be sent this cookie.
 fn is_withheld(shared: &Shared, cookie: &Cookie) -> bool {
     cookie.secure() && !shared.request.is_secure
 }
 
-/// A new session is not stored whose cookie the browser is not sent.
+/// The error for a new session whose cookie would not be sent, and which is not stored.
 fn withheld(operation: &'static str) -> Error {
     let message = "a new session is not stored: its cookie is Secure and the request is not; behind a proxy that ends \
                    TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
     Error::new(ErrorKind::Config, "session", operation, message)
 }
 
-/// Whether a write moves the expiry, whatever the handler asks for.
+/// Returns true if a write moves the expiry, whatever the handler asks for.
 fn extends_on_write(shared: &Shared) -> bool {
     shared.engine.options().touch_after == TouchAfter::EachRequest
 }

@@ -66,20 +66,18 @@ where
             let session = ClosedAtTheEnd(session);
             let mut response = inner.call(request).await?;
             tell_of_handler(&engine, Some(&session.0), &mut response);
-            let committed = match session.0.end() {
-                Some(session) => engine.commit_with_status(session, response.status()).await,
-                None => Ok(None),
+            let Some(session) = session.0.end() else {
+                return Ok(response.map(ResponseBody::inner));
             };
-            Ok(match committed {
-                Ok(cookie) => {
-                    let mut response = response.map(ResponseBody::inner);
-                    if let Some(cookie) = cookie {
-                        response.headers_mut().append(SET_COOKIE, cookie);
-                    }
-                    response
-                }
-                Err(error) => refusal(&engine, &error),
-            })
+            let (mut response, cookie) =
+                match engine.commit_with_status(session, response.status()).await {
+                    Ok(cookie) => (response.map(ResponseBody::inner), cookie),
+                    Err(error) => (refusal(&engine, &error), engine.cookie_after_error(session)),
+                };
+            if let Some(cookie) = cookie {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+            Ok(response)
         })
     }
 }

@@ -258,8 +258,8 @@ impl Session {
     ///
     /// The safe preset keeps the changes of other requests, and does not bring back a session that was destroyed: it
     /// returns `false` then. It also returns `false` for a new session of a request whose cookie leads to a session that
-    /// has just moved to another id, and for one that was to replace a session that was logged out. A future that is
-    /// dropped may have written or not; the end of the request writes again.
+    /// has just moved to another id or was just logged out, and for one that was to replace a session that was logged
+    /// out. A future that is dropped may have written or not; the end of the request writes again.
     ///
     /// # Errors
     ///
@@ -310,7 +310,7 @@ impl Session {
     /// attributes of the cookie come from the options, as for any new session.
     ///
     /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
-    /// it has loaded.
+    /// it has loaded. A logout of one of them ends the other one, too.
     ///
     /// # Errors
     ///
@@ -326,8 +326,8 @@ impl Session {
     /// Destroys the session now.
     ///
     /// The safe preset logs the browser out: it also destroys the sessions of all other cookies of the name that the
-    /// browser sent and that verify, and whatever these have moved to within the last minute, and makes the browser
-    /// forget the cookie.
+    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login that came
+    /// from the same session, and makes the browser forget the cookie.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What is known of a session while its request is served.
+//! The state of a session while its request is served.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -90,7 +90,7 @@ impl Shared {
 
     /// The state, for a moment: it is never held while something is awaited.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // No code of others runs under the lock, so nothing can panic there and leave half a change.
+        // No user callback runs under the lock, so nothing can panic there and leave half a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,7 +136,7 @@ impl Shared {
         !std::mem::replace(&mut self.state().is_closed, true)
     }
 
-    /// Drops the code of others.
+    /// Drops the user callbacks that handles have been given.
     pub(crate) fn forget(&self) {
         let edits = safe::take_edits(&mut self.state(), None);
         drop(edits);
@@ -167,7 +167,7 @@ impl State {
         }
     }
 
-    /// As [`record`](Self::record), to be changed: a copy, if somebody reads it meanwhile.
+    /// As [`record`](Self::record), to be changed: a copy, if somebody is reading it.
     pub(crate) fn record_mut(&mut self, operation: &'static str) -> Result<&mut Record, Error> {
         self.version += 1;
         match &mut self.current {

@@ -1,4 +1,4 @@
-//! What a request has changed, and how that is laid over what others have written meanwhile.
+//! The changes of a request, and how they are laid over what other requests have written in between.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use cloakroom_core::{Error, Session as Record};
 /// Makes a change to a record.
 pub(crate) type Change = dyn Fn(&mut Record) -> Result<(), Error> + Send + Sync;
 
-/// A change of a member that depends on what it is, or one that such a change follows.
+/// A change that depends on the member's value, or one that such a change follows.
 #[derive(Clone)]
 pub(crate) struct Edit {
     pub(crate) name: Arc<str>,

@@ -11,7 +11,7 @@ use super::{
     milliseconds, withheld,
 };
 use crate::{
-    EventReason, TouchAfter, Unset,
+    EventReason, Session, SessionEngine, TouchAfter, Unset,
     state::{Current, Rules, Shared, State},
 };
 
@@ -48,16 +48,71 @@ pub(crate) async fn commit(shared: &Shared, is_failed: bool) -> Result<Option<He
         return Ok(None);
     }
     let result = shared.engine.within("commit", commit_in_turn(shared, is_failed)).await;
+    if let Err(error) = &result {
+        let line = line_of_stored(shared, error).await;
+        if let Rules::Safe(rules) = &mut shared.state().rules {
+            rules.after_error = line;
+        }
+    }
     shared.forget();
     result
+}
+
+impl SessionEngine {
+    /// The `Set-Cookie` line that belongs to the error response when [`commit`](Self::commit) has failed.
+    ///
+    /// A session that was stored under a new id before the failure is there, and the browser's old id is gone: without
+    /// this line nobody could reach it. `None` when nothing was stored, when another request has logged the session out
+    /// since, and with the express preset, whose `commit` does not fail.
+    ///
+    /// ```
+    /// use cloakroom_tower::{Session, SessionEngine};
+    /// use http::HeaderValue;
+    ///
+    /// /// Whether the response is to be an error, and the cookie to add to it.
+    /// async fn finish(engine: &SessionEngine, session: &Session) -> (bool, Option<HeaderValue>) {
+    ///     match engine.commit(session).await {
+    ///         Ok(cookie) => (false, cookie),
+    ///         Err(_) => (true, engine.cookie_after_error(session)),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn cookie_after_error(&self, session: &Session) -> Option<HeaderValue> {
+        match &session.shared().state().rules {
+            Rules::Safe(rules) => rules.after_error.clone(),
+            Rules::Express(_) => None,
+        }
+    }
+}
+
+/// The line for what the request has stored before its end failed: the id that the browser has may be gone.
+async fn line_of_stored(shared: &Shared, error: &Error) -> Option<HeaderValue> {
+    let (id, cookie, browser, is_new) = {
+        let state = shared.state();
+        let Rules::Safe(rules) = &state.rules else { return None };
+        let (id, cookie) = rules.written.as_ref().or(rules.saved.as_ref())?.clone();
+        (id, cookie, rules.browser.clone(), state.is_new)
+    };
+    let record = Record::with_cookie(cookie);
+    let browser = browser.as_ref();
+    // A store that does not answer is not waited for twice.
+    if error.kind() != ErrorKind::Timeout {
+        let line = async { Ok(as_it_was(shared, &id, &record, browser, is_new).await) };
+        if let Ok(line) = shared.engine.within_reading("commit", line).await {
+            return line;
+        }
+    }
+    let line = line_without_asking(shared, &id, &record, browser);
+    line.filter(|_| is_new)
 }
 
 async fn commit_in_turn(shared: &Shared, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
     let _turn = shared.turn("commit").await?;
     let (end, browser) = {
-        let mut state = shared.state();
-        let browser = match &mut state.rules {
-            Rules::Safe(rules) => rules.browser.take(),
+        let state = shared.state();
+        let browser = match &state.rules {
+            Rules::Safe(rules) => rules.browser.clone(),
             Rules::Express(_) => None,
         };
         let end =
@@ -103,7 +158,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
         || record.is_cookie_changed();
     if is_due || is_changed {
         let extends = extends_on_write(shared) || rules.is_touched || is_due;
-        let write = Write::of(state, record);
+        let write = Write::of(shared, state, record);
         return write.map_or(End::Nothing, |write| End::Write {
             write,
             extends,
@@ -197,16 +252,10 @@ async fn finish(
             if let Some(record) = &write.written {
                 return Ok(cookie_for(shared, &write.id, record.cookie(), browser));
             }
-            // The browser may have a newer cookie by now, which is not ours to clear or to replace.
-            let message = if write.sent.is_empty() {
-                "another request destroyed the session; the changes were discarded"
-            } else {
-                "the session has moved to a new id, whose cookie is on its way to the browser; what was changed under \
-                 the old one is dropped"
-            };
-            let gone = Error::new(ErrorKind::Other, "session", "commit", message);
-            if write.is_move {
-                // A login, most likely, which must not seem to have been one.
+            // The browser may have a newer cookie by now, which this response leaves alone.
+            let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle);
+            if write.is_login {
+                // It must not be answered as if it had succeeded.
                 return Err(gone);
             }
             if is_changed {
@@ -239,12 +288,8 @@ async fn as_it_was(
     browser: Option<&Cookie>,
     is_new: bool,
 ) -> Option<HeaderValue> {
-    let (engine, now_ms) = (&shared.engine, shared.engine.now_ms());
-    let mut extended = record.clone();
-    if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
-        extend(&mut extended, now_ms);
-    }
-    let line = cookie_for(shared, id, extended.cookie(), browser)?;
+    let engine = &shared.engine;
+    let line = line_without_asking(shared, id, record, browser)?;
     if shared.request.has_cookie {
         match engine.store().get(id).await {
             Ok(found) => found?,
@@ -256,6 +301,20 @@ async fn as_it_was(
         };
     }
     Some(line)
+}
+
+fn line_without_asking(
+    shared: &Shared,
+    id: &str,
+    record: &Record,
+    browser: Option<&Cookie>,
+) -> Option<HeaderValue> {
+    let now_ms = shared.engine.now_ms();
+    let mut extended = record.clone();
+    if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
+        extend(&mut extended, now_ms);
+    }
+    cookie_for(shared, id, extended.cookie(), browser)
 }
 
 /// The line for the browser, if its copy is another one and it would take this one. A record can hold a cookie that no

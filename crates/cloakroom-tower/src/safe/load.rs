@@ -59,6 +59,7 @@ impl Asked {
 
 pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Session, Error> {
     let options = engine.options();
+    let loaded_at_ms = engine.now_ms();
     let found = engine.within_reading("load", find(engine, &asked.ids, asked.max_age)).await;
     let (found, down) = match found {
         Ok(found) => (found, None),
@@ -71,7 +72,7 @@ pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Sessio
         }
     };
     let sent = asked.ids.iter().map(|found| found.id.clone()).collect();
-    let mut rules = Box::new(Safe { sent, ..Safe::default() });
+    let mut rules = Box::new(Safe { sent, loaded_at_ms, ..Safe::default() });
     let mut state = match found {
         Some((id, Found { record, is_extended, refused })) => {
             rules.browser = (!id.is_outdated).then(|| record.cookie().clone());
@@ -187,7 +188,7 @@ fn own_life_ms(record: &Record, now_ms: i64) -> Option<u64> {
     u64::try_from(ms).ok().filter(|ms| *ms > 0)
 }
 
-/// Whether there is a record that nobody can read, or can be none.
+/// Returns true if the record exists but cannot be parsed, or if no record can have this id.
 fn is_lost(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::InvalidId)
 }

@@ -12,23 +12,34 @@ use crate::{
 /// out before.
 pub(super) async fn log_out(engine: &SessionEngine, ids: Vec<String>) -> Result<bool, Error> {
     let (mut ids, mut is_news, mut at) = (ids, false, 0);
+    let has_atomic = engine.store().atomic().is_some();
     while let Some(id) = ids.get(at).cloned() {
         at += 1;
-        match engine.store().destroy(&id).await {
-            // A cookie of an id that this store cannot have.
-            Err(error) if error.kind() == ErrorKind::InvalidId => continue,
-            destroyed => destroyed?,
+        // The first before what it moved to: a move that is under way makes the new session anew as long as the old one
+        // is there. The second after the mark, which a writer looks for when it has written.
+        if has_atomic && !destroy_record(engine, &id).await? {
+            continue;
         }
-        // Before what it moved to: a move that is under way makes the new session anew as long as the old one is there.
         let before = marker::end(engine, &id).await?;
+        if !has_atomic && !destroy_record(engine, &id).await? {
+            continue;
+        }
         is_news |= !before.is_ended;
-        for moved_to in before.moved_to {
-            if !ids.contains(&moved_to) {
-                ids.push(moved_to);
+        for related in before.related() {
+            if !ids.contains(related) {
+                ids.push(related.clone());
             }
         }
     }
     Ok(is_news)
+}
+
+/// Returns false for a cookie with an id that this store cannot have.
+async fn destroy_record(engine: &SessionEngine, id: &str) -> Result<bool, Error> {
+    match engine.store().destroy(id).await {
+        Err(error) if error.kind() == ErrorKind::InvalidId => Ok(false),
+        destroyed => destroyed.map(|()| true),
+    }
 }
 
 pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
@@ -44,10 +55,15 @@ pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
         let mut state = shared.state();
         let cookie = state.cookie().clone();
         state.current = Current::Destroyed(cookie);
-        let rules = super::Safe { is_ended_already: !is_news, ..super::Safe::default() };
+        let loaded_at_ms = match &state.rules {
+            Rules::Safe(rules) => rules.loaded_at_ms,
+            Rules::Express(_) => 0,
+        };
+        let rules =
+            super::Safe { is_ended_already: !is_news, loaded_at_ms, ..super::Safe::default() };
         std::mem::replace(&mut state.rules, Rules::Safe(Box::new(rules)))
     };
-    // It holds code of the application.
+    // It holds user callbacks.
     drop(rules);
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! Markers: for a minute the store says what became of a session whose id has ended.
 //!
 //! A marker is a record of its own beside the sessions, written through the ordinary contract. Its name follows from the
-//! old id ([`marker_name`]), and no cookie leads to it. It says two things: whether the session was logged out, and to
-//! which ids it moved.
+//! old id ([`marker_name`]), and no cookie leads to it. It says three things: whether the session was logged out, to which
+//! ids it moved, and which sessions end with it.
 //!
-//! Two rules make a logout end all that descends from a session, whichever request comes first:
+//! Three rules make a logout end all that descends from a session, whichever request comes first:
 //!
 //! - A move stores the new session, then marks the old id, then ends the old session. If the mark says that the session
 //!   was logged out, the move is taken back.
-//! - A logout destroys the session, then marks its id, then logs out every id that the mark names.
+//! - A move that finds another new id in the mark links its own id with that one: two logins from one session, as after
+//!   a double click, end together. If the other one was logged out, the move is taken back.
+//! - A logout destroys the session and marks its id, then logs out every id that the mark names. With conditional writes
+//!   it destroys first; without them it marks first, since a writer looks at the mark after its write.
 //!
 //! So either the move sees the logout in the mark, or the logout sees the new id there.
+//!
+//! A browser keeps one of two linked sessions and may log out hours later. Nobody visits the other one, so it lives no
+//! longer than its cookie says, and the marks that link the two live as long.
 //!
 //! Plain ids have no markers. A next-session site would take a marker's name for the id of a session, and anybody can
 //! compute the name.
@@ -25,10 +31,15 @@ use super::milliseconds;
 use crate::SessionEngine;
 
 /// How long a marker lives: longer than two requests overlap.
-const LIFE: Duration = Duration::from_secs(60);
+pub(super) const LIFE: Duration = Duration::from_secs(60);
+
+/// The last millisecond that a JavaScript date can hold: a marker that lives as long as the store keeps a browser session.
+const NO_END_MS: i64 = 8_640_000_000_000_000;
 
 const IS_ENDED: &str = "ended";
 const MOVED_TO: &str = "movedTo";
+const ENDS_WITH: &str = "endsWith";
+const LINKED_UNTIL: &str = "linkedUntil";
 /// A store that gives all records a life of its own keeps a marker for longer.
 const UNTIL: &str = "until";
 
@@ -37,33 +48,70 @@ const UNTIL: &str = "until";
 pub(super) struct Mark {
     /// It was logged out.
     pub(super) is_ended: bool,
-    /// The ids that it moved to.
+    /// The ids that it moved to within the last minute.
     pub(super) moved_to: Vec<String>,
+    /// The ids that a logout of it ends besides. The session itself may live.
+    ends_with: Vec<String>,
+    /// How long these are kept.
+    linked_until_ms: i64,
 }
 
 impl Mark {
-    /// Returns true if the session moved and was not logged out.
-    pub(super) fn is_moved(&self) -> bool {
-        !self.is_ended && !self.moved_to.is_empty()
+    /// Returns true if the session moved or was logged out.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_ended || self.has_moved()
+    }
+
+    pub(super) fn has_moved(&self) -> bool {
+        !self.moved_to.is_empty()
+    }
+
+    /// Returns true if other sessions end with it.
+    pub(super) fn is_linked(&self) -> bool {
+        !self.ends_with.is_empty()
+    }
+
+    /// Returns the ids of all sessions that a logout of this one ends.
+    pub(super) fn related(&self) -> impl Iterator<Item = &String> {
+        self.moved_to.iter().chain(&self.ends_with)
+    }
+
+    fn end(&mut self) {
+        self.is_ended = true;
+        // Whatever it names ends now. A cookie of it that is left in a browser is any other dead cookie in a minute.
+        self.linked_until_ms = 0;
     }
 
     fn read(record: &Record, now_ms: i64) -> Result<Self, Error> {
-        if record.get::<i64>(UNTIL)?.is_none_or(|until_ms| until_ms <= now_ms) {
+        let is_until = |name| record.get(name).map(|until: Option<i64>| until.unwrap_or_default());
+        let linked_until_ms = is_until(LINKED_UNTIL)?;
+        let (is_fresh, is_linked) = (is_until(UNTIL)? > now_ms, linked_until_ms > now_ms);
+        if !is_fresh && !is_linked {
             return Ok(Self::default());
         }
         let is_ended = record.get(IS_ENDED)?.unwrap_or_default();
-        let moved_to = record.get(MOVED_TO)?.unwrap_or_default();
-        Ok(Self { is_ended, moved_to })
+        let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
+        let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
+        if !is_fresh {
+            ends_with.append(&mut moved_to);
+        }
+        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms })
     }
 
     /// Writes the mark into a record, which keeps its revision.
     fn write(&self, record: &mut Record, now_ms: i64) -> Result<(), Error> {
+        let until_ms = now_ms.saturating_add(milliseconds(LIFE));
         let mut cookie = Cookie::new();
-        cookie.set_max_age(Some(LIFE), now_ms)?;
+        if self.linked_until_ms < NO_END_MS {
+            let last_ms = until_ms.max(self.linked_until_ms);
+            cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms)), now_ms)?;
+        }
         *record.cookie_mut() = cookie;
         record.insert(IS_ENDED, self.is_ended)?;
         record.insert(MOVED_TO, &self.moved_to)?;
-        record.insert(UNTIL, now_ms.saturating_add(milliseconds(LIFE)))
+        record.insert(ENDS_WITH, &self.ends_with)?;
+        record.insert(UNTIL, until_ms)?;
+        record.insert(LINKED_UNTIL, self.linked_until_ms)
     }
 }
 
@@ -74,7 +122,7 @@ pub(super) async fn end(engine: &SessionEngine, id: &str) -> Result<Mark, Error>
     }
     let store = engine.store();
     let marked = match store.atomic() {
-        Some(atomic) => change(engine, atomic, id, |mark| mark.is_ended = true).await,
+        Some(atomic) => change(engine, atomic, id, Mark::end).await,
         None => Ends(engine).end(id).await,
     };
     marked.or_else(without)
@@ -82,20 +130,51 @@ pub(super) async fn end(engine: &SessionEngine, id: &str) -> Result<Mark, Error>
 
 /// Marks that a session moves to a new id, which is in the store already. Returns all that is marked now.
 pub(super) async fn add(engine: &SessionEngine, id: &str, new_id: &str) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
-        return Ok(Mark::default());
-    }
-    let add = |mark: &mut Mark| {
+    extend(engine, id, |mark| {
         if !mark.is_ended && !mark.moved_to.iter().any(|id| id == new_id) {
             mark.moved_to.push(new_id.to_owned());
         }
+    })
+    .await
+}
+
+/// Marks that a logout of one session ends another one too, for as long as a session with this cookie lives. Returns all
+/// that is marked now.
+pub(super) async fn link(
+    engine: &SessionEngine,
+    id: &str,
+    other: &str,
+    cookie: &Cookie,
+) -> Result<Mark, Error> {
+    let now_ms = engine.now_ms();
+    let until_ms = match cookie.original_max_age_ms() {
+        Some(age) => now_ms.saturating_add(age).saturating_add(milliseconds(LIFE)),
+        None => cookie.expires_ms().unwrap_or(NO_END_MS),
     };
+    extend(engine, id, |mark| {
+        if !mark.is_ended && !mark.ends_with.iter().any(|id| id == other) {
+            mark.ends_with.push(other.to_owned());
+            mark.linked_until_ms = mark.linked_until_ms.max(until_ms.min(NO_END_MS));
+        }
+    })
+    .await
+}
+
+/// Makes a mark say more. Returns all that is marked now.
+async fn extend(
+    engine: &SessionEngine,
+    id: &str,
+    extend: impl Fn(&mut Mark) + Send + Sync,
+) -> Result<Mark, Error> {
+    if !engine.ids().is_verified() {
+        return Ok(Mark::default());
+    }
     let marked = match engine.store().atomic() {
-        Some(atomic) => change(engine, atomic, id, add).await.map(|mut mark| {
-            add(&mut mark);
+        Some(atomic) => change(engine, atomic, id, &extend).await.map(|mut mark| {
+            extend(&mut mark);
             mark
         }),
-        None => Ends(engine).add(id, add).await,
+        None => Ends(engine).extend(id, extend).await,
     };
     marked.or_else(without)
 }
@@ -129,7 +208,7 @@ async fn change(
     engine: &SessionEngine,
     atomic: &dyn Atomic,
     id: &str,
-    change: impl Fn(&mut Mark),
+    change: impl Fn(&mut Mark) + Send + Sync,
 ) -> Result<Mark, Error> {
     let name = marker_name(id);
     let (mut before, mut found) = (Mark::default(), None);
@@ -172,12 +251,16 @@ impl Ends<'_> {
         Ok(Mark { is_ended, ..mark })
     }
 
-    async fn add(&self, id: &str, add: impl Fn(&mut Mark)) -> Result<Mark, Error> {
+    async fn extend(
+        &self,
+        id: &str,
+        extend: impl Fn(&mut Mark) + Send + Sync,
+    ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
             let _turn = self.0.marking().lock().await;
             let (mut mark, _) = read(self.0, &name).await?;
-            add(&mut mark);
+            extend(&mut mark);
             self.set(&name, &mark).await?;
             mark
         };

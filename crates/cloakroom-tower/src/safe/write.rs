@@ -9,9 +9,8 @@ use cloakroom_core::{
 
 use super::{
     changes::Changes,
-    extend,
-    load::MOST_COOKIES,
-    marker::{self, Mark},
+    extend, left_over, marker, milliseconds,
+    moves::{has_moved, is_gone},
 };
 use crate::{
     SessionEngine,
@@ -30,34 +29,39 @@ pub(super) struct Write {
     /// The id to write to; the one that was written to, when a new one was taken.
     pub(super) id: String,
     pub(super) changes: Changes,
-    is_stored: bool,
+    pub(super) is_stored: bool,
     /// The ids that are still to be destroyed.
     pub(super) old_ids: Vec<String>,
     /// The members come from the record under the last of the old ids.
     keeps_data: bool,
-    /// The session takes the place of others, as at a login.
-    pub(super) is_move: bool,
-    /// Ids that the browser sent and that led to no session. If one of them has moved, the browser has, or is about to
-    /// get, a cookie that a new one must not replace.
+    /// The handler asked for a new session, as at a login, which has to be stored or to fail.
+    pub(super) is_login: bool,
+    /// Ids that the browser sent and that led to no session.
     pub(super) sent: Vec<String>,
+    /// The request began so long ago that the marker of a logout may have expired.
+    is_late: bool,
     /// The record as it was written, even if what comes after has failed.
     pub(super) written: Option<Record>,
+    /// Why nothing was written.
+    pub(super) obstacle: &'static str,
 }
 
 impl Write {
-    pub(super) fn of(state: &State, record: &Arc<Record>) -> Option<Self> {
+    pub(super) fn of(shared: &Shared, state: &State, record: &Arc<Record>) -> Option<Self> {
         let Rules::Safe(rules) = &state.rules else { return None };
-        let is_asked_for = rules.is_stored || rules.is_replaced || !rules.old_ids.is_empty();
-        let sent = if is_asked_for { &[] } else { &*rules.sent };
+        let leads_nowhere = !rules.is_stored && rules.old_ids.is_empty();
+        let age_ms = shared.engine.now_ms().saturating_sub(rules.loaded_at_ms);
         Some(Self {
             id: state.id.clone(),
             changes: Changes { record: Arc::clone(record), edits: rules.edits.clone() },
             is_stored: rules.is_stored,
             old_ids: rules.old_ids.clone(),
             keeps_data: rules.keeps_data && !rules.is_stored,
-            is_move: !rules.old_ids.is_empty(),
-            sent: sent.to_vec(),
+            is_login: !rules.old_ids.is_empty() || (rules.is_replaced && !rules.is_stored),
+            sent: if leads_nowhere { rules.sent.clone() } else { Vec::new() },
+            is_late: age_ms > milliseconds(marker::LIFE) / 2,
             written: None,
+            obstacle: "another request destroyed the session; the changes were discarded",
         })
     }
 
@@ -73,27 +77,23 @@ impl Write {
             }
             record
         };
-        for id in self.sent.iter().take(MOST_COOKIES) {
-            if marker::look(engine, id).await?.is_moved() {
-                return Ok(());
-            }
+        if !self.is_login && self.is_outdated(engine).await? {
+            return Ok(());
         }
         if self.is_stored {
             self.written = update(engine, &self.id, &self.changes, lay).await?;
+            self.note(shared);
         } else if let Some(old_id) = self.old_ids.last().filter(|_| self.keeps_data).cloned() {
             self.move_from(shared, &old_id, lay).await?;
-        } else {
+        } else if !self.is_late || self.can_move(engine).await? {
             self.create(shared, lay(Record::clone(&self.changes.record))).await?;
         }
-        while self.written.is_some()
-            && let Some(old_id) = self.old_ids.last()
-        {
-            if marker::add(engine, old_id, &self.id).await?.is_ended {
-                self.take_back(shared).await;
-                break;
+        self.end_old_ids(shared).await?;
+        if self.written.is_some() {
+            if self.is_login {
+                self.join_moved(shared).await?;
             }
-            engine.store().destroy(old_id).await?;
-            self.old_ids.pop();
+            left_over::destroy_one(engine).await;
         }
         Ok(())
     }
@@ -111,8 +111,8 @@ impl Write {
         let mut old = store.get(old_id).await?;
         loop {
             let Some(current) = old else {
-                // Another request has moved the same session, as a double click does. What is moved here is what this
-                // request has loaded: what the other one has made of it belongs to whoever has the other new id.
+                // Another request has moved the same session, as a double click does. This request moves what it has
+                // loaded: what the other one has made of it belongs to whoever has the other new id.
                 if has_moved(engine, old_id, &self.id).await? {
                     self.create(shared, lay(Record::clone(&self.changes.record))).await?;
                 }
@@ -120,28 +120,25 @@ impl Write {
             };
             self.create(shared, lay(self.changes.over(current.clone())?)).await?;
             let Some(atomic) = store.atomic() else { return Ok(()) };
-            let mark = match marker::add(engine, old_id, &self.id).await {
-                Ok(mark) => mark,
-                Err(error) => {
-                    self.take_back(shared).await;
-                    return Err(error);
-                }
-            };
-            if mark.is_ended {
-                self.take_back(shared).await;
+            if !self.join(shared, old_id).await? {
                 return Ok(());
             }
             match end(atomic, old_id, current, engine.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
-                    // It is gone by now, but for stores that have a life of their own for all sessions.
-                    if let Err(error) = store.destroy(old_id).await {
+                    // It has ended, except in a store that gives all records a life of its own.
+                    if let Err(error) = left_over::destroy_old(engine, old_id).await {
                         engine.options().tell(&error);
+                        self.link_to_left_over(shared, old_id).await;
                     }
                     self.old_ids.pop();
                     return Ok(());
                 }
                 // It may have ended.
-                Err(error) if error.outcome_unknown() => return Err(error),
+                Err(error) if error.outcome_unknown() => {
+                    engine.left_over().add(old_id.to_owned());
+                    self.link_to_left_over(shared, old_id).await;
+                    return Err(error);
+                }
                 Err(error) => {
                     self.take_back(shared).await;
                     return Err(error);
@@ -161,11 +158,12 @@ impl Write {
         }
     }
 
-    /// Destroys what was written: it would be a session beside the one that the browser has, and outlive its logout.
-    async fn take_back(&mut self, shared: &Shared) {
-        self.written = None;
-        if let Err(error) = shared.engine.store().destroy(&self.id).await {
-            shared.engine.options().tell(&error);
+    /// Remembers what is written by now, also for a request whose end fails or is dropped after this.
+    pub(super) fn note(&self, shared: &Shared) {
+        let written =
+            self.written.as_ref().map(|record| (self.id.clone(), record.cookie().clone()));
+        if let Rules::Safe(rules) = &mut shared.state().rules {
+            rules.written = written;
         }
     }
 
@@ -175,6 +173,7 @@ impl Write {
             store.set(&self.id, &record).await?;
             record.mark_stored(Revision::of_text());
             self.written = Some(record);
+            self.note(shared);
             return Ok(());
         };
         for _ in 0..MOST_IDS {
@@ -182,6 +181,7 @@ impl Write {
                 Created::Stored(revision) => {
                     record.mark_stored(revision);
                     self.written = Some(record);
+                    self.note(shared);
                     return Ok(());
                 }
                 Created::Exists => self.id = shared.generate()?.0,
@@ -190,22 +190,6 @@ impl Write {
         let message = "genid gives ids that are taken";
         Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))
     }
-}
-
-/// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
-async fn has_moved(engine: &SessionEngine, old_id: &str, id: &str) -> Result<bool, Error> {
-    let Mark { is_ended, moved_to } = marker::look(engine, old_id).await?;
-    if is_ended {
-        return Ok(false);
-    }
-    let mut has_moved = false;
-    for other in moved_to.iter().filter(|other| *other != id) {
-        if marker::look(engine, other).await?.is_ended {
-            return Ok(false);
-        }
-        has_moved = true;
-    }
-    Ok(has_moved)
 }
 
 /// Destroys a record if it is still the one that was read: an update whose expiry has passed does just that.
@@ -233,10 +217,16 @@ async fn update(
 ) -> Result<Option<Record>, Error> {
     let store = engine.store();
     let Some(atomic) = store.atomic() else {
-        // Without a conditional write, the best there is: as short a time as can be between read and write.
+        // Without a conditional write, the time between read and write is made as short as possible.
         let Some(current) = store.get(id).await? else { return Ok(None) };
         let mut record = lay(changes.over(current)?);
         store.set(id, &record).await?;
+        // A logout and a move mark the id before they destroy the record: either they destroy this write, too, or their
+        // mark is there by now.
+        if is_gone(engine, id).await? {
+            store.destroy(id).await?;
+            return Ok(None);
+        }
         record.mark_stored(Revision::of_text());
         return Ok(Some(record));
     };
@@ -265,7 +255,7 @@ async fn update(
             }
         };
         let Some(current) = current else { return Ok(None) };
-        // The edits are code of others.
+        // The edits are user callbacks.
         record = lay(Turn::without_turns(|| changes.over(current))?);
     }
 }

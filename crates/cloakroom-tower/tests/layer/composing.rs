@@ -127,6 +127,63 @@ async fn a_layer_around_a_whole_router_is_served() {
     assert_eq!(answer(&again, "POST", "/write").await.status(), StatusCode::OK);
 }
 
+/// By the method of axum's `ServiceExt`, as axum's own page on middleware around a router has it.
+#[tokio::test]
+async fn a_layer_around_a_whole_router_is_served_by_axums_extension_trait() {
+    use axum::extract::Request;
+
+    // A body of axum's own is all that `axum::serve` asks for. A router answers with one, and so does a mapped response.
+    let router_again = Router::new().fallback_service(layer().layer(router()));
+    serves(axum::ServiceExt::<Request>::into_make_service(router_again)).await;
+    let around = layer().layer(router());
+    let mapped = ServiceExt::<Request>::map_response(around, |response| response.map(Body::new));
+    serves(axum::ServiceExt::<Request>::into_make_service(mapped)).await;
+    let stack = ServiceBuilder::new()
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(CorsLayer::permissive())
+        .layer(timeout())
+        .layer(layer())
+        .layer(guard().with_paths(["/in"]))
+        .layer(timeout())
+        .service(router());
+    serves(axum::ServiceExt::<Request>::into_make_service(stack)).await;
+    // It compiles as it stands, for servers that take any body.
+    let _ = axum::ServiceExt::<Request>::into_make_service(layer().layer(router()));
+    // The layer's own method needs no type.
+    serves(layer().layer(router()).into_make_service()).await;
+}
+
+/// Serves, and sends a request that must come back with a session.
+async fn serves<M, S>(make_service: M)
+where
+    M: for<'a> Service<
+            axum::serve::IncomingStream<'a, tokio::net::TcpListener>,
+            Error = std::convert::Infallible,
+            Response = S,
+            Future: Send,
+        > + Send
+        + 'static,
+    S: Service<
+            axum::extract::Request,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + 'static,
+{
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, make_service).await.unwrap() });
+    let text = "POST /write HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut response).await.unwrap();
+    server.abort();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.contains("set-cookie: connect.sid=") && response.ends_with("written"));
+}
+
 #[tokio::test]
 async fn an_error_is_an_answer_with_and_without_a_wrapper() {
     for (kind, status) in [

@@ -1,5 +1,7 @@
 //! Layers inside of each other and side by side: each finds its own session.
 
+use std::sync::{Arc, Mutex};
+
 use cloakroom_core::{MemoryStore, Secrets};
 use cloakroom_tower::{LazySession, RequireSession, Session, SessionLayer, SessionOptions};
 use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE};
@@ -104,8 +106,7 @@ async fn a_guard_asks_the_engine_that_it_belongs_to() {
 #[tokio::test]
 async fn a_store_that_is_disconnected_lets_no_other_session_in() {
     let shop = layer("shop", |_| {});
-    let admin =
-        layer("admin", |options| options.is_connected = Some(std::sync::Arc::new(|| false)));
+    let admin = layer("admin", |options| options.is_connected = Some(Arc::new(|| false)));
     let customer = login(&shop, "/").await;
     let guard = RequireSession::json();
     let page = service_fn(async |request: Request<()>| {
@@ -121,13 +122,15 @@ async fn a_store_that_is_disconnected_lets_no_other_session_in() {
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
-/// As in Express: where a layer's cookie does not go, the layer is not there.
+/// As in Express: where a layer's cookie does not go, the layer is not there. A guard has to be told whom to ask.
 #[tokio::test]
 async fn engines_of_different_paths_stand_side_by_side_in_one_stack() {
     let shop = layer("shop", |options| options.cookie.path = Some("/shop".to_owned()));
     let admin = layer("admin", |options| options.cookie.path = Some("/admin".to_owned()));
     let (customer, clerk) = (login(&shop, "/shop").await, login(&admin, "/admin").await);
     let guard = RequireSession::json().with_member("user");
+    let for_shop = guard.clone().with_engine(shop.engine()).with_paths(["/shop"]);
+    let for_admin = guard.with_engine(admin.engine()).without_paths(["/shop"]);
     let page = service_fn(async |_: Request<()>| Ok::<_, std::io::Error>(Response::new(())));
     for (path, cookie, is_in) in [
         ("/shop", &customer, true),
@@ -136,10 +139,79 @@ async fn engines_of_different_paths_stand_side_by_side_in_one_stack() {
         ("/admin", &customer, false),
         ("/", &customer, false),
     ] {
-        let both = shop.layer(admin.layer(guard.layer(page)));
-        let response = both.oneshot(request(path, &[cookie])).await.unwrap();
-        assert_eq!(response.status() == StatusCode::OK, is_in, "{path} {cookie}");
+        let both = shop.layer(admin.layer(for_shop.layer(for_admin.layer(page))));
+        let status = both.oneshot(request(path, &[cookie])).await.unwrap().status();
+        let expected = if is_in { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+        assert_eq!(status, expected, "{path} {cookie}");
     }
+}
+
+/// The page is not below the path of the admin's cookie, and the customer is logged in at the outer layer.
+#[tokio::test]
+async fn a_guard_below_a_layer_of_another_path_lets_no_other_session_in() {
+    use cloakroom_tower::{Loading, Preset};
+    type Change = fn(&mut SessionOptions);
+    let presets: [Change; 3] = [
+        |_| {},
+        |options| options.loading = Loading::OnDemand,
+        |options| {
+            let name = std::mem::take(&mut options.name);
+            *options = SessionOptions::express();
+            options.name = name;
+        },
+    ];
+    for (outer, inner) in [(0, 0), (1, 1), (2, 2), (0, 2), (2, 1), (1, 0)] {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let shop = layer("shop", presets[outer]);
+        let admin = layer("admin", |options| {
+            presets[inner](options);
+            options.cookie.path = Some("/admin".to_owned());
+            let told = Arc::clone(&told);
+            options.on_error = Some(Arc::new(move |error: &cloakroom_core::Error| {
+                told.lock().unwrap().push(error.to_string());
+            }));
+        });
+        assert_eq!(shop.engine().options().preset == Preset::Express, outer == 2);
+        let customer = shop.engine().load((&request("/", &[])).into()).await.unwrap().unwrap();
+        customer.insert("user", "ann").unwrap();
+        let line = shop.engine().commit(&customer).await.unwrap().unwrap();
+        let customer = line.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let page = service_fn(async |_: Request<()>| Ok::<_, std::io::Error>(Response::new(())));
+        let ask = async |guard: &RequireSession, path: &str| {
+            let service = shop.layer(admin.layer(guard.layer(page)));
+            service.oneshot(request(path, &[&customer])).await.unwrap().status()
+        };
+        for guard in [
+            RequireSession::json(),
+            RequireSession::json().with_member("user"),
+            RequireSession::redirect("/login").unwrap(),
+        ] {
+            assert_eq!(ask(&guard, "/secret").await, StatusCode::INTERNAL_SERVER_ERROR);
+            let told = std::mem::take(&mut *told.lock().unwrap());
+            assert!(told.len() == 1 && told[0].contains("with_engine"), "{told:?}");
+            assert!(!ask(&guard, "/admin").await.is_success());
+            let of_admin = guard.clone().with_engine(admin.engine());
+            assert!(!ask(&of_admin, "/secret").await.is_success());
+            let of_shop = guard.clone().with_engine(shop.engine());
+            assert_eq!(ask(&of_shop, "/secret").await, StatusCode::OK);
+        }
+        assert!(told.lock().unwrap().is_empty(), "a guard that names an engine is in place");
+    }
+}
+
+/// A layer that has served the request further out counts where it stands, too.
+#[tokio::test]
+async fn a_guard_below_a_layer_that_serves_further_out_does_not_ask_the_one_in_between() {
+    let (shop, admin) = (layer("shop", |_| {}), layer("admin", |_| {}));
+    let (customer, clerk) = (login(&shop, "/").await, login(&admin, "/").await);
+    let guard = RequireSession::json().with_member("user");
+    let page = service_fn(async |_: Request<()>| Ok::<_, std::io::Error>(Response::new(())));
+    let twice = shop.layer(shop.clone().layer(guard.layer(page)));
+    let response = twice.oneshot(request("/", &[&customer])).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let around = shop.layer(admin.layer(shop.layer(guard.layer(page))));
+    let response = around.oneshot(request("/", &[&clerk])).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]

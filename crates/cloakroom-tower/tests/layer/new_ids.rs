@@ -184,7 +184,9 @@ async fn a_new_id_is_not_taken_back_when_the_old_one_may_have_ended() {
     site.store.fail(&["update"], ErrorKind::Timeout);
     let reply = site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(site.store.calls(), ["get_and_touch", "get", "create", "create", "update"]);
+    // The last one lets a logout end the old one, too, if it is there.
+    let calls = ["get_and_touch", "get", "create", "create", "update", "create"];
+    assert_eq!(site.store.calls(), calls);
 }
 
 #[tokio::test]
@@ -236,10 +238,9 @@ async fn a_new_id_that_is_stored_stays_the_sessions_when_the_old_one_cannot_be_d
             Ok(())
         })
         .await;
-    assert_eq!(
-        site.store.calls()[1..],
-        ["get_and_touch", "create", "create", "destroy", "update", "create", "get", "destroy"]
-    );
+    let saved = ["get_and_touch", "create", "create", "destroy", "create"];
+    let ended = ["update", "create", "get", "destroy"];
+    assert_eq!(site.store.calls()[1..], [&saved[..], &ended].concat());
     assert_eq!(reply.lines().len(), 1);
     assert!(site.record(&old).await.is_none());
     assert_eq!(site.member("user").await, Some(7));

@@ -1,10 +1,13 @@
 //! Sessions that are loaded when they are asked for.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use cloakroom_core::ErrorKind;
 use cloakroom_tower::{
-    LazySession, Loading, RequireSession, Session, SessionLayer, SessionOptions,
+    LazySession, Loading, RequireSession, Session, SessionError, SessionLayer, SessionOptions,
 };
 use http::{Request, Response, StatusCode};
 use tower::{Layer, ServiceExt, service_fn};
@@ -89,6 +92,67 @@ async fn a_guard_counts_as_asking_and_answers_for_a_store_that_is_away() {
     site.store.fail(&["get_and_touch", "get"], ErrorKind::Unavailable);
     assert_eq!(get("/in", &cookie).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get("/out", &cookie).await.unwrap().status(), StatusCode::OK);
+}
+
+/// Loading fails twice in different ways, and the handler answers with the second error.
+#[tokio::test]
+async fn each_failure_to_load_is_told_once() {
+    let site = site();
+    visit(&site, true).await;
+    let told = answered(&site, async |lazy, store| {
+        store.fail(&["get_and_touch", "get"], ErrorKind::Unavailable);
+        lazy.get().await.unwrap_err();
+        store.fail(&[], ErrorKind::Unavailable);
+        store.hang();
+        let error = lazy.get().await.unwrap_err();
+        store.go_on();
+        error
+    })
+    .await;
+    let expected = ["log: get_and_touch: told to fail", "session: load: not done within 20ms"];
+    assert_eq!(told, expected);
+}
+
+/// The session was loaded in the end, and then something else failed with the same words.
+#[tokio::test]
+async fn an_error_that_reads_like_an_earlier_failure_to_load_is_told() {
+    let site = Site::with(|options| {
+        options.loading = Loading::OnDemand;
+        options.touch_after = cloakroom_tower::TouchAfter::Never;
+    });
+    visit(&site, true).await;
+    let told = answered(&site, async |lazy, store| {
+        store.fail(&["get"], ErrorKind::Unavailable);
+        lazy.get().await.unwrap_err();
+        store.fail(&[], ErrorKind::Unavailable);
+        let session = lazy.get().await.unwrap().unwrap();
+        store.fail(&["get"], ErrorKind::Unavailable);
+        let error = session.reload().await.unwrap_err();
+        store.fail(&[], ErrorKind::Unavailable);
+        error
+    })
+    .await;
+    assert_eq!(told, ["log: get: told to fail", "log: get: told to fail"]);
+}
+
+/// What `on_error` hears of a visit whose handler answers with an error.
+async fn answered<F>(
+    site: &Site,
+    handler: impl FnOnce(LazySession, crate::log::Log) -> F + Send + 'static,
+) -> Vec<String>
+where
+    F: Future<Output = cloakroom_core::Error> + Send + 'static,
+{
+    let cookie = site.cookie.lock().unwrap().clone().unwrap();
+    let (store, handler) = (site.store.clone(), Arc::new(Mutex::new(Some(handler))));
+    let service = site.layer.layer(service_fn(move |request: Request<()>| {
+        let lazy = request.extensions().get::<LazySession>().cloned().unwrap();
+        let handled = handler.lock().unwrap().take().unwrap()(lazy, store.clone());
+        async { Ok::<_, std::io::Error>(SessionError::from(handled.await).into_http()) }
+    }));
+    let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
+    service.oneshot(request).await.unwrap();
+    site.told()
 }
 
 /// Nothing would be written any more.

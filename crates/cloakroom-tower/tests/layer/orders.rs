@@ -1,4 +1,4 @@
-//! Moves to a new id and logouts that meet, in every order.
+//! Moves to a new id and logouts that meet, in every order of their calls to the store.
 
 use cloakroom_core::{Enumerate, Error, Secrets, Session as Record, Store};
 use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
@@ -6,15 +6,16 @@ use futures::executor::block_on;
 
 use crate::{
     site::NOW,
-    steps::{Request, Steps, in_every_order},
+    steps::{Request, Steps, in_every_order, next_turn},
 };
 
-const EVERY: usize = usize::MAX;
+/// How often requests are interrupted at the most, where two of them meet.
+const SWITCHES: usize = 3;
 
 /// The id and the `Set-Cookie` line that a request ends with.
-type Answer = Result<(String, Option<String>), Error>;
+pub(crate) type Answer = Result<(String, Option<String>), Error>;
 
-fn engine(steps: &Steps) -> SessionEngine {
+pub(crate) fn engine(steps: &Steps) -> SessionEngine {
     let mut options = SessionOptions::new();
     options.clock = cloakroom_core::Clock::fixed(NOW);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
@@ -22,33 +23,33 @@ fn engine(steps: &Steps) -> SessionEngine {
 }
 
 /// A store with a session `a` that has a cart.
-fn store(has_atomic: bool) -> Steps {
+pub(crate) fn store(has_atomic: bool) -> Steps {
     let steps = Steps::new(has_atomic);
     let record = Record::from_json(r#"{"cookie":{},"cart":["tea"]}"#).unwrap();
     block_on(steps.memory.set("a", &record)).unwrap();
     steps
 }
 
-async fn load(engine: &SessionEngine, sid: &str) -> Session {
+pub(crate) async fn load(engine: &SessionEngine, sid: &str) -> Session {
     let cookie = Secrets::new(["keyboard cat"]).unwrap().cookie_value(sid);
     let request =
         http::Request::get("/").header("cookie", format!("connect.sid={cookie}")).body(()).unwrap();
     engine.load(RequestHead::from(&request)).await.unwrap().unwrap()
 }
 
-async fn end(engine: &SessionEngine, session: &Session) -> Answer {
+pub(crate) async fn end(engine: &SessionEngine, session: &Session) -> Answer {
     let line = engine.commit(session).await?;
     Ok((session.id(), line.map(|line| line.to_str().unwrap().to_owned())))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Login {
+pub(crate) enum Login {
     Keeping,
     Fresh,
     SavedByHand,
 }
 
-async fn login(engine: &SessionEngine, session: Session, how: Login) -> Answer {
+pub(crate) async fn login(engine: &SessionEngine, session: Session, how: Login) -> Answer {
     match how {
         Login::Fresh => session.regenerate().await?,
         Login::Keeping | Login::SavedByHand => session.regenerate_keeping_data().await?,
@@ -60,20 +61,20 @@ async fn login(engine: &SessionEngine, session: Session, how: Login) -> Answer {
     end(engine, &session).await
 }
 
-async fn logout(engine: &SessionEngine, session: Session) -> Answer {
+pub(crate) async fn logout(engine: &SessionEngine, session: Session) -> Answer {
     session.destroy().await?;
     end(engine, &session).await
 }
 
 /// The members of the session that a `Set-Cookie` line leads to.
-fn behind(steps: &Steps, answer: &Answer) -> Option<(Option<String>, bool)> {
+pub(crate) fn behind(steps: &Steps, answer: &Answer) -> Option<(Option<String>, bool)> {
     let (sid, line) = answer.as_ref().ok()?;
     line.as_ref().filter(|line| line.contains(sid))?;
     let record = block_on(steps.memory.get(sid)).unwrap()?;
     Some((record.get("user").unwrap(), record.contains("cart")))
 }
 
-fn is_empty(steps: &Steps) -> bool {
+pub(crate) fn is_empty(steps: &Steps) -> bool {
     block_on(steps.memory.length()).unwrap() == 0
 }
 
@@ -83,7 +84,7 @@ fn two_logins_at_once_are_two_logins_with_the_cart() {
     for has_atomic in [true, false] {
         for how in [Login::Keeping, Login::SavedByHand] {
             let orders = in_every_order(
-                EVERY,
+                SWITCHES,
                 || {
                     let steps = store(has_atomic);
                     let engine = engine(&steps);
@@ -115,7 +116,7 @@ fn after_a_logout_nothing_that_descends_from_the_session_is_alive() {
     for has_atomic in [true, false] {
         for how in [Login::Keeping, Login::Fresh, Login::SavedByHand] {
             // A chain makes the orders many: there, so many requests are interrupted at the most.
-            for (moves_before, switches) in [(0, EVERY), (1, 3), (2, 2)] {
+            for (moves_before, switches) in [(0, 3), (1, 2), (2, 2)] {
                 for logs_out_first_id in [true, false] {
                     let orders = in_every_order(
                         switches,
@@ -163,7 +164,7 @@ fn after_a_logout_nothing_that_descends_from_the_session_is_alive() {
 fn two_moves_and_a_writer_that_meet_a_logout_leave_nothing_behind() {
     for has_atomic in [true, false] {
         let orders = in_every_order(
-            2,
+            1,
             || {
                 let steps = store(has_atomic);
                 let engine = engine(&steps);
@@ -178,17 +179,7 @@ fn two_moves_and_a_writer_that_meet_a_logout_leave_nothing_behind() {
                         login(&engine, session, how).await
                     }));
                 }
-                if has_atomic {
-                    // Without conditional writes, a writer can bring back what it has just read.
-                    let engine = engine.clone();
-                    requests.push(Box::pin(async move {
-                        let session = load(&engine, "a").await;
-                        if !session.is_new() {
-                            session.insert("n", 1)?;
-                        }
-                        end(&engine, &session).await
-                    }));
-                }
+                requests.push(Box::pin(write(engine.clone())));
                 requests.push(Box::pin(async move {
                     let session = load(&engine, "a").await;
                     logout(&engine, session).await
@@ -204,10 +195,54 @@ fn two_moves_and_a_writer_that_meet_a_logout_leave_nothing_behind() {
     }
 }
 
+/// A request that changes the session `a`.
+async fn write(engine: SessionEngine) -> Answer {
+    let session = load(&engine, "a").await;
+    if !session.is_new() {
+        session.insert("n", 1)?;
+    }
+    end(&engine, &session).await
+}
+
+/// Without conditional writes, a write can land after the session has ended, and takes itself back.
+#[test]
+fn a_write_that_meets_a_logout_leaves_nothing_behind() {
+    for has_atomic in [true, false] {
+        // It is logged out under its own id, or under the one that it has moved to.
+        for moves in [false, true] {
+            let orders = in_every_order(
+                SWITCHES,
+                || {
+                    let steps = store(has_atomic);
+                    let engine = engine(&steps);
+                    let ends = {
+                        let engine = engine.clone();
+                        async move {
+                            let mut session = load(&engine, "a").await;
+                            if moves {
+                                let (sid, _) = login(&engine, session, Login::Keeping).await?;
+                                session = load(&engine, &sid).await;
+                            }
+                            logout(&engine, session).await
+                        }
+                    };
+                    (steps, vec![Box::pin(write(engine)) as Request<_>, Box::pin(ends)])
+                },
+                |steps, answers| {
+                    assert!(answers[1].is_ok(), "{answers:?}");
+                    assert!(is_empty(steps), "{has_atomic} {moves} {answers:?}");
+                },
+            );
+            assert!(orders > 10, "{orders}");
+        }
+    }
+}
+
 /// Runs a request that meets no other.
-fn drive<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn drive<T>(work: impl Future<Output = T>) -> T {
     let mut work = Box::pin(work);
     loop {
+        next_turn();
         if let Some(done) = futures::FutureExt::now_or_never(&mut work) {
             return done;
         }

@@ -1,6 +1,7 @@
 //! Requests that meet, in every order that their calls to the store can have.
 
 use std::{
+    cell::Cell,
     collections::BTreeSet,
     future::{Future, poll_fn},
     pin::Pin,
@@ -20,7 +21,17 @@ use cloakroom_core::{
 
 use crate::site::NOW;
 
-/// A memory store each call of which waits until its request is polled once more.
+thread_local! {
+    /// How often a request was given its turn.
+    static TURNS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Gives a request its turn: each call of it that waits is carried out.
+pub(crate) fn next_turn() {
+    TURNS.set(TURNS.get() + 1);
+}
+
+/// A memory store each call of which waits until its request is given another turn.
 #[derive(Clone)]
 pub(crate) struct Steps {
     pub(crate) memory: MemoryStore,
@@ -40,9 +51,9 @@ impl Steps {
     async fn step(&self) {
         // A request that gets here has gone on, such as when it was its turn.
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let mut is_first = true;
-        poll_fn(|_| if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) })
-            .await;
+        let begun = TURNS.get();
+        // A deadline polls twice in one turn.
+        poll_fn(|_| if TURNS.get() == begun { Poll::Pending } else { Poll::Ready(()) }).await;
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -174,6 +185,7 @@ fn run<T>(
             switches += 1;
         }
         let before = steps.calls.load(Ordering::Relaxed);
+        next_turn();
         let polled = requests[taken].as_mut().poll(&mut cx);
         chosen.push(Choice { taken, others });
         if let Poll::Ready(value) = polled {

@@ -1,0 +1,64 @@
+//! Old sessions that could not be destroyed when they moved.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use cloakroom_core::Error;
+
+use crate::SessionEngine;
+
+/// How many are remembered. The store ends any others when they expire.
+const MOST: usize = 64;
+
+/// The ids of old sessions that a later write destroys.
+#[derive(Default)]
+pub(crate) struct LeftOver(Mutex<VecDeque<String>>);
+
+impl LeftOver {
+    /// Leaves a session that has moved for a later write to destroy.
+    pub(super) fn add(&self, id: String) {
+        let mut ids = self.ids();
+        if ids.len() == MOST {
+            ids.pop_front();
+        }
+        ids.push_back(id);
+    }
+
+    fn ids(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Destroys a session that has moved. When that fails or is cut short, a later write tries again.
+pub(super) async fn destroy_old(engine: &SessionEngine, id: &str) -> Result<(), Error> {
+    let mut old = Old { left_over: engine.left_over(), id: Some(id.to_owned()) };
+    engine.store().destroy(id).await?;
+    old.id = None;
+    engine.left_over().ids().retain(|left_over| left_over != id);
+    Ok(())
+}
+
+/// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.
+pub(super) async fn destroy_one(engine: &SessionEngine) {
+    let id = engine.left_over().ids().pop_front();
+    if let Some(id) = id {
+        let _ = destroy_old(engine, &id).await;
+    }
+}
+
+/// A session that is being destroyed.
+struct Old<'a> {
+    left_over: &'a LeftOver,
+    /// `None` when it is destroyed.
+    id: Option<String>,
+}
+
+impl Drop for Old<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.left_over.add(id);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Two logins from one session, as with a double click: a logout of one ends the other.
+
+use cloakroom_core::Enumerate;
+use cloakroom_tower::Session;
+use futures::executor::block_on;
+
+use crate::{
+    orders::{Answer, Login, behind, drive, engine, is_empty, load, login, logout, store},
+    site::Site,
+    steps::{Request, in_every_order},
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+#[test]
+fn a_logout_of_one_of_two_logins_ends_the_other() {
+    for (has_atomic, how) in every_way() {
+        for logged_out in [0, 1] {
+            let orders = in_every_order(
+                2,
+                || {
+                    let steps = store(has_atomic);
+                    let engine = engine(&steps);
+                    let requests = (0..2).map(|_| {
+                        let engine = engine.clone();
+                        // The second click may come before or after the first one is done.
+                        let login = async move {
+                            let session = load(&engine, "a").await;
+                            login(&engine, session, how).await
+                        };
+                        Box::pin(login) as Request<Answer>
+                    });
+                    let requests = requests.collect();
+                    (steps, requests)
+                },
+                |steps, answers| {
+                    for answer in &answers {
+                        let (user, _) = behind(steps, answer).expect("a session behind the cookie");
+                        assert_eq!(user.as_deref(), Some("ann"));
+                    }
+                    // By another process.
+                    let engine = engine(steps);
+                    let sid = &answers[logged_out].as_ref().unwrap().0;
+                    let ends = async { logout(&engine, load(&engine, sid).await).await };
+                    drive(ends).unwrap();
+                    assert!(is_empty(steps), "{has_atomic} {how:?} {answers:?}");
+                },
+            );
+            assert!(orders > 30, "{orders}");
+        }
+    }
+}
+
+/// The browser logs out of the login whose answer came first, while the other one is on its way.
+#[test]
+fn a_logout_that_meets_the_other_login_leaves_nothing_behind() {
+    for (has_atomic, how) in every_way() {
+        let orders = in_every_order(
+            2,
+            || {
+                let steps = store(has_atomic);
+                let engine = engine(&steps);
+                let engines = (engine.clone(), engine);
+                let both = async move {
+                    let session = load(&engines.0, "a").await;
+                    let (sid, _) = login(&engines.0, session, how).await?;
+                    let session = load(&engines.0, &sid).await;
+                    logout(&engines.0, session).await
+                };
+                let other = async move {
+                    let session = load(&engines.1, "a").await;
+                    login(&engines.1, session, how).await
+                };
+                (steps, vec![Box::pin(both) as Request<Answer>, Box::pin(other)])
+            },
+            |steps, answers| {
+                assert!(answers[0].is_ok(), "{answers:?}");
+                assert!(is_empty(steps), "{has_atomic} {how:?} {answers:?}");
+            },
+        );
+        assert!(orders > 50, "{orders}");
+    }
+}
+
+/// The first login moves on, such as when the user proves who they are once more, while the second one is on its way.
+#[test]
+fn a_login_that_moves_on_ends_with_the_other() {
+    for has_atomic in [true, false] {
+        for logged_out in [0, 1] {
+            let orders = in_every_order(
+                2,
+                || {
+                    let steps = store(has_atomic);
+                    let engine = engine(&steps);
+                    let engines = (engine.clone(), engine);
+                    let twice = async move {
+                        let session = load(&engines.0, "a").await;
+                        let (sid, _) = login(&engines.0, session, Login::Keeping).await?;
+                        let session = load(&engines.0, &sid).await;
+                        login(&engines.0, session, Login::Fresh).await
+                    };
+                    let once = async move {
+                        let session = load(&engines.1, "a").await;
+                        login(&engines.1, session, Login::Keeping).await
+                    };
+                    (steps, vec![Box::pin(twice) as Request<Answer>, Box::pin(once)])
+                },
+                |steps, answers| {
+                    let engine = engine(steps);
+                    let sid = &answers[logged_out].as_ref().unwrap().0;
+                    let ends = async { logout(&engine, load(&engine, sid).await).await };
+                    drive(ends).unwrap();
+                    assert!(is_empty(steps), "{has_atomic} {answers:?}");
+                },
+            );
+            assert!(orders > 50, "{orders}");
+        }
+    }
+}
+
+#[test]
+fn three_logins_end_together() {
+    for has_atomic in [true, false] {
+        let orders = in_every_order(
+            1,
+            || {
+                let steps = store(has_atomic);
+                let engine = engine(&steps);
+                let logins = [Login::Keeping, Login::Fresh, Login::SavedByHand].map(|how| {
+                    let engine = engine.clone();
+                    let session = drive(load(&engine, "a"));
+                    Box::pin(async move { login(&engine, session, how).await }) as Request<Answer>
+                });
+                (steps, logins.into())
+            },
+            |steps, answers| {
+                let engine = engine(steps);
+                let sid = &answers[1].as_ref().unwrap().0;
+                let ends = async { logout(&engine, load(&engine, sid).await).await };
+                drive(ends).unwrap();
+                assert!(is_empty(steps), "{has_atomic} {answers:?}");
+            },
+        );
+        assert!(orders > 100, "{orders}");
+    }
+}
+
+fn every_way() -> impl Iterator<Item = (bool, Login)> {
+    let ways = [Login::Keeping, Login::Fresh, Login::SavedByHand];
+    [true, false].into_iter().flat_map(move |has_atomic| ways.map(|how| (has_atomic, how)))
+}
+
+/// A site whose browser has logged in twice at once, and the id that it has not kept.
+async fn logged_in_twice(site: &Site) -> String {
+    site.write("cart", 1).await;
+    let cookie = site.cookie.lock().unwrap().clone().unwrap();
+    let load = async || {
+        let request = http::Request::get("/").header("cookie", &*cookie).body(()).unwrap();
+        site.layer.engine().load((&request).into()).await.unwrap().unwrap()
+    };
+    let (first, second) = (load().await, load().await);
+    for session in [&first, &second] {
+        session.regenerate_keeping_data().await.unwrap();
+        session.insert("user", 7).unwrap();
+        let line = site.layer.engine().commit(session).await.unwrap().unwrap();
+        let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();
+        *site.cookie.lock().unwrap() = Some(pair);
+    }
+    assert_eq!(site.store.memory().length().await.unwrap(), 2);
+    first.id()
+}
+
+/// The user stays for hours, and the session lives on with each visit.
+#[tokio::test]
+async fn a_logout_hours_later_ends_the_other_login_too() {
+    for max_age in [None, Some(std::time::Duration::from_secs(5 * 3_600))] {
+        for moves_on in [false, true] {
+            let site = Site::with(|options| options.cookie.max_age = max_age);
+            let other = logged_in_twice(&site).await;
+            for _ in 0..4 {
+                site.clock.advance(HOUR_MS);
+                site.read().await;
+                if moves_on {
+                    site.visit(async |session: Session| session.regenerate_keeping_data().await)
+                        .await;
+                }
+            }
+            assert!(site.record(&other).await.is_some());
+            site.visit(async |session: Session| session.destroy().await).await;
+            assert!(site.record(&other).await.is_none(), "{max_age:?} {moves_on}");
+            assert_eq!(site.store.memory().length().await.unwrap(), 0);
+        }
+    }
+}
+
+/// A session that no other login stands beside costs no more.
+#[test]
+fn a_login_that_is_alone_costs_one_marker() {
+    let site = Site::new();
+    block_on(async {
+        site.write("cart", 1).await;
+        site.store.calls();
+        site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+        let calls = ["get_and_touch", "get", "create", "create", "update", "destroy"];
+        assert_eq!(site.store.calls(), calls);
+    });
+}
