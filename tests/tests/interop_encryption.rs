@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-use cloakroom_core::{
+use cloakroom_encryption::{
     Counterpart, EncodeAs, Encryption, Hashing, Kruptein, KrupteinAlgorithm, KrupteinOptions,
     KrupteinPlaintext, KrupteinVersion, WebCrypto, WebCryptoAlgorithm, WebCryptoOptions,
 };

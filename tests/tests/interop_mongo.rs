@@ -9,7 +9,7 @@ mod mongo;
 use std::sync::Arc;
 
 use cloakroom::Session;
-use cloakroom_core::{
+use cloakroom_encryption::{
     Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
 };
 use futures::TryStreamExt;

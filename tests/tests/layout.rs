@@ -41,16 +41,17 @@ fn files(ending: &str) -> Vec<(String, String)> {
 /// What a crate may depend on among ours: (crate, for itself, besides for its tests).
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("cloakroom-core", &[], &[]),
+    ("cloakroom-encryption", &["cloakroom-core"], &[]),
     ("cloakroom-conformance", &["cloakroom-core"], &[]),
     ("cloakroom-compat", &["cloakroom-core"], &["cloakroom-conformance", "cloakroom-test-support"]),
     (
         "cloakroom-mongodb",
-        &["cloakroom-core"],
+        &["cloakroom-core", "cloakroom-encryption"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
         "cloakroom-memcached",
-        &["cloakroom-core"],
+        &["cloakroom-core", "cloakroom-encryption"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
@@ -64,6 +65,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-compat",
             "cloakroom-conformance",
             "cloakroom-core",
+            "cloakroom-encryption",
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
@@ -82,6 +84,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-compat",
             "cloakroom-conformance",
             "cloakroom-core",
+            "cloakroom-encryption",
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",

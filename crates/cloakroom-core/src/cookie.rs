@@ -8,7 +8,7 @@ use std::{
     fmt,
 };
 
-use crate::{name::canonical, scan};
+use crate::json::{scan, string::canonical};
 
 mod expiry;
 mod value;

@@ -1,7 +1,7 @@
 //! What was set and removed since a session was loaded, and how that is laid over another one.
 
 use super::Session;
-use crate::name::is_name;
+use crate::json::string::is_name;
 
 /// A member that was set or removed since the session was loaded.
 #[derive(Clone)]
