@@ -234,6 +234,31 @@ fn no_rust_file_is_longer_than_500_lines() {
     }
 }
 
+/// What code that scans JSON by itself cannot do without: the end of an object, and escapes read and written.
+const SCANS_JSON: [&str; 3] = ["b'}'", "from_str_radix(", ":04x}"];
+
+#[test]
+fn json_is_scanned_in_one_folder_only() {
+    let (mut inside, mut outside) = (String::new(), Vec::new());
+    for (path, text) in files(".rs") {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        if path.starts_with("crates/cloakroom-core/src/json/") {
+            inside += code;
+        } else if path.starts_with("compat/src/")
+            || path.contains("/src/") && path.starts_with("crates/")
+        {
+            outside.extend(
+                SCANS_JSON
+                    .iter()
+                    .filter(|sign| code.contains(**sign))
+                    .map(|sign| format!("{path}: {sign}")),
+            );
+        }
+    }
+    assert!(SCANS_JSON.iter().all(|sign| inside.contains(sign)), "a sign tells nothing any more");
+    assert!(outside.is_empty(), "use cloakroom_core::json instead: {outside:#?}");
+}
+
 #[test]
 fn every_ignored_test_says_what_it_needs() {
     let bare = ["#[ignore", "]"].concat();
