@@ -1,6 +1,6 @@
 //! What the npm packages encrypt is read here, and the other way round, in each of their forms.
 
-use cloakroom_core::{
+use cloakroom_encryption::{
     Counterpart, EncodeAs, Encryption, Hashing, Kruptein, KrupteinAlgorithm, KrupteinOptions,
     KrupteinPlaintext, KrupteinVersion, WebCrypto, WebCryptoAlgorithm, WebCryptoOptions,
 };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use cloakroom::{ExpressSession, Session};
-use cloakroom_core::{Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions};
+use cloakroom_encryption::{Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_test_support::{Memcached, NodeProgram};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ mod server;
 use std::sync::Arc;
 
 use cloakroom::Session;
-use cloakroom_core::{
+use cloakroom_encryption::{
     Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
 };
 use futures::TryStreamExt;

@@ -5,6 +5,7 @@
 
 mod contention;
 mod conveniences;
+mod encryption_errors;
 mod handle;
 mod layer_commands;
 mod raced_logouts;

@@ -1,7 +1,8 @@
 //! The guard and `req.isAuthenticated()` give one verdict on whatever Passport leaves in a session.
 
 use axum::{Router, routing::get};
-use cloakroom::{Session, encode_uri_component, tower::RequireSession};
+use cloakroom::{Session, tower::RequireSession};
+use cloakroom_core::encode_uri_component;
 use cloakroom_test_support::RedisServer;
 use serde_json::{Value, json};
 

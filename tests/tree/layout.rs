@@ -39,16 +39,17 @@ fn files(ending: &str) -> Vec<(String, String)> {
 /// What a crate may depend on among ours: (crate, for itself, besides for its tests).
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("cloakroom-core", &[], &[]),
+    ("cloakroom-encryption", &["cloakroom-core"], &[]),
     ("cloakroom-conformance", &["cloakroom-core"], &[]),
     ("cloakroom-compat", &["cloakroom-core"], &["cloakroom-conformance", "cloakroom-test-support"]),
     (
         "cloakroom-mongodb",
-        &["cloakroom-core"],
+        &["cloakroom-core", "cloakroom-encryption"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
         "cloakroom-memcached",
-        &["cloakroom-core"],
+        &["cloakroom-core", "cloakroom-encryption"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
@@ -62,6 +63,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-compat",
             "cloakroom-conformance",
             "cloakroom-core",
+            "cloakroom-encryption",
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
@@ -81,6 +83,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-compat",
             "cloakroom-conformance",
             "cloakroom-core",
+            "cloakroom-encryption",
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
@@ -180,6 +183,31 @@ fn no_rust_file_is_longer_than_500_lines() {
     for (path, text) in files(".rs") {
         assert!(text.lines().count() <= 500, "{path} has {} lines", text.lines().count());
     }
+}
+
+/// What code that scans JSON by itself cannot do without: the end of an object, and escapes read and written.
+const SCANS_JSON: [&str; 3] = ["b'}'", "from_str_radix(", ":04x}"];
+
+#[test]
+fn json_is_scanned_in_one_folder_only() {
+    let (mut inside, mut outside) = (String::new(), Vec::new());
+    for (path, text) in files(".rs") {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        if path.starts_with("crates/cloakroom-core/src/json/") {
+            inside += code;
+        } else if path.starts_with("compat/src/")
+            || path.contains("/src/") && path.starts_with("crates/")
+        {
+            outside.extend(
+                SCANS_JSON
+                    .iter()
+                    .filter(|sign| code.contains(**sign))
+                    .map(|sign| format!("{path}: {sign}")),
+            );
+        }
+    }
+    assert!(SCANS_JSON.iter().all(|sign| inside.contains(sign)), "a sign tells nothing any more");
+    assert!(outside.is_empty(), "use cloakroom_core::json instead: {outside:#?}");
 }
 
 #[test]

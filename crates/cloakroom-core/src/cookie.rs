@@ -9,7 +9,10 @@ use std::{
     str::FromStr,
 };
 
-use crate::{Error, ErrorKind, name::canonical, scan};
+use crate::{
+    Error, ErrorKind,
+    json::{scan, string::canonical},
+};
 
 mod expiry;
 mod value;

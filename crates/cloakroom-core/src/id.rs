@@ -25,11 +25,7 @@ pub fn generate_id() -> Result<String, Error> {
     Ok(id_from_bytes(&bytes))
 }
 
-/// Encodes bytes as [`generate_id`] does: base64url without padding (uid-safe 2.1.5).
-///
-/// ```
-/// assert_eq!(cloakroom_core::id_from_bytes(&[0xff; 24]), "________________________________");
-/// ```
+/// Returns the id that [`generate_id`] makes of these bytes: base64url without padding (uid-safe 2.1.5).
 #[must_use]
 pub fn id_from_bytes(bytes: &[u8; 24]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -7,19 +7,18 @@ mod clock;
 mod cookie;
 mod cookie_header;
 mod date;
-#[cfg(feature = "encryption")]
-mod encryption;
 mod error;
+#[doc(hidden)]
+pub mod for_tests;
 mod id;
 mod js;
+pub mod json;
 mod marker;
 mod memory;
-mod name;
 mod pauses;
 mod percent;
 mod quote;
 mod revision;
-mod scan;
 mod session;
 mod set_cookie;
 mod signature;
@@ -31,14 +30,8 @@ pub use clock::Clock;
 pub use cookie::{Cookie, CookieMember, JsValue, SameSite};
 pub use cookie_header::{CookieParser, find_cookie};
 pub use date::{parse_date, to_iso_string, to_utc_string};
-#[cfg(feature = "encryption")]
-pub use encryption::{
-    ConnectMongo3, ConnectMongo3Options, Counterpart, EncodeAs, Encryption, Hashing, KeyRing,
-    Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion, WebCrypto,
-    WebCryptoAlgorithm, WebCryptoOptions,
-};
 pub use error::{Error, ErrorKind};
-pub use id::{generate_id, id_from_bytes};
+pub use id::generate_id;
 pub use marker::{MARKER_PREFIX, is_marker, marker_name};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use pauses::Pauses;

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Cookie, CookieMember, Error, ErrorKind, JsValue, Revision, js,
-    name::is_name,
+    json::{
+        scan::{self, Span},
+        string::is_name,
+    },
     quote::quoted,
-    scan::{self, Span},
 };
 
 mod changes;

@@ -1,10 +1,10 @@
-//! What the docs of `MemoryStore` say about its memory, and that many threads may use it.
+//! What the docs of `MemoryStore` say about its memory and its options, and that many threads may use it.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 
-use cloakroom_core::{Enumerate, MemoryStore, Session, Store, generate_id};
+use cloakroom_core::{Clock, Enumerate, MemoryOptions, MemoryStore, Session, Store, generate_id};
 use futures::executor::block_on;
 
 #[test]
@@ -51,4 +51,25 @@ fn many_threads_share_a_store() {
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(block_on(store.length()).unwrap(), 8 * 250);
+}
+
+#[test]
+fn the_option_ttl_is_the_life_of_browser_sessions_only() {
+    let clock = Clock::fixed(1_700_000_000_000);
+    let mut options = MemoryOptions::default();
+    (options.ttl, options.clock) = (Duration::from_secs(60), clock.clone());
+    let store = MemoryStore::with_options(options);
+    let mut expiring = Session::new();
+    expiring.cookie_mut().set_max_age_ms(Some(3_600_000), clock.now_ms()).unwrap();
+    block_on(async {
+        store.set("browser", &Session::new()).await.unwrap();
+        store.set("expiring", &expiring).await.unwrap();
+        clock.advance(59_999);
+        assert_eq!(store.length().await.unwrap(), 2);
+        clock.advance(1);
+        assert_eq!(store.get("browser").await.unwrap(), None);
+        assert!(store.get("expiring").await.unwrap().is_some());
+        clock.advance(3_540_000);
+        assert_eq!(store.get("expiring").await.unwrap(), None);
+    });
 }

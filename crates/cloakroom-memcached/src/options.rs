@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "encryption")]
-use cloakroom_core::Encryption;
 use cloakroom_core::{Clock, Error, ErrorKind};
+#[cfg(feature = "encryption")]
+use cloakroom_encryption::Encryption;
 
 use crate::{Algorithm, Compatibility, error::STORE, key, record::JSON, ttl::LONGEST_RELATIVE};
 

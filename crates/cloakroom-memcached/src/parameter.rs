@@ -69,7 +69,7 @@ pub(crate) fn apply(name: &str, value: &str, options: &mut MemcachedOptions) -> 
 /// Takes over the secret, or says what is wrong with it without quoting it.
 #[cfg(feature = "encryption")]
 pub(crate) fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
-    use cloakroom_core::{Counterpart, Kruptein, KrupteinOptions};
+    use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};
 
     let of_counterpart = KrupteinOptions::of(Counterpart::ConnectMemcached3);
     let kruptein =

@@ -27,7 +27,7 @@ impl MemcachedOptions {
         if let Some(encryption) = &self.encryption {
             let encryption = std::sync::Arc::clone(encryption);
             let text = text.into_owned();
-            let value = aside(call, move || encryption.encrypt(&text)).await?;
+            let value = with_encryption(call, move || encryption.encrypt(&text)).await?;
             return Ok(Record { flags: 0, value: escaped(&value).into_bytes() });
         }
         #[cfg(not(feature = "encryption"))]
@@ -54,7 +54,7 @@ impl MemcachedOptions {
         let value = match &self.encryption {
             Some(encryption) if !value.is_empty() => {
                 let encryption = std::sync::Arc::clone(encryption);
-                aside(call, move || decrypt(&*encryption, flags, value)).await?
+                with_encryption(call, move || decrypt(&*encryption, flags, value)).await?
             }
             _ => value,
         };
@@ -68,7 +68,7 @@ impl MemcachedOptions {
 
 #[cfg(feature = "encryption")]
 fn decrypt(
-    encryption: &dyn cloakroom_core::Encryption,
+    encryption: &dyn cloakroom_encryption::Encryption,
     flags: u32,
     value: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
@@ -97,19 +97,15 @@ fn unescaped(text: &str) -> String {
     text.replace("\\\r", "\r").replace("\\\n", "\n")
 }
 
-/// Runs what takes milliseconds of processor time where it holds up nobody.
+/// Runs the work, which can take tens of milliseconds, until the call's deadline.
 #[cfg(feature = "encryption")]
-async fn aside<T: Send + 'static>(
+async fn with_encryption<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    use cloakroom_core::ErrorKind;
-
     crate::runtime::check_time(call)?;
-    let task = tokio::task::spawn_blocking(work);
-    match tokio::time::timeout_at(call.deadline, task).await {
-        Ok(Ok(done)) => done.map_err(|error| error.with_context(STORE, call.operation)),
-        Ok(Err(_)) => Err(crate::error::new(call, ErrorKind::Other, "the encryption failed")),
+    match tokio::time::timeout_at(call.deadline, cloakroom_encryption::aside(work)).await {
+        Ok(done) => done.map_err(|error| error.with_context(STORE, call.operation)),
         Err(_) => Err(crate::error::timed_out(call)),
     }
 }

@@ -1,11 +1,10 @@
-//! BSON documents by their bytes, as JSON text and back.
+//! BSON documents converted to JSON text and back, by their bytes.
 //!
-//! The bytes are read and written here rather than through the types of `bson`, which differ between its versions, fold
-//! doubled names, and would make a value of their own out of each of ours. What nobody changed is copied.
+//! The types of `bson` are not used: they differ between its versions, drop doubled names, and allocate each value. Here
+//! the bytes of unchanged values are copied.
 
 mod cookie;
 mod from_json;
-mod json;
 mod raw;
 mod to_json;
 
@@ -13,5 +12,5 @@ pub(crate) use from_json::{Unfit, from_json};
 pub(crate) use raw::{Kind, Malformed, Value, elements, field};
 pub(crate) use to_json::to_json;
 
-/// How deep values are followed. MongoDB keeps less than 200 levels.
+/// The deepest level that is converted. MongoDB stores fewer than 200 levels.
 const DEEPEST: usize = 200;

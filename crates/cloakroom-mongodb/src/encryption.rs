@@ -1,8 +1,10 @@
-//! The option `encryption`: what the store keeps is a ciphertext.
+//! The option `encryption`: the store keeps ciphertexts.
 
 use std::sync::Arc;
 
-use cloakroom_core::{Encryption, Error, ErrorKind};
+use cloakroom_core::{Error, ErrorKind};
+use cloakroom_encryption::{Encryption, aside};
+use tokio::time::timeout_at;
 
 use crate::{
     MongoStore,
@@ -13,28 +15,26 @@ use crate::{
 
 impl MongoStore {
     pub(crate) async fn encrypt(&self, call: &Call, json: String) -> Result<String, Error> {
-        self.apart(call, move |encryption| encryption.encrypt(&json)).await
+        self.with_encryption(call, move |encryption| encryption.encrypt(&json)).await
     }
 
     pub(crate) async fn decrypt(&self, call: &Call, stored: String) -> Result<String, Error> {
-        self.apart(call, move |encryption| encryption.decrypt(&stored)).await
+        self.with_encryption(call, move |encryption| encryption.decrypt(&stored)).await
     }
 
-    /// Where it holds nobody up: a key takes tens of milliseconds.
-    async fn apart(
+    /// Runs the work, which can take tens of milliseconds, until the call's deadline.
+    async fn with_encryption(
         &self,
         call: &Call,
         work: impl FnOnce(Arc<dyn Encryption>) -> Result<String, Error> + Send + 'static,
     ) -> Result<String, Error> {
         let Some(encryption) = self.options().encryption.clone() else {
-            return Err(error::new(call, ErrorKind::Config, "there is no encryption"));
+            return Err(error::new(call, ErrorKind::Config, "the store has no encryption"));
         };
-        let runtime = runtime::current(call)?;
+        runtime::current(call)?;
         runtime::check_time(call)?;
-        let task = runtime.spawn_blocking(move || work(encryption));
-        match tokio::time::timeout_at(call.deadline, task).await {
-            Ok(Ok(answer)) => answer.map_err(|error| error.with_context(STORE, call.operation)),
-            Ok(Err(_)) => Err(error::cancelled(call)),
+        match timeout_at(call.deadline, aside(move || work(encryption))).await {
+            Ok(done) => done.map_err(|error| error.with_context(STORE, call.operation)),
             Err(_) => Err(error::timed_out(call)),
         }
     }

@@ -123,6 +123,16 @@ mod tests {
     }
 
     #[test]
+    fn the_option_ttl_is_the_life_of_browser_sessions_only() {
+        let options = MongoOptions { ttl: Duration::from_secs(60), ..MongoOptions::default() };
+        for (expires, life_ms) in [("null", 60_000), (r#""2100-01-01T01:00:00.000Z""#, 3_600_000)] {
+            let text = format!(r#"{{"cookie":{{"expires":{expires}}}}}"#);
+            let session = Session::from_json(text).unwrap();
+            assert_eq!(options.expiry(&session, NOW), Expiry::At(NOW + life_ms), "{expires}");
+        }
+    }
+
+    #[test]
     fn a_touch_is_left_out_while_a_session_is_young_and_not_half_way_to_its_end() {
         let options =
             MongoOptions { touch_after: Duration::from_secs(60), ..MongoOptions::default() };

@@ -153,7 +153,7 @@ const COMPRESSORS: [&str; 4] = ["snappy", "zlib", "zstd", "none"];
 /// Takes over the secret, or says what is wrong with it without quoting it.
 #[cfg(feature = "encryption")]
 pub(crate) fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(), Error> {
-    use cloakroom_core::{Counterpart, Kruptein, KrupteinOptions};
+    use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};
 
     let of_counterpart = KrupteinOptions::of(Counterpart::ConnectMongo6);
     let kruptein =
@@ -303,6 +303,6 @@ mod tests {
         let options = parse("secret=hush%21hush").unwrap();
         assert!(options.encryption.is_some());
         assert!(!format!("{options:?}").contains("hush"), "{options:?}");
-        assert!(parse("secret=").unwrap_err().contains("\"secret\": empty"));
+        assert!(parse("secret=").unwrap_err().contains("\"secret\": must not be empty"));
     }
 }

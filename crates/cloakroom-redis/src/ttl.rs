@@ -106,6 +106,13 @@ mod tests {
     }
 
     #[test]
+    fn the_option_ttl_is_the_life_of_browser_sessions_only() {
+        let ttl = Ttl::from(Duration::from_secs(60));
+        assert_eq!(ttl.seconds(&expiring("null"), NOW), 60);
+        assert_eq!(ttl.seconds(&expiring(r#""2100-01-01T01:00:00.000Z""#), NOW), 3_600);
+    }
+
+    #[test]
     fn a_function_wins_over_the_cookie_and_is_rounded_up() {
         let past = expiring(r#""1999-01-01T00:00:00.000Z""#);
         for (ttl, seconds) in [

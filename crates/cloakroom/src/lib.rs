@@ -13,16 +13,11 @@ pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
     Atomic, Clock, Cookie, CookieMember, CookieParser, Created, Enumerate, Error, ErrorKind,
     JsValue, Member, MemoryOptions, MemoryStore, Revision, SameSite, Secrets, Session, Store,
-    TimeToLive, Touched, Unsigned, Updated, clear_cookie, decode_uri_component,
-    encode_uri_component, find_cookie, generate_id, id_from_bytes, parse_date, set_cookie,
-    to_iso_string, to_utc_string,
+    TimeToLive, Touched, Unsigned, Updated, clear_cookie, decode_uri_component, find_cookie,
+    generate_id, parse_date, set_cookie, to_iso_string, to_utc_string,
 };
 #[cfg(feature = "encryption")]
-pub use cloakroom_core::{
-    ConnectMongo3, ConnectMongo3Options, Counterpart, EncodeAs, Encryption, Hashing, KeyRing,
-    Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion, WebCrypto,
-    WebCryptoAlgorithm, WebCryptoOptions,
-};
+pub use cloakroom_encryption as encryption;
 #[cfg(feature = "memcached")]
 pub use cloakroom_memcached as memcached;
 #[cfg(feature = "mongodb")]

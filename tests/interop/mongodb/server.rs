@@ -7,7 +7,8 @@ use std::{
 };
 
 use cloakroom::ExpressSession;
-use cloakroom_core::{Clock, Encryption};
+use cloakroom_core::Clock;
+use cloakroom_encryption::Encryption;
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
     mongodb::{

@@ -7,9 +7,9 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use cloakroom_core::{
+use cloakroom_encryption::{
     ConnectMongo3, ConnectMongo3Options, Encryption, WebCrypto, WebCryptoAlgorithm,
-    WebCryptoOptions,
+    WebCryptoOptions, for_tests::EncryptWith,
 };
 
 use super::{

@@ -1,7 +1,7 @@
 //! The members that were set and removed since a session was loaded, and how they are merged into another session.
 
 use super::Session;
-use crate::name::is_name;
+use crate::json::string::is_name;
 
 /// A member that was set or removed since the session was loaded.
 #[derive(Clone)]

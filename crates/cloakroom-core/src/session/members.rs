@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{COOKIE, Session};
 use crate::{
     Error, ErrorKind,
-    name::{canonical, escaped, shown},
+    json::string::{canonical, escaped, shown},
     quote::quoted,
 };
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{
-    Counterpart, Encryption, ErrorKind, KeyRing, Kruptein, KrupteinOptions, Session, Store, Updated,
-};
+use cloakroom_core::{ErrorKind, Session, Store, Updated};
+use cloakroom_encryption::{Counterpart, Encryption, KeyRing, Kruptein, KrupteinOptions};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use futures::TryStreamExt;
 

@@ -1,16 +1,19 @@
-//! The cookie of a session in document form, which connect-mongo stores as express-session's object and not as its
-//! JSON: with a place for each of nine members, `null` where there is none, and the expiry as a date.
+//! The cookie of a session that is stored as a document.
+//!
+//! connect-mongo stores the fields of express-session's cookie object, not its JSON: always nine members, `null` for
+//! those that are unset, and the expiry as a date.
 
-use cloakroom_core::{parse_date, to_iso_string};
+use std::borrow::Cow;
+
+use cloakroom_core::{json::unquote, parse_date, to_iso_string};
 
 use super::{
     Kind, Malformed, Value, elements,
     from_json::{Unfit, Writer},
-    json::unquote,
     to_json::{write, write_members},
 };
 
-/// The members of a cookie in the order of express-session 1.18 and later, and whether its JSON always has them.
+/// The members of a cookie in the order of express-session 1.18 and later, and whether its JSON always contains them.
 const MEMBERS: [(&str, bool); 9] = [
     ("originalMaxAge", true),
     ("partitioned", false),
@@ -23,8 +26,8 @@ const MEMBERS: [(&str, bool); 9] = [
     ("sameSite", false),
 ];
 
-/// Writes the JSON text of a cookie. What is `null` because it was not set is left out, as express-session does in
-/// its own JSON.
+/// Writes the JSON text of a cookie. Leaves out unset members, which are `null` in the document, as express-session does
+/// in its JSON.
 pub(super) fn write_cookie(document: &[u8], out: &mut String) -> Result<(), Malformed> {
     let unset =
         |name: &str, value: Value<'_>| value.kind == Kind::NULL && MEMBERS.contains(&(name, false));
@@ -33,9 +36,14 @@ pub(super) fn write_cookie(document: &[u8], out: &mut String) -> Result<(), Malf
     write_members(members, out, |_, value, out| write(value, 2, out))
 }
 
-/// Appends a cookie of express-session as it would be stored. `false`, and nothing is done, when it is not one: when it
-/// lacks a member, or has one more, or in another place. connect-mongo stores such a cookie as any other object.
-pub(super) fn append_cookie(members: &[(String, &str)], out: &mut Writer) -> Result<bool, Unfit> {
+/// Appends a cookie as connect-mongo stores express-session's.
+///
+/// Returns false and appends nothing if the members are not exactly express-session's in their order. connect-mongo
+/// stores such a cookie as any other object.
+pub(super) fn append_cookie(
+    members: &[(Cow<'_, str>, &str)],
+    out: &mut Writer,
+) -> Result<bool, Unfit> {
     let mut given = members.iter().peekable();
     let mut cookie = Vec::with_capacity(MEMBERS.len());
     for (name, always) in MEMBERS {
@@ -57,8 +65,8 @@ pub(super) fn append_cookie(members: &[(String, &str)], out: &mut Writer) -> Res
     Ok(true)
 }
 
-/// The date that prints as this JSON string.
+/// Returns the date that prints as this JSON string, or `None` if no date does.
 fn date(json: &str) -> Option<i64> {
-    let text = json.starts_with('"').then(|| unquote(json))?;
+    let text = unquote(json)?;
     parse_date(&text).filter(|ms| to_iso_string(*ms).as_deref() == Some(&text))
 }

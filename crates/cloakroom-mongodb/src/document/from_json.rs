@@ -1,30 +1,32 @@
-//! JSON text as the document that connect-mongo would store for it.
+//! Converts JSON text to the document that connect-mongo stores for it.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
+
+use cloakroom_core::json::{items, members, unquote};
 
 use super::{
     DEEPEST, Kind, Value,
     cookie::append_cookie,
     elements,
-    json::{items, members, unquote},
     to_json::{to_json, value_to_json},
 };
 
-/// Why a text does not fit into a document.
+/// The reason why a text cannot become a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// The name of a member has a NUL, which ends a name in BSON.
+    /// The name of a member contains a NUL, which ends a name in BSON.
     NulInName,
-    /// It is nested deeper than MongoDB takes.
+    /// It is nested deeper than MongoDB accepts.
     TooDeep,
-    /// It is longer than the 2 GiB that BSON can count.
+    /// It is longer than 2 GiB, the most that BSON can count.
     TooLong,
 }
 
-/// The document of a session's text.
+/// Returns the document for a session's text.
 ///
-/// `base` is the document that the session was read from. What prints as it did there is taken from there, with its
-/// type: dates, binary data, integers of 64 bits. What is new or changed becomes what connect-mongo makes of it.
+/// `base` is the document that the session was read from. A value that prints as it did there is copied from it and
+/// keeps its type, such as a date, binary data or a 64-bit integer. New and changed values become what connect-mongo
+/// makes of them.
 pub(crate) fn from_json(text: &str, base: Option<&[u8]>) -> Result<Vec<u8>, Unfit> {
     if let Some(base) = base
         && to_json(base).is_ok_and(|printed| printed == text)
@@ -33,7 +35,7 @@ pub(crate) fn from_json(text: &str, base: Option<&[u8]>) -> Result<Vec<u8>, Unfi
     }
     let mut out = Writer::default();
     let base = base.map(by_name).unwrap_or_default();
-    for (name, value) in once_each(members(text).unwrap_or_default()) {
+    for (name, value) in members_once(text).unwrap_or_default() {
         let before = base.get(&*name).copied();
         if name == "cookie" {
             append_member_cookie(value, before, &mut out)?;
@@ -55,9 +57,10 @@ fn append_member_cookie(
             return out.element(before.kind, "cookie", before.bytes);
         }
     }
-    let Some(members) = json.starts_with('{').then(|| members(json)).flatten() else {
+    let Some(members) = members(json) else {
         return out.convert("cookie", json, before, 1);
     };
+    let members: Vec<_> = members.collect();
     out.nested(Kind::DOCUMENT, "cookie", |out| {
         if append_cookie(&members, out)? {
             return Ok(());
@@ -66,10 +69,19 @@ fn append_member_cookie(
     })
 }
 
-/// JavaScript keeps the first place of a doubled name, and its last value.
-fn once_each(members: Vec<(String, &str)>) -> Vec<(String, &str)> {
-    let mut places = HashMap::with_capacity(members.len());
-    let mut once: Vec<(String, &str)> = Vec::with_capacity(members.len());
+/// Returns the members of an object with each name once. `None` if the text is anything else.
+fn members_once(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+    members(json).map(once_each)
+}
+
+/// Merges doubled names as JavaScript does: the first position stays, the last value wins.
+fn once_each<'a>(
+    members: impl IntoIterator<Item = (Cow<'a, str>, &'a str)>,
+) -> Vec<(Cow<'a, str>, &'a str)> {
+    let members = members.into_iter();
+    let most = members.size_hint().0;
+    let mut places = HashMap::with_capacity(most);
+    let mut once: Vec<(Cow<'_, str>, &str)> = Vec::with_capacity(most);
     for (name, value) in members {
         match places.get(&name) {
             Some(place) => once[*place] = (name, value),
@@ -86,12 +98,12 @@ fn by_name(document: &[u8]) -> HashMap<&str, Value<'_>> {
     elements(document).into_iter().flatten().map_while(Result::ok).collect()
 }
 
-/// A document in the making.
+/// A document under construction.
 #[derive(Debug, Default)]
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    /// Appends a value as it is.
+    /// Appends a value by its bytes.
     pub(super) fn element(&mut self, kind: Kind, name: &str, bytes: &[u8]) -> Result<(), Unfit> {
         self.name(kind, name)?;
         self.0.extend_from_slice(bytes);
@@ -125,7 +137,7 @@ impl Writer {
         Ok([&length.to_le_bytes(), &*self.0, &[0]].concat())
     }
 
-    /// Appends the value of a JSON text, or the one that stood there before if it prints the same.
+    /// Appends the value of a JSON text, or the value `before` if it prints as this text.
     pub(super) fn convert(
         &mut self,
         name: &str,
@@ -148,7 +160,7 @@ impl Writer {
         match json.as_bytes().first() {
             Some(b'{') => {
                 let before = inside(Kind::DOCUMENT);
-                let members = once_each(members(json).unwrap_or_default());
+                let members = members_once(json).unwrap_or_default();
                 self.nested(Kind::DOCUMENT, name, |out| {
                     members.iter().try_for_each(|(name, value)| {
                         out.convert(name, value, before.get(&**name).copied(), depth + 1)
@@ -166,7 +178,7 @@ impl Writer {
                 })
             }
             Some(b'"') => {
-                let text = unquote(json);
+                let text = unquote(json).unwrap_or_default();
                 let length = i32::try_from(text.len() + 1).map_err(|_| Unfit::TooLong)?;
                 self.element(
                     Kind::STRING,
@@ -181,7 +193,7 @@ impl Writer {
         }
     }
 
-    /// As npm's bson does: an integer of 32 bits where it is one, a double for all others, and for -0.
+    /// Appends a number as npm's bson does: as a 32-bit integer if it is one, otherwise, and for -0, as a double.
     fn number(&mut self, name: &str, number: f64) -> Result<(), Unfit> {
         let integer = number as i32;
         if f64::from(integer).to_bits() == number.to_bits() {
@@ -285,7 +297,7 @@ mod tests {
         assert_eq!(converted(r#"{"a":1,"b":2,"a":3}"#, None), doc! { "a": 3, "b": 2 });
     }
 
-    /// JSON that nobody prints like this: with space, escapes, numbers without end, doubled names.
+    /// JSON that `JSON.stringify` does not print: with space, escapes, infinite numbers, doubled names.
     fn json() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
             prop::sample::select(vec![
@@ -355,18 +367,18 @@ mod tests {
             let document = from_json(&text, None).unwrap();
             Document::from_reader(&document[..]).unwrap();
             let printed = to_json(&document).unwrap();
-            // What is printed says all that the document says, to whoever has the document, and so does the text.
+            // With the document as the base, both the printed text and the original one lead back to it.
             prop_assert_eq!(&from_json(&printed, Some(&document)).unwrap(), &document);
             prop_assert_eq!(&from_json(&text, Some(&document)).unwrap(), &document);
 
-            // A change elsewhere leaves everything as it is.
+            // A new member leaves all others unchanged.
             let more = format!("{{\"new\":{change}{}{}", if members.is_empty() { "" } else { "," }, &printed[1..]);
             let changed = from_json(&more, Some(&document)).unwrap();
             let kept: Vec<_> = elements(&changed).unwrap().skip(1).collect();
             prop_assert_eq!(kept, elements(&document).unwrap().collect::<Vec<_>>());
         }
 
-        /// JavaScript keeps the first place of a doubled name, and its last value.
+        /// As in JavaScript, a doubled name keeps its first position and its last value.
         #[test]
         fn names_count_by_what_they_mean(members in prop::collection::vec((name(), 0..9_i32), 0..7)) {
             let raw: Vec<_> = members.iter().map(|((raw, _), value)| (raw.clone(), value.to_string())).collect();

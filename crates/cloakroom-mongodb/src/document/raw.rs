@@ -1,8 +1,8 @@
-//! The elements of a document, found in its bytes.
+//! Reads the elements of a document from its bytes.
 
 use std::str;
 
-/// The types of BSON that are told apart here (bsonspec.org, version 1.1).
+/// A type of BSON (bsonspec.org, version 1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind(pub(crate) u8);
 
@@ -30,11 +30,11 @@ impl Kind {
     pub(crate) const MAX_KEY: Self = Self(0x7f);
 }
 
-/// The bytes are no document.
+/// The bytes are not a valid document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// A value as it stands in a document.
+/// A value of a document, by its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value<'a> {
     pub(crate) kind: Kind,
@@ -42,7 +42,7 @@ pub(crate) struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The text of a string, a symbol or a piece of code.
+    /// Returns the text of a string, a symbol or code.
     pub(crate) fn text(self) -> Result<&'a str, Malformed> {
         let (length, text) = self.bytes.split_first_chunk().ok_or(Malformed)?;
         let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| Malformed)?;
@@ -50,18 +50,18 @@ impl<'a> Value<'a> {
         str::from_utf8(text.strip_suffix(b"\0").ok_or(Malformed)?).map_err(|_| Malformed)
     }
 
-    /// The bytes of a value of this many.
+    /// Returns the bytes of a value that has exactly `N`.
     pub(crate) fn fixed<const N: usize>(self) -> Result<[u8; N], Malformed> {
         self.bytes.try_into().map_err(|_| Malformed)
     }
 
-    /// The milliseconds since 1970, if it is a date.
+    /// Returns the milliseconds since 1970, or `None` if the value is not a date.
     pub(crate) fn date_ms(self) -> Option<i64> {
         (self.kind == Kind::DATE).then(|| self.fixed().ok().map(i64::from_le_bytes)).flatten()
     }
 }
 
-/// The elements of a document or an array, in order.
+/// Returns the elements of a document or an array, in order.
 pub(crate) fn elements(document: &[u8]) -> Result<Elements<'_>, Malformed> {
     let (length, rest) = document.split_first_chunk().ok_or(Malformed)?;
     let whole = usize::try_from(i32::from_le_bytes(*length)) == Ok(document.len());
@@ -71,7 +71,7 @@ pub(crate) fn elements(document: &[u8]) -> Result<Elements<'_>, Malformed> {
     }
 }
 
-/// The first value of this name, or `None` when there is none.
+/// Returns the first value with this name, or `None` if no element has it.
 pub(crate) fn field<'a>(document: &'a [u8], name: &str) -> Result<Option<Value<'a>>, Malformed> {
     elements(document)?
         .find(|element| !matches!(element, Ok((found, _)) if *found != name))
@@ -79,7 +79,7 @@ pub(crate) fn field<'a>(document: &'a [u8], name: &str) -> Result<Option<Value<'
         .map(|element| element.map(|(_, value)| value))
 }
 
-/// See [`elements`].
+/// The iterator that [`elements`] returns. It ends after an error.
 #[derive(Debug)]
 pub(crate) struct Elements<'a> {
     rest: &'a [u8],
@@ -111,13 +111,13 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// The text up to the next NUL, and what stands behind that.
+/// Returns the text before the next NUL, and the bytes after it.
 fn cut_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     Some((str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
 }
 
-/// How many bytes the value has that begins here.
+/// Returns the length of the value at the start of `bytes`, or `None` if its type is unknown.
 fn length(kind: Kind, bytes: &[u8]) -> Option<usize> {
     let said = || usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok();
     match kind {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_document_is_malformed_and_no_panic() {
+    fn invalid_bytes_are_malformed_and_never_panic() {
         let whole = b"\x16\0\0\0\x02s\0\x03\0\0\0ab\0\x10n\0\x07\0\0\0\0";
         let read = |bytes: &[u8]| -> Result<Vec<()>, Malformed> {
             elements(bytes)?.map(|element| element.map(drop)).collect()

@@ -1,12 +1,12 @@
-//! A document as the JSON text that `JSON.stringify` prints of it in Node.js.
+//! Converts a document to the JSON text that `JSON.stringify` prints for it in Node.js.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cloakroom_core::to_iso_string;
+use cloakroom_core::{json::quote, to_iso_string};
 use mongodb::bson::Decimal128;
 
-use super::{DEEPEST, Kind, Malformed, Value, cookie::write_cookie, elements, json::quote};
+use super::{DEEPEST, Kind, Malformed, Value, cookie::write_cookie, elements};
 
-/// The text of a session's document.
+/// Returns the JSON text of a session's document.
 pub(crate) fn to_json(document: &[u8]) -> Result<String, Malformed> {
     let mut out = String::with_capacity(document.len());
     let members = elements(document)?;
@@ -17,14 +17,14 @@ pub(crate) fn to_json(document: &[u8]) -> Result<String, Malformed> {
     Ok(out)
 }
 
-/// The text of one value.
+/// Returns the JSON text of one value.
 pub(super) fn value_to_json(value: Value<'_>, depth: usize) -> Result<String, Malformed> {
     let mut out = String::new();
     write(value, depth, &mut out)?;
     Ok(out)
 }
 
-/// Writes the members of an object, each value as `write_value` does.
+/// Writes an object, each value of it with `write_value`.
 pub(super) fn write_members<'a>(
     members: impl Iterator<Item = Result<(&'a str, Value<'a>), Malformed>>,
     out: &mut String,
@@ -44,7 +44,8 @@ pub(super) fn write_members<'a>(
     Ok(())
 }
 
-/// What JavaScript has no value for is shown as extended JSON, where `JSON.stringify` says `{}` or less.
+/// Writes a value. Types that JavaScript lacks become extended JSON, where `JSON.stringify` prints `{}` or leaves the
+/// member out.
 pub(super) fn write(value: Value<'_>, depth: usize, out: &mut String) -> Result<(), Malformed> {
     if depth > DEEPEST {
         return Err(Malformed);
@@ -54,7 +55,7 @@ pub(super) fn write(value: Value<'_>, depth: usize, out: &mut String) -> Result<
         Kind::BOOLEAN => out.push_str(if value.bytes == [0] { "false" } else { "true" }),
         Kind::STRING | Kind::SYMBOL => quote(value.text()?, out),
         Kind::INT32 => out.push_str(&i32::from_le_bytes(value.fixed()?).to_string()),
-        // Beyond 2^53 too, where Node.js gets an object that prints as its two halves.
+        // Beyond 2^53 too, where npm's bson returns a `Long`, which prints as an object of its two halves.
         Kind::INT64 => out.push_str(&i64::from_le_bytes(value.fixed()?).to_string()),
         Kind::DOUBLE => write_number(f64::from_le_bytes(value.fixed()?), out),
         Kind::DATE => match to_iso_string(i64::from_le_bytes(value.fixed()?)) {
@@ -88,14 +89,14 @@ pub(super) fn write(value: Value<'_>, depth: usize, out: &mut String) -> Result<
         }
         Kind::MIN_KEY => out.push_str("{\"$minKey\":1}"),
         Kind::MAX_KEY => out.push_str("{\"$maxKey\":1}"),
-        // No driver writes these any more.
+        // Deprecated types, which no driver writes any more.
         Kind::DB_POINTER | Kind::SCOPED_CODE => out.push_str("{}"),
         _ => return Err(Malformed),
     }
     Ok(())
 }
 
-/// A number as JavaScript prints it; what JSON has no digits for is `null`.
+/// Writes a number as JavaScript prints it: `null` if it is not finite.
 fn write_number(number: f64, out: &mut String) {
     if number.is_finite() {
         out.push_str(ryu_js::Buffer::new().format_finite(number));

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{
-    Counterpart, Encryption, ErrorKind, KeyRing, Kruptein, KrupteinOptions, Session, Store,
-    Updated, WebCrypto, WebCryptoOptions,
+use cloakroom_core::{ErrorKind, Session, Store, Updated};
+use cloakroom_encryption::{
+    Counterpart, Encryption, KeyRing, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
 };
 use cloakroom_mongodb::{MongoOptions, MongoStore, mongodb::bson::doc};
 use futures::StreamExt;

@@ -1,7 +1,7 @@
 //! What an instance makes of a text that was changed, and of one that another instance wrote.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cloakroom_core::{Encryption, Kruptein, KrupteinPlaintext};
+use cloakroom_encryption::{Encryption, Kruptein, KrupteinPlaintext};
 
 use super::{
     super::{Outcome, report::Checks},

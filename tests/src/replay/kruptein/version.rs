@@ -1,6 +1,6 @@
 //! The versions of kruptein and what sets them apart.
 
-use cloakroom_core::{EncodeAs, Hashing, KrupteinVersion};
+use cloakroom_encryption::{EncodeAs, Hashing, KrupteinVersion};
 
 use crate::json::Json;
 

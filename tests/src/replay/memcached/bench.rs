@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_core::{Clock, Kruptein, Session, Store};
+use cloakroom_core::{Clock, Session, Store};
+use cloakroom_encryption::Kruptein;
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_test_support::{Memcached, MemcachedTap};
 use tokio::runtime::Runtime;

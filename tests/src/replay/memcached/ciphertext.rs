@@ -1,6 +1,7 @@
 //! A ciphertext of connect-memcached.
 
-use cloakroom_core::{Counterpart, Encryption, Kruptein, KrupteinOptions, Session};
+use cloakroom_core::Session;
+use cloakroom_encryption::{Counterpart, Encryption, Kruptein, KrupteinOptions};
 
 use super::bench::{Bench, Item, Sent};
 use crate::{

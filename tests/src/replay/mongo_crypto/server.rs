@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Encryption, Error, ErrorKind, Session, Store};
+use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_encryption::Encryption;
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
     mongodb::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Counterpart, Encryption, Kruptein, KrupteinOptions, WebCrypto};
+use cloakroom_encryption::{Counterpart, Encryption, Kruptein, KrupteinOptions, WebCrypto};
 
 use super::{
     super::{Outcome, not_applicable, report::Checks},

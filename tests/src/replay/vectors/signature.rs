@@ -1,6 +1,6 @@
 //! Sections `sign`, `unsign` and `genid`.
 
-use cloakroom_core::{Secrets, id_from_bytes};
+use cloakroom_core::{Secrets, for_tests::id_from_bytes};
 
 use super::super::{
     Outcome,

@@ -1,31 +1,29 @@
-//! The stored text of kruptein: DER as text, or JSON.
+//! The stored text of kruptein: encoded DER, or JSON.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    super::{EncodeAs, Hashing, Key, der, encode_as::NodeBuffer},
-    KrupteinAlgorithm, KrupteinVersion,
-};
+use super::options::{KrupteinAlgorithm, KrupteinVersion};
+use crate::{EncodeAs, Hashing, der, encode_as::NodeBuffer, key::Key};
 
-/// What stands in a stored text.
+/// The parts of a stored text.
 pub(super) struct Record {
-    /// The ciphertext, and the text of it that most generations make the HMAC over.
+    /// The ciphertext, and its encoded text, over which most generations compute the HMAC.
     pub(super) ciphertext: Vec<u8>,
     pub(super) ciphertext_text: String,
     pub(super) hmac: Vec<u8>,
     pub(super) iv: Vec<u8>,
     pub(super) salt: Vec<u8>,
-    /// What GCM adds. CBC has none.
+    /// The additions of GCM. `None` with CBC.
     pub(super) authenticated: Option<Authenticated>,
 }
 
-/// GCM's tag, and the data that it vouches for besides the ciphertext.
+/// GCM's tag and its additional data.
 pub(super) struct Authenticated {
     pub(super) tag: Vec<u8>,
     pub(super) data: Vec<u8>,
 }
 
-/// A record, and what its form tells about who wrote it.
+/// A record, and what its form tells about its writer.
 pub(super) struct Found {
     pub(super) record: Record,
     /// The generations that write this form.
@@ -41,9 +39,9 @@ impl Record {
         }
     }
 
-    /// The HMAC as this generation makes it: over the ciphertext, or over that, the salt and the IV.
+    /// Computes the HMAC as this generation does: over the ciphertext, or over the ciphertext, the salt and the IV.
     pub(super) fn hmac(&self, version: KrupteinVersion, hashing: Hashing, key: &Key) -> Vec<u8> {
-        // JavaScript's `text + buffer` decodes the buffer as UTF-8, with U+FFFD for what is none.
+        // JavaScript's `text + buffer` decodes the buffer as UTF-8, with U+FFFD for invalid bytes.
         let (salt, iv) = (String::from_utf8_lossy(&self.salt), String::from_utf8_lossy(&self.iv));
         let text = self.ciphertext_text.as_bytes();
         let parts = match version {
@@ -56,7 +54,7 @@ impl Record {
         hashing.hmac(&**key, &parts)
     }
 
-    /// Reads the stored text, of whatever generation and encoding. `None` if it is none of kruptein's.
+    /// Reads a stored text of any generation and encoding. `None` if kruptein does not write such a text.
     pub(super) fn read(stored: &str) -> Option<Found> {
         if stored.starts_with('{') {
             let json: AnyJson = serde_json::from_str(stored).ok()?;
@@ -108,7 +106,8 @@ impl Record {
     }
 }
 
-/// In the order in which random bytes tell them apart: the fewer characters an encoding has, the earlier.
+/// In the order in which they are tried: a hex text is also a base64 text, but a base64 text of random bytes is
+/// practically never a hex text.
 const ENCODINGS: [EncodeAs; 4] =
     [EncodeAs::Hex, EncodeAs::Base64, EncodeAs::Base64Url, EncodeAs::Binary];
 
@@ -123,7 +122,7 @@ fn read_der(stored: &str, encode_as: EncodeAs) -> Option<Found> {
         Some([ciphertext, hmac, iv, salt, &[], &[]])
     })?;
     let inner = |bytes| encode_as.decode(str::from_utf8(bytes).ok()?);
-    // Before 3.4 these are texts; the bytes of an HMAC are never one by chance.
+    // Before 3.4 these are encoded texts. The bytes of an HMAC are practically never such a text.
     let (ciphertext, hmac, data, versions) = match inner(hmac) {
         Some(hmac) => (inner(ciphertext)?, hmac, inner(data)?, DER_OF_TEXT),
         None => (ciphertext.to_vec(), hmac.to_vec(), data.to_vec(), &[KrupteinVersion::V3_4][..]),

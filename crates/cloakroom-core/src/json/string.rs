@@ -1,8 +1,8 @@
-//! Compares the names of members after resolving their escapes: `"a"` and `"\u0061"` are the same name.
+//! Strings: resolves escapes, and compares the names of members after that: `"a"` and `"\u0061"` are the same name.
 //!
-//! A raw name is the text between the quotes of a JSON string that the scanner has accepted.
+//! A raw name or text is what stands between the quotes of a JSON string that the scanner has accepted.
 
-use std::{borrow::Cow, fmt::Write, str::Chars};
+use std::{borrow::Cow, fmt::Write, iter, str::Chars};
 
 /// Returns true if the raw name means `name`.
 pub(crate) fn is_name(raw: &str, name: &str) -> bool {
@@ -21,12 +21,52 @@ pub(crate) fn canonical(raw: &str) -> Cow<'_, str> {
 
 /// Escapes a name as `JSON.stringify` does.
 pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
-    let is_plain = !name.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
-    if is_plain {
-        Cow::Borrowed(name)
+    if name.bytes().any(is_special) {
+        let mut out = String::with_capacity(name.len() + 8);
+        push_text(name, &mut out);
+        Cow::Owned(out)
     } else {
-        Cow::Owned(printed(name.encode_utf16(), push_escaped))
+        Cow::Borrowed(name)
     }
+}
+
+/// Appends a text as `JSON.stringify` writes it between the quotes.
+pub(super) fn push_text(text: &str, out: &mut String) {
+    let mut rest = text;
+    // What needs an escape is ASCII, so the text is cut between characters.
+    while let Some(place) = rest.bytes().position(is_special) {
+        out.push_str(&rest[..place]);
+        push_escaped(char::from(rest.as_bytes()[place]), out);
+        rest = &rest[place + 1..];
+    }
+    out.push_str(rest);
+}
+
+/// Returns the raw text with its escapes resolved, and with U+FFFD for each half of a surrogate pair.
+pub(super) fn meaning(raw: &str) -> Cow<'_, str> {
+    if !is_escaped(raw) {
+        return Cow::Borrowed(raw);
+    }
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((plain, _)) = rest.split_once('\\') {
+        text.push_str(plain);
+        // Escapes that stand side by side can be the two halves of one character.
+        let mut units = units(&rest[plain.len()..]);
+        let escapes =
+            iter::from_fn(
+                || if units.rest.as_str().starts_with('\\') { units.next() } else { None },
+            );
+        let chars = char::decode_utf16(escapes);
+        text.extend(chars.map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        rest = units.rest.as_str();
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
 /// Returns the raw name with its escapes resolved, except half a surrogate pair, which a Rust string cannot hold.

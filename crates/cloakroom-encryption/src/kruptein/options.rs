@@ -1,9 +1,10 @@
-//! What can be set.
+//! The options of kruptein.
 
-use super::super::{EncodeAs, Hashing, cbc, config, gcm};
-use crate::Error;
+use cloakroom_core::Error;
 
-/// The npm store that shall read what is written; see [`KrupteinOptions::of`].
+use crate::{EncodeAs, Hashing, cbc, error::config, gcm};
+
+/// The npm store that reads what is written; see [`KrupteinOptions::of`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Counterpart {
@@ -13,30 +14,30 @@ pub enum Counterpart {
     ConnectMemcached3,
     /// connect-mongo 4.1.0 to 4.2.0, with kruptein 2.1 or 2.2.
     ConnectMongo4 {
-        /// Its option of that name, `true` unless set there.
+        /// The option of this name there, which defaults to `true`.
         stringify: bool,
     },
-    /// connect-mongo 4.2.2 to 5.1.0, with kruptein 3.1.3 to 3.3.0 as npm installed it before 3.4.0 was there.
+    /// connect-mongo 4.2.2 to 5.1.0, with kruptein 3.1.3 to 3.3.0, which npm installed until 3.4.0 was released.
     ConnectMongo5 {
-        /// Its option of that name, `true` unless set there.
+        /// The option of this name there, which defaults to `true`.
         stringify: bool,
     },
     /// connect-mongo 4.2.2 to 5.1.0, with kruptein 3.4.
     ///
-    /// It cannot read what it wrote itself. What is written here it can, by one more layer of quotes.
+    /// It cannot read what it wrote itself. It can read what is written here, which has one more layer of quotes.
     ConnectMongo5Kruptein34 {
-        /// Its option of that name, `true` unless set there.
+        /// The option of this name there, which defaults to `true`.
         stringify: bool,
     },
     /// connect-mongo 6, with kruptein 3.0.8.
     ConnectMongo6,
 }
 
-/// The generations of kruptein. Within one, each version reads the others; between them, none does.
+/// The generations of kruptein. A version reads what all versions of its own generation wrote, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KrupteinVersion {
-    /// 2.1 and 2.2; of 2.0 it reads what that has not damaged.
+    /// 2.1 and 2.2. It also reads what 2.0 wrote, unless 2.0 damaged it.
     V2,
     /// 3.0.
     V3_0,
@@ -52,31 +53,31 @@ pub enum KrupteinVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KrupteinAlgorithm {
-    /// `aes-256-gcm`, which the npm stores use unless told otherwise.
+    /// `aes-256-gcm`: the default of the npm stores.
     Aes256Gcm,
-    /// `aes-256-cbc`. Before 3.4 nothing vouches for all of the IV, so that whoever can write to the backend can change
+    /// `aes-256-cbc`. Before 3.4 the HMAC does not cover all of the IV, so whoever can write to the backend can change
     /// the first 16 characters of the plaintext unnoticed.
     InsecureAes256Cbc,
 }
 
-/// What kruptein is given to encrypt.
+/// The value that is passed to kruptein for encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KrupteinPlaintext {
     /// The session's object.
     Object,
-    /// The session's JSON text, which is quoted once more on its way.
+    /// The session's JSON text, which kruptein turns into a JSON string.
     Text,
-    /// That text quoted, as a JSON string within a JSON string.
+    /// The session's JSON text as a JSON string, which kruptein turns into a JSON string once more.
     QuotedText,
 }
 
-/// The options of [`Kruptein`](super::Kruptein): those of the npm package by their names, and a few more.
+/// The options of [`Kruptein`](crate::Kruptein): those of the npm package, with their names there, and a few more.
 ///
 /// `key_size` and `at_size` are those of the cipher, 32 and 16 bytes.
 ///
 /// ```
-/// use cloakroom_core::{Counterpart, KrupteinOptions, KrupteinVersion};
+/// use cloakroom_encryption::{Counterpart, KrupteinOptions, KrupteinVersion};
 ///
 /// let mut options = KrupteinOptions::of(Counterpart::ConnectMongo5 { stringify: true });
 /// options.version = KrupteinVersion::V3_0;
@@ -84,33 +85,34 @@ pub enum KrupteinPlaintext {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct KrupteinOptions {
-    /// The generation that is written. All are read.
+    /// The generation to write. All are read.
     pub version: KrupteinVersion,
-    /// What is encrypted. All are read.
+    /// The form of the plaintext to write. All are read.
     pub plaintext: KrupteinPlaintext,
-    /// The cipher. A record of the other one is [`Corrupt`](crate::ErrorKind::Corrupt).
+    /// The cipher. A record with the other one is [`Corrupt`](cloakroom_core::ErrorKind::Corrupt).
     pub algorithm: KrupteinAlgorithm,
-    /// The digest of what is written: SHA-512 unless set. All are read.
+    /// The digest to write with. Defaults to SHA-512. All are read.
     pub hashing: Hashing,
-    /// How bytes stand in what is written: base64 unless set. All are read.
+    /// How bytes are encoded in what is written. Defaults to base64. All are read.
     pub encode_as: EncodeAs,
-    /// Whether DER is written, as it is unless set, or JSON. Generation 2 always writes JSON, 3.0 and 3.1.1 always
-    /// DER; so does kruptein 3.1.3, but its generation reads both.
+    /// Whether to write DER, the default, or JSON. Generation 2 always writes JSON, and 3.0 and 3.1.1 always write
+    /// DER. Both are read.
     pub use_asn1: bool,
-    /// Whether keys are derived by scrypt, with Node's parameters, instead of PBKDF2. What the other one made is
-    /// [`Corrupt`](crate::ErrorKind::Corrupt).
+    /// Whether to derive keys with scrypt, with Node's parameters, instead of PBKDF2. A record with the other one is
+    /// [`Corrupt`](cloakroom_core::ErrorKind::Corrupt).
     pub use_scrypt: bool,
-    /// The bytes of an IV, if not the cipher's own 12 or 16. As in kruptein, only 3.4 obeys. GCM takes 1 to 128.
+    /// The length of an IV in bytes, 1 to 128 with GCM. Defaults to 12 with GCM, and 16 with CBC. As in kruptein, only
+    /// generation 3.4 uses it.
     pub iv_size: Option<usize>,
-    /// How many records are written with one salt, and so with one key: 1,000 unless set.
+    /// The number of records that are written with one salt, and so with one key. Defaults to 1,000.
     ///
-    /// kruptein derives a key a record, which takes all the time that writing takes and protects nothing: all keys come
-    /// from one secret. Each record has an IV of its own in any case.
+    /// kruptein derives a key for each record, which takes nearly all of the time of a write and protects nothing: all
+    /// keys come from one secret. Each record has its own IV in any case.
     pub records_per_salt: u32,
 }
 
 impl KrupteinOptions {
-    /// What this counterpart gives to kruptein, and the generation that it installs.
+    /// Returns the options that this counterpart passes to kruptein, with the generation that it installs.
     #[must_use]
     pub fn of(counterpart: Counterpart) -> Self {
         use Counterpart::*;
@@ -127,7 +129,7 @@ impl KrupteinOptions {
             ConnectMongo5Kruptein34 { stringify: false } => (KrupteinVersion::V3_4, Text),
             ConnectMongo6 => (KrupteinVersion::V3_0, Text),
         };
-        // connect-mongo gives 16 whatever the cipher, connect-memcached none.
+        // connect-mongo sets 16 with either cipher, connect-memcached leaves it unset.
         let iv_size = match counterpart {
             ConnectMemcached2 | ConnectMemcached3 => None,
             _ => Some(16),
@@ -145,10 +147,10 @@ impl KrupteinOptions {
         }
     }
 
-    /// Refuses what has no meaning, and names it.
+    /// Refuses an invalid option by its name.
     pub(super) fn check(&self) -> Result<(), Error> {
         let (option, value) = match self {
-            Self { records_per_salt: 0, .. } => ("records_per_salt", "zero"),
+            Self { records_per_salt: 0, .. } => ("records_per_salt", "must not be zero"),
             Self { iv_size: Some(size), algorithm: KrupteinAlgorithm::Aes256Gcm, .. }
                 if !gcm::NONCES.contains(size) =>
             {
@@ -170,7 +172,7 @@ impl KrupteinOptions {
         }
     }
 
-    /// The bytes of an IV in what is written.
+    /// Returns the length of a written IV in bytes.
     pub(super) fn iv_length(&self) -> usize {
         let own = match self.algorithm {
             KrupteinAlgorithm::Aes256Gcm => 12,

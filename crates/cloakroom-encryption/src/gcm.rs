@@ -1,7 +1,7 @@
 //! AES-256-GCM with a nonce of any length that OpenSSL takes.
 //!
-//! aes-gcm fixes the length in a type, so that it does the usual 12 bytes alone. The others differ by the first block
-//! of the counter (NIST SP 800-38D, 7.1), which its parts make here: AES, the counter mode and GHASH.
+//! The crate aes-gcm fixes the length in a type, and is used for the usual 12 bytes. With another length only the first
+//! block of the counter differs (NIST SP 800-38D, 7.1); here it is made from AES, the counter mode and GHASH.
 
 use std::ops::RangeInclusive;
 
@@ -14,19 +14,19 @@ use ctr::Ctr32BE;
 use ghash::{Block, GHash, universal_hash::UniversalHash};
 use subtle::ConstantTimeEq;
 
-use super::Key;
+use crate::key::Key;
 
-/// The bytes of a tag.
-pub(super) const TAG: usize = 16;
+/// The length of a tag in bytes.
+pub(crate) const TAG: usize = 16;
 
-/// The bytes of a nonce that OpenSSL 3 takes.
-pub(super) const NONCES: RangeInclusive<usize> = 1..=128;
+/// The lengths of a nonce, in bytes, that OpenSSL 3 accepts.
+pub(crate) const NONCES: RangeInclusive<usize> = 1..=128;
 
-/// The bytes of a nonce for which aes-gcm is used.
+/// The length of a nonce, in bytes, for which aes-gcm is used.
 const USUAL: usize = 12;
 
-/// The ciphertext and its tag; `None` for a nonce that has none of the lengths in [`NONCES`].
-pub(super) fn seal(
+/// Returns the ciphertext and its tag. `None` if the nonce's length is not in [`NONCES`].
+pub(crate) fn seal(
     key: &Key,
     nonce: &[u8],
     aad: &[u8],
@@ -45,8 +45,8 @@ pub(super) fn seal(
     Some((bytes, tag))
 }
 
-/// The plaintext, if the tag verifies.
-pub(super) fn open(
+/// Returns the plaintext, or `None` if the tag does not verify.
+pub(crate) fn open(
     key: &Key,
     nonce: &[u8],
     aad: &[u8],
@@ -68,10 +68,10 @@ pub(super) fn open(
     Some(bytes)
 }
 
-/// What a message is sealed with.
+/// The state that seals or opens one message.
 struct Parts {
     hash: GHash,
-    /// Behind its first block, which masks the tag.
+    /// Positioned after its first block, which masks the tag.
     counter: Ctr32BE<Aes256>,
     mask: [u8; TAG],
 }
@@ -98,7 +98,7 @@ impl Parts {
     }
 }
 
-/// GHASH of both, each padded with zeros, and of their lengths in bits.
+/// Returns GHASH over both, each padded with zeros, and over their lengths in bits.
 fn hashed(hash: &GHash, aad: &[u8], text: &[u8]) -> [u8; TAG] {
     let mut hash = hash.clone();
     hash.update_padded(aad);

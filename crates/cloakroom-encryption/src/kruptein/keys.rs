@@ -1,4 +1,4 @@
-//! Deriving keys, and remembering those that proved right.
+//! Keys: derived, and remembered once a record has verified them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,18 +8,16 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{
-    super::{Hashing, Key},
-    KrupteinVersion,
-};
+use super::options::KrupteinVersion;
+use crate::{Hashing, key::Key};
 
-/// How many keys are remembered, the oldest forgotten first: about 300 bytes each.
+/// The number of keys that are remembered, of about 300 bytes each. The oldest is forgotten first.
 const REMEMBERED: usize = 1_024;
 
-/// The bytes of a salt that is written.
+/// The length in bytes of a salt that is written.
 pub(super) const SALT: usize = 128;
 
-/// How a key comes from the secret.
+/// How a key is derived from the secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kdf {
     Pbkdf2 { rounds: u32, hashing: Hashing },
@@ -36,7 +34,7 @@ impl Kdf {
     }
 }
 
-/// The secret and the keys that came from it. `Debug` shows none of them.
+/// The secret and the keys derived from it. `Debug` shows neither.
 pub(super) struct Keys {
     secret: Zeroizing<Vec<u8>>,
     remembered: Mutex<Remembered>,
@@ -48,7 +46,7 @@ type Origin = (Kdf, Vec<u8>);
 struct Remembered {
     keys: HashMap<Origin, Arc<Key>>,
     oldest_first: VecDeque<Origin>,
-    /// The salt for the next records, and for how many more.
+    /// The salt for the next records, and the number of records that it still serves.
     writing: Option<(Origin, u32)>,
 }
 
@@ -67,12 +65,12 @@ impl Keys {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key, if it is remembered.
+    /// Returns the key if it is remembered.
     pub(super) fn known(&self, kdf: Kdf, salt: &[u8]) -> Option<Arc<Key>> {
         self.remembered().keys.get(&(kdf, salt.to_vec())).cloned()
     }
 
-    /// The key, slowly.
+    /// Derives the key, which takes milliseconds.
     pub(super) fn derive(&self, kdf: Kdf, salt: &[u8]) -> Arc<Key> {
         let mut key = Key::default();
         match kdf {
@@ -90,12 +88,12 @@ impl Keys {
         Arc::new(key)
     }
 
-    /// Remembers a key that a record has proved right, so that no foreign record can fill the memory.
+    /// Remembers a key. The caller has verified a record with it, so that foreign records cannot fill the memory.
     pub(super) fn remember(&self, kdf: Kdf, salt: &[u8], key: &Arc<Key>) {
         self.remembered().add((kdf, salt.to_vec()), key);
     }
 
-    /// The salt and the key for the next record: the same for so many, and those of this salt where that is one.
+    /// Returns the salt and the key for the next record. One salt serves this many records; `fresh` is the next salt.
     pub(super) fn for_writing(&self, kdf: Kdf, records: u32, fresh: [u8; SALT]) -> Salted {
         if records > 1
             && let Some(salted) = self.remembered().next()
@@ -103,7 +101,7 @@ impl Keys {
             return salted;
         }
         let salt = fresh.to_vec();
-        // Without the lock: others write with keys of their own meanwhile.
+        // Derived without the lock, so other threads write at the same time, with salts of their own.
         let key = self.derive(kdf, &salt);
         let mut remembered = self.remembered();
         let origin = (kdf, salt.clone());

@@ -1,12 +1,14 @@
-//! What kruptein encrypts for a session: `JSON.stringify` of what it is given, and from 3.4 on a word about its type.
+//! Plaintexts: `JSON.stringify` of the value, and from 3.4 on an object around it that names its type.
 
-use super::{
-    super::{corrupt, quote, text, unquote},
-    KrupteinPlaintext, KrupteinVersion,
+use cloakroom_core::{Error, json};
+
+use super::options::{KrupteinPlaintext, KrupteinVersion};
+use crate::{
+    error::corrupt,
+    text::{decode, quote, unquote},
 };
-use crate::{Error, name::is_name, scan};
 
-/// The plaintext for the JSON text of a session.
+/// Returns the plaintext for the JSON text of a session.
 pub(super) fn write(
     version: KrupteinVersion,
     form: KrupteinPlaintext,
@@ -26,35 +28,39 @@ pub(super) fn write(
     }
 }
 
-/// The JSON text of the session, however it was wrapped.
+/// Returns the JSON text of the session, whichever way it was wrapped.
 pub(super) fn read(version: KrupteinVersion, plaintext: Vec<u8>) -> Result<String, Error> {
-    let mut json = text(plaintext)?;
+    let mut json = decode(plaintext)?;
     if version == KrupteinVersion::V3_4 {
-        json = unwrapped(&json).ok_or_else(|| corrupt("what was encrypted has no type"))?;
+        json = unwrapped(&json).ok_or_else(|| corrupt("the decrypted text has no type"))?;
     }
-    // A session is an object, so a string is always one more layer.
+    // A session is an object, so a string is always another layer.
     while json.starts_with('"') {
         json = unquote(&json)?;
     }
     Ok(json)
 }
 
-/// The value within `{"type":"json","value":…}` or `{"type":"string","value":…}`, as JSON.
+/// Returns the JSON text of the value in `{"type":"json","value":…}` or `{"type":"string","value":…}`.
 fn unwrapped(json: &str) -> Option<String> {
-    // The scanner counts in 32 bits.
-    u32::try_from(json.len()).ok()?;
-    let members = scan::members(json).ok()?;
-    let member =
-        |name| Some(members.iter().rfind(|span| is_name(span.name(json), name))?.value(json));
-    match member("type")? {
-        "\"json\"" | "\"string\"" => Some(member("value")?.to_owned()),
-        _ => None,
+    let (mut kind, mut value) = (None, None);
+    // Of a doubled name the last value counts, as in JavaScript.
+    for (name, found) in json::members(json)? {
+        match &*name {
+            "type" => kind = Some(found),
+            "value" => value = Some(found),
+            _ => {}
+        }
     }
+    matches!(kind?, "\"json\"" | "\"string\"").then(|| value.map(str::to_owned))?
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::super::STORE, *};
+    use cloakroom_core::ErrorKind;
+
+    use super::*;
+    use crate::error::STORE;
 
     const SESSION: &str = r#"{"cookie":{},"a":"\ud800 \" é"}"#;
 
@@ -86,7 +92,7 @@ mod tests {
             (KrupteinVersion::V3_0, b"hush\xff"),
         ] {
             let error = read(version, plaintext.to_vec()).unwrap_err();
-            assert_eq!((error.kind(), error.store()), (crate::ErrorKind::Corrupt, STORE));
+            assert_eq!((error.kind(), error.store()), (ErrorKind::Corrupt, STORE));
             assert!(!format!("{error:?}").contains("hush"));
         }
     }

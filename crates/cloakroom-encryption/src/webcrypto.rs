@@ -2,15 +2,19 @@
 
 use std::{fmt, ops::RangeInclusive, sync::OnceLock};
 
+use cloakroom_core::Error;
 use zeroize::Zeroizing;
 
-use super::{
-    EncodeAs, Encryption, Hashing, Key, cbc, config, gcm, not_verified, other_form, system_random,
-    text,
+use crate::{
+    EncodeAs, Encryption, Hashing, cbc,
+    error::{config, not_verified, other_form},
+    for_tests::EncryptWith,
+    gcm,
+    key::Key,
+    random, text,
 };
-use crate::Error;
 
-/// The bytes of a nonce that Node's WebCrypto takes, which OpenSSL would take shorter.
+/// The lengths of a nonce, in bytes, that Node's WebCrypto accepts. OpenSSL also accepts shorter ones.
 const NONCES: RangeInclusive<usize> = 12..=128;
 
 /// The cipher.
@@ -19,23 +23,23 @@ const NONCES: RangeInclusive<usize> = 12..=128;
 pub enum WebCryptoAlgorithm {
     /// `AES-GCM`.
     AesGcm,
-    /// `AES-CBC`: nothing tells whether the text was changed, and a wrong secret shows only by garbage.
+    /// `AES-CBC`. It does not detect changes of the stored text, and a wrong secret can go unnoticed and yield garbage.
     InsecureAesCbc,
 }
 
-/// The options of [`WebCrypto`]: those of `createWebCryptoAdapter` by their names.
+/// The options of [`WebCrypto`], with the names that they have in `createWebCryptoAdapter`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WebCryptoOptions {
-    /// The cipher: AES-GCM unless set.
+    /// The cipher. Defaults to AES-GCM.
     pub algorithm: WebCryptoAlgorithm,
-    /// How the bytes are stored: base64 unless set.
+    /// How the bytes are encoded: base64, base64url or hex. Defaults to base64.
     pub encoding: EncodeAs,
-    /// The salt that the key is derived with: `connect-mongo:webcrypto-default-salt` unless set.
+    /// The salt for the derivation of the key. Defaults to `connect-mongo:webcrypto-default-salt`.
     pub salt: Vec<u8>,
-    /// The rounds of PBKDF2: 310,000 unless set.
+    /// The rounds of PBKDF2. Defaults to 310,000.
     pub iterations: u32,
-    /// The bytes of an IV, if not 12 for AES-GCM, which takes 12 to 128, and 16 for AES-CBC.
+    /// The length of an IV in bytes: 12 to 128 for AES-GCM, 16 for AES-CBC. Defaults to 12 and 16.
     pub iv_length: Option<usize>,
 }
 
@@ -59,11 +63,13 @@ impl WebCryptoOptions {
         })
     }
 
-    /// Refuses what has no meaning, and names it.
+    /// Refuses an invalid option by its name.
     fn check(&self) -> Result<(), Error> {
         let (option, value) = match (self.algorithm, self.iv_length()) {
-            _ if self.iterations == 0 => ("iterations", "zero"),
-            _ if self.encoding == EncodeAs::Binary => ("encoding", "not base64, base64url or hex"),
+            _ if self.iterations == 0 => ("iterations", "must not be zero"),
+            _ if self.encoding == EncodeAs::Binary => {
+                ("encoding", "must be base64, base64url or hex")
+            }
             (WebCryptoAlgorithm::AesGcm, length) if !NONCES.contains(&length) => {
                 ("ivLength", "must be between 12 and 128")
             }
@@ -76,12 +82,12 @@ impl WebCryptoOptions {
     }
 }
 
-/// What connect-mongo 6 stores with `cryptoAdapter: createWebCryptoAdapter({ secret })`.
+/// The format of connect-mongo 6 with `cryptoAdapter: createWebCryptoAdapter({ secret })`.
 ///
-/// The key is derived once, at the first call, which takes about 0.1 s with the usual 310,000 rounds.
+/// The first call derives the key, which takes about 0.1 s with the default of 310,000 rounds.
 ///
 /// ```
-/// use cloakroom_core::{Encryption, WebCrypto, WebCryptoOptions};
+/// use cloakroom_encryption::{Encryption, WebCrypto, WebCryptoOptions};
 ///
 /// let mut options = WebCryptoOptions::default();
 /// options.iterations = 1_000;
@@ -97,32 +103,18 @@ pub struct WebCrypto {
 }
 
 impl WebCrypto {
-    /// Encrypts and decrypts with this secret: bytes, or a string that counts as its UTF-8 bytes.
+    /// Creates an encryption with this secret: bytes, or the UTF-8 bytes of a string.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) for an empty secret and for an option without meaning.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an empty secret, and for an invalid option.
     pub fn new(secret: impl AsRef<[u8]>, options: WebCryptoOptions) -> Result<Self, Error> {
         let secret = Zeroizing::new(secret.as_ref().to_vec());
         if secret.is_empty() {
-            return Err(config("invalid option \"secret\": empty".to_owned()));
+            return Err(config("invalid option \"secret\": must not be empty".to_owned()));
         }
         options.check()?;
         Ok(Self { secret, options, key: OnceLock::new() })
-    }
-
-    /// As [`encrypt`](Encryption::encrypt), but with the IV that `random` gives, to repeat what was recorded.
-    ///
-    /// With an IV that another record had too, both can be read without the secret.
-    #[must_use]
-    pub fn insecure_encrypt_with(
-        &self,
-        session_json: &str,
-        random: &mut dyn FnMut(&mut [u8]),
-    ) -> String {
-        let mut iv = self.empty_iv();
-        random(&mut iv);
-        self.seal(session_json, iv)
     }
 
     fn empty_iv(&self) -> Vec<u8> {
@@ -160,7 +152,7 @@ impl WebCrypto {
 impl Encryption for WebCrypto {
     fn encrypt(&self, session_json: &str) -> Result<String, Error> {
         let mut iv = self.empty_iv();
-        system_random(&mut iv)?;
+        random::fill(&mut iv)?;
         Ok(self.seal(session_json, iv))
     }
 
@@ -176,7 +168,19 @@ impl Encryption for WebCrypto {
             }
             WebCryptoAlgorithm::InsecureAesCbc => cbc::open(self.key(), iv, sealed),
         };
-        text(plaintext.ok_or_else(not_verified)?)
+        text::decode(plaintext.ok_or_else(not_verified)?)
+    }
+}
+
+impl EncryptWith for WebCrypto {
+    fn insecure_encrypt_with(
+        &self,
+        session_json: &str,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> String {
+        let mut iv = self.empty_iv();
+        random(&mut iv);
+        self.seal(session_json, iv)
     }
 }
 

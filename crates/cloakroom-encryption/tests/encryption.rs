@@ -4,10 +4,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use cloakroom_core::{
-    ConnectMongo3, ConnectMongo3Options, Counterpart, EncodeAs, Encryption, ErrorKind, Hashing,
-    KeyRing, Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion,
-    WebCrypto, WebCryptoAlgorithm, WebCryptoOptions,
+use cloakroom_core::ErrorKind;
+use cloakroom_encryption::{
+    ConnectMongo3, ConnectMongo3Options, Counterpart, EncodeAs, Encryption, Hashing, KeyRing,
+    Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion, WebCrypto,
+    WebCryptoAlgorithm, WebCryptoOptions, for_tests::EncryptWith,
 };
 use proptest::{
     prelude::*,

@@ -1,4 +1,4 @@
-//! How Node.js writes bytes as text.
+//! Bytes as text, as Node.js writes them.
 
 use base64::{
     Engine,
@@ -6,22 +6,22 @@ use base64::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How bytes stand in the stored text: kruptein's `encodeas`, the WebCrypto adapter's `encoding`.
+/// How bytes are encoded in the stored text: kruptein's `encodeas`, the WebCrypto adapter's `encoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeAs {
-    /// Node's `base64`, padded.
+    /// Node's `base64`, with padding.
     Base64,
-    /// Node's `base64url`, not padded.
+    /// Node's `base64url`, without padding.
     Base64Url,
     /// Node's `hex`, lower case.
     Hex,
-    /// Node's `binary`, a character for each byte, which kruptein 2 uses unless told otherwise.
+    /// Node's `binary`, one character per byte: the default of kruptein 2.
     Binary,
 }
 
 impl EncodeAs {
-    pub(super) fn encode(self, bytes: &[u8]) -> String {
+    pub(crate) fn encode(self, bytes: &[u8]) -> String {
         match self {
             Self::Base64 => STANDARD.encode(bytes),
             Self::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
@@ -33,8 +33,8 @@ impl EncodeAs {
         }
     }
 
-    /// The bytes, if this is how [`encode`](Self::encode) would write them.
-    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
+    /// Returns the bytes that [`encode`](Self::encode) writes as this text. `None` if no bytes are written like it.
+    pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Base64 => STANDARD.decode(text).ok(),
             Self::Base64Url => URL_SAFE_NO_PAD.decode(text).ok(),
@@ -50,17 +50,17 @@ impl EncodeAs {
 
 /// A `Buffer` in JSON.
 #[derive(Serialize, Deserialize)]
-pub(super) struct NodeBuffer {
+pub(crate) struct NodeBuffer {
     r#type: String,
     data: Vec<u8>,
 }
 
 impl NodeBuffer {
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         Self { r#type: "Buffer".to_owned(), data: bytes.to_vec() }
     }
 
-    pub(super) fn bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
         (self.r#type == "Buffer").then_some(&self.data)
     }
 }

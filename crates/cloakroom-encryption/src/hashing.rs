@@ -1,24 +1,24 @@
-//! The digests, and what is made of them: HMAC and PBKDF2.
+//! Digests, and HMAC and PBKDF2 with them.
 
 use hmac::{Hmac, KeyInit, Mac};
 use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// The digest that the npm stores call `hashing`.
+/// The digest: the option `hashing` of the npm stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hashing {
     /// `sha256`.
     Sha256,
-    /// `sha384`, which kruptein uses from 3.0.7 on unless told otherwise.
+    /// `sha384`: the default of kruptein from 3.0.7 on.
     Sha384,
-    /// `sha512`, which connect-memcached and connect-mongo ask for.
+    /// `sha512`: the choice of connect-memcached and connect-mongo.
     Sha512,
 }
 
 impl Hashing {
-    /// The digest that has this many bytes.
-    pub(super) fn of_length(bytes: usize) -> Option<Self> {
+    /// Returns the digest with this many bytes.
+    pub(crate) fn of_length(bytes: usize) -> Option<Self> {
         match bytes {
             32 => Some(Self::Sha256),
             48 => Some(Self::Sha384),
@@ -27,7 +27,7 @@ impl Hashing {
         }
     }
 
-    pub(super) fn digest(self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn digest(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::digest(bytes).to_vec(),
             Self::Sha384 => Sha384::digest(bytes).to_vec(),
@@ -35,8 +35,8 @@ impl Hashing {
         }
     }
 
-    /// HMAC over the parts, one behind the other.
-    pub(super) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    /// Returns the HMAC over the concatenated parts.
+    pub(crate) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         match self {
             Self::Sha256 => code::<Hmac<Sha256>>(key, parts),
             Self::Sha384 => code::<Hmac<Sha384>>(key, parts),
@@ -44,8 +44,8 @@ impl Hashing {
         }
     }
 
-    /// Fills `key` by PBKDF2.
-    pub(super) fn derive(self, secret: &[u8], salt: &[u8], rounds: u32, key: &mut [u8]) {
+    /// Fills `key` with PBKDF2.
+    pub(crate) fn derive(self, secret: &[u8], salt: &[u8], rounds: u32, key: &mut [u8]) {
         match self {
             Self::Sha256 => pbkdf2_hmac::<Sha256>(secret, salt, rounds, key),
             Self::Sha384 => pbkdf2_hmac::<Sha384>(secret, salt, rounds, key),

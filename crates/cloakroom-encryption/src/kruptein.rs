@@ -1,4 +1,4 @@
-//! kruptein, which connect-memcached and connect-mongo 4 to 6 encrypt with.
+//! kruptein, the encryption of connect-memcached 2 and 3 and of connect-mongo 4 to 6.
 
 mod complexity;
 mod keys;
@@ -8,31 +8,37 @@ mod record;
 
 use std::{convert::Infallible, fmt, sync::Arc};
 
+use cloakroom_core::Error;
 use subtle::ConstantTimeEq;
 
 use self::{
     keys::{Kdf, Keys, SALT, Salted},
     record::{Authenticated, Found, Record},
 };
-use super::{Encryption, Key, cbc, config, gcm, not_verified, other_form, system_random};
-use crate::Error;
+use crate::{
+    Encryption, Hashing, cbc,
+    error::{config, not_verified, other_form},
+    for_tests::EncryptWith,
+    gcm,
+    key::Key,
+    random,
+};
 
 pub use options::{
     Counterpart, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion,
 };
 
-/// What npm's kruptein stores, in each of its generations.
+/// The formats of npm's kruptein: writes one generation, and reads all of them.
 ///
-/// It reads them all by their form, trying the one that it writes before the others, and always verifies the HMAC and
-/// the tag; 3.1.5 to 3.3.0 compare the HMAC and ignore the result.
+/// Reading recognises the generations by their form, and tries the one that is written first. It always verifies the
+/// HMAC and the tag; kruptein 3.1.5 to 3.3.0 compare the HMAC and ignore the result.
 ///
-/// Deriving a key takes about 10 ms (15,000 or 20,000 rounds of PBKDF2). It is done once for every 1,000 records that
-/// are written, see [`records_per_salt`](KrupteinOptions::records_per_salt), and once for each salt that is read: the
-/// last 1,024 keys are remembered. Node.js gives each record its own salt, so what it wrote costs a key at its first
-/// reading.
+/// Deriving a key takes about 10 ms (15,000 or 20,000 rounds of PBKDF2). Writing derives one key for 1,000 records, see
+/// [`records_per_salt`](KrupteinOptions::records_per_salt). Reading derives one key for each salt, and remembers the
+/// last 1,024 keys. Node.js gives each record its own salt, so the first read of a record from Node.js derives a key.
 ///
 /// ```
-/// use cloakroom_core::{Counterpart, Encryption, Kruptein, KrupteinOptions};
+/// use cloakroom_encryption::{Counterpart, Encryption, Kruptein, KrupteinOptions};
 ///
 /// let options = KrupteinOptions::of(Counterpart::ConnectMemcached3);
 /// let kruptein = Kruptein::new("S3cre+_Squ1rr3l", options)?;
@@ -46,62 +52,44 @@ pub struct Kruptein {
     options: KrupteinOptions,
 }
 
-/// The random bytes for a record. Its salt is not used where another still serves.
+/// The random bytes for a record. The salt goes unused while an earlier one serves more records.
 struct Fresh {
     salt: [u8; SALT],
     iv: Vec<u8>,
-    /// The key of the HMAC that GCM authenticates.
+    /// The key of the HMAC that is GCM's additional data.
     aad_key: [u8; 128],
 }
 
 impl Kruptein {
-    /// Encrypts and decrypts with this secret.
+    /// Creates an encryption with this secret.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) for an option without meaning, an empty secret, and a secret that the
-    /// written generation finds too weak: from 3.1.1 on it wants 8 characters, and 2 each of capitals, small letters,
-    /// digits and special characters. With a weaker one connect-memcached 3 stores the session in the clear.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option, an empty secret, and a secret that the
+    /// written generation refuses as too weak: from 3.1.1 on it requires 8 characters, with 2 each of A-Z, a-z, 0-9 and
+    /// special characters. With a weaker secret connect-memcached 3 stores the session unencrypted.
     pub fn new(secret: &str, options: KrupteinOptions) -> Result<Self, Error> {
         complexity::check(secret, options.version)?;
         Self::insecure_with_weak_secret(secret, options)
     }
 
-    /// As [`new`](Self::new), but takes a weak secret. kruptein reads what was written with it.
+    /// As [`new`](Self::new), but accepts a weak secret. kruptein reads what was written with it.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) for an option without meaning, and an empty secret.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option, and for an empty secret.
     pub fn insecure_with_weak_secret(
         secret: &str,
         options: KrupteinOptions,
     ) -> Result<Self, Error> {
         if secret.is_empty() {
-            return Err(config("invalid option \"secret\": empty".to_owned()));
+            return Err(config("invalid option \"secret\": must not be empty".to_owned()));
         }
         options.check()?;
         Ok(Self { keys: Keys::new(secret), options })
     }
 
-    /// As [`encrypt`](Encryption::encrypt), but with the bytes that `random` gives, to repeat what was recorded.
-    ///
-    /// It is called as kruptein calls `randomBytes`, in each generation's order, and always for a new salt.
-    /// With bytes that another record had too, both can be read without the secret.
-    #[must_use]
-    pub fn insecure_encrypt_with(
-        &self,
-        session_json: &str,
-        random: &mut dyn FnMut(&mut [u8]),
-    ) -> String {
-        let fresh = self.fresh(|bytes| {
-            random(bytes);
-            Ok::<(), Infallible>(())
-        });
-        let Ok(fresh) = fresh;
-        self.seal(session_json, 1, fresh)
-    }
-
-    /// The random bytes for a record, in the order in which kruptein takes them.
+    /// Draws the random bytes for a record, in the order in which kruptein draws them.
     fn fresh<E>(&self, mut random: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Fresh, E> {
         let is_gcm = self.options.algorithm == KrupteinAlgorithm::Aes256Gcm;
         let is_3_4 = self.options.version == KrupteinVersion::V3_4;
@@ -118,7 +106,7 @@ impl Kruptein {
         Ok(fresh)
     }
 
-    fn kdf(&self, version: KrupteinVersion, hashing: super::Hashing) -> Kdf {
+    fn kdf(&self, version: KrupteinVersion, hashing: Hashing) -> Kdf {
         Kdf::of(version, hashing, self.options.use_scrypt)
     }
 
@@ -150,7 +138,7 @@ impl Kruptein {
         }
     }
 
-    /// The generation and the key that the HMAC proves right.
+    /// Returns the generation and the key with which the HMAC verifies.
     fn verify(&self, found: &Found) -> Option<(KrupteinVersion, Arc<Key>)> {
         let Found { record, versions, hashing } = found;
         let proves = |version, key: &Key| -> bool {
@@ -159,7 +147,7 @@ impl Kruptein {
         let mut versions = versions.to_vec();
         versions.sort_by_key(|version| *version != self.options.version);
 
-        // Keys that are known already cost nothing, so they all come first.
+        // Remembered keys cost nothing, so they are all tried before a key is derived.
         let kdf = |version| self.kdf(version, *hashing);
         let mut keys: Vec<(Kdf, Arc<Key>)> = Vec::new();
         for version in &versions {
@@ -188,7 +176,7 @@ impl Kruptein {
 
 impl Encryption for Kruptein {
     fn encrypt(&self, session_json: &str) -> Result<String, Error> {
-        let fresh = self.fresh(system_random)?;
+        let fresh = self.fresh(random::fill)?;
         Ok(self.seal(session_json, self.options.records_per_salt, fresh))
     }
 
@@ -204,6 +192,22 @@ impl Encryption for Kruptein {
             None => cbc::open(&key, iv, ciphertext),
         };
         plaintext::read(version, plaintext.ok_or_else(not_verified)?)
+    }
+}
+
+impl EncryptWith for Kruptein {
+    fn insecure_encrypt_with(
+        &self,
+        session_json: &str,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> String {
+        let fresh = self.fresh(|bytes| {
+            random(bytes);
+            Ok::<(), Infallible>(())
+        });
+        let Ok(fresh) = fresh;
+        // Always with a new salt, as kruptein does.
+        self.seal(session_json, 1, fresh)
     }
 }
 

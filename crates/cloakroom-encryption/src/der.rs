@@ -3,8 +3,8 @@
 const SEQUENCE: u8 = 0x30;
 const OCTET_STRING: u8 = 0x04;
 
-/// The strings as one SEQUENCE.
-pub(super) fn write(strings: &[&[u8]]) -> Vec<u8> {
+/// Writes the strings as one SEQUENCE.
+pub(crate) fn write(strings: &[&[u8]]) -> Vec<u8> {
     let mut content = Vec::new();
     for string in strings {
         write_item(OCTET_STRING, string, &mut content);
@@ -27,8 +27,8 @@ fn write_item(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(content);
 }
 
-/// The `N` strings of a SEQUENCE that holds these and nothing else, and behind which nothing comes.
-pub(super) fn read<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
+/// Reads a SEQUENCE of exactly `N` strings. `None` if it holds anything else, or if bytes follow it.
+pub(crate) fn read<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
     let (mut content, rest) = read_item(SEQUENCE, der)?;
     let mut strings = [&[][..]; N];
     for string in &mut strings {
@@ -37,7 +37,7 @@ pub(super) fn read<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
     (content.is_empty() && rest.is_empty()).then_some(strings)
 }
 
-/// The content of the item at the front, and what follows it.
+/// Returns the content of the first item, and the bytes after it.
 fn read_item(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&[found, first], rest) = der.split_first_chunk()?;
     if found != tag {
@@ -47,7 +47,7 @@ fn read_item(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
         return rest.split_at_checked(first.into());
     }
     let (bytes, rest) = rest.split_at_checked((first & 0x7f).into())?;
-    // A leading zero is no DER, so that what is left fits or is longer than any text.
+    // DER has no leading zeros, so a longer length is longer than any text.
     if matches!(bytes.first(), None | Some(0)) || bytes.len() > size_of::<u32>() {
         return None;
     }

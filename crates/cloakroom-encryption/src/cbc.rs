@@ -3,19 +3,19 @@
 use aes::Aes256;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
 
-use super::Key;
+use crate::key::Key;
 
-/// The bytes of an IV.
-pub(super) const IV: usize = 16;
+/// The length of an IV in bytes.
+pub(crate) const IV: usize = 16;
 
-/// The ciphertext with PKCS #7 padding; `None` for an IV of another length than [`IV`].
-pub(super) fn seal(key: &Key, iv: &[u8], plaintext: &[u8]) -> Option<Vec<u8>> {
+/// Returns the ciphertext with PKCS #7 padding. `None` if the IV does not have [`IV`] bytes.
+pub(crate) fn seal(key: &Key, iv: &[u8], plaintext: &[u8]) -> Option<Vec<u8>> {
     let cipher = cbc::Encryptor::<Aes256>::new_from_slices(&**key, iv).ok()?;
     Some(cipher.encrypt_padded_vec::<Pkcs7>(plaintext))
 }
 
-/// The plaintext, if its padding is right; nothing else is verified.
-pub(super) fn open(key: &Key, iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
+/// Returns the plaintext, or `None` if its padding is invalid. Nothing else is verified.
+pub(crate) fn open(key: &Key, iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
     let cipher = cbc::Decryptor::<Aes256>::new_from_slices(&**key, iv).ok()?;
     cipher.decrypt_padded_vec::<Pkcs7>(ciphertext).ok()
 }

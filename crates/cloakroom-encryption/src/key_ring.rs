@@ -1,19 +1,21 @@
-//! Several ways to read and one to write.
+//! Several encryptions for reading and one for writing.
 
 use std::sync::Arc;
 
-use super::Encryption;
-use crate::Error;
+use cloakroom_core::Error;
 
-/// Encrypts with the first and decrypts with any: for a new secret, or for a new format.
+use crate::Encryption;
+
+/// Encrypts with one encryption and decrypts with several: for a change of the secret or of the format.
 ///
-/// A reader that knows its form refuses others at once; one of the same form tries its own secret, which costs a key.
+/// A reader refuses a text of another format at once. It tries its secret on one of its own format, which can derive a
+/// key.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use cloakroom_core::{Counterpart, Encryption, KeyRing, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions};
+/// use cloakroom_encryption::{Counterpart, Encryption, KeyRing, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions};
 ///
-/// // What connect-mongo 6 wrote with `crypto` stays readable; from now on its `cryptoAdapter` is at home.
+/// // Reads what connect-mongo 6 wrote with `crypto`, and writes what it reads with `cryptoAdapter`.
 /// let mut options = WebCryptoOptions::default();
 /// # options.iterations = 1;
 /// let new = WebCrypto::new("s3cret", options)?;
@@ -32,13 +34,13 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Encrypts with this one, and decrypts with it before all others.
+    /// Encrypts with this encryption, and tries it first when it decrypts.
     #[must_use]
     pub fn new(first: Arc<dyn Encryption>) -> Self {
         Self { first, others: Vec::new() }
     }
 
-    /// Decrypts with this one too, where none before it can.
+    /// Decrypts with this encryption what all earlier ones refuse. The error stays that of the first one.
     #[must_use]
     pub fn add_reader(mut self, other: Arc<dyn Encryption>) -> Self {
         self.others.push(other);

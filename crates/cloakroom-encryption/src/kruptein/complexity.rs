@@ -1,16 +1,18 @@
-//! Which secrets kruptein takes.
+//! The secrets that kruptein accepts.
 
-use super::{super::config, KrupteinVersion};
-use crate::Error;
+use cloakroom_core::Error;
 
-/// Refuses a secret that this generation refuses to encrypt with.
+use super::options::KrupteinVersion;
+use crate::error::config;
+
+/// Refuses a secret with which this generation does not encrypt.
 ///
-/// When that happens in Node.js, connect-memcached 3 stores the session unencrypted.
+/// In Node.js, connect-memcached 3 then stores the session unencrypted.
 pub(super) fn check(secret: &str, version: KrupteinVersion) -> Result<(), Error> {
     if version < KrupteinVersion::V3_1_1 {
         return Ok(());
     }
-    // 3.4 has forgotten the backslash.
+    // 3.4 dropped the backslash.
     let special = match version {
         KrupteinVersion::V3_4 => "!@#$%^&*()_+-=[]{};':\"|,.<>/?",
         _ => "!@#$%^&*()_+-=[]{};':\"\\|,.<>/?",
@@ -25,7 +27,7 @@ pub(super) fn check(secret: &str, version: KrupteinVersion) -> Result<(), Error>
         return Ok(());
     }
     Err(config(format!(
-        "invalid option \"secret\": kruptein wants 8 characters, and 2 each of A-Z, a-z, 0-9 and {special}"
+        "invalid option \"secret\": kruptein requires 8 characters, with 2 each of A-Z, a-z, 0-9 and {special}"
     )))
 }
 

@@ -1,24 +1,29 @@
-//! What connect-mongo 3 makes of its option `secret`.
+//! The option `secret` of connect-mongo 3.
 
 use std::{fmt, sync::OnceLock};
 
+use cloakroom_core::Error;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{
-    EncodeAs, Encryption, Hashing, Key, config, encode_as::NodeBuffer, gcm, not_verified,
-    other_form, quote, system_random, text, unquote,
+use crate::{
+    EncodeAs, Encryption, Hashing,
+    encode_as::NodeBuffer,
+    error::{config, not_verified, other_form},
+    for_tests::EncryptWith,
+    gcm,
+    key::Key,
+    random, text,
 };
-use crate::Error;
 
 /// The options of [`ConnectMongo3`], by their names there. The cipher is AES-256-GCM.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectMongo3Options {
-    /// The digest: SHA-512 unless set.
+    /// The digest. Defaults to SHA-512.
     pub hashing: Hashing,
-    /// How bytes stand in the text: hex unless set, or base64.
+    /// How bytes are encoded: hex or base64. Defaults to hex.
     pub encode_as: EncodeAs,
 }
 
@@ -28,14 +33,14 @@ impl Default for ConnectMongo3Options {
     }
 }
 
-/// What connect-mongo 3 stores with `new MongoStore({ secret })` and `stringify: true`.
+/// The format of connect-mongo 3 with `new MongoStore({ secret })` and `stringify: true`.
 ///
-/// The key is derived once, at the first call, which takes some milliseconds.
-/// The text of a key and of an IV count there as the bytes themselves, which wastes half of the key's strength: read
-/// with this, and write with [`WebCrypto`](super::WebCrypto), by a [`KeyRing`](super::KeyRing).
+/// The first call derives the key, which takes a few milliseconds.
+/// connect-mongo 3 uses the hex or base64 text of a key and of an IV as their bytes, which halves the key's strength:
+/// read with this type, and write with [`WebCrypto`](crate::WebCrypto), in a [`KeyRing`](crate::KeyRing).
 ///
 /// ```
-/// use cloakroom_core::{ConnectMongo3, ConnectMongo3Options, Encryption};
+/// use cloakroom_encryption::{ConnectMongo3, ConnectMongo3Options, Encryption};
 ///
 /// let connect_mongo_3 = ConnectMongo3::new("squirrel", ConnectMongo3Options::default())?;
 /// let stored = connect_mongo_3.encrypt(r#"{"cookie":{},"views":1}"#)?;
@@ -48,7 +53,7 @@ pub struct ConnectMongo3 {
     key: OnceLock<Key>,
 }
 
-/// What stands in the stored text, in the order of its members.
+/// The stored text, its members in their order.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     hmac: String,
@@ -59,37 +64,23 @@ struct Stored {
 }
 
 impl ConnectMongo3 {
-    /// Encrypts and decrypts with this secret.
+    /// Creates an encryption with this secret.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) for an empty secret and for another encoding than hex and base64.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an empty secret, and for an encoding that is neither hex nor base64.
     pub fn new(secret: &str, options: ConnectMongo3Options) -> Result<Self, Error> {
         if secret.is_empty() {
-            return Err(config("invalid option \"secret\": empty".to_owned()));
+            return Err(config("invalid option \"secret\": must not be empty".to_owned()));
         }
         if !matches!(options.encode_as, EncodeAs::Hex | EncodeAs::Base64) {
-            return Err(config("invalid option \"encodeas\": not hex or base64".to_owned()));
+            return Err(config("invalid option \"encodeas\": must be hex or base64".to_owned()));
         }
         let secret = Zeroizing::new(secret.as_bytes().to_vec());
         Ok(Self { secret, options, key: OnceLock::new() })
     }
 
-    /// As [`encrypt`](Encryption::encrypt), but with the IV that `random` gives, to repeat what was recorded.
-    ///
-    /// With an IV that another record had too, both can be read without the secret.
-    #[must_use]
-    pub fn insecure_encrypt_with(
-        &self,
-        session_json: &str,
-        random: &mut dyn FnMut(&mut [u8]),
-    ) -> String {
-        let mut iv = [0; 16];
-        random(&mut iv);
-        self.seal(session_json, iv)
-    }
-
-    /// The first 32 characters of the derived key's text, as they stand.
+    /// Returns the key: the first 32 characters of the derived key's text.
     fn key(&self) -> &Key {
         self.key.get_or_init(|| {
             let ConnectMongo3Options { hashing, encode_as } = self.options;
@@ -115,7 +106,7 @@ impl ConnectMongo3 {
         let ct = encode_as.encode(&ciphertext);
         let hmac = encode_as.encode(&hashing.hmac(&**key, &[ct.as_bytes()]));
         let stored = Stored { hmac, ct, at: NodeBuffer::new(&tag), aad, iv };
-        quote(&serde_json::to_string(&stored).expect("texts and numbers are always JSON"))
+        text::quote(&serde_json::to_string(&stored).expect("texts and numbers are always JSON"))
     }
 
     fn open(&self, stored: &Stored) -> Option<Vec<u8>> {
@@ -132,19 +123,31 @@ impl ConnectMongo3 {
 impl Encryption for ConnectMongo3 {
     fn encrypt(&self, session_json: &str) -> Result<String, Error> {
         let mut iv = [0; 16];
-        system_random(&mut iv)?;
+        random::fill(&mut iv)?;
         Ok(self.seal(session_json, iv))
     }
 
     fn decrypt(&self, stored: &str) -> Result<String, Error> {
-        // connect-mongo 3 stringifies the text once more.
+        // connect-mongo 3 passes the text through JSON.stringify a second time.
         let stored = if stored.starts_with('"') {
-            &*unquote(stored).map_err(|_| other_form())?
+            &*text::unquote(stored).map_err(|_| other_form())?
         } else {
             stored
         };
         let stored = serde_json::from_str(stored).map_err(|_| other_form())?;
-        text(self.open(&stored).ok_or_else(not_verified)?)
+        text::decode(self.open(&stored).ok_or_else(not_verified)?)
+    }
+}
+
+impl EncryptWith for ConnectMongo3 {
+    fn insecure_encrypt_with(
+        &self,
+        session_json: &str,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> String {
+        let mut iv = [0; 16];
+        random(&mut iv);
+        self.seal(session_json, iv)
     }
 }
 

@@ -1,0 +1,129 @@
+//! JSON text taken apart and put together, without making a value of it.
+//!
+//! For stores that keep a record in another form than its text. Only this module knows JSON's grammar (RFC 8259); no
+//! other code of the libraries scans JSON.
+
+use std::borrow::Cow;
+
+mod open;
+pub(crate) mod scan;
+pub(crate) mod string;
+
+/// Returns the members of a JSON object in order: the name of each, and the JSON text of its value.
+///
+/// A name that stands twice comes twice. Escapes in a name are resolved; half a surrogate pair, which no Rust string can
+/// hold, becomes U+FFFD. `None` if `text` is anything but one object, or is longer than 4 GiB.
+///
+/// ```
+/// use cloakroom_core::json;
+///
+/// let members = json::members(r#"{ "a": [1, 2], "\u0062": {} }"#).into_iter().flatten();
+/// assert!(members.eq([("a".into(), "[1, 2]"), ("b".into(), "{}")]));
+/// assert!(json::members("[1]").is_none());
+/// ```
+#[must_use]
+pub fn members(
+    text: &str,
+) -> Option<impl DoubleEndedIterator<Item = (Cow<'_, str>, &str)> + ExactSizeIterator> {
+    u32::try_from(text.len()).ok()?;
+    let spans = scan::members(text).ok()?;
+    Some(spans.into_iter().map(|span| (string::meaning(span.name(text)), span.value(text))))
+}
+
+/// Returns the JSON text of each item of a JSON array, in order. `None` if `text` is anything but one array.
+///
+/// ```
+/// use cloakroom_core::json;
+///
+/// assert_eq!(json::items(r#"[1.0, "]", [] ]"#), Some(vec!["1.0", r#""]""#, "[]"]));
+/// assert_eq!(json::items("{}"), None);
+/// ```
+#[must_use]
+pub fn items(text: &str) -> Option<Vec<&str>> {
+    scan::items(text).ok()
+}
+
+/// Returns the text of a JSON string, with U+FFFD for half a surrogate pair, as Node.js encodes it.
+///
+/// Borrowed if nothing is escaped. `None` if `json` is anything but a string, also if white space surrounds it.
+///
+/// ```
+/// use cloakroom_core::json;
+///
+/// assert_eq!(json::unquote(r#""a\n\ud83d""#).as_deref(), Some("a\n\u{fffd}"));
+/// assert_eq!(json::unquote("null"), None);
+/// ```
+#[must_use]
+pub fn unquote(json: &str) -> Option<Cow<'_, str>> {
+    scan::between_quotes(json).map(string::meaning)
+}
+
+/// Appends a text as the JSON string that `JSON.stringify` makes of it.
+///
+/// ```
+/// let mut json = String::new();
+/// cloakroom_core::json::quote("say \"é\"", &mut json);
+/// assert_eq!(json, r#""say \"é\"""#);
+/// ```
+pub fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    string::push_text(text, out);
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_read_and_written_as_node_does() {
+        for (json, text) in [
+            (r#""a\"\\\/\b\f\n\r\tz""#, "a\"\\/\u{8}\u{c}\n\r\tz"),
+            (r#""\u0041\u00e9\ud83d\ude00""#, "Aé😀"),
+            (r#""\ud83d""#, "\u{fffd}"),
+            (r#""\ude00\ud83d""#, "\u{fffd}\u{fffd}"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+            (r#""\ud83d😀\ude00é""#, "\u{fffd}😀\u{fffd}é"),
+            (r#""\ud83dx\u0000""#, "\u{fffd}x\0"),
+            (r#""""#, ""),
+        ] {
+            assert_eq!(unquote(json).as_deref(), Some(text), "{json}");
+        }
+        let mut out = String::new();
+        quote("\0\u{b}\u{1f}\u{7f}\"\\\n\u{2028}é", &mut out);
+        assert_eq!(out, "\"\\u0000\\u000b\\u001f\u{7f}\\\"\\\\\\n\u{2028}é\"");
+    }
+
+    #[test]
+    fn members_and_items_are_found_whatever_stands_in_them() {
+        let text =
+            "{ \"a\" : [1, {\"b\":\"]}\\\"\"}] ,\n\"\\u0062\":\"x,y\",\"\":-1.5e3 , \"n\":null}";
+        let (names, values): (Vec<_>, Vec<_>) = members(text).unwrap().unzip();
+        assert_eq!(names, ["a", "b", "", "n"]);
+        assert_eq!(values, ["[1, {\"b\":\"]}\\\"\"}]", "\"x,y\"", "-1.5e3", "null"]);
+        assert_eq!(items(values[0]).unwrap(), ["1", "{\"b\":\"]}\\\"\"}"]);
+        assert_eq!(items("[ ]").unwrap(), [""; 0]);
+        assert_eq!(members("{}").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn anything_else_is_nothing() {
+        for text in [
+            "{",
+            "{\"a",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":[1",
+            "[",
+            "[1,",
+            "[\"",
+            "[1]x",
+            "\"a",
+            " \"a\"",
+        ] {
+            assert!(members(text).is_none(), "{text}");
+            assert_eq!(items(text), None);
+            assert_eq!(unquote(text), None);
+        }
+    }
+}
