@@ -9,9 +9,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use cloakroom_backend::Idempotency::{self, Once};
 use cloakroom_core::{Error, ErrorKind};
-
-use crate::deadline::Does;
 
 /// The store in errors of this module, until an adapter puts the real name there.
 pub(crate) const STORE: &str = "callback";
@@ -22,7 +21,7 @@ const OPERATION: &str = "call";
 /// It is `Send`, so any thread may answer, and answering takes it, so a second answer does not compile.
 /// A callback that is dropped without an answer is an [`Unavailable`](ErrorKind::Unavailable) error at once.
 /// An answer that nobody waits for any more goes nowhere.
-pub struct Callback<T>(Option<Arc<Slot<T>>>, Does<'static>);
+pub struct Callback<T>(Option<Arc<Slot<T>>>, Idempotency);
 
 impl<T> Callback<T> {
     /// Answers with a value: `callback(null, value)`.
@@ -61,8 +60,8 @@ impl<T> Callback<T> {
     }
 
     /// The same callback for an operation that reads or writes.
-    pub(crate) fn for_what(mut self, does: Does<'static>) -> Self {
-        self.1 = does;
+    pub(crate) fn for_what(mut self, idempotency: Idempotency) -> Self {
+        self.1 = idempotency;
         self
     }
 
@@ -148,23 +147,23 @@ where
     T: Send,
     F: FnOnce(Callback<T>) + Send,
 {
-    promisify_as(Does::Write, call).await
+    promisify_as(Once, call).await
 }
 
 /// [`promisify`] for an operation that reads or writes.
-pub(crate) async fn promisify_as<T, F>(does: Does<'static>, call: F) -> Result<T, Error>
+pub(crate) async fn promisify_as<T, F>(idempotency: Idempotency, call: F) -> Result<T, Error>
 where
     T: Send,
     F: FnOnce(Callback<T>) + Send,
 {
     let mut slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
-    let callback = Callback(Some(Arc::clone(&slot)), does);
+    let callback = Callback(Some(Arc::clone(&slot)), idempotency);
     // Nothing of ours is broken by a panic half way: the slot is left as it was, or filled.
     if catch_unwind(AssertUnwindSafe(|| call(callback))).is_err() {
         // The panic's own message may hold session data.
         let error =
             Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style code panicked");
-        return Err(does.unanswered(error));
+        return Err(idempotency.unanswered(error));
     }
     // An inline answer has let go of the slot already, and is taken out without the lock.
     if let Some(Slot(state)) = Arc::get_mut(&mut slot)

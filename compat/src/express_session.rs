@@ -2,19 +2,17 @@
 
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
+use cloakroom_backend::{
+    Idempotency::{self, Once, Read},
+    within,
+};
 use cloakroom_core::{
     Clock, Cookie, Created, Error, ErrorKind, Session, Store, Touched, Updated, generate_id,
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
-use crate::{
-    deadline::{
-        Does::{self, Read, Write},
-        within,
-    },
-    promisify::read_from_store,
-};
+use crate::promisify::read_from_store;
 
 mod contract;
 mod modify;
@@ -26,8 +24,8 @@ type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExpressSessionOptions {
-    /// How long an operation may take; 5 s unless set. With a deadline shorter than the store's own, a write that meets it
-    /// has an unknown outcome even if nothing was sent: only the store knows that.
+    /// How long an operation may take; 5 s unless set. A store with a deadline of its own keeps the shorter of the two, and
+    /// says whether anything was sent.
     pub deadline: Duration,
     /// The cookie of new sessions; Express's default unless set.
     pub cookie: Cookie,
@@ -143,7 +141,7 @@ impl ExpressSession {
     ///
     /// As [`Store::set`].
     pub async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        self.run("set", Write, self.store.set(sid, session)).await
+        self.run("set", Once, self.store.set(sid, session)).await
     }
 
     /// Afterwards there is no session under this id.
@@ -152,7 +150,7 @@ impl ExpressSession {
     ///
     /// As [`Store::destroy`].
     pub async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.run("destroy", Write, self.store.destroy(sid)).await
+        self.run("destroy", Once, self.store.destroy(sid)).await
     }
 
     /// Moves the expiry, never the data; never creates, never revives.
@@ -161,7 +159,7 @@ impl ExpressSession {
     ///
     /// As [`Store::touch`].
     pub async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        self.run("touch", Write, self.store.touch(sid, session)).await
+        self.run("touch", Once, self.store.touch(sid, session)).await
     }
 
     /// Stores only where there is no live session.
@@ -170,7 +168,7 @@ impl ExpressSession {
     ///
     /// As [`Atomic::create`](cloakroom_core::Atomic::create); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session))
+        self.run("create", Once, self.offered("create", self.store.atomic())?.create(sid, session))
             .await
     }
 
@@ -180,7 +178,7 @@ impl ExpressSession {
     ///
     /// As [`Atomic::update`](cloakroom_core::Atomic::update); [`Unsupported`](ErrorKind::Unsupported) when the store cannot.
     pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session))
+        self.run("update", Once, self.offered("update", self.store.atomic())?.update(sid, session))
             .await
     }
 
@@ -195,7 +193,7 @@ impl ExpressSession {
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
         let atomic = self.offered("get_and_touch", self.store.atomic())?;
-        self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await
+        self.run("get_and_touch", Once, atomic.get_and_touch(sid, ttl)).await
     }
 
     /// The ids of the live sessions.
@@ -286,10 +284,11 @@ impl ExpressSession {
     async fn run<T: Send>(
         &self,
         operation: &'static str,
-        does: Does<'_>,
+        idempotency: Idempotency,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.observe(within(self.options.deadline, self.store.name(), operation, does, work).await)
+        let deadline = self.options.deadline;
+        self.observe(within(deadline, self.store.name(), operation, idempotency, work).await)
     }
 
     fn observe<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {

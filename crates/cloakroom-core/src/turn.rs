@@ -1,4 +1,4 @@
-//! Writers that meet on one session: those of this process stand in a line, and those that lose to others pause.
+//! Writers of this process that meet on one session stand in a line.
 
 use std::{
     cell::Cell,

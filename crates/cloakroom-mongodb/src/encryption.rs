@@ -2,40 +2,37 @@
 
 use std::sync::Arc;
 
+use cloakroom_backend::Operation;
 use cloakroom_core::{Encryption, Error, ErrorKind};
 
-use crate::{
-    MongoStore,
-    call::Call,
-    error::{self, STORE},
-    runtime,
-};
+use crate::MongoStore;
 
 impl MongoStore {
-    pub(crate) async fn encrypt(&self, call: &Call, json: String) -> Result<String, Error> {
-        self.apart(call, move |encryption| encryption.encrypt(&json)).await
+    pub(crate) async fn encrypt(
+        &self,
+        operation: &Operation,
+        json: String,
+    ) -> Result<String, Error> {
+        self.apart(operation, move |encryption| encryption.encrypt(&json)).await
     }
 
-    pub(crate) async fn decrypt(&self, call: &Call, stored: String) -> Result<String, Error> {
-        self.apart(call, move |encryption| encryption.decrypt(&stored)).await
+    pub(crate) async fn decrypt(
+        &self,
+        operation: &Operation,
+        stored: String,
+    ) -> Result<String, Error> {
+        self.apart(operation, move |encryption| encryption.decrypt(&stored)).await
     }
 
     /// Where it holds nobody up: a key takes tens of milliseconds.
     async fn apart(
         &self,
-        call: &Call,
+        operation: &Operation,
         work: impl FnOnce(Arc<dyn Encryption>) -> Result<String, Error> + Send + 'static,
     ) -> Result<String, Error> {
         let Some(encryption) = self.options().encryption.clone() else {
-            return Err(error::new(call, ErrorKind::Config, "there is no encryption"));
+            return Err(operation.error(ErrorKind::Config, "there is no encryption"));
         };
-        let runtime = runtime::current(call)?;
-        runtime::check_time(call)?;
-        let task = runtime.spawn_blocking(move || work(encryption));
-        match tokio::time::timeout_at(call.deadline, task).await {
-            Ok(Ok(answer)) => answer.map_err(|error| error.with_context(STORE, call.operation)),
-            Ok(Err(_)) => Err(error::cancelled(call)),
-            Err(_) => Err(error::timed_out(call)),
-        }
+        operation.aside(move || work(encryption)).await
     }
 }

@@ -23,12 +23,6 @@ pub use cloakroom_core::{
     Kruptein, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion, WebCrypto,
     WebCryptoAlgorithm, WebCryptoOptions,
 };
-#[cfg(feature = "memcached")]
-pub use cloakroom_memcached as memcached;
-#[cfg(feature = "mongodb")]
-pub use cloakroom_mongodb as mongodb;
-#[cfg(feature = "redis")]
-pub use cloakroom_redis as redis;
 #[cfg(feature = "tower")]
 pub use cloakroom_tower as tower;
-pub use open::open;
+pub use open::*;
