@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, Revision, Session};
 
-use crate::{MemcachedOptions, error::STORE};
+use crate::MemcachedOptions;
 
 /// The client flags of JSON: npm's client parses it, and dies of what is none.
 pub(crate) const JSON: u32 = 2;
@@ -79,6 +79,8 @@ fn decrypt(
 ) -> Result<Vec<u8>, Error> {
     use cloakroom_core::ErrorKind;
 
+    use crate::error::STORE;
+
     let corrupt = |message| Error::new(ErrorKind::Corrupt, STORE, "decrypt", message);
     // connect-memcached stores the plain session when it refuses its secret. Whoever can write to the server could
     // store one, too.
@@ -130,6 +132,7 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
+    use crate::error::STORE;
 
     fn operation() -> Operation {
         Operation::start(STORE, "get", Idempotency::Read, Duration::from_secs(5))
