@@ -11,9 +11,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use cloakroom_backend::Idempotency::{self, Once};
 use cloakroom_core::{Error, ErrorKind};
-
-use crate::deadline::Does;
 
 /// The store's name in errors of this module, until an adapter replaces it with the real one.
 pub(crate) const STORE: &str = "callback";
@@ -24,7 +23,7 @@ const OPERATION: &str = "call";
 /// Any thread may answer, because the type is `Send`. Answering consumes it, so a second answer does not compile.
 /// Dropping it without an answer resolves the future with an [`Unavailable`](ErrorKind::Unavailable) error at once.
 /// If the future was dropped, the answer is discarded.
-pub struct Callback<T>(Option<Arc<Slot<T>>>, Does<'static>);
+pub struct Callback<T>(Option<Arc<Slot<T>>>, Idempotency);
 
 impl<T> Callback<T> {
     /// Answers with a value: `callback(null, value)`.
@@ -63,8 +62,8 @@ impl<T> Callback<T> {
     }
 
     /// Sets whether the operation reads or writes.
-    pub(crate) fn for_what(mut self, does: Does<'static>) -> Self {
-        self.1 = does;
+    pub(crate) fn for_what(mut self, idempotency: Idempotency) -> Self {
+        self.1 = idempotency;
         self
     }
 
@@ -153,23 +152,23 @@ where
     T: Send,
     F: FnOnce(Callback<T>) + Send,
 {
-    promisify_as(Does::Write, call).await
+    promisify_as(Once, call).await
 }
 
 /// Like [`promisify`], for an operation that is known to read or write.
-pub(crate) async fn promisify_as<T, F>(does: Does<'static>, call: F) -> Result<T, Error>
+pub(crate) async fn promisify_as<T, F>(idempotency: Idempotency, call: F) -> Result<T, Error>
 where
     T: Send,
     F: FnOnce(Callback<T>) + Send,
 {
     let mut slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
-    let callback = Callback(Some(Arc::clone(&slot)), does);
+    let callback = Callback(Some(Arc::clone(&slot)), idempotency);
     // Unwind safe: a panic leaves the slot either empty or filled, and both are valid.
     if catch_unwind(AssertUnwindSafe(|| call(callback))).is_err() {
         // The panic's message may contain session data, so it is not passed on.
         let error =
             Error::new(ErrorKind::Other, STORE, OPERATION, "the callback-style function panicked");
-        return Err(does.unanswered(error));
+        return Err(idempotency.unanswered(error));
     }
     // After an inline answer this is the only reference to the slot, so no lock is needed.
     if let Some(Slot(state)) = Arc::get_mut(&mut slot)

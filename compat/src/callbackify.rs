@@ -2,14 +2,12 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
+use cloakroom_backend::Idempotency::{self, Once, Read};
 use cloakroom_core::{Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated};
 use futures::stream::TryStreamExt;
 use tokio::runtime::Handle;
 
-use crate::{
-    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore,
-    deadline::Does::{self, Read, Write},
-};
+use crate::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
 
 /// A [`CallbackStore`] over an async [`Store`], returned by [`callbackify_store`].
 pub struct Callbackified<S> {
@@ -53,7 +51,7 @@ impl<S: Store + 'static> Callbackified<S> {
     fn spawn<T, F>(
         &self,
         operation: &'static str,
-        does: Does<'static>,
+        idempotency: Idempotency,
         callback: Callback<T>,
         work: impl FnOnce(Arc<S>) -> F,
     ) where
@@ -67,7 +65,7 @@ impl<S: Store + 'static> Callbackified<S> {
             return callback.err(new(ErrorKind::Config, message));
         };
         let unbegun = Unbegun {
-            callback: Some(callback.for_what(does)),
+            callback: Some(callback.for_what(idempotency)),
             error: Some(new(ErrorKind::Unavailable, "the runtime shut down before the call began")),
         };
         let work = work(Arc::clone(&self.store));
@@ -123,19 +121,19 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 
     fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn("set", Write, callback, |store| async move { store.set(&sid, &session).await });
+        self.spawn("set", Once, callback, |store| async move { store.set(&sid, &session).await });
     }
 
     fn destroy(&self, sid: &str, callback: Callback<()>) {
         let sid = sid.to_owned();
-        self.spawn("destroy", Write, callback, |store| async move { store.destroy(&sid).await });
+        self.spawn("destroy", Once, callback, |store| async move { store.destroy(&sid).await });
     }
 
     fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
         let (sid, session) = (sid.to_owned(), session.clone());
         self.spawn(
             "touch",
-            Write,
+            Once,
             callback,
             |store| async move { store.touch(&sid, &session).await },
         );
@@ -153,7 +151,7 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
     fn create(&self, sid: &str, session: &Session, callback: Callback<Created>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn("create", Write, callback, |store| async move {
+        self.spawn("create", Once, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.create(&sid, &session).await,
                 None => lost(&store, "create"),
@@ -163,7 +161,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
     fn update(&self, sid: &str, session: &Session, callback: Callback<Updated>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn("update", Write, callback, |store| async move {
+        self.spawn("update", Once, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.update(&sid, &session).await,
                 None => lost(&store, "update"),
@@ -174,7 +172,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
     fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>) {
         let sid = sid.to_owned();
         // It counts as a write, because it moves the expiry.
-        self.spawn("get_and_touch", Write, callback, |store| async move {
+        self.spawn("get_and_touch", Once, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.get_and_touch(&sid, ttl).await,
                 None => lost(&store, "get_and_touch"),
@@ -203,7 +201,7 @@ impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     }
 
     fn clear(&self, callback: Callback<()>) {
-        self.spawn("clear", Write, callback, |store| async move {
+        self.spawn("clear", Once, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => enumerate.clear().await,
                 None => lost(&store, "clear"),

@@ -2,17 +2,15 @@
 
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
+use cloakroom_backend::{
+    Idempotency::{self, Once, Read},
+    within,
+};
 use cloakroom_core::{Created, Error, ErrorKind, Session, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
-use crate::{
-    deadline::{
-        Does::{self, Read, Write},
-        within,
-    },
-    promisify::read_from_store,
-};
+use crate::promisify::read_from_store;
 
 mod contract;
 mod destroy_where;
@@ -106,7 +104,7 @@ impl ExpressSession {
     ///
     /// As for [`Store::set`].
     pub async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        self.run("set", Write, self.store.set(sid, session)).await
+        self.run("set", Once, self.store.set(sid, session)).await
     }
 
     /// Removes the session. A session that does not exist is not an error.
@@ -115,7 +113,7 @@ impl ExpressSession {
     ///
     /// As for [`Store::destroy`].
     pub async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.run("destroy", Write, self.store.destroy(sid)).await
+        self.run("destroy", Once, self.store.destroy(sid)).await
     }
 
     /// Sets the expiry that [`set`](Self::set) would give `session`. It never changes the data, never creates a session
@@ -125,7 +123,7 @@ impl ExpressSession {
     ///
     /// As for [`Store::touch`].
     pub async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        self.run("touch", Write, self.store.touch(sid, session)).await
+        self.run("touch", Once, self.store.touch(sid, session)).await
     }
 
     /// Stores the session only if no live session has this id.
@@ -135,7 +133,7 @@ impl ExpressSession {
     /// As for [`Atomic::create`](cloakroom_core::Atomic::create). [`Unsupported`](ErrorKind::Unsupported) if the store
     /// does not support it.
     pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        self.run("create", Write, self.offered("create", self.store.atomic())?.create(sid, session))
+        self.run("create", Once, self.offered("create", self.store.atomic())?.create(sid, session))
             .await
     }
 
@@ -146,7 +144,7 @@ impl ExpressSession {
     /// As for [`Atomic::update`](cloakroom_core::Atomic::update). [`Unsupported`](ErrorKind::Unsupported) if the store
     /// does not support it.
     pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        self.run("update", Write, self.offered("update", self.store.atomic())?.update(sid, session))
+        self.run("update", Once, self.offered("update", self.store.atomic())?.update(sid, session))
             .await
     }
 
@@ -163,7 +161,7 @@ impl ExpressSession {
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
         let atomic = self.offered("get_and_touch", self.store.atomic())?;
-        let found = self.run("get_and_touch", Write, atomic.get_and_touch(sid, ttl)).await?;
+        let found = self.run("get_and_touch", Once, atomic.get_and_touch(sid, ttl)).await?;
         Ok(self.unless_ended(found))
     }
 
@@ -269,20 +267,20 @@ impl ExpressSession {
     async fn run<T: Send>(
         &self,
         operation: &'static str,
-        does: Does<'_>,
+        idempotency: Idempotency,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.run_within(self.options.deadline, operation, does, work).await
+        self.run_within(self.options.deadline, operation, idempotency, work).await
     }
 
     async fn run_within<T: Send>(
         &self,
         deadline: Duration,
         operation: &'static str,
-        does: Does<'_>,
+        idempotency: Idempotency,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.observe(within(deadline, self.store.name(), operation, does, work).await)
+        self.observe(within(deadline, self.store.name(), operation, idempotency, work).await)
     }
 
     /// The session, unless its end has come. A store that Node.js has told to keep it for longer still has it.

@@ -3,7 +3,6 @@
 
 mod callback;
 mod callbackify;
-mod deadline;
 mod express_session;
 mod promisify;
 mod store;

@@ -3,6 +3,10 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use async_trait::async_trait;
+use cloakroom_backend::{
+    Idempotency::{self, Once, Read},
+    within,
+};
 use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, Touched, Updated,
 };
@@ -11,10 +15,6 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use crate::{
     Callback, CallbackAtomic, CallbackEnumerate, CallbackStore,
     callback::{STORE, promisify_as},
-    deadline::{
-        Does::{self, Read, Write},
-        within,
-    },
 };
 
 /// An async [`Store`] over a [`CallbackStore`], returned by [`promisify_store`].
@@ -60,12 +60,11 @@ impl<S: CallbackStore> Promisified<S> {
     async fn call<T: Send>(
         &self,
         operation: &'static str,
-        does: Does<'static>,
+        idempotency: Idempotency,
         call: impl FnOnce(Callback<T>) + Send,
     ) -> Result<T, Error> {
-        let answer =
-            within(self.deadline, self.store.name(), operation, does, promisify_as(does, call))
-                .await;
+        let answer = promisify_as(idempotency, call);
+        let answer = within(self.deadline, self.store.name(), operation, idempotency, answer).await;
         answer.map_err(|error| self.named(error, operation))
     }
 
@@ -121,18 +120,18 @@ impl<S: CallbackStore> Store for Promisified<S> {
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
         check(sid, self.store.name(), "set")?;
         let session = &*extended(session);
-        self.call("set", Write, |callback| self.store.set(sid, session, callback)).await
+        self.call("set", Once, |callback| self.store.set(sid, session, callback)).await
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
         check(sid, self.store.name(), "destroy")?;
-        self.call("destroy", Write, |callback| self.store.destroy(sid, callback)).await
+        self.call("destroy", Once, |callback| self.store.destroy(sid, callback)).await
     }
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
         check(sid, self.store.name(), "touch")?;
         let session = &*extended(session);
-        self.call("touch", Write, |callback| self.store.touch(sid, session, callback)).await
+        self.call("touch", Once, |callback| self.store.touch(sid, session, callback)).await
     }
 
     fn atomic(&self) -> Option<&dyn Atomic> {
@@ -152,7 +151,7 @@ impl<S: CallbackStore> Promisified<S> {
         call: impl FnOnce(&dyn CallbackAtomic, Callback<T>) + Send,
     ) -> Result<T, Error> {
         check(sid, self.store.name(), operation)?;
-        self.call(operation, Write, |callback| match self.store.atomic() {
+        self.call(operation, Once, |callback| match self.store.atomic() {
             Some(atomic) => call(atomic, callback),
             None => callback.not_offered(),
         })
@@ -162,10 +161,10 @@ impl<S: CallbackStore> Promisified<S> {
     async fn call_enumerate<T: Send>(
         &self,
         operation: &'static str,
-        does: Does<'static>,
+        idempotency: Idempotency,
         call: impl FnOnce(&dyn CallbackEnumerate, Callback<T>) + Send,
     ) -> Result<T, Error> {
-        self.call(operation, does, |callback| match self.store.enumerate() {
+        self.call(operation, idempotency, |callback| match self.store.enumerate() {
             Some(enumerate) => call(enumerate, callback),
             None => callback.not_offered(),
         })
@@ -230,7 +229,7 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
     }
 
     async fn clear(&self) -> Result<(), Error> {
-        self.call_enumerate("clear", Write, |enumerate, callback| enumerate.clear(callback)).await
+        self.call_enumerate("clear", Once, |enumerate, callback| enumerate.clear(callback)).await
     }
 }
 

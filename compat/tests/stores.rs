@@ -109,7 +109,7 @@ async fn a_callback_that_never_answers_meets_the_deadline() {
 
     let store = store.with_deadline(Duration::from_millis(20));
     let error = store.set("id", &Session::new()).await.unwrap_err();
-    assert_eq!(error.to_string(), "silent: set: no answer within 20 ms");
+    assert_eq!(error.to_string(), "silent: set: no answer within 20ms");
     assert!(error.outcome_unknown() && error.is_retryable());
 }
 

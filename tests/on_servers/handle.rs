@@ -13,17 +13,21 @@ use cloakroom_test_support::RedisServer;
 async fn the_store_knows_better_than_the_handle_what_was_sent() {
     const DEADLINE: Duration = Duration::from_secs(2);
     let mut server = RedisServer::start().unwrap();
-    let open = || {
+    let open = |of_store| {
         let (mut redis, mut handle) = (RedisOptions::default(), ExpressSessionOptions::default());
-        // Both have the same deadline, as they have by default.
-        (redis.deadline, handle.deadline) = (DEADLINE, DEADLINE);
+        (redis.deadline, handle.deadline) = (of_store, DEADLINE);
         ExpressSession::with_options(RedisStore::open_with(&server.url(), redis).unwrap(), handle)
     };
-    let (connected, fresh) = (open(), open());
+    // Both have the same deadline, as they have by default, or the store has a later one.
+    let (connected, fresh) = (open(DEADLINE), open(DEADLINE));
+    let (late_connected, late_fresh) = (open(60 * DEADLINE), open(60 * DEADLINE));
     connected.set("id", &Session::new()).await.unwrap();
+    late_connected.set("id", &Session::new()).await.unwrap();
     server.pause().unwrap();
     let (session, change) = (Session::new(), |session: &mut Session| session.insert("a", 1));
-    for (sessions, is_connected) in [(connected, true), (fresh, false)] {
+    for (sessions, is_connected) in
+        [(connected, true), (fresh, false), (late_connected, true), (late_fresh, false)]
+    {
         let (set, get, modify) = tokio::join!(
             sessions.set("id", &session),
             sessions.get("id"),

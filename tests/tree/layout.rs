@@ -40,26 +40,32 @@ fn files(ending: &str) -> Vec<(String, String)> {
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("cloakroom-core", &[], &[]),
     ("cloakroom-encryption", &["cloakroom-core"], &[]),
+    ("cloakroom-backend", &["cloakroom-core"], &[]),
     ("cloakroom-conformance", &["cloakroom-core"], &[]),
-    ("cloakroom-compat", &["cloakroom-core"], &["cloakroom-conformance", "cloakroom-test-support"]),
+    (
+        "cloakroom-compat",
+        &["cloakroom-backend", "cloakroom-core"],
+        &["cloakroom-conformance", "cloakroom-test-support"],
+    ),
     (
         "cloakroom-mongodb",
-        &["cloakroom-core", "cloakroom-encryption"],
+        &["cloakroom-backend", "cloakroom-core", "cloakroom-encryption"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
         "cloakroom-memcached",
-        &["cloakroom-core", "cloakroom-encryption"],
+        &["cloakroom-backend", "cloakroom-core", "cloakroom-encryption"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
         "cloakroom-redis",
-        &["cloakroom-core"],
+        &["cloakroom-backend", "cloakroom-core"],
         &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
     ),
     (
         "cloakroom",
         &[
+            "cloakroom-backend",
             "cloakroom-compat",
             "cloakroom-conformance",
             "cloakroom-core",
@@ -71,7 +77,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         ],
         &["cloakroom-test-support"],
     ),
-    ("cloakroom-tower", &["cloakroom-core"], &[]),
+    ("cloakroom-tower", &["cloakroom-backend", "cloakroom-core"], &[]),
     ("cloakroom-test-support", &[], &[]),
     ("xtask", &["cloakroom-test-support"], &[]),
     ("xtask-api", &[], &[]),

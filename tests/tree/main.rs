@@ -5,4 +5,5 @@
 mod dependencies;
 mod english;
 mod layout;
+mod repeats;
 mod store_table;

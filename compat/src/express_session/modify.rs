@@ -6,13 +6,11 @@ use std::{
     time::Instant,
 };
 
-use cloakroom_core::{Atomic, Error, Pauses, Session, Turn, Updated};
+use cloakroom_backend::{Idempotency::Once, Pauses, timer};
+use cloakroom_core::{Atomic, Error, Session, Turn, Updated};
 
 use super::ExpressSession;
-use crate::{
-    deadline::{Does, timer},
-    promisify::read_from_store,
-};
+use crate::promisify::read_from_store;
 
 /// The next writer takes over a turn that is held for longer than the deadline divided by this. Several stuck writers in
 /// a row then still leave time within the deadline.
@@ -48,9 +46,18 @@ impl ExpressSession {
         mut change: impl FnMut(&mut Session) -> Result<(), Error> + Send,
     ) -> Result<Option<Session>, Error> {
         let atomic = self.offered("modify", self.store.atomic())?;
-        let is_under_way = AtomicBool::new(false);
-        let work = self.modify_in_turn(sid, atomic, &mut change, &is_under_way);
-        self.run("modify", Does::Writes(&is_under_way), work).await
+        let is_unanswered = AtomicBool::new(false);
+        let work = self.modify_in_turn(sid, atomic, &mut change, &is_unanswered);
+        let outcome = self.run("modify", Once, work).await;
+        outcome.map_err(|error| {
+            // Of the deadline itself, which may pass before anything is written.
+            let is_deadline = error.operation() == "modify";
+            if is_deadline && !is_unanswered.load(Relaxed) {
+                error.with_outcome_known()
+            } else {
+                error
+            }
+        })
     }
 
     async fn modify_in_turn(
@@ -58,7 +65,7 @@ impl ExpressSession {
         sid: &str,
         atomic: &dyn Atomic,
         change: &mut (impl FnMut(&mut Session) -> Result<(), Error> + Send),
-        is_under_way: &AtomicBool,
+        is_unanswered: &AtomicBool,
     ) -> Result<Option<Session>, Error> {
         let patience = self.options.deadline / PATIENCE;
         let _turn = Turn::take(self.store.name(), sid, patience, timer).await;
@@ -71,10 +78,10 @@ impl ExpressSession {
             if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {
                 session = extended;
             }
-            is_under_way.store(true, Relaxed);
-            let updated = atomic.update(sid, &session).await;
-            is_under_way.store(false, Relaxed);
-            let current = match updated? {
+            is_unanswered.store(true, Relaxed);
+            let updated = atomic.update(sid, &session).await?;
+            is_unanswered.store(false, Relaxed);
+            let current = match updated {
                 Updated::Stored(revision) => {
                     session.mark_stored(revision);
                     return Ok(Some(session));

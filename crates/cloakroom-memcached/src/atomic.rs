@@ -1,21 +1,14 @@
 //! The conditional writes.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Operation, jitter};
 use cloakroom_core::{Atomic, Created, Error, ErrorKind, Revision, Session, Updated};
 use memcache::exp::{Delete, Get, MutationResult, MutationStatus};
 use tokio::time::sleep;
 
-use crate::{
-    MemcachedStore,
-    call::{Call, Effect},
-    error,
-    ttl::Expiry,
-};
+use crate::{MemcachedStore, ttl::Expiry};
 
 /// How often an update goes on where somebody has written the very same record again, as connect-memcached's `touch`
 /// does for browser sessions.
@@ -27,47 +20,49 @@ const NO_CAS: u64 = u64::MAX;
 #[async_trait]
 impl Atomic for MemcachedStore {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        let call = self.call("create", Effect::Once);
-        let place = self.place(&call, sid)?;
+        let operation = self.operation("create", Idempotency::Once);
+        let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
             let look = Get::new(&place.key).without_value();
-            let there = self.server(&place).run(&call, look).await?.hit();
+            let there = self.server(&place).run(&operation, look).await?.hit();
             let revision = Revision::from_number(NO_CAS);
             return Ok(if there { Created::Exists } else { Created::Stored(revision) });
         };
-        let add = self.storing(&call, &place, session, expiry).await?.add().return_cas();
-        let answer = self.server(&place).run(&call, add).await?;
+        let add = self.storing(&operation, &place, session, expiry).await?.add().return_cas();
+        let answer = self.server(&place).run(&operation, add).await?;
         Ok(if answer.applied() { Created::Stored(revision(&answer)) } else { Created::Exists })
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        let call = self.call("update", Effect::Once);
-        let place = self.place(&call, sid)?;
-        let mut cas = read_from(&call, session)?;
+        let operation = self.operation("update", Idempotency::Once);
+        let place = self.place(&operation, sid)?;
+        let mut cas = read_from(&operation, session)?;
         let expiry = self.options().expiry(session);
         let write = match expiry {
-            Expiry::At(expiry) => Some(self.storing(&call, &place, session, expiry).await?),
+            Expiry::At(expiry) => Some(self.storing(&operation, &place, session, expiry).await?),
             Expiry::Passed => None,
         };
         let mut attempt = 1;
         loop {
             let server = self.server(&place);
             let answer = match &write {
-                Some(set) => server.run(&call, set.clone().compare_cas(cas).return_cas()).await?,
-                None => server.run(&call, Delete::new(&place.key).compare_cas(cas)).await?,
+                Some(set) => {
+                    server.run(&operation, set.clone().compare_cas(cas).return_cas()).await?
+                }
+                None => server.run(&operation, Delete::new(&place.key).compare_cas(cas)).await?,
             };
             match answer.status {
                 MutationStatus::Applied => return Ok(Updated::Stored(revision(&answer))),
                 MutationStatus::CasMismatch => {}
                 _ => return Ok(Updated::Gone),
             }
-            let Some(current) = self.read(&call.reading(), &place, None).await? else {
+            let Some(current) = self.read(&operation.reading(), &place, None).await? else {
                 return Ok(Updated::Gone);
             };
             if attempt == TRIES || current.loaded_json() != session.loaded_json() {
                 return Ok(Updated::Conflict(current));
             }
-            cas = read_from(&call, &current)?;
+            cas = read_from(&operation, &current)?;
             pause(attempt).await;
             attempt += 1;
         }
@@ -78,27 +73,21 @@ impl Atomic for MemcachedStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
-        let call = self.call("get_and_touch", Effect::Repeatable);
-        let place = self.place(&call, sid)?;
-        if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(error::new(&call, ErrorKind::InvalidData, "the ttl is zero"));
-        }
-        self.read(&call, &place, Some(self.options().expiry_of(ttl))).await
+        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
+        let place = self.place(&operation, sid)?;
+        operation.check_ttl(ttl)?;
+        self.read(&operation, &place, Some(self.options().expiry_of(ttl))).await
     }
 }
 
 /// The `cas` of the item that `session` was read from.
-fn read_from(call: &Call, session: &Session) -> Result<u64, Error> {
-    match session.revision().and_then(Revision::as_number) {
-        Some(0) => {
+fn read_from(operation: &Operation, session: &Session) -> Result<u64, Error> {
+    match operation.check_origin(session.revision().and_then(Revision::as_number))? {
+        0 => {
             let message = "the server numbers no writes, so none can be compared with (-C)";
-            Err(error::new(call, ErrorKind::Unsupported, message))
+            Err(operation.error(ErrorKind::Unsupported, message))
         }
-        Some(cas) => Ok(cas),
-        None => {
-            let message = "the session was not read from this store";
-            Err(error::new(call, ErrorKind::InvalidData, message))
-        }
+        cas => Ok(cas),
     }
 }
 
@@ -108,18 +97,19 @@ fn revision(answer: &MutationResult) -> Revision {
 
 /// A moment of its own for each, so that those who met do not meet again.
 async fn pause(attempt: u32) {
-    let dice = RandomState::new().hash_one(attempt);
-    sleep(Duration::from_micros(dice % (u64::from(attempt) * 1_000))).await;
+    sleep(jitter(Duration::ZERO..=Duration::from_millis(1) * attempt)).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::STORE;
 
     #[test]
     fn an_update_needs_a_revision_of_this_store() {
-        let call = Call::start("update", Effect::Once, Duration::from_secs(5));
-        let kind = |session: Session| read_from(&call, &session).map_err(|error| error.kind());
+        let operation =
+            Operation::start(STORE, "update", Idempotency::Once, Duration::from_secs(5));
+        let kind = |session: Session| read_from(&operation, &session).map_err(|error| error.kind());
         assert_eq!(kind(Session::new()), Err(ErrorKind::InvalidData));
         let of = |revision| Session::new().with_revision(revision);
         assert_eq!(kind(of(Revision::of_text())), Err(ErrorKind::InvalidData));

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::Operation;
 use memcache::exp::Error as ClientError;
 
 use crate::{
-    call::Call,
     loss::{Failure, Loss},
     pool::Pool,
 };
@@ -16,12 +16,12 @@ use crate::{
 /// One attempt. In trouble they are made one at a time, as those on connections of our own are.
 pub(crate) async fn ask<T>(
     pool: &Pool,
-    call: &Call,
+    operation: &Operation,
     patience: Duration,
     command: impl Future<Output = Result<T, ClientError>> + Send,
 ) -> Result<T, Failure> {
     let mut pass = pool.gate.pass().await.map_err(Failure::shared)?;
-    let mut asked = Asked { pool, call, since: Some(Instant::now()) };
+    let mut asked = Asked { pool, operation, since: Some(Instant::now()) };
     let outcome = pass.hold(patience, command).await;
     let since = asked.since.take();
     match (outcome, since) {
@@ -39,7 +39,7 @@ pub(crate) async fn ask<T>(
 /// A command that is under way.
 struct Asked<'a> {
     pool: &'a Pool,
-    call: &'a Call,
+    operation: &'a Operation,
     since: Option<Instant>,
 }
 
@@ -47,8 +47,8 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         let Some(since) = self.since else { return };
         // The client does not tell how far it came.
-        self.call.lose_answer();
-        if self.call.is_over() && !self.pool.gate.has_answered_since(since) {
+        self.operation.lose_answer();
+        if self.operation.is_over() && !self.pool.gate.has_answered_since(since) {
             self.pool.gate.lost(since);
         }
     }

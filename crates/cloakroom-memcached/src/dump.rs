@@ -1,14 +1,12 @@
 //! The listing of one server: what its crawler prints of each item (`lru_crawler metadump`).
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use cloakroom_backend::{Operation, jitter};
 use cloakroom_core::Error;
 use tokio::time::sleep;
 
-use crate::{call::Call, plain::Plain, server::Server};
+use crate::{plain::Plain, server::Server};
 
 /// How many items a page has at most.
 const PAGE: usize = 100;
@@ -30,11 +28,11 @@ pub(crate) struct Dump<'a> {
 
 impl<'a> Dump<'a> {
     /// Begins a listing, and waits for another one to end.
-    pub(crate) async fn start(server: &'a Server, call: &Call) -> Result<Self, Error> {
-        let (mut plain, first) = Plain::start(server, call, "stats\r\n").await?;
-        let time = plain.stat(call, first, "time").await?;
+    pub(crate) async fn start(server: &'a Server, operation: &Operation) -> Result<Self, Error> {
+        let (mut plain, first) = Plain::start(server, operation, "stats\r\n").await?;
+        let time = plain.stat(operation, first, "time").await?;
         let Some(time) = time.and_then(|time| i64::try_from(time).ok()) else {
-            return Err(plain.unexpected(call));
+            return Err(plain.unexpected(operation));
         };
         let asked = Instant::now();
         // By the table of all keys, where each stands once and stays while the list is read. The other way, by age, an
@@ -42,35 +40,39 @@ impl<'a> Dump<'a> {
         let mut way = "hash";
         let mut longest = SHORTEST;
         loop {
-            plain.send(call, &format!("lru_crawler metadump {way}\r\n")).await?;
-            let line = plain.line(call).await?;
+            plain.send(operation, &format!("lru_crawler metadump {way}\r\n")).await?;
+            let line = plain.line(operation).await?;
             match line.split([' ', '=']).next().unwrap_or_default() {
                 "key" | "END" => {
                     return Ok(Self { plain, server_time: time, asked, first: Some(line) });
                 }
                 // A listing, or the server's own search for expired items.
                 "BUSY" => {
-                    sleep(moment(longest)).await;
+                    // Not the same for all who wait.
+                    sleep(jitter(longest / 2..=longest)).await;
                     longest = (longest * 2).min(LONGEST);
                 }
                 "BADCLASS" if way == "hash" => way = "all",
                 "CLIENT_ERROR" | "ERROR" => {
                     let why = "does not allow listings (-X, or -o no_lru_crawler)";
-                    return Err(plain.not_offered(call, why));
+                    return Err(plain.not_offered(operation, why));
                 }
-                _ => return Err(plain.unexpected(call)),
+                _ => return Err(plain.unexpected(operation)),
             }
         }
     }
 
     /// The keys of the next live items, or `None` at the end. A page can be empty.
-    pub(crate) async fn page(&mut self, call: &Call) -> Result<Option<Vec<String>>, Error> {
+    pub(crate) async fn page(
+        &mut self,
+        operation: &Operation,
+    ) -> Result<Option<Vec<String>>, Error> {
         let mut keys = Vec::new();
         // Items that are not live count, so that a page has an end where nothing else is.
         for number in 0..PAGE {
             let line = match self.first.take() {
                 Some(line) => line,
-                None => self.plain.line(call).await?,
+                None => self.plain.line(operation).await?,
             };
             if line == "END" {
                 self.first = Some(line);
@@ -84,7 +86,7 @@ impl<'a> Dump<'a> {
                     keys.extend(item.key);
                 }
                 Some(_) => {}
-                None => return Err(self.plain.unexpected(call)),
+                None => return Err(self.plain.unexpected(operation)),
             }
         }
         Ok(Some(keys))
@@ -128,12 +130,6 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 fn hex(digits: &[u8; 2]) -> Option<u8> {
     let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
     u8::try_from(high? * 16 + low?).ok()
-}
-
-/// Some part of this time, not the same for all who wait.
-fn moment(longest: Duration) -> Duration {
-    let half = longest / 2;
-    half + half.mul_f64((RandomState::new().hash_one(()) % 1_000) as f64 / 1_000.0)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The listing of all servers, one after the other.
 
 use async_trait::async_trait;
+use cloakroom_backend::Idempotency;
 use cloakroom_core::{Enumerate, Error, ErrorKind, Session, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use memcache::exp::{Delete, Get, Meta};
 
-use crate::{MemcachedStore, call::Effect, dump::Dump, error, key};
+use crate::{MemcachedStore, dump::Dump, key};
 
 /// A server that cannot be listed is an error in its place, and the others follow.
 #[async_trait]
@@ -41,16 +42,16 @@ impl Enumerate for MemcachedStore {
         if self.prefix().is_empty() {
             let message =
                 "without a prefix this would be all that the servers hold; flush_servers does that";
-            let call = self.call("clear", Effect::Read);
-            return Err(error::new(&call, ErrorKind::Unsupported, message));
+            let operation = self.operation("clear", Idempotency::Read);
+            return Err(operation.error(ErrorKind::Unsupported, message));
         }
         let mut pages = std::pin::pin!(self.pages("clear"));
         while let Some((index, keys)) = pages.try_next().await? {
             let ours = |key: &&String| key.starts_with(self.prefix());
             let deletes: Vec<_> = keys.iter().filter(ours).map(Delete::new).collect();
             if !deletes.is_empty() {
-                let call = self.call("clear", Effect::Repeatable);
-                self.servers()[index].run_many(&call, &deletes).await?;
+                let operation = self.operation("clear", Idempotency::Repeatable);
+                self.servers()[index].run_many(&operation, &deletes).await?;
             }
         }
         Ok(())
@@ -67,9 +68,9 @@ impl MemcachedStore {
     /// As any operation, for the first server that fails; [`Unsupported`](ErrorKind::Unsupported) for one that does
     /// not allow it.
     pub async fn flush_servers(&self) -> Result<(), Error> {
-        let call = self.call("flush_servers", Effect::Repeatable);
+        let operation = self.operation("flush_servers", Idempotency::Repeatable);
         for server in self.servers() {
-            crate::plain::flush(server, &call.part()).await?;
+            crate::plain::flush(server, &operation.part()).await?;
         }
         Ok(())
     }
@@ -81,12 +82,12 @@ impl MemcachedStore {
     ) -> impl Stream<Item = Result<(usize, Vec<String>), Error>> + Send + '_ {
         stream::iter(self.servers().iter().enumerate()).flat_map(move |(index, server)| {
             stream::try_unfold(None, move |dump: Option<Dump<'_>>| async move {
-                let call = self.call(operation, Effect::Read);
+                let operation = self.operation(operation, Idempotency::Read);
                 let mut dump = match dump {
                     Some(dump) => dump,
-                    None => Dump::start(server, &call).await?,
+                    None => Dump::start(server, &operation).await?,
                 };
-                let page = dump.page(&call).await?;
+                let page = dump.page(&operation).await?;
                 Ok(page.map(|keys| ((index, keys), Some(dump))))
             })
         })
@@ -122,14 +123,14 @@ impl MemcachedStore {
         if page.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.call("all", Effect::Read);
+        let operation = self.operation("all", Idempotency::Read);
         let gets: Vec<_> =
             page.iter().map(|(_, key)| Get::new(key).meta(Meta::NONE.cas())).collect();
         let server = &self.servers()[server];
-        let answers = server.run_many(&call, &gets).await?;
+        let answers = server.run_many(&operation, &gets).await?;
         let mut sessions = Vec::with_capacity(page.len());
         for ((sid, _), found) in page.into_iter().zip(answers) {
-            match self.session_in(&call, server, found).await {
+            match self.session_in(&operation, server, found).await {
                 Ok(Some(session)) => sessions.push(Ok((sid, session))),
                 Ok(None) => {}
                 Err(error) => sessions.push(Err(error)),

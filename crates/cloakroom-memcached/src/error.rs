@@ -5,47 +5,41 @@
 
 use std::io;
 
+use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 use memcache::exp::Error as ClientError;
-
-use crate::call::Call;
 
 /// The store's name.
 pub(crate) const STORE: &str = "memcached";
 
-pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
-    let error = Error::new(kind, STORE, call.operation, message.into());
-    if call.outcome_unknown() { error.with_outcome_unknown() } else { error }
-}
-
 /// The one place where an error of the client becomes one of ours. `server` is its name in the URL.
-pub(crate) fn of_client(call: &Call, server: &str, cause: ClientError) -> Error {
+pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError) -> Error {
     match cause {
         // A refusal of a write comes in this wrapping too, although the server has answered.
         ClientError::Ambiguous { source, .. } => match *source {
-            ClientError::Io(cause) => lost(call, server, cause),
-            answer => of_client(call, server, answer),
+            ClientError::Io(cause) => lost(operation, server, cause),
+            answer => of_client(operation, server, answer),
         },
-        ClientError::Io(cause) => unreachable(call, server, cause),
+        ClientError::Io(cause) => unreachable(operation, server, cause),
         ClientError::Timeout { .. } => {
-            new(call, ErrorKind::Timeout, format!("no answer from {server} in time"))
+            operation.error(ErrorKind::Timeout, format!("no answer from {server} in time"))
         }
-        ClientError::Protocol(_) => unintelligible(call, server),
-        ClientError::Server(text) => refused(call, &text),
+        ClientError::Protocol(_) => unintelligible(operation, server),
+        ClientError::Server(text) => refused(operation, &text),
         ClientError::Rejected(text) if text == "ERROR" => {
             // memcached says no more than this word, or the client passes no more on.
             let why = "has no room for another connection, or is older than memcached 1.6";
-            new(call, ErrorKind::Unavailable, format!("{server} {why}"))
+            operation.error(ErrorKind::Unavailable, format!("{server} {why}"))
         }
         ClientError::Rejected(_) => {
-            new(call, ErrorKind::Other, "the server refused the command as malformed")
+            operation.error(ErrorKind::Other, "the server refused the command as malformed")
         }
-        _ => new(call, ErrorKind::Other, "the client refused the command"),
+        _ => operation.error(ErrorKind::Other, "the client refused the command"),
     }
 }
 
 /// What the server says for itself when it cannot.
-fn refused(call: &Call, text: &str) -> Error {
+fn refused(operation: &Operation, text: &str) -> Error {
     let (kind, why) = if text.starts_with("object too large") {
         (ErrorKind::TooLarge, "the record is larger than the server takes (-I)")
     } else if starts_with(text, "out of memory") {
@@ -53,12 +47,12 @@ fn refused(call: &Call, text: &str) -> Error {
         (ErrorKind::Full, why)
     } else if starts_with(text, "backend failure") {
         // memcached's own proxy: its server has gone away, perhaps with the command.
-        call.lose_answer();
+        operation.lose_answer();
         (ErrorKind::Unavailable, "the server behind the proxy cannot be reached")
     } else {
         (ErrorKind::Other, "the server refused")
     };
-    new(call, kind, why)
+    operation.error(kind, why)
 }
 
 /// memcached spells some of its messages with a capital.
@@ -67,47 +61,44 @@ fn starts_with(text: &str, start: &str) -> bool {
 }
 
 /// The record is beyond the limit, and was not sent.
-pub(crate) fn too_large(call: &Call, bytes: u64, limit: u64) -> Error {
+pub(crate) fn too_large(operation: &Operation, bytes: u64, limit: u64) -> Error {
     let message = format!("the record has {bytes} bytes, and the limit is {limit}");
-    new(call, ErrorKind::TooLarge, message)
-}
-
-/// The deadline passed.
-pub(crate) fn timed_out(call: &Call) -> Error {
-    new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit))
+    operation.error(ErrorKind::TooLarge, message)
 }
 
 /// No connection, or one that went away before the command was on it. Nothing was written.
-pub(crate) fn unreachable(call: &Call, server: &str, cause: io::Error) -> Error {
+pub(crate) fn unreachable(operation: &Operation, server: &str, cause: io::Error) -> Error {
     if cause.kind() == io::ErrorKind::TimedOut {
         let message = format!("cannot connect to {server} in time");
-        return new(call, ErrorKind::Timeout, message).with_source(cause);
+        return operation.error(ErrorKind::Timeout, message).with_source(cause);
     }
-    new(call, ErrorKind::Unavailable, format!("{server} cannot be reached")).with_source(cause)
+    operation
+        .error(ErrorKind::Unavailable, format!("{server} cannot be reached"))
+        .with_source(cause)
 }
 
 /// The connection went away with the answer.
-pub(crate) fn lost(call: &Call, server: &str, cause: io::Error) -> Error {
-    new(call, ErrorKind::Unavailable, format!("the connection to {server} was lost"))
+pub(crate) fn lost(operation: &Operation, server: &str, cause: io::Error) -> Error {
+    operation
+        .error(ErrorKind::Unavailable, format!("the connection to {server} was lost"))
         .with_source(cause)
 }
 
 /// The server's answer is of no kind that this command has.
-pub(crate) fn unintelligible(call: &Call, server: &str) -> Error {
-    new(call, ErrorKind::Unavailable, format!("{server} does not speak the protocol"))
+pub(crate) fn unintelligible(operation: &Operation, server: &str) -> Error {
+    operation.error(ErrorKind::Unavailable, format!("{server} does not speak the protocol"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error as _;
+    use std::{error::Error as _, time::Duration};
 
-    use std::time::Duration;
+    use cloakroom_backend::Idempotency;
 
     use super::*;
-    use crate::call::Effect;
 
-    fn call() -> Call {
-        Call::start("set", Effect::Once, Duration::from_secs(5))
+    fn operation() -> Operation {
+        Operation::start(STORE, "set", Idempotency::Once, Duration::from_secs(5))
     }
 
     fn io(kind: io::ErrorKind) -> ClientError {
@@ -119,7 +110,7 @@ mod tests {
         let wrapped = ClientError::Ambiguous { key: b"SECRET".to_vec(), source: Box::new(cause()) };
         for cause in [cause(), wrapped] {
             let wording = cause.to_string();
-            let error = of_client(&call(), "h:1", cause);
+            let error = of_client(&operation(), "h:1", cause);
             assert_eq!(error.kind(), kind, "{wording}");
             assert_eq!(error.to_string(), format!("memcached: set: {message}"), "{wording}");
             assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
@@ -175,10 +166,10 @@ mod tests {
             key: b"SECRET".to_vec(),
             source: Box::new(io(io::ErrorKind::BrokenPipe)),
         };
-        let error = of_client(&call(), "h:1", lost);
+        let error = of_client(&operation(), "h:1", lost);
         assert_eq!(error.to_string(), "memcached: set: the connection to h:1 was lost");
         assert_eq!(error.source().unwrap().to_string(), "broken pipe");
-        let error = of_client(&call(), "h:1", io(io::ErrorKind::ConnectionRefused));
+        let error = of_client(&operation(), "h:1", io(io::ErrorKind::ConnectionRefused));
         assert_eq!(error.to_string(), "memcached: set: h:1 cannot be reached");
         assert_eq!(error.source().unwrap().to_string(), "connection refused");
         assert!(error.is_retryable());
@@ -186,27 +177,27 @@ mod tests {
 
     #[test]
     fn a_write_whose_answer_was_lost_has_an_unknown_outcome_whatever_comes_then() {
-        let call = call();
-        call.lose_answer();
+        let operation = operation();
+        operation.lose_answer();
         let refused = || io(io::ErrorKind::ConnectionRefused);
-        assert!(of_client(&call, "h:1", refused()).outcome_unknown());
-        assert!(timed_out(&call).outcome_unknown());
-        assert!(!of_client(&call.reading(), "h:1", refused()).outcome_unknown());
+        assert!(of_client(&operation, "h:1", refused()).outcome_unknown());
+        assert!(operation.timeout().outcome_unknown());
+        assert!(!of_client(&operation.reading(), "h:1", refused()).outcome_unknown());
     }
 
     #[test]
     fn a_proxy_that_lost_its_server_may_have_passed_a_write_on() {
         let lost = || ClientError::Server("backend failure".to_owned());
-        let error = of_client(&call(), "h:1", lost());
+        let error = of_client(&operation(), "h:1", lost());
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.outcome_unknown());
-        assert!(!of_client(&call().reading(), "h:1", lost()).outcome_unknown());
+        assert!(!of_client(&operation().reading(), "h:1", lost()).outcome_unknown());
     }
 
     #[test]
     fn a_record_that_is_too_large_is_told_with_its_size() {
         assert_eq!(
-            too_large(&call(), 2_000_000, 1_048_576).to_string(),
+            too_large(&operation(), 2_000_000, 1_048_576).to_string(),
             "memcached: set: the record has 2000000 bytes, and the limit is 1048576"
         );
     }

@@ -5,12 +5,12 @@
 
 use std::{
     future::Future,
-    hash::{BuildHasher, RandomState},
     io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::doubled;
 use memcache::exp::Error as ClientError;
 use tokio::{
     sync::MutexGuard as Turn,
@@ -133,13 +133,8 @@ impl State {
             &self.cause,
             Some(ClientError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused
         );
-        let doublings = (self.losses - 2).min(8);
         let longest = if refused { LONGEST_REFUSED } else { LONGEST };
-        let longest = (SHORTEST * (1 << doublings)).min(longest);
-        // Up to a sixth less, so that processes that lost the same server do not all come back at once.
-        let sixth = longest.as_micros() as u64 / 6;
-        let less = Duration::from_micros(RandomState::new().hash_one(self.losses) % (sixth + 1));
-        (longest - less).saturating_sub(lost.elapsed())
+        doubled(SHORTEST, self.losses - 2, longest).saturating_sub(lost.elapsed())
     }
 }
 

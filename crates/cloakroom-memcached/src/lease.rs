@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use cloakroom_backend::Operation;
 use memcache::exp::{Error as ClientError, MetaCommandResult};
 
-use crate::{call::Call, connection::Connection, gate::Pass, pool::Pool};
+use crate::{connection::Connection, gate::Pass, pool::Pool};
 
 type ClientResult<T> = Result<T, ClientError>;
 
@@ -12,7 +13,7 @@ type ClientResult<T> = Result<T, ClientError>;
 /// the connection is given up with it.
 pub(crate) struct Lease<'a> {
     pool: &'a Pool,
-    call: &'a Call,
+    operation: &'a Operation,
     /// How long other calls wait for this one's answer, and how long a connection may be silent where nobody can wait
     /// for the deadline.
     patience: Duration,
@@ -26,12 +27,12 @@ pub(crate) struct Lease<'a> {
 impl<'a> Lease<'a> {
     pub(crate) fn new(
         pool: &'a Pool,
-        call: &'a Call,
+        operation: &'a Operation,
         patience: Duration,
         connection: Connection,
         pass: Option<Pass<'a>>,
     ) -> Self {
-        Self { pool, call, patience, connection: Some(connection), pass, asked: None }
+        Self { pool, operation, patience, connection: Some(connection), pass, asked: None }
     }
 
     /// Sends commands, of which the first has `first` bytes, and returns their answers. The server's own errors are
@@ -94,9 +95,9 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let (Some(asked), Some(connection)) = (self.asked, &self.connection) else { return };
         if connection.sent() {
-            self.call.lose_answer();
+            self.operation.lose_answer();
         }
-        let waited = self.call.is_over() || asked.elapsed() >= self.patience;
+        let waited = self.operation.is_over() || asked.elapsed() >= self.patience;
         if waited && !connection.is_answering() {
             self.pool.give_up_older(asked);
             // Where others have been answered, this one was only slow.

@@ -2,7 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod atomic;
-mod call;
 mod client;
 mod connection;
 mod dump;
@@ -19,7 +18,6 @@ mod plain;
 mod pool;
 mod record;
 mod ring;
-mod runtime;
 mod server;
 mod store;
 mod target;

@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::Operation;
 use cloakroom_core::Error;
 use tokio::time::timeout;
 
-use crate::{call::Call, error, plain, server::Server};
+use crate::{error, plain, server::Server};
 
 /// What an item needs besides its key and value: a header of 48 bytes, `cas`, flags, and the ends of both. Measured
 /// with memcached 1.6.18; where a server needs more, it refuses the record itself.
@@ -41,14 +42,14 @@ impl Limit {
     /// Refuses a value that is too large. The server is asked for its limit before the first value of some size.
     pub(crate) async fn check(
         &self,
-        call: &Call,
+        operation: &Operation,
         server: &Server,
         key: &str,
         value: &[u8],
     ) -> Result<(), Error> {
         let bytes = value.len() as u64;
         if let Some(most) = self.of_option {
-            return within(call, bytes, most);
+            return within(operation, bytes, most);
         }
         let overhead = key.len() as u64 + OVERHEAD;
         let item = bytes + overhead;
@@ -61,12 +62,12 @@ impl Limit {
             None if server.is_of_client() => return Ok(()),
             None => {
                 // tokio panics on a runtime without a time driver.
-                server.pool(call)?;
+                server.pool(operation)?;
                 // That it cannot be asked is no reason not to store: the answer to that tells more.
-                self.ask(call, server, item).await
+                self.ask(operation, server, item).await
             }
         };
-        limit.map_or(Ok(()), |limit| within(call, bytes, limit.saturating_sub(overhead)))
+        limit.map_or(Ok(()), |limit| within(operation, bytes, limit.saturating_sub(overhead)))
     }
 
     /// What need not be asked: the limit, as long as the item is within it or the answer is young.
@@ -76,15 +77,15 @@ impl Limit {
         (limit.is_some_and(|limit| item <= limit) || asked.elapsed() < AGAIN).then_some(limit)
     }
 
-    async fn ask(&self, call: &Call, server: &Server, item: u64) -> Option<u64> {
-        let patience = || server.timeout.min(call.time_left());
+    async fn ask(&self, operation: &Operation, server: &Server, item: u64) -> Option<u64> {
+        let patience = || server.timeout.min(operation.time_left());
         let Ok(_asking) = timeout(patience(), self.asking.lock()).await else { return None };
         // Another call can have asked while this one waited.
         if let Some(known) = self.known(item) {
             return known;
         }
-        let call = call.reading();
-        let limit = match timeout(patience(), plain::largest_item(server, &call)).await {
+        let operation = operation.reading();
+        let limit = match timeout(patience(), plain::largest_item(server, &operation)).await {
             Ok(Ok(limit)) => limit,
             _ => None,
         };
@@ -99,6 +100,6 @@ impl Limit {
     }
 }
 
-fn within(call: &Call, bytes: u64, most: u64) -> Result<(), Error> {
-    if bytes <= most { Ok(()) } else { Err(error::too_large(call, bytes, most)) }
+fn within(operation: &Operation, bytes: u64, most: u64) -> Result<(), Error> {
+    if bytes <= most { Ok(()) } else { Err(error::too_large(operation, bytes, most)) }
 }

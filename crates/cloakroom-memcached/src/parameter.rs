@@ -1,8 +1,7 @@
 //! The parameters of a URL.
 
-use std::time::Duration;
-
-use cloakroom_core::{Error, ParameterNames};
+use cloakroom_backend::{ParameterNames, UrlParameter};
+use cloakroom_core::Error;
 
 use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
 
@@ -38,37 +37,39 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
     ],
 };
 
-/// Takes over one of these parameters other than the secret, or says what it accepts.
-pub(crate) fn apply(name: &str, value: &str, options: &mut MemcachedOptions) -> Result<(), String> {
-    match name {
-        "prefix" => options.prefix = value.to_owned(),
-        "namespace" => options.namespace = value.to_owned(),
-        "ttl" => options.ttl = Some(Duration::from_secs(number(value, "seconds")?)),
-        "maxExpiration" => options.max_expiration = Duration::from_secs(number(value, "seconds")?),
-        "maxValue" => options.max_value = Some(number(value, "bytes")?),
-        "keyCompression" => {
-            options.key_compression = value.parse().map_err(|_| "must be \"true\" or \"false\"")?;
-        }
-        "algorithm" => options.algorithm = one_of(value, &Algorithm::KNOWN)?,
-        "compatibility" => options.compatibility = one_of(value, &Compatibility::KNOWN)?,
-        "poolSize" => options.pool_size = number(value, "connections")?,
-        "timeout" => options.timeout = Duration::from_millis(number(value, "milliseconds")?),
+/// Takes over one of these parameters.
+pub(crate) fn apply(
+    parameter: UrlParameter<'_>,
+    options: &mut MemcachedOptions,
+) -> Result<(), Error> {
+    match &*parameter.name {
+        "prefix" => options.prefix = parameter.value,
+        "namespace" => options.namespace = parameter.value,
+        "secret" => encrypt_with(&parameter.value, options)?,
+        "ttl" => options.ttl = Some(parameter.seconds()?),
+        "maxExpiration" => options.max_expiration = parameter.seconds()?,
+        "maxValue" => options.max_value = Some(parameter.number("bytes")?),
+        "keyCompression" => options.key_compression = parameter.switch()?,
+        "algorithm" => options.algorithm = parameter.one_of(&Algorithm::KNOWN)?,
+        "compatibility" => options.compatibility = parameter.one_of(&Compatibility::KNOWN)?,
+        "poolSize" => options.pool_size = parameter.number("connections")?,
+        "timeout" => options.timeout = parameter.milliseconds()?,
         "flags" => {
-            options.flags = match value {
+            options.flags = match &*parameter.value {
                 "0" => 0,
                 "2" => 2,
-                _ => return Err("must be 2 or 0".to_owned()),
+                _ => return Err(parameter.invalid("must be 2 or 0")),
             };
         }
-        "deadline" => options.deadline = Duration::from_millis(number(value, "milliseconds")?),
-        _ => return Err("is not supported".to_owned()),
+        "deadline" => options.deadline = parameter.milliseconds()?,
+        _ => return Err(parameter.invalid("is not supported")),
     }
     Ok(())
 }
 
 /// Takes over the secret, or says what is wrong with it without quoting it.
 #[cfg(feature = "encryption")]
-pub(crate) fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
+fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
     use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};
 
     let of_counterpart = KrupteinOptions::of(Counterpart::ConnectMemcached3);
@@ -79,29 +80,15 @@ pub(crate) fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Resu
 }
 
 #[cfg(not(feature = "encryption"))]
-pub(crate) fn encrypt_with(_: &str, _: &mut MemcachedOptions) -> Result<(), Error> {
+fn encrypt_with(_: &str, _: &mut MemcachedOptions) -> Result<(), Error> {
     let message = "the parameter \"secret\" needs the feature \"encryption\" of cloakroom or cloakroom-memcached";
     Err(Error::new(cloakroom_core::ErrorKind::Config, STORE, "open", message))
 }
 
-fn number<T: TryFrom<u64>>(value: &str, unit: &str) -> Result<T, String> {
-    value
-        .parse::<u64>()
-        .ok()
-        .filter(|number| *number > 0 && !value.starts_with('+'))
-        .and_then(|number| number.try_into().ok())
-        .ok_or_else(|| format!("must be a whole number of {unit} above zero"))
-}
-
-fn one_of<T: Copy>(value: &str, known: &[(&'static str, T)]) -> Result<T, String> {
-    known.iter().find(|(name, _)| *name == value).map(|(_, it)| *it).ok_or_else(|| {
-        let names: Vec<_> = known.iter().map(|(name, _)| format!("{name:?}")).collect();
-        format!("must be one of {}", names.join(", "))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::target::Target;
 
@@ -167,8 +154,10 @@ mod tests {
             ("flags", "x"),
             ("deadline", "0"),
         ] {
-            let why = apply(name, value, &mut MemcachedOptions::default()).unwrap_err();
-            assert!(why.starts_with("must be "), "{name}={value}: {why}");
+            let url = format!("memcached://h?{name}={value}");
+            let error = Target::parse(&url, &mut MemcachedOptions::default()).unwrap_err();
+            let why = format!("memcached: open: invalid parameter {name:?}: must be ");
+            assert!(error.to_string().starts_with(&why), "{name}={value}: {error}");
         }
     }
 

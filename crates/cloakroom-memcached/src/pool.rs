@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::{Needs, Operation, Runtimes};
 use cloakroom_core::Error;
 use tokio::{runtime::Id, sync::Semaphore};
 
-use crate::{call::Call, connection::Connection, gate::Gate, runtime};
+use crate::{connection::Connection, gate::Gate};
 
 /// A connection that was not used for longer is not used again: routers and load balancers forget it without a word.
 const LONGEST_IDLE: Duration = Duration::from_secs(90);
@@ -19,6 +20,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(90);
 /// The pools of all runtimes.
 pub(crate) struct Pools {
     size: usize,
+    runtimes: Runtimes,
     pools: Mutex<HashMap<Id, Arc<Pool>>>,
 }
 
@@ -33,20 +35,19 @@ pub(crate) struct Pool {
 impl Pools {
     /// Pools of so many connections at most.
     pub(crate) fn new(size: usize) -> Self {
-        Self { size: size.min(Semaphore::MAX_PERMITS), pools: Mutex::default() }
+        let runtimes = Runtimes::new(Needs::TimeAndIo);
+        Self { size: size.min(Semaphore::MAX_PERMITS), runtimes, pools: Mutex::default() }
     }
 
     /// Returns the pool of the runtime that this call is on.
     ///
     /// The error is `Config` outside of a runtime, and on a runtime without timers or I/O.
-    pub(crate) fn of_this_runtime(&self, call: &Call) -> Result<Arc<Pool>, Error> {
-        let id = runtime::current(call)?;
-        if let Some(pool) = lock(&self.pools).get(&id) {
+    pub(crate) fn of_this_runtime(&self, operation: &Operation) -> Result<Arc<Pool>, Error> {
+        let id = self.runtimes.current(operation)?.id();
+        let mut pools = lock(&self.pools);
+        if let Some(pool) = pools.get(&id) {
             return Ok(Arc::clone(pool));
         }
-        runtime::check_time(call)?;
-        runtime::check_io(call)?;
-        let mut pools = lock(&self.pools);
         // Runtimes that have ended left their pools behind.
         pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_connections());
         let pool = pools.entry(id).or_insert_with(|| Arc::new(Pool::new(self.size)));

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use cloakroom_backend::Operation;
 use cloakroom_core::{Error, Revision, Session};
 
-use crate::{MemcachedOptions, call::Call, error::STORE};
+use crate::MemcachedOptions;
 
 /// The client flags of JSON: npm's client parses it, and dies of what is none.
 pub(crate) const JSON: u32 = 2;
@@ -21,17 +22,21 @@ impl MemcachedOptions {
         not(feature = "encryption"),
         allow(clippy::unused_async, reason = "it is one only with the feature")
     )]
-    pub(crate) async fn encode(&self, call: &Call, session: &Session) -> Result<Record, Error> {
+    pub(crate) async fn encode(
+        &self,
+        operation: &Operation,
+        session: &Session,
+    ) -> Result<Record, Error> {
         let text = session.to_json();
         #[cfg(feature = "encryption")]
         if let Some(encryption) = &self.encryption {
             let encryption = std::sync::Arc::clone(encryption);
             let text = text.into_owned();
-            let value = with_encryption(call, move || encryption.encrypt(&text)).await?;
+            let value = operation.aside(move || encryption.encrypt(&text)).await?;
             return Ok(Record { flags: 0, value: escaped(&value).into_bytes() });
         }
         #[cfg(not(feature = "encryption"))]
-        let _ = call;
+        let _ = operation;
         Ok(Record { flags: self.flags, value: without_crlf(text).into_owned().into_bytes() })
     }
 
@@ -45,7 +50,7 @@ impl MemcachedOptions {
     )]
     pub(crate) async fn decode(
         &self,
-        call: &Call,
+        operation: &Operation,
         flags: u32,
         value: Vec<u8>,
         cas: u64,
@@ -54,7 +59,7 @@ impl MemcachedOptions {
         let value = match &self.encryption {
             Some(encryption) if !value.is_empty() => {
                 let encryption = std::sync::Arc::clone(encryption);
-                with_encryption(call, move || decrypt(&*encryption, flags, value)).await?
+                operation.aside(move || decrypt(&*encryption, flags, value)).await?
             }
             _ => value,
         };
@@ -62,7 +67,7 @@ impl MemcachedOptions {
         let _ = flags;
         Session::from_record(value)
             .map(|session| session.map(|session| session.with_revision(Revision::from_number(cas))))
-            .map_err(|error| error.with_context(STORE, call.operation))
+            .map_err(|error| operation.named(error))
     }
 }
 
@@ -73,6 +78,8 @@ fn decrypt(
     value: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
     use cloakroom_core::ErrorKind;
+
+    use crate::error::STORE;
 
     let corrupt = |message| Error::new(ErrorKind::Corrupt, STORE, "decrypt", message);
     // connect-memcached stores the plain session when it refuses its secret. Whoever can write to the server could
@@ -95,19 +102,6 @@ fn escaped(text: &str) -> String {
 #[cfg(feature = "encryption")]
 fn unescaped(text: &str) -> String {
     text.replace("\\\r", "\r").replace("\\\n", "\n")
-}
-
-/// Runs the work, which can take tens of milliseconds, until the call's deadline.
-#[cfg(feature = "encryption")]
-async fn with_encryption<T: Send + 'static>(
-    call: &Call,
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    crate::runtime::check_time(call)?;
-    match tokio::time::timeout_at(call.deadline, cloakroom_encryption::aside(work)).await {
-        Ok(done) => done.map_err(|error| error.with_context(STORE, call.operation)),
-        Err(_) => Err(crate::error::timed_out(call)),
-    }
 }
 
 /// The text with a line feed alone for each carriage return and line feed, which can only stand between tokens: npm's
@@ -133,18 +127,19 @@ fn without_crlf(text: Cow<'_, str>) -> Cow<'_, str> {
 mod tests {
     use std::time::Duration;
 
+    use cloakroom_backend::Idempotency;
     use cloakroom_core::ErrorKind;
     use futures::executor::block_on;
 
     use super::*;
-    use crate::call::Effect;
+    use crate::error::STORE;
 
-    fn call() -> Call {
-        Call::start("get", Effect::Read, Duration::from_secs(5))
+    fn operation() -> Operation {
+        Operation::start(STORE, "get", Idempotency::Read, Duration::from_secs(5))
     }
 
     fn decode(flags: u32, value: &[u8]) -> Result<Option<Session>, Error> {
-        block_on(MemcachedOptions::default().decode(&call(), flags, value.to_vec(), 7))
+        block_on(MemcachedOptions::default().decode(&operation(), flags, value.to_vec(), 7))
     }
 
     #[cfg(feature = "encryption")]
@@ -202,7 +197,8 @@ mod tests {
             ("{\"cookie\":{}}\r\n ", "{\"cookie\":{}}\n "),
         ] {
             let session = Session::from_json(text).unwrap();
-            let record = block_on(MemcachedOptions::default().encode(&call(), &session)).unwrap();
+            let record =
+                block_on(MemcachedOptions::default().encode(&operation(), &session)).unwrap();
             assert_eq!(String::from_utf8(record.value).unwrap(), written);
             assert_eq!(record.flags, JSON);
         }

@@ -10,16 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::{Idempotency, Operation};
 use cloakroom_core::{Error, ErrorKind};
 use memcache::exp::{
-    AsyncMetaClient, Error as ClientError, MetaCommandResult, Operation, ReturnCode, build_noop,
+    AsyncMetaClient, Error as ClientError, MetaCommandResult, Operation as Command, ReturnCode,
+    build_noop,
 };
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::{
-    MemcachedOptions,
-    call::{Call, Effect},
-    client,
+    MemcachedOptions, client,
     connection::{Connection, unintelligible},
     error,
     gate::Pass,
@@ -72,65 +72,65 @@ impl Server {
     }
 
     /// Returns the connections of the runtime that this call is on.
-    pub(crate) fn pool(&self, call: &Call) -> Result<Arc<Pool>, Error> {
-        self.pools.of_this_runtime(call)
+    pub(crate) fn pool(&self, operation: &Operation) -> Result<Arc<Pool>, Error> {
+        self.pools.of_this_runtime(operation)
     }
 
     /// Sends one command and returns its answer.
-    pub(crate) async fn run<O>(&self, call: &Call, operation: O) -> Result<O::Output, Error>
+    pub(crate) async fn run<C>(&self, operation: &Operation, command: C) -> Result<C::Output, Error>
     where
-        O: Operation + Clone + Send + Sync,
-        O::Output: Send,
+        C: Command + Clone + Send + Sync,
+        C::Output: Send,
     {
-        let mut answers = self.run_many(call, &[operation]).await?;
-        answers.pop().ok_or_else(|| error::unintelligible(call, &self.name))
+        let mut answers = self.run_many(operation, &[command]).await?;
+        answers.pop().ok_or_else(|| error::unintelligible(operation, &self.name))
     }
 
     /// Sends several commands of one kind at once and returns their answers.
-    pub(crate) async fn run_many<O>(
+    pub(crate) async fn run_many<C>(
         &self,
-        call: &Call,
-        operations: &[O],
-    ) -> Result<Vec<O::Output>, Error>
+        operation: &Operation,
+        commands: &[C],
+    ) -> Result<Vec<C::Output>, Error>
     where
-        O: Operation + Clone + Send + Sync,
-        O::Output: Send,
+        C: Command + Clone + Send + Sync,
+        C::Output: Send,
     {
-        let pool = &*self.pool(call)?;
+        let pool = &*self.pool(operation)?;
         if let Link::Client(client) = &self.link {
-            let command = || async {
-                match operations {
-                    [operation] => Ok(vec![client.run(operation.clone()).await?]),
-                    _ => client.run_many(operations.to_vec()).await?.into_iter().collect(),
+            let run = || async {
+                match commands {
+                    [command] => Ok(vec![client.run(command.clone()).await?]),
+                    _ => client.run_many(commands.to_vec()).await?.into_iter().collect(),
                 }
             };
-            let attempt = || client::ask(pool, call, self.timeout, command());
-            return self.exchange(pool, call, attempt).await;
+            let attempt = || client::ask(pool, operation, self.timeout, run());
+            return self.exchange(pool, operation, attempt).await;
         }
-        let commands =
-            Commands::of(operations).map_err(|cause| error::of_client(call, &self.name, cause))?;
+        let batch =
+            Batch::of(commands).map_err(|cause| error::of_client(operation, &self.name, cause))?;
         let read = |number: usize, answer: MetaCommandResult| {
-            let operation = operations.get(number).ok_or_else(unintelligible)?;
-            let in_order = operations.len() == 1 || answer.opaque == Some(place(number));
-            if in_order { operation.parse(answer) } else { Err(unintelligible()) }
+            let command = commands.get(number).ok_or_else(unintelligible)?;
+            let in_order = commands.len() == 1 || answer.opaque == Some(place(number));
+            if in_order { command.parse(answer) } else { Err(unintelligible()) }
         };
-        self.exchange(pool, call, || self.ask(pool, call, &commands, read)).await
+        self.exchange(pool, operation, || self.ask(pool, operation, &batch, read)).await
     }
 
     /// Asks the server whether it is there.
-    pub(crate) async fn noop(&self, call: &Call) -> Result<(), Error> {
-        let pool = &*self.pool(call)?;
+    pub(crate) async fn noop(&self, operation: &Operation) -> Result<(), Error> {
+        let pool = &*self.pool(operation)?;
         if let Link::Client(client) = &self.link {
-            let attempt = || client::ask(pool, call, self.timeout, client.noop());
-            return self.exchange(pool, call, attempt).await;
+            let attempt = || client::ask(pool, operation, self.timeout, client.noop());
+            return self.exchange(pool, operation, attempt).await;
         }
-        let commands =
-            Commands::noop().map_err(|cause| error::of_client(call, &self.name, cause))?;
+        let batch =
+            Batch::noop().map_err(|cause| error::of_client(operation, &self.name, cause))?;
         let read = |_, answer: MetaCommandResult| match answer.rc {
             ReturnCode::Mn => Ok(()),
             _ => Err(unintelligible()),
         };
-        self.exchange(pool, call, || self.ask(pool, call, &commands, read)).await.map(drop)
+        self.exchange(pool, operation, || self.ask(pool, operation, &batch, read)).await.map(drop)
     }
 
     /// It ends at the call's deadline. A command that can be repeated is, once, when the connection is lost; so is one
@@ -138,7 +138,7 @@ impl Server {
     async fn exchange<T, F>(
         &self,
         pool: &Pool,
-        call: &Call,
+        operation: &Operation,
         attempt: impl Fn() -> F + Send + Sync,
     ) -> Result<T, Error>
     where
@@ -154,25 +154,27 @@ impl Server {
                 };
                 let Some(loss) = Loss::of(&cause).filter(|_| !shared) else { return Err(cause) };
                 if loss.sent {
-                    call.lose_answer();
+                    operation.lose_answer();
                 }
-                if repeated || !loss.again || (loss.sent && call.effect == Effect::Once) {
+                if repeated
+                    || !loss.again
+                    || (loss.sent && operation.idempotency() == Idempotency::Once)
+                {
                     return Err(cause);
                 }
                 repeated = true;
             }
         };
-        let outcome = timeout_at(call.deadline, attempts).await;
-        match outcome {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(cause)) => {
-                let error = error::of_client(call, &self.name, cause);
+        match operation.within(attempts).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(cause)) => {
+                let error = error::of_client(operation, &self.name, cause);
                 if error.kind() == ErrorKind::TooLarge {
                     self.limit.forget();
                 }
                 Err(error)
             }
-            Err(_) => Err(error::timed_out(call)),
+            None => Err(operation.timeout()),
         }
     }
 
@@ -180,12 +182,12 @@ impl Server {
     async fn ask<T: Send>(
         &self,
         pool: &Pool,
-        call: &Call,
-        commands: &Commands,
+        operation: &Operation,
+        batch: &Batch,
         read: impl Fn(usize, MetaCommandResult) -> ClientResult<T> + Send,
     ) -> Result<Vec<T>, Failure> {
-        let mut lease = self.lease(pool, call).await?;
-        let answers = match lease.ask(&commands.bytes, commands.first, commands.count).await {
+        let mut lease = self.lease(pool, operation).await?;
+        let answers = match lease.ask(&batch.bytes, batch.first, batch.count).await {
             Ok(answers) => answers,
             Err(cause) => return Err(lease.lose(cause).into()),
         };
@@ -204,8 +206,12 @@ impl Server {
     }
 
     /// A connection to use: one that is free, or else a new one.
-    async fn lease<'a>(&self, pool: &'a Pool, call: &'a Call) -> Result<Lease<'a>, Failure> {
-        let lease = |connection, pass| Lease::new(pool, call, self.timeout, connection, pass);
+    async fn lease<'a>(
+        &self,
+        pool: &'a Pool,
+        operation: &'a Operation,
+    ) -> Result<Lease<'a>, Failure> {
+        let lease = |connection, pass| Lease::new(pool, operation, self.timeout, connection, pass);
         if let Some(connection) = pool.take() {
             return Ok(lease(connection, None));
         }
@@ -234,19 +240,19 @@ impl Server {
 }
 
 /// Commands as they go to the server.
-struct Commands {
+struct Batch {
     bytes: Vec<u8>,
     /// Where the first one ends.
     first: usize,
     count: usize,
 }
 
-impl Commands {
-    fn of<O: Operation>(operations: &[O]) -> ClientResult<Self> {
+impl Batch {
+    fn of<C: Command>(commands: &[C]) -> ClientResult<Self> {
         let (mut bytes, mut first) = (Vec::new(), 0);
-        for (number, operation) in operations.iter().enumerate() {
-            let mut command = operation.prepare()?;
-            if operations.len() > 1 {
+        for (number, command) in commands.iter().enumerate() {
+            let mut command = command.prepare()?;
+            if commands.len() > 1 {
                 // The answer repeats it.
                 command = command.flag([b"O", &*place(number)].concat());
             }
@@ -255,7 +261,7 @@ impl Commands {
                 first = bytes.len();
             }
         }
-        Ok(Self { bytes, first, count: operations.len() })
+        Ok(Self { bytes, first, count: commands.len() })
     }
 
     fn noop() -> ClientResult<Self> {

@@ -3,13 +3,13 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Operation};
 use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
 use futures::future::try_join_all;
 use memcache::exp::{AsyncMetaClient, Delete, Get, GetResult, GetStatus, Meta, Set};
 
 use crate::{
     MemcachedOptions, Ring,
-    call::{Call, Effect},
     error::{self, STORE},
     key,
     server::Server,
@@ -183,8 +183,8 @@ impl MemcachedStore {
     ///
     /// As any operation, for the first server that is away; the message names it.
     pub async fn ping(&self) -> Result<(), Error> {
-        let call = self.call("ping", Effect::Read);
-        try_join_all(self.servers().iter().map(|server| server.noop(&call))).await.map(drop)
+        let operation = self.operation("ping", Idempotency::Read);
+        try_join_all(self.servers().iter().map(|server| server.noop(&operation))).await.map(drop)
     }
 
     pub(crate) fn options(&self) -> &MemcachedOptions {
@@ -203,17 +203,15 @@ impl MemcachedStore {
         &self.0.servers[place.server]
     }
 
-    pub(crate) fn call(&self, operation: &'static str, effect: Effect) -> Call {
-        Call::start(operation, effect, self.0.options.deadline)
+    pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
-    pub(crate) fn place(&self, call: &Call, sid: &str) -> Result<Place, Error> {
-        if sid.is_empty() {
-            return Err(error::new(call, ErrorKind::InvalidId, "the id is empty"));
-        }
+    pub(crate) fn place(&self, operation: &Operation, sid: &str) -> Result<Place, Error> {
+        operation.check_id(sid)?;
         let full = [self.prefix(), sid].concat();
         let key = key::on_wire(&full, self.options().key_compression)
-            .map_err(|unusable| error::new(call, ErrorKind::InvalidId, unusable.why()))?
+            .map_err(|unusable| operation.error(ErrorKind::InvalidId, unusable.why()))?
             .into_owned();
         Ok(Place { server: self.server_of(&full), key })
     }
@@ -228,7 +226,7 @@ impl MemcachedStore {
     /// What `get` finds, or `get_and_touch` when it is given an expiry.
     pub(crate) async fn read(
         &self,
-        call: &Call,
+        operation: &Operation,
         place: &Place,
         expiry: Option<u32>,
     ) -> Result<Option<Session>, Error> {
@@ -237,43 +235,43 @@ impl MemcachedStore {
             get = get.touch_raw(expiry);
         }
         let server = self.server(place);
-        self.session_in(call, server, server.run(call, get).await?).await
+        self.session_in(operation, server, server.run(operation, get).await?).await
     }
 
     pub(crate) async fn session_in(
         &self,
-        call: &Call,
+        operation: &Operation,
         server: &Server,
         found: GetResult,
     ) -> Result<Option<Session>, Error> {
         let value = match (found.status, found.value) {
             (GetStatus::Hit, Some(value)) => value,
             // The value was asked for: that is the answer to another command, and no reason to log anybody out.
-            (GetStatus::Hit, None) => return Err(error::unintelligible(call, &server.name)),
+            (GetStatus::Hit, None) => return Err(error::unintelligible(operation, &server.name)),
             // A miss, or a place that another client holds free for a value.
             _ => return Ok(None),
         };
         let flags = found.client_flags.unwrap_or_default();
         let cas = found.item.cas.unwrap_or_default();
-        self.options().decode(call, flags, value, cas).await
+        self.options().decode(operation, flags, value, cas).await
     }
 
     /// The command that stores `session`, when the server takes a value of its size.
     pub(crate) async fn storing(
         &self,
-        call: &Call,
+        operation: &Operation,
         place: &Place,
         session: &Session,
         expiry: u32,
     ) -> Result<Set, Error> {
         let server = self.server(place);
-        let record = self.options().encode(call, session).await?;
-        server.limit.check(call, server, &place.key, &record.value).await?;
+        let record = self.options().encode(operation, session).await?;
+        server.limit.check(operation, server, &place.key, &record.value).await?;
         Ok(Set::new(&place.key, &record.value).client_flags(record.flags).ttl_raw(expiry))
     }
 
-    pub(crate) async fn delete(&self, call: &Call, place: &Place) -> Result<(), Error> {
-        self.server(place).run(call, Delete::new(&place.key)).await.map(drop)
+    pub(crate) async fn delete(&self, operation: &Operation, place: &Place) -> Result<(), Error> {
+        self.server(place).run(operation, Delete::new(&place.key)).await.map(drop)
     }
 }
 
@@ -284,35 +282,35 @@ impl Store for MemcachedStore {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        let call = self.call("get", Effect::Read);
-        let place = self.place(&call, sid)?;
-        self.read(&call, &place, None).await
+        let operation = self.operation("get", Idempotency::Read);
+        let place = self.place(&operation, sid)?;
+        self.read(&operation, &place, None).await
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        let call = self.call("set", Effect::Once);
-        let place = self.place(&call, sid)?;
+        let operation = self.operation("set", Idempotency::Once);
+        let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
-            return self.delete(&call, &place).await;
+            return self.delete(&operation, &place).await;
         };
-        let set = self.storing(&call, &place, session, expiry).await?;
-        self.server(&place).run(&call, set).await.map(drop)
+        let set = self.storing(&operation, &place, session, expiry).await?;
+        self.server(&place).run(&operation, set).await.map(drop)
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        let call = self.call("destroy", Effect::Repeatable);
-        let place = self.place(&call, sid)?;
-        self.delete(&call, &place).await
+        let operation = self.operation("destroy", Idempotency::Repeatable);
+        let place = self.place(&operation, sid)?;
+        self.delete(&operation, &place).await
     }
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        let call = self.call("touch", Effect::Repeatable);
-        let place = self.place(&call, sid)?;
+        let operation = self.operation("touch", Idempotency::Repeatable);
+        let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
-            return self.delete(&call, &place).await.map(|()| Touched::Missing);
+            return self.delete(&operation, &place).await.map(|()| Touched::Missing);
         };
         let touch = Get::new(&place.key).without_value().touch_raw(expiry);
-        let found = self.server(&place).run(&call, touch).await?;
+        let found = self.server(&place).run(&operation, touch).await?;
         Ok(if found.hit() { Touched::Extended } else { Touched::Missing })
     }
 

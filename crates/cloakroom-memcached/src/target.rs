@@ -1,6 +1,7 @@
 //! What a URL says: where the servers are, and how much each takes.
 
-use cloakroom_core::{Error, StoreUrl, UrlParameter};
+use cloakroom_backend::StoreUrl;
+use cloakroom_core::Error;
 
 use crate::{MemcachedOptions, RingServer, error::STORE, parameter};
 
@@ -38,13 +39,8 @@ impl Target {
         }
         let hosts =
             url.hosts().split(',').map(|text| host(&url, text)).collect::<Result<_, _>>()?;
-        for UrlParameter { name, value, .. } in url.parameters(&parameter::NAMES)? {
-            if name == "secret" {
-                parameter::encrypt_with(&value, options)?;
-            } else {
-                parameter::apply(&name, &value, options)
-                    .map_err(|why| url.invalid_parameter(&name, &why))?;
-            }
+        for parameter in url.parameters(&parameter::NAMES)? {
+            parameter::apply(parameter, options)?;
         }
         Ok(Self { hosts })
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloakroom_backend::whole_seconds;
 use cloakroom_core::{Session, TimeToLive};
 
 use crate::MemcachedOptions;
@@ -73,10 +74,6 @@ impl MemcachedOptions {
         }
         u32::try_from(date).unwrap_or(0)
     }
-}
-
-fn whole_seconds(ttl: Duration) -> u64 {
-    ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, whole_seconds};
 use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session, Updated};
 use mongodb::{
     bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
@@ -10,32 +11,30 @@ use mongodb::{
 };
 
 use crate::{
-    MongoOptions, MongoStore,
-    call::{Call, Effect},
-    error,
-    expiry::{Expiry, and_live, and_past, half_way, later, whole_seconds},
+    MongoOptions, MongoStore, error,
+    expiry::{Expiry, and_live, and_past, half_way, later},
     record::Record,
 };
 
 #[async_trait]
 impl Atomic for MongoStore {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        let call = self.call("create", Effect::Once);
-        let id = self.id(&call, sid)?;
+        let operation = self.operation("create", Idempotency::Once);
+        let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
-        let record = self.record(&call, session).await?;
+        let record = self.record(&operation, session).await?;
         let revision = record.revision.clone();
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
-            let call = Call { effect: Effect::Read, ..call };
-            let there = self.find(&call, &id).await?.is_some();
+            let operation = operation.reading();
+            let there = self.find(&operation, &id).await?.is_some();
             return Ok(if there { Created::Exists } else { Created::Stored(revision) });
         };
         // What has expired is replaced as a whole, and a live document stops the creation of another one.
         let document = self.options().new_document(&id, record, expires_ms, now_ms);
         let document = RawDocumentBuf::try_from(&document)
-            .map_err(|_| error::new(&call, ErrorKind::InvalidData, "the session is no document"))?;
+            .map_err(|_| operation.error(ErrorKind::InvalidData, "the session is no document"))?;
         let answer = self
-            .attempt(&call, |sessions| {
+            .attempt(&operation, |sessions| {
                 let (filter, document) = (and_past(doc! { "_id": &id }, now_ms), document.clone());
                 async move { sessions.replace_one(filter, document).upsert(true).await }
             })
@@ -43,15 +42,15 @@ impl Atomic for MongoStore {
         match answer {
             Ok(_) => Ok(Created::Stored(revision)),
             Err(failure) if error::is_same_id(&failure.cause) => Ok(Created::Exists),
-            Err(failure) => Err(error::of(&call, self.0.connection.hosts(), &failure)),
+            Err(failure) => Err(error::of(&operation, self.0.connection.hosts(), &failure)),
         }
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        let call = self.call("update", Effect::Once);
-        let id = self.id(&call, sid)?;
-        let read_from = self.options().read_from(&call, session)?;
-        let record = self.record(&call, session).await?;
+        let operation = self.operation("update", Idempotency::Once);
+        let id = self.id(&operation, sid)?;
+        let read_from = self.options().read_from(&operation, session)?;
+        let record = self.record(&operation, session).await?;
         let revision = record.revision.clone();
         let now_ms = self.now_ms();
         // As a value: a member whose name begins with `$` would be an operator otherwise.
@@ -60,15 +59,15 @@ impl Atomic for MongoStore {
         let done = match self.options().expiry(session, now_ms) {
             Expiry::At(expires_ms) => {
                 let update = self.options().update(record, expires_ms, now_ms);
-                self.change(&call, filter, update).await?
+                self.change(&operation, filter, update).await?
             }
-            Expiry::Passed => self.delete(&call, filter).await?,
+            Expiry::Passed => self.delete(&operation, filter).await?,
         };
         if done {
             return Ok(Updated::Stored(revision));
         }
-        let call = Call { effect: Effect::Read, ..call };
-        Ok(self.find(&call, &id).await?.map_or(Updated::Gone, Updated::Conflict))
+        let operation = operation.reading();
+        Ok(self.find(&operation, &id).await?.map_or(Updated::Gone, Updated::Conflict))
     }
 
     async fn get_and_touch(
@@ -76,22 +75,21 @@ impl Atomic for MongoStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
-        let call = self.call("get_and_touch", Effect::Repeatable);
-        let id = self.id(&call, sid)?;
-        if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(error::new(&call, ErrorKind::InvalidData, "the ttl is zero"));
-        }
+        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
+        let id = self.id(&operation, sid)?;
+        operation.check_ttl(ttl)?;
         let now_ms = self.now_ms();
-        let expires_ms = later(now_ms, whole_seconds(ttl.unwrap_or(self.options().ttl)));
+        let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
+        let expires_ms = later(now_ms, Duration::from_secs(seconds));
         let update = self.options().touch(expires_ms, now_ms);
         let found = self
-            .run(&call, |sessions| {
+            .run(&operation, |sessions| {
                 let (filter, update) = (and_live(doc! { "_id": &id }, now_ms), update.clone());
                 async move { sessions.find_one_and_update(filter, update).await }
             })
             .await?;
         match found {
-            Some(document) => self.parse(&call, document.as_bytes()).await,
+            Some(document) => self.parse(&operation, document.as_bytes()).await,
             None => Ok(None),
         }
     }

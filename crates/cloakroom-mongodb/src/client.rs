@@ -11,6 +11,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes};
 use cloakroom_core::Error;
 use futures::{
     FutureExt,
@@ -20,15 +21,12 @@ use mongodb::{Client, error::Result as MongoResult};
 use tokio::{
     runtime::{Handle, Id},
     task::AbortHandle,
-    time::timeout_at,
 };
 
 use crate::{
     MongoOptions,
-    call::{Call, Effect},
     error::{self, Failure},
     live::{Live, Sessions, Source},
-    runtime,
     target::Target,
 };
 
@@ -40,6 +38,7 @@ pub(crate) struct Connection {
     source: Source,
     hosts: String,
     database: String,
+    runtimes: Runtimes,
     clients: Arc<Clients>,
 }
 
@@ -91,6 +90,7 @@ impl Connection {
             source: Source::Url(Box::new(target.connection)),
             hosts: target.hosts,
             database: target.database,
+            runtimes: Runtimes::new(Needs::TimeAndIo),
             clients: Arc::default(),
         }
     }
@@ -100,6 +100,7 @@ impl Connection {
             source: Source::Given(client),
             hosts: "the server".to_owned(),
             database,
+            runtimes: Runtimes::new(Needs::TimeAndIo),
             clients: Arc::default(),
         }
     }
@@ -117,7 +118,7 @@ impl Connection {
     /// It is repeated once when the connection is lost, if it can be, or if nothing was sent.
     pub(crate) async fn run<T, Fut>(
         &self,
-        call: &Call,
+        operation: &Operation,
         options: &MongoOptions,
         work: impl Fn(Sessions) -> Fut + Send + Sync,
     ) -> Result<Result<T, Failure>, Error>
@@ -125,39 +126,50 @@ impl Connection {
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
-        let (mut repeated, mut lost) = (false, false);
-        let told = |error, sent| if sent { error::unknown_for_writes(call, error) } else { error };
+        let mut repeated = false;
         loop {
-            let live = self.live(call, options).await.map_err(|error| told(error, lost))?;
-            let permit =
-                match timeout_at(call.deadline, Arc::clone(&live.permits).acquire_owned()).await {
-                    Ok(Ok(permit)) => permit,
-                    // The client was left.
-                    Ok(Err(_)) => continue,
-                    Err(_) => return Err(told(error::timed_out(call), lost)),
-                };
-            let (task, progress) = live.spawn(permit, call, &self.clients, &work);
-            let outcome = timeout_at(call.deadline, task).await;
+            let live = self.live(operation, options).await?;
+            let permit = match operation.within(Arc::clone(&live.permits).acquire_owned()).await {
+                Some(Ok(permit)) => permit,
+                // The client was left.
+                Some(Err(_)) => continue,
+                None => return Err(operation.timeout()),
+            };
+            let (task, progress) = live.spawn(permit, operation, &self.clients, &work);
+            let outcome = operation.within(task).await;
             let sent = progress.is_sent();
             match outcome {
-                Err(_) | Ok(Ok(None)) => {
+                None | Some(Ok(None)) => {
                     if progress.is_silent() {
                         live.leave(&self.clients);
                     }
-                    return Err(told(error::timed_out(call), sent || lost));
+                    if sent {
+                        operation.lose_answer();
+                    }
+                    return Err(operation.timeout());
                 }
-                Ok(Err(_)) if !repeated && !sent => {}
-                Ok(Err(_)) => return Err(told(error::cancelled(call), sent || lost)),
-                Ok(Ok(Some(Ok(answer)))) => return Ok(Ok(answer)),
-                Ok(Ok(Some(Err(cause)))) => {
-                    if error::is_no_server(&cause) && !live.has_heard_since(call.start) {
+                Some(Err(_)) if !repeated && !sent => {}
+                Some(Err(_)) => {
+                    if sent {
+                        operation.lose_answer();
+                    }
+                    return Err(error::cancelled(operation));
+                }
+                Some(Ok(Some(Ok(answer)))) => {
+                    operation.find_answer();
+                    return Ok(Ok(answer));
+                }
+                Some(Ok(Some(Err(cause)))) => {
+                    if error::is_no_server(&cause) && !live.has_heard_since(operation.began()) {
                         live.leave(&self.clients);
                     }
-                    let can_be_repeated = !sent || call.effect != Effect::Once;
+                    let can_be_repeated = !sent || operation.idempotency() != Idempotency::Once;
                     if repeated || !can_be_repeated || !error::is_lost(&cause) {
-                        return Ok(Err(Failure { cause, sent, lost }));
+                        return Ok(Err(Failure { cause, sent }));
                     }
-                    lost = sent;
+                    if sent {
+                        operation.lose_answer();
+                    }
                 }
             }
             repeated = true;
@@ -165,13 +177,15 @@ impl Connection {
     }
 
     /// The client of this runtime, at the latest at the call's deadline. All errors mean that nothing was sent.
-    async fn live(&self, call: &Call, options: &MongoOptions) -> Result<Arc<Live>, Error> {
-        let runtime = runtime::current(call)?;
+    async fn live(
+        &self,
+        operation: &Operation,
+        options: &MongoOptions,
+    ) -> Result<Arc<Live>, Error> {
+        let runtime = self.runtimes.current(operation)?;
         if let Some(live) = self.started(&runtime) {
             return Ok(live);
         }
-        runtime::check_time(call)?;
-        runtime::check_io(call)?;
         let attempt = {
             let mut clients = self.clients.lock();
             let id = runtime.id();
@@ -187,13 +201,13 @@ impl Connection {
                 }
             }
         };
-        match timeout_at(call.deadline, attempt).await {
-            Ok(Ok(live)) => {
+        match operation.within(attempt).await {
+            Some(Ok(live)) => {
                 live.forget_with_runtime(&self.clients);
                 Ok(live)
             }
-            Ok(Err(cause)) => Err(error::of_driver(call, &self.hosts, &cause, false)),
-            Err(_) => Err(error::timed_out(call)),
+            Some(Err(cause)) => Err(error::of_driver(operation, &self.hosts, &cause, false)),
+            None => Err(operation.timeout()),
         }
     }
 
@@ -250,8 +264,9 @@ mod tests {
         for _ in 0..20 {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let call = Call::start("get", Effect::Read, Duration::from_millis(50));
-                assert!(connection.live(&call, &options).await.is_err());
+                let limit = Duration::from_millis(50);
+                let operation = Operation::start(error::STORE, "get", Idempotency::Read, limit);
+                assert!(connection.live(&operation, &options).await.is_err());
             });
         }
         connection.clients.lock().len()

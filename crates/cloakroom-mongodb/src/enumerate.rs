@@ -3,16 +3,12 @@
 //! A page begins behind the last one's end. So no cursor stays open at the server when a listing is slow or dropped.
 
 use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Operation};
 use cloakroom_core::{Enumerate, Error, ErrorKind, MARKER_PREFIX, Session, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use mongodb::bson::{Document, doc};
 
-use crate::{
-    MongoStore,
-    call::{Call, Effect},
-    document, error,
-    expiry::and_live,
-};
+use crate::{MongoStore, document, expiry::and_live};
 
 /// How many ids a page has.
 const IDS: i64 = 1_000;
@@ -26,19 +22,19 @@ impl Enumerate for MongoStore {
     /// A document whose `_id` is no string is no session of Express's and is left out.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.pages("ids", Some(doc! { "_id": 1 }), IDS)
-            .map_ok(|(_, page)| stream::iter(page.into_iter().map(|(sid, _)| Ok(sid))))
+            .map_ok(|page| stream::iter(page.into_iter().map(|(sid, _)| Ok(sid))))
             .try_flatten()
             .boxed()
     }
 
     fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
         self.pages("all", None, SESSIONS)
-            .map_ok(move |(call, page)| {
+            .map_ok(move |page| {
                 stream::iter(page)
                     .then(move |(sid, document)| async move {
                         // Each has its own deadline: decrypting a page can take longer than one.
-                        let call = self.call(call.operation, call.effect);
-                        Ok(self.parse(&call, &document).await?.map(|session| (sid, session)))
+                        let operation = self.operation("all", Idempotency::Read);
+                        Ok(self.parse(&operation, &document).await?.map(|session| (sid, session)))
                     })
                     .filter_map(|session| async { session.transpose() })
             })
@@ -48,13 +44,13 @@ impl Enumerate for MongoStore {
 
     /// With `transform_id`, the server does not know which documents are markers, and they are counted too.
     async fn length(&self) -> Result<u64, Error> {
-        let call = self.call("length", Effect::Read);
+        let operation = self.operation("length", Idempotency::Read);
         let now_ms = self.now_ms();
         let ours = match self.options().transform_id {
             None => doc! { "_id": { "$not": { "$regex": format!("^{MARKER_PREFIX}") } } },
             Some(_) => doc! {},
         };
-        self.run(&call, |sessions| {
+        self.run(&operation, |sessions| {
             let live = and_live(ours.clone(), now_ms);
             async move { sessions.count_documents(live).await }
         })
@@ -63,15 +59,15 @@ impl Enumerate for MongoStore {
 
     /// As connect-mongo 6: everything in the collection goes, and its indexes stay.
     async fn clear(&self) -> Result<(), Error> {
-        let call = self.call("clear", Effect::Repeatable);
-        self.run(&call, |sessions| async move { sessions.delete_many(doc! {}).await })
+        let operation = self.operation("clear", Idempotency::Repeatable);
+        self.run(&operation, |sessions| async move { sessions.delete_many(doc! {}).await })
             .await
             .map(drop)
     }
 }
 
-/// The call that a page was asked with, and its ids and documents.
-type Page = (Call, Vec<(String, Vec<u8>)>);
+/// Ids and documents.
+type Page = Vec<(String, Vec<u8>)>;
 
 impl MongoStore {
     fn pages(
@@ -84,8 +80,8 @@ impl MongoStore {
             let projection = projection.clone();
             async move {
                 let Some(last) = last else { return Ok(None) };
-                let call = self.call(operation, Effect::Read);
-                let (documents, whole) = self.page(&call, last, projection, limit).await?;
+                let operation = self.operation(operation, Idempotency::Read);
+                let (documents, whole) = self.page(&operation, last, projection, limit).await?;
                 let (mut page, mut next) = (Vec::with_capacity(documents.len()), None);
                 for document in documents {
                     let id = document::field(&document, "_id").ok().flatten();
@@ -93,7 +89,7 @@ impl MongoStore {
                     next = Some(id.to_owned());
                     page.extend(self.sid(id).map(|sid| (sid, document)));
                 }
-                Ok(Some(((call, page), next.filter(|_| !whole))))
+                Ok(Some((page, next.filter(|_| !whole))))
             }
         })
     }
@@ -101,7 +97,7 @@ impl MongoStore {
     /// One page behind `last`, and whether it is the last one.
     async fn page(
         &self,
-        call: &Call,
+        operation: &Operation,
         last: String,
         projection: Option<Document>,
         limit: i64,
@@ -110,10 +106,10 @@ impl MongoStore {
         {
             let message =
                 "transform_id leads to an _id, and nothing leads back: give it an inverse";
-            return Err(error::new(call, ErrorKind::Unsupported, message));
+            return Err(operation.error(ErrorKind::Unsupported, message));
         }
         let now_ms = self.now_ms();
-        self.run(call, |sessions| {
+        self.run(operation, |sessions| {
             // Greater than a string is nothing but strings.
             let filter = and_live(doc! { "_id": { "$gt": &last } }, now_ms);
             let projection = projection.clone();

@@ -5,13 +5,11 @@
 
 use std::{io, sync::Arc};
 
+use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 use mongodb::error::{Error as MongoError, ErrorKind as MongoKind, WriteFailure};
 
-use crate::{
-    call::{Call, Effect},
-    document::Unfit,
-};
+use crate::document::Unfit;
 
 /// The store's name.
 pub(crate) const STORE: &str = "mongodb";
@@ -26,56 +24,44 @@ const FULL: &str = "the server's disk is full";
 /// `E11000`, from a unique index.
 const DUPLICATE_KEY: i32 = 11_000;
 
-pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
-    Error::new(kind, STORE, call.operation, message.into())
-}
-
 /// An operation of the driver's that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) cause: MongoError,
     /// Whether the command may have reached a server.
     pub(crate) sent: bool,
-    /// Whether it was sent before that too, and the answer was lost.
-    pub(crate) lost: bool,
-}
-
-/// The deadline passed.
-pub(crate) fn timed_out(call: &Call) -> Error {
-    new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit))
 }
 
 /// The task that asked ended without an answer, with its runtime or by a panic of the driver's.
-pub(crate) fn cancelled(call: &Call) -> Error {
-    new(call, ErrorKind::Unavailable, "the runtime of the client has ended")
+pub(crate) fn cancelled(operation: &Operation) -> Error {
+    operation.error(ErrorKind::Unavailable, "the runtime of the client has ended")
 }
 
 /// What is stored is not a session.
-pub(crate) fn corrupt(call: &Call, message: &'static str) -> Error {
-    new(call, ErrorKind::Corrupt, message)
+pub(crate) fn corrupt(operation: &Operation, message: &'static str) -> Error {
+    operation.error(ErrorKind::Corrupt, message)
 }
 
 /// A session that no document holds.
-pub(crate) fn unfit(call: &Call, why: Unfit) -> Error {
+pub(crate) fn unfit(operation: &Operation, why: Unfit) -> Error {
     match why {
-        Unfit::NulInName => new(
-            call,
+        Unfit::NulInName => operation.error(
             ErrorKind::InvalidData,
             "a member has a NUL in its name, which BSON cannot hold",
         ),
-        Unfit::TooDeep => too_deep(call),
-        Unfit::TooLong => new(call, ErrorKind::TooLarge, "the session has more than 2 GiB"),
+        Unfit::TooDeep => too_deep(operation),
+        Unfit::TooLong => operation.error(ErrorKind::TooLarge, "the session has more than 2 GiB"),
     }
 }
 
-fn too_deep(call: &Call) -> Error {
-    new(call, ErrorKind::InvalidData, "the session is nested deeper than MongoDB takes")
+fn too_deep(operation: &Operation) -> Error {
+    operation.error(ErrorKind::InvalidData, "the session is nested deeper than MongoDB takes")
 }
 
-pub(crate) fn too_large(call: &Call, bytes: usize) -> Error {
+pub(crate) fn too_large(operation: &Operation, bytes: usize) -> Error {
     let message =
         format!("the session has {bytes} bytes, and a document of MongoDB at most {LARGEST}");
-    new(call, ErrorKind::TooLarge, message)
+    operation.error(ErrorKind::TooLarge, message)
 }
 
 /// Whether a write was refused because there is a document with this `_id`.
@@ -109,86 +95,93 @@ pub(crate) fn is_no_server(cause: &MongoError) -> bool {
 }
 
 /// A failed operation as an error of ours. `hosts` is where it was sent.
-pub(crate) fn of(call: &Call, hosts: &str, failure: &Failure) -> Error {
-    let error = of_driver(call, hosts, &failure.cause, failure.sent);
-    if failure.lost { unknown_for_writes(call, error) } else { error }
+pub(crate) fn of(operation: &Operation, hosts: &str, failure: &Failure) -> Error {
+    of_driver(operation, hosts, &failure.cause, failure.sent)
 }
 
 /// The driver's error as ours; `sent` if the command may have reached a server.
-pub(crate) fn of_driver(call: &Call, hosts: &str, cause: &MongoError, sent: bool) -> Error {
-    let told = |error| if sent { unknown_for_writes(call, error) } else { error };
+pub(crate) fn of_driver(
+    operation: &Operation,
+    hosts: &str,
+    cause: &MongoError,
+    sent: bool,
+) -> Error {
+    let told = |error| if sent { operation.idempotency().unanswered(error) } else { error };
     let told_by_code = |code, error| if may_have_happened(code) { told(error) } else { error };
     match &*cause.kind {
         MongoKind::Io(io) if io.kind() == io::ErrorKind::InvalidData => {
-            told(new(call, ErrorKind::Config, tls_failed(hosts)).with_source(Arc::clone(io)))
+            told(operation.error(ErrorKind::Config, tls_failed(hosts)).with_source(Arc::clone(io)))
         }
-        MongoKind::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
-            new(call, ErrorKind::Unavailable, format!("cannot connect to {hosts}"))
-                .with_source(Arc::clone(io))
-        }
+        MongoKind::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => operation
+            .error(ErrorKind::Unavailable, format!("cannot connect to {hosts}"))
+            .with_source(Arc::clone(io)),
         MongoKind::Io(io) => {
             let error = if io.kind() == io::ErrorKind::TimedOut {
-                new(call, ErrorKind::Timeout, format!("no answer from {hosts}"))
+                operation.error(ErrorKind::Timeout, format!("no answer from {hosts}"))
             } else {
-                new(call, ErrorKind::Unavailable, format!("the connection to {hosts} was lost"))
+                operation
+                    .error(ErrorKind::Unavailable, format!("the connection to {hosts} was lost"))
             };
             told(error.with_source(Arc::clone(io)))
         }
         // What keeps the driver from a server is said nowhere but in its text.
         MongoKind::ServerSelection { message, .. } if message.contains("AuthenticationFailed") => {
-            new(call, ErrorKind::Config, LOGIN)
+            operation.error(ErrorKind::Config, LOGIN)
         }
         MongoKind::ServerSelection { message, .. } => match tls_cause(message) {
-            Some(why) => new(call, ErrorKind::Config, tls_failed(hosts)).with_source(why),
+            Some(why) => operation.error(ErrorKind::Config, tls_failed(hosts)).with_source(why),
             None if message.contains("No available servers") => {
-                new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
+                operation.error(ErrorKind::Unavailable, format!("cannot reach {hosts}"))
             }
-            None => new(call, ErrorKind::Unavailable, format!("no primary found among {hosts}")),
+            None => {
+                operation.error(ErrorKind::Unavailable, format!("no primary found among {hosts}"))
+            }
         },
         MongoKind::DnsResolve { .. } => {
-            new(call, ErrorKind::Unavailable, format!("cannot reach {hosts}"))
+            operation.error(ErrorKind::Unavailable, format!("cannot reach {hosts}"))
         }
         // It waited for a connection, or it was sent and the driver's monitor ended it.
         MongoKind::ConnectionPoolCleared { message, .. } => {
-            let error =
-                new(call, ErrorKind::Unavailable, format!("the connections to {hosts} were lost"));
+            let error = operation
+                .error(ErrorKind::Unavailable, format!("the connections to {hosts} were lost"));
             if message.contains("interrupted") { told(error) } else { error }
         }
         MongoKind::Shutdown => {
-            new(call, ErrorKind::Unavailable, format!("the connections to {hosts} were lost"))
+            operation.error(ErrorKind::Unavailable, format!("the connections to {hosts} were lost"))
         }
-        MongoKind::Authentication { .. } => new(call, ErrorKind::Config, LOGIN),
+        MongoKind::Authentication { .. } => operation.error(ErrorKind::Config, LOGIN),
         MongoKind::InvalidTlsConfig { .. } => {
-            new(call, ErrorKind::Config, "no TLS with these files")
+            operation.error(ErrorKind::Config, "no TLS with these files")
         }
         MongoKind::InvalidArgument { .. } => {
-            new(call, ErrorKind::Config, "the driver refuses an option of the url")
+            operation.error(ErrorKind::Config, "the driver refuses an option of the url")
         }
         MongoKind::IncompatibleServer { .. } | MongoKind::SessionsNotSupported => {
-            new(call, ErrorKind::Config, "the server is too old for the driver")
+            operation.error(ErrorKind::Config, "the server is too old for the driver")
         }
         MongoKind::Command(refusal) => told_by_code(
             refusal.code,
-            refused(call, refusal.code, &refusal.code_name, &refusal.message),
+            refused(operation, refusal.code, &refusal.code_name, &refusal.message),
         ),
         MongoKind::Write(WriteFailure::WriteError(refusal)) => {
             let name = refusal.code_name.as_deref().unwrap_or_default();
-            told_by_code(refusal.code, refused(call, refusal.code, name, &refusal.message))
+            told_by_code(refusal.code, refused(operation, refusal.code, name, &refusal.message))
         }
         // It is written here, and not yet on as many servers as were asked for.
         MongoKind::Write(WriteFailure::WriteConcernError(refusal)) => told(match refusal.code {
-            64 => new(call, ErrorKind::Timeout, "too few servers confirmed the write in time"),
-            100 => new(
-                call,
+            64 => {
+                operation.error(ErrorKind::Timeout, "too few servers confirmed the write in time")
+            }
+            100 => operation.error(
                 ErrorKind::Config,
                 "the write concern requires more servers than the replica set has",
             ),
-            code => refused(call, code, &refusal.code_name, &refusal.message),
+            code => refused(operation, code, &refusal.code_name, &refusal.message),
         }),
         MongoKind::InvalidResponse { .. } => {
-            told(new(call, ErrorKind::Other, "the server gave an answer of an unknown kind"))
+            told(operation.error(ErrorKind::Other, "the server gave an answer of an unknown kind"))
         }
-        _ => told(new(call, ErrorKind::Other, "the driver failed")),
+        _ => told(operation.error(ErrorKind::Other, "the driver failed")),
     }
 }
 
@@ -208,7 +201,7 @@ fn tls_cause(message: &str) -> Option<String> {
 }
 
 /// The server answered that it will not. Its codes are in `src/mongo/base/error_codes.yml` of MongoDB.
-fn refused(call: &Call, code: i32, name: &str, message: &str) -> Error {
+fn refused(operation: &Operation, code: i32, name: &str, message: &str) -> Error {
     let (kind, why) = match code {
         10_107 | 13_435 | 13_436 | 10_058 | 189 => {
             (ErrorKind::Unavailable, "the server is not the primary")
@@ -228,7 +221,7 @@ fn refused(call: &Call, code: i32, name: &str, message: &str) -> Error {
         10_334 | 17_419 | 17_420 | 17_280 => {
             (ErrorKind::TooLarge, "the document would be larger than MongoDB takes")
         }
-        15 => return too_deep(call),
+        15 => return too_deep(operation),
         121 => (ErrorKind::InvalidData, "the collection's validation refuses the document"),
         // OutOfDiskSpace; WiredTiger's own words come with a code that says nothing.
         14_031 => (ErrorKind::Full, FULL),
@@ -241,10 +234,10 @@ fn refused(call: &Call, code: i32, name: &str, message: &str) -> Error {
         _ => {
             let name = if is_name(name) { format!(" ({name})") } else { String::new() };
             let message = format!("the server refused with code {code}{name}");
-            return new(call, ErrorKind::Other, message);
+            return operation.error(ErrorKind::Other, message);
         }
     };
-    new(call, kind, why)
+    operation.error(kind, why)
 }
 
 /// Whether a command with this answer may be carried out all the same.
@@ -257,19 +250,16 @@ fn is_name(name: &str) -> bool {
     (1..=60).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The error of a call that was sent.
-pub(crate) fn unknown_for_writes(call: &Call, error: Error) -> Error {
-    if call.effect == Effect::Read { error } else { error.with_outcome_unknown() }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{error::Error as _, time::Duration};
 
+    use cloakroom_backend::Idempotency;
+
     use super::*;
 
-    fn call(effect: Effect) -> Call {
-        Call::start("set", effect, Duration::from_secs(5))
+    fn operation(idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, "set", idempotency, Duration::from_secs(5))
     }
 
     #[test]
@@ -297,38 +287,42 @@ mod tests {
             (8_000, "bad auth : Authentication failed.", ErrorKind::Config, false),
             (8_000, "CMD_NOT_ALLOWED", ErrorKind::Other, false),
         ] {
-            let error = refused(&call(Effect::Once), code, "Name", message);
+            let error = refused(&operation(Idempotency::Once), code, "Name", message);
             assert_eq!((error.kind(), error.outcome_unknown()), (kind, false), "{code}");
             assert_eq!(may_have_happened(code), unknown, "{code}");
         }
-        let named = refused(&call(Effect::Once), 2, "BadValue", "").to_string();
+        let named = refused(&operation(Idempotency::Once), 2, "BadValue", "").to_string();
         assert_eq!(named, "mongodb: set: the server refused with code 2 (BadValue)");
-        let unnamed = refused(&call(Effect::Once), 2, "{ _id: \"secret\" }", "secret").to_string();
+        let unnamed =
+            refused(&operation(Idempotency::Once), 2, "{ _id: \"secret\" }", "secret").to_string();
         assert_eq!(unnamed, "mongodb: set: the server refused with code 2");
     }
 
     #[test]
     fn a_lost_write_has_an_unknown_outcome_and_a_lost_read_has_none() {
         let lost = |kind: io::ErrorKind| MongoError::from(io::Error::from(kind));
-        for (effect, unknown) in
-            [(Effect::Read, false), (Effect::Repeatable, true), (Effect::Once, true)]
+        for (idempotency, unknown) in
+            [(Idempotency::Read, false), (Idempotency::Repeatable, true), (Idempotency::Once, true)]
         {
             for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::TimedOut] {
                 for (sent, earlier) in [(true, false), (false, true), (false, false)] {
-                    let failure = Failure { cause: lost(kind), sent, lost: earlier };
-                    let error = of(&call(effect), "h:1", &failure);
+                    let operation = operation(idempotency);
+                    if earlier {
+                        operation.lose_answer();
+                    }
+                    let error = of(&operation, "h:1", &Failure { cause: lost(kind), sent });
                     let unknown = unknown && (sent || earlier);
-                    assert_eq!(error.outcome_unknown(), unknown, "{effect:?}: {error}");
+                    assert_eq!(error.outcome_unknown(), unknown, "{idempotency:?}: {error}");
                     assert!(error.is_retryable());
                 }
             }
             let cause = lost(io::ErrorKind::ConnectionRefused);
-            let failure = Failure { cause, sent: true, lost: false };
-            let refused = of(&call(effect), "h:1", &failure);
+            let failure = Failure { cause, sent: true };
+            let refused = of(&operation(idempotency), "h:1", &failure);
             assert!(!refused.outcome_unknown());
             assert_eq!(refused.to_string(), "mongodb: set: cannot connect to h:1");
             assert_eq!(refused.source().unwrap().to_string(), "connection refused");
-            assert!(!timed_out(&call(effect)).outcome_unknown());
+            assert!(!operation(idempotency).timeout().outcome_unknown());
         }
     }
 

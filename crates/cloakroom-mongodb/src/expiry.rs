@@ -51,11 +51,6 @@ pub(crate) fn later(now_ms: i64, ttl: Duration) -> i64 {
     now_ms.saturating_add(millis(ttl))
 }
 
-/// Up to the next whole second.
-pub(crate) fn whole_seconds(ttl: Duration) -> Duration {
-    Duration::from_secs(ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)))
-}
-
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
@@ -157,6 +152,5 @@ mod tests {
     #[test]
     fn a_ttl_without_end_does_not_overflow() {
         assert_eq!(later(NOW, Duration::MAX), i64::MAX);
-        assert_eq!(whole_seconds(Duration::from_millis(1_001)), Duration::from_secs(2));
     }
 }

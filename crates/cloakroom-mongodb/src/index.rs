@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom_backend::{Idempotency, Operation};
 use cloakroom_core::{Error, ErrorKind};
 use futures::TryStreamExt;
 use mongodb::{
@@ -15,13 +16,7 @@ use mongodb::{
     options::IndexOptions,
 };
 
-use crate::{
-    AutoRemove, MongoStore,
-    call::{Call, Effect},
-    error,
-    live::Sessions,
-    store::Shared,
-};
+use crate::{AutoRemove, MongoStore, error, live::Sessions, store::Shared};
 
 /// The name of the TTL index, as connect-mongo gives it.
 const NAME: &str = "expires_1";
@@ -51,12 +46,12 @@ impl MongoStore {
     /// [`Config`](ErrorKind::Config) when another index is in the way, naming it and the command that mends it, and when
     /// the user is not allowed to make one; the store's own failures.
     pub async fn ensure_index(&self) -> Result<(), Error> {
-        self.make_index(&self.call("ensure_index", Effect::Repeatable)).await
+        self.make_index(&self.operation("ensure_index", Idempotency::Repeatable)).await
     }
 
-    async fn make_index(&self, call: &Call) -> Result<(), Error> {
+    async fn make_index(&self, operation: &Operation) -> Result<(), Error> {
         let create = |sessions: Sessions| async move { sessions.create_index(model()).await };
-        let made = self.0.connection.run(call, self.options(), create).await?;
+        let made = self.0.connection.run(operation, self.options(), create).await?;
         let Err(failure) = made else {
             self.set_status(IndexStatus::Ready);
             return Ok(());
@@ -64,9 +59,9 @@ impl MongoStore {
         match &*failure.cause.kind {
             // IndexOptionsConflict and IndexKeySpecsConflict.
             MongoKind::Command(refusal) if matches!(refusal.code, 85 | 86) => {
-                Err(self.conflict(call).await)
+                Err(self.conflict(operation).await)
             }
-            _ => Err(error::of(call, self.0.connection.hosts(), &failure)),
+            _ => Err(error::of(operation, self.0.connection.hosts(), &failure)),
         }
     }
 
@@ -84,19 +79,19 @@ impl MongoStore {
     ///
     /// The store's own failures.
     pub async fn remove_expired(&self) -> Result<u64, Error> {
-        let call = self.call("remove_expired", Effect::Repeatable);
+        let operation = self.operation("remove_expired", Idempotency::Repeatable);
         let now = DateTime::from_millis(self.now_ms());
         // `attempt` would begin the upkeep, which can be this.
         let removed = self
             .0
             .connection
-            .run(&call, self.options(), |sessions| async move {
+            .run(&operation, self.options(), |sessions| async move {
                 sessions.delete_many(doc! { "expires": { "$lt": now } }).await
             })
             .await?;
         match removed {
             Ok(removed) => Ok(removed.deleted_count),
-            Err(failure) => Err(error::of(&call, self.0.connection.hosts(), &failure)),
+            Err(failure) => Err(error::of(&operation, self.0.connection.hosts(), &failure)),
         }
     }
 
@@ -111,10 +106,16 @@ impl MongoStore {
         match self.options().auto_remove {
             AutoRemove::Native => {
                 let store = self.clone();
-                // On a large collection it takes its time, and asking again meanwhile would make it no shorter.
-                let call = Call::start("ensure_index", Effect::Repeatable, Duration::MAX);
                 tokio::spawn(async move {
-                    match store.make_index(&call).await {
+                    // On a large collection it takes its time, and asking again would make it no shorter. It is started
+                    // here, where the deadline of the call that has begun it is not in force.
+                    let operation = Operation::start(
+                        error::STORE,
+                        "ensure_index",
+                        Idempotency::Repeatable,
+                        Duration::MAX,
+                    );
+                    match store.make_index(&operation).await {
                         Ok(()) => due_again.never(),
                         Err(error) if error.is_retryable() => {}
                         Err(error) => {
@@ -132,9 +133,9 @@ impl MongoStore {
     }
 
     /// What is in the way of the index.
-    async fn conflict(&self, call: &Call) -> Error {
-        let call = Call { effect: Effect::Read, ..*call };
-        let listed = self.0.connection.run(&call, self.options(), list_indexes).await;
+    async fn conflict(&self, operation: &Operation) -> Error {
+        let operation = operation.reading();
+        let listed = self.0.connection.run(&operation, self.options(), list_indexes).await;
         let other = match &listed {
             Ok(Ok(indexes)) => indexes.iter().find(|index| is_in_the_way(index)),
             _ => None,
@@ -153,7 +154,7 @@ impl MongoStore {
              db.getSiblingDB({database:?}).getCollection({collection:?}).dropIndex({:?}), or set autoRemove=disabled",
             name.as_deref().unwrap_or("its name"),
         );
-        error::new(&call, ErrorKind::Config, message)
+        operation.error(ErrorKind::Config, message)
     }
 
     fn status(&self) -> MutexGuard<'_, IndexStatus> {

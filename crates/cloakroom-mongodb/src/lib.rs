@@ -2,7 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod atomic;
-mod call;
 mod client;
 mod document;
 #[cfg(feature = "encryption")]
@@ -17,7 +16,6 @@ mod options;
 mod origin;
 mod parameter;
 mod record;
-mod runtime;
 mod store;
 mod target;
 mod transform_id;

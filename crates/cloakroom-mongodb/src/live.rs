@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom_backend::Operation;
 use mongodb::{
     Client, Collection, ServerInfo, ServerType,
     bson::RawDocumentBuf,
@@ -27,7 +28,6 @@ use tokio::{
 
 use crate::{
     MongoOptions,
-    call::Call,
     client::Clients,
     health::{self, Health},
 };
@@ -157,7 +157,7 @@ impl Live {
     pub(crate) fn spawn<T, Fut>(
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
-        call: &Call,
+        operation: &Operation,
         clients: &Arc<Clients>,
         work: impl FnOnce(Sessions) -> Fut,
     ) -> (JoinHandle<Option<MongoResult<T>>>, Progress)
@@ -167,9 +167,9 @@ impl Live {
     {
         let sent = Arc::new(AtomicBool::new(self.health.is_none()));
         let work = health::noting(Arc::clone(&sent), work(self.sessions.clone()));
-        let progress = Progress { sent, silent_from: Instant::now() + call.patience() };
+        let progress = Progress { sent, silent_from: Instant::now() + operation.patience() };
         let (live, clients) = (Arc::clone(self), Arc::downgrade(clients));
-        let (deadline, own) = (call.deadline, progress.clone());
+        let (deadline, own) = (operation.deadline(), progress.clone());
         let task = self.runtime.spawn(async move {
             let _permit = permit;
             let mut work = Box::pin(work);

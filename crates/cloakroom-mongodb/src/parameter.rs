@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use cloakroom_backend::{ParameterNames, UrlParameter};
+use cloakroom_core::Error;
 #[cfg(not(feature = "encryption"))]
 use cloakroom_core::ErrorKind;
-use cloakroom_core::{Error, ParameterNames};
 
 use crate::{AutoRemove, MongoOptions, error::STORE};
 
@@ -102,16 +103,23 @@ pub(crate) enum Taken {
     Drivers,
 }
 
-/// Takes over one of [`NAMES`] other than the secret, or says what it accepts.
-pub(crate) fn apply(name: &str, value: &str, options: &mut MongoOptions) -> Result<Taken, String> {
-    match name {
+/// Takes over one of [`NAMES`].
+pub(crate) fn apply(
+    parameter: &UrlParameter<'_>,
+    options: &mut MongoOptions,
+) -> Result<Taken, Error> {
+    let value = &*parameter.value;
+    match &*parameter.name {
         "collectionName" => options.collection_name = value.to_owned(),
         "dbName" => options.db_name = Some(value.to_owned()),
-        "ttl" => options.ttl = Duration::from_secs(number(value, "seconds", 1)?),
-        "touchAfter" => options.touch_after = Duration::from_secs(number(value, "seconds", 0)?),
-        "stringify" => options.stringify = switch(value)?,
-        "timestamps" => options.timestamps = switch(value)?,
-        "deadline" => options.deadline = Duration::from_millis(number(value, "milliseconds", 1)?),
+        "secret" => encrypt_with(value, options)?,
+        "ttl" => options.ttl = parameter.seconds()?,
+        "touchAfter" => {
+            options.touch_after = parameter.number_or_zero("seconds").map(Duration::from_secs)?;
+        }
+        "stringify" => options.stringify = parameter.switch()?,
+        "timestamps" => options.timestamps = parameter.switch()?,
+        "deadline" => options.deadline = parameter.milliseconds()?,
         "autoRemove" => {
             options.auto_remove = match (value, options.auto_remove) {
                 ("native", _) => AutoRemove::Native,
@@ -119,28 +127,31 @@ pub(crate) fn apply(name: &str, value: &str, options: &mut MongoOptions) -> Resu
                 ("interval", _) => AutoRemove::Interval(INTERVAL),
                 ("disabled", _) => AutoRemove::Disabled,
                 _ => {
-                    return Err("must be \"native\", \"interval\" or \"disabled\"".to_owned());
+                    let why = "must be \"native\", \"interval\" or \"disabled\"";
+                    return Err(parameter.invalid(why));
                 }
             };
         }
         "autoRemoveInterval" => match &mut options.auto_remove {
             AutoRemove::Interval(interval) => {
-                let minutes: u64 = number(value, "minutes", 1)?;
+                let minutes: u64 = parameter.number("minutes")?;
                 *interval = Duration::from_secs(minutes.saturating_mul(60));
             }
-            _ => return Err("requires autoRemove=interval".to_owned()),
+            _ => return Err(parameter.invalid("requires autoRemove=interval")),
         },
         // Node.js has a name for the mechanism that both sides agree on, which the driver has by saying nothing.
         "authMechanism" if value == "DEFAULT" => {}
         // Both are offers: a client that offers no compressor is sent nothing compressed.
         "compressors" => {
             if !value.split(',').all(|name| COMPRESSORS.contains(&name)) {
-                return Err(format!("must be some of {}", COMPRESSORS.join(", ")));
+                let why = format!("must be some of {}", COMPRESSORS.join(", "));
+                return Err(parameter.invalid(&why));
             }
         }
         "zlibCompressionLevel" => {
-            let level = value.parse().ok().filter(|level| (-1..=9).contains(level));
-            level.map(drop).ok_or("must be between -1 and 9")?;
+            if !value.parse().is_ok_and(|level: i32| (-1..=9).contains(&level)) {
+                return Err(parameter.invalid("must be between -1 and 9"));
+            }
         }
         _ => return Ok(Taken::Drivers),
     }
@@ -152,7 +163,7 @@ const COMPRESSORS: [&str; 4] = ["snappy", "zlib", "zstd", "none"];
 
 /// Takes over the secret, or says what is wrong with it without quoting it.
 #[cfg(feature = "encryption")]
-pub(crate) fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(), Error> {
+fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(), Error> {
     use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};
 
     let of_counterpart = KrupteinOptions::of(Counterpart::ConnectMongo6);
@@ -163,22 +174,9 @@ pub(crate) fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(
 }
 
 #[cfg(not(feature = "encryption"))]
-pub(crate) fn encrypt_with(_: &str, _: &mut MongoOptions) -> Result<(), Error> {
+fn encrypt_with(_: &str, _: &mut MongoOptions) -> Result<(), Error> {
     let message = "the parameter \"secret\" needs the feature \"encryption\" of cloakroom or cloakroom-mongodb";
     Err(Error::new(ErrorKind::Config, STORE, "open", message))
-}
-
-fn number(value: &str, unit: &str, least: u64) -> Result<u64, String> {
-    let above = if least > 0 { " above zero" } else { "" };
-    value
-        .parse()
-        .ok()
-        .filter(|number| *number >= least && !value.starts_with('+'))
-        .ok_or_else(|| format!("must be a whole number of {unit}{above}"))
-}
-
-fn switch(value: &str) -> Result<bool, String> {
-    value.parse().map_err(|_| "must be \"true\" or \"false\"".to_owned())
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
+use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind, Revision, Session};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use crate::{
     MongoOptions, MongoStore,
-    call::Call,
     document::{self, Kind, Malformed, Value},
-    error::{self, LARGEST, STORE},
+    error::{self, LARGEST},
     expiry::Expiry,
     origin::{Origin, Times, origin},
 };
@@ -100,17 +100,17 @@ impl MongoStore {
     )]
     pub(crate) async fn parse(
         &self,
-        call: &Call,
+        operation: &Operation,
         document: &[u8],
     ) -> Result<Option<Session>, Error> {
-        match self.options().find(call, document)? {
+        match self.options().find(operation, document)? {
             Found::Nothing => Ok(None),
             Found::Session(session) => Ok(Some(*session)),
             #[cfg(feature = "encryption")]
             Found::Sealed(text, times) => {
-                let json = self.decrypt(call, text.clone()).await?;
+                let json = self.decrypt(operation, text.clone()).await?;
                 let revision = Origin::Sealed(&text).revision(times);
-                self.options().session(call, json, revision)
+                self.options().session(operation, json, revision)
             }
         }
     }
@@ -120,19 +120,23 @@ impl MongoStore {
         not(feature = "encryption"),
         expect(clippy::unused_async, reason = "encryption takes a while")
     )]
-    pub(crate) async fn record(&self, call: &Call, session: &Session) -> Result<Record, Error> {
+    pub(crate) async fn record(
+        &self,
+        operation: &Operation,
+        session: &Session,
+    ) -> Result<Record, Error> {
         let options = self.options();
         let json = session.to_json();
         let written = (!options.touch_after.is_zero()).then(|| options.times_of(session));
         #[cfg(feature = "encryption")]
         if options.encryption.is_some() {
-            let sealed = self.encrypt(call, json.into_owned()).await?;
-            check_size(call, sealed.len())?;
+            let sealed = self.encrypt(operation, json.into_owned()).await?;
+            check_size(operation, sealed.len())?;
             let revision = Origin::Sealed(&sealed).revision(written);
             return Ok(Record { session: Bson::String(sealed), text: None, revision });
         }
         if options.stringify {
-            check_size(call, json.len())?;
+            check_size(operation, json.len())?;
             let revision = Origin::Text.revision(written);
             return Ok(Record { session: Bson::String(json.into_owned()), text: None, revision });
         }
@@ -140,11 +144,11 @@ impl MongoStore {
             Some((Origin::Document(base), _)) => Some(base),
             _ => None,
         };
-        let bytes = document::from_json(&json, base).map_err(|why| error::unfit(call, why))?;
-        check_size(call, bytes.len())?;
+        let bytes = document::from_json(&json, base).map_err(|why| error::unfit(operation, why))?;
+        check_size(operation, bytes.len())?;
         let says_all = document::to_json(&bytes).is_ok_and(|printed| printed == json);
         Ok(Record {
-            session: Bson::Document(decoded(call, &bytes)?),
+            session: Bson::Document(decoded(operation, &bytes)?),
             text: (!says_all).then(|| json.into_owned()),
             revision: Origin::Document(&bytes).revision(written),
         })
@@ -162,8 +166,8 @@ impl MongoOptions {
         Times { last_modified_ms: now_ms, expires_ms }
     }
 
-    fn find(&self, call: &Call, document: &[u8]) -> Result<Found, Error> {
-        let malformed = |_| error::corrupt(call, "the document is not well-formed");
+    fn find(&self, operation: &Operation, document: &[u8]) -> Result<Found, Error> {
+        let malformed = |_| error::corrupt(operation, "the document is not well-formed");
         let stored = Stored::read(document).map_err(malformed)?;
         let Some(session) = stored.session.filter(|_| stored.is_live(self.clock.now_ms())) else {
             return Ok(Found::Nothing);
@@ -181,47 +185,52 @@ impl MongoOptions {
             }
             #[cfg(feature = "encryption")]
             Kind::DOCUMENT if self.encryption.is_some() => {
-                return Err(error::corrupt(call, "the session is not encrypted"));
+                return Err(error::corrupt(operation, "the session is not encrypted"));
             }
             Kind::DOCUMENT => {
                 let revision = Origin::Document(session.bytes).revision(times);
                 (Cow::Owned(shown(session.bytes, stored.text).map_err(malformed)?), revision)
             }
-            _ => return Err(error::corrupt(call, "the session is neither a text nor a document")),
+            _ => {
+                return Err(error::corrupt(
+                    operation,
+                    "the session is neither a text nor a document",
+                ));
+            }
         };
-        let session = self.session(call, json.into_owned(), revision)?;
+        let session = self.session(operation, json.into_owned(), revision)?;
         Ok(session.map_or(Found::Nothing, |session| Found::Session(Box::new(session))))
     }
 
     fn session(
         &self,
-        call: &Call,
+        operation: &Operation,
         json: String,
         revision: Revision,
     ) -> Result<Option<Session>, Error> {
-        let session = Session::from_record(json.into_bytes())
-            .map_err(|error| error.with_context(STORE, call.operation))?;
+        let session =
+            Session::from_record(json.into_bytes()).map_err(|error| operation.named(error))?;
         Ok(session.map(|session| session.with_revision(revision)))
     }
 
     /// The value of the field `session` that this session was read from.
-    pub(crate) fn read_from(&self, call: &Call, session: &Session) -> Result<Bson, Error> {
-        match origin(session) {
-            Some((Origin::Text, _)) => Ok(Bson::String(session.loaded_json().to_owned())),
-            Some((Origin::Sealed(text), _)) => Ok(Bson::String(text.to_owned())),
-            Some((Origin::Document(document), _)) => {
-                let value = decoded(call, document)?;
+    pub(crate) fn read_from(
+        &self,
+        operation: &Operation,
+        session: &Session,
+    ) -> Result<Bson, Error> {
+        match operation.check_origin(origin(session))? {
+            (Origin::Text, _) => Ok(Bson::String(session.loaded_json().to_owned())),
+            (Origin::Sealed(text), _) => Ok(Bson::String(text.to_owned())),
+            (Origin::Document(document), _) => {
+                let value = decoded(operation, document)?;
                 let mut sent = Vec::with_capacity(document.len());
                 if value.to_writer(&mut sent).is_err() || sent != document {
                     let message =
                         "the driver does not send this document as it is; set replaces it";
-                    return Err(error::new(call, ErrorKind::InvalidData, message));
+                    return Err(operation.error(ErrorKind::InvalidData, message));
                 }
                 Ok(Bson::Document(value))
-            }
-            None => {
-                let message = "the session was not read from this store";
-                Err(error::new(call, ErrorKind::InvalidData, message))
             }
         }
     }
@@ -239,26 +248,27 @@ fn shown(document: &[u8], beside: Option<Value<'_>>) -> Result<String, Malformed
     document::to_json(document)
 }
 
-fn decoded(call: &Call, document: &[u8]) -> Result<Document, Error> {
+fn decoded(operation: &Operation, document: &[u8]) -> Result<Document, Error> {
     Document::from_reader(document)
-        .map_err(|_| error::corrupt(call, "the document is not well-formed"))
+        .map_err(|_| error::corrupt(operation, "the document is not well-formed"))
 }
 
-fn check_size(call: &Call, bytes: usize) -> Result<(), Error> {
-    if bytes > LARGEST { Err(error::too_large(call, bytes)) } else { Ok(()) }
+fn check_size(operation: &Operation, bytes: usize) -> Result<(), Error> {
+    if bytes > LARGEST { Err(error::too_large(operation, bytes)) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use cloakroom_backend::Idempotency;
+
     use super::*;
-    use crate::call::Effect;
 
     const NOW: i64 = 4_102_444_800_000;
 
-    fn call() -> Call {
-        Call::start("get", Effect::Read, Duration::from_secs(5))
+    fn operation() -> Operation {
+        Operation::start(error::STORE, "get", Idempotency::Read, Duration::from_secs(5))
     }
 
     fn options() -> MongoOptions {
@@ -272,7 +282,7 @@ mod tests {
     }
 
     fn read(options: &MongoOptions, document: &Document) -> Result<Option<Session>, Error> {
-        match options.find(&call(), &bytes(document))? {
+        match options.find(&operation(), &bytes(document))? {
             Found::Session(session) => Ok(Some(*session)),
             _ => Ok(None),
         }
@@ -328,7 +338,7 @@ mod tests {
     #[test]
     fn a_session_of_another_store_is_refused() {
         for session in [Session::new(), Session::new().with_revision(Revision::from_number(7))] {
-            let error = options().read_from(&call(), &session).unwrap_err();
+            let error = options().read_from(&operation(), &session).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
         }
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Operation};
 use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
 use mongodb::{
     Client,
@@ -16,7 +17,6 @@ use mongodb::{
 
 use crate::{
     AutoRemove, IndexStatus, MongoOptions,
-    call::{Call, Effect},
     client::Connection,
     error::{self, Failure, STORE},
     expiry::{Expiry, and_live},
@@ -158,8 +158,8 @@ impl MongoStore {
     ///
     /// As any operation.
     pub async fn ping(&self) -> Result<(), Error> {
-        let call = self.call("ping", Effect::Read);
-        self.run(&call, |sessions| async move {
+        let operation = self.operation("ping", Idempotency::Read);
+        self.run(&operation, |sessions| async move {
             // A read of the collection, and not the command `ping`, which needs no login.
             sessions.find_one(doc! { "_id": "" }).await
         })
@@ -175,36 +175,36 @@ impl MongoStore {
         self.0.options.clock.now_ms()
     }
 
-    pub(crate) fn call(&self, operation: &'static str, effect: Effect) -> Call {
-        Call::start(operation, effect, self.0.options.deadline)
+    pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
     /// Runs one operation of the driver's. What it answered is that it can be done, so that the upkeep can begin.
     pub(crate) async fn run<T, Fut>(
         &self,
-        call: &Call,
+        operation: &Operation,
         work: impl Fn(Sessions) -> Fut + Send + Sync,
     ) -> Result<T, Error>
     where
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
-        self.attempt(call, work)
+        self.attempt(operation, work)
             .await?
-            .map_err(|failure| error::of(call, self.0.connection.hosts(), &failure))
+            .map_err(|failure| error::of(operation, self.0.connection.hosts(), &failure))
     }
 
     /// As [`run`](Self::run), with the driver's failure as it is.
     pub(crate) async fn attempt<T, Fut>(
         &self,
-        call: &Call,
+        operation: &Operation,
         work: impl Fn(Sessions) -> Fut + Send + Sync,
     ) -> Result<Result<T, Failure>, Error>
     where
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
-        let answer = self.0.connection.run(call, &self.0.options, work).await?;
+        let answer = self.0.connection.run(operation, &self.0.options, work).await?;
         if answer.is_ok() {
             self.keep_up();
         }
@@ -212,36 +212,44 @@ impl MongoStore {
     }
 
     /// The `_id` of a session's document. It is always a string, so that no id is an operator.
-    pub(crate) fn id(&self, call: &Call, sid: &str) -> Result<String, Error> {
-        let empty = |what| error::new(call, ErrorKind::InvalidId, what);
-        if sid.is_empty() {
-            return Err(empty("the id is empty"));
-        }
+    pub(crate) fn id(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
+        operation.check_id(sid)?;
         let id = match &self.0.options.transform_id {
             None => sid.to_owned(),
             Some(transform) => transform.forth(sid),
         };
-        if id.is_empty() { Err(empty("transform_id made it empty")) } else { Ok(id) }
+        if id.is_empty() {
+            return Err(operation.error(ErrorKind::InvalidId, "transform_id made it empty"));
+        }
+        Ok(id)
     }
 
     /// The live session under this `_id`.
-    pub(crate) async fn find(&self, call: &Call, id: &str) -> Result<Option<Session>, Error> {
+    pub(crate) async fn find(
+        &self,
+        operation: &Operation,
+        id: &str,
+    ) -> Result<Option<Session>, Error> {
         // By `_id` alone, and judged here: connect-mongo's condition on `expires` costs the server half as much again.
         let found = self
-            .run(call, |sessions| {
+            .run(operation, |sessions| {
                 let filter = doc! { "_id": id };
                 async move { sessions.find_one(filter).await }
             })
             .await?;
         match found {
-            Some(document) => self.parse(call, document.as_bytes()).await,
+            Some(document) => self.parse(operation, document.as_bytes()).await,
             None => Ok(None),
         }
     }
 
-    pub(crate) async fn delete(&self, call: &Call, filter: Document) -> Result<bool, Error> {
+    pub(crate) async fn delete(
+        &self,
+        operation: &Operation,
+        filter: Document,
+    ) -> Result<bool, Error> {
         let deleted = self
-            .run(call, |sessions| {
+            .run(operation, |sessions| {
                 let filter = filter.clone();
                 async move { sessions.delete_one(filter).await }
             })
@@ -252,12 +260,12 @@ impl MongoStore {
     /// Whether there was a document to change.
     pub(crate) async fn change(
         &self,
-        call: &Call,
+        operation: &Operation,
         filter: Document,
         update: Document,
     ) -> Result<bool, Error> {
         let changed = self
-            .run(call, |sessions| {
+            .run(operation, |sessions| {
                 let (filter, update) = (filter.clone(), update.clone());
                 async move { sessions.update_one(filter, update).await }
             })
@@ -273,22 +281,22 @@ impl Store for MongoStore {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        let call = self.call("get", Effect::Read);
-        let id = self.id(&call, sid)?;
-        self.find(&call, &id).await
+        let operation = self.operation("get", Idempotency::Read);
+        let id = self.id(&operation, sid)?;
+        self.find(&operation, &id).await
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        let call = self.call("set", Effect::Once);
-        let id = self.id(&call, sid)?;
+        let operation = self.operation("set", Idempotency::Once);
+        let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
-            return self.delete(&call, doc! { "_id": id }).await.map(drop);
+            return self.delete(&operation, doc! { "_id": id }).await.map(drop);
         };
-        let record = self.record(&call, session).await?;
+        let record = self.record(&operation, session).await?;
         let update = self.options().update(record, expires_ms, now_ms);
         let upsert = || {
-            self.attempt(&call, |sessions| {
+            self.attempt(&operation, |sessions| {
                 let (filter, update) = (doc! { "_id": &id }, update.clone());
                 async move { sessions.update_one(filter, update).upsert(true).await }
             })
@@ -300,22 +308,22 @@ impl Store for MongoStore {
         }
         match answer {
             Ok(_) => Ok(()),
-            Err(failure) => Err(error::of(&call, self.0.connection.hosts(), &failure)),
+            Err(failure) => Err(error::of(&operation, self.0.connection.hosts(), &failure)),
         }
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        let call = self.call("destroy", Effect::Repeatable);
-        let id = self.id(&call, sid)?;
-        self.delete(&call, doc! { "_id": id }).await.map(drop)
+        let operation = self.operation("destroy", Idempotency::Repeatable);
+        let id = self.id(&operation, sid)?;
+        self.delete(&operation, doc! { "_id": id }).await.map(drop)
     }
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        let call = self.call("touch", Effect::Repeatable);
-        let id = self.id(&call, sid)?;
+        let operation = self.operation("touch", Idempotency::Repeatable);
+        let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
-            self.delete(&call, doc! { "_id": id }).await?;
+            self.delete(&operation, doc! { "_id": id }).await?;
             return Ok(Touched::Missing);
         };
         let mut fields = doc! { "expires": DateTime::from_millis(expires_ms) };
@@ -328,7 +336,7 @@ impl Store for MongoStore {
             fields.insert("lastModified", DateTime::from_millis(now_ms));
         }
         let filter = and_live(doc! { "_id": id }, now_ms);
-        let there = self.change(&call, filter, doc! { "$set": fields }).await?;
+        let there = self.change(&operation, filter, doc! { "$set": fields }).await?;
         Ok(if there { Touched::Extended } else { Touched::Missing })
     }
 

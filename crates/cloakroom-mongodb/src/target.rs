@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use cloakroom_core::{Error, StoreUrl, UrlParameter};
+use cloakroom_backend::{StoreUrl, UrlParameter};
+use cloakroom_core::Error;
 use mongodb::options::ConnectionString;
 
 use crate::{
@@ -52,14 +53,9 @@ impl Target {
         parameters.sort_by_key(|parameter| parameter.name != "autoRemove");
         let mut drivers = Vec::new();
         for parameter in &parameters {
-            if parameter.name == "secret" {
-                parameter::encrypt_with(&parameter.value, options)?;
-                continue;
-            }
-            match parameter::apply(&parameter.name, &parameter.value, options) {
-                Ok(Taken::Ours) => {}
-                Ok(Taken::Drivers) => drivers.push(parameter),
-                Err(why) => return Err(url.invalid_parameter(&parameter.name, &why)),
+            match parameter::apply(parameter, options)? {
+                Taken::Ours => {}
+                Taken::Drivers => drivers.push(parameter),
             }
         }
         let connection = connection(&url, &drivers)?;
@@ -133,7 +129,7 @@ fn connection(
     match drivers.iter().find(|parameter| parse(&[parameter.raw]).is_err()) {
         Some(parameter) => {
             let why = "not accepted by the MongoDB driver";
-            Err(url.invalid_parameter(&parameter.name, why))
+            Err(parameter.invalid(why))
         }
         None => {
             let names: Vec<_> = drivers.iter().map(|parameter| &*parameter.name).collect();

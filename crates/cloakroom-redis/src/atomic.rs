@@ -3,26 +3,25 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session, Touched, Updated};
+use cloakroom_backend::{Idempotency, Operation, whole_seconds};
+use cloakroom_core::{Atomic, Created, Error, Session, Touched, Updated};
 use redis::Value;
 
 use crate::{
-    RedisStore, Ttl,
-    call::{Call, Effect},
-    error,
+    RedisStore, Ttl, error,
     record::Fingerprint,
     reply,
     script::{GET_AND_TOUCH, UPDATE},
     store::Expiry,
-    ttl::whole_seconds,
+    ttl::LONGEST,
 };
 
 #[async_trait]
 impl Atomic for RedisStore {
     async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
-        let call = self.call("create");
-        let key = self.key(&call, sid)?;
-        let record = self.options().stringify(&call, session)?;
+        let operation = self.operation("create", Idempotency::Once);
+        let key = self.key(&operation, sid)?;
+        let record = self.options().stringify(&operation, session)?;
         let revision = Fingerprint::of(&record).revision();
         let mut command = redis::cmd("SET");
         command.arg(&key).arg(record).arg("NX");
@@ -30,20 +29,25 @@ impl Atomic for RedisStore {
             Expiry::Seconds(seconds) => command.arg("EX").arg(seconds),
             Expiry::Never => &mut command,
             Expiry::Passed => {
-                let answer = self.send(&call, Effect::Read, redis::cmd("EXISTS").arg(&key)).await?;
-                let there = reply::number(&call, answer)? > 0;
+                let operation = operation.reading();
+                let answer = self.send(&operation, redis::cmd("EXISTS").arg(&key)).await?;
+                let there = reply::number(&operation, answer)? > 0;
                 return Ok(if there { Created::Exists } else { Created::Stored(revision) });
             }
         };
-        let answer = self.send(&call, Effect::Once, &command).await?;
-        Ok(if reply::done(&call, answer)? { Created::Stored(revision) } else { Created::Exists })
+        let answer = self.send(&operation, &command).await?;
+        Ok(if reply::done(&operation, answer)? {
+            Created::Stored(revision)
+        } else {
+            Created::Exists
+        })
     }
 
     async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
-        let call = self.call("update");
-        let key = self.key(&call, sid)?;
-        let read_from = self.options().read_from(&call, session)?;
-        let record = self.options().stringify(&call, session)?;
+        let operation = self.operation("update", Idempotency::Once);
+        let key = self.key(&operation, sid)?;
+        let read_from = self.options().read_from(&operation, session)?;
+        let record = self.options().stringify(&operation, session)?;
         let seconds = match self.expiry(session) {
             Expiry::Seconds(seconds) => seconds.to_string(),
             Expiry::Never => "0".to_owned(),
@@ -51,13 +55,13 @@ impl Atomic for RedisStore {
         };
         let (digest, length) = (read_from.hex(), read_from.length().to_string());
         let arguments = [digest.as_bytes(), length.as_bytes(), seconds.as_bytes(), &record];
-        match UPDATE.run(self.connection(), &call, Effect::Once, &key, &arguments).await? {
+        match UPDATE.run(self.connection(), &operation, &key, &arguments).await? {
             Value::Int(1) => Ok(Updated::Stored(Fingerprint::of(&record).revision())),
             Value::Int(_) => Ok(Updated::Gone),
-            answer => match reply::text(&call, answer)? {
+            answer => match reply::text(&operation, answer)? {
                 Some(current) => Ok(self
                     .options()
-                    .parse(&call, current)?
+                    .parse(&operation, current)?
                     .map_or(Updated::Gone, Updated::Conflict)),
                 None => Ok(Updated::Gone),
             },
@@ -69,34 +73,33 @@ impl Atomic for RedisStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<Session>, Error> {
-        let call = self.call("get_and_touch");
-        let key = self.key(&call, sid)?;
-        if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(error::new(&call, ErrorKind::InvalidData, "the ttl is zero"));
-        }
+        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
+        let key = self.key(&operation, sid)?;
+        operation.check_ttl(ttl)?;
         let options = self.options();
         let answer = match &options.ttl {
             _ if options.disable_touch || options.disable_ttl => {
-                self.send(&call, Effect::Read, redis::cmd("GET").arg(key)).await?
+                self.send(&operation.reading(), redis::cmd("GET").arg(key)).await?
             }
             Ttl::Browser(default) => {
-                self.getex(&call, &key, whole_seconds(ttl.unwrap_or(*default))).await?
+                let seconds = whole_seconds(ttl.unwrap_or(*default)).min(LONGEST);
+                self.getex(&operation, &key, seconds).await?
             }
-            Ttl::Of(_) => return self.get_then_touch(&call, key).await,
+            Ttl::Of(_) => return self.get_then_touch(&operation, key).await,
         };
-        match reply::text(&call, answer)? {
-            Some(record) => options.parse(&call, record),
+        match reply::text(&operation, answer)? {
+            Some(record) => options.parse(&operation, record),
             None => Ok(None),
         }
     }
 }
 
 impl RedisStore {
-    async fn getex(&self, call: &Call, key: &str, seconds: u64) -> Result<Value, Error> {
+    async fn getex(&self, operation: &Operation, key: &str, seconds: u64) -> Result<Value, Error> {
         if !self.lacks_getex().load(Ordering::Relaxed) {
             let mut command = redis::cmd("GETEX");
             command.arg(key).arg("EX").arg(seconds);
-            match self.send(call, Effect::Repeatable, &command).await? {
+            match self.send(operation, &command).await? {
                 Value::ServerError(refusal) if error::is_unknown_command(&refusal) => {
                     self.lacks_getex().store(true, Ordering::Relaxed);
                 }
@@ -105,15 +108,20 @@ impl RedisStore {
         }
         let seconds = seconds.to_string();
         let arguments = [seconds.as_bytes()];
-        GET_AND_TOUCH.run(self.connection(), call, Effect::Repeatable, key, &arguments).await
+        GET_AND_TOUCH.run(self.connection(), operation, key, &arguments).await
     }
 
     /// Two round trips: a time to live that is a function of the session can only be known after it.
-    async fn get_then_touch(&self, call: &Call, key: String) -> Result<Option<Session>, Error> {
-        let answer = self.send(call, Effect::Read, redis::cmd("GET").arg(&key)).await?;
-        let Some(record) = reply::text(call, answer)? else { return Ok(None) };
-        let Some(session) = self.options().parse(call, record)? else { return Ok(None) };
-        let touched = self.move_expiry(call, key, self.expiry(&session)).await?;
+    async fn get_then_touch(
+        &self,
+        operation: &Operation,
+        key: String,
+    ) -> Result<Option<Session>, Error> {
+        let reading = operation.reading();
+        let answer = self.send(&reading, redis::cmd("GET").arg(&key)).await?;
+        let Some(record) = reply::text(&reading, answer)? else { return Ok(None) };
+        let Some(session) = self.options().parse(&reading, record)? else { return Ok(None) };
+        let touched = self.move_expiry(operation, key, self.expiry(&session)).await?;
         Ok((touched == Touched::Extended).then_some(session))
     }
 }

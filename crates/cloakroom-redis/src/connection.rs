@@ -2,14 +2,11 @@
 
 use std::fmt;
 
+use cloakroom_backend::Operation;
 use cloakroom_core::Error;
 use redis::{Cmd, Value};
 
-use crate::{
-    call::{Call, Effect},
-    lent::Lent,
-    own::Own,
-};
+use crate::{lent::Lent, own::Own};
 
 pub(crate) enum Connection {
     Own(Own),
@@ -18,24 +15,19 @@ pub(crate) enum Connection {
 
 impl Connection {
     /// Sends one command and returns the server's answer, a refusal included.
-    pub(crate) async fn send(
-        &self,
-        call: &Call,
-        effect: Effect,
-        command: &Cmd,
-    ) -> Result<Value, Error> {
+    pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         match self {
-            Self::Own(own) => own.send(call, effect, command).await,
-            Self::Lent(lent) => lent.send(call, effect, command).await,
+            Self::Own(own) => own.send(operation, command).await,
+            Self::Lent(lent) => lent.send(operation, command).await,
         }
     }
 
     /// Refuses what would be done for a part of the keys.
-    pub(crate) async fn needs_all_keys(&self, call: &Call) -> Result<(), Error> {
+    pub(crate) async fn needs_all_keys(&self, operation: &Operation) -> Result<(), Error> {
         match self {
             // It is not made to a part of the keys.
             Self::Own(_) => Ok(()),
-            Self::Lent(lent) => lent.needs_all_keys(call).await,
+            Self::Lent(lent) => lent.needs_all_keys(operation).await,
         }
     }
 }

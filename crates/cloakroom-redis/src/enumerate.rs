@@ -6,11 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use cloakroom_backend::Idempotency;
 use cloakroom_core::{Enumerate, Error, ErrorKind, Session, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use redis::Value;
 
-use crate::{RedisStore, call::Effect, error, reply};
+use crate::{RedisStore, error, reply};
 
 /// The first cursor and, as an answer, the end.
 const ENDS: &[u8] = b"0";
@@ -48,19 +49,21 @@ impl Enumerate for RedisStore {
         if self.options().prefix.is_empty() {
             let message =
                 "without a prefix this would be the whole database; clear_database does that";
-            return Err(error::new(&self.call("clear"), ErrorKind::Unsupported, message));
+            return Err(self
+                .operation("clear", Idempotency::Read)
+                .error(ErrorKind::Unsupported, message));
         }
         let mut pages = std::pin::pin!(self.pages("clear"));
         while let Some(page) = pages.try_next().await? {
             if page.is_empty() {
                 continue;
             }
-            let call = self.call("clear");
+            let operation = self.operation("clear", Idempotency::Repeatable);
             let mut command = redis::cmd("UNLINK");
             for sid in &page {
                 command.arg([&self.options().prefix, sid.as_str()].concat());
             }
-            reply::number(&call, self.send(&call, Effect::Repeatable, &command).await?)?;
+            reply::number(&operation, self.send(&operation, &command).await?)?;
         }
         Ok(())
     }
@@ -75,10 +78,10 @@ impl RedisStore {
     ///
     /// As any operation.
     pub async fn clear_database(&self) -> Result<(), Error> {
-        let call = self.call("clear_database");
-        self.connection().needs_all_keys(&call).await?;
+        let operation = self.operation("clear_database", Idempotency::Repeatable);
+        self.connection().needs_all_keys(&operation).await?;
         let flush = redis::cmd("FLUSHDB");
-        reply::done(&call, self.send(&call, Effect::Repeatable, &flush).await?).map(drop)
+        reply::done(&operation, self.send(&operation, &flush).await?).map(drop)
     }
 
     /// The ids under our prefix, page by page; some can come twice.
@@ -101,19 +104,19 @@ impl RedisStore {
         cursor: &[u8],
         pattern: &str,
     ) -> Result<(Option<Vec<u8>>, Vec<String>), Error> {
-        let call = self.call(operation);
-        self.connection().needs_all_keys(&call).await?;
+        let operation = self.operation(operation, Idempotency::Read);
+        self.connection().needs_all_keys(&operation).await?;
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(pattern);
         command.arg("COUNT").arg(self.options().scan_count).arg("TYPE").arg("string");
-        let answer = reply::list(&call, self.send(&call, Effect::Read, &command).await?)?;
+        let answer = reply::list(&operation, self.send(&operation, &command).await?)?;
         let Ok([cursor, keys]) = <[Value; 2]>::try_from(answer) else {
-            return Err(error::unexpected(&call));
+            return Err(error::unexpected(&operation));
         };
-        let cursor = reply::text(&call, cursor)?.unwrap_or_default();
+        let cursor = reply::text(&operation, cursor)?.unwrap_or_default();
         let mut page = Vec::new();
-        for key in reply::list(&call, keys)? {
-            page.extend(reply::text(&call, key)?.and_then(|key| self.sid(key)));
+        for key in reply::list(&operation, keys)? {
+            page.extend(reply::text(&operation, key)?.and_then(|key| self.sid(key)));
         }
         Ok(((cursor != ENDS).then_some(cursor), page))
     }
@@ -132,19 +135,19 @@ impl RedisStore {
         if page.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.call("all");
+        let operation = self.operation("all", Idempotency::Read);
         let mut command = redis::cmd("MGET");
         for sid in &page {
             command.arg([&self.options().prefix, sid.as_str()].concat());
         }
-        let values = reply::list(&call, self.send(&call, Effect::Read, &command).await?)?;
+        let values = reply::list(&operation, self.send(&operation, &command).await?)?;
         if values.len() != page.len() {
-            return Err(error::unexpected(&call));
+            return Err(error::unexpected(&operation));
         }
         let mut sessions = Vec::with_capacity(page.len());
         for (sid, value) in page.into_iter().zip(values) {
-            let Some(record) = reply::text(&call, value)? else { continue };
-            match self.options().parse(&call, record) {
+            let Some(record) = reply::text(&operation, value)? else { continue };
+            match self.options().parse(&operation, record) {
                 Ok(Some(session)) => sessions.push(Ok((sid, session))),
                 Ok(None) => {}
                 Err(error) => sessions.push(Err(error)),

@@ -5,10 +5,11 @@
 
 use std::{error::Error as StdError, io, sync::Arc};
 
+use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 use redis::{RedisError, ServerError};
 
-use crate::{call::Call, target::Target};
+use crate::target::Target;
 
 /// The store's name.
 pub(crate) const STORE: &str = "redis";
@@ -31,40 +32,36 @@ pub(crate) enum ConnectFailure {
     Cancelled,
 }
 
-pub(crate) fn new(call: &Call, kind: ErrorKind, message: impl Into<String>) -> Error {
-    let error = Error::new(kind, STORE, call.operation, message.into());
-    if call.outcome_unknown() { error.with_outcome_unknown() } else { error }
-}
-
 /// There is no connection.
-pub(crate) fn not_connected(call: &Call, target: &Target, failure: ConnectFailure) -> Error {
+pub(crate) fn not_connected(
+    operation: &Operation,
+    target: &Target,
+    failure: ConnectFailure,
+) -> Error {
     let address = &target.address;
     match failure {
-        ConnectFailure::Io(cause) => {
-            new(call, ErrorKind::Unavailable, format!("cannot connect to {address}"))
-                .with_source(cause)
-        }
-        ConnectFailure::Tls(cause) => {
-            new(call, ErrorKind::Config, format!("the TLS handshake with {address} failed"))
-                .with_source(cause)
-        }
+        ConnectFailure::Io(cause) => operation
+            .error(ErrorKind::Unavailable, format!("cannot connect to {address}"))
+            .with_source(cause),
+        ConnectFailure::Tls(cause) => operation
+            .error(ErrorKind::Config, format!("the TLS handshake with {address} failed"))
+            .with_source(cause),
         ConnectFailure::Timeout => {
-            new(call, ErrorKind::Timeout, format!("cannot connect to {address} in time"))
+            operation.error(ErrorKind::Timeout, format!("cannot connect to {address} in time"))
         }
-        ConnectFailure::Cancelled => {
-            new(call, ErrorKind::Unavailable, format!("connecting to {address} was cancelled"))
-        }
+        ConnectFailure::Cancelled => operation
+            .error(ErrorKind::Unavailable, format!("connecting to {address} was cancelled")),
         // In TLS 1.3, the server checks the client's certificate after the client has finished.
         ConnectFailure::HungUp(cause) if is_tls(&cause) => {
             let message = format!("{address} does not accept the certificate of the client");
-            new(call, ErrorKind::Config, message).with_source(cause)
+            operation.error(ErrorKind::Config, message).with_source(cause)
         }
         ConnectFailure::HungUp(cause) if cause.is_io_error() => {
             let message = format!("{address} hung up during the login");
-            new(call, ErrorKind::Unavailable, message).with_source(cause)
+            operation.error(ErrorKind::Unavailable, message).with_source(cause)
         }
-        ConnectFailure::HungUp(cause) => lost(call, cause),
-        ConnectFailure::Refused(kind, message) => new(call, kind, message),
+        ConnectFailure::HungUp(cause) => lost(operation, cause),
+        ConnectFailure::Refused(kind, message) => operation.error(kind, message),
     }
 }
 
@@ -78,45 +75,40 @@ fn is_tls(cause: &RedisError) -> bool {
 /// What the client keeps an I/O error as.
 type Source = dyn StdError + Send + Sync;
 
-/// The deadline passed.
-pub(crate) fn timed_out(call: &Call) -> Error {
-    new(call, ErrorKind::Timeout, format!("no answer within {:?}", call.limit))
-}
-
 /// The connection was given up with the answer.
-pub(crate) fn silent(call: &Call) -> Error {
-    new(
-        call,
+pub(crate) fn silent(operation: &Operation) -> Error {
+    operation.error(
         ErrorKind::Unavailable,
         "the connection was closed because nothing was received on it",
     )
 }
 
 /// The connection went away with the answer.
-pub(crate) fn lost(call: &Call, cause: RedisError) -> Error {
+pub(crate) fn lost(operation: &Operation, cause: RedisError) -> Error {
     if cause.is_timeout() {
         // Of a connection that the application lends: the store's own has no other limit than the deadline.
-        new(call, ErrorKind::Timeout, "no answer within the connection's own limit")
+        operation
+            .error(ErrorKind::Timeout, "no answer within the connection's own limit")
             .with_source(cause)
     } else if cause.is_io_error() {
-        new(call, ErrorKind::Unavailable, "the connection was lost").with_source(cause)
+        operation.error(ErrorKind::Unavailable, "the connection was lost").with_source(cause)
     } else if cause.kind() == redis::ErrorKind::Parse {
         // Not even the cause: the parser's errors can quote what it read.
-        new(call, ErrorKind::Unavailable, "the server does not speak the protocol")
+        operation.error(ErrorKind::Unavailable, "the server does not speak the protocol")
     } else {
-        new(call, ErrorKind::Unavailable, "the connection cannot be used")
+        operation.error(ErrorKind::Unavailable, "the connection cannot be used")
     }
 }
 
 /// The server refused the command.
-pub(crate) fn refused(call: &Call, refusal: &ServerError) -> Error {
+pub(crate) fn refused(operation: &Operation, refusal: &ServerError) -> Error {
     let (kind, why) = judge(refusal);
-    new(call, kind, why)
+    operation.error(kind, why)
 }
 
 /// The server's answer is of no kind that this command has.
-pub(crate) fn unexpected(call: &Call) -> Error {
-    new(call, ErrorKind::Other, "the server gave an answer of an unknown kind")
+pub(crate) fn unexpected(operation: &Operation) -> Error {
+    operation.error(ErrorKind::Other, "the server gave an answer of an unknown kind")
 }
 
 /// Whether the server does not have the command. The wording changed over the versions.
@@ -183,22 +175,23 @@ fn is_code(code: &str) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use cloakroom_backend::Idempotency;
     use redis::Value;
 
     use super::*;
-    use crate::{RedisOptions, call::Effect};
+    use crate::RedisOptions;
 
     fn parse_reply(bytes: &[u8]) -> Value {
         redis::parse_redis_value(bytes).unwrap()
     }
 
-    fn call() -> Call {
-        Call::start("set", Duration::from_secs(5))
+    fn operation(idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, "set", idempotency, Duration::from_secs(5))
     }
 
     fn refusal(line: &str) -> Error {
         match parse_reply(format!("-{line}\r\n").as_bytes()) {
-            Value::ServerError(refusal) => refused(&call(), &refusal),
+            Value::ServerError(refusal) => refused(&operation(Idempotency::Once), &refusal),
             _ => panic!("{line}"),
         }
     }
@@ -257,18 +250,19 @@ mod tests {
     fn after_a_lost_answer_every_error_of_a_write_has_an_unknown_outcome() {
         let broken = || RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         let target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
-        for effect in [Effect::Read, Effect::Repeatable, Effect::Once] {
-            let call = call();
-            assert!(!timed_out(&call).outcome_unknown(), "nothing was sent yet");
-            call.lose_answer(effect);
-            call.lose_answer(Effect::Read);
-            assert_eq!(call.repeat(effect), effect != Effect::Once);
-            assert!(!call.repeat(effect), "once an operation");
-            let error = lost(&call, broken());
+        for idempotency in [Idempotency::Read, Idempotency::Repeatable, Idempotency::Once] {
+            let operation = operation(idempotency);
+            assert!(!operation.timeout().outcome_unknown(), "nothing was sent yet");
+            operation.lose_answer();
+            operation.reading().lose_answer();
+            assert_eq!(operation.repeat(), idempotency != Idempotency::Once);
+            assert!(!operation.repeat(), "once an operation");
+            let error = lost(&operation, broken());
             assert_eq!(error.source().unwrap().to_string(), "broken pipe");
-            let timeout = not_connected(&call, &target, ConnectFailure::Timeout);
-            for error in [error, timed_out(&call), silent(&call), timeout] {
-                assert_eq!(error.outcome_unknown(), effect != Effect::Read, "{effect:?}: {error}");
+            let timeout = not_connected(&operation, &target, ConnectFailure::Timeout);
+            for error in [error, operation.timeout(), silent(&operation), timeout] {
+                let unknown = idempotency != Idempotency::Read;
+                assert_eq!(error.outcome_unknown(), unknown, "{idempotency:?}: {error}");
                 assert!(error.is_retryable());
             }
         }

@@ -2,16 +2,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use cloakroom_backend::{Needs, Operation, Runtimes};
 use cloakroom_core::{Error, ErrorKind};
 use futures::{FutureExt, future::BoxFuture};
 use redis::{Cmd, RedisError, ServerError, Value, aio::ConnectionLike};
-use tokio::time::timeout_at;
 
 use crate::{
-    call::{Call, Effect},
     error,
     mode::{About, Mode},
-    runtime::{Needs, Runtimes},
 };
 
 /// Any connection that can send commands.
@@ -44,23 +42,18 @@ impl Lent {
     }
 
     /// Sends one command and returns the server's answer, a refusal included. It ends at the call's deadline.
-    pub(crate) async fn send(
-        &self,
-        call: &Call,
-        effect: Effect,
-        command: &Cmd,
-    ) -> Result<Value, Error> {
-        self.runtimes.current(call)?;
-        if self.mode(call).await? == Mode::Sentinel {
+    pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
+        self.runtimes.current(operation)?;
+        if self.mode(operation).await? == Mode::Sentinel {
             let message = "the connection leads to a Redis Sentinel, which stores nothing";
-            return Err(error::new(call, ErrorKind::Config, message));
+            return Err(operation.error(ErrorKind::Config, message));
         }
         loop {
-            match self.ask(call, effect, command).await {
-                Err(Failure::Late) => return Err(error::timed_out(call)),
+            match self.ask(operation, command).await {
+                Err(Failure::Late) => return Err(operation.timeout()),
                 Err(Failure::Lost(cause)) => {
-                    if cause.is_timeout() || !call.repeat(effect) {
-                        return Err(error::lost(call, cause));
+                    if cause.is_timeout() || !operation.repeat() {
+                        return Err(error::lost(operation, cause));
                     }
                 }
                 Ok(answer) => return Ok(answer),
@@ -73,42 +66,43 @@ impl Lent {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) on a Redis Cluster.
-    pub(crate) async fn needs_all_keys(&self, call: &Call) -> Result<(), Error> {
-        self.runtimes.current(call)?;
-        match self.mode(call).await? {
+    pub(crate) async fn needs_all_keys(&self, operation: &Operation) -> Result<(), Error> {
+        self.runtimes.current(operation)?;
+        match self.mode(operation).await? {
             Mode::Cluster => {
                 let message = "the keys of a Redis Cluster cannot be listed";
-                Err(error::new(call, ErrorKind::Unsupported, message))
+                Err(operation.error(ErrorKind::Unsupported, message))
             }
             _ => Ok(()),
         }
     }
 
-    async fn mode(&self, call: &Call) -> Result<Mode, Error> {
+    async fn mode(&self, operation: &Operation) -> Result<Mode, Error> {
         if let Some(mode) = *self.mode.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(mode);
         }
-        let mut answer = self.ask(call, Effect::Read, &redis::cmd("HELLO")).await;
+        let operation = &operation.reading();
+        let mut answer = self.ask(operation, &redis::cmd("HELLO")).await;
         let mut read: fn(&Value) -> About = About::from_hello;
         // Before Redis 6.2 it is unknown, or needs the version of a protocol, which is not for the store to choose.
         if matches!(answer, Ok(Value::ServerError(_))) {
-            answer = self.ask(call, Effect::Read, redis::cmd("INFO").arg("server")).await;
+            answer = self.ask(operation, redis::cmd("INFO").arg("server")).await;
             read = About::from_info;
         }
         let mode = match answer {
             // A server that does not say what it is may say it later, to a user who may ask.
             Ok(Value::ServerError(_)) => return Ok(Mode::Standalone),
             Ok(answer) => read(&answer).mode,
-            Err(Failure::Late) => return Err(error::timed_out(call)),
-            Err(Failure::Lost(cause)) => return Err(error::lost(call, cause)),
+            Err(Failure::Late) => return Err(operation.timeout()),
+            Err(Failure::Lost(cause)) => return Err(error::lost(operation, cause)),
         };
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = Some(mode);
         Ok(mode)
     }
 
-    async fn ask(&self, call: &Call, effect: Effect, command: &Cmd) -> Result<Value, Failure> {
-        let Ok(answer) = timeout_at(call.deadline, self.sender.send(command)).await else {
-            call.lose_answer(effect);
+    async fn ask(&self, operation: &Operation, command: &Cmd) -> Result<Value, Failure> {
+        let Some(answer) = operation.within(self.sender.send(command)).await else {
+            operation.lose_answer();
             return Err(Failure::Late);
         };
         // Some connections turn a server's refusal into an error, some do not.
@@ -118,7 +112,7 @@ impl Lent {
             Err(Err(cause)) => cause,
         };
         if !cause.is_connection_refusal() {
-            call.lose_answer(effect);
+            operation.lose_answer();
         }
         Err(Failure::Lost(cause))
     }

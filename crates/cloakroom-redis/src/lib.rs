@@ -2,7 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod atomic;
-mod call;
 #[cfg(feature = "tls")]
 mod certificate;
 mod connection;
@@ -18,7 +17,6 @@ mod pace;
 mod parameter;
 mod record;
 mod reply;
-mod runtime;
 mod script;
 mod serializer;
 mod socket;

@@ -8,16 +8,12 @@ use std::{
     },
 };
 
+use cloakroom_backend::{Idempotency, Operation};
 use futures::future::{Either, select};
 use redis::{Cmd, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{
-    sync::Notify,
-    task::AbortHandle,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 use crate::{
-    call::{Call, Effect},
     error,
     pace::LONG_ENOUGH,
     traffic::{Moment, Traffic},
@@ -127,11 +123,11 @@ impl Live {
     }
 
     /// Sends one command and waits for its answer, at the latest until the call's deadline.
-    pub(crate) async fn ask(&self, call: &Call, effect: Effect, command: &Cmd) -> Asked {
+    pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked {
         let mut connection = self.connection();
         let sent = self.traffic.now();
-        let answer = pin!(timeout_at(call.deadline, connection.send_packed_command(command)));
-        let answer = if effect == Effect::Once {
+        let answer = pin!(operation.within(connection.send_packed_command(command)));
+        let answer = if operation.idempotency() == Idempotency::Once {
             answer.await
         } else {
             match select(answer, pin!(self.is_given_up())).await {
@@ -140,17 +136,17 @@ impl Live {
             }
         };
         match answer {
-            Err(_) => {
+            None => {
                 self.suspect(sent);
                 Asked::Late
             }
-            Ok(Ok(answer)) => {
+            Some(Ok(answer)) => {
                 if self.is_parting(&answer) {
                     self.lost.store(true, Ordering::Release);
                 }
                 Asked::Answered(answer)
             }
-            Ok(Err(cause)) => {
+            Some(Err(cause)) => {
                 self.lost.store(true, Ordering::Release);
                 if self.traffic.has_sent_since(sent) {
                     Asked::Lost(cause)

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom_backend::{Needs, Operation, Runtimes};
 use cloakroom_core::Error;
 use futures::{
     FutureExt,
@@ -24,16 +25,14 @@ use redis::{
 use tokio::{
     runtime::{Handle, Id},
     task::AbortHandle,
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
-    call::{Call, Effect},
     error::{self, ConnectFailure},
     live::{Asked, Live},
     login::login,
     pace::{self, Pace},
-    runtime::{Needs, Runtimes},
     stream::Streams,
     target::Target,
     traffic::Traffic,
@@ -96,37 +95,32 @@ impl Own {
     ///
     /// It ends at the call's deadline. A command that can be repeated is, once, when the connection is lost; one that
     /// was not sent is sent over the next connection.
-    pub(crate) async fn send(
-        &self,
-        call: &Call,
-        effect: Effect,
-        command: &Cmd,
-    ) -> Result<Value, Error> {
+    pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         let mut unsent = 0;
         loop {
-            let live = self.live(call).await?;
-            match live.ask(call, effect, command).await {
+            let live = self.live(operation).await?;
+            match live.ask(operation, command).await {
                 Asked::Answered(answer) => return Ok(answer),
                 Asked::Late => {
-                    call.lose_answer(effect);
-                    return Err(error::timed_out(call));
+                    operation.lose_answer();
+                    return Err(operation.timeout());
                 }
                 Asked::Unsent(cause) => {
                     unsent += 1;
                     if unsent == MOST_UNSENT {
-                        return Err(error::lost(call, cause));
+                        return Err(error::lost(operation, cause));
                     }
                 }
                 Asked::Lost(cause) => {
-                    call.lose_answer(effect);
-                    if !call.repeat(effect) {
-                        return Err(error::lost(call, cause));
+                    operation.lose_answer();
+                    if !operation.repeat() {
+                        return Err(error::lost(operation, cause));
                     }
                 }
                 Asked::GivenUp => {
-                    call.lose_answer(effect);
-                    if !call.repeat(effect) {
-                        return Err(error::silent(call));
+                    operation.lose_answer();
+                    if !operation.repeat() {
+                        return Err(error::silent(operation));
                     }
                 }
             }
@@ -134,35 +128,35 @@ impl Own {
     }
 
     /// The connection, at the latest at the call's deadline. An error means that nothing was sent over it.
-    async fn live(&self, call: &Call) -> Result<Arc<Live>, Error> {
-        let runtime = self.0.runtimes.current(call)?;
+    async fn live(&self, operation: &Operation) -> Result<Arc<Live>, Error> {
+        let runtime = self.0.runtimes.current(operation)?;
         let mut is_again = false;
         loop {
             let attempt = match self.0.live_or_attempt(&runtime) {
                 Ok(live) => return Ok(live),
                 Err(attempt) => attempt,
             };
-            match timeout_at(call.deadline, attempt.outcome.clone()).await {
-                Ok(Ok(live)) => return Ok(live),
-                Ok(Err(failure)) => {
+            match operation.within(attempt.outcome.clone()).await {
+                Some(Ok(live)) => return Ok(live),
+                Some(Err(failure)) => {
                     let is_worth_another = match failure {
                         // It ended with its runtime.
                         ConnectFailure::Cancelled => true,
                         // A server that is just starting again.
                         ConnectFailure::Io(_) => attempt.is_first,
                         // What went wrong before this call began says nothing about now.
-                        _ => attempt.began < call.began,
+                        _ => attempt.began < operation.began(),
                     };
                     if is_again || !is_worth_another {
-                        return Err(error::not_connected(call, &self.0.target, failure));
+                        return Err(error::not_connected(operation, &self.0.target, failure));
                     }
                     is_again = true;
                 }
-                Err(_) => {
-                    if attempt.traffic.silent_for() >= Some(call.limit / 4 * 3) {
+                None => {
+                    if attempt.traffic.silent_for() >= Some(operation.patience()) {
                         self.0.give_up(runtime.id(), &attempt);
                     }
-                    return Err(error::timed_out(call));
+                    return Err(operation.timeout());
                 }
             }
         }

@@ -1,10 +1,8 @@
 //! The pauses between attempts to connect.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
+use cloakroom_backend::doubled;
 use tokio::time::Instant;
 
 /// The pause after the first failure.
@@ -38,12 +36,8 @@ impl Pace {
 
     /// An attempt failed, or what came of it did not last. The next one pauses for at most `longest`.
     pub(crate) fn fail(&mut self, now: Instant, longest: Duration) {
-        let pause = longest.min(FIRST * 2_u32.saturating_pow(self.failures.min(8)));
-        // Processes that lost the same server do not come back to it in step.
-        let spread = RandomState::new().hash_one(self.failures) % 100;
-        let pause = pause - pause / 5 * u32::try_from(spread).unwrap_or_default() / 100;
+        self.next = Some(now + doubled(FIRST, self.failures, longest));
         self.failures = self.failures.saturating_add(1);
-        self.next = Some(now + pause);
     }
 
     /// A connection lasted.

@@ -1,8 +1,7 @@
 //! The parameters of a URL.
 
-use std::time::Duration;
-
-use cloakroom_core::ParameterNames;
+use cloakroom_backend::{ParameterNames, UrlParameter};
+use cloakroom_core::Error;
 use redis::ProtocolVersion;
 
 use crate::{RedisOptions, target::Target};
@@ -64,69 +63,53 @@ pub(crate) fn names(of_socket: bool) -> ParameterNames<'static> {
     ParameterNames { exact, elsewhere, ..ParameterNames::default() }
 }
 
-/// Takes over one parameter of [`names`], or says what it accepts.
+/// Takes over one parameter of [`names`].
 pub(crate) fn apply(
-    name: &str,
-    value: &str,
+    parameter: UrlParameter<'_>,
     target: &mut Target,
     options: &mut RedisOptions,
-) -> Result<(), &'static str> {
-    match name {
-        "prefix" => options.prefix = value.to_owned(),
-        "ttl" => options.ttl = Duration::from_secs(number(value, SECONDS)?).into(),
-        "disableTTL" => options.disable_ttl = switch(value)?,
-        "disableTouch" => options.disable_touch = switch(value)?,
-        "scanCount" => options.scan_count = number(value, KEYS)?,
-        "deadline" => options.deadline = Duration::from_millis(number(value, MILLISECONDS)?),
-        "caFile" => options.ca_file = Some(text(value)?.into()),
-        "certFile" => options.cert_file = Some(text(value)?.into()),
-        "keyFile" => options.key_file = Some(text(value)?.into()),
-        "serverName" => options.server_name = Some(text(value)?.to_owned()),
-        "insecureSkipVerify" => options.insecure_skip_verify = switch(value)?,
+) -> Result<(), Error> {
+    match &*parameter.name {
+        "prefix" => options.prefix = parameter.value,
+        "ttl" => options.ttl = parameter.seconds()?.into(),
+        "disableTTL" => options.disable_ttl = parameter.switch()?,
+        "disableTouch" => options.disable_touch = parameter.switch()?,
+        "scanCount" => options.scan_count = parameter.number("keys")?,
+        "deadline" => options.deadline = parameter.milliseconds()?,
+        "caFile" => options.ca_file = Some(parameter.text()?.into()),
+        "certFile" => options.cert_file = Some(parameter.text()?.into()),
+        "keyFile" => options.key_file = Some(parameter.text()?.into()),
+        "serverName" => options.server_name = Some(parameter.text()?.to_owned()),
+        "insecureSkipVerify" => options.insecure_skip_verify = parameter.switch()?,
         "protocol" => {
-            target.protocol = Some(match value {
+            target.protocol = Some(match &*parameter.value {
                 "2" | "resp2" => ProtocolVersion::RESP2,
                 "3" | "resp3" => ProtocolVersion::RESP3,
-                _ => return Err("must be \"resp2\" or \"resp3\""),
+                _ => return Err(parameter.invalid("must be \"resp2\" or \"resp3\"")),
             });
         }
-        "db" => target.database = database(value)?,
-        "user" => target.user = Some(value.to_owned()),
-        "password" => target.password = Some(value.to_owned()),
-        _ => return Err("is not supported"),
+        "db" => {
+            target.database = database(&parameter.value).map_err(|why| parameter.invalid(why))?;
+        }
+        "user" => target.user = Some(parameter.value),
+        "password" => target.password = Some(parameter.value),
+        _ => return Err(parameter.invalid("is not supported")),
     }
     Ok(())
 }
 
-const SECONDS: &str = "must be a whole number of seconds above zero";
-const MILLISECONDS: &str = "must be a whole number of milliseconds above zero";
-const KEYS: &str = "must be a whole number of keys above zero";
-
+/// Rust's own parser takes a `+`.
 pub(crate) fn database(text: &str) -> Result<u32, &'static str> {
-    digits(text).ok_or("must be a number, as in redis://host/3")
-}
-
-fn number<T: TryFrom<u64>>(value: &str, why: &'static str) -> Result<T, &'static str> {
-    let number: Option<u64> = digits(value);
-    number.filter(|number| *number > 0).and_then(|number| number.try_into().ok()).ok_or(why)
-}
-
-/// Rust's own parsers take a `+`.
-fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_number)
-}
-
-fn text(value: &str) -> Result<&str, &'static str> {
-    if value.is_empty() { Err("must not be empty") } else { Ok(value) }
-}
-
-fn switch(value: &str) -> Result<bool, &'static str> {
-    value.parse().map_err(|_| "must be \"true\" or \"false\"")
+    text.parse().ok().filter(|_| is_number).ok_or("must be a number, as in redis://host/3")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use cloakroom_backend::StoreUrl;
+
     use super::*;
     use crate::Ttl;
 
@@ -177,9 +160,9 @@ mod tests {
         if parsed.is_err() {
             // Without the feature there is no such URL; the parameters are read all the same.
             let mut target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
-            for pair in query.split('&') {
-                let (name, value) = pair.split_once('=').unwrap();
-                apply(name, value, &mut target, &mut options).unwrap();
+            let url = StoreUrl::parse("redis", &url, "rediss://").unwrap();
+            for parameter in url.parameters(&names(false)).unwrap() {
+                apply(parameter, &mut target, &mut options).unwrap();
             }
         }
         options

@@ -1,9 +1,10 @@
 //! A stored value as a session, and the digest that tells one value from another.
 
-use cloakroom_core::{Error, ErrorKind, Revision, Session};
+use cloakroom_backend::Operation;
+use cloakroom_core::{Error, Revision, Session};
 use sha1::{Digest, Sha1};
 
-use crate::{RedisOptions, call::Call, error};
+use crate::RedisOptions;
 
 /// What connect-redis 6.1.0 and 6.1.2 leave behind instead of deleting.
 const TOMBSTONE: &[u8] = b"TOMBSTONE";
@@ -50,17 +51,25 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 impl RedisOptions {
     /// The bytes to store.
-    pub(crate) fn stringify(&self, call: &Call, session: &Session) -> Result<Vec<u8>, Error> {
+    pub(crate) fn stringify(
+        &self,
+        operation: &Operation,
+        session: &Session,
+    ) -> Result<Vec<u8>, Error> {
         match &self.serializer {
             None => Ok(session.to_json().into_owned().into_bytes()),
-            Some(serializer) => serializer
-                .stringify(session)
-                .map_err(|error| error.with_context(error::STORE, call.operation)),
+            Some(serializer) => {
+                serializer.stringify(session).map_err(|error| operation.named(error))
+            }
         }
     }
 
     /// The session in a stored value; `None` for what stands for "no session".
-    pub(crate) fn parse(&self, call: &Call, value: Vec<u8>) -> Result<Option<Session>, Error> {
+    pub(crate) fn parse(
+        &self,
+        operation: &Operation,
+        value: Vec<u8>,
+    ) -> Result<Option<Session>, Error> {
         if value.is_empty() || value == TOMBSTONE {
             return Ok(None);
         }
@@ -72,23 +81,22 @@ impl RedisOptions {
                 session.map(|session| session.with_revision(Fingerprint::of(&value).revision()))
             }),
         };
-        parsed.map_err(|error| error.with_context(error::STORE, call.operation))
+        parsed.map_err(|error| operation.named(error))
     }
 
     /// What `session` was read from.
-    pub(crate) fn read_from(&self, call: &Call, session: &Session) -> Result<Fingerprint, Error> {
-        session
-            .revision()
-            .and_then(|revision| {
-                if revision.is_of_text() && self.serializer.is_none() {
-                    return Some(Fingerprint::of(session.loaded_json().as_bytes()));
-                }
-                Fingerprint::from_revision(revision)
-            })
-            .ok_or_else(|| {
-                let message = "the session was not read from this store";
-                error::new(call, ErrorKind::InvalidData, message)
-            })
+    pub(crate) fn read_from(
+        &self,
+        operation: &Operation,
+        session: &Session,
+    ) -> Result<Fingerprint, Error> {
+        let fingerprint = session.revision().and_then(|revision| {
+            if revision.is_of_text() && self.serializer.is_none() {
+                return Some(Fingerprint::of(session.loaded_json().as_bytes()));
+            }
+            Fingerprint::from_revision(revision)
+        });
+        operation.check_origin(fingerprint)
     }
 }
 
@@ -96,17 +104,21 @@ impl RedisOptions {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use cloakroom_backend::Idempotency;
+    use cloakroom_core::ErrorKind;
 
-    fn call() -> Call {
-        Call::start("get", Duration::from_secs(5))
+    use super::*;
+    use crate::error;
+
+    fn operation() -> Operation {
+        Operation::start(error::STORE, "get", Idempotency::Read, Duration::from_secs(5))
     }
 
     #[test]
     fn what_stands_for_no_session_is_none() {
         let options = RedisOptions::default();
         for record in ["", "TOMBSTONE", "null", "false", "0", "\"\"", " null "] {
-            assert_eq!(options.parse(&call(), record.into()).unwrap(), None, "{record}");
+            assert_eq!(options.parse(&operation(), record.into()).unwrap(), None, "{record}");
         }
     }
 
@@ -116,7 +128,7 @@ mod tests {
         for record in
             [&b"tombstone-secret"[..], b"{\"secret\":", b"42", b"[\"secret\"]", b"\xffsecret"]
         {
-            let error = options.parse(&call(), record.into()).unwrap_err();
+            let error = options.parse(&operation(), record.into()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert_eq!((error.store(), error.operation()), ("redis", "get"));
             assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
@@ -137,7 +149,7 @@ mod tests {
     fn a_session_of_another_store_is_refused() {
         let session = Session::new();
         let refused = |session: &Session| {
-            RedisOptions::default().read_from(&call(), session).unwrap_err().kind()
+            RedisOptions::default().read_from(&operation(), session).unwrap_err().kind()
         };
         assert_eq!(refused(&session), ErrorKind::InvalidData);
         assert_eq!(

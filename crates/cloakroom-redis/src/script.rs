@@ -2,15 +2,12 @@
 
 use std::sync::LazyLock;
 
+use cloakroom_backend::Operation;
 use cloakroom_core::Error;
 use redis::{Cmd, ServerErrorKind, Value};
 use sha1::{Digest, Sha1};
 
-use crate::{
-    call::{Call, Effect},
-    connection::Connection,
-    record::hex,
-};
+use crate::{connection::Connection, record::hex};
 
 pub(crate) static UPDATE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("update.lua")));
@@ -32,16 +29,15 @@ impl Script {
     pub(crate) async fn run(
         &self,
         connection: &Connection,
-        call: &Call,
-        effect: Effect,
+        operation: &Operation,
         key: &str,
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
         let known = command("EVALSHA", &self.digest, key, arguments);
-        match connection.send(call, effect, &known).await? {
+        match connection.send(operation, &known).await? {
             Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::NoScript) => {
                 let whole = command("EVAL", self.code, key, arguments);
-                connection.send(call, effect, &whole).await
+                connection.send(operation, &whole).await
             }
             answer => Ok(answer),
         }

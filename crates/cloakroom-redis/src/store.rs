@@ -6,19 +6,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_core::{Atomic, Enumerate, Error, Session, Store, Touched};
 use redis::{Cmd, Value};
 
 use crate::{
-    RedisOptions,
-    call::{Call, Effect},
-    connection::Connection,
-    error::{self, STORE},
-    lent::Lent,
-    own::Own,
-    reply,
-    stream::Streams,
-    target::Target,
+    RedisOptions, connection::Connection, error::STORE, lent::Lent, own::Own, reply,
+    stream::Streams, target::Target,
 };
 
 /// Sessions in Redis, as connect-redis keeps them.
@@ -91,7 +85,7 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
     /// nearest one or listing all. It never quotes what can be the password.
     ///
     /// ```
@@ -109,7 +103,7 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and [`Config`](ErrorKind::Config) for an option that has no meaning.
+    /// As [`open`](Self::open), and [`Config`](cloakroom_core::ErrorKind::Config) for an option that has no meaning.
     pub fn open_with(url: &str, mut options: RedisOptions) -> Result<Self, Error> {
         let target = Target::parse(url, &mut options)?;
         options.check()?;
@@ -132,11 +126,11 @@ impl RedisStore {
     /// an answer, holds beside the store's deadline. Where it reads from replicas, so do `get` and `all`.
     ///
     /// On a Redis Cluster sessions are stored and conditional writes work; what is about all keys (`ids`, `all`,
-    /// `length`, `clear` and `clear_database`) is [`Unsupported`](ErrorKind::Unsupported).
+    /// `length`, `clear` and `clear_database`) is [`Unsupported`](cloakroom_core::ErrorKind::Unsupported).
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for an option that has no meaning. Nothing is sent; the first operation asks the
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an option that has no meaning. Nothing is sent; the first operation asks the
     /// server what it is.
     ///
     /// ```no_run
@@ -167,8 +161,8 @@ impl RedisStore {
     ///
     /// As any operation.
     pub async fn ping(&self) -> Result<(), Error> {
-        let call = self.call("ping");
-        reply::text(&call, self.send(&call, Effect::Read, &redis::cmd("PING")).await?).map(drop)
+        let operation = self.operation("ping", Idempotency::Read);
+        reply::text(&operation, self.send(&operation, &redis::cmd("PING")).await?).map(drop)
     }
 
     pub(crate) fn options(&self) -> &RedisOptions {
@@ -183,42 +177,35 @@ impl RedisStore {
         &self.0.lacks_getex
     }
 
-    pub(crate) fn call(&self, operation: &'static str) -> Call {
-        Call::start(operation, self.0.options.deadline)
+    pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
-    pub(crate) async fn send(
-        &self,
-        call: &Call,
-        effect: Effect,
-        command: &Cmd,
-    ) -> Result<Value, Error> {
-        self.0.connection.send(call, effect, command).await
+    pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
+        self.0.connection.send(operation, command).await
     }
 
-    pub(crate) fn key(&self, call: &Call, sid: &str) -> Result<String, Error> {
-        if sid.is_empty() {
-            return Err(error::new(call, ErrorKind::InvalidId, "the id is empty"));
-        }
+    pub(crate) fn key(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
+        operation.check_id(sid)?;
         Ok([&self.0.options.prefix, sid].concat())
     }
 
     /// Never creates: both commands leave a missing key missing.
     pub(crate) async fn move_expiry(
         &self,
-        call: &Call,
+        operation: &Operation,
         key: String,
         expiry: Expiry,
     ) -> Result<Touched, Error> {
         if let Expiry::Seconds(seconds) = expiry {
             let mut command = redis::cmd("EXPIRE");
             command.arg(key).arg(seconds);
-            let answer = self.send(call, Effect::Repeatable, &command).await?;
-            let there = reply::number(call, answer)? == 1;
+            let answer = self.send(operation, &command).await?;
+            let there = reply::number(operation, answer)? == 1;
             return Ok(if there { Touched::Extended } else { Touched::Missing });
         }
-        let answer = self.send(call, Effect::Repeatable, redis::cmd("DEL").arg(key)).await?;
-        reply::number(call, answer).map(|_| Touched::Missing)
+        let answer = self.send(operation, redis::cmd("DEL").arg(key)).await?;
+        reply::number(operation, answer).map(|_| Touched::Missing)
     }
 
     pub(crate) fn expiry(&self, session: &Session) -> Expiry {
@@ -238,50 +225,50 @@ impl Store for RedisStore {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
-        let call = self.call("get");
-        let key = self.key(&call, sid)?;
-        let answer = self.send(&call, Effect::Read, redis::cmd("GET").arg(key)).await?;
-        match reply::text(&call, answer)? {
-            Some(record) => self.options().parse(&call, record),
+        let operation = self.operation("get", Idempotency::Read);
+        let key = self.key(&operation, sid)?;
+        let answer = self.send(&operation, redis::cmd("GET").arg(key)).await?;
+        match reply::text(&operation, answer)? {
+            Some(record) => self.options().parse(&operation, record),
             None => Ok(None),
         }
     }
 
     async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
-        let call = self.call("set");
-        let key = self.key(&call, sid)?;
+        let operation = self.operation("set", Idempotency::Once);
+        let key = self.key(&operation, sid)?;
         let mut command = redis::cmd("SET");
         match self.expiry(session) {
             Expiry::Seconds(seconds) => {
-                let record = self.options().stringify(&call, session)?;
+                let record = self.options().stringify(&operation, session)?;
                 command.arg(key).arg(record).arg("EX").arg(seconds);
             }
             Expiry::Never => {
-                command.arg(key).arg(self.options().stringify(&call, session)?);
+                command.arg(key).arg(self.options().stringify(&operation, session)?);
             }
             Expiry::Passed => {
-                let answer = self.send(&call, Effect::Once, redis::cmd("DEL").arg(key)).await?;
-                return reply::number(&call, answer).map(drop);
+                let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;
+                return reply::number(&operation, answer).map(drop);
             }
         }
-        let answer = self.send(&call, Effect::Once, &command).await?;
-        reply::done(&call, answer).map(drop)
+        let answer = self.send(&operation, &command).await?;
+        reply::done(&operation, answer).map(drop)
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        let call = self.call("destroy");
-        let key = self.key(&call, sid)?;
-        let answer = self.send(&call, Effect::Repeatable, redis::cmd("DEL").arg(key)).await?;
-        reply::number(&call, answer).map(drop)
+        let operation = self.operation("destroy", Idempotency::Repeatable);
+        let key = self.key(&operation, sid)?;
+        let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;
+        reply::number(&operation, answer).map(drop)
     }
 
     async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
-        let call = self.call("touch");
-        let key = self.key(&call, sid)?;
+        let operation = self.operation("touch", Idempotency::Repeatable);
+        let key = self.key(&operation, sid)?;
         if self.options().disable_touch || self.options().disable_ttl {
             return Ok(Touched::NotOffered);
         }
-        self.move_expiry(&call, key, self.expiry(session)).await
+        self.move_expiry(&operation, key, self.expiry(session)).await
     }
 
     fn atomic(&self) -> Option<&dyn Atomic> {

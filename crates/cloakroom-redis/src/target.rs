@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
-use cloakroom_core::{Error, StoreUrl, UrlParameter};
+use cloakroom_backend::StoreUrl;
+use cloakroom_core::Error;
 use redis::ProtocolVersion;
 
 use crate::{RedisOptions, error::STORE, parameter};
@@ -74,9 +75,8 @@ impl Target {
             _ => return Err(url.unknown_scheme(&["redis", "rediss", "unix", "redis+unix"])),
         };
         let of_socket = matches!(target.address, Address::Unix(_));
-        for UrlParameter { name, value, .. } in url.parameters(&parameter::names(of_socket))? {
-            parameter::apply(&name, &value, &mut target, options)
-                .map_err(|why| url.invalid_parameter(&name, why))?;
+        for parameter in url.parameters(&parameter::names(of_socket))? {
+            parameter::apply(parameter, &mut target, options)?;
         }
         if target.user.is_some() && target.password.is_none() {
             return Err(url.error("a user requires a password, as in redis://user:password@host"));

@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use cloakroom_backend::whole_seconds;
 use cloakroom_core::{Session, TimeToLive};
 
 /// The longest time to live that is sent: 285,000 years, the end of JavaScript's time. Redis refuses what its own
 /// clock cannot hold.
-const LONGEST: u64 = 9_000_000_000_000;
+pub(crate) const LONGEST: u64 = 9_000_000_000_000;
 
 /// How long sessions live: the option `ttl`, a number or a function as in connect-redis 7 and later.
 #[derive(Clone)]
@@ -38,21 +39,18 @@ impl Ttl {
 
     /// The time to live of `session` in whole seconds; zero when its time has passed.
     pub(crate) fn seconds(&self, session: &Session, now_ms: i64) -> u64 {
-        match self {
+        // connect-redis rounds up, too.
+        let seconds = match self {
             // connect-redis asks it with the expiry that Express has just moved.
             Self::Of(function) => whole_seconds(function(&session.extended(now_ms))),
             Self::Browser(ttl) => match session.time_to_live(now_ms) {
-                TimeToLive::Seconds(seconds) => seconds.min(LONGEST),
+                TimeToLive::Seconds(seconds) => seconds,
                 TimeToLive::Browser => whole_seconds(*ttl),
                 TimeToLive::Expired => 0,
             },
-        }
+        };
+        seconds.min(LONGEST)
     }
-}
-
-/// Up to the next whole second, as connect-redis rounds.
-pub(crate) fn whole_seconds(ttl: Duration) -> u64 {
-    ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)).min(LONGEST)
 }
 
 impl From<Duration> for Ttl {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{
     Cookie, Error, ErrorKind, Secrets, Session as Record, Store, clear_cookie, generate_id,
     set_cookie,
@@ -16,7 +17,6 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use crate::{
     IdFormat, LazySession, Loading, Preset, RequestHead, Session, SessionOptions,
     check::check,
-    deadline::{Does, within},
     events::Events,
     express,
     head::joined,
@@ -320,7 +320,7 @@ impl SessionEngine {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        within(self.options().deadline, operation, Does::Write, work).await
+        within(self.options().deadline, "session", operation, Idempotency::Once, work).await
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
@@ -329,7 +329,7 @@ impl SessionEngine {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        within(self.options().deadline, operation, Does::Read, work).await
+        within(self.options().deadline, "session", operation, Idempotency::Read, work).await
     }
 
     pub(crate) fn left_over(&self) -> &LeftOver {

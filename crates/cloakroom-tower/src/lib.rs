@@ -6,7 +6,6 @@ mod axum;
 mod body;
 mod check;
 mod cookie_options;
-mod deadline;
 mod engine;
 mod error;
 mod events;

@@ -88,7 +88,8 @@ pub struct SessionOptions {
     pub store_failed: bool,
     /// The answer to a request when the store is down. The express preset answers 500.
     pub when_down: WhenDown,
-    /// How long loading may take, and how long writing back may take; 5 s each unless set.
+    /// How long loading may take, and how long writing back may take; 5 s each unless set. A store with a deadline of its
+    /// own keeps the earlier of the two, and says whether anything was sent.
     pub deadline: Duration,
     /// Whether a quoted cookie value is unquoted, as express-session 1 does and version 2 will not.
     pub unquote: bool,

@@ -18,12 +18,6 @@ pub use cloakroom_core::{
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;
-#[cfg(feature = "memcached")]
-pub use cloakroom_memcached as memcached;
-#[cfg(feature = "mongodb")]
-pub use cloakroom_mongodb as mongodb;
-#[cfg(feature = "redis")]
-pub use cloakroom_redis as redis;
 #[cfg(feature = "tower")]
 pub use cloakroom_tower as tower;
-pub use open::open;
+pub use open::*;

@@ -1,7 +1,8 @@
 //! Opens a store by its URL. Only this crate knows every store; the stores do not know each other.
 
+use cloakroom_backend::{ParameterNames, StoreUrl};
 use cloakroom_compat::ExpressSession;
-use cloakroom_core::{Error, MemoryOptions, MemoryStore, ParameterNames, StoreUrl, UrlParameter};
+use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
 
 /// A backend and the schemes of its URLs.
 struct Backend {
@@ -9,14 +10,48 @@ struct Backend {
     open: fn(&str) -> Result<ExpressSession, Error>,
 }
 
-const BACKENDS: &[Backend] = &[
-    Backend { schemes: &["memory"], open: memory },
-    Backend { schemes: &["redis", "redis+unix", "unix"], open: redis },
-    Backend { schemes: &["rediss"], open: rediss },
-    Backend { schemes: &["memcached"], open: memcached },
-    Backend { schemes: &["mongodb"], open: mongodb },
-    Backend { schemes: &["mongodb+srv"], open: mongodb_srv },
-];
+/// Makes the list of backends, and the module that each store's crate is reached by.
+macro_rules! backends {
+    ($($name:ident($on:literal) = $krate:ident::$store:ident { $($feature:literal: $($scheme:literal),+;)+ })+) => {
+        $(
+            #[cfg(feature = $on)]
+            pub use $krate as $name;
+        )+
+
+        const BACKENDS: &[Backend] = &[
+            Backend { schemes: &["memory"], open: memory },
+            $($(Backend {
+                schemes: &[$($scheme),+],
+                open: {
+                    #[cfg(feature = $feature)]
+                    fn open(url: &str) -> Result<ExpressSession, Error> {
+                        $krate::$store::open(url).map(ExpressSession::new)
+                    }
+                    #[cfg(not(feature = $feature))]
+                    fn open(url: &str) -> Result<ExpressSession, Error> {
+                        Err(is_off(url, $feature))
+                    }
+                    open
+                },
+            },)+)+
+        ];
+    };
+}
+
+// A module here and the feature that turns it on, the store, and the schemes that each feature knows.
+backends! {
+    redis("redis") = cloakroom_redis::RedisStore {
+        "redis": "redis", "redis+unix", "unix";
+        "redis-tls": "rediss";
+    }
+    memcached("memcached") = cloakroom_memcached::MemcachedStore {
+        "memcached": "memcached";
+    }
+    mongodb("mongodb") = cloakroom_mongodb::MongoStore {
+        "mongodb": "mongodb";
+        "mongodb-srv": "mongodb+srv";
+    }
+}
 
 /// Opens the sessions at a URL.
 ///
@@ -35,7 +70,7 @@ const BACKENDS: &[Backend] = &[
 ///
 /// # Errors
 ///
-/// [`Config`](cloakroom_core::ErrorKind::Config) if the scheme is unknown or its feature is off, or if a host, port or
+/// [`Config`](ErrorKind::Config) if the scheme is unknown or its feature is off, or if a host, port or
 /// parameter is invalid. The message names the part and says what is accepted, but never quotes a part that may contain a
 /// secret. White space is an error everywhere.
 ///
@@ -86,50 +121,29 @@ fn memory(url: &str) -> Result<ExpressSession, Error> {
         ));
     }
     let mut options = MemoryOptions::default();
-    for UrlParameter { name, value, .. } in url.parameters(&OPTIONS_OF_MEMORY)? {
-        let number: u64 = value
-            .parse()
-            .ok()
-            .filter(|number| *number > 0 && !value.starts_with('+'))
-            .ok_or_else(|| url.invalid_parameter(&name, "must be a whole number above zero"))?;
-        if name == "ttl" {
-            options.ttl = std::time::Duration::from_secs(number);
-        } else {
-            options.max_sessions = usize::try_from(number).unwrap_or(usize::MAX);
+    for parameter in url.parameters(&OPTIONS_OF_MEMORY)? {
+        match &*parameter.name {
+            "ttl" => options.ttl = parameter.seconds()?,
+            _ => options.max_sessions = parameter.number("sessions")?,
         }
     }
     Ok(ExpressSession::new(MemoryStore::with_options(options)))
 }
 
-/// Defines the function that opens a backend, in two versions: one with its feature and one without.
-macro_rules! backend {
-    ($name:ident, $feature:literal, $store:path) => {
-        #[cfg(feature = $feature)]
-        fn $name(url: &str) -> Result<ExpressSession, Error> {
-            <$store>::open(url).map(ExpressSession::new)
-        }
-
-        #[cfg(not(feature = $feature))]
-        fn $name(url: &str) -> Result<ExpressSession, Error> {
-            // Quotes only the scheme, because the rest may contain a password.
-            let scheme = url.split(':').next().unwrap_or_default();
-            let message =
-                format!("the scheme {scheme:?} needs the feature {:?} of cloakroom", $feature);
-            Err(Error::new(cloakroom_core::ErrorKind::Config, "cloakroom", "open", message))
-        }
-    };
+/// The error if the feature of a scheme is off.
+#[cfg_attr(
+    all(feature = "redis-tls", feature = "memcached", feature = "mongodb-srv"),
+    expect(dead_code, reason = "every scheme is known")
+)]
+fn is_off(url: &str, feature: &str) -> Error {
+    // Quotes only the scheme, because the rest may contain a password.
+    let scheme = url.split(':').next().unwrap_or_default();
+    let message = format!("the scheme {scheme:?} needs the feature {feature:?} of cloakroom");
+    Error::new(ErrorKind::Config, "cloakroom", "open", message)
 }
-
-backend!(redis, "redis", cloakroom_redis::RedisStore);
-backend!(rediss, "redis-tls", cloakroom_redis::RedisStore);
-backend!(memcached, "memcached", cloakroom_memcached::MemcachedStore);
-backend!(mongodb, "mongodb", cloakroom_mongodb::MongoStore);
-backend!(mongodb_srv, "mongodb-srv", cloakroom_mongodb::MongoStore);
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_core::ErrorKind;
-
     use super::*;
 
     #[test]
@@ -169,11 +183,11 @@ mod tests {
             ("memory:?ttl=5\n", "memory: open: invalid url: must not end with white space"),
             (
                 "memory:?ttl=soon",
-                r#"memory: open: invalid parameter "ttl": must be a whole number above zero"#,
+                r#"memory: open: invalid parameter "ttl": must be a whole number of seconds above zero"#,
             ),
             (
                 "memory:?ttl=0",
-                r#"memory: open: invalid parameter "ttl": must be a whole number above zero"#,
+                r#"memory: open: invalid parameter "ttl": must be a whole number of seconds above zero"#,
             ),
             (
                 "memory:?size=5",

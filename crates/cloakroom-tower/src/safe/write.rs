@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
+use cloakroom_backend::{Pauses, timer};
 use cloakroom_core::{
-    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Pauses, Revision, Session as Record,
-    Turn, Updated, to_iso_string,
+    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record, Turn,
+    Updated, to_iso_string,
 };
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     SessionEngine,
-    deadline::timer,
     state::{Rules, Shared, State},
 };
 

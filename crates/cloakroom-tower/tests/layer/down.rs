@@ -144,11 +144,11 @@ async fn a_store_that_does_not_answer_is_an_error_by_the_deadline() {
     site.store.hang();
     let reply = site.read().await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(site.told(), ["session: load: not done within 20ms"]);
+    assert_eq!(site.told(), ["session: load: no answer within 20ms"]);
     *site.cookie.lock().unwrap() = None;
     let reply = site.write("n", 2).await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(site.told(), ["session: commit: not done within 20ms"]);
+    assert_eq!(site.told(), ["session: commit: no answer within 20ms"]);
     *site.cookie.lock().unwrap() = stored;
 }
 

@@ -68,7 +68,7 @@ async fn a_request_that_never_asks_sends_nothing_and_needs_no_store() {
     assert_eq!(visit(&site, false).await.status, StatusCode::OK);
     assert!(site.store.calls().is_empty());
     assert_eq!(visit(&site, true).await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(site.told(), ["session: load: not done within 20ms"]);
+    assert_eq!(site.told(), ["session: load: no answer within 20ms"]);
 }
 
 #[tokio::test]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use cloakroom_core::{Error, decode_uri_component};
+
 use super::{
     StoreUrl, cut,
     nearest::{nearest, plain},
 };
-use crate::{Error, decode_uri_component};
 
 /// The names of the parameters that a store takes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,8 +22,22 @@ pub struct ParameterNames<'n> {
     pub elsewhere: &'n [(&'n str, &'n str)],
 }
 
-/// A parameter of a [`StoreUrl`].
-#[derive(Clone, PartialEq, Eq)]
+/// A parameter of a [`StoreUrl`], whose methods read the value as what it should be.
+///
+/// ```
+/// use cloakroom_backend::{ParameterNames, StoreUrl};
+///
+/// let url = StoreUrl::parse("redis", "redis://h?ttl=60&disableTouch=yes", "redis://")?;
+/// let names = ParameterNames { exact: &["ttl", "disableTouch"], ..ParameterNames::default() };
+/// let [ttl, touch] = &url.parameters(&names)?[..] else { panic!() };
+/// assert_eq!(ttl.seconds()?.as_secs(), 60);
+/// assert_eq!(
+///     touch.switch().unwrap_err().to_string(),
+///     r#"redis: open: invalid parameter "disableTouch": must be "true" or "false""#,
+/// );
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[derive(Clone)]
 pub struct UrlParameter<'a> {
     /// Its name, spelled as in the [`ParameterNames`].
     pub name: String,
@@ -30,6 +45,7 @@ pub struct UrlParameter<'a> {
     pub value: String,
     /// Both as they are written in the URL.
     pub raw: &'a str,
+    pub(super) url: StoreUrl<'a>,
 }
 
 impl ParameterNames<'_> {
@@ -59,7 +75,7 @@ impl<'a> StoreUrl<'a> {
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) for a name that is not among `names`, suggesting the nearest one; for a
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for a name that is not among `names`, suggesting the nearest one; for a
     /// parameter that is given twice and not repeatable; for a parameter that follows another separator than `?` and
     /// `&`; and as [`decode`](Self::decode), but a secret can begin and end with a space that is written as `%20`.
     pub fn parameters(&self, names: &ParameterNames<'_>) -> Result<Vec<UrlParameter<'a>>, Error> {
@@ -88,7 +104,7 @@ impl<'a> StoreUrl<'a> {
             } else {
                 self.decode(&part, value)?
             };
-            parameters.push(UrlParameter { name: name.to_owned(), value, raw });
+            parameters.push(UrlParameter { name: name.to_owned(), value, raw, url: *self });
         }
         Ok(parameters)
     }

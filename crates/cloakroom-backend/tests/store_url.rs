@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-use cloakroom_core::{Error, ErrorKind, ParameterNames, StoreUrl};
+use cloakroom_backend::{ParameterNames, StoreUrl};
+use cloakroom_core::{Error, ErrorKind};
 
 const NAMES: ParameterNames<'_> = ParameterNames {
     exact: &["prefix", "ttl", "disableTTL", "secret", "touchAfter"],

@@ -2,13 +2,15 @@
 
 mod nearest;
 mod parameters;
+mod values;
 
 use std::{fmt, net::Ipv6Addr};
+
+use cloakroom_core::{Error, ErrorKind, decode_uri_component};
 
 pub use parameters::{ParameterNames, UrlParameter};
 
 use self::nearest::nearest;
-use crate::{Error, ErrorKind, decode_uri_component};
 
 /// A URL such as `redis://ann:p%40ss@localhost:6379/0?prefix=app:`, split into its parts.
 ///
@@ -20,7 +22,7 @@ use crate::{Error, ErrorKind, decode_uri_component};
 /// digits, a scheme that resembles a known one, and the name of a parameter that is written as a name.
 ///
 /// ```
-/// use cloakroom_core::{ParameterNames, StoreUrl};
+/// use cloakroom_backend::{ParameterNames, StoreUrl};
 ///
 /// let url = StoreUrl::parse("redis", "redis://:p%40ss@h:7000/2?ttl=60", "redis://")?;
 /// assert_eq!((url.scheme(), url.path()), ("redis", "/2"));

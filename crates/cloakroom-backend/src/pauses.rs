@@ -1,7 +1,8 @@
-//! Pauses between the attempts of a write that keeps conflicting.
+//! Pauses that differ between those who pause.
 
 use std::{
     hash::{BuildHasher, RandomState},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 ///
 /// ```
 /// use std::time::Duration;
-/// use cloakroom_core::Pauses;
+/// use cloakroom_backend::Pauses;
 ///
 /// let mut pauses = Pauses::new();
 /// let took = Duration::from_millis(2);
@@ -46,11 +47,42 @@ impl Pauses {
         self.conflicts = self.conflicts.saturating_add(1);
         let factor = 2_u32.checked_pow(doublings?).unwrap_or(u32::MAX);
         let bound = took.saturating_mul(factor).min(LONGEST);
-        // `RandomState` is seeded per process, so two processes draw different pauses. The quality of the randomness does
-        // not matter.
-        let random = RandomState::new().hash_one(self.conflicts);
-        Some(bound.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64))
+        Some(jitter(Duration::ZERO..=bound))
     }
+}
+
+/// Returns a time in `range`, drawn evenly, so that those who met do not meet again.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_backend::jitter;
+///
+/// let (shortest, longest) = (Duration::from_millis(5), Duration::from_millis(10));
+/// assert!((shortest..=longest).contains(&jitter(shortest..=longest)));
+/// ```
+#[must_use]
+pub fn jitter(range: RangeInclusive<Duration>) -> Duration {
+    let (shortest, longest) = range.into_inner();
+    // Evenly enough, and not the same in two processes.
+    let random = RandomState::new().hash_one(());
+    let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
+    shortest + longest.saturating_sub(shortest).mul_f64(share)
+}
+
+/// Returns the pause before a server is tried again: `first`, doubled so many times, at most `longest`, and up to a fifth
+/// less, so that processes that lost the same server do not all come back to it at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_backend::doubled;
+///
+/// let pause = doubled(Duration::from_millis(5), 2, Duration::from_millis(60));
+/// assert!((Duration::from_millis(16)..=Duration::from_millis(20)).contains(&pause));
+/// ```
+#[must_use]
+pub fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    let pause = first.saturating_mul(2_u32.saturating_pow(times)).min(longest);
+    jitter(pause / 5 * 4..=pause)
 }
 
 #[cfg(test)]

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod aside;
+mod checks;
+mod deadline;
+mod drivers;
+mod idempotency;
+mod operation;
+mod pauses;
+mod runtimes;
+mod store_url;
+
+pub use checks::whole_seconds;
+pub use deadline::{timer, within};
+pub use idempotency::Idempotency;
+pub use operation::Operation;
+pub use pauses::{Pauses, doubled, jitter};
+pub use runtimes::{Needs, Runtimes};
+pub use store_url::{ParameterNames, StoreUrl, UrlParameter};

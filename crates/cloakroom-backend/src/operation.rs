@@ -1,0 +1,173 @@
+//! One operation under way.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use cloakroom_core::{Error, ErrorKind};
+use tokio::time::Instant;
+
+use crate::{Idempotency, deadline::Deadline};
+
+/// One operation of a store: its name for errors, what it does, when it has to end, and whether an answer was lost. All
+/// its round trips share the deadline.
+///
+/// ```
+/// use std::{future::pending, time::Duration};
+/// use cloakroom_backend::{Idempotency, Operation};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let limit = Duration::from_millis(20);
+/// let operation = Operation::start("redis", "set", Idempotency::Once, limit);
+/// operation.check_id("an id")?;
+/// let answer = operation.within(pending::<()>()).await;
+/// assert!(answer.is_none());
+/// // The command was sent.
+/// operation.lose_answer();
+/// let error = operation.timeout();
+/// assert_eq!(error.to_string(), "redis: set: no answer within 20ms");
+/// assert!(error.outcome_unknown());
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Operation {
+    store: &'static str,
+    name: &'static str,
+    idempotency: Idempotency,
+    began: Instant,
+    deadline: Deadline,
+    /// Whether it was sent and its answer lost: whatever fails later, it can have been done.
+    unanswered: AtomicBool,
+    repeated: AtomicBool,
+}
+
+impl Operation {
+    /// Starts an operation that ends after `limit`, or earlier if the caller of the store has less time left: see
+    /// [`within`](crate::within). A limit of more than a year is cut to one.
+    #[must_use]
+    pub fn start(
+        store: &'static str,
+        name: &'static str,
+        idempotency: Idempotency,
+        limit: Duration,
+    ) -> Self {
+        Self {
+            store,
+            name,
+            idempotency,
+            began: Instant::now(),
+            deadline: Deadline::after(limit),
+            unanswered: AtomicBool::new(false),
+            repeated: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns a part of the same operation whose outcome is its own, such as that of another server.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { unanswered: AtomicBool::new(false), repeated: AtomicBool::new(false), ..*self }
+    }
+
+    /// Returns a part of the same operation that only reads.
+    #[must_use]
+    pub fn reading(&self) -> Self {
+        Self { idempotency: Idempotency::Read, ..self.part() }
+    }
+
+    /// Returns the name of the operation, such as `get`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns what it does when it is sent.
+    #[must_use]
+    pub const fn idempotency(&self) -> Idempotency {
+        self.idempotency
+    }
+
+    /// Returns when it was started.
+    #[must_use]
+    pub const fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Returns when it has to end.
+    #[must_use]
+    pub const fn deadline(&self) -> Instant {
+        self.deadline.at
+    }
+
+    /// Returns the time until the deadline; zero after it.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.deadline.at.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns true if the deadline has passed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.time_left().is_zero()
+    }
+
+    /// Returns how long a connection may stay silent during this operation before it is left: three quarters of the
+    /// operation's time.
+    ///
+    /// An operation that waited for something else first, and has hardly begun at its deadline, says nothing of the
+    /// connection.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.deadline.at.saturating_duration_since(self.began) / 4 * 3
+    }
+
+    /// Returns what `work` comes to, or `None` when the deadline passes first. `work` is dropped then.
+    ///
+    /// It needs a runtime with timers, as [`Runtimes::current`](crate::Runtimes::current) makes sure of.
+    pub async fn within<F: Future + Send>(&self, work: F) -> Option<F::Output> {
+        self.deadline.keep(work).await
+    }
+
+    /// Notes that it was sent and that its answer is lost. It means nothing for a read.
+    pub fn lose_answer(&self) {
+        if self.idempotency != Idempotency::Read {
+            self.unanswered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that the answer that was missed has come.
+    pub fn find_answer(&self) {
+        self.unanswered.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns true if it may have written something although it failed.
+    #[must_use]
+    pub fn outcome_unknown(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if it may be sent a second time although the first time can have worked. That is so once.
+    pub fn repeat(&self) -> bool {
+        self.idempotency != Idempotency::Once && !self.repeated.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns an error of this operation. Its outcome is unknown if an answer was lost.
+    #[must_use]
+    pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        let error = Error::new(kind, self.store, self.name, message.into());
+        if self.outcome_unknown() { error.with_outcome_unknown() } else { error }
+    }
+
+    /// Returns the error that the deadline has passed.
+    #[must_use]
+    pub fn timeout(&self) -> Error {
+        self.error(ErrorKind::Timeout, self.deadline.message())
+    }
+
+    /// Returns an error of other code, such as that of a record that cannot be read, as one of this operation.
+    #[must_use]
+    pub fn named(&self, error: Error) -> Error {
+        error.with_context(self.store, self.name)
+    }
+}

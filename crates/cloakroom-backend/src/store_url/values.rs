@@ -1,0 +1,96 @@
+//! The values of parameters: numbers, times, switches, choices.
+
+use std::time::Duration;
+
+use cloakroom_core::Error;
+
+use super::UrlParameter;
+
+/// Every error is a [`Config`](cloakroom_core::ErrorKind::Config) that says what the parameter accepts, and does not
+/// quote the value.
+impl UrlParameter<'_> {
+    /// Returns the value as a whole number above zero. `unit` is for the error: `must be a whole number of keys above zero`.
+    ///
+    /// # Errors
+    ///
+    /// For anything but digits, for zero, and for a number that is too large for the type.
+    pub fn number<T: TryFrom<u64>>(&self, unit: &str) -> Result<T, Error> {
+        let number = digits(&self.value).filter(|number| *number > 0);
+        number
+            .and_then(|number| number.try_into().ok())
+            .ok_or_else(|| self.invalid(&format!("must be a whole number of {unit} above zero")))
+    }
+
+    /// Returns the value as a whole number, which can be zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`number`](Self::number).
+    pub fn number_or_zero<T: TryFrom<u64>>(&self, unit: &str) -> Result<T, Error> {
+        digits(&self.value)
+            .and_then(|number| number.try_into().ok())
+            .ok_or_else(|| self.invalid(&format!("must be a whole number of {unit}")))
+    }
+
+    /// Returns the value as a number of seconds above zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`number`](Self::number).
+    pub fn seconds(&self) -> Result<Duration, Error> {
+        self.number("seconds").map(Duration::from_secs)
+    }
+
+    /// Returns the value as a number of milliseconds above zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`number`](Self::number).
+    pub fn milliseconds(&self) -> Result<Duration, Error> {
+        self.number("milliseconds").map(Duration::from_millis)
+    }
+
+    /// Returns the value as a `bool`.
+    ///
+    /// # Errors
+    ///
+    /// For anything but `true` and `false`.
+    pub fn switch(&self) -> Result<bool, Error> {
+        self.value.parse().map_err(|_| self.invalid("must be \"true\" or \"false\""))
+    }
+
+    /// Returns the value as a text that is not empty.
+    ///
+    /// # Errors
+    ///
+    /// For an empty value.
+    pub fn text(&self) -> Result<&str, Error> {
+        if self.value.is_empty() { Err(self.invalid("must not be empty")) } else { Ok(&self.value) }
+    }
+
+    /// Returns what the value is the name of.
+    ///
+    /// # Errors
+    ///
+    /// For a value that is not a name in `known`. The error lists all names.
+    pub fn one_of<T: Copy>(&self, known: &[(&str, T)]) -> Result<T, Error> {
+        let found = known.iter().find(|(name, _)| *name == self.value);
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|(name, _)| format!("{name:?}")).collect();
+            self.invalid(&format!("must be one of {}", names.join(", ")))
+        })
+    }
+
+    /// Returns the error that the value is invalid: `invalid parameter "ttl": must be a number`. `why` says what is
+    /// accepted, and must not quote the value.
+    #[must_use]
+    pub fn invalid(&self, why: &str) -> Error {
+        self.url.invalid_parameter(&self.name, why)
+    }
+}
+
+/// Rust's own parser takes a `+`.
+fn digits(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}

@@ -1,0 +1,189 @@
+//! Limits around limits: the earliest holds, and who knows most about the call says that it has passed.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::{
+    future::{Future, pending, ready},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::Context,
+    time::Duration,
+};
+
+use cloakroom_backend::{Idempotency, Operation, timer, within};
+use cloakroom_core::{Error, ErrorKind};
+use futures::{
+    executor::block_on,
+    task::{ArcWake, waker},
+};
+use tokio::{
+    runtime::Builder,
+    time::{Instant, sleep},
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What a store does that keeps a deadline of its own, and has sent nothing when it passes.
+async fn stored(own: Duration) -> Result<(), Error> {
+    let operation = Operation::start("store", "set", Idempotency::Once, own);
+    match operation.within(pending::<()>()).await {
+        Some(()) => Ok(()),
+        None => Err(operation.timeout()),
+    }
+}
+
+/// A handle around a layer's work, or a layer around a handle's.
+async fn around(
+    limit: Duration,
+    name: &str,
+    work: impl Future<Output = Result<(), Error>> + Send,
+) -> Result<(), Error> {
+    within(limit, name, "call", Idempotency::Once, work).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_limits_around_limits_the_earliest_holds_and_the_innermost_says_so() {
+    for (layer, handle, store) in [
+        (5_000, 5_000, 5_000),
+        (20, 5_000, 5_000),
+        (5_000, 20, 5_000),
+        (5_000, 5_000, 20),
+        (20, 30, 40),
+        (40, 20, 30),
+    ] {
+        let began = Instant::now();
+        let work = around(handle * MS, "handle", stored(store * MS));
+        let error = around(layer * MS, "layer", work).await.unwrap_err();
+        let least = layer.min(handle).min(store) * MS;
+        assert_eq!(error.to_string(), format!("store: set: no answer within {least:?}"));
+        assert!(!error.outcome_unknown(), "only the store knows that nothing was sent");
+        assert!((least..least + 5 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl ArcWake for Wakes {
+    fn wake_by_ref(this: &Arc<Self>) {
+        this.0.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_takes_one_timer() {
+    let limit = 20 * MS;
+    let call = around(limit, "layer", around(limit, "handle", stored(limit)));
+    let mut call = pin!(call);
+    let wakes = Arc::new(Wakes::default());
+    let waker = waker(Arc::clone(&wakes));
+    let mut context = Context::from_waker(&waker);
+    for _ in 0..3 {
+        assert!(call.as_mut().poll(&mut context).is_pending());
+    }
+    tokio::time::advance(2 * limit).await;
+    assert_eq!(wakes.0.load(Relaxed), 1);
+    assert!(call.as_mut().poll(&mut context).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_calls_share_the_limit_around_them() {
+    let began = Instant::now();
+    let calls = async {
+        for _ in 0..3 {
+            let operation = Operation::start("store", "get", Idempotency::Read, 20 * MS);
+            operation.within(sleep(15 * MS)).await.ok_or_else(|| operation.timeout())?;
+        }
+        Ok(())
+    };
+    let error = around(40 * MS, "layer", calls).await.unwrap_err();
+    assert_eq!(error.to_string(), "store: get: no answer within 40ms");
+    assert!((40 * MS..45 * MS).contains(&began.elapsed()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_without_a_deadline_is_ended_from_outside() {
+    for idempotency in [Idempotency::Read, Idempotency::Once] {
+        let work = within(5_000 * MS, "handle", "call", idempotency, pending::<Result<(), _>>());
+        let error = around(20 * MS, "layer", work).await.unwrap_err();
+        assert_eq!(error.to_string(), "handle: call: no answer within 20ms");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(error.outcome_unknown(), idempotency == Idempotency::Once);
+    }
+}
+
+/// One part of the work keeps the deadline, and another does not.
+#[tokio::test(start_paused = true)]
+async fn what_comes_before_and_after_a_call_is_ended_from_outside() {
+    let call = || async {
+        let operation = Operation::start("store", "get", Idempotency::Read, 5_000 * MS);
+        operation.within(sleep(5 * MS)).await.ok_or_else(|| operation.timeout())
+    };
+    let before = async {
+        pending::<()>().await;
+        call().await
+    };
+    let after = async {
+        call().await?;
+        pending().await
+    };
+    // It is ready in the same poll in which the rest begins to wait.
+    let inside = async {
+        let operation = Operation::start("store", "get", Idempotency::Read, 5_000 * MS);
+        operation.within(ready(())).await;
+        block_on(futures::future::select(
+            Box::pin(operation.within(pending::<()>())),
+            Box::pin(operation.within(ready(()))),
+        ));
+        pending().await
+    };
+    let parts: [futures::future::BoxFuture<'_, _>; 3] =
+        [Box::pin(before), Box::pin(after), Box::pin(inside)];
+    for work in parts {
+        let began = Instant::now();
+        let error = around(20 * MS, "layer", work).await.unwrap_err();
+        assert_eq!(error.to_string(), "layer: call: no answer within 20ms");
+        assert!((20 * MS..25 * MS).contains(&began.elapsed()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_holds_for_its_own_work_and_task() {
+    let spawned = async {
+        let task = tokio::spawn(stored(100 * MS));
+        task.await.unwrap()
+    };
+    let began = Instant::now();
+    let error = around(5_000 * MS, "layer", spawned).await.unwrap_err();
+    assert_eq!(error.to_string(), "store: set: no answer within 100ms");
+    // Neither does it hold for what comes later on the same thread.
+    let _ = around(20 * MS, "layer", stored(5_000 * MS)).await;
+    let error = stored(200 * MS).await.unwrap_err();
+    assert_eq!(error.to_string(), "store: set: no answer within 200ms");
+    assert!(began.elapsed() >= 320 * MS);
+}
+
+#[test]
+fn without_timers_what_is_ready_works_and_what_has_to_wait_is_a_config_error() {
+    let without = Builder::new_current_thread().build().unwrap();
+    let call = |work| within(MS, "handle", "call", Idempotency::Once, work);
+    for waits in [false, true] {
+        let work = || async move { if waits { pending().await } else { Ok(7) } };
+        for outcome in [block_on(call(work())), without.block_on(call(work()))] {
+            match outcome {
+                Ok(seven) => assert!(!waits && seven == 7),
+                Err(error) => {
+                    assert!(waits && error.outcome_unknown());
+                    assert_eq!(error.kind(), ErrorKind::Config);
+                    assert!(error.to_string().contains("enable_time"), "{error}");
+                }
+            }
+        }
+    }
+    assert!(timer(MS).is_none());
+    assert!(without.block_on(async { timer(MS).is_none() }));
+}

@@ -1,0 +1,73 @@
+//! The stores do not repeat each other: what several need is in `cloakroom-backend`.
+
+use std::{fs, path::Path};
+
+const STORES: [&str; 3] = ["redis", "memcached", "mongodb"];
+
+/// From how many lines in a row on two places say the same.
+const LINES: usize = 6;
+
+/// How many pairs of places may do so. The signatures of the contract are in each.
+const MOST: usize = 7;
+
+/// A file's lines with their numbers, without comments and lines of punctuation alone.
+fn lines(text: &str) -> Vec<(usize, &str)> {
+    let lines = text.lines().enumerate().map(|(number, line)| (number + 1, line.trim()));
+    let says = |line: &str| !line.starts_with("//") && line.contains(char::is_alphanumeric);
+    lines.filter(|(_, line)| says(line)).collect()
+}
+
+/// Where a run of lines begins in both that is as long as it can be, and long enough.
+fn shared(left: &[(usize, &str)], right: &[(usize, &str)]) -> Vec<(usize, usize)> {
+    let same = |i: usize, j: usize| match (left.get(i), right.get(j)) {
+        (Some((_, left)), Some((_, right))) => left == right,
+        _ => false,
+    };
+    let mut found = Vec::new();
+    for i in 0..left.len() {
+        for j in 0..right.len() {
+            let begins = i == 0 || j == 0 || !same(i - 1, j - 1);
+            if begins && (0..LINES).all(|more| same(i + more, j + more)) {
+                found.push((left[i].0, right[j].0));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_stores_do_not_repeat_each_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let files: Vec<Vec<(String, String)>> = STORES
+        .iter()
+        .map(|store| {
+            let folder = root.join(format!("crates/cloakroom-{store}/src"));
+            let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let rust = paths.filter(|path| path.extension().is_some_and(|end| end == "rs"));
+            let file = |path: &Path| {
+                let name = path.file_name().unwrap().to_string_lossy();
+                (format!("{store}/{name}"), fs::read_to_string(path).unwrap())
+            };
+            rust.map(|path| file(&path)).collect()
+        })
+        .collect();
+    let mut places = Vec::new();
+    for (number, store) in files.iter().enumerate() {
+        for (name, text) in store {
+            for (other, other_text) in files[number + 1..].iter().flatten() {
+                for (line, other_line) in shared(&lines(text), &lines(other_text)) {
+                    places.push(format!("{name}:{line} and {other}:{other_line}"));
+                }
+            }
+        }
+    }
+    assert!(places.len() <= MOST, "{} pairs of places:\n{}", places.len(), places.join("\n"));
+}
+
+#[test]
+fn what_is_the_same_is_found() {
+    let text = "a\nb\n}\n// one\nc\nd\ne\nf\nx";
+    let other = "y\na\nb\nc\n\n// two\n)\nd\ne\nf";
+    assert_eq!(shared(&lines(text), &lines(other)), [(1, 2)]);
+    assert_eq!(shared(&lines(text), &lines("a\nb\nc\nd\ne")), []);
+}
