@@ -45,7 +45,7 @@ fn stores(broken: Broken) -> [Box<dyn Store>; 2] {
 async fn an_encryption_that_panics_or_refuses_is_the_same_error_in_every_store() {
     let session = Session::from_json(r#"{"cookie":{},"user":"hush"}"#).unwrap();
     for (broken, message) in
-        [(Broken::Panics, "the encryption panicked"), (Broken::Refuses, "refused")]
+        [(Broken::Panics, "the work on another thread panicked"), (Broken::Refuses, "refused")]
     {
         for store in stores(broken) {
             let error = store.set("a", &session).await.unwrap_err();

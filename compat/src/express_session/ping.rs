@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::{Error, generate_id};
 
 use super::ExpressSession;
-use crate::deadline::Does::Read;
+use cloakroom_backend::Idempotency::Read;
 
 /// A check that takes longer is a failed one to most who ask: Kubernetes gives a probe one second.
 const DEADLINE: Duration = Duration::from_secs(1);

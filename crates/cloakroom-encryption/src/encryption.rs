@@ -10,7 +10,7 @@ use cloakroom_core::Error;
 /// what the npm stores write; a [`KeyRing`](crate::KeyRing) reads several formats.
 ///
 /// Both methods can take tens of milliseconds of processor time, because keys are derived slowly on purpose.
-/// An async store runs them with [`aside`](crate::aside).
+/// An async store runs them on a thread for blocking work, as `Operation::aside` of `cloakroom-backend` does.
 pub trait Encryption: Send + Sync + fmt::Debug {
     /// Returns the text to store for a session, given as the JSON text of its object. No two calls return the same.
     ///

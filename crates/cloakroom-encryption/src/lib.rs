@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod aside;
 mod cbc;
 mod connect_mongo_3;
 mod der;
@@ -19,7 +18,6 @@ mod random;
 mod text;
 mod webcrypto;
 
-pub use aside::aside;
 pub use connect_mongo_3::{ConnectMongo3, ConnectMongo3Options};
 pub use encode_as::EncodeAs;
 pub use encryption::Encryption;
