@@ -19,6 +19,7 @@ mod pool;
 mod record;
 mod ring;
 mod server;
+mod size;
 mod store;
 mod target;
 mod ttl;

@@ -8,7 +8,13 @@ use cloakroom_core::{Clock, Error, ErrorKind};
 #[cfg(feature = "encryption")]
 use cloakroom_encryption::Encryption;
 
-use crate::{Algorithm, Compatibility, error::STORE, key, record::JSON, ttl::LONGEST_RELATIVE};
+use crate::{Algorithm, Compatibility, error::STORE, key};
+
+/// The client flags of JSON: npm's client parses it, and dies of what is none.
+pub(crate) const JSON: u32 = 2;
+
+/// memcached takes more seconds than these, 30 days, for a date (protocol.txt, "Expiration times").
+pub(crate) const LONGEST_RELATIVE: u64 = 2_592_000;
 
 /// How a [`MemcachedStore`](crate::MemcachedStore) keeps sessions: the options of connect-memcached and of npm's
 /// `memcached` by their names, and a few more.

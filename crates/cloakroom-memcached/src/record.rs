@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, Revision, Session};
 
-use crate::MemcachedOptions;
-
-/// The client flags of JSON: npm's client parses it, and dies of what is none.
-pub(crate) const JSON: u32 = 2;
+use crate::{MemcachedOptions, options::JSON};
 
 /// What goes to the server.
 pub(crate) struct Record {

@@ -266,7 +266,7 @@ impl MemcachedStore {
     ) -> Result<Set, Error> {
         let server = self.server(place);
         let record = self.options().encode(operation, session).await?;
-        server.limit.check(operation, server, &place.key, &record.value).await?;
+        server.check_size(operation, &place.key, &record.value).await?;
         Ok(Set::new(&place.key, &record.value).client_flags(record.flags).ttl_raw(expiry))
     }
 

@@ -5,13 +5,10 @@ use std::time::Duration;
 use cloakroom_backend::whole_seconds;
 use cloakroom_core::{Session, TimeToLive};
 
-use crate::MemcachedOptions;
+use crate::{MemcachedOptions, options::LONGEST_RELATIVE};
 
 /// A browser session's life where no option says otherwise: connect-memcached's `oneDay`.
 const DAY: u64 = 86_400;
-
-/// memcached takes more seconds than these, 30 days, for a date (protocol.txt, "Expiration times").
-pub(crate) const LONGEST_RELATIVE: u64 = 2_592_000;
 
 /// The last second of memcached's clock, in January 2038: it reads later dates as dates before 1970.
 const LAST_DATE: u64 = i32::MAX as u64;

@@ -9,29 +9,20 @@
 //!   keeps it. So the client is left, and the next call makes another one. What runs on the old one goes on until it is
 //!   out of time too; then its future is dropped after all, as nobody uses those internals any more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 
 use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes};
 use cloakroom_core::Error;
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared, ready},
-};
+use futures::{FutureExt, future::ready};
 use mongodb::{Client, error::Result as MongoResult};
-use tokio::{
-    runtime::{Handle, Id},
-    task::AbortHandle,
-};
+use tokio::runtime::Handle;
 
 use crate::{
     MongoOptions,
     error::{self, Failure},
-    live::{Live, Sessions, Source},
+    live::{Attempt, Clients, Live, Sessions, Source, State},
     target::Target,
 };
-
-/// An attempt to make a client, which all calls that need it wait for.
-type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Arc<mongodb::error::Error>>>>;
 
 /// How to come to a collection.
 pub(crate) struct Connection {
@@ -40,48 +31,6 @@ pub(crate) struct Connection {
     database: String,
     runtimes: Runtimes,
     clients: Arc<Clients>,
-}
-
-/// The client of each runtime.
-#[derive(Default)]
-pub(crate) struct Clients(Mutex<Vec<(Id, State)>>);
-
-enum State {
-    /// The task is only looked at. When it has ended and this is still here, the attempt has failed.
-    Starting(Attempt, AbortHandle),
-    Started(Arc<Live>),
-}
-
-impl State {
-    fn has_failed(&self) -> bool {
-        matches!(self, Self::Starting(_, task) if task.is_finished())
-    }
-}
-
-impl Clients {
-    fn lock(&self) -> MutexGuard<'_, Vec<(Id, State)>> {
-        // Nothing panics while the lock is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, runtime: &Handle, state: State) {
-        let mut clients = self.lock();
-        match clients.iter_mut().find(|(id, _)| *id == runtime.id()) {
-            Some((_, old)) => *old = state,
-            None => clients.push((runtime.id(), state)),
-        }
-    }
-
-    /// Forgets this client, so that the next call makes another one.
-    pub(crate) fn forget(&self, live: &Weak<Live>) {
-        let is_it = |state: &State| matches!(state, State::Started(other) if Arc::as_ptr(other) == live.as_ptr());
-        let mut clients = self.lock();
-        let found = clients.iter().position(|(_, state)| is_it(state));
-        let forgotten = found.map(|at| clients.swap_remove(at));
-        // The end of a client runs code of the driver's.
-        drop(clients);
-        drop(forgotten);
-    }
 }
 
 impl Connection {

@@ -16,24 +16,10 @@ use mongodb::{
     options::IndexOptions,
 };
 
-use crate::{AutoRemove, MongoStore, error, live::Sessions, store::Shared};
+use crate::{AutoRemove, IndexStatus, MongoStore, error, live::Sessions, store::Shared};
 
 /// The name of the TTL index, as connect-mongo gives it.
 const NAME: &str = "expires_1";
-
-/// Whether the TTL index is there, by [`MongoStore::index_status`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum IndexStatus {
-    /// The option `auto_remove` asks for none.
-    Unused,
-    /// It has not been asked for yet, or MongoDB could not be reached. The next operation asks for it.
-    Pending,
-    /// It is there.
-    Ready,
-    /// It cannot be made, and this says why and how to mend it. Everything but the removal from the disk works.
-    Failed(Arc<Error>),
-}
 
 impl MongoStore {
     /// Makes the TTL index of connect-mongo, `{ expires: 1 }` with `expireAfterSeconds: 0`, if it is not there yet.

@@ -11,6 +11,7 @@ mod error;
 mod expiry;
 mod health;
 mod index;
+mod index_status;
 mod live;
 mod options;
 mod origin;
@@ -20,7 +21,7 @@ mod store;
 mod target;
 mod transform_id;
 
-pub use index::IndexStatus;
+pub use index_status::IndexStatus;
 pub use mongodb;
 pub use options::{AutoRemove, MongoOptions};
 pub use store::MongoStore;

@@ -3,13 +3,14 @@
 use std::{
     future::pending,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use cloakroom_backend::Operation;
+use futures::future::{BoxFuture, Shared};
 use mongodb::{
     Client, Collection, ServerInfo, ServerType,
     bson::RawDocumentBuf,
@@ -20,7 +21,7 @@ use mongodb::{
     },
 };
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, Id},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{AbortHandle, JoinHandle},
     time::{Instant, timeout_at},
@@ -28,7 +29,6 @@ use tokio::{
 
 use crate::{
     MongoOptions,
-    client::Clients,
     health::{self, Health},
 };
 
@@ -66,6 +66,51 @@ impl Drop for Live {
         if let Some(watch) = self.watch.get() {
             watch.abort();
         }
+    }
+}
+
+/// An attempt to make a client, which all calls that need it wait for.
+pub(crate) type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Arc<mongodb::error::Error>>>>;
+
+/// The client of each runtime, or the attempt to make it.
+#[derive(Default)]
+pub(crate) struct Clients(Mutex<Vec<(Id, State)>>);
+
+pub(crate) enum State {
+    /// The task is only looked at. When it has ended and this is still here, the attempt has failed.
+    Starting(Attempt, AbortHandle),
+    Started(Arc<Live>),
+}
+
+impl State {
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self, Self::Starting(_, task) if task.is_finished())
+    }
+}
+
+impl Clients {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<(Id, State)>> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn put(&self, runtime: &Handle, state: State) {
+        let mut clients = self.lock();
+        match clients.iter_mut().find(|(id, _)| *id == runtime.id()) {
+            Some((_, old)) => *old = state,
+            None => clients.push((runtime.id(), state)),
+        }
+    }
+
+    /// Forgets this client, so that the next call makes another one.
+    pub(crate) fn forget(&self, live: &Weak<Live>) {
+        let is_it = |state: &State| matches!(state, State::Started(other) if Arc::as_ptr(other) == live.as_ptr());
+        let mut clients = self.lock();
+        let found = clients.iter().position(|(_, state)| is_it(state));
+        let forgotten = found.map(|at| clients.swap_remove(at));
+        // The end of a client runs code of the driver's.
+        drop(clients);
+        drop(forgotten);
     }
 }
 

@@ -3,13 +3,11 @@
 //! A server's own text is never passed on: it can quote the command (`unknown command 'GETEX', with args beginning
 //! with: 'sess:..'`), and with it an id, session data or a password. Its code, such as `OOM`, is.
 
-use std::{error::Error as StdError, io, sync::Arc};
+use std::{error::Error as StdError, fmt, io, sync::Arc};
 
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 use redis::{RedisError, ServerError};
-
-use crate::target::Target;
 
 /// The store's name.
 pub(crate) const STORE: &str = "redis";
@@ -32,13 +30,18 @@ pub(crate) enum ConnectFailure {
     Cancelled,
 }
 
+impl From<io::Error> for ConnectFailure {
+    fn from(cause: io::Error) -> Self {
+        Self::Io(Arc::new(cause))
+    }
+}
+
 /// There is no connection.
 pub(crate) fn not_connected(
     operation: &Operation,
-    target: &Target,
+    address: &impl fmt::Display,
     failure: ConnectFailure,
 ) -> Error {
-    let address = &target.address;
     match failure {
         ConnectFailure::Io(cause) => operation
             .error(ErrorKind::Unavailable, format!("cannot connect to {address}"))
@@ -179,7 +182,6 @@ mod tests {
     use redis::Value;
 
     use super::*;
-    use crate::RedisOptions;
 
     fn parse_reply(bytes: &[u8]) -> Value {
         redis::parse_redis_value(bytes).unwrap()
@@ -249,7 +251,6 @@ mod tests {
     #[test]
     fn after_a_lost_answer_every_error_of_a_write_has_an_unknown_outcome() {
         let broken = || RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        let target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
         for idempotency in [Idempotency::Read, Idempotency::Repeatable, Idempotency::Once] {
             let operation = operation(idempotency);
             assert!(!operation.timeout().outcome_unknown(), "nothing was sent yet");
@@ -259,7 +260,7 @@ mod tests {
             assert!(!operation.repeat(), "once an operation");
             let error = lost(&operation, broken());
             assert_eq!(error.source().unwrap().to_string(), "broken pipe");
-            let timeout = not_connected(&operation, &target, ConnectFailure::Timeout);
+            let timeout = not_connected(&operation, &"h:1", ConnectFailure::Timeout);
             for error in [error, operation.timeout(), silent(&operation), timeout] {
                 let unknown = idempotency != Idempotency::Read;
                 assert_eq!(error.outcome_unknown(), unknown, "{idempotency:?}: {error}");

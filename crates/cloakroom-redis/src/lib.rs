@@ -27,6 +27,7 @@ mod target;
 mod tls;
 mod traffic;
 mod ttl;
+mod url;
 #[cfg(feature = "tls")]
 mod verifier;
 

@@ -148,7 +148,11 @@ impl Own {
                         _ => attempt.began < operation.began(),
                     };
                     if is_again || !is_worth_another {
-                        return Err(error::not_connected(operation, &self.0.target, failure));
+                        return Err(error::not_connected(
+                            operation,
+                            &self.0.target.address,
+                            failure,
+                        ));
                     }
                     is_again = true;
                 }

@@ -11,6 +11,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::traffic::Traffic;
 
+/// A stream of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// A stream whose end is told by reading alone.
 ///
 /// A server that refuses a record in the middle of it says why and hangs up. The rest of the record cannot be written

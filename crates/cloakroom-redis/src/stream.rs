@@ -3,14 +3,11 @@
 use std::{io, sync::Arc, time::Duration};
 
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 
 use crate::{
     error::ConnectFailure,
-    socket::Socket,
+    socket::{Socket, Stream},
     target::{Address, Target},
     traffic::Traffic,
 };
@@ -21,10 +18,6 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long a machine that no longer acknowledges anything is believed to be there.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
-
-/// A stream of any kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// What outlives the attempts to open a stream.
 #[derive(Clone, Default)]
@@ -41,17 +34,17 @@ impl Streams {
     ) -> Result<Box<dyn Stream>, ConnectFailure> {
         match &target.address {
             Address::Tcp { host, port, tls } => {
-                let stream = open_tcp(host, *port, traffic).await.map_err(io_failure)?;
+                let stream = open_tcp(host, *port, traffic).await?;
                 if *tls { self.secure(host, stream).await } else { Ok(Box::new(stream)) }
             }
             #[cfg(unix)]
             Address::Unix(path) => {
-                let stream = tokio::net::UnixStream::connect(path).await.map_err(io_failure)?;
+                let stream = tokio::net::UnixStream::connect(path).await?;
                 traffic.note_received();
                 Ok(Box::new(Socket::new(stream, Arc::clone(traffic))))
             }
             #[cfg(not(unix))]
-            Address::Unix(_) => Err(io_failure(io::ErrorKind::Unsupported.into())),
+            Address::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
         }
     }
 
@@ -63,7 +56,7 @@ impl Streams {
     ) -> Result<Box<dyn Stream>, ConnectFailure> {
         match &self.tls {
             Some(tls) => tls.secure(host, stream).await,
-            None => Err(io_failure(io::ErrorKind::Unsupported.into())),
+            None => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
         }
     }
 
@@ -74,7 +67,7 @@ impl Streams {
         _: &str,
         _: Socket<TcpStream>,
     ) -> Result<Box<dyn Stream>, ConnectFailure> {
-        Err(io_failure(io::ErrorKind::Unsupported.into()))
+        Err(io::Error::from(io::ErrorKind::Unsupported).into())
     }
 }
 
@@ -90,10 +83,6 @@ async fn open_tcp(host: &str, port: u16, traffic: &Arc<Traffic>) -> io::Result<S
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     Ok(Socket::new(stream, Arc::clone(traffic)))
-}
-
-pub(crate) fn io_failure(error: io::Error) -> ConnectFailure {
-    ConnectFailure::Io(Arc::new(error))
 }
 
 #[cfg(all(test, target_os = "linux"))]

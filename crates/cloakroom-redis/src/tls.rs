@@ -17,8 +17,7 @@ use tokio_rustls::{
 use crate::{
     RedisOptions,
     error::{ConnectFailure, STORE},
-    socket::Socket,
-    stream::{Stream, io_failure},
+    socket::{Socket, Stream},
     verifier::{Trusted, Verifier},
 };
 
@@ -85,7 +84,7 @@ impl Tls {
             Ok(stream) => Ok(Box::new(stream)),
             // rustls reports every disagreement as invalid data; the rest comes from the socket.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(tls_failure(error)),
-            Err(error) => Err(io_failure(error)),
+            Err(error) => Err(error.into()),
         }
     }
 }
