@@ -46,17 +46,32 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "cloakroom-mongodb",
         &["cloakroom-core"],
-        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-conformance",
+            "cloakroom-test-backends",
+            "cloakroom-test-support",
+        ],
     ),
     (
         "cloakroom-memcached",
         &["cloakroom-core"],
-        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-conformance",
+            "cloakroom-test-backends",
+            "cloakroom-test-support",
+        ],
     ),
     (
         "cloakroom-redis",
         &["cloakroom-core"],
-        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-conformance",
+            "cloakroom-test-backends",
+            "cloakroom-test-support",
+        ],
     ),
     (
         "cloakroom",
@@ -73,6 +88,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("cloakroom-tower", &["cloakroom-core"], &["cloakroom-test-support"]),
     ("cloakroom-test-support", &[], &[]),
+    (
+        "cloakroom-test-backends",
+        &["cloakroom-conformance", "cloakroom-core", "cloakroom-test-support"],
+        &[],
+    ),
     ("xtask", &["cloakroom-test-support"], &[]),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], &[]),
     (
@@ -85,6 +105,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
+            "cloakroom-test-backends",
             "cloakroom-test-support",
             "cloakroom-tower",
         ],

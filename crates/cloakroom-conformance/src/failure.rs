@@ -4,6 +4,8 @@ use std::fmt;
 
 use cloakroom_core::Error;
 
+use crate::AccessError;
+
 /// What a case ends with.
 pub(crate) type Verdict = Result<(), Failure>;
 
@@ -13,13 +15,20 @@ pub(crate) enum Failure {
     Broken(String),
     /// The store or the subject lacks this part, by the name that `not_offered` takes.
     NotOffered(&'static str),
-    /// A short session ended before the case came to its point. That says nothing about the store; it is run again.
-    TooSlow,
+    /// A time that is long enough on most machines was too short, and this is why. That says nothing about the store; the
+    /// case is run again with twice the time.
+    TooSlow(&'static str),
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Broken(format!("{} error: {error}", error.kind().as_str()))
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        Self::Broken(format!("the access to the backend failed: {error}"))
     }
 }
 

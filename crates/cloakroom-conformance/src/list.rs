@@ -267,6 +267,10 @@ macro_rules! __cases {
         runtimes {
             calls_work_on_any_runtime []
             "Calls work on any runtime, even when another runtime that used the store is idle or has ended."
+            a_runtime_that_ends_breaks_no_other []
+            "Calls work on any runtime, even when another runtime that used the store is idle or has ended."
+            a_runtime_that_lacks_something_is_a_config_error []
+            "A runtime without the timers or the I/O that a store needs is a `Config` error and no panic, and so is no runtime at all."
         }
         handles {
             a_second_handle_sees_a_set [second_handle]
@@ -325,6 +329,84 @@ macro_rules! __cases {
             "Removes our sessions, those under this store's prefix, and nothing else."
             clear_leaves_neighbours_alone [enumerate clear neighbour]
             "Removes our sessions, those under this store's prefix, and nothing else."
+        }
+        foreign {
+            a_foreign_record_is_read [raw]
+            "Every byte of the record comes back, known member or not."
+            a_session_is_stored_as_its_text [raw]
+            "Every byte of the record comes back, known member or not."
+            a_foreign_record_keeps_what_nobody_changes [raw]
+            "Every byte of the record comes back, known member or not."
+            a_foreign_record_with_a_stale_cookie_is_alive [raw]
+            "Liveness is the store's expiry, never the record's `cookie.expires`, which Node.js leaves stale."
+            what_express_takes_for_no_session_is_none [raw]
+            "A record that Express takes for no session, such as `null`, is none."
+            get_and_touch_of_no_session_is_none [raw atomic]
+            "A record that Express takes for no session, such as `null`, is none."
+            update_of_a_foreign_none_is_gone [raw atomic]
+            "A record that Express takes for no session, such as `null`, is none."
+            what_is_not_a_session_is_corrupt [raw]
+            "`Corrupt` when the record is not a session, and the store's own failures."
+            conditional_calls_on_what_is_not_a_session_are_corrupt [raw atomic]
+            "`Corrupt` when the record is not a session, and the store's own failures."
+            a_corrupt_record_is_not_quoted [raw]
+            "No error quotes an id, session data or a secret."
+            a_corrupt_record_can_be_replaced [raw]
+            "Creates or replaces the record, whoever wrote it last."
+            a_corrupt_record_can_be_destroyed [raw]
+            "Afterwards there is no session under this id."
+            all_goes_on_after_a_corrupt_record [raw enumerate all]
+            "A record that cannot be read is an error in its place, and the stream goes on."
+            update_notices_a_foreign_write [raw atomic]
+            "It notices what Node.js wrote in between, which knows nothing of revisions."
+            touch_leaves_the_stored_record_as_it_is [raw touch]
+            "It never writes the data, never creates and never revives."
+            a_passed_expiry_leaves_no_record [raw]
+            "A session whose expiry has passed is destroyed, not stored."
+            the_backend_counts_the_sessions_time [raw]
+            "`Session::time_to_live` counts so."
+        }
+        outage {
+            a_server_that_is_gone_is_unavailable [faults]
+            "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."
+            without_a_server_no_call_succeeds [faults]
+            "The store's own failures."
+            without_a_server_nothing_is_listed [faults enumerate length]
+            "The store's own failures."
+            without_a_server_nothing_is_cleared [faults enumerate clear]
+            "The store's own failures; some sessions are gone then."
+            a_listing_that_breaks_off_is_an_error [faults enumerate ids]
+            "A session that lives from the first item to the last is among them; one that comes or goes meanwhile is listed or not."
+            a_frozen_server_is_a_timeout_by_the_deadline [faults]
+            "Every call ends within the store's deadline, with an `Error` at the worst."
+            calls_under_way_end_with_the_server [faults]
+            "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."
+            calls_work_again_after_an_outage [faults]
+            "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."
+            one_call_at_most_notices_a_restart [faults]
+            "A connection that is lost is made again, and one that answers nothing is left after one deadline."
+            a_connection_that_was_cut_is_made_again [faults]
+            "A connection that is lost is made again, and one that answers nothing is left after one deadline."
+            a_silent_connection_is_left_after_one_deadline [faults]
+            "A connection that is lost is made again, and one that answers nothing is left after one deadline."
+            a_lost_answer_is_no_conflict [faults atomic]
+            "A write whose answer is lost is an error with `outcome_unknown`, or was carried out once; it is never told as a conflict with itself."
+            a_write_whose_answer_was_lost_is_not_told_as_undone [faults]
+            "A write whose answer is lost is an error with `outcome_unknown`, or was carried out once; it is never told as a conflict with itself."
+            an_outage_quotes_nothing [faults]
+            "No error quotes an id, session data or a secret."
+        }
+        load {
+            a_thousand_tasks_share_a_store []
+            "A store is used through `&self` and shared; `Arc<S>`, `Box<S>` and `&S` are stores too."
+            a_dropped_call_leaves_the_others_their_answers []
+            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
+            a_dropped_set_of_a_new_session_leaves_no_half []
+            "A dropped future leaves no half a record: the write happens whole, at once or later, or not at all."
+            large_records_are_read_at_once []
+            "Every byte of the record comes back, known member or not."
+            conditional_writes_take_every_record_that_set_takes [atomic]
+            "As `Store::set`."
         }
         sequences {
             sequences_match_a_model []

@@ -42,11 +42,22 @@ pub enum Updated {
 
 /// A place where sessions live: express-session's own four operations.
 ///
-/// Every call ends within the store's deadline, with an [`Error`] at the worst.
 /// A dropped future leaves no half a record: the write happens whole, at once or later, or not at all.
 /// Calls work on any runtime, even when another runtime that used the store is idle or has ended.
+/// A runtime without the timers or the I/O that a store needs is a [`Config`](crate::ErrorKind::Config) error and no
+/// panic, and so is no runtime at all.
 /// An empty id is [`InvalidId`](crate::ErrorKind::InvalidId) everywhere; so is an id that a backend cannot keep
 /// apart from all others. Every other id works, whatever its characters.
+///
+/// # Outages
+///
+/// Every call ends within the store's deadline, with an [`Error`] at the worst.
+/// A backend that cannot be reached is [`Unavailable`](crate::ErrorKind::Unavailable), and one that does not answer in
+/// time is a [`Timeout`](crate::ErrorKind::Timeout); calls work again once it is back.
+/// A connection that is lost is made again, and one that answers nothing is left after one deadline.
+/// A write whose answer is lost is an error with [`outcome_unknown`](Error::outcome_unknown), or was carried out once;
+/// it is never told as a conflict with itself.
+/// No error quotes an id, session data or a secret.
 ///
 /// # Wrappers
 ///
@@ -62,6 +73,7 @@ pub trait Store: Send + Sync {
     /// - Liveness is the store's expiry, never the record's `cookie.expires`, which Node.js leaves stale.
     /// - The session carries the [`Revision`] that [`Atomic::update`] compares with.
     /// - Every byte of the record comes back, known member or not.
+    /// - A record that Express takes for no session, such as `null`, is none.
     ///
     /// # Errors
     ///
