@@ -9,16 +9,20 @@ use mongodb::{
     Client, Collection,
     bson::{DateTime, Document, doc},
 };
+use tokio::sync::OnceCell;
 
 const HOUR_MS: i64 = 3_600_000;
 
 /// The records of connect-mongo in one collection, each a text.
+///
+/// It belongs to the runtime that uses it first.
 #[derive(Clone)]
 pub struct RawMongo {
     url: String,
     database: String,
     collection: String,
     clock: Clock,
+    sessions: Arc<OnceCell<Collection<Document>>>,
     encrypt: Transform,
     decrypt: Transform,
 }
@@ -45,6 +49,7 @@ impl RawMongo {
             database: database.into(),
             collection: collection.into(),
             clock,
+            sessions: Arc::default(),
             encrypt: Arc::clone(&as_it_is),
             decrypt: as_it_is,
         }
@@ -61,10 +66,13 @@ impl RawMongo {
         self
     }
 
-    /// The collection, by a client of the runtime that calls.
-    async fn sessions(&self) -> Result<Collection<Document>, AccessError> {
-        let client = Client::with_uri_str(&self.url).await?;
-        Ok(client.database(&self.database).collection(&self.collection))
+    /// The collection, by a client of the runtime that calls first.
+    async fn sessions(&self) -> Result<&Collection<Document>, AccessError> {
+        let connected = self.sessions.get_or_try_init(|| async {
+            let client = Client::with_uri_str(&self.url).await?;
+            Ok(client.database(&self.database).collection(&self.collection))
+        });
+        connected.await
     }
 
     async fn document(&self, sid: &str) -> Result<Option<Document>, AccessError> {

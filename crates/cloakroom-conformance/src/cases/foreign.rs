@@ -227,12 +227,19 @@ pub(crate) async fn touch_leaves_the_stored_record_as_it_is(subject: &Subject) -
 }
 
 pub(crate) async fn a_passed_expiry_leaves_no_record(subject: &Subject) -> Verdict {
-    subject.raw()?;
-    subject.store().set("id", &subject.lasting("ann")?).await?;
-    subject.is_there("id").await?;
-    subject.store().set("id", &subject.expired("ann")?).await?;
-    let left = subject.raw()?.record("id").await?;
-    check(left.is_none(), format_args!("the backend keeps {}", shown(&left.unwrap_or_default())))
+    let raw = subject.raw()?;
+    for passed_ms in [1, 999, 60_000] {
+        subject.store().set("id", &subject.lasting("ann")?).await?;
+        subject.is_there("id").await?;
+        let expired = subject.session("ann", Some(-passed_ms))?;
+        subject.store().set("id", &expired).await?;
+        let left = raw.record("id").await?;
+        check(
+            left.is_none(),
+            format_args!("the backend keeps what expired {passed_ms} ms ago: {left:?}"),
+        )?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn the_backend_counts_the_sessions_time(subject: &Subject) -> Verdict {
