@@ -25,7 +25,8 @@ struct Far(MemoryStore, SlowTouches);
 type SlowTouches = Arc<AtomicU64>;
 
 /// The tasks of the stores, so that these work on any runtime.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new().expect("threads for a runtime"));
 
 /// Runs on a task of its own. Each fourth call takes milliseconds on its way there and back.
 async fn far<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
