@@ -18,7 +18,7 @@ async fn subject() -> Subject {
     Subject::new(ExpressSession::new(store.clone())).with_second_handle(ExpressSession::new(store))
 }
 
-suite!(subject, not_offered = [neighbour]);
+suite!(subject, not_offered = [neighbour, raw, faults]);
 
 const NOW: i64 = 1_700_000_000_000;
 

@@ -25,7 +25,7 @@ mod inline {
         Subject::new(promisify_store(Arc::clone(&store))).with_second_handle(promisify_store(store))
     }
 
-    suite!(subject, not_offered = [atomic, neighbour]);
+    suite!(subject, not_offered = [atomic, neighbour, raw, faults]);
 }
 
 mod threaded {
@@ -36,7 +36,7 @@ mod threaded {
         Subject::new(promisify_store(Arc::clone(&store))).with_second_handle(promisify_store(store))
     }
 
-    suite!(subject, not_offered = [atomic, enumerate, touch, neighbour]);
+    suite!(subject, not_offered = [atomic, enumerate, touch, neighbour, raw, faults]);
 }
 
 mod memcached {
@@ -49,7 +49,11 @@ mod memcached {
         Subject::new(first).with_second_handle(second).add_guard(server)
     }
 
-    suite!(subject, ignore = "needs memcached", not_offered = [atomic, enumerate, neighbour]);
+    suite!(
+        subject,
+        ignore = "needs memcached",
+        not_offered = [atomic, enumerate, neighbour, raw, faults]
+    );
 }
 
 mod there_and_back {
@@ -61,7 +65,7 @@ mod there_and_back {
         Subject::new(wrap(store.clone())).with_second_handle(wrap(store))
     }
 
-    suite!(subject, not_offered = [neighbour]);
+    suite!(subject, not_offered = [neighbour, raw, faults]);
 }
 
 /// Keeps every callback it is given, or drops it, and never answers.

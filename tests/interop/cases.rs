@@ -4,9 +4,13 @@
 
 pub(crate) mod session;
 
-use std::time::{Duration, Instant};
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
 
 use cloakroom::{ExpressSession, Session, Touched, Updated};
+use cloakroom_conformance::RawAccess;
 use cloakroom_test_support::NodeProgram;
 use proptest::{
     collection::vec,
@@ -21,7 +25,10 @@ pub(crate) struct Sides {
     pub(crate) label: String,
     pub(crate) node: NodeProgram,
     pub(crate) rust: ExpressSession,
-    pub(crate) backend: Box<dyn Backend>,
+    /// What is stored, by a client that is neither side's.
+    pub(crate) backend: Box<dyn RawAccess>,
+    /// The servers that end with the test.
+    pub(crate) _servers: Box<dyn Any + Send>,
     /// How the npm store's `touch` treats the record.
     pub(crate) node_touch: NodeTouch,
 }
@@ -34,15 +41,6 @@ pub(crate) enum NodeTouch {
     Moves,
     /// It writes the session that it is given.
     Rewrites,
-}
-
-/// What is stored, by a client that is neither side's.
-pub(crate) trait Backend: Send {
-    /// The text of the record, decrypted if it is encrypted.
-    fn record(&mut self, sid: &str) -> Option<String>;
-
-    /// How long it has to live.
-    fn lives_ms(&mut self, sid: &str) -> i64;
 }
 
 impl Sides {
@@ -61,8 +59,13 @@ impl Sides {
         self.ask(json!({ "op": "get", "sid": sid }))["value"].as_str().map(str::to_owned)
     }
 
-    pub(crate) fn record(&mut self, sid: &str) -> String {
-        self.backend.record(sid).expect("the record is there")
+    pub(crate) async fn record(&self, sid: &str) -> String {
+        self.backend.record(sid).await.unwrap().expect("the record is there")
+    }
+
+    pub(crate) async fn lives_ms(&self, sid: &str) -> i64 {
+        let left = self.backend.time_left(sid).await.unwrap().expect("it is there, and expires");
+        left.as_millis().try_into().unwrap()
     }
 
     fn now_ms(&self) -> i64 {
@@ -140,7 +143,7 @@ pub(crate) async fn what_node_writes_rust_reads(sides: &mut Sides) {
         json!({ "maxAge": 3_600_000 }),
     );
     let session = loaded(&sides.rust, "a").await;
-    assert_eq!(session.loaded_json(), sides.record("a"), "{}", sides.label);
+    assert_eq!(session.loaded_json(), sides.record("a").await, "{}", sides.label);
     assert_eq!(
         session.get::<Value>("user").unwrap().unwrap(),
         json!({ "name": "Zoë", "roles": ["admin"] })
@@ -171,7 +174,7 @@ pub(crate) async fn what_rust_writes_node_reads(sides: &mut Sides) {
     let started = Instant::now();
     sides.rust.set("b", &session).await.unwrap();
     sides.node_set("c", "{}", json!({ "maxAge": 3_600_000 }));
-    let (ours, theirs) = (sides.backend.lives_ms("b"), sides.backend.lives_ms("c"));
+    let (ours, theirs) = (sides.lives_ms("b").await, sides.lives_ms("c").await);
     let apart = i64::try_from(started.elapsed().as_millis()).unwrap() + APART_MS;
     assert!(
         (ours - theirs).abs() <= apart,
@@ -186,12 +189,12 @@ pub(crate) async fn rust_changes_one_key_and_every_other_byte_stays(sides: &mut 
         r#"{"b":"\ud83d","n":9007199254740993,"views":1,"z":{"2":1,"1":2}}"#,
         json!({ "maxAge": 3_600_000 }),
     );
-    let before = sides.record("a");
+    let before = sides.record("a").await;
     let change = |session: &mut Session| {
         session.insert("views", session.get::<u32>("views")?.unwrap_or_default() + 1)
     };
     sides.rust.modify("a", change).await.unwrap().expect("it is there");
-    let after = sides.record("a");
+    let after = sides.record("a").await;
     let expected = before.replace(r#""views":1"#, r#""views":2"#);
     assert_eq!(but_for_expiry(&after), but_for_expiry(&expected), "{}", sides.label);
     assert_ne!(after, before);
@@ -213,18 +216,18 @@ pub(crate) async fn touch_of_either_side_keeps_the_others_session_alive_past_its
     }
     let label = sides.label.clone();
     assert_eq!(
-        sides.record("by-node"),
+        sides.record("by-node").await,
         before,
         "{label}: touch leaves the data, and the stale cookie, alone"
     );
     assert_eq!(sides.node_get("by-node"), Some(before));
     if sides.node_touch == NodeTouch::Moves {
-        assert_eq!(sides.record("by-rust"), ours, "{label}");
+        assert_eq!(sides.record("by-rust").await, ours, "{label}");
     }
     let session = loaded(&sides.rust, "by-rust").await;
     assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("bob"), "{label}");
     for sid in ["by-node", "by-rust"] {
-        assert!(sides.backend.lives_ms(sid) > 3_500_000, "{label}: {sid}");
+        assert!(sides.lives_ms(sid).await > 3_500_000, "{label}: {sid}");
     }
 }
 
@@ -236,7 +239,7 @@ async fn touched_by_the_other(
     [by_node, by_rust]: [&str; 2],
 ) -> [String; 2] {
     sides.node_set(by_node, r#"{"user":"ann"}"#, json!({ "maxAge": life_ms }));
-    let before = sides.record(by_node);
+    let before = sides.record(by_node).await;
     let mut session = loaded(&sides.rust, by_node).await;
     session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
     assert_eq!(sides.rust.touch(by_node, &session).await.unwrap(), Touched::Extended);
@@ -245,7 +248,7 @@ async fn touched_by_the_other(
     session.insert("user", "bob").unwrap();
     session.cookie_mut().set_max_age_ms(Some(life_ms), sides.now_ms()).unwrap();
     sides.rust.set(by_rust, &session).await.unwrap();
-    let ours = sides.record(by_rust);
+    let ours = sides.record(by_rust).await;
     // As express-session calls it: with the session.
     sides.ask(json!({
         "op": "touch", "sid": by_rust, "session": &ours, "cookie": { "maxAge": 3_600_000 },
@@ -291,11 +294,11 @@ pub(crate) fn random_sessions_survive_node_rust_node(sides: Sides) {
     let answer = TestRunner::new(config).run(&sessions, |members| {
         let mut sides = sides.borrow_mut();
         sides.node_set("a", &session::object(&members), json!({ "maxAge": 3_600_000 }));
-        let written = sides.record("a");
+        let written = runtime.block_on(sides.record("a"));
         let session = runtime.block_on(loaded(&sides.rust, "a"));
         prop_assert_eq!(session.loaded_json(), &written);
         runtime.block_on(sides.rust.set("a", &session)).unwrap();
-        prop_assert_eq!(&sides.record("a"), &written);
+        prop_assert_eq!(&runtime.block_on(sides.record("a")), &written);
         prop_assert_eq!(sides.node_get("a"), Some(written.clone()));
 
         // And around a change: taken out again, it leaves no trace.
@@ -309,7 +312,10 @@ pub(crate) fn random_sessions_survive_node_rust_node(sides: Sides) {
                 Ok(())
             }))
             .unwrap();
-        prop_assert_eq!(but_for_expiry(&sides.record("a")), but_for_expiry(&written));
+        prop_assert_eq!(
+            but_for_expiry(&runtime.block_on(sides.record("a"))),
+            but_for_expiry(&written)
+        );
         Ok(())
     });
     answer.unwrap_or_else(|error| panic!("{}: {error}", sides.borrow().label));

@@ -2,75 +2,42 @@
 //! ring of three, plain and encrypted.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
     sync::Arc,
 };
 
 use cloakroom::{ExpressSession, Session};
+use cloakroom_conformance::RawAccess;
 use cloakroom_encryption::{Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
+use cloakroom_test_backends::RawMemcached;
 use cloakroom_test_support::{Memcached, NodeProgram};
 use serde_json::{Value, json};
 
-use crate::cases::{self, Backend, NodeTouch, Sides, loaded};
+use crate::cases::{self, NodeTouch, Sides, loaded};
 
 const SECRET: &str = "S3cre+_Squ1rr3l";
 
-struct Servers {
-    servers: Vec<Memcached>,
-    kruptein: Option<Kruptein>,
+/// Their records, which must not be on two servers.
+fn raw(servers: &[Memcached], kruptein: Option<Kruptein>) -> Box<dyn RawAccess> {
+    let raw = RawMemcached::new(servers.iter().map(Memcached::addr), "s:");
+    let Some(kruptein) = kruptein.map(Arc::new) else { return Box::new(raw) };
+    let encrypts = Arc::clone(&kruptein);
+    Box::new(raw.with_encryption(
+        move |text| Ok(encrypts.encrypt(text)?),
+        // As npm's client has them in every text.
+        move |text| Ok(kruptein.decrypt(&text.replace("\\\r", "\r").replace("\\\n", "\n"))?),
+    ))
 }
 
-impl Servers {
-    fn say(server: &Memcached, command: &str) -> (BufReader<TcpStream>, String) {
-        let mut stream = BufReader::new(TcpStream::connect(server.addr()).unwrap());
-        stream.get_mut().write_all(format!("{command}\r\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        stream.read_line(&mut line).unwrap();
-        (stream, line.trim_end().to_owned())
-    }
-
-    /// Flags and value; it must not be on two servers.
-    fn item(&self, key: &str) -> Option<(u32, String)> {
-        let mut found = self.servers.iter().filter_map(|server| {
-            let (mut stream, line) = Self::say(server, &format!("get {key}"));
-            let words: Vec<&str> = line.split(' ').collect();
-            let ["VALUE", _, flags, length] = &*words else { return None };
-            let mut value = vec![0; length.parse().unwrap()];
-            stream.read_exact(&mut value).unwrap();
-            Some((flags.parse().unwrap(), String::from_utf8(value).unwrap()))
-        });
-        let item = found.next();
-        assert!(found.next().is_none(), "{key} is on two servers");
-        item
-    }
-}
-
-impl Backend for Servers {
-    fn record(&mut self, sid: &str) -> Option<String> {
-        let (flags, value) = self.item(&format!("s:{sid}"))?;
-        match &self.kruptein {
-            None => {
-                assert_eq!(flags, 2);
-                Some(value)
-            }
-            Some(kruptein) => {
-                assert_eq!(flags, 0);
-                // As npm's client has them in every text.
-                let value = value.replace("\\\r", "\r").replace("\\\n", "\n");
-                Some(kruptein.decrypt(&value).unwrap())
-            }
-        }
-    }
-
-    fn lives_ms(&mut self, sid: &str) -> i64 {
-        let lives = |server| {
-            let (_, line) = Self::say(server, &format!("mg s:{sid} t"));
-            line.strip_prefix("HD t").map(|seconds| seconds.parse::<i64>().unwrap() * 1_000)
-        };
-        self.servers.iter().find_map(lives).unwrap()
-    }
+/// The first line that a server answers.
+fn say(server: &Memcached, command: &str) -> String {
+    let mut stream = BufReader::new(TcpStream::connect(server.addr()).unwrap());
+    stream.get_mut().write_all(format!("{command}\r\n").as_bytes()).unwrap();
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
 }
 
 fn kruptein(encode_as: EncodeAs) -> Kruptein {
@@ -98,10 +65,8 @@ fn start(servers: usize, mut options: Value, query: &str) -> Sides {
         rust: ExpressSession::new(
             MemcachedStore::open(&format!("{url}?prefix=s:{query}")).unwrap(),
         ),
-        backend: Box::new(Servers {
-            servers,
-            kruptein: encrypted.then(|| kruptein(EncodeAs::Base64)),
-        }),
+        backend: raw(&servers, encrypted.then(|| kruptein(EncodeAs::Base64))),
+        _servers: Box::new(servers),
         node_touch: NodeTouch::Rewrites,
     }
 }
@@ -129,10 +94,8 @@ async fn bytes_as_binary_text_are_read_and_written() {
         rust: ExpressSession::new(
             MemcachedStore::open_with(&format!("{url}?prefix=s:"), ours).unwrap(),
         ),
-        backend: Box::new(Servers {
-            servers: vec![server],
-            kruptein: Some(kruptein(EncodeAs::Binary)),
-        }),
+        backend: raw(std::slice::from_ref(&server), Some(kruptein(EncodeAs::Binary))),
+        _servers: Box::new(server),
         node_touch: NodeTouch::Rewrites,
     };
     cases::what_node_writes_rust_reads(&mut sides).await;
@@ -181,7 +144,8 @@ async fn both_sides_weigh_servers_alike() {
         label: "weights".to_owned(),
         node: NodeProgram::start("store.mjs", &arguments, &[]).unwrap(),
         rust: ExpressSession::new(MemcachedStore::open(&url).unwrap()),
-        backend: Box::new(Servers { servers, kruptein: None }),
+        backend: raw(&servers, None),
+        _servers: Box::new(servers),
         node_touch: NodeTouch::Rewrites,
     };
     for number in 0..100 {
@@ -242,7 +206,7 @@ async fn a_record_with_line_breaks_does_not_end_node() {
             // At the very end a pair does no harm.
             let harmless =
                 !text.trim_end_matches("\r\n").contains("\r\n") && !text.ends_with("\r\n\r\n");
-            assert_eq!(sides.record("a") == text, harmless, "{text:?}");
+            assert_eq!(sides.record("a").await == text, harmless, "{text:?}");
         }
     }
 }
@@ -256,7 +220,7 @@ async fn a_pair_of_cr_and_lf_ends_node() {
         let arguments = ["--store", "memcached-3", "--url", &server.url()];
         let mut node = NodeProgram::start("store.mjs", &arguments, &[]).unwrap();
         let command = format!("set a 2 0 {}\r\n{value}", value.len());
-        assert_eq!(Servers::say(&server, &command).1, "STORED");
+        assert_eq!(say(&server, &command), "STORED");
         let answer = node.call::<Value>(json!({ "op": "get", "sid": "a" }));
         let error = answer.expect_err("npm's memcached has learned to read it");
         assert!(error.to_string().contains("has ended"), "{error}");
@@ -271,7 +235,7 @@ async fn a_touch_of_node_without_a_change_is_no_conflict() {
     sides.node_set("a", r#"{"user":"ann"}"#, json!({}));
     let mut ours = loaded(&sides.rust, "a").await;
     ours.insert("theme", "dark").unwrap();
-    let text = sides.record("a");
+    let text = sides.record("a").await;
     // It writes the record as it is, under another number.
     sides.ask(json!({ "op": "touch", "sid": "a", "session": text }));
     let answer = sides.rust.update("a", &ours).await.unwrap();

@@ -1,30 +1,15 @@
 //! Sessions that go back and forth between the real connect-redis and `RedisStore`, in one Redis.
 
 use cloakroom::{Session, open};
+use cloakroom_test_backends::RawRedis;
 use cloakroom_test_support::{NodeProgram, RedisServer};
 use futures::TryStreamExt;
-use redis::{Commands, Connection};
 use serde_json::json;
 
-use crate::cases::{Backend, NodeTouch, Sides};
+use crate::cases::{NodeTouch, Sides};
 
 /// The versions of connect-redis, each with the client that it was made for.
 const VERSIONS: [&str; 3] = ["6", "7", "10"];
-
-struct Redis {
-    raw: Connection,
-    _server: RedisServer,
-}
-
-impl Backend for Redis {
-    fn record(&mut self, sid: &str) -> Option<String> {
-        self.raw.get(format!("sess:{sid}")).unwrap()
-    }
-
-    fn lives_ms(&mut self, sid: &str) -> i64 {
-        self.raw.pttl(format!("sess:{sid}")).unwrap()
-    }
-}
 
 fn all_versions() -> impl Iterator<Item = Sides> {
     VERSIONS.into_iter().map(|version| {
@@ -34,10 +19,8 @@ fn all_versions() -> impl Iterator<Item = Sides> {
             label: format!("connect-redis {version}"),
             node: NodeProgram::start("store.mjs", &arguments, &[]).unwrap(),
             rust: open(&server.url()).unwrap(),
-            backend: Box::new(Redis {
-                raw: redis::Client::open(server.url()).unwrap().get_connection().unwrap(),
-                _server: server,
-            }),
+            backend: Box::new(RawRedis::new(server.addr(), "sess:")),
+            _servers: Box::new(server),
             node_touch: NodeTouch::Moves,
         }
     })
@@ -54,15 +37,15 @@ async fn a_session_whose_expires_is_not_a_date_is_kept_for_a_day() {
         let session = Session::from_json(text).unwrap();
         for step in 0..2 {
             sides.rust.set("a", &session).await.unwrap();
-            assert_eq!(sides.record("a"), text, "{}", sides.label);
-            let lives_ms = sides.backend.lives_ms("a");
+            assert_eq!(sides.record("a").await, text, "{}", sides.label);
+            let lives_ms = sides.lives_ms("a").await;
             assert!((80_000_000..=86_400_000).contains(&lives_ms), "{}: {lives_ms}", sides.label);
             assert!(sides.rust.get("a").await.unwrap().is_some());
             if step == 0 {
                 let answer = sides.ask(json!({ "op": "set", "sid": "a", "session": text }));
                 assert_eq!(answer, json!({}), "{}", sides.label);
                 assert_eq!(
-                    sides.backend.record("a"),
+                    sides.backend.record("a").await.unwrap(),
                     None,
                     "{} has learned to keep it",
                     sides.label
@@ -72,7 +55,7 @@ async fn a_session_whose_expires_is_not_a_date_is_kept_for_a_day() {
         // One that was read is kept, too.
         let change = |session: &mut Session| session.insert("views", 1);
         assert!(sides.rust.modify("a", change).await.unwrap().is_some());
-        assert!(sides.backend.lives_ms("a") > 80_000_000, "{}", sides.label);
+        assert!(sides.lives_ms("a").await > 80_000_000, "{}", sides.label);
     }
 }
 

@@ -50,17 +50,22 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "cloakroom-mongodb",
         &["cloakroom-backend", "cloakroom-core", "cloakroom-encryption"],
-        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-conformance",
+            "cloakroom-test-backends",
+            "cloakroom-test-support",
+        ],
     ),
     (
         "cloakroom-memcached",
         &["cloakroom-backend", "cloakroom-core", "cloakroom-encryption"],
-        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
-    ),
-    (
-        "cloakroom-redis",
-        &["cloakroom-backend", "cloakroom-core"],
-        &["cloakroom-compat", "cloakroom-conformance", "cloakroom-test-support"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-conformance",
+            "cloakroom-test-backends",
+            "cloakroom-test-support",
+        ],
     ),
     (
         "cloakroom",
@@ -79,6 +84,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("cloakroom-tower", &["cloakroom-backend", "cloakroom-core"], &[]),
     ("cloakroom-test-support", &[], &[]),
+    (
+        "cloakroom-test-backends",
+        &["cloakroom-conformance", "cloakroom-core", "cloakroom-test-support"],
+        &[],
+    ),
     ("xtask", &["cloakroom-test-support"], &[]),
     ("xtask-api", &[], &[]),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], &[]),
@@ -93,6 +103,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
+            "cloakroom-test-backends",
             "cloakroom-test-support",
             "cloakroom-tower",
         ],

@@ -10,10 +10,11 @@ use std::{
 /// The number of different points at which a future is dropped.
 pub(crate) const POINTS: u32 = 16;
 
-/// Runs the future up to one of [`POINTS`] points and drops it there, unless it has ended before.
+/// Runs the future up to one of [`POINTS`] points, in turn, and drops it there, unless it has ended before.
 ///
 /// The first points are a number of polls in quick succession; the others let the backend answer in between.
 pub(crate) async fn drop_at<T>(point: u32, future: impl Future<Output = T> + Send) {
+    let point = point % POINTS;
     let mut future = pin!(future);
     let polls = 1 + point % 4;
     let pause = Duration::from_micros(u64::from(point / 4) * 150);

@@ -4,6 +4,8 @@ use std::fmt;
 
 use cloakroom_core::Error;
 
+use crate::AccessError;
+
 /// The result of a case.
 pub(crate) type Verdict = Result<(), Failure>;
 
@@ -13,13 +15,20 @@ pub(crate) enum Failure {
     Broken(String),
     /// The store or the subject lacks this part, by the name that `not_offered` accepts.
     NotOffered(&'static str),
-    /// A short session expired before the case could use it. This says nothing about the store, so the case runs again.
-    TooSlow,
+    /// A time limit that suits most machines was too short, for this reason. This says nothing about the store, so the case
+    /// runs again with twice the time.
+    TooSlow(&'static str),
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Broken(format!("{} error: {error}", error.kind().as_str()))
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        Self::Broken(format!("the access to the backend failed: {error}"))
     }
 }
 

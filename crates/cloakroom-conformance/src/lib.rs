@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod access;
+mod calls;
 mod case;
 mod cases;
+mod delays;
 mod dropped;
 mod failure;
+mod harm;
 mod list;
 mod probe;
 mod report;
@@ -12,6 +16,7 @@ mod run;
 mod subject;
 mod suite;
 
+pub use access::{AccessError, Faults, RawAccess};
 pub use case::{CASES, Case};
 pub use report::{CaseReport, Outcome, Report};
 pub use run::{Options, run, run_with};

@@ -267,6 +267,10 @@ macro_rules! __cases {
         runtimes {
             calls_work_on_any_runtime []
             "Calls work on any runtime, even if another runtime that used the store is idle or has shut down."
+            a_runtime_that_ends_breaks_no_other []
+            "Calls work on any runtime, even if another runtime that used the store is idle or has shut down."
+            a_runtime_that_lacks_something_is_a_config_error []
+            "A runtime without the timers or the I/O that the store needs, or no runtime at all, is a `Config` error, not a panic."
         }
         handles {
             a_second_handle_sees_a_set [second_handle]
@@ -325,6 +329,84 @@ macro_rules! __cases {
             "Removes the sessions under this store's prefix and nothing else."
             clear_leaves_neighbours_alone [enumerate clear neighbour]
             "Removes the sessions under this store's prefix and nothing else."
+        }
+        foreign {
+            a_foreign_record_is_read [raw]
+            "The record comes back byte for byte, unknown members included."
+            a_session_is_stored_as_its_text [raw]
+            "The record comes back byte for byte, unknown members included."
+            a_foreign_record_keeps_what_nobody_changes [raw]
+            "The record comes back byte for byte, unknown members included."
+            a_foreign_record_with_a_stale_cookie_is_alive [raw]
+            "The store's expiry decides whether a session is live, never the record's `cookie.expires`, which Node.js leaves stale."
+            what_express_takes_for_no_session_is_none [raw]
+            "A record that Express treats as no session, such as `null`, is `None`."
+            get_and_touch_of_no_session_is_none [raw atomic]
+            "A record that Express treats as no session, such as `null`, is `None`."
+            update_of_a_foreign_none_is_gone [raw atomic]
+            "A record that Express treats as no session, such as `null`, is `None`."
+            what_is_not_a_session_is_corrupt [raw]
+            "`Corrupt` if the record is not a session; otherwise the store's own errors."
+            conditional_calls_on_what_is_not_a_session_are_corrupt [raw atomic]
+            "`Corrupt` if the record is not a session; otherwise the store's own errors."
+            a_corrupt_record_is_not_quoted [raw]
+            "No error quotes an id, session data or a secret."
+            a_corrupt_record_can_be_replaced [raw]
+            "Creates or replaces the record, no matter who wrote it last."
+            a_corrupt_record_can_be_destroyed [raw]
+            "Removes the session."
+            all_goes_on_after_a_corrupt_record [raw enumerate all]
+            "A record that cannot be read yields an error, and the stream continues."
+            update_notices_a_foreign_write [raw atomic]
+            "It notices writes by Node.js, which does not know about revisions."
+            touch_leaves_the_stored_record_as_it_is [raw touch]
+            "It never changes the data, never creates a session and never revives one."
+            a_passed_expiry_leaves_no_record [raw]
+            "A session whose expiry has passed is destroyed, not stored."
+            the_backend_counts_the_sessions_time [raw]
+            "`Session::time_to_live` computes this."
+        }
+        outage {
+            a_server_that_is_gone_is_unavailable [faults]
+            "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."
+            without_a_server_no_call_succeeds [faults]
+            "The store's own errors."
+            without_a_server_nothing_is_listed [faults enumerate length]
+            "The store's own errors."
+            without_a_server_nothing_is_cleared [faults enumerate clear]
+            "The store's own errors; some sessions may be gone by then."
+            a_listing_that_breaks_off_is_an_error [faults enumerate ids]
+            "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
+            a_frozen_server_is_a_timeout_by_the_deadline [faults]
+            "Every call returns within the store's deadline, if necessary with an `Error`."
+            calls_under_way_end_with_the_server [faults]
+            "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."
+            calls_work_again_after_an_outage [faults]
+            "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."
+            one_call_at_most_notices_a_restart [faults]
+            "A lost connection is made again, and one that answers nothing is given up after one deadline."
+            a_connection_that_was_cut_is_made_again [faults]
+            "A lost connection is made again, and one that answers nothing is given up after one deadline."
+            a_silent_connection_is_left_after_one_deadline [faults]
+            "A lost connection is made again, and one that answers nothing is given up after one deadline."
+            a_lost_answer_is_no_conflict [faults atomic]
+            "A write whose answer is lost is an error with `outcome_unknown`, or happened exactly once; it is never reported as a conflict with itself."
+            a_write_whose_answer_was_lost_is_not_told_as_undone [faults]
+            "A write whose answer is lost is an error with `outcome_unknown`, or happened exactly once; it is never reported as a conflict with itself."
+            an_outage_quotes_nothing [faults]
+            "No error quotes an id, session data or a secret."
+        }
+        load {
+            a_thousand_tasks_share_a_store []
+            "Methods take `&self`, so a store can be shared; `Arc<S>`, `Box<S>` and `&S` are stores too."
+            a_dropped_call_leaves_the_others_their_answers []
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
+            a_dropped_set_of_a_new_session_leaves_no_half []
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
+            large_records_are_read_at_once []
+            "The record comes back byte for byte, unknown members included."
+            conditional_writes_take_every_record_that_set_takes [atomic]
+            "As for `Store::set`."
         }
         sequences {
             sequences_match_a_model []

@@ -1,6 +1,6 @@
 //! What cases do with a subject: make sessions, let time pass, read, list.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cloakroom_core::{
     Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, Session, Store, Touched,
@@ -8,7 +8,7 @@ use cloakroom_core::{
 use futures::{Stream, TryStreamExt, stream::BoxStream};
 
 use crate::{
-    Subject,
+    Faults, RawAccess, Subject,
     failure::{Failure, Verdict, broken, check},
 };
 
@@ -72,7 +72,9 @@ impl Subject {
     /// Fails as too slow, not as broken, when this session's own expiry has come already.
     pub(crate) fn in_time(&self, session: &Session) -> Verdict {
         match session.cookie().expires_ms() {
-            Some(expires_ms) if self.now_ms() >= expires_ms => Err(Failure::TooSlow),
+            Some(expires_ms) if self.now_ms() >= expires_ms => {
+                Err(Failure::TooSlow("each short session ended before it was used"))
+            }
             _ => Ok(()),
         }
     }
@@ -168,6 +170,16 @@ impl Subject {
 
     pub(crate) fn neighbour(&self) -> Result<&dyn Store, Failure> {
         self.beside().ok_or(Failure::NotOffered("neighbour"))
+    }
+
+    pub(crate) fn raw(&self) -> Result<&dyn RawAccess, Failure> {
+        self.raw_access().ok_or(Failure::NotOffered("raw"))
+    }
+
+    /// Starts the server that can be harmed.
+    pub(crate) async fn faults(&self) -> Result<Arc<dyn Faults>, Failure> {
+        let start = self.start_faults().ok_or(Failure::NotOffered("faults"))?;
+        Ok(start().await?)
     }
 
     pub(crate) async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Failure> {

@@ -17,6 +17,9 @@ use crate::{
     failure::{Failure, Verdict, broken},
 };
 
+/// How many times longer the last run of a case waits than its first.
+const MOST_PATIENCE: u32 = 16;
+
 /// Options of [`run_with`].
 ///
 /// ```
@@ -43,7 +46,7 @@ impl Default for Options {
 /// Runs every case on its own subject and returns the outcomes.
 ///
 /// Each case calls the function once, inside its own tokio runtime, and drops the subject there. If the machine is too slow
-/// for the short session of a case, the case runs again with a session that lives twice as long. A case that panics or does
+/// for a short session or a short deadline of a case, the case runs again with twice the time. A case that panics or does
 /// not end fails, and the other cases continue. A case that blocks its thread for ever leaves that thread behind.
 ///
 /// ```
@@ -138,14 +141,14 @@ fn run_here(case: &Case, subject: &MakeSubject, limit: Duration) -> Verdict {
 }
 
 async fn hold(case: &Case, subject: &MakeSubject) -> Verdict {
-    for patience in [1, 2, 4, 8, 16] {
+    let mut patience = 1;
+    loop {
         let subject = subject().await.with_patience(patience);
         match case.hold(&subject).await {
-            Err(Failure::TooSlow) => {}
+            Err(Failure::TooSlow(_)) if patience < MOST_PATIENCE => patience *= 2,
             verdict => return verdict,
         }
     }
-    Err(Failure::TooSlow)
 }
 
 fn report(case: &Case, verdict: Verdict) -> CaseReport {
@@ -153,9 +156,8 @@ fn report(case: &Case, verdict: Verdict) -> CaseReport {
         Ok(()) => (Outcome::Passed, None),
         Err(Failure::Broken(reason)) => (Outcome::Failed, Some(reason)),
         Err(Failure::NotOffered(part)) => (Outcome::NotOffered, Some(part.to_owned())),
-        Err(Failure::TooSlow) => {
-            let reason = "the machine was too slow: each short session ended before it was used";
-            (Outcome::Failed, Some(reason.to_owned()))
+        Err(Failure::TooSlow(why)) => {
+            (Outcome::Failed, Some(format!("the store or the machine was too slow: {why}")))
         }
     };
     CaseReport::new(case, outcome, reason)

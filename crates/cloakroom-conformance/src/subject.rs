@@ -1,8 +1,14 @@
 //! What the suite is run on.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, future::Future, sync::Arc};
 
 use cloakroom_core::{Clock, Store};
+use futures::future::BoxFuture;
+
+use crate::{AccessError, Faults, RawAccess};
+
+pub(crate) type StartFaults =
+    Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Faults>, AccessError>> + Send + Sync>;
 
 /// A store under test, fresh for each case, and what the cases need beside it.
 ///
@@ -23,6 +29,8 @@ pub struct Subject {
     store: Arc<dyn Store>,
     second_handle: Option<Arc<dyn Store>>,
     neighbour: Option<Arc<dyn Store>>,
+    raw: Option<Box<dyn RawAccess>>,
+    faults: Option<StartFaults>,
     clock: Option<Clock>,
     patience: u32,
     // The last member: what it cleans up is in use until the handles are gone.
@@ -32,14 +40,16 @@ pub struct Subject {
 impl Subject {
     /// A subject of this empty store.
     ///
-    /// It has no second handle and no neighbour, and the cases that need one fail until it is given, or declared as
-    /// `not_offered`.
+    /// It has no second handle, no neighbour, no raw access and no faults. The cases that need one of these fail until it
+    /// is given, or declared as `not_offered`.
     #[must_use]
     pub fn new(store: impl Store + 'static) -> Self {
         Self {
             store: Arc::new(store),
             second_handle: None,
             neighbour: None,
+            raw: None,
+            faults: None,
             clock: None,
             patience: 1,
             guards: Vec::new(),
@@ -59,6 +69,34 @@ impl Subject {
     #[must_use]
     pub fn with_neighbour(mut self, store: impl Store + 'static) -> Self {
         self.neighbour = Some(Arc::new(store));
+        self
+    }
+
+    /// The same subject with a way to the store's records that does not go through the store, for the cases about records
+    /// that other programs wrote.
+    #[must_use]
+    pub fn with_raw(mut self, raw: impl RawAccess + 'static) -> Self {
+        self.raw = Some(Box::new(raw));
+        self
+    }
+
+    /// The same subject with a function that starts a server to be stopped, frozen and cut off, for the cases about
+    /// outages.
+    ///
+    /// Each of those cases calls it once, and no other case does, so a server that takes a second to start costs a dozen
+    /// seconds in all. The other cases can share a server. If it returns an error, the case fails. [`Faults`] has an
+    /// example.
+    #[must_use]
+    pub fn with_faults<T, F, Fut>(mut self, start: F) -> Self
+    where
+        T: Faults + 'static,
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, AccessError>> + Send + 'static,
+    {
+        self.faults = Some(Box::new(move || {
+            let started = start();
+            Box::pin(async { Ok(Arc::new(started.await?) as Arc<dyn Faults>) })
+        }));
         self
     }
 
@@ -106,6 +144,14 @@ impl Subject {
 
     pub(crate) fn beside(&self) -> Option<&dyn Store> {
         self.neighbour.as_deref()
+    }
+
+    pub(crate) fn raw_access(&self) -> Option<&dyn RawAccess> {
+        self.raw.as_deref()
+    }
+
+    pub(crate) fn start_faults(&self) -> Option<&StartFaults> {
+        self.faults.as_ref()
     }
 
     /// The same subject with short sessions that live this many times as long.

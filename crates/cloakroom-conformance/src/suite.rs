@@ -16,7 +16,7 @@ use crate::{
 /// - `not_offered = [touch, atomic, …]` declares what the store or the subject lacks. Those tests sit in a module
 ///   `not_offered` and fail if it is offered after all. Without the declaration the cases fail. The parts are
 ///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and
-///   `second_handle` and `neighbour`.
+///   `second_handle`, `neighbour`, `raw` and `faults`.
 /// - `exceptions = [case = "reason", …]` names promises that this store is known to break. Those tests sit in a module
 ///   `exceptions` and fail if the promise is kept after all.
 ///
@@ -30,7 +30,7 @@ use crate::{
 /// cloakroom_conformance::suite!(
 ///     || async { Subject::new(MemoryStore::new()).with_neighbour(MemoryStore::new()) },
 ///     ignore = "takes a few seconds",
-///     not_offered = [second_handle],
+///     not_offered = [second_handle, raw, faults],
 /// );
 /// ```
 #[macro_export]
@@ -154,6 +154,8 @@ macro_rules! __part {
     (clear) => {};
     (second_handle) => {};
     (neighbour) => {};
+    (raw) => {};
+    (faults) => {};
     ($part:ident) => {
         compile_error!(concat!("there is no part `", stringify!($part), "` that a store can lack"));
     };

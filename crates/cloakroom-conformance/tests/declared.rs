@@ -91,7 +91,7 @@ fn lacking(listing: bool) -> Subject {
 mod plain {
     cloakroom_conformance::suite!(
         || async { super::lacking(false) },
-        not_offered = [touch, atomic, enumerate, second_handle, neighbour],
+        not_offered = [touch, atomic, enumerate, second_handle, neighbour, raw, faults],
         exceptions = [numbers_come_back_as_written = "JavaScript knows no 1.0"],
     );
 }
@@ -99,7 +99,7 @@ mod plain {
 mod partly_listed {
     cloakroom_conformance::suite!(
         || async { super::lacking(true) },
-        not_offered = [touch, atomic, ids, clear, second_handle, neighbour],
+        not_offered = [touch, atomic, ids, clear, second_handle, neighbour, raw, faults],
         exceptions = [numbers_come_back_as_written = "JavaScript knows no 1.0"]
     );
 }
@@ -116,7 +116,7 @@ mod ignored {
             Subject::new(MemoryStore::with_options(options)).with_clock(clock)
         },
         ignore = "shows that the reason is shown",
-        not_offered = [second_handle, neighbour],
+        not_offered = [second_handle, neighbour, raw, faults],
     );
 }
 
@@ -152,7 +152,8 @@ fn a_report_tells_what_is_not_offered_from_what_passed() {
     for case in &report.cases {
         let needs = cloakroom_conformance::CASES.iter().find(|other| other.name() == case.name);
         let needs = needs.map(|case| case.needs()).unwrap_or_default();
-        let lacks = ["touch", "atomic", "ids", "clear", "second_handle", "neighbour"];
+        let lacks =
+            ["touch", "atomic", "ids", "clear", "second_handle", "neighbour", "raw", "faults"];
         let lacking: Vec<_> = needs.iter().filter(|part| lacks.contains(part)).collect();
         let wanted = match case.name {
             _ if !lacking.is_empty() => Outcome::NotOffered,

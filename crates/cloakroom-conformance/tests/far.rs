@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use cloakroom_core::{
     Atomic, Created, Enumerate, Error, MemoryStore, Session, Store, Touched, Updated,
 };
 use futures::{StreamExt, executor::block_on, stream::BoxStream};
+use tokio::runtime::Runtime;
 
 #[derive(Clone)]
 struct Far(MemoryStore, SlowTouches);
@@ -23,11 +24,15 @@ struct Far(MemoryStore, SlowTouches);
 /// How many touches take most of a second, which is all that a short session has at first.
 type SlowTouches = Arc<AtomicU64>;
 
+/// The tasks of the stores, so that these work on any runtime.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new().expect("threads for a runtime"));
+
 /// Runs on a task of its own. Each fourth call takes milliseconds on its way there and back.
 async fn far<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let is_slow = CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(4);
-    let task = tokio::spawn(async move {
+    let task = RUNTIME.spawn(async move {
         travel(is_slow).await;
         let answer = call.await;
         travel(is_slow).await;
@@ -72,7 +77,7 @@ impl Store for Far {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
             .is_ok()
         {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            far(async { tokio::time::sleep(Duration::from_millis(700)).await }).await;
         }
         far(async move { store.touch(&sid, &session).await }).await
     }
@@ -141,7 +146,13 @@ fn passes_all_cases(slow_touches: u64) {
         let neighbour = Far(MemoryStore::new(), slow_touches);
         Subject::new(store.clone()).with_second_handle(store).with_neighbour(neighbour)
     }));
-    assert!(report.with_outcome(Outcome::Passed).count() == report.cases.len(), "{report}");
+    assert!(report.is_conformant(), "{report}");
+    for case in report.with_outcome(Outcome::NotOffered) {
+        assert!(
+            ["raw", "faults"].contains(&case.reason.as_deref().unwrap_or_default()),
+            "{report}"
+        );
+    }
 }
 
 #[test]

@@ -43,11 +43,22 @@ pub enum Updated {
 
 /// Keeps sessions: the four operations that express-session calls on a store.
 ///
-/// - Every call returns within the store's deadline, if necessary with an [`Error`].
 /// - Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all.
 /// - Calls work on any runtime, even if another runtime that used the store is idle or has shut down.
+/// - A runtime without the timers or the I/O that the store needs, or no runtime at all, is a
+///   [`Config`](crate::ErrorKind::Config) error, not a panic.
 /// - Every method returns [`InvalidId`](crate::ErrorKind::InvalidId) for an empty id, and for an id that the backend
 ///   would confuse with another. Every other id works, whatever its characters.
+///
+/// # Outages
+///
+/// - Every call returns within the store's deadline, if necessary with an [`Error`].
+/// - A backend that cannot be reached is [`Unavailable`](crate::ErrorKind::Unavailable), and one that does not answer
+///   in time is a [`Timeout`](crate::ErrorKind::Timeout); calls work again once it is back.
+/// - A lost connection is made again, and one that answers nothing is given up after one deadline.
+/// - A write whose answer is lost is an error with [`outcome_unknown`](Error::outcome_unknown), or happened exactly
+///   once; it is never reported as a conflict with itself.
+/// - No error quotes an id, session data or a secret.
 ///
 /// # Wrappers
 ///
@@ -63,6 +74,7 @@ pub trait Store: Send + Sync {
     ///   leaves stale.
     /// - The session carries the [`Revision`] that [`Atomic::update`] compares with.
     /// - The record comes back byte for byte, unknown members included.
+    /// - A record that Express treats as no session, such as `null`, is `None`.
     ///
     /// # Errors
     ///

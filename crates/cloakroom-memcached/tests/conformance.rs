@@ -8,7 +8,8 @@ use cloakroom_compat::{callbackify_store, promisify_store};
 use cloakroom_conformance::{Subject, suite};
 use cloakroom_core::Store;
 use cloakroom_memcached::MemcachedStore;
-use cloakroom_test_support::{Memcached, unique};
+use cloakroom_test_backends::{Harmed, RawMemcached};
+use cloakroom_test_support::{Memcache, Memcached, unique};
 
 /// All cases share them. A static is never dropped; the servers end with the test process.
 static SERVERS: LazyLock<[Memcached; 3]> =
@@ -42,8 +43,29 @@ fn subject<S: Store + 'static>(
 mod one_server {
     use super::*;
 
+    /// With the records behind the store's back, and a server to be harmed.
+    async fn subject() -> Subject {
+        let prefix = unique("case:");
+        let url =
+            |addr: &str, ms: u128| format!("memcached://{addr}?timeout={ms}&deadline={ms}&prefix=");
+        let open = |prefix: &str| {
+            let url = url(&SERVERS[0].addr(), 60_000);
+            MemcachedStore::open(&format!("{url}{prefix}")).unwrap()
+        };
+        Subject::new(open(&prefix))
+            .with_second_handle(open(&prefix))
+            .with_neighbour(open(&prefix.replace(':', ".")))
+            .with_raw(RawMemcached::new([SERVERS[0].addr()], prefix))
+            .with_faults(move || {
+                Harmed::<Memcache>::start(move |addr, deadline| {
+                    let url = url(addr, deadline.as_millis());
+                    Ok(Box::new(MemcachedStore::open(&format!("{url}s:"))?))
+                })
+            })
+    }
+
     suite!(
-        || async { subject(1, "", |store| store) },
+        subject,
         ignore = "needs memcached",
         exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it"],
     );
@@ -55,6 +77,7 @@ mod a_ring_of_three {
     suite!(
         || async { subject(3, "", |store| store) },
         ignore = "needs memcached",
+        not_offered = [raw, faults],
         exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it"],
     );
 }
@@ -69,7 +92,12 @@ mod through_callbacks {
             })
         },
         ignore = "needs memcached",
-        exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it"],
+        not_offered = [raw, faults],
+        exceptions = [
+            crlf_between_tokens_comes_back = "npm's client dies of it",
+            a_runtime_that_lacks_something_is_a_config_error =
+                "the call goes on elsewhere, and its outcome is unknown",
+        ],
     );
 }
 
@@ -94,7 +122,7 @@ mod on_the_applications_client {
     suite!(
         subject,
         ignore = "needs memcached",
-        not_offered = [enumerate],
+        not_offered = [enumerate, raw, faults],
         exceptions = [
             crlf_between_tokens_comes_back = "npm's client dies of it",
             calls_work_on_any_runtime =
@@ -112,5 +140,5 @@ mod encrypted {
         super::subject(1, secret, |store| store)
     }
 
-    suite!(subject, ignore = "needs memcached");
+    suite!(subject, ignore = "needs memcached", not_offered = [raw, faults]);
 }

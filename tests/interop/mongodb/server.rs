@@ -7,6 +7,7 @@ use std::{
 };
 
 use cloakroom::ExpressSession;
+use cloakroom_conformance::RawAccess;
 use cloakroom_core::Clock;
 use cloakroom_encryption::Encryption;
 use cloakroom_mongodb::{
@@ -16,11 +17,12 @@ use cloakroom_mongodb::{
         bson::{Document, RawDocumentBuf, doc},
     },
 };
+use cloakroom_test_backends::RawMongo;
 use cloakroom_test_support::{Mongod, NodeProgram, unique};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::cases::{Backend, NodeTouch, Sides};
+use crate::cases::{NodeTouch, Sides};
 
 /// All tests share it. A static is never dropped; the server ends with the test process.
 static SERVER: LazyLock<Mongod> = LazyLock::new(|| Mongod::start().unwrap());
@@ -35,13 +37,12 @@ fn wait<T: Send>(future: impl Future<Output = T> + Send) -> T {
 /// A plain client on the sessions of one database.
 pub(crate) struct Raw {
     pub(crate) sessions: Collection<Document>,
-    encryption: Option<Arc<dyn Encryption>>,
 }
 
 impl Raw {
-    fn of(database: &str, encryption: Option<Arc<dyn Encryption>>) -> Self {
+    fn of(database: &str) -> Self {
         let client = wait(Client::with_uri_str(SERVER.url())).unwrap();
-        Self { sessions: client.database(database).collection("sessions"), encryption }
+        Self { sessions: client.database(database).collection("sessions") }
     }
 
     pub(crate) fn document(&self, sid: &str) -> Option<Document> {
@@ -56,20 +57,15 @@ impl Raw {
     }
 }
 
-impl Backend for Raw {
-    fn record(&mut self, sid: &str) -> Option<String> {
-        let text = self.document(sid)?.get_str("session").unwrap().to_owned();
-        Some(match &self.encryption {
-            None => text,
-            Some(encryption) => encryption.decrypt(&text).unwrap(),
-        })
-    }
-
-    fn lives_ms(&mut self, sid: &str) -> i64 {
-        let document = self.document(sid).unwrap();
-        let expires = document.get_datetime("expires").unwrap().timestamp_millis();
-        expires - Clock::system().now_ms()
-    }
+/// The records of one database, for the cases.
+fn records(database: &str, encryption: Option<Arc<dyn Encryption>>) -> Box<dyn RawAccess> {
+    let raw = RawMongo::new(SERVER.url(), database, "sessions", Clock::system());
+    let Some(encryption) = encryption else { return Box::new(raw) };
+    let encrypts = Arc::clone(&encryption);
+    Box::new(raw.with_encryption(
+        move |text| Ok(encrypts.encrypt(text)?),
+        move |text| Ok(encryption.decrypt(text)?),
+    ))
 }
 
 fn node(version: &str, url: &str, options: &Value) -> NodeProgram {
@@ -89,13 +85,14 @@ fn sides(
     version: &str,
     (node, rust): (NodeProgram, MongoStore),
     options: &Value,
-    raw: Raw,
+    backend: Box<dyn RawAccess>,
 ) -> Sides {
     Sides {
         label: format!("connect-mongo {version} with {options}"),
         node,
         rust: ExpressSession::new(rust),
-        backend: Box::new(raw),
+        backend,
+        _servers: Box::new(()),
         node_touch: NodeTouch::Moves,
     }
 }
@@ -109,7 +106,7 @@ pub(crate) fn start(
     let database = unique("interop");
     let url = format!("{}/{database}", SERVER.url());
     let both = (node(version, &url, &options), rust(&url, &options, encryption.clone()));
-    sides(version, both, &options, Raw::of(&database, encryption))
+    sides(version, both, &options, records(&database, encryption))
 }
 
 /// As [`start`], with a plain client that is the test's own.
@@ -117,8 +114,7 @@ pub(crate) fn start_with_raw(version: &str, options: Value) -> (Sides, Raw) {
     let database = unique("interop");
     let url = format!("{}/{database}", SERVER.url());
     let both = (node(version, &url, &options), rust(&url, &options, None));
-    let [raw, own] = [(); 2].map(|()| Raw::of(&database, None));
-    (sides(version, both, &options, raw), own)
+    (sides(version, both, &options, records(&database, None)), Raw::of(&database))
 }
 
 /// Both sides, the second of them started after the first has made its index.
@@ -135,7 +131,7 @@ pub(crate) async fn start_in_order(version: &str, rust_first: bool) -> Sides {
     let answer: Value = program.call(r#"{"op":"get","sid":"a"}"#).unwrap();
     assert_eq!(answer.get("error"), None, "{version}");
     store.ensure_index().await.unwrap();
-    sides(version, (program, store), &options, Raw::of(&database, None))
+    sides(version, (program, store), &options, records(&database, None))
 }
 
 fn store_options() -> MongoOptions {

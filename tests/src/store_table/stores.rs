@@ -11,7 +11,7 @@ use std::{
 };
 
 use cloakroom_conformance::{Options, Report, Subject, run_with};
-use cloakroom_core::{Error, MemoryStore, Store};
+use cloakroom_core::{Clock, Error, MemoryStore, Store};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
@@ -23,7 +23,10 @@ use cloakroom_mongodb::{
     },
 };
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_support::{Memcached, MemcachedTap, Mongod, RedisServer, unique};
+use cloakroom_test_backends::{Harmed, RawMemcached, RawMongo, RawRedis};
+use cloakroom_test_support::{
+    Memcache, Memcached, MemcachedTap, Mongo, Mongod, Redis, RedisServer, unique,
+};
 use redis::InfoDict;
 
 use super::{
@@ -147,34 +150,64 @@ async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> Subject)
     .await
 }
 
+fn redis_at(
+    addr: &str,
+    prefix: &str,
+    deadline: Duration,
+) -> std::result::Result<RedisStore, Error> {
+    let mut options = RedisOptions::default();
+    (options.prefix, options.deadline) = (prefix.to_owned(), deadline);
+    RedisStore::open_with(&format!("redis://{addr}"), options)
+}
+
 fn on_redis(server: &RedisServer) -> Subject {
-    let name = unique("case");
-    three(|part| {
-        let mut options = RedisOptions::default();
-        options.prefix = format!("{name}{part}:");
-        options.deadline = PATIENCE;
-        RedisStore::open_with(&server.url(), options)
-    })
+    let (name, addr) = (unique("case"), server.addr());
+    three(|part| redis_at(&addr, &format!("{name}{part}:"), PATIENCE))
+        .with_raw(RawRedis::new(addr, format!("{name}:")))
+        .with_faults(|| {
+            Harmed::<Redis>::start(|addr, deadline| Ok(Box::new(redis_at(addr, "s:", deadline)?)))
+        })
+}
+
+fn memcached_at(
+    addr: &str,
+    prefix: &str,
+    deadline: Duration,
+) -> std::result::Result<MemcachedStore, Error> {
+    let mut options = MemcachedOptions::default();
+    options.prefix = prefix.to_owned();
+    (options.timeout, options.deadline) = (deadline, deadline);
+    MemcachedStore::open_with(&format!("memcached://{addr}"), options)
 }
 
 fn on_memcached(server: &Memcached) -> Subject {
-    let name = unique("case");
-    three(|part| {
-        let mut options = MemcachedOptions::default();
-        options.prefix = format!("{name}{part}:");
-        (options.timeout, options.deadline) = (PATIENCE, PATIENCE);
-        MemcachedStore::open_with(&server.url(), options)
-    })
+    let (name, addr) = (unique("case"), server.addr());
+    three(|part| memcached_at(&addr, &format!("{name}{part}:"), PATIENCE))
+        .with_raw(RawMemcached::new([addr], format!("{name}:")))
+        .with_faults(|| {
+            Harmed::<Memcache>::start(|addr, deadline| {
+                Ok(Box::new(memcached_at(addr, "s:", deadline)?))
+            })
+        })
+}
+
+fn mongo_at(
+    addr: &str,
+    collection: &str,
+    deadline: Duration,
+) -> std::result::Result<MongoStore, Error> {
+    let mut options = MongoOptions::default();
+    (options.collection_name, options.deadline) = (collection.to_owned(), deadline);
+    MongoStore::open_with(&format!("mongodb://{addr}/suite"), options)
 }
 
 fn on_mongod(server: &Mongod) -> Subject {
-    let name = unique("case");
-    three(|part| {
-        let mut options = MongoOptions::default();
-        options.collection_name = format!("{name}{part}");
-        options.deadline = PATIENCE;
-        MongoStore::open_with(&format!("{}/suite", server.url()), options)
-    })
+    let (name, addr) = (unique("case"), server.addr());
+    three(|part| mongo_at(&addr, &format!("{name}{part}"), PATIENCE))
+        .with_raw(RawMongo::new(server.url(), "suite", name, Clock::system()))
+        .with_faults(|| {
+            Harmed::<Mongo>::start(|addr, deadline| Ok(Box::new(mongo_at(addr, "s", deadline)?)))
+        })
 }
 
 /// Two handles on the same sessions, and a neighbour of theirs.

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use crate::{Error, free_port};
@@ -17,6 +17,10 @@ use crate::{Error, free_port};
 /// - [`silence`](Self::silence): every open connection stays open and swallows what either side sends, for ever. New
 ///   ones are accepted and do the same.
 /// - [`cut`](Self::cut): every open connection is closed. New ones are accepted and closed at once.
+/// - [`lose_answers`](Self::lose_answers): every open connection still passes on what the client sends, and is closed in
+///   place of the server's next answer. New ones work.
+/// - [`refuse`](Self::refuse): every open connection is closed, and new ones are refused as where nothing listens, until
+///   [`listen`](Self::listen).
 /// - [`pass`](Self::pass): new connections reach the server again. A connection that has been silent stays silent, as
 ///   one whose state a load balancer has lost.
 ///
@@ -39,6 +43,8 @@ use crate::{Error, free_port};
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
+    /// The thread that accepts, while it does.
+    listening: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +74,7 @@ struct Pair {
     client: TcpStream,
     server: TcpStream,
     silent: AtomicBool,
+    loses_answers: AtomicBool,
 }
 
 impl Proxy {
@@ -78,15 +85,31 @@ impl Proxy {
     /// If there is no port for it.
     pub fn start(server: &str) -> Result<Self, Error> {
         let port = free_port();
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .map_err(|error| Error::new(format!("no port for a proxy: {error}")))?;
         let shared = Arc::new(Shared {
             server: server.to_owned(),
             accepted: AtomicUsize::new(0),
             state: Mutex::new(State { mode: Mode::Pass, open: Vec::new() }),
         });
-        let proxy = Self { port, shared: Arc::clone(&shared) };
-        thread::spawn(move || {
+        let proxy = Self { port, shared, listening: Mutex::default() };
+        proxy.listen()?;
+        Ok(proxy)
+    }
+
+    /// Listens again after [`refuse`](Self::refuse), on the same port, and passes. Does nothing else if it listens.
+    ///
+    /// # Errors
+    ///
+    /// If the port was taken by another.
+    pub fn listen(&self) -> Result<(), Error> {
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pass();
+        if listening.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(("127.0.0.1", self.port))
+            .map_err(|error| Error::new(format!("no port for a proxy: {error}")))?;
+        let shared = Arc::clone(&self.shared);
+        *listening = Some(thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if shared.state().mode == Mode::Ended {
                     return;
@@ -96,8 +119,8 @@ impl Proxy {
                 // A client whose server cannot be reached is hung up on.
                 thread::spawn(move || shared.serve(client));
             }
-        });
-        Ok(proxy)
+        }));
+        Ok(())
     }
 
     /// The address of the proxy: `127.0.0.1:12345`.
@@ -142,13 +165,29 @@ impl Proxy {
     pub fn cut(&self) {
         self.shared.close(Mode::Cut);
     }
+
+    /// Closes each connection that is open now when the server answers on it. The answer is not passed on.
+    pub fn lose_answers(&self) {
+        for pair in &self.shared.state().open {
+            pair.loses_answers.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Closes all connections, and listens no more, so that new ones are refused.
+    pub fn refuse(&self) {
+        self.shared.close(Mode::Ended);
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = listening.take() {
+            // Wakes the thread that accepts, which sees the end of it.
+            let _ = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port)));
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.close(Mode::Ended);
-        // Wakes the thread that accepts, which sees the end of it.
-        let _ = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port)));
+        self.refuse();
     }
 }
 
@@ -172,7 +211,12 @@ impl Shared {
         let server = TcpStream::connect(&self.server)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let pair = Arc::new(Pair { client, server, silent: AtomicBool::new(false) });
+        let pair = Arc::new(Pair {
+            client,
+            server,
+            silent: AtomicBool::new(false),
+            loses_answers: AtomicBool::new(false),
+        });
         {
             let mut state = self.state();
             match state.mode {
@@ -202,7 +246,8 @@ impl Pair {
         let mut buffer = [0; 16_384];
         loop {
             let length = from.read(&mut buffer)?;
-            if length == 0 {
+            let is_answer = std::ptr::eq(from, &self.server);
+            if length == 0 || (is_answer && self.loses_answers.load(Ordering::SeqCst)) {
                 return Ok(());
             }
             if !self.silent.load(Ordering::SeqCst) {
@@ -283,5 +328,30 @@ mod tests {
         assert_eq!(ask(&new).unwrap(), 5);
         drop(proxy);
         assert!(!ask(&new).is_ok_and(|length| length > 0));
+    }
+
+    #[test]
+    fn a_lost_answer_ends_its_connection_and_no_other() {
+        let proxy = Proxy::start(&echo()).unwrap();
+        let (old, busy) = (connect(&proxy), connect(&proxy));
+        for stream in [&old, &busy] {
+            assert_eq!(ask(stream).unwrap(), 5);
+        }
+        proxy.lose_answers();
+        assert!(!ask(&old).is_ok_and(|length| length > 0));
+        assert_eq!(ask(&connect(&proxy)).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_proxy_that_refuses_listens_again_on_the_same_port() {
+        let proxy = Proxy::start(&echo()).unwrap();
+        let old = connect(&proxy);
+        assert_eq!(ask(&old).unwrap(), 5);
+        proxy.refuse();
+        assert!(!ask(&old).is_ok_and(|length| length > 0));
+        let refused = TcpStream::connect(proxy.addr()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        proxy.listen().unwrap();
+        assert_eq!(ask(&connect(&proxy)).unwrap(), 5);
     }
 }

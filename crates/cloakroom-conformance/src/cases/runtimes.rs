@@ -2,14 +2,18 @@
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{Arc, mpsc},
     thread,
 };
 
+use cloakroom_core::{ErrorKind, Session, Store};
+use futures::FutureExt;
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
     Subject,
+    calls::{OPERATIONS, call},
     failure::{Failure, Verdict, broken},
     probe::same,
 };
@@ -71,4 +75,106 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &Subject) -> Verdict {
     }
     drop(rests);
     subject.store().destroy("id").await.map_err(Failure::from)
+}
+
+/// Calls the store on this runtime, or on none, and returns what they came to. A panic is caught.
+fn on(
+    runtime: Option<runtime::Runtime>,
+    store: Arc<dyn Store>,
+    session: Session,
+) -> oneshot::Receiver<Vec<(&'static str, Result<(), Failure>)>> {
+    let (tx, rx) = oneshot::channel();
+    thread::spawn(move || {
+        let mut outcomes = Vec::new();
+        for operation in OPERATIONS {
+            let work = AssertUnwindSafe(call(&*store, operation, "id", &session)).catch_unwind();
+            let outcome = match &runtime {
+                Some(runtime) => runtime.block_on(work),
+                None => futures::executor::block_on(work),
+            };
+            let verdict = match outcome {
+                Err(_) => Err(broken("a panic")),
+                Ok(Some(Err(error)))
+                    if error.kind() != ErrorKind::Config || error.outcome_unknown() =>
+                {
+                    Err(broken(error))
+                }
+                Ok(_) => Ok(()),
+            };
+            outcomes.push((operation, verdict));
+        }
+        // The receiver is gone when the case is out of time.
+        drop(tx.send(outcomes));
+    });
+    rx
+}
+
+pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(subject: &Subject) -> Verdict {
+    let mut session = subject.lasting("ann")?;
+    if subject.store().atomic().is_some() {
+        // With a revision, for `update`.
+        subject.store().set("read", &session).await?;
+        session = subject.read("read").await?;
+    }
+    let mut bare = runtime::Builder::new_current_thread();
+    let mut with_io = runtime::Builder::new_current_thread();
+    let mut with_time = runtime::Builder::new_current_thread();
+    for (lacks, builder) in [
+        ("timers and I/O", Some(&mut bare)),
+        ("timers", Some(with_io.enable_io())),
+        ("I/O", Some(with_time.enable_time())),
+        ("everything", None),
+    ] {
+        let runtime = builder.map(runtime::Builder::build).transpose().map_err(broken)?;
+        let outcomes = on(runtime, subject.shared(), session.clone());
+        let outcomes = outcomes.await.map_err(|_| broken("the runtime's thread panicked"))?;
+        for (operation, verdict) in outcomes {
+            if let Err(Failure::Broken(reason)) = verdict {
+                let place = format_args!("{operation} on a runtime that lacks {lacks}").to_string();
+                return Err(broken(format_args!("{place} is not `Config`, but: {reason}")));
+            }
+        }
+    }
+    subject.store().set("after", &subject.lasting("bob")?).await?;
+    subject.is_there("after").await
+}
+
+pub(crate) async fn a_runtime_that_ends_breaks_no_other(subject: &Subject) -> Verdict {
+    const ROUNDS: usize = 10;
+    let session = subject.lasting("ann")?;
+    subject.store().set("id", &session).await?;
+    for round in 0..ROUNDS {
+        let (store, several) = (subject.shared(), round % 2 == 0);
+        let (tx, rx) = oneshot::channel();
+        thread::spawn(move || {
+            let mut builder = if several {
+                runtime::Builder::new_multi_thread()
+            } else {
+                runtime::Builder::new_current_thread()
+            };
+            let outcome = builder.worker_threads(2).enable_all().build().map(|runtime| {
+                runtime.block_on(async {
+                    // Calls that the end of the runtime breaks off.
+                    for _ in 0..4 {
+                        let store = Arc::clone(&store);
+                        tokio::spawn(async move {
+                            while store.get("id").await.is_ok() {
+                                // For a store that never waits.
+                                tokio::task::yield_now().await;
+                            }
+                        });
+                    }
+                    tokio::task::yield_now().await;
+                    store.get("id").await
+                })
+            });
+            // The receiver is gone when the case is out of time.
+            drop(tx.send(outcome));
+        });
+        let outcome = rx.await.map_err(|_| broken("a call panicked on another runtime"))?;
+        let read = outcome.map_err(broken)??;
+        same(&read.ok_or_else(|| broken("the session is not there"))?, &session)?;
+        same(&subject.read("id").await?, &session)?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Created, Error, Session, Store, Updated};
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session, Store, Updated};
 
 use crate::broken::{
     Broken, OnDrop,
@@ -71,11 +71,14 @@ impl Broken {
                 self.inner().destroy(sid).await?;
                 Updated::Conflict(current)
             }
-            "a_conflict_brings_the_current_record" => {
+            "update_notices_a_foreign_write" if past.is(&[Get, Update]) => {
+                return self.write(sid, session).await;
+            }
+            "a_conflict_brings_the_current_record" if past.ops[0] == Set => {
                 let revision = current.revision().cloned().unwrap_or_else(wrong_revision);
                 Updated::Conflict(session.clone().with_revision(revision))
             }
-            "a_conflict_can_be_retried" => {
+            "a_conflict_can_be_retried" if past.ops[0] == Set => {
                 Updated::Conflict(current.with_revision(wrong_revision()))
             }
             _ => Updated::Conflict(current),
@@ -94,6 +97,10 @@ impl Atomic for Broken {
         }
         if defect == "conditional_writes_take_every_id_that_set_takes" && sid.contains('/') {
             return Err(refused("a slash"));
+        }
+        let length = session.to_json().len();
+        if defect == "conditional_writes_take_every_record_that_set_takes" && length > 1 << 20 {
+            return Err(Error::new(ErrorKind::TooLarge, "memory", "create", "more than 1 MB"));
         }
         if defect == "create_has_one_winner" {
             return self.racing_create(sid, session).await;
@@ -222,7 +229,14 @@ impl Atomic for Broken {
                 self.inner().set(sid, session).await?;
                 Ok(Updated::Gone)
             }
-            ("update_never_revives", Updated::Gone) if !past.has(Destroy) => {
+            ("update_of_a_foreign_none_is_gone", Updated::Gone)
+                if self.inner().text(sid).is_some_and(|text| text == "null") =>
+            {
+                self.write(sid, session).await
+            }
+            ("update_never_revives", Updated::Gone)
+                if !past.has(Destroy) && self.inner().text(sid).as_deref() != Some("null") =>
+            {
                 self.write(sid, session).await
             }
             (_, Updated::Conflict(current)) => self.missed(&past, sid, session, current).await,
@@ -238,6 +252,12 @@ impl Atomic for Broken {
         let past = self.past(GetAndTouch, sid);
         let sid = &*self.renamed(sid)?;
         let defect = self.shared.defect;
+        let text = self.inner().text(sid);
+        if defect == "conditional_calls_on_what_is_not_a_session_are_corrupt"
+            && text.as_deref() == Some("4267")
+        {
+            return Ok(None);
+        }
         let live = self.inner().get(sid).await?;
         let seconds = ttl.map_or(0, |ttl| i64::try_from(ttl.as_secs()).unwrap());
         let zero = ttl == Some(Duration::ZERO);
@@ -262,7 +282,12 @@ impl Atomic for Broken {
                 let end_ms = self.now_ms() + ms;
                 self.notes().ends_ms.insert(sid.to_owned(), end_ms);
             }
-            ("get_and_touch_missing_is_none", None) if past.is(&[GetAndTouch]) => {
+            ("get_and_touch_of_no_session_is_none", None) if text.as_deref() == Some("null") => {
+                return Ok(Some(Session::new()));
+            }
+            ("get_and_touch_missing_is_none", None)
+                if past.is(&[GetAndTouch]) && text.is_none() =>
+            {
                 return Ok(Some(Session::new()));
             }
             ("get_and_touch_never_creates", None) if past.is(&[GetAndTouch]) => {

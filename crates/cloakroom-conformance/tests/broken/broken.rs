@@ -1,4 +1,4 @@
-//! A memory store with one defect, narrow enough to break one promise.
+//! A store of texts with one defect, narrow enough to break one promise.
 
 use std::{
     collections::HashMap,
@@ -7,9 +7,16 @@ use std::{
 
 use cloakroom_conformance::Subject;
 use cloakroom_core::{
-    Clock, CookieMember, Error, ErrorKind, JsValue, MemoryOptions, MemoryStore, Revision, Session,
-    Store, TimeToLive, to_iso_string,
+    Clock, CookieMember, Error, ErrorKind, JsValue, Revision, Session, Store, TimeToLive,
+    to_iso_string,
 };
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::{foreign::Raw, remote::Remote, text::TextStore};
+
+const DAY_MS: i64 = 86_400_000;
+const YEAR_MS: i64 = 365 * DAY_MS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -58,8 +65,8 @@ pub(crate) struct Broken {
 }
 
 pub(crate) struct Shared {
-    pub(crate) inner: MemoryStore,
-    pub(crate) neighbour: MemoryStore,
+    pub(crate) inner: TextStore,
+    pub(crate) neighbour: TextStore,
     pub(crate) defect: &'static str,
     clock: Clock,
     notes: Mutex<Notes>,
@@ -86,30 +93,34 @@ pub(crate) struct Notes {
     pub(crate) length: Option<u64>,
     pub(crate) poisoned: bool,
     /// The runtime of the first call.
-    runtime: Option<tokio::runtime::Id>,
+    runtime: Option<Option<(tokio::runtime::Id, bool)>>,
 }
 
-/// With both handles, a neighbour, and a clock that the cases move.
+/// With all parts, and a clock that the cases move.
 pub(crate) async fn subject(defect: &'static str) -> Subject {
-    let mut options = MemoryOptions::default();
-    options.clock = Clock::fixed(1_700_000_000_000);
-    let neighbour = MemoryStore::with_options(options.clone());
-    let clock = options.clock.clone();
+    let clock = Clock::fixed(1_700_000_000_000);
+    let neighbour = TextStore::new(clock.clone());
     let shared = Arc::new(Shared {
-        inner: MemoryStore::with_options(options),
+        inner: TextStore::new(clock.clone()),
         neighbour: neighbour.clone(),
         defect,
         clock: clock.clone(),
         notes: Mutex::default(),
     });
+    let remote = Remote::new(defect, clock.clone());
     Subject::new(Broken { shared: Arc::clone(&shared), hand: 0 })
-        .with_second_handle(Broken { shared, hand: 1 })
+        .with_second_handle(Broken { shared: Arc::clone(&shared), hand: 1 })
         .with_neighbour(neighbour)
+        .with_raw(Raw(shared))
+        .with_faults(move || {
+            let remote = remote.clone();
+            async { Ok(remote) }
+        })
         .with_clock(clock)
 }
 
 impl Broken {
-    pub(crate) fn inner(&self) -> &MemoryStore {
+    pub(crate) fn inner(&self) -> &TextStore {
         &self.shared.inner
     }
 
@@ -136,6 +147,12 @@ impl Broken {
     /// Whether this call is on another runtime than the first one.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.notes().runtime != Some(runtime())
+    }
+
+    /// Whether both have several threads.
+    pub(crate) fn has_threads(&self) -> bool {
+        let first = self.notes().runtime.flatten();
+        [first, runtime()].iter().all(|runtime| runtime.is_some_and(|(_, several)| several))
     }
 
     pub(crate) fn times(&self, op: Op, sid: &str) -> usize {
@@ -186,13 +203,37 @@ impl Broken {
         session
     }
 
+    /// The time to live that a wrong count gives.
+    pub(crate) fn miscounted(&self, session: &Session) -> Option<i64> {
+        let left_ms = self.left_ms(session);
+        let years = left_ms.unwrap_or_default() / YEAR_MS;
+        match (self.shared.defect, left_ms) {
+            ("a_sub_second_session_is_stored", Some(1..1_000)) => Some(0),
+            ("a_session_lives_as_long_as_its_cookie", Some(ms)) if ms > 1_000 && ms % 1_000 > 0 => {
+                Some(ms / 1_000)
+            }
+            ("the_backend_counts_the_sessions_time", Some(ms @ 1_400_000_000..1_500_000_001)) => {
+                Some(ms / 1_000 - 10)
+            }
+            ("a_browser_session_is_kept", None) if !self.has_no_date(session) => Some(1),
+            ("a_session_of_31_days_is_kept", Some(ms)) if ms > 30 * DAY_MS && years < 100 => {
+                Some(1)
+            }
+            ("a_session_until_the_year_10000_is_kept", _) if (1_000..20_000).contains(&years) => {
+                Some(1)
+            }
+            ("a_session_until_the_last_date_is_kept", _) if years > 20_000 => Some(1),
+            _ => None,
+        }
+    }
+
     /// Ids under which a session was stored that has gone without having been destroyed.
     pub(crate) async fn expired_ids(&self) -> Vec<String> {
         let mut ids = Vec::new();
         let known: Vec<String> = self.notes().last.keys().cloned().collect();
         for sid in known {
             let removed = self.times(Op::Destroy, &sid) > 0 || self.notes().cleared.contains(&sid);
-            if !removed && self.inner().get(&sid).await.unwrap().is_none() {
+            if !removed && matches!(self.inner().get(&sid).await, Ok(None)) {
                 ids.push(sid);
             }
         }
@@ -217,8 +258,10 @@ impl Broken {
     }
 }
 
-fn runtime() -> tokio::runtime::Id {
-    tokio::runtime::Handle::current().id()
+/// The runtime, and whether it has several threads.
+fn runtime() -> Option<(tokio::runtime::Id, bool)> {
+    let runtime = Handle::try_current().ok()?;
+    Some((runtime.id(), runtime.runtime_flavor() == RuntimeFlavor::MultiThread))
 }
 
 pub(crate) fn refused(message: &'static str) -> Error {

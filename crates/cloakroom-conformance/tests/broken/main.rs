@@ -6,8 +6,11 @@
 
 mod atomic;
 mod broken;
+mod foreign;
 mod listing;
+mod remote;
 mod store;
+mod text;
 
 use std::collections::BTreeSet;
 

@@ -11,26 +11,6 @@ use crate::{
 
 #[tokio::test]
 #[ignore = "needs memcached"]
-async fn an_update_notices_what_node_wrote() {
-    let bench = Bench::start();
-    bench.store.set("a", &session()).await.unwrap();
-    let mut ours = bench.store.get("a").await.unwrap().unwrap();
-    ours.insert("theme", "dark").unwrap();
-    let theirs = r#"{"cookie":{},"user":"bob"}"#;
-    bench.raw().plant("s:a", 2, theirs);
-    let updated = atomic(&bench.store).update("a", &ours).await.unwrap();
-    let Updated::Conflict(mut current) = updated else { panic!("{updated:?}") };
-    assert_eq!(current.loaded_json(), theirs);
-    assert_eq!(bench.raw().item("s:a").unwrap().1, theirs);
-    current.merge(&ours);
-    let updated = atomic(&bench.store).update("a", &current).await.unwrap();
-    assert!(matches!(updated, Updated::Stored(_)));
-    let merged = r#"{"cookie":{},"user":"bob","theme":"dark"}"#;
-    assert_eq!(bench.raw().item("s:a").unwrap().1, merged);
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
 async fn the_same_record_written_again_is_no_conflict() {
     let bench = Bench::start();
     bench.store.set("a", &session()).await.unwrap();
@@ -61,18 +41,6 @@ async fn an_update_that_never_gets_through_is_a_conflict_in_the_end() {
 
 #[tokio::test]
 #[ignore = "needs memcached"]
-async fn an_update_never_brings_back_what_is_gone() {
-    let bench = Bench::start();
-    bench.store.set("a", &session()).await.unwrap();
-    let ours = bench.store.get("a").await.unwrap().unwrap();
-    bench.raw().say("delete s:a");
-    let updated = atomic(&bench.store).update("a", &ours).await.unwrap();
-    assert!(matches!(updated, Updated::Gone), "{updated:?}");
-    assert_eq!(bench.raw().item("s:a"), None);
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
 async fn what_was_created_as_expired_is_gone_for_an_update() {
     let bench = Bench::start();
     let mut past = session();
@@ -97,36 +65,6 @@ async fn a_touch_is_no_conflict() {
     ours.insert("theme", "dark").unwrap();
     let updated = atomic(&bench.store).update("a", &ours).await.unwrap();
     assert!(matches!(updated, Updated::Stored(_)), "{updated:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs memcached"]
-async fn of_many_updates_at_once_each_is_kept_or_told() {
-    const TASKS: usize = 64;
-    let bench = Bench::start();
-    let mut start = session();
-    start.insert("count", 0).unwrap();
-    bench.store.set("a", &start).await.unwrap();
-    let tasks = (0..TASKS).map(|_| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            let mut session = store.get("a").await.unwrap().unwrap();
-            loop {
-                let count: usize = session.get("count").unwrap().unwrap();
-                session.insert("count", count + 1).unwrap();
-                match atomic(&store).update("a", &session).await.unwrap() {
-                    Updated::Stored(_) => return,
-                    Updated::Conflict(current) => session = current,
-                    Updated::Gone => panic!("nobody destroyed it"),
-                }
-            }
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
-    let count = bench.store.get("a").await.unwrap().unwrap().get::<usize>("count").unwrap();
-    assert_eq!(count, Some(TASKS));
 }
 
 #[tokio::test]

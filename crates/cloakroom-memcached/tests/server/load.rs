@@ -54,48 +54,6 @@ async fn two_megabytes_are_kept_where_the_server_takes_them() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs memcached"]
-async fn a_dropped_call_leaves_the_others_their_answers() {
-    let bench = Bench::start();
-    for number in 0..10 {
-        bench.store.set(&number.to_string(), &numbered(number, 100_000)).await.unwrap();
-    }
-    let tasks = (0..8).map(|task| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            for turn in 0..200 {
-                let number = (task + turn) % 10;
-                let sid = number.to_string();
-                if turn % 3 == 0 {
-                    let moment = Duration::from_micros(u64::try_from(turn).unwrap() * 7);
-                    let _ = tokio::time::timeout(moment, store.get(&sid)).await;
-                    continue;
-                }
-                let read = store.get(&sid).await.unwrap().unwrap();
-                assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
-            }
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
-async fn a_dropped_write_happened_whole_or_not_at_all() {
-    let bench = Bench::start();
-    for turn in 0..200 {
-        let moment = Duration::from_micros(turn * 3);
-        let _ = tokio::time::timeout(moment, bench.store.set("a", &numbered(7, 50_000))).await;
-        if let Some(read) = bench.store.get("a").await.unwrap() {
-            assert_eq!(read, numbered(7, 50_000));
-        }
-        bench.store.destroy("a").await.unwrap();
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs memcached"]
 async fn dropped_calls_give_their_connections_back() {

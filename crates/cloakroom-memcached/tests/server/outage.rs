@@ -6,35 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_core::{Error, ErrorKind, Revision, Store};
+use cloakroom_core::{ErrorKind, Revision, Store};
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_test_support::{Memcached, Stopwatch};
-use futures::TryStreamExt;
 
 use crate::{
-    Bench, Raw, atomic,
+    atomic,
     fake::{Fake, Then},
     listing, options, session,
 };
-
-/// Every operation once: its name, whether it writes, and what came of it.
-async fn all_operations(store: &MemcachedStore) -> Vec<(&'static str, bool, Result<(), Error>)> {
-    let read = session().with_revision(Revision::from_number(7));
-    let (atomic, listing) = (atomic(store), listing(store));
-    vec![
-        ("get", false, store.get("a").await.map(drop)),
-        ("set", true, store.set("a", &read).await),
-        ("destroy", true, store.destroy("a").await),
-        ("touch", true, store.touch("a", &read).await.map(drop)),
-        ("create", true, atomic.create("a", &read).await.map(drop)),
-        ("update", true, atomic.update("a", &read).await.map(drop)),
-        ("get_and_touch", true, atomic.get_and_touch("a", None).await.map(drop)),
-        ("ids", false, listing.ids().try_collect::<Vec<_>>().await.map(drop)),
-        ("all", false, listing.all().try_collect::<Vec<_>>().await.map(drop)),
-        ("length", false, listing.length().await.map(drop)),
-        ("clear", false, listing.clear().await),
-    ]
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs memcached"]
@@ -75,65 +55,6 @@ async fn it_is_back_as_soon_as_the_server_is() {
     );
     watch.check(late, Duration::from_millis(100));
     restart.join().unwrap().unwrap();
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
-async fn after_a_quiet_outage_the_first_call_works_whatever_it_is() {
-    for first in 0..4 {
-        let mut server = Memcached::start().unwrap();
-        let store = MemcachedStore::open(&server.url()).unwrap();
-        store.ping().await.unwrap();
-        server.stop();
-        if first == 3 {
-            store.get("a").await.unwrap_err();
-        }
-        server.restart().unwrap();
-        // The runtime has to see the end of the old connection, as it would between two requests.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        match first {
-            0 => drop(store.get("a").await.unwrap()),
-            1 => drop(atomic(&store).create("a", &session()).await.unwrap()),
-            _ => store.set("a", &session()).await.unwrap(),
-        }
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
-async fn a_frozen_server_is_a_timeout_by_the_deadline() {
-    const DEADLINE: Duration = Duration::from_millis(150);
-    let options = options(|options| options.deadline = DEADLINE);
-    let mut bench = Bench::with(options.clone());
-    bench.store.ping().await.unwrap();
-    let mut fresh = options;
-    fresh.prefix = "s:".to_owned();
-    let fresh = MemcachedStore::open_with(&bench.server.url(), fresh).unwrap();
-    bench.server.pause().unwrap();
-    for store in [&bench.store, &fresh] {
-        let watch = Stopwatch::start();
-        let calls = all_operations(store).await;
-        let average = watch.elapsed() / u32::try_from(calls.len()).unwrap();
-        for (name, writes, outcome) in calls {
-            let error = outcome.expect_err(name);
-            assert_eq!(error.kind(), ErrorKind::Timeout, "{name}: {error}");
-            assert_eq!(error.operation(), name);
-            assert_eq!(error.outcome_unknown(), writes, "{name}: {error}");
-            assert!(error.is_retryable());
-        }
-        watch.check(average, DEADLINE + Duration::from_millis(50));
-        let watch = Stopwatch::start();
-        // More than there are connections.
-        futures::future::join_all((0..200).map(|_| store.get("a"))).await;
-        watch.check(watch.elapsed(), DEADLINE + Duration::from_millis(150));
-    }
-    bench.server.resume().unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    for store in [&bench.store, &fresh] {
-        for (name, _, outcome) in all_operations(store).await {
-            outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
-        }
-    }
 }
 
 #[tokio::test]
@@ -230,24 +151,6 @@ async fn a_write_that_was_lost_stays_unknown_when_the_server_is_gone_too() {
     assert!(error.outcome_unknown());
 }
 
-#[tokio::test]
-#[ignore = "needs memcached"]
-async fn of_many_connections_that_died_one_call_notices_at_most() {
-    let mut bench = Bench::start();
-    let calls = (0..30).map(|_| bench.store.get("a"));
-    futures::future::join_all(calls).await;
-    assert!(Raw::connect(&bench.server).stat("curr_connections") >= 10);
-    bench.server.restart().unwrap();
-    // Without a pause, the runtime has not seen their end: the first call writes into one of them.
-    let first = bench.store.set("a", &session()).await;
-    if let Err(error) = first {
-        assert!(error.outcome_unknown() && error.is_retryable(), "{error}");
-    }
-    for _ in 0..30 {
-        bench.store.set("a", &session()).await.unwrap();
-    }
-}
-
 #[test]
 fn without_a_runtime_it_is_an_error_and_no_panic() {
     let store = MemcachedStore::open("memcached://127.0.0.1:1").unwrap();
@@ -265,17 +168,4 @@ fn without_a_runtime_it_is_an_error_and_no_panic() {
             assert!(error.to_string().ends_with("must be called from within a tokio runtime"));
         }
     });
-}
-
-#[test]
-#[ignore = "needs memcached"]
-fn a_store_outlives_the_runtime_of_its_connections() {
-    let bench = Bench::start();
-    for _ in 0..3 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            bench.store.set("a", &session()).await.unwrap();
-            assert!(bench.store.get("a").await.unwrap().is_some());
-        });
-    }
 }

@@ -12,7 +12,7 @@ use futures::future::join_all;
 
 use crate::{
     fake::{Fake, Then},
-    listing, options, session,
+    options,
 };
 
 /// So long that a test fails by it rather than waits for it.
@@ -37,21 +37,6 @@ async fn silent(deadline: Duration, timeout: Duration) -> Silent {
     assert!(proxy.open() >= 10, "{}", proxy.open());
     proxy.silence();
     Silent { _server: server, proxy, store }
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
-async fn a_connection_that_answers_nothing_is_left_at_the_deadline() {
-    let silent = silent(Duration::from_secs(1), Duration::from_secs(1)).await;
-    let error = silent.store.get("a").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    let error = listing(&silent.store).length().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    silent.proxy.pass();
-    for _ in 0..40 {
-        silent.store.set("a", &session()).await.unwrap();
-    }
-    assert_eq!(listing(&silent.store).length().await.unwrap(), 1);
 }
 
 /// A web server drops calls whose client is gone, or that take longer than it allows: the deadline is never met.

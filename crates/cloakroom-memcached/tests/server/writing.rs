@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Session, Store, Touched, Updated};
+use cloakroom_core::{Clock, Session, Store, Touched};
 
 use crate::{Bench, atomic, expiring_in, options, session};
 
@@ -112,26 +112,6 @@ async fn a_session_beyond_memcacheds_last_date_is_kept() {
         assert_eq!(bench.raw().lives("s:a"), Some(-1), "{expires_ms}");
         assert_eq!(bench.store.touch("a", &session).await.unwrap(), Touched::Extended);
         assert!(bench.store.get("a").await.unwrap().is_some(), "{expires_ms}");
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs memcached"]
-async fn an_expiry_that_has_passed_destroys() {
-    let bench = Bench::start();
-    for (write, ms) in [(0, -1), (0, -999), (0, -60_000), (1, -1), (2, -1)] {
-        bench.store.set("a", &session()).await.unwrap();
-        let mut past = bench.store.get("a").await.unwrap().unwrap();
-        past.cookie_mut().set_max_age_ms(Some(ms), Clock::system().now_ms()).unwrap();
-        match write {
-            0 => bench.store.set("a", &past).await.unwrap(),
-            1 => assert_eq!(bench.store.touch("a", &past).await.unwrap(), Touched::Missing),
-            _ => assert!(matches!(
-                atomic(&bench.store).update("a", &past).await,
-                Ok(Updated::Stored(_))
-            )),
-        }
-        assert_eq!(bench.raw().item("s:a"), None, "write {write}, {ms} ms");
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_core::{Session, Store, Updated};
+use cloakroom_core::{Session, Store};
 use cloakroom_mongodb::{
     MongoStore,
     mongodb::{Client, bson::doc},
@@ -21,40 +21,6 @@ fn numbered(number: usize, padding: usize) -> Session {
     session.insert("number", number).unwrap();
     session.insert("padding", "x".repeat(padding)).unwrap();
     session
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs mongod"]
-async fn a_thousand_tasks_share_64_connections() {
-    let bench = Bench::start().await;
-    let tasks = (0..1_000).map(|number| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            let sid = number.to_string();
-            store.set(&sid, &numbered(number, 300)).await.unwrap();
-            let read = store.get(&sid).await.unwrap().unwrap();
-            assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs mongod"]
-async fn two_megabytes_are_kept() {
-    for stringify in [true, false] {
-        let bench = Bench::with(|options| options.stringify = stringify).await;
-        let large = numbered(1, 2 << 20);
-        bench.store.set("a", &large).await.unwrap();
-        let mut read = atomic(&bench.store).get_and_touch("a", None).await.unwrap().unwrap();
-        assert_eq!(read, large);
-        read.insert("number", 2).unwrap();
-        let updated = atomic(&bench.store).update("a", &read).await.unwrap();
-        assert!(matches!(updated, Updated::Stored(_)));
-        assert_eq!(bench.read().await, read);
-    }
 }
 
 /// Polls so many times, and then lets go.
@@ -116,21 +82,6 @@ async fn a_dropped_write_happens_all_the_same() {
     while bench.raw.count_documents(doc! {}).await.unwrap() < 20 {
         assert!(since.elapsed() < Duration::from_secs(120), "a write was broken off");
         tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-#[test]
-#[ignore = "needs mongod"]
-fn a_store_outlives_its_runtime() {
-    let store = MongoStore::open(&format!("{}/runtimes", SERVER.url())).unwrap();
-    for number in 0..3 {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let sid = number.to_string();
-            store.set(&sid, &session()).await.unwrap();
-            assert_eq!(store.get(&sid).await.unwrap(), Some(session()));
-            store.ensure_index().await.unwrap();
-        });
     }
 }
 

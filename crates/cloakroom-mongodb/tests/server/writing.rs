@@ -114,17 +114,6 @@ async fn an_expired_document_is_replaced_as_a_whole() {
 
 #[tokio::test]
 #[ignore = "needs mongod"]
-async fn a_passed_expiry_destroys() {
-    let bench = Bench::start().await;
-    for passed in [0, -1, -HOUR] {
-        bench.store.set("a", &session()).await.unwrap();
-        bench.store.set("a", &expiring(passed)).await.unwrap();
-        assert_eq!(bench.document("a").await, None, "{passed}");
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs mongod"]
 async fn an_id_is_never_an_operator() {
     let bench = Bench::start().await;
     bench.store.set("a", &session()).await.unwrap();

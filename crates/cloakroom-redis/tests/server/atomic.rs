@@ -2,45 +2,22 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Created, ErrorKind, Revision, Session, Store, Updated};
+use cloakroom_core::{Created, ErrorKind, Revision, Store, Updated};
 use cloakroom_test_support::RedisServer;
 
 use crate::{Bench, atomic, session};
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn an_update_notices_what_node_wrote() {
+async fn an_update_of_a_tombstone_is_gone() {
     let bench = Bench::start();
-    bench.plant("sess:a", r#"{"cookie":{},"n":1}"#);
-    let mut ours = bench.store.get("a").await.unwrap().unwrap();
-    let theirs = r#"{"cookie":{},"n":2}"#;
-    bench.plant("sess:a", theirs);
-    ours.insert("m", 1).unwrap();
-    let updated = atomic(&bench.store).update("a", &ours).await.unwrap();
-    let Updated::Conflict(mut current) = updated else { panic!("{updated:?}") };
-    assert_eq!(current.to_json(), theirs);
-    current.merge(&ours);
-    assert!(matches!(
-        atomic(&bench.store).update("a", &current).await.unwrap(),
-        Updated::Stored(_)
-    ));
-    assert_eq!(bench.value("sess:a").unwrap(), br#"{"cookie":{},"n":2,"m":1}"#);
-    assert!((86_399..=86_400).contains(&bench.ttl("sess:a")));
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
-async fn an_update_never_brings_back_what_is_gone() {
-    let bench = Bench::start();
-    for left_behind in [None, Some("TOMBSTONE"), Some(""), Some("null")] {
+    for left_behind in ["TOMBSTONE", ""] {
         bench.store.set("a", &session()).await.unwrap();
         let read = bench.store.get("a").await.unwrap().unwrap();
         bench.store.destroy("a").await.unwrap();
-        if let Some(value) = left_behind {
-            bench.plant("sess:a", value);
-        }
+        bench.plant("sess:a", left_behind);
         assert!(matches!(atomic(&bench.store).update("a", &read).await.unwrap(), Updated::Gone));
-        assert_eq!(bench.value("sess:a").as_deref(), left_behind.map(str::as_bytes));
+        assert_eq!(bench.value("sess:a").as_deref(), Some(left_behind.as_bytes()));
     }
 }
 
@@ -102,29 +79,4 @@ async fn an_update_needs_a_session_that_was_read() {
     }
     let error = atomic(&bench.store).get_and_touch("a", Some(Duration::ZERO)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
-async fn of_many_updates_at_once_each_is_kept_or_told() {
-    let bench = Bench::start();
-    bench.store.set("a", &Session::new()).await.unwrap();
-    let tasks = (0..40).map(|n| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            let mut session = store.get("a").await.unwrap().unwrap();
-            loop {
-                session.insert(&format!("n{n}"), n).unwrap();
-                match atomic(&store).update("a", &session).await.unwrap() {
-                    Updated::Stored(_) => return,
-                    Updated::Conflict(current) => session = current,
-                    Updated::Gone => panic!("gone"),
-                }
-            }
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
-    assert_eq!(bench.store.get("a").await.unwrap().unwrap().len(), 40);
 }

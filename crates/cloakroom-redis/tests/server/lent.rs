@@ -9,9 +9,9 @@ use futures::TryStreamExt;
 use redis::{Client, aio::ConnectionLike, cluster::ClusterClient};
 
 use crate::{
-    Bench, Monitor, atomic, listing, options,
-    outage::{OPERATIONS, operation},
-    session,
+    Bench, Monitor, atomic, listing,
+    operations::{OPERATIONS, operation},
+    options, session,
 };
 
 fn lend<C: ConnectionLike + Clone + Send + Sync + 'static>(connection: C) -> RedisStore {

@@ -8,6 +8,7 @@ mod fake;
 mod lent;
 mod listing;
 mod load;
+mod operations;
 mod outage;
 mod reading;
 mod refusals;

@@ -7,10 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_core::{Error, ErrorKind, Revision, Store};
+use cloakroom_core::{ErrorKind, Revision, Store};
 use cloakroom_redis::RedisStore;
 use cloakroom_test_support::{RedisServer, Stopwatch};
-use futures::TryStreamExt;
 
 use crate::{
     Bench, atomic,
@@ -30,30 +29,6 @@ fn answers_since(addr: &str) -> Instant {
             return Instant::now();
         }
         thread::sleep(Duration::from_micros(200));
-    }
-}
-
-/// An operation's name, whether it writes, and what came of it.
-pub(crate) type Outcome = (&'static str, bool, Result<(), Error>);
-
-/// How many operations there are.
-pub(crate) const OPERATIONS: usize = 11;
-
-pub(crate) async fn operation(store: &RedisStore, number: usize) -> Outcome {
-    let read = session().with_revision(Revision::of_text());
-    let (atomic, listing) = (atomic(store), listing(store));
-    match number {
-        0 => ("get", false, store.get("a").await.map(drop)),
-        1 => ("set", true, store.set("a", &read).await),
-        2 => ("destroy", true, store.destroy("a").await),
-        3 => ("touch", true, store.touch("a", &read).await.map(drop)),
-        4 => ("create", true, atomic.create("a", &read).await.map(drop)),
-        5 => ("update", true, atomic.update("a", &read).await.map(drop)),
-        6 => ("get_and_touch", true, atomic.get_and_touch("a", None).await.map(drop)),
-        7 => ("ids", false, listing.ids().try_collect::<Vec<_>>().await.map(drop)),
-        8 => ("all", false, listing.all().try_collect::<Vec<_>>().await.map(drop)),
-        9 => ("length", false, listing.length().await.map(drop)),
-        _ => ("clear", false, listing.clear().await),
     }
 }
 
@@ -96,83 +71,6 @@ async fn it_is_back_within_100_ms_of_the_server() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn after_a_quiet_outage_the_first_call_works_whatever_it_is() {
-    for query in ["", "?protocol=resp2"] {
-        for first in 0..4 {
-            let mut server = RedisServer::start().unwrap();
-            let store = RedisStore::open(&format!("{}{query}", server.url())).unwrap();
-            store.ping().await.unwrap();
-            server.stop();
-            if first == 3 {
-                store.get("a").await.unwrap_err();
-            }
-            server.restart().unwrap();
-            // The runtime has to see the end of the old connection, as it would between two requests.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            match first {
-                0 => drop(store.get("a").await.unwrap()),
-                1 => drop(atomic(&store).create("a", &session()).await.unwrap()),
-                _ => store.set("a", &session()).await.unwrap(),
-            }
-        }
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
-async fn a_frozen_server_is_a_timeout_by_the_deadline() {
-    const DEADLINE: Duration = Duration::from_millis(150);
-    let mut bench = Bench::with(options(|options| options.deadline = DEADLINE));
-    let open = || {
-        let options = options(|options| options.deadline = DEADLINE);
-        RedisStore::open_with(&bench.server.url(), options).unwrap()
-    };
-    let fresh = open();
-    // A connection that answers nothing is left, so each operation has one of its own.
-    let mut connected = Vec::new();
-    for _ in 0..OPERATIONS {
-        let store = open();
-        store.ping().await.unwrap();
-        connected.push(store);
-    }
-    bench.server.pause().unwrap();
-    let watch = Stopwatch::start();
-    for (number, store) in connected.iter().enumerate() {
-        check_late(operation(store, number).await, true);
-    }
-    for number in 0..OPERATIONS {
-        check_late(operation(&fresh, number).await, false);
-    }
-    let calls = u32::try_from(2 * OPERATIONS).unwrap();
-    watch.check(watch.elapsed(), (DEADLINE + Duration::from_millis(50)) * calls);
-    for store in [&connected[0], &fresh] {
-        let watch = Stopwatch::start();
-        futures::future::join_all((0..100).map(|_| store.get("a"))).await;
-        watch.check(watch.elapsed(), DEADLINE + Duration::from_millis(100));
-    }
-    bench.server.resume().unwrap();
-    for store in [&bench.store, &fresh].into_iter().chain(&connected) {
-        for number in 0..OPERATIONS {
-            // A busy machine can be slower than this deadline; it is not so for ever.
-            let watch = Stopwatch::start();
-            while let (name, _, Err(error)) = operation(store, number).await {
-                assert!(error.is_retryable(), "{name}: {error}");
-                watch.check(watch.elapsed(), Duration::from_secs(60));
-            }
-        }
-    }
-}
-
-fn check_late((name, writes, outcome): Outcome, sent: bool) {
-    let error = outcome.expect_err(name);
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{name}: {error}");
-    assert_eq!(error.operation(), name);
-    assert_eq!(error.outcome_unknown(), writes && sent, "{name}: {error}");
-    assert!(error.is_retryable());
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
 async fn a_server_that_accepts_and_is_silent_is_a_timeout_within_seconds() {
     let mut bench = Bench::start();
     bench.server.pause().unwrap();
@@ -182,49 +80,6 @@ async fn a_server_that_accepts_and_is_silent_is_a_timeout_within_seconds() {
     assert!(!error.outcome_unknown(), "nothing was sent");
     // Not the whole deadline.
     watch.check(watch.elapsed(), Duration::from_secs(2));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs redis-server"]
-async fn the_calls_under_way_end_with_the_server() {
-    let mut bench = Bench::start();
-    bench.store.ping().await.unwrap();
-    bench.server.pause().unwrap();
-    let calls = (0..50).map(|number| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            match number % 3 {
-                0 => (false, store.get("a").await.map(drop)),
-                1 => (true, store.set("a", &session()).await),
-                _ => (true, store.destroy("a").await),
-            }
-        })
-    });
-    let calls: Vec<_> = calls.collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    bench.server.stop();
-    let watch = Stopwatch::start();
-    for call in calls {
-        let (writes, outcome) = call.await.unwrap();
-        let error = outcome.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-        assert_eq!(error.outcome_unknown(), writes, "{error}");
-    }
-    watch.check(watch.elapsed(), Duration::from_secs(1));
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
-async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
-    let bench = Bench::start();
-    for query in ["", "?protocol=resp2"] {
-        let store = RedisStore::open(&format!("{}{query}", bench.server.url())).unwrap();
-        for _ in 0..10 {
-            store.set("a", &session()).await.unwrap();
-            bench.raw::<()>(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal"));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
 }
 
 /// A server whose first connection ends with the first command that is not part of the login.

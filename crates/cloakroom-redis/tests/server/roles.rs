@@ -7,7 +7,7 @@ use cloakroom_test_support::{RedisServer, SentinelServer, free_port};
 use crate::{
     Bench, atomic,
     fake::{Fake, HELLO, Then},
-    outage::{OPERATIONS, operation},
+    operations::{OPERATIONS, operation},
     session,
 };
 

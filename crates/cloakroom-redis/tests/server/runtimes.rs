@@ -1,46 +1,19 @@
 //! One store on many runtimes, which come and go.
 
-use std::{sync::LazyLock, thread};
+use std::sync::LazyLock;
 
-use cloakroom_core::{ErrorKind, Store, Updated};
+use cloakroom_core::{ErrorKind, Store};
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_support::{RedisServer, unique};
+use cloakroom_test_support::RedisServer;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{atomic, session};
+use crate::session;
 
 static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
 static STORE: LazyLock<RedisStore> = LazyLock::new(|| RedisStore::open(&SERVER.url()).unwrap());
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// What a test does, from the first call to the end of its runtime.
-fn test(calls: usize) {
-    runtime().block_on(async {
-        let sid = unique("sid");
-        STORE.set(&sid, &session()).await.unwrap();
-        for number in 0..calls {
-            let mut read = STORE.get(&sid).await.unwrap().unwrap();
-            read.insert("number", number).unwrap();
-            let updated = atomic(&STORE).update(&sid, &read).await.unwrap();
-            assert!(matches!(updated, Updated::Stored(_)));
-            atomic(&STORE).create(&unique("sid"), &session()).await.unwrap();
-        }
-        STORE.destroy(&sid).await.unwrap();
-    });
-}
-
-#[test]
-#[ignore = "needs redis-server"]
-fn a_static_store_serves_parallel_runtimes_that_end() {
-    for _ in 0..25 {
-        let tests: Vec<_> = (0..8).map(|number| thread::spawn(move || test(number))).collect();
-        for test in tests {
-            test.join().unwrap();
-        }
-    }
 }
 
 #[test]

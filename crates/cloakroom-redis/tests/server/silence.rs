@@ -14,37 +14,12 @@ use cloakroom_test_support::{Proxy, RedisServer};
 
 use crate::{
     fake::{Fake, HELLO, Then},
-    options,
-    outage::{OPERATIONS, operation},
-    session,
+    options, session,
 };
 
 fn behind(proxy: &Proxy, deadline: Duration) -> RedisStore {
     let options = options(|options| options.deadline = deadline);
     RedisStore::open_with(&format!("redis://{}", proxy.addr()), options).unwrap()
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
-async fn a_connection_that_answers_nothing_is_left_after_one_deadline() {
-    const DEADLINE: Duration = Duration::from_secs(1);
-    let server = &RedisServer::start().unwrap();
-    let checks = (0..OPERATIONS).map(async |number| {
-        let proxy = Proxy::start(&server.addr()).unwrap();
-        let store = behind(&proxy, DEADLINE);
-        store.ping().await.unwrap();
-        proxy.silence();
-        proxy.pass();
-        let (name, writes, outcome) = operation(&store, number).await;
-        let error = outcome.expect_err(name);
-        assert_eq!(error.kind(), ErrorKind::Timeout, "{name}: {error}");
-        assert_eq!(error.outcome_unknown(), writes, "{name}: {error}");
-        let sid = number.to_string();
-        store.set(&sid, &session()).await.unwrap_or_else(|error| panic!("after {name}: {error}"));
-        store.get(&sid).await.unwrap_or_else(|error| panic!("after {name}: {error}"));
-        assert_eq!(proxy.connections(), 2, "after {name}");
-    });
-    futures::future::join_all(checks).await;
 }
 
 #[tokio::test]

@@ -28,37 +28,6 @@ async fn the_time_to_live_is_that_of_connect_redis() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn an_expiry_that_has_passed_destroys() {
-    let bench = Bench::start();
-    for write in 0..4 {
-        bench.store.set("a", &session()).await.unwrap();
-        let mut past = bench.store.get("a").await.unwrap().unwrap();
-        past.cookie_mut().set_max_age_ms(Some(-1_000), 0).unwrap();
-        match write {
-            0 => bench.store.set("a", &past).await.unwrap(),
-            1 => assert_eq!(bench.store.touch("a", &past).await.unwrap(), Touched::Missing),
-            2 => assert!(matches!(
-                atomic(&bench.store).update("a", &past).await,
-                Ok(Updated::Stored(_))
-            )),
-            _ => {
-                bench.store.set("a", &session()).await.unwrap();
-                let other = Session::from_json(r#"{"cookie":{},"other":1}"#).unwrap();
-                bench.store.set("a", &other).await.unwrap();
-                assert!(matches!(
-                    atomic(&bench.store).update("a", &past).await,
-                    Ok(Updated::Conflict(_))
-                ));
-                continue;
-            }
-        }
-        assert_eq!(bench.value("sess:a"), None, "write {write}");
-    }
-    assert!(bench.value("sess:a").is_some(), "a conflict destroys nothing");
-}
-
-#[tokio::test]
-#[ignore = "needs redis-server"]
 async fn a_ttl_function_wins_over_the_cookie() {
     let bench = Bench::with(options(|options| {
         options.ttl = Ttl::of(|session| {

@@ -1,0 +1,207 @@
+//! What cases do behind a store's back: read and plant records, and harm the server.
+
+use std::{error::Error, time::Duration};
+
+use async_trait::async_trait;
+use cloakroom_core::Store;
+
+/// Why an access to the backend failed. The case that asked for it fails with this text.
+pub type AccessError = Box<dyn Error + Send + Sync>;
+
+/// The records of a store, as another program sees them.
+///
+/// An implementation uses a plain client of the backend, never the store under test. It knows how the store maps an id
+/// to a key, and where the text of a record is. If the store encrypts, it encrypts and decrypts.
+///
+/// ```
+/// use std::{
+///     collections::HashMap,
+///     sync::{Arc, Mutex},
+///     time::Duration,
+/// };
+///
+/// use async_trait::async_trait;
+/// use cloakroom_conformance::{AccessError, RawAccess};
+///
+/// /// The texts by their keys; these never expire.
+/// struct Raw(Arc<Mutex<HashMap<String, String>>>);
+///
+/// #[async_trait]
+/// impl RawAccess for Raw {
+///     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
+///         let mut records = self.0.lock().map_err(|_| "poisoned")?;
+///         records.insert(format!("sess:{sid}"), record.to_owned());
+///         Ok(())
+///     }
+///
+///     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {
+///         let records = self.0.lock().map_err(|_| "poisoned")?;
+///         Ok(records.get(&format!("sess:{sid}")).cloned())
+///     }
+///
+///     async fn time_left(&self, _sid: &str) -> Result<Option<Duration>, AccessError> {
+///         Ok(None)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait RawAccess: Send + Sync {
+    /// Stores this text under the id as another program would, in place of the record that is there, for an hour or
+    /// longer. The text can be anything, also what is not JSON.
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be asked, or refuses the record.
+    async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError>;
+
+    /// Returns the text of the record, or `None` if the backend has none under this id.
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be asked.
+    async fn record(&self, sid: &str) -> Result<Option<String>, AccessError>;
+
+    /// Returns how long the record has to live, by the clock of the store. `None` if it never expires, or if the backend
+    /// has no record under this id.
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be asked.
+    async fn time_left(&self, sid: &str) -> Result<Option<Duration>, AccessError>;
+}
+
+/// A server of its own that a case stops, freezes and cuts off, and the stores on it.
+///
+/// It is made only for the cases that need it, by the function that
+/// [`Subject::with_faults`](crate::Subject::with_faults) takes, and dropped at the case's end. A TCP proxy between the
+/// stores and the server does what a server cannot: [`silence`](Self::silence), [`cut`](Self::cut) and
+/// [`lose_answers`](Self::lose_answers). Each method returns when what it says is done.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use async_trait::async_trait;
+/// use cloakroom_conformance::{AccessError, Faults, Subject};
+/// use cloakroom_core::{MemoryStore, Store};
+/// # struct Server;
+/// # struct Proxy;
+/// # type Done = Result<(), AccessError>;
+/// # impl Server {
+/// #     async fn kill(&self) -> Done { Ok(()) }
+/// #     async fn start(&self) -> Done { Ok(()) }
+/// #     async fn signal(&self, _name: &str) -> Done { Ok(()) }
+/// # }
+/// # impl Proxy {
+/// #     fn silence(&self) {}
+/// #     fn cut(&self) {}
+/// #     fn lose_answers(&self) {}
+/// # }
+///
+/// struct MyServer {
+///     server: Server,
+///     proxy: Proxy,
+/// }
+///
+/// #[async_trait]
+/// impl Faults for MyServer {
+///     async fn open(&self, deadline: Duration) -> Result<Box<dyn Store>, AccessError> {
+///         // Your store, at the address of the proxy, with this deadline.
+///         # let _ = deadline;
+///         Ok(Box::new(MemoryStore::new()))
+///     }
+///
+///     async fn stop(&self) -> Result<(), AccessError> {
+///         self.server.kill().await
+///     }
+///
+///     async fn restart(&self) -> Result<(), AccessError> {
+///         self.server.start().await
+///     }
+///
+///     async fn freeze(&self) -> Result<(), AccessError> {
+///         self.server.signal("STOP").await
+///     }
+///
+///     async fn thaw(&self) -> Result<(), AccessError> {
+///         self.server.signal("CONT").await
+///     }
+///
+///     async fn silence(&self) -> Result<(), AccessError> {
+///         Ok(self.proxy.silence())
+///     }
+///
+///     async fn cut(&self) -> Result<(), AccessError> {
+///         Ok(self.proxy.cut())
+///     }
+///
+///     async fn lose_answers(&self) -> Result<(), AccessError> {
+///         Ok(self.proxy.lose_answers())
+///     }
+/// }
+///
+/// async fn start() -> Result<MyServer, AccessError> {
+///     Ok(MyServer { server: Server, proxy: Proxy })
+/// }
+///
+/// let subject = Subject::new(MemoryStore::new()).with_faults(start);
+/// ```
+#[async_trait]
+pub trait Faults: Send + Sync {
+    /// Opens one more handle, with connections of its own, on the one store of this server. Each of its calls has this
+    /// deadline. It has no need to be connected yet.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be opened.
+    async fn open(&self, deadline: Duration) -> Result<Box<dyn Store>, AccessError>;
+
+    /// Kills the server: connections end, and new ones are refused.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be stopped.
+    async fn stop(&self) -> Result<(), AccessError>;
+
+    /// Starts a stopped server again at the same address, and waits until it answers. It may have lost its records.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not start.
+    async fn restart(&self) -> Result<(), AccessError>;
+
+    /// Freezes the server: connections stay open, new ones are accepted, and nothing is answered.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be frozen.
+    async fn freeze(&self) -> Result<(), AccessError>;
+
+    /// Lets a frozen server go on. It can still carry out what it was sent while it was frozen.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not go on.
+    async fn thaw(&self) -> Result<(), AccessError>;
+
+    /// Keeps every connection that is open now open for ever, and passes nothing on. New connections work.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done.
+    async fn silence(&self) -> Result<(), AccessError>;
+
+    /// Closes every connection that is open now. New connections work.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done.
+    async fn cut(&self) -> Result<(), AccessError>;
+
+    /// Closes each connection that is open now as soon as the server answers on it, in place of passing the answer on.
+    /// The server carries out what it was asked. New connections work.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done.
+    async fn lose_answers(&self) -> Result<(), AccessError>;
+}

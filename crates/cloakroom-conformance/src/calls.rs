@@ -1,0 +1,64 @@
+//! Every operation of a store, for cases that hold them all to the same.
+
+use cloakroom_core::{Error, ErrorKind, Session, Store, Touched};
+use futures::TryStreamExt;
+
+/// The operations by their names in errors.
+pub(crate) const OPERATIONS: [&str; 11] = [
+    "get",
+    "set",
+    "destroy",
+    "touch",
+    "create",
+    "update",
+    "get_and_touch",
+    "ids",
+    "all",
+    "length",
+    "clear",
+];
+
+/// Returns true if the outcome of this operation can never be unknown.
+pub(crate) fn only_reads(operation: &str) -> bool {
+    matches!(operation, "get" | "ids" | "all" | "length")
+}
+
+/// Calls an operation. `None` if the store does not offer it.
+pub(crate) async fn call(
+    store: &dyn Store,
+    operation: &str,
+    sid: &str,
+    session: &Session,
+) -> Option<Result<(), Error>> {
+    let outcome = match operation {
+        "get" => store.get(sid).await.map(drop),
+        "set" => store.set(sid, session).await,
+        "destroy" => store.destroy(sid).await,
+        "touch" => match store.touch(sid, session).await {
+            Ok(Touched::NotOffered) => return None,
+            touched => touched.map(drop),
+        },
+        "create" => store.atomic()?.create(sid, session).await.map(drop),
+        "update" => store.atomic()?.update(sid, session).await.map(drop),
+        "get_and_touch" => store.atomic()?.get_and_touch(sid, None).await.map(drop),
+        "ids" => store.enumerate()?.ids().try_for_each(|_| async { Ok(()) }).await,
+        "all" => store.enumerate()?.all().try_for_each(|_| async { Ok(()) }).await,
+        "length" => store.enumerate()?.length().await.map(drop),
+        _ => store.enumerate()?.clear().await,
+    };
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::Unsupported => None,
+        outcome => Some(outcome),
+    }
+}
+
+/// All that an error and its causes print.
+pub(crate) fn told(error: &Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(" {error} {error:?}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Many tasks, large records, calls that are dropped at any moment.
+
+use std::sync::Arc;
+
+use cloakroom_core::{Created, Error, ErrorKind, Session, Store, Updated};
+use futures::future::join_all;
+use tokio::{sync::Barrier, task::JoinSet};
+
+use crate::{
+    Subject,
+    dropped::{POINTS, drop_at},
+    failure::{Failure, Verdict, broken, check},
+    probe::same,
+};
+
+fn numbered(subject: &Subject, number: usize, padding: usize) -> Result<Session, Failure> {
+    let mut session = subject.lasting("ann")?;
+    session.insert("padding", "x".repeat(padding))?;
+    session.insert("number", number)?;
+    Ok(session)
+}
+
+/// The session, which must be there and have this number.
+async fn has_number(store: &dyn Store, sid: &str, number: usize) -> Verdict {
+    let found = store.get(sid).await?;
+    let read = found.ok_or_else(|| broken(format_args!("{sid:?} is not there")))?;
+    let got = read.get::<usize>("number")?;
+    check(got == Some(number), format_args!("session {number} has the number {got:?}"))
+}
+
+async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
+    while let Some(joined) = tasks.join_next().await {
+        joined.map_err(broken)??;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_thousand_tasks_share_a_store(subject: &Subject) -> Verdict {
+    const TASKS: usize = 1_000;
+    let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
+    for number in 0..TASKS {
+        let session = numbered(subject, number, 300)?;
+        let (store, start) = (subject.shared(), Arc::clone(&start));
+        tasks.spawn(async move {
+            start.wait().await;
+            match number % 3 {
+                0 => twice(&*store, number, &session).await,
+                1 => twice(Box::new(store), number, &session).await,
+                _ => twice(store, number, &session).await,
+            }
+        });
+    }
+    join(tasks).await
+}
+
+/// Stores and reads a session, through one of the handles that are stores themselves.
+async fn twice(store: impl Store, number: usize, session: &Session) -> Verdict {
+    let sid = number.to_string();
+    for _ in 0..2 {
+        store.set(&sid, session).await?;
+        has_number(&store, &sid, number).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_dropped_call_leaves_the_others_their_answers(subject: &Subject) -> Verdict {
+    const SESSIONS: usize = 10;
+    for number in 0..SESSIONS {
+        let session = numbered(subject, number, 50_000)?;
+        subject.store().set(&number.to_string(), &session).await?;
+    }
+    let mut tasks = JoinSet::new();
+    for task in 0..8 {
+        let store = subject.shared();
+        tasks.spawn(async move {
+            for turn in 0..6 * POINTS {
+                let number = (task + turn as usize) % SESSIONS;
+                let sid = number.to_string();
+                if turn % 3 == 0 {
+                    drop_at(turn, store.get(&sid)).await;
+                } else {
+                    has_number(&*store, &sid, number).await?;
+                }
+            }
+            Ok(())
+        });
+    }
+    join(tasks).await
+}
+
+pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(subject: &Subject) -> Verdict {
+    let session = numbered(subject, 7, 50_000)?;
+    for turn in 0..3 * POINTS {
+        let sid = turn.to_string();
+        drop_at(turn, subject.store().set(&sid, &session)).await;
+        if let Some(read) = subject.store().get(&sid).await? {
+            same(&read, &session)?;
+        }
+        subject.store().destroy(&sid).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn large_records_are_read_at_once(subject: &Subject) -> Verdict {
+    let large = numbered(subject, 1, 500_000)?;
+    subject.store().set("large", &large).await?;
+    for outcome in join_all((0..20).map(|_| subject.store().get("large"))).await {
+        let read = outcome?.ok_or_else(|| broken("the session is not there"))?;
+        same(&read, &large)?;
+    }
+    Ok(())
+}
+
+/// Whether it was stored. `None` if it is too large.
+fn taken<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::TooLarge => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+pub(crate) async fn conditional_writes_take_every_record_that_set_takes(
+    subject: &Subject,
+) -> Verdict {
+    let atomic = subject.atomic()?;
+    for padding in [800_000, 2 << 20] {
+        let sid = |operation| format!("{operation}-{padding}");
+        let large = numbered(subject, 1, padding)?;
+        let is_taken = taken(subject.store().set(&sid("set"), &large).await)?.is_some();
+        let created = taken(atomic.create(&sid("create"), &large).await)?;
+        subject.store().set(&sid("update"), &numbered(subject, 1, 0)?).await?;
+        let mut grown = subject.read(&sid("update")).await?;
+        grown.insert("padding", "y".repeat(padding))?;
+        let updated = taken(atomic.update(&sid("update"), &grown).await)?;
+        let (create, update) = (
+            matches!(created, Some(Created::Stored(_))),
+            matches!(updated, Some(Updated::Stored(_))),
+        );
+        let told = |is_taken| if is_taken { "stores" } else { "does not store" };
+        for (operation, takes) in [("create", create), ("update", update)] {
+            check(
+                takes == is_taken,
+                format_args!(
+                    "set {} a record of {padding} bytes, and {operation} {} it",
+                    told(is_taken),
+                    told(takes)
+                ),
+            )?;
+        }
+        if is_taken {
+            subject.holds(&sid("create"), &large).await?;
+            subject.holds(&sid("update"), &grown).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,362 @@
+//! Servers that die, freeze and come back, connections that go silent, answers that are lost.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cloakroom_core::{Created, ErrorKind, Session, Store, Updated};
+use futures::{StreamExt, future::join_all};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::{
+    Subject,
+    calls::{OPERATIONS, call, only_reads, told},
+    delays::Delays,
+    failure::{Failure, Verdict, broken, check},
+    harm::{AT_ONCE, FAR, connect, connect_all, in_time, is_honest, is_named, is_retryable, open},
+};
+
+/// Calls until it works, with a pause, as long as the errors say that it is worth it.
+async fn works_again(store: &dyn Store, operation: &str, session: &Session) -> Verdict {
+    let since = Instant::now();
+    while let Some(Err(error)) = call(store, operation, "id", session).await {
+        check(
+            error.is_retryable() && since.elapsed() < FAR,
+            format_args!("{operation} after an outage is: {error}"),
+        )?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+const DOES_NOT_END: Failure =
+    Failure::TooSlow("a call did not end, and the machine is too busy to tell why");
+
+pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &Subject) -> Verdict {
+    let faults = subject.faults().await?;
+    let (connected, session) = connect(subject, &*faults, FAR).await?;
+    let fresh = open(&*faults, FAR).await?;
+    faults.stop().await?;
+    for (store, was_sent) in [(&fresh, false), (&connected, true)] {
+        let since = Instant::now();
+        let calls = OPERATIONS.map(|operation| call(&**store, operation, "id", &session));
+        for (operation, outcome) in OPERATIONS.iter().zip(join_all(calls).await) {
+            let Some(Err(error)) = outcome else { continue };
+            check(
+                error.kind() == ErrorKind::Unavailable && is_named(operation, &error),
+                format_args!("{operation} without a server is {:?}: {error}", error.kind()),
+            )?;
+            is_retryable(operation, &error)?;
+            is_honest(operation, was_sent, &error)?;
+        }
+        let took = since.elapsed();
+        check(took < FAR / 2, format_args!("it took {took:?} to find out"))?;
+    }
+    Ok(())
+}
+
+/// Each of these calls, without a server, is an error.
+async fn none_succeeds(subject: &Subject, operations: &[&str]) -> Verdict {
+    let faults = subject.faults().await?;
+    let (store, session) = connect(subject, &*faults, FAR).await?;
+    faults.stop().await?;
+    for operation in operations {
+        let outcome = call(&*store, operation, "id", &session).await;
+        check(
+            !matches!(outcome, Some(Ok(()))),
+            format_args!("{operation} succeeds without a server"),
+        )?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn without_a_server_no_call_succeeds(subject: &Subject) -> Verdict {
+    none_succeeds(subject, &OPERATIONS[..7]).await
+}
+
+pub(crate) async fn without_a_server_nothing_is_listed(subject: &Subject) -> Verdict {
+    subject.length().await?;
+    none_succeeds(subject, &["ids", "all", "length"]).await
+}
+
+pub(crate) async fn without_a_server_nothing_is_cleared(subject: &Subject) -> Verdict {
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    subject.clear().await?;
+    none_succeeds(subject, &["clear"]).await
+}
+
+pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(subject: &Subject) -> Verdict {
+    let (faults, deadline) = (subject.faults().await?, subject.deadline());
+    let mut handles = Vec::new();
+    for operation in OPERATIONS {
+        // A connection that answers nothing is left, so each operation has one of its own.
+        let (connected, session) = connect(subject, &*faults, deadline).await?;
+        handles.push((operation, true, connected, session.clone()));
+        handles.push((operation, false, open(&*faults, deadline).await?, session));
+    }
+    let (many, _) = connect_all(subject, &*faults, deadline).await?;
+    faults.freeze().await?;
+    let delays = Delays::measure();
+    let since = Instant::now();
+    // More than there are connections.
+    let waiting = timeout(deadline * 4, join_all((0..200).map(|_| many.get("id")))).await;
+    let (took, most) = (since.elapsed(), deadline + deadline / 2 + delays.lost());
+    check(
+        took < most,
+        format_args!("200 calls have a deadline of {deadline:?} and took {took:?}"),
+    )?;
+    if waiting.is_err() {
+        return Err(DOES_NOT_END);
+    }
+    let calls = handles.iter().map(|(operation, was_sent, store, session)| async move {
+        let since = Instant::now();
+        let outcome = timeout(deadline * 4, call(&**store, operation, "id", session)).await;
+        (operation, *was_sent, since.elapsed(), outcome)
+    });
+    for (operation, was_sent, took, outcome) in join_all(calls).await {
+        check(
+            took < deadline + deadline / 2 + delays.lost(),
+            format_args!("{operation} has a deadline of {deadline:?} and took {took:?}"),
+        )?;
+        let outcome = outcome.map_err(|_| DOES_NOT_END)?;
+        let Some(Err(error)) = outcome else { continue };
+        // What was not sent can be known not to have been sent.
+        let is_unavailable = !was_sent && error.kind() == ErrorKind::Unavailable;
+        check(
+            error.kind() == ErrorKind::Timeout || is_unavailable,
+            format_args!("{operation} on a frozen server is {:?}: {error}", error.kind()),
+        )?;
+        // Without a login, a call can be sent to a server that has not said a word.
+        is_honest(operation, true, &error)?;
+        let is_unknown = error.outcome_unknown() || only_reads(operation) || *operation == "clear";
+        check(
+            is_unknown || !was_sent,
+            format_args!("{operation} may be carried out later, and is: {error}"),
+        )?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn calls_under_way_end_with_the_server(subject: &Subject) -> Verdict {
+    let faults = subject.faults().await?;
+    let (store, session) = connect(subject, &*faults, FAR).await?;
+    faults.freeze().await?;
+    let mut calls = JoinSet::new();
+    for number in 0..AT_ONCE {
+        let (store, session) = (Arc::clone(&store), session.clone());
+        let operation = ["get", "set", "destroy"][number % 3];
+        calls.spawn(async move { (operation, call(&*store, operation, "id", &session).await) });
+    }
+    // Most of them wait for an answer by then. One that does not is refused.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    faults.stop().await?;
+    let since = Instant::now();
+    while let Some(joined) = calls.join_next().await {
+        let (operation, outcome) = joined.map_err(broken)?;
+        let Some(Err(error)) = outcome else { continue };
+        check(
+            error.kind() == ErrorKind::Unavailable,
+            format_args!("{operation} when the server dies is {:?}: {error}", error.kind()),
+        )?;
+        is_honest(operation, true, &error)?;
+    }
+    let took = since.elapsed();
+    check(took < FAR / 2, format_args!("they waited for {took:?} more"))
+}
+
+pub(crate) async fn calls_work_again_after_an_outage(subject: &Subject) -> Verdict {
+    let faults = subject.faults().await?;
+    let (store, session) = connect(subject, &*faults, subject.deadline()).await?;
+    for is_frozen in [true, false] {
+        if is_frozen {
+            faults.freeze().await?;
+        } else {
+            faults.stop().await?;
+        }
+        for operation in ["set", "get"] {
+            if let Some(Err(error)) = call(&*store, operation, "id", &session).await {
+                is_retryable(operation, &error)?;
+            }
+        }
+        if is_frozen {
+            faults.thaw().await?;
+        } else {
+            faults.restart().await?;
+        }
+        for operation in OPERATIONS {
+            works_again(&*store, operation, &session).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn one_call_at_most_notices_a_restart(subject: &Subject) -> Verdict {
+    let faults = subject.faults().await?;
+    let (store, session) = connect_all(subject, &*faults, FAR).await?;
+    faults.stop().await?;
+    faults.restart().await?;
+    let mut noticed = None;
+    for _ in 0..AT_ONCE {
+        if let Err(error) = store.set("id", &session).await {
+            is_retryable("set", &error)?;
+            check(noticed.is_none(), format_args!("a second call fails after a restart: {error}"))?;
+            noticed = Some(error);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_connection_that_was_cut_is_made_again(subject: &Subject) -> Verdict {
+    let faults = subject.faults().await?;
+    let (store, session) = connect(subject, &*faults, FAR).await?;
+    for _ in 0..5 {
+        faults.cut().await?;
+        if let Err(error) = store.set("id", &session).await {
+            is_retryable("set", &error)?;
+            store.set("id", &session).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_silent_connection_is_left_after_one_deadline(subject: &Subject) -> Verdict {
+    let (faults, deadline) = (subject.faults().await?, subject.deadline());
+    let mut handles = Vec::new();
+    for operation in OPERATIONS {
+        handles.push((operation, connect(subject, &*faults, deadline).await?));
+    }
+    let (many, session) = connect_all(subject, &*faults, deadline).await?;
+    faults.silence().await?;
+    let calls = handles.iter().map(|(operation, (store, session))| async move {
+        let Some(Err(error)) = call(&**store, operation, "id", session).await else {
+            return Ok(());
+        };
+        is_retryable(operation, &error)?;
+        is_honest(operation, true, &error)?;
+        in_time(store.set(operation, session).await)?;
+        in_time(store.get(operation).await).map(drop)
+    });
+    for verdict in join_all(calls).await {
+        verdict?;
+    }
+    // Those beside it, too.
+    if let Err(error) = many.set("id", &session).await {
+        is_retryable("set", &error)?;
+    }
+    for outcome in join_all((0..AT_ONCE).map(|_| many.set("id", &session))).await {
+        in_time(outcome)?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_lost_answer_is_no_conflict(subject: &Subject) -> Verdict {
+    subject.atomic()?;
+    let faults = subject.faults().await?;
+    let (store, mut session) = connect(subject, &*faults, FAR).await?;
+    let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
+    faults.lose_answers().await?;
+    match atomic.create("new", &session).await {
+        Ok(Created::Exists) => Err(broken("create finds the session that it has stored itself")),
+        Err(error) => is_retryable("create", &error),
+        Ok(_) => Ok(()),
+    }?;
+    store.get("id").await?;
+    session.insert("who", "bob")?;
+    faults.lose_answers().await?;
+    match atomic.update("id", &session).await {
+        Ok(Updated::Stored(_)) => Ok(()),
+        Err(error) => is_retryable("update", &error),
+        Ok(updated) => Err(broken(format_args!("update after its own write is {updated:?}"))),
+    }
+}
+
+pub(crate) async fn a_write_whose_answer_was_lost_is_not_told_as_undone(
+    subject: &Subject,
+) -> Verdict {
+    let faults = subject.faults().await?;
+    let (store, session) = connect(subject, &*faults, FAR).await?;
+    let (beside, _) = connect(subject, &*faults, FAR).await?;
+    for number in 0..5 {
+        let sid = format!("id-{number}");
+        faults.lose_answers().await?;
+        if let Err(error) = store.set(&sid, &session).await {
+            is_retryable("set", &error)?;
+            // The answer of this one may be lost, too.
+            let stored = match beside.get(&sid).await {
+                Err(_) => beside.get(&sid).await?,
+                Ok(stored) => stored,
+            };
+            check(
+                error.outcome_unknown() || stored.is_none(),
+                format_args!("the session is stored, and set is: {error}"),
+            )?;
+        }
+        store.get(&sid).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn an_outage_quotes_nothing(subject: &Subject) -> Verdict {
+    const SID: &str = "the-secret-id";
+    let faults = subject.faults().await?;
+    let store = open(&*faults, subject.deadline()).await?;
+    let mut session = subject.lasting("ann")?;
+    session.insert("secret", "squirrel")?;
+    in_time(store.set(SID, &session).await)?;
+    let read = in_time(store.get(SID).await)?;
+    let session = read.ok_or_else(|| broken("the session that was just stored is not there"))?;
+    for is_frozen in [true, false] {
+        if is_frozen {
+            faults.freeze().await?;
+        } else {
+            faults.stop().await?;
+        }
+        let calls = OPERATIONS.map(|operation| call(&*store, operation, SID, &session));
+        let outcomes = join_all(calls).await;
+        for (operation, outcome) in OPERATIONS.iter().zip(outcomes) {
+            let Some(Err(error)) = outcome else { continue };
+            let text = told(&error);
+            check(
+                !text.contains(SID) && !text.contains("squirrel"),
+                format_args!("{operation} tells an id or a session in {text}"),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &Subject) -> Verdict {
+    const SESSIONS: usize = 500;
+    subject.ids().await?;
+    let faults = subject.faults().await?;
+    let (store, session) = connect(subject, &*faults, FAR).await?;
+    let sids: Vec<_> = (0..SESSIONS).map(|number| format!("id-{number}")).collect();
+    for some in sids.chunks(AT_ONCE) {
+        for outcome in join_all(some.iter().map(|sid| store.set(sid, &session))).await {
+            outcome?;
+        }
+    }
+    let listing = store.enumerate().ok_or(Failure::NotOffered("enumerate"))?;
+    let mut ids = listing.ids();
+    let mut listed = HashSet::new();
+    let mut failed = false;
+    if let Some(first) = ids.next().await {
+        listed.insert(first?);
+    }
+    faults.stop().await?;
+    while let Some(item) = ids.next().await {
+        match item {
+            Ok(sid) => drop(listed.insert(sid)),
+            Err(_) => {
+                failed = true;
+                break;
+            }
+        }
+    }
+    check(
+        failed || listed.len() > SESSIONS,
+        format_args!("{} of {} ids are listed, and no error", listed.len(), SESSIONS + 1),
+    )
+}

@@ -1,0 +1,49 @@
+//! The delays of the machine that the suite runs on.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often the sleeper looks at the clock.
+const NAP: Duration = Duration::from_millis(1);
+/// How many times in a row a call may have to wait for a processor: tasks, threads and the server take turns.
+const TURNS: u32 = 20;
+
+/// Measures how late this machine wakes a thread, so that a limit in a case holds on a busy machine too.
+pub(crate) struct Delays {
+    latest_us: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Delays {
+    pub(crate) fn measure() -> Self {
+        let delays = Self { latest_us: Arc::default(), is_over: Arc::default() };
+        let (latest_us, is_over) = (Arc::clone(&delays.latest_us), Arc::clone(&delays.is_over));
+        // Ends with the value.
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let slept = Instant::now();
+                thread::sleep(NAP);
+                let late = slept.elapsed().saturating_sub(NAP).as_micros();
+                latest_us.fetch_max(late.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+        delays
+    }
+
+    /// What a call may have lost to other programs since the measuring began.
+    pub(crate) fn lost(&self) -> Duration {
+        Duration::from_micros(self.latest_us.load(Ordering::Relaxed)) * TURNS
+    }
+}
+
+impl Drop for Delays {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
