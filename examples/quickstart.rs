@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use cloakroom::{
-    Error, ExpressSession, MemoryStore, Session, Store, callbackify_store, promisify_store,
+    Error, ExpressSession, MemoryStore, SessionData, Store, callbackify_store, promisify_store,
 };
 
 /// What express-session 1.19.0 stored, with an emoji cut in half and a number that Rust would print in another way.
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     println!("a callback-style store over {:?} is an ExpressSession now", sessions.name());
 
     let (sid, _) = sessions.generate()?;
-    memory.set(&sid, &Session::from_json(WRITTEN_BY_EXPRESS)?).await?;
+    memory.set(&sid, &SessionData::from_json(WRITTEN_BY_EXPRESS)?).await?;
     println!("Express stored   {WRITTEN_BY_EXPRESS}");
 
     let changed = sessions.modify(&sid, |session| {

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use cloakroom_backend::Idempotency::{self, Once, Read};
-use cloakroom_core::{Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated};
+use cloakroom_core::{Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated};
 use futures::stream::TryStreamExt;
 use tokio::runtime::Handle;
 
@@ -26,12 +26,12 @@ pub struct Callbackified<S> {
 ///
 /// ```
 /// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};
-/// use cloakroom_core::{MemoryStore, Session};
+/// use cloakroom_core::{MemoryStore, SessionData};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let store = callbackify_store(MemoryStore::new());
-/// promisify(|callback| store.set("an id", &Session::new(), callback)).await?;
-/// assert_eq!(promisify(|callback| store.get("an id", callback)).await?, Some(Session::new()));
+/// promisify(|callback| store.set("an id", &SessionData::new(), callback)).await?;
+/// assert_eq!(promisify(|callback| store.get("an id", callback)).await?, Some(SessionData::new()));
 /// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
 /// ```
 pub fn callbackify_store<S: Store + 'static>(store: S) -> Callbackified<S> {
@@ -114,12 +114,12 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
         self.store.name()
     }
 
-    fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
         let sid = sid.to_owned();
         self.spawn("get", Read, callback, |store| async move { store.get(&sid).await });
     }
 
-    fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+    fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
         let (sid, session) = (sid.to_owned(), session.clone());
         self.spawn("set", Once, callback, |store| async move { store.set(&sid, &session).await });
     }
@@ -129,7 +129,7 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
         self.spawn("destroy", Once, callback, |store| async move { store.destroy(&sid).await });
     }
 
-    fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, sid: &str, session: &SessionData, callback: Callback<Touched>) {
         let (sid, session) = (sid.to_owned(), session.clone());
         self.spawn(
             "touch",
@@ -149,7 +149,7 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 }
 
 impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
-    fn create(&self, sid: &str, session: &Session, callback: Callback<Created>) {
+    fn create(&self, sid: &str, session: &SessionData, callback: Callback<Created>) {
         let (sid, session) = (sid.to_owned(), session.clone());
         self.spawn("create", Once, callback, |store| async move {
             match store.atomic() {
@@ -159,7 +159,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
         });
     }
 
-    fn update(&self, sid: &str, session: &Session, callback: Callback<Updated>) {
+    fn update(&self, sid: &str, session: &SessionData, callback: Callback<Updated>) {
         let (sid, session) = (sid.to_owned(), session.clone());
         self.spawn("update", Once, callback, |store| async move {
             match store.atomic() {
@@ -169,7 +169,12 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
         });
     }
 
-    fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>) {
+    fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+        callback: Callback<Option<SessionData>>,
+    ) {
         let sid = sid.to_owned();
         // It counts as a write, because it moves the expiry.
         self.spawn("get_and_touch", Once, callback, |store| async move {
@@ -182,7 +187,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 }
 
 impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
-    fn all(&self, callback: Callback<Vec<(String, Session)>>) {
+    fn all(&self, callback: Callback<Vec<(String, SessionData)>>) {
         self.spawn("all", Read, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => Enumerate::all(enumerate).try_collect().await,

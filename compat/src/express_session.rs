@@ -6,7 +6,7 @@ use cloakroom_backend::{
     Idempotency::{self, Once, Read},
     within,
 };
-use cloakroom_core::{Created, Error, ErrorKind, Session, Store, Touched, Updated};
+use cloakroom_core::{Created, Error, ErrorKind, SessionData, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
@@ -86,13 +86,13 @@ impl ExpressSession {
         &self.options
     }
 
-    /// Returns the session, or `None` if it does not exist, has expired, or has reached its [end](Session::ends_at_ms).
+    /// Returns the session, or `None` if it does not exist, has expired, or has reached its [end](SessionData::ends_at_ms).
     ///
     /// # Errors
     ///
     /// As for [`Store::get`]. Like every operation here, also [`Timeout`](ErrorKind::Timeout) after the deadline, and
     /// [`Config`](ErrorKind::Config) if it has to wait and the current thread has no tokio runtime with timers.
-    pub async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    pub async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let found = self.run("get", Read, self.store.get(sid)).await?;
         Ok(self.unless_ended(found.map(read_from_store)))
     }
@@ -103,7 +103,7 @@ impl ExpressSession {
     /// # Errors
     ///
     /// As for [`Store::set`].
-    pub async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    pub async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.run("set", Once, self.store.set(sid, session)).await
     }
 
@@ -122,7 +122,7 @@ impl ExpressSession {
     /// # Errors
     ///
     /// As for [`Store::touch`].
-    pub async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    pub async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.run("touch", Once, self.store.touch(sid, session)).await
     }
 
@@ -132,7 +132,7 @@ impl ExpressSession {
     ///
     /// As for [`Atomic::create`](cloakroom_core::Atomic::create). [`Unsupported`](ErrorKind::Unsupported) if the store
     /// does not support it.
-    pub async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    pub async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.run("create", Once, self.offered("create", self.store.atomic())?.create(sid, session))
             .await
     }
@@ -143,13 +143,13 @@ impl ExpressSession {
     ///
     /// As for [`Atomic::update`](cloakroom_core::Atomic::update). [`Unsupported`](ErrorKind::Unsupported) if the store
     /// does not support it.
-    pub async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    pub async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.run("update", Once, self.offered("update", self.store.atomic())?.update(sid, session))
             .await
     }
 
     /// Returns the session and sets its expiry to `ttl` from now, in one round trip. Returns `None` if no live session has
-    /// this id, or if the session has reached its [end](Session::ends_at_ms). A `ttl` of `None` means the store's default.
+    /// this id, or if the session has reached its [end](SessionData::ends_at_ms). A `ttl` of `None` means the store's default.
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl ExpressSession {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let atomic = self.offered("get_and_touch", self.store.atomic())?;
         let found = self.run("get_and_touch", Once, atomic.get_and_touch(sid, ttl)).await?;
         Ok(self.unless_ended(found))
@@ -186,7 +186,7 @@ impl ExpressSession {
     /// Yielded by the stream: as for [`Enumerate::all`](cloakroom_core::Enumerate::all).
     /// [`Unsupported`](ErrorKind::Unsupported) if the store does not support it.
     #[must_use]
-    pub fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    pub fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         match self.offered("all", self.store.enumerate()) {
             Ok(enumerate) => enumerate.all().map_err(Error::with_outcome_known).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
@@ -222,13 +222,13 @@ impl ExpressSession {
     /// # Errors
     ///
     /// The errors of `genid`, and [`InvalidData`](ErrorKind::InvalidData) for a max age beyond JavaScript's dates.
-    pub fn generate(&self) -> Result<(String, Session), Error> {
+    pub fn generate(&self) -> Result<(String, SessionData), Error> {
         let mut cookie = self.options.cookie.clone();
         match self.options.max_age {
             Some(max_age) => cookie.set_max_age(Some(max_age), self.options.clock.now_ms())?,
             None => cookie.touch(self.options.clock.now_ms()),
         }
-        Ok(((self.options.genid)()?, Session::with_cookie(cookie)))
+        Ok(((self.options.genid)()?, SessionData::with_cookie(cookie)))
     }
 
     /// Destroys the session and returns a new id and a new, empty session, which is not stored yet.
@@ -238,7 +238,7 @@ impl ExpressSession {
     /// # Errors
     ///
     /// As for [`destroy`](Self::destroy) and [`generate`](Self::generate).
-    pub async fn regenerate(&self, sid: &str) -> Result<(String, Session), Error> {
+    pub async fn regenerate(&self, sid: &str) -> Result<(String, SessionData), Error> {
         // In the order of express-session's `Store.regenerate`.
         self.destroy(sid).await?;
         self.generate()
@@ -284,7 +284,7 @@ impl ExpressSession {
     }
 
     /// The session, unless its end has come. A store that Node.js has told to keep it for longer still has it.
-    fn unless_ended(&self, found: Option<Session>) -> Option<Session> {
+    fn unless_ended(&self, found: Option<SessionData>) -> Option<SessionData> {
         found.filter(|session| !session.has_ended(self.options.clock.now_ms()))
     }
 

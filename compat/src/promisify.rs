@@ -8,7 +8,8 @@ use cloakroom_backend::{
     within,
 };
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, SessionData, Store, Touched,
+    Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -80,12 +81,12 @@ impl<S: CallbackStore> Promisified<S> {
 
 /// Moves the expiry as express-session does before it calls a store: npm stores compute the time to live from
 /// `cookie.expires`.
-fn extended(session: &Session) -> Cow<'_, Session> {
+fn extended(session: &SessionData) -> Cow<'_, SessionData> {
     session.extended(Clock::system().now_ms())
 }
 
 /// Marks a session as read from a store, unless the store has done so. A later write then extends it by its max age.
-pub(crate) fn read_from_store(session: Session) -> Session {
+pub(crate) fn read_from_store(session: SessionData) -> SessionData {
     match session.revision() {
         Some(_) => session,
         None => session.with_revision(Revision::of_text()),
@@ -110,14 +111,14 @@ impl<S: CallbackStore> Store for Promisified<S> {
         self.store.name()
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         check(sid, self.store.name(), "get")?;
         // Without a revision, `time_to_live` would take a stale `expires` for the truth.
         let found = self.call("get", Read, |callback| self.store.get(sid, callback)).await?;
         Ok(found.map(read_from_store))
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         check(sid, self.store.name(), "set")?;
         let session = &*extended(session);
         self.call("set", Once, |callback| self.store.set(sid, session, callback)).await
@@ -128,7 +129,7 @@ impl<S: CallbackStore> Store for Promisified<S> {
         self.call("destroy", Once, |callback| self.store.destroy(sid, callback)).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         check(sid, self.store.name(), "touch")?;
         let session = &*extended(session);
         self.call("touch", Once, |callback| self.store.touch(sid, session, callback)).await
@@ -174,13 +175,13 @@ impl<S: CallbackStore> Promisified<S> {
 
 #[async_trait]
 impl<S: CallbackStore> Atomic for Promisified<S> {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let session = &*extended(session);
         self.call_atomic(sid, "create", |atomic, callback| atomic.create(sid, session, callback))
             .await
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let session = &*extended(session);
         let updated = self
             .call_atomic(sid, "update", |atomic, callback| atomic.update(sid, session, callback))
@@ -195,7 +196,7 @@ impl<S: CallbackStore> Atomic for Promisified<S> {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let found = self
             .call_atomic(sid, "get_and_touch", |atomic, callback| {
                 atomic.get_and_touch(sid, ttl, callback)
@@ -212,7 +213,7 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
         self.all().map_ok(|(sid, _)| sid).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         let sessions =
             self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
         stream::once(sessions)

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Created, Session, Touched, Updated};
+use cloakroom_core::{Created, SessionData, Touched, Updated};
 
 use crate::Callback;
 
@@ -18,7 +18,7 @@ use crate::Callback;
 /// ```
 /// use std::{collections::HashMap, sync::Mutex};
 /// use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, promisify_store};
-/// use cloakroom_core::{Error, Session, Store, Touched};
+/// use cloakroom_core::{Error, SessionData, Store, Touched};
 ///
 /// /// Keeps texts in a map and answers before it returns.
 /// #[derive(Default)]
@@ -28,11 +28,11 @@ use crate::Callback;
 ///     fn name(&self) -> &str {
 ///         "legacy"
 ///     }
-///     fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+///     fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
 ///         let text = self.0.lock().unwrap().get(sid).cloned();
-///         callback.answer(text.map(Session::from_json).transpose());
+///         callback.answer(text.map(SessionData::from_json).transpose());
 ///     }
-///     fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+///     fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
 ///         self.0.lock().unwrap().insert(sid.to_owned(), session.to_json().into_owned());
 ///         callback.ok(());
 ///     }
@@ -40,7 +40,7 @@ use crate::Callback;
 ///         self.0.lock().unwrap().remove(sid);
 ///         callback.ok(());
 ///     }
-///     fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+///     fn touch(&self, _sid: &str, _session: &SessionData, callback: Callback<Touched>) {
 ///         callback.ok(Touched::NotOffered);
 ///     }
 ///     fn atomic(&self) -> Option<&dyn CallbackAtomic> {
@@ -53,8 +53,8 @@ use crate::Callback;
 ///
 /// # futures::executor::block_on(async {
 /// let store = promisify_store(Legacy::default());
-/// store.set("an id", &Session::new()).await?;
-/// assert_eq!(store.get("an id").await?, Some(Session::new()));
+/// store.set("an id", &SessionData::new()).await?;
+/// assert_eq!(store.get("an id").await?, Some(SessionData::new()));
 /// # Ok::<(), Error>(()) }).unwrap();
 /// ```
 pub trait CallbackStore: Send + Sync {
@@ -62,16 +62,16 @@ pub trait CallbackStore: Send + Sync {
     fn name(&self) -> &str;
 
     /// Answers with the session, or `None` if it does not exist or has expired.
-    fn get(&self, sid: &str, callback: Callback<Option<Session>>);
+    fn get(&self, sid: &str, callback: Callback<Option<SessionData>>);
 
     /// Creates or replaces the record, then answers.
-    fn set(&self, sid: &str, session: &Session, callback: Callback<()>);
+    fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>);
 
     /// Removes the record, then answers. A record that does not exist is not an error.
     fn destroy(&self, sid: &str, callback: Callback<()>);
 
     /// Sets the expiry, and changes nothing else. A store without touch answers [`Touched::NotOffered`].
-    fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>);
+    fn touch(&self, sid: &str, session: &SessionData, callback: Callback<Touched>);
 
     /// Returns the conditional writes, or `None` if the store does not support them. No npm store does.
     fn atomic(&self) -> Option<&dyn CallbackAtomic>;
@@ -84,20 +84,25 @@ pub trait CallbackStore: Send + Sync {
 /// not support.
 pub trait CallbackAtomic: Send + Sync {
     /// Stores the session only if no live session has this id.
-    fn create(&self, sid: &str, session: &Session, callback: Callback<Created>);
+    fn create(&self, sid: &str, session: &SessionData, callback: Callback<Created>);
 
     /// Stores the session only if the record has not changed since `session` was read.
-    fn update(&self, sid: &str, session: &Session, callback: Callback<Updated>);
+    fn update(&self, sid: &str, session: &SessionData, callback: Callback<Updated>);
 
     /// Answers with the session and sets its expiry to `ttl` from now. `None` means the store's default. Answers `None` if
     /// no live session has this id.
-    fn get_and_touch(&self, sid: &str, ttl: Option<Duration>, callback: Callback<Option<Session>>);
+    fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+        callback: Callback<Option<SessionData>>,
+    );
 }
 
 /// Connect's `all`, `length` and `clear`. Call [`Callback::not_offered`] for an operation that the store does not support.
 pub trait CallbackEnumerate: Send + Sync {
     /// Answers with all live sessions and their ids.
-    fn all(&self, callback: Callback<Vec<(String, Session)>>);
+    fn all(&self, callback: Callback<Vec<(String, SessionData)>>);
 
     /// Answers with the number of live sessions.
     fn length(&self, callback: Callback<u64>);
@@ -113,16 +118,16 @@ macro_rules! pass_on {
             fn name(&self) -> &str {
                 (**self).name()
             }
-            fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+            fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
                 (**self).get(sid, callback);
             }
-            fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+            fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
                 (**self).set(sid, session, callback);
             }
             fn destroy(&self, sid: &str, callback: Callback<()>) {
                 (**self).destroy(sid, callback);
             }
-            fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
+            fn touch(&self, sid: &str, session: &SessionData, callback: Callback<Touched>) {
                 (**self).touch(sid, session, callback);
             }
             fn atomic(&self) -> Option<&dyn CallbackAtomic> {

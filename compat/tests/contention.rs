@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, MemoryStore, Session, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched, Updated,
 };
 use futures::{FutureExt, executor::block_on, future::join_all};
 use tokio::{sync::Barrier, task::yield_now};
@@ -43,7 +43,7 @@ impl Slow {
 
     async fn with_session(name: &'static str) -> Self {
         let slow = Self::new(name);
-        slow.store.set("id", &Session::new()).await.unwrap();
+        slow.store.set("id", &SessionData::new()).await.unwrap();
         slow
     }
 
@@ -58,20 +58,20 @@ impl Store for Slow {
     fn name(&self) -> &str {
         self.name
     }
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         yield_now().await;
         if self.reads_hang.load(Relaxed) {
             pending::<()>().await;
         }
         self.store.get(sid).await
     }
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.store.set(sid, session).await
     }
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
         self.store.destroy(sid).await
     }
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.store.touch(sid, session).await
     }
     fn atomic(&self) -> Option<&dyn Atomic> {
@@ -84,10 +84,10 @@ impl Store for Slow {
 
 #[async_trait]
 impl Atomic for Slow {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.store.atomic().unwrap().create(sid, session).await
     }
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.tries.fetch_add(1, Relaxed);
         yield_now().await;
         if self.update_hangs.swap(false, Relaxed) {
@@ -99,7 +99,7 @@ impl Atomic for Slow {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         self.store.atomic().unwrap().get_and_touch(sid, ttl).await
     }
 }
@@ -111,7 +111,7 @@ fn patient() -> ExpressSessionOptions {
     options
 }
 
-fn add_one(session: &mut Session) -> Result<(), Error> {
+fn add_one(session: &mut SessionData) -> Result<(), Error> {
     let count = session.get::<usize>("count")?.unwrap_or_default();
     session.insert("count", count + 1)
 }
@@ -162,7 +162,7 @@ async fn writers_that_stand_in_no_common_line_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_need_no_runtime() {
     let sessions = ExpressSession::new(MemoryStore::new());
-    sessions.set("id", &Session::new()).await.unwrap();
+    sessions.set("id", &SessionData::new()).await.unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -179,7 +179,7 @@ async fn writers_need_no_runtime() {
 #[tokio::test]
 async fn a_change_may_change_the_same_session_itself() {
     let sessions = ExpressSession::new(MemoryStore::new());
-    sessions.set("id", &Session::new()).await.unwrap();
+    sessions.set("id", &SessionData::new()).await.unwrap();
     let mut calls = 0;
     let changed = sessions.modify("id", |session| {
         calls += 1;

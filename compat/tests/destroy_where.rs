@@ -10,20 +10,20 @@ use std::sync::{
 use async_trait::async_trait;
 use cloakroom_compat::ExpressSession;
 use cloakroom_core::{
-    Atomic, Enumerate, Error, ErrorKind, MemoryStore, Session, Store, Touched, marker_name,
+    Atomic, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched, marker_name,
 };
 use futures::{
     executor::block_on,
     stream::{self, BoxStream, StreamExt},
 };
 
-fn of(user: &str) -> Session {
-    let mut session = Session::new();
+fn of(user: &str) -> SessionData {
+    let mut session = SessionData::new();
     session.insert("user", user).unwrap();
     session
 }
 
-fn is_of(user: &str) -> impl Fn(&str, &Session) -> bool + Copy + Send {
+fn is_of(user: &str) -> impl Fn(&str, &SessionData) -> bool + Copy + Send {
     move |_, session| session.get::<String>("user").unwrap().as_deref() == Some(user)
 }
 
@@ -107,10 +107,10 @@ impl Store for Listing {
     fn name(&self) -> &str {
         "listing"
     }
-    async fn get(&self, _sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, _sid: &str) -> Result<Option<SessionData>, Error> {
         Ok(Some(of("ann")))
     }
-    async fn set(&self, _sid: &str, _session: &Session) -> Result<(), Error> {
+    async fn set(&self, _sid: &str, _session: &SessionData) -> Result<(), Error> {
         Ok(())
     }
     async fn destroy(&self, _sid: &str) -> Result<(), Error> {
@@ -121,7 +121,7 @@ impl Store for Listing {
         self.destroyed.fetch_add(1, SeqCst);
         Ok(())
     }
-    async fn touch(&self, _sid: &str, _session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, _sid: &str, _session: &SessionData) -> Result<Touched, Error> {
         Ok(Touched::NotOffered)
     }
     fn atomic(&self) -> Option<&dyn Atomic> {
@@ -137,7 +137,7 @@ impl Enumerate for Listing {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.memory.enumerate().unwrap().ids()
     }
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         let item = |number| match Some(number) == self.unread {
             true => Err(Error::new(ErrorKind::Corrupt, "listing", "all", "not JSON")),
             false => Ok((format!("id{number}"), of("ann"))),

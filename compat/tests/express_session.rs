@@ -6,16 +6,17 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_compat::{Connection, ExpressSession, ExpressSessionOptions};
-use cloakroom_conformance::{Subject, suite};
+use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::{
-    Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session, Store,
-    Touched,
+    Atomic, Clock, Cookie, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData,
+    Store, Touched,
 };
 use futures::StreamExt;
 
-async fn subject() -> Subject {
+async fn subject() -> StoreUnderTest {
     let store = MemoryStore::new();
-    Subject::new(ExpressSession::new(store.clone())).with_second_handle(ExpressSession::new(store))
+    StoreUnderTest::new(ExpressSession::new(store.clone()))
+        .with_second_handle(ExpressSession::new(store))
 }
 
 suite!(subject, not_offered = [neighbour, raw, faults]);
@@ -60,19 +61,19 @@ async fn regenerate_destroys_the_old_session_and_stores_nothing() {
     sessions.set(&old, &session).await.unwrap();
     let (new, fresh) = sessions.regenerate(&old).await.unwrap();
     assert_ne!(old, new);
-    assert_eq!(fresh, Session::with_cookie(Cookie::new()));
+    assert_eq!(fresh, SessionData::with_cookie(Cookie::new()));
     assert_eq!(sessions.length().await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn modify_loses_no_update_of_many_tasks() {
     let sessions = ExpressSession::new(MemoryStore::new());
-    sessions.set("id", &Session::new()).await.unwrap();
+    sessions.set("id", &SessionData::new()).await.unwrap();
     let tasks: Vec<_> = (0..50)
         .map(|number| {
             let sessions = sessions.clone();
             tokio::spawn(async move {
-                let change = |session: &mut Session| {
+                let change = |session: &mut SessionData| {
                     let count = session.get::<u32>("count")?.unwrap_or_default();
                     session.insert("count", count + 1)?;
                     session.insert(&format!("task{number}"), true)
@@ -93,7 +94,7 @@ async fn modify_loses_no_update_of_many_tasks() {
 async fn modify_begins_again_with_what_somebody_wrote_meanwhile() {
     let store = MemoryStore::new();
     let sessions = ExpressSession::new(store.clone());
-    sessions.set("id", &Session::new()).await.unwrap();
+    sessions.set("id", &SessionData::new()).await.unwrap();
     let mut calls = 0;
     let changed = sessions.modify("id", |session| {
         calls += 1;
@@ -116,7 +117,7 @@ async fn modify_begins_again_with_what_somebody_wrote_meanwhile() {
 async fn modify_of_a_session_destroyed_meanwhile_is_none() {
     let store = MemoryStore::new();
     let sessions = ExpressSession::new(store.clone());
-    sessions.set("id", &Session::new()).await.unwrap();
+    sessions.set("id", &SessionData::new()).await.unwrap();
     let changed = sessions.modify("id", |session| {
         futures::executor::block_on(store.destroy("id"))?;
         session.insert("ours", 1)
@@ -130,7 +131,7 @@ async fn modify_brings_nothing_back_and_keeps_the_error_of_the_change() {
     let sessions = ExpressSession::new(MemoryStore::new());
     assert_eq!(sessions.modify("id", |session| session.insert("a", 1)).await.unwrap(), None);
     assert_eq!(sessions.get("id").await.unwrap(), None);
-    sessions.set("id", &Session::new()).await.unwrap();
+    sessions.set("id", &SessionData::new()).await.unwrap();
     let error = sessions.modify("id", |session| session.insert("save", 1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     assert!(sessions.get("id").await.unwrap().unwrap().is_empty());
@@ -155,16 +156,16 @@ impl Store for Failing {
     fn name(&self) -> &str {
         "failing"
     }
-    async fn get(&self, _sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, _sid: &str) -> Result<Option<SessionData>, Error> {
         self.answer("get", None).await
     }
-    async fn set(&self, _sid: &str, _session: &Session) -> Result<(), Error> {
+    async fn set(&self, _sid: &str, _session: &SessionData) -> Result<(), Error> {
         self.answer("set", ()).await
     }
     async fn destroy(&self, _sid: &str) -> Result<(), Error> {
         self.answer("destroy", ()).await
     }
-    async fn touch(&self, _sid: &str, _session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, _sid: &str, _session: &SessionData) -> Result<Touched, Error> {
         self.answer("touch", Touched::NotOffered).await
     }
     fn atomic(&self) -> Option<&dyn Atomic> {
@@ -190,14 +191,14 @@ async fn connect_and_disconnect_are_told_once_each() {
     sessions.get("id").await.unwrap_err();
     assert!(connection.has_changed().unwrap());
     assert_eq!(*connection.borrow_and_update(), Connection::Disconnected);
-    sessions.set("id", &Session::new()).await.unwrap_err();
+    sessions.set("id", &SessionData::new()).await.unwrap_err();
     assert!(!connection.has_changed().unwrap());
 
     tell(Some(ErrorKind::Corrupt));
     sessions.get("id").await.unwrap_err();
     assert_eq!(*connection.borrow_and_update(), Connection::Connected, "a refusal is an answer");
     tell(Some(ErrorKind::Full));
-    sessions.set("id", &Session::new()).await.unwrap_err();
+    sessions.set("id", &SessionData::new()).await.unwrap_err();
     assert!(!connection.has_changed().unwrap(), "a full backend answered, too");
 
     tell(Some(ErrorKind::Timeout));
@@ -209,7 +210,7 @@ async fn connect_and_disconnect_are_told_once_each() {
 #[tokio::test]
 async fn what_the_store_lacks_is_unsupported() {
     let sessions = ExpressSession::new(Failing(std::sync::Mutex::new(None)));
-    let session = Session::new();
+    let session = SessionData::new();
     let errors = [
         sessions.create("id", &session).await.unwrap_err(),
         sessions.update("id", &session).await.unwrap_err(),
@@ -306,7 +307,7 @@ async fn no_operation_moves_a_sessions_end_or_returns_it_afterwards() {
         clock.advance(40_000);
         session.touch(clock.now_ms());
         sessions.touch(&sid, &session).await.unwrap();
-        let change = |session: &mut Session| session.insert("n", clock.now_ms());
+        let change = |session: &mut SessionData| session.insert("n", clock.now_ms());
         let stored = sessions.modify(&sid, change).await.unwrap().unwrap();
         assert!(stored.cookie().expires_ms() <= Some(NOW + 90_000));
     }
@@ -314,7 +315,7 @@ async fn no_operation_moves_a_sessions_end_or_returns_it_afterwards() {
     assert!(store.get(&sid).await.unwrap().is_some());
 
     // As Node.js extends it, which does not know the end.
-    let theirs = Session::from_json(r#"{"cookie":{"expires":"2030-01-01T00:00:00.000Z"}}"#);
+    let theirs = SessionData::from_json(r#"{"cookie":{"expires":"2030-01-01T00:00:00.000Z"}}"#);
     store.touch(&sid, &theirs.unwrap()).await.unwrap();
     clock.advance(1);
     assert!(store.get(&sid).await.unwrap().is_some());

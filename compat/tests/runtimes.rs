@@ -15,7 +15,9 @@ use cloakroom_compat::{
     Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, ExpressSession, callbackify_store,
     promisify, promisify_store,
 };
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, MemoryStore, Session, Store, Touched};
+use cloakroom_core::{
+    Atomic, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched,
+};
 use futures::executor::block_on;
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,16 +29,16 @@ impl Store for Silent {
     fn name(&self) -> &str {
         "silent"
     }
-    async fn get(&self, _sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, _sid: &str) -> Result<Option<SessionData>, Error> {
         pending().await
     }
-    async fn set(&self, _sid: &str, _session: &Session) -> Result<(), Error> {
+    async fn set(&self, _sid: &str, _session: &SessionData) -> Result<(), Error> {
         pending().await
     }
     async fn destroy(&self, _sid: &str) -> Result<(), Error> {
         pending().await
     }
-    async fn touch(&self, _sid: &str, _session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, _sid: &str, _session: &SessionData) -> Result<Touched, Error> {
         pending().await
     }
     fn atomic(&self) -> Option<&dyn Atomic> {
@@ -55,16 +57,16 @@ impl CallbackStore for Keeps {
     fn name(&self) -> &str {
         "keeps"
     }
-    fn get(&self, _sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, _sid: &str, callback: Callback<Option<SessionData>>) {
         self.0.lock().unwrap().push(Box::new(callback));
     }
-    fn set(&self, _sid: &str, _session: &Session, callback: Callback<()>) {
+    fn set(&self, _sid: &str, _session: &SessionData, callback: Callback<()>) {
         self.0.lock().unwrap().push(Box::new(callback));
     }
     fn destroy(&self, _sid: &str, callback: Callback<()>) {
         self.0.lock().unwrap().push(Box::new(callback));
     }
-    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, _sid: &str, _session: &SessionData, callback: Callback<Touched>) {
         self.0.lock().unwrap().push(Box::new(callback));
     }
     fn atomic(&self) -> Option<&dyn CallbackAtomic> {
@@ -77,7 +79,7 @@ impl CallbackStore for Keeps {
 
 /// Every operation that has to wait, and whether it writes.
 async fn all_operations(store: &dyn Store) -> Vec<(bool, Error)> {
-    let session = Session::new();
+    let session = SessionData::new();
     vec![
         (false, store.get("id").await.unwrap_err()),
         (true, store.set("id", &session).await.unwrap_err()),
@@ -109,7 +111,7 @@ fn without_timers_what_is_ready_works() {
     let sessions = ExpressSession::new(MemoryStore::new());
     let without_timers = Builder::new_multi_thread().worker_threads(2).build().unwrap();
     without_timers.block_on(async {
-        sessions.set("id", &Session::new()).await.unwrap();
+        sessions.set("id", &SessionData::new()).await.unwrap();
         let tasks: Vec<_> = (0..20)
             .map(|number: usize| {
                 let sessions = sessions.clone();
@@ -133,11 +135,11 @@ static SESSIONS: LazyLock<ExpressSession> = LazyLock::new(|| {
 
 #[test]
 fn a_handle_in_a_static_works_on_runtimes_that_end() {
-    let count = |session: &mut Session| {
+    let count = |session: &mut SessionData| {
         let count = session.get::<u32>("count")?.unwrap_or_default();
         session.insert("count", count + 1)
     };
-    Runtime::new().unwrap().block_on(SESSIONS.set("id", &Session::new())).unwrap();
+    Runtime::new().unwrap().block_on(SESSIONS.set("id", &SessionData::new())).unwrap();
     for round in 0..25 {
         let writers: Vec<_> = (0..4)
             .map(|_| {
@@ -167,7 +169,7 @@ fn a_runtime_that_stands_still_does_not_stop_the_writers_of_others() {
         Builder::new_current_thread().enable_all().build().unwrap(),
         Builder::new_current_thread().enable_all().build().unwrap(),
     );
-    other.block_on(sessions.set("still", &Session::new())).unwrap();
+    other.block_on(sessions.set("still", &SessionData::new())).unwrap();
     let mut stands = Box::pin(sessions.modify("still", |session| session.insert("a", 1)));
     // It takes the turn, and is polled no more.
     let is_ready = poll_fn(|cx| Poll::Ready(stands.as_mut().poll(cx).is_ready()));
@@ -181,7 +183,7 @@ fn a_runtime_that_has_ended_has_sent_nothing() {
     let runtime = Runtime::new().unwrap();
     let store = callbackify_store(MemoryStore::new()).on(runtime.handle().clone());
     drop(runtime);
-    let session = Session::new();
+    let session = SessionData::new();
     let error = block_on(promisify(|callback| store.set("id", &session, callback))).unwrap_err();
     assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Unavailable, false));
     assert_eq!(error.to_string(), "memory: set: the runtime shut down before the call began");
@@ -191,7 +193,7 @@ fn a_runtime_that_has_ended_has_sent_nothing() {
 fn a_runtime_that_ends_during_a_read_has_written_nothing() {
     for (writes, runtime) in [(false, Runtime::new().unwrap()), (true, Runtime::new().unwrap())] {
         let store = callbackify_store(Silent).on(runtime.handle().clone());
-        let session = Session::new();
+        let session = SessionData::new();
         let answer = thread::scope(|scope| {
             let call = scope.spawn(|| {
                 if writes {

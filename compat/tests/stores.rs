@@ -13,16 +13,17 @@ use cloakroom_compat::{
     Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, ExpressSession, callbackify_store,
     promisify_store,
 };
-use cloakroom_conformance::{Subject, suite};
-use cloakroom_core::{Error, ErrorKind, MemoryStore, Session, Store, Touched};
+use cloakroom_conformance::{StoreUnderTest, suite};
+use cloakroom_core::{Error, ErrorKind, MemoryStore, SessionData, Store, Touched};
 use cloakroom_test_support::Memcached;
 
 mod inline {
     use super::*;
 
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let store = Arc::new(legacy::InlineStore::default());
-        Subject::new(promisify_store(Arc::clone(&store))).with_second_handle(promisify_store(store))
+        StoreUnderTest::new(promisify_store(Arc::clone(&store)))
+            .with_second_handle(promisify_store(store))
     }
 
     suite!(subject, not_offered = [atomic, neighbour, raw, faults]);
@@ -31,9 +32,10 @@ mod inline {
 mod threaded {
     use super::*;
 
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let store = Arc::new(legacy::ThreadedStore::default());
-        Subject::new(promisify_store(Arc::clone(&store))).with_second_handle(promisify_store(store))
+        StoreUnderTest::new(promisify_store(Arc::clone(&store)))
+            .with_second_handle(promisify_store(store))
     }
 
     suite!(subject, not_offered = [atomic, enumerate, touch, neighbour, raw, faults]);
@@ -42,11 +44,11 @@ mod threaded {
 mod memcached {
     use super::*;
 
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let server = Memcached::start().unwrap();
         let open = || promisify_store(legacy::MemcachedStore::connect(&server.addr()));
         let (first, second) = (open(), open());
-        Subject::new(first).with_second_handle(second).add_guard(server)
+        StoreUnderTest::new(first).with_second_handle(second).add_guard(server)
     }
 
     suite!(
@@ -59,10 +61,10 @@ mod memcached {
 mod there_and_back {
     use super::*;
 
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let store = MemoryStore::new();
         let wrap = |store| promisify_store(callbackify_store(store));
-        Subject::new(wrap(store.clone())).with_second_handle(wrap(store))
+        StoreUnderTest::new(wrap(store.clone())).with_second_handle(wrap(store))
     }
 
     suite!(subject, not_offered = [neighbour, raw, faults]);
@@ -71,7 +73,7 @@ mod there_and_back {
 /// Keeps every callback it is given, or drops it, and never answers.
 #[derive(Default)]
 struct Silent {
-    kept: Mutex<Vec<Callback<Option<Session>>>>,
+    kept: Mutex<Vec<Callback<Option<SessionData>>>>,
     written: Mutex<Vec<Callback<()>>>,
 }
 
@@ -79,16 +81,16 @@ impl CallbackStore for Silent {
     fn name(&self) -> &str {
         "silent"
     }
-    fn get(&self, _sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, _sid: &str, callback: Callback<Option<SessionData>>) {
         self.kept.lock().unwrap().push(callback);
     }
-    fn set(&self, _sid: &str, _session: &Session, callback: Callback<()>) {
+    fn set(&self, _sid: &str, _session: &SessionData, callback: Callback<()>) {
         self.written.lock().unwrap().push(callback);
     }
     fn destroy(&self, _sid: &str, callback: Callback<()>) {
         drop(callback);
     }
-    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, _sid: &str, _session: &SessionData, callback: Callback<Touched>) {
         callback.ok(Touched::NotOffered);
     }
     fn atomic(&self) -> Option<&dyn CallbackAtomic> {
@@ -112,7 +114,7 @@ async fn a_callback_that_never_answers_meets_the_deadline() {
     assert!(!error.outcome_unknown(), "a read changes nothing");
 
     let store = store.with_deadline(Duration::from_millis(20));
-    let error = store.set("id", &Session::new()).await.unwrap_err();
+    let error = store.set("id", &SessionData::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "silent: set: no answer within 20ms");
     assert!(error.outcome_unknown() && error.is_retryable());
 }
@@ -129,22 +131,22 @@ async fn a_dropped_callback_does_not_wait_for_the_deadline() {
 }
 
 /// Fails each read in its own way, and claims that it may have written.
-struct Claims(fn(Callback<Option<Session>>));
+struct Claims(fn(Callback<Option<SessionData>>));
 
 impl CallbackStore for Claims {
     fn name(&self) -> &str {
         "claims"
     }
-    fn get(&self, _sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, _sid: &str, callback: Callback<Option<SessionData>>) {
         (self.0)(callback);
     }
-    fn set(&self, _sid: &str, _session: &Session, callback: Callback<()>) {
+    fn set(&self, _sid: &str, _session: &SessionData, callback: Callback<()>) {
         drop(callback);
     }
     fn destroy(&self, _sid: &str, callback: Callback<()>) {
         drop(callback);
     }
-    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, _sid: &str, _session: &SessionData, callback: Callback<Touched>) {
         drop(callback);
     }
     fn atomic(&self) -> Option<&dyn CallbackAtomic> {
@@ -157,7 +159,7 @@ impl CallbackStore for Claims {
 
 #[tokio::test]
 async fn the_outcome_of_a_read_is_known() {
-    let claims: [fn(Callback<Option<Session>>); 4] = [
+    let claims: [fn(Callback<Option<SessionData>>); 4] = [
         drop,
         |callback| drop(callback.into_fn()),
         |_| std::panic::resume_unwind(Box::new("on purpose")),
@@ -171,7 +173,7 @@ async fn the_outcome_of_a_read_is_known() {
         assert!(!error.outcome_unknown(), "{error}");
         let sessions = ExpressSession::new(promisify_store(Claims(claim)));
         assert!(!sessions.get("id").await.unwrap_err().outcome_unknown());
-        let error = sessions.set("id", &Session::new()).await.unwrap_err();
+        let error = sessions.set("id", &SessionData::new()).await.unwrap_err();
         assert!(error.outcome_unknown(), "a write may have been done: {error}");
     }
 }
@@ -179,7 +181,7 @@ async fn the_outcome_of_a_read_is_known() {
 #[tokio::test]
 async fn what_a_store_lacks_is_not_offered() {
     let silent = promisify_store(Silent::default());
-    assert_eq!(silent.touch("id", &Session::new()).await.unwrap(), Touched::NotOffered);
+    assert_eq!(silent.touch("id", &SessionData::new()).await.unwrap(), Touched::NotOffered);
     assert!(silent.atomic().is_none() && silent.enumerate().is_none());
     let whole = promisify_store(callbackify_store(MemoryStore::new()));
     assert!(whole.atomic().is_some() && whole.enumerate().is_some());
@@ -189,8 +191,8 @@ async fn what_a_store_lacks_is_not_offered() {
 fn an_inline_store_needs_no_runtime() {
     let store = promisify_store(legacy::InlineStore::default());
     futures::executor::block_on(async {
-        store.set("id", &Session::new()).await.unwrap();
-        assert_eq!(store.get("id").await.unwrap(), Some(Session::new()));
+        store.set("id", &SessionData::new()).await.unwrap();
+        assert_eq!(store.get("id").await.unwrap(), Some(SessionData::new()));
     });
 }
 

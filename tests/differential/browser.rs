@@ -42,7 +42,7 @@ impl Browser {
             }
             Sent::OldSecret => Some(signed(self.id()?, secrets.last()?)),
             Sent::WrongSecret => Some(signed(self.id()?, "wrong")),
-            Sent::Unsigned => self.id().map(str::to_owned),
+            Sent::Verified => self.id().map(str::to_owned),
             Sent::Quoted => current.map(|value| format!("\"{value}\"")),
             Sent::Unknown => Some(signed("NEW-0", secrets.first()?)),
             Sent::Empty => Some(String::new()),

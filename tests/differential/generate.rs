@@ -96,7 +96,7 @@ fn sent(dice: &mut Dice) -> Sent {
         1..=3 => Sent::Earlier(dice.below(4)),
         4 => Sent::OldSecret,
         5 => Sent::WrongSecret,
-        6 => Sent::Unsigned,
+        6 => Sent::Verified,
         7 => Sent::Quoted,
         8 => Sent::Unknown,
         _ => Sent::Empty,

@@ -54,7 +54,7 @@ pub(crate) enum Sent {
     /// The current id, signed with another secret.
     WrongSecret,
     /// The current id, without a signature.
-    Unsigned,
+    Verified,
     /// The current one in quotes.
     Quoted,
     /// An id that never was, with a good signature.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom::{ExpressSession, Session, Touched, Updated};
+use cloakroom::{ExpressSession, SessionData, Touched, Updated};
 use cloakroom_conformance::RawAccess;
 use cloakroom_test_support::NodeProgram;
 use proptest::{
@@ -73,12 +73,12 @@ impl Sides {
     }
 }
 
-pub(crate) async fn loaded(rust: &ExpressSession, sid: &str) -> Session {
+pub(crate) async fn loaded(rust: &ExpressSession, sid: &str) -> SessionData {
     rust.get(sid).await.unwrap().expect("the session is there")
 }
 
 /// express-session reads the clock twice, and can find a millisecond gone.
-pub(crate) fn is_an_hour(session: &Session) -> bool {
+pub(crate) fn is_an_hour(session: &SessionData) -> bool {
     let max_age_ms = session.cookie().original_max_age_ms();
     max_age_ms.is_some_and(|max_age_ms| (3_590_000..=3_600_000).contains(&max_age_ms))
 }
@@ -155,7 +155,7 @@ pub(crate) async fn what_node_writes_rust_reads(sides: &mut Sides) {
 }
 
 pub(crate) async fn what_rust_writes_node_reads(sides: &mut Sides) {
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
     session.insert("user", json!({ "name": "Zoë" })).unwrap();
     session.insert("price", 1e-7).unwrap();
@@ -190,7 +190,7 @@ pub(crate) async fn rust_changes_one_key_and_every_other_byte_stays(sides: &mut 
         json!({ "maxAge": 3_600_000 }),
     );
     let before = sides.record("a").await;
-    let change = |session: &mut Session| {
+    let change = |session: &mut SessionData| {
         session.insert("views", session.get::<u32>("views")?.unwrap_or_default() + 1)
     };
     sides.rust.modify("a", change).await.unwrap().expect("it is there");
@@ -244,7 +244,7 @@ async fn touched_by_the_other(
     session.cookie_mut().set_max_age(Some(HOUR), sides.now_ms()).unwrap();
     assert_eq!(sides.rust.touch(by_node, &session).await.unwrap(), Touched::Extended);
 
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     session.insert("user", "bob").unwrap();
     session.cookie_mut().set_max_age_ms(Some(life_ms), sides.now_ms()).unwrap();
     sides.rust.set(by_rust, &session).await.unwrap();

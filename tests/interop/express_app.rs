@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{ExpressSession, Secrets, Session, Touched, find_cookie, open};
+use cloakroom::{ExpressSession, Secrets, SessionData, Touched, find_cookie, open};
 use cloakroom_test_support::{NodeProgram, RedisServer};
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ async fn a_logout_in_rust_is_a_logout_in_express_and_the_other_way_round() {
 
     site.get("/login?user=ada");
     let sid = site.sid();
-    let session: Session = site.rust.get(&sid).await.unwrap().expect("logged in again");
+    let session: SessionData = site.rust.get(&sid).await.unwrap().expect("logged in again");
     site.get("/logout");
     assert_eq!(site.rust.get(&sid).await.unwrap(), None);
     assert!(matches!(site.rust.update(&sid, &session).await.unwrap(), cloakroom::Updated::Gone));

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use cloakroom::{ExpressSession, Session};
+use cloakroom::{ExpressSession, SessionData};
 use cloakroom_conformance::RawAccess;
 use cloakroom_encryption::{Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
@@ -115,7 +115,7 @@ async fn both_sides_look_on_the_same_server_for_every_key() {
         for number in 0..60 {
             let session = json!({ "n": number }).to_string();
             sides.node_set(&format!("node{number}"), &session, json!({}));
-            sides.rust.set(&format!("rust{number}"), &Session::new()).await.unwrap();
+            sides.rust.set(&format!("rust{number}"), &SessionData::new()).await.unwrap();
         }
         for number in 0..60 {
             let session = loaded(&sides.rust, &format!("node{number}")).await;
@@ -150,7 +150,7 @@ async fn both_sides_weigh_servers_alike() {
     };
     for number in 0..100 {
         sides.node_set(&format!("node{number}"), "{}", json!({}));
-        sides.rust.set(&format!("rust{number}"), &Session::new()).await.unwrap();
+        sides.rust.set(&format!("rust{number}"), &SessionData::new()).await.unwrap();
         loaded(&sides.rust, &format!("node{number}")).await;
         assert!(sides.node_get(&format!("rust{number}")).is_some());
     }
@@ -163,7 +163,7 @@ async fn long_ids_lead_both_sides_to_the_same_key() {
         for sid in ["x".repeat(248), "x".repeat(249), "y".repeat(2_000), "é$ ".repeat(100)] {
             sides.node_set(&sid, r#"{"by":"node"}"#, json!({}));
             assert!(loaded(&sides.rust, &sid).await.contains("by"), "{}", sides.label);
-            sides.rust.set(&sid, &Session::new()).await.unwrap();
+            sides.rust.set(&sid, &SessionData::new()).await.unwrap();
             assert!(!sides.node_get(&sid).unwrap().contains("by"), "{}", sides.label);
         }
     }
@@ -176,7 +176,7 @@ async fn a_session_of_31_days_is_lost_by_node_and_kept_by_rust() {
     let mut sides = plain(1);
     sides.node_set("node", "{}", json!({ "maxAge": MONTH_MS }));
     assert_eq!(sides.node_get("node"), None, "connect-memcached has learned to keep it");
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     let now_ms = sides.rust.options().clock.now_ms();
     session.cookie_mut().set_max_age_ms(Some(MONTH_MS), now_ms).unwrap();
     sides.rust.set("rust", &session).await.unwrap();
@@ -199,7 +199,7 @@ async fn a_record_with_line_breaks_does_not_end_node() {
         [" ", "\t", "\n", "\r", "\n\r", "\n\n", "\r\r", "\r\n", "\r\r\n", "\r\n\r\n", "\r\n "]
     {
         for text in places(space) {
-            sides.rust.set("a", &Session::from_json(&*text).unwrap()).await.unwrap();
+            sides.rust.set("a", &SessionData::from_json(&*text).unwrap()).await.unwrap();
             let plain = r#"{"cookie":{},"user":"ann"}"#;
             assert_eq!(sides.node_get("a").as_deref(), Some(plain), "{text:?}");
             assert_eq!(sides.node_get("a").as_deref(), Some(plain), "{text:?}, once more");

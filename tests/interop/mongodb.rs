@@ -6,7 +6,7 @@ mod server;
 
 use std::sync::Arc;
 
-use cloakroom::Session;
+use cloakroom::SessionData;
 use cloakroom_encryption::{
     Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
 };
@@ -125,11 +125,11 @@ async fn both_sides_list_the_same_sessions() {
         for number in 0..30 {
             let session = json!({ "n": number }).to_string();
             sides.node_set(&format!("node{number}"), &session, json!({}));
-            sides.rust.set(&format!("rust{number}"), &Session::new()).await.unwrap();
+            sides.rust.set(&format!("rust{number}"), &SessionData::new()).await.unwrap();
         }
         let ours: Vec<String> = sides.rust.ids().try_collect().await.unwrap();
         assert_eq!(ours.len(), 60, "{}", sides.label);
-        let all: Vec<(String, Session)> = sides.rust.all().try_collect().await.unwrap();
+        let all: Vec<(String, SessionData)> = sides.rust.all().try_collect().await.unwrap();
         let mut ours: Vec<_> = all.iter().map(|(_, session)| session.to_json()).collect();
         let theirs = sides.ask(json!({ "op": "all" }))["value"].as_str().unwrap().to_owned();
         let theirs: Vec<serde_json::Value> = serde_json::from_str(&theirs).unwrap();

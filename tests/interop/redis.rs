@@ -1,6 +1,6 @@
 //! Sessions that go back and forth between the real connect-redis and `RedisStore`, in one Redis.
 
-use cloakroom::{Session, open};
+use cloakroom::{SessionData, open};
 use cloakroom_test_backends::RawRedis;
 use cloakroom_test_support::{NodeProgram, RedisServer};
 use futures::TryStreamExt;
@@ -34,7 +34,7 @@ crate::cases::cases!(crate::redis::all_versions, "needs redis-server and the npm
 async fn a_session_whose_expires_is_not_a_date_is_kept_for_a_day() {
     for mut sides in all_versions() {
         let text = r#"{"cookie":{"expires":"garbage"},"user":"ann"}"#;
-        let session = Session::from_json(text).unwrap();
+        let session = SessionData::from_json(text).unwrap();
         for step in 0..2 {
             sides.rust.set("a", &session).await.unwrap();
             assert_eq!(sides.record("a").await, text, "{}", sides.label);
@@ -53,7 +53,7 @@ async fn a_session_whose_expires_is_not_a_date_is_kept_for_a_day() {
             }
         }
         // One that was read is kept, too.
-        let change = |session: &mut Session| session.insert("views", 1);
+        let change = |session: &mut SessionData| session.insert("views", 1);
         assert!(sides.rust.modify("a", change).await.unwrap().is_some());
         assert!(sides.lives_ms("a").await > 80_000_000, "{}", sides.label);
     }
@@ -66,7 +66,7 @@ async fn both_sides_list_the_same_sessions() {
         for number in 0..30 {
             let session = json!({ "n": number }).to_string();
             sides.node_set(&format!("node{number}"), &session, json!({}));
-            sides.rust.set(&format!("rust{number}"), &Session::new()).await.unwrap();
+            sides.rust.set(&format!("rust{number}"), &SessionData::new()).await.unwrap();
         }
         let mut ours: Vec<String> = sides.rust.ids().try_collect().await.unwrap();
         let text = sides.ask(json!({ "op": "ids" }))["value"].as_str().unwrap().to_owned();

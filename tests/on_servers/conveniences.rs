@@ -7,7 +7,7 @@ use std::{
 };
 
 use cloakroom::{
-    Error, ErrorKind, ExpressSession, MemoryStore, Session, Store,
+    Error, ErrorKind, ExpressSession, MemoryStore, SessionData, Store,
     memcached::{MemcachedOptions, MemcachedStore},
     mongodb::{MongoOptions, MongoStore},
     redis::{RedisOptions, RedisStore},
@@ -53,13 +53,13 @@ server!(RedisServer, RedisStore, RedisOptions);
 server!(Memcached, MemcachedStore, MemcachedOptions);
 server!(Mongod, MongoStore, MongoOptions);
 
-fn of(user: usize) -> Session {
-    let mut session = Session::new();
+fn of(user: usize) -> SessionData {
+    let mut session = SessionData::new();
     session.insert("user", user).unwrap();
     session
 }
 
-fn is_of(user: usize) -> impl Fn(&str, &Session) -> bool + Copy + Send {
+fn is_of(user: usize) -> impl Fn(&str, &SessionData) -> bool + Copy + Send {
     move |_, session| session.get::<usize>("user").unwrap() == Some(user)
 }
 
@@ -135,7 +135,7 @@ async fn ends(store: Arc<dyn Store>) {
     let sessions = ExpressSession::new(Arc::clone(&store));
     let (started, now_ms) = (Instant::now(), sessions.options().clock.now_ms());
     for (sid, max_age) in [("browser", None), ("hour", Some(Duration::from_secs(3_600)))] {
-        let mut session = Session::new();
+        let mut session = SessionData::new();
         session.cookie_mut().set_max_age(max_age, now_ms).unwrap();
         session.set_ends_at_ms(Some(now_ms + 3_000)).unwrap();
         sessions.set(sid, &session).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_encryption::Encryption;
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_mongodb::{MongoOptions, MongoStore};
@@ -43,7 +43,7 @@ fn stores(broken: Broken) -> [Box<dyn Store>; 2] {
 
 #[tokio::test]
 async fn an_encryption_that_panics_or_refuses_is_the_same_error_in_every_store() {
-    let session = Session::from_json(r#"{"cookie":{},"user":"hush"}"#).unwrap();
+    let session = SessionData::from_json(r#"{"cookie":{},"user":"hush"}"#).unwrap();
     for (broken, message) in
         [(Broken::Panics, "the work on another thread panicked"), (Broken::Refuses, "refused")]
     {

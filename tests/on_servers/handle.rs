@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{
-    ErrorKind, ExpressSession, ExpressSessionOptions, Session,
+    ErrorKind, ExpressSession, ExpressSessionOptions, SessionData,
     redis::{RedisOptions, RedisStore},
 };
 use cloakroom_test_support::RedisServer;
@@ -21,10 +21,11 @@ async fn the_store_knows_better_than_the_handle_what_was_sent() {
     // Both have the same deadline, as they have by default, or the store has a later one.
     let (connected, fresh) = (open(DEADLINE), open(DEADLINE));
     let (late_connected, late_fresh) = (open(60 * DEADLINE), open(60 * DEADLINE));
-    connected.set("id", &Session::new()).await.unwrap();
-    late_connected.set("id", &Session::new()).await.unwrap();
+    connected.set("id", &SessionData::new()).await.unwrap();
+    late_connected.set("id", &SessionData::new()).await.unwrap();
     server.pause().unwrap();
-    let (session, change) = (Session::new(), |session: &mut Session| session.insert("a", 1));
+    let (session, change) =
+        (SessionData::new(), |session: &mut SessionData| session.insert("a", 1));
     for (sessions, is_connected) in
         [(connected, true), (fresh, false), (late_connected, true), (late_fresh, false)]
     {

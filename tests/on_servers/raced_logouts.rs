@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cloakroom::{
-    Error, MemoryStore, Secrets, Session as Record, Store, generate_id,
+    Error, MemoryStore, Secrets, SessionData, Store, generate_id,
     memcached::MemcachedStore,
     mongodb::MongoStore,
     redis::RedisStore,
@@ -52,7 +52,7 @@ async fn logout(engine: SessionEngine, session: Session) -> Result<(), Error> {
 
 async fn start(engine: &SessionEngine) -> String {
     let sid = generate_id().unwrap();
-    let mut record = Record::new();
+    let mut record = SessionData::new();
     record.insert("cart", ["tea"]).unwrap();
     engine.store().set(&sid, &record).await.unwrap();
     sid
@@ -115,7 +115,7 @@ async fn lists_no_marker(engine: &SessionEngine) {
     assert!(engine.store().get(&marker).await.unwrap().is_some(), "a marker is there");
     let enumerate = engine.store().enumerate().unwrap();
     assert_eq!(enumerate.ids().try_collect::<Vec<_>>().await.unwrap(), [&*lives]);
-    let all: Vec<(String, Record)> = enumerate.all().try_collect().await.unwrap();
+    let all: Vec<(String, SessionData)> = enumerate.all().try_collect().await.unwrap();
     assert_eq!(all.iter().map(|(sid, _)| sid).collect::<Vec<_>>(), [&lives]);
     assert_eq!(enumerate.length().await.unwrap(), 1);
 }

@@ -1,6 +1,6 @@
 //! Names count by what they mean, however they are escaped: against a model that parses as `JSON.parse` does.
 
-use cloakroom_core::{Cookie, CookieMember, JsValue, Session};
+use cloakroom_core::{Cookie, CookieMember, JsValue, SessionData};
 use cloakroom_tests::json::{Json, Text};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -72,7 +72,7 @@ fn members(text: &str) -> Members {
     parsed.members().iter().filter(|(name, _)| name != "cookie").cloned().collect()
 }
 
-fn make(session: &mut Session, changes: &[Change]) {
+fn make(session: &mut SessionData, changes: &[Change]) {
     for change in changes {
         match change {
             Change::Set(name, value) => session.insert(name, value).unwrap(),
@@ -119,7 +119,7 @@ proptest! {
 
     #[test]
     fn a_session_has_the_members_that_javascript_has(text in record(), changes in changes()) {
-        let mut session = Session::from_json(&*text).unwrap();
+        let mut session = SessionData::from_json(&*text).unwrap();
         let mut model = members(&text);
         let loaded = model.clone();
         make(&mut session, &changes);
@@ -143,17 +143,17 @@ proptest! {
     fn merging_takes_what_is_different_and_puts_last_what_was_set_again(
         text in record(), stored in record(), before in changes(), after in changes(),
     ) {
-        let mut theirs = Session::from_json(&*text).unwrap();
+        let mut theirs = SessionData::from_json(&*text).unwrap();
         make(&mut theirs, &before);
         let earlier = theirs.clone();
         make(&mut theirs, &after);
 
         let mut model = members(&text);
-        for (start, changes, since) in [(Session::from_json(&*text).unwrap(), [&*before, &*after].concat(), None), (earlier.clone(), after, Some(&earlier))] {
+        for (start, changes, since) in [(SessionData::from_json(&*text).unwrap(), [&*before, &*after].concat(), None), (earlier.clone(), after, Some(&earlier))] {
             let loaded = members(&start.to_json());
             model.clone_from(&loaded);
             let away = make_in_model(&mut model, &changes);
-            let mut merged = Session::from_json(&*stored).unwrap();
+            let mut merged = SessionData::from_json(&*stored).unwrap();
             match since {
                 Some(earlier) => merged.merge_since(&theirs, earlier),
                 None => merged.merge(&theirs),
@@ -214,20 +214,20 @@ proptest! {
 #[test]
 fn an_escaped_cookie_is_the_cookie() {
     let text = r#"{"cookie":{"path":"/a"},"n":1,"\u0063ook\u0069e":{"p\u0061th":"/b"}}"#;
-    let mut session = Session::from_json(text).unwrap();
+    let mut session = SessionData::from_json(text).unwrap();
     assert_eq!(session.cookie().path(), Some("/b"));
     session.cookie_mut().set_path(Some("/c"));
     let written = session.to_json().into_owned();
     let parsed = Json::parse(&written).unwrap();
     assert_eq!(parsed.get("cookie").unwrap().get("path").unwrap().text().unwrap(), "/c");
-    assert_eq!(Session::from_json(written).unwrap().cookie().path(), Some("/c"));
+    assert_eq!(SessionData::from_json(written).unwrap().cookie().path(), Some("/c"));
     assert!(!session.remove("cookie") && session.insert("cookie", 1).is_err());
 }
 
 #[test]
 fn no_text_names_half_a_surrogate_pair() {
     let text = r#"{"cookie":{},"\ud800":1,"\uD800":2,"\\ud800":3}"#;
-    let mut session = Session::from_json(text).unwrap();
+    let mut session = SessionData::from_json(text).unwrap();
     let listed: Vec<_> =
         session.iter().map(|member| (member.name().to_owned(), member.json())).collect();
     assert_eq!(listed, [("\\ud800".to_owned(), "2"), ("\\ud800".to_owned(), "3")]);

@@ -1,7 +1,7 @@
 //! The guard and `req.isAuthenticated()` give one verdict on whatever Passport leaves in a session.
 
 use axum::{Router, routing::get};
-use cloakroom::{Session, tower::RequireSession};
+use cloakroom::{SessionData, tower::RequireSession};
 use cloakroom_core::encode_uri_component;
 use cloakroom_test_support::RedisServer;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ const LEFT_BY_OTHERS: &[(&str, Verdict)] = &[
 ];
 
 /// Passport's own condition: a user that JavaScript calls truthy, or the number 0.
-fn is_logged_in(session: &Session) -> bool {
+fn is_logged_in(session: &SessionData) -> bool {
     let passport = session.get::<Value>("passport").ok().flatten().unwrap_or_default();
     match &passport["user"] {
         Value::Null => false,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, header::COOKIE};
 use cloakroom::{
-    Cookie, Error, ExpressSession, Session as Record, clear_cookie, find_cookie, generate_id,
-    set_cookie, tower::Session,
+    Cookie, Error, ExpressSession, SessionData, clear_cookie, find_cookie, generate_id, set_cookie,
+    tower::Session,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,7 @@ impl Logins {
         let token = generate_id()?;
         let mut cookie = Cookie::new();
         cookie.set_max_age(Some(WEEK), now_ms)?;
-        let mut record = Record::with_cookie(cookie.clone());
+        let mut record = SessionData::with_cookie(cookie.clone());
         record.insert("user", user)?;
         self.sessions.set(&format!("remember-{token}"), &record).await?;
         set_cookie(REMEMBER_ME, &token, &cookie)

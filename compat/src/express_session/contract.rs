@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Created, Enumerate, Error, Session, Store, Touched, Updated};
+use cloakroom_core::{Atomic, Created, Enumerate, Error, SessionData, Store, Touched, Updated};
 use futures::stream::BoxStream;
 
 use super::ExpressSession;
@@ -14,11 +14,11 @@ impl Store for ExpressSession {
         self.store.name()
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.get(sid).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.set(sid, session).await
     }
 
@@ -26,7 +26,7 @@ impl Store for ExpressSession {
         self.destroy(sid).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.touch(sid, session).await
     }
 
@@ -41,11 +41,11 @@ impl Store for ExpressSession {
 
 #[async_trait]
 impl Atomic for ExpressSession {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.create(sid, session).await
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.update(sid, session).await
     }
 
@@ -53,7 +53,7 @@ impl Atomic for ExpressSession {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         self.get_and_touch(sid, ttl).await
     }
 }
@@ -64,7 +64,7 @@ impl Enumerate for ExpressSession {
         self.ids()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.all()
     }
 

@@ -1,6 +1,6 @@
 //! The end of all sessions that a predicate picks, such as those of one user.
 
-use cloakroom_core::{Error, ErrorKind, Session};
+use cloakroom_core::{Error, ErrorKind, SessionData};
 use futures::stream::TryStreamExt;
 
 use super::ExpressSession;
@@ -28,10 +28,10 @@ impl ExpressSession {
     ///
     /// ```
     /// use cloakroom_compat::ExpressSession;
-    /// use cloakroom_core::{Error, MemoryStore, Session};
+    /// use cloakroom_core::{Error, MemoryStore, SessionData};
     ///
     /// async fn sign_out_everywhere(sessions: &ExpressSession, user: &str) -> Result<u64, Error> {
-    ///     let is_theirs = |_: &str, session: &Session| {
+    ///     let is_theirs = |_: &str, session: &SessionData| {
     ///         session.get::<String>("user").is_ok_and(|found| found.as_deref() == Some(user))
     ///     };
     ///     let mut signed_out = 0;
@@ -67,7 +67,7 @@ impl ExpressSession {
     /// [`Corrupt`](ErrorKind::Corrupt).
     pub async fn destroy_where(
         &self,
-        mut is_picked: impl FnMut(&str, &Session) -> bool + Send,
+        mut is_picked: impl FnMut(&str, &SessionData) -> bool + Send,
     ) -> Result<u64, Error> {
         let mut all = self.offered("destroy_where", self.store.enumerate())?.all();
         let mut progress = Progress::default();
@@ -100,7 +100,7 @@ impl ExpressSession {
     async fn destroy_if(
         &self,
         sid: &str,
-        is_picked: &mut (impl FnMut(&str, &Session) -> bool + Send),
+        is_picked: &mut (impl FnMut(&str, &SessionData) -> bool + Send),
     ) -> Result<bool, Error> {
         let Some(session) = self.get(sid).await? else { return Ok(false) };
         if !is_picked(sid, &session) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use cloakroom_backend::{Idempotency::Once, Pauses, timer};
-use cloakroom_core::{Atomic, Error, Session, Turn, Updated};
+use cloakroom_core::{Atomic, Error, SessionData, Turn, Updated};
 
 use super::ExpressSession;
 use crate::promisify::read_from_store;
@@ -25,7 +25,7 @@ impl ExpressSession {
     /// effects.
     ///
     /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
-    /// after a request through express-session. Its [end](Session::ends_at_ms) does not move.
+    /// after a request through express-session. Its [end](SessionData::ends_at_ms) does not move.
     ///
     /// Unless `change` sets another expiry, the session then lives for its own max age from now, and its cookie says so,
     /// as after a request through express-session.
@@ -43,8 +43,8 @@ impl ExpressSession {
     pub async fn modify(
         &self,
         sid: &str,
-        mut change: impl FnMut(&mut Session) -> Result<(), Error> + Send,
-    ) -> Result<Option<Session>, Error> {
+        mut change: impl FnMut(&mut SessionData) -> Result<(), Error> + Send,
+    ) -> Result<Option<SessionData>, Error> {
         let atomic = self.offered("modify", self.store.atomic())?;
         let is_unanswered = AtomicBool::new(false);
         let work = self.modify_in_turn(sid, atomic, &mut change, &is_unanswered);
@@ -64,9 +64,9 @@ impl ExpressSession {
         &self,
         sid: &str,
         atomic: &dyn Atomic,
-        change: &mut (impl FnMut(&mut Session) -> Result<(), Error> + Send),
+        change: &mut (impl FnMut(&mut SessionData) -> Result<(), Error> + Send),
         is_unanswered: &AtomicBool,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let patience = self.options.deadline / PATIENCE;
         let _turn = Turn::take(self.store.name(), sid, patience, timer).await;
         let mut pauses = Pauses::new();
@@ -103,7 +103,7 @@ impl ExpressSession {
         Ok(None)
     }
 
-    async fn read(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn read(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let found = self.store.get(sid).await.map_err(Error::with_outcome_known)?;
         Ok(found.map(read_from_store))
     }

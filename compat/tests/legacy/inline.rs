@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
-use cloakroom_core::{Session, Touched};
+use cloakroom_core::{SessionData, Touched};
 
 use super::{expires_ms, now_ms};
 
@@ -23,12 +23,12 @@ impl CallbackStore for InlineStore {
         "inline"
     }
 
-    fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
         let text = self.live().get(sid).map(|(text, _)| text.clone());
-        callback.answer(text.map(Session::from_json).transpose());
+        callback.answer(text.map(SessionData::from_json).transpose());
     }
 
-    fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+    fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
         match expires_ms(session) {
             Some(expires) => {
                 self.live().insert(sid.to_owned(), (session.to_json().into_owned(), expires))
@@ -43,7 +43,7 @@ impl CallbackStore for InlineStore {
         callback.ok(());
     }
 
-    fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, sid: &str, session: &SessionData, callback: Callback<Touched>) {
         let mut sessions = self.live();
         let touched = match (sessions.get_mut(sid), expires_ms(session)) {
             (Some((_, expires)), Some(later)) => {
@@ -70,11 +70,11 @@ impl CallbackStore for InlineStore {
 }
 
 impl CallbackEnumerate for InlineStore {
-    fn all(&self, callback: Callback<Vec<(String, Session)>>) {
+    fn all(&self, callback: Callback<Vec<(String, SessionData)>>) {
         let sessions = self
             .live()
             .iter()
-            .map(|(sid, (text, _))| Ok((sid.clone(), Session::from_json(text.as_str())?)))
+            .map(|(sid, (text, _))| Ok((sid.clone(), SessionData::from_json(text.as_str())?)))
             .collect();
         callback.answer(sessions);
     }

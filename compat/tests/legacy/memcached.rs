@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread};
 
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
-use cloakroom_core::{Error, ErrorKind, Session, TimeToLive, Touched};
+use cloakroom_core::{Error, ErrorKind, SessionData, TimeToLive, Touched};
 use memcache::{Client, CommandError, MemcacheError};
 
 use super::now_ms;
@@ -46,7 +46,7 @@ fn client_error(error: MemcacheError) -> Error {
 }
 
 /// `None` when the expiry has passed. A second more than asked, because the server counts in ticks of one second.
-fn expiration(session: &Session) -> Option<u32> {
+fn expiration(session: &SessionData) -> Option<u32> {
     let seconds = match session.time_to_live(now_ms()) {
         TimeToLive::Seconds(seconds) => seconds + 1,
         TimeToLive::Browser => 86_400,
@@ -63,13 +63,13 @@ impl CallbackStore for MemcachedStore {
         "memcached"
     }
 
-    fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
         self.call(sid, callback, |client, sid| {
-            client.get::<String>(sid).map_err(client_error)?.map(Session::from_json).transpose()
+            client.get::<String>(sid).map_err(client_error)?.map(SessionData::from_json).transpose()
         });
     }
 
-    fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+    fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
         let text = session.to_json().into_owned();
         match expiration(session) {
             Some(seconds) => self.call(sid, callback, move |client, sid| {
@@ -85,7 +85,7 @@ impl CallbackStore for MemcachedStore {
         });
     }
 
-    fn touch(&self, sid: &str, session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, sid: &str, session: &SessionData, callback: Callback<Touched>) {
         let expiration = expiration(session);
         self.call(sid, callback, move |client, sid| {
             let there = match expiration {

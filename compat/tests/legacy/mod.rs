@@ -9,7 +9,7 @@ pub(crate) use self::{inline::InlineStore, memcached::MemcachedStore, threaded::
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cloakroom_core::Session;
+use cloakroom_core::SessionData;
 
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
@@ -17,7 +17,7 @@ pub(crate) fn now_ms() -> i64 {
 
 /// When a store drops the session, in milliseconds since 1970; `None` when that has passed. It believes the cookie, as
 /// the stores of npm do.
-pub(crate) fn expires_ms(session: &Session) -> Option<i64> {
+pub(crate) fn expires_ms(session: &SessionData) -> Option<i64> {
     let now_ms = now_ms();
     match session.cookie().expires_ms() {
         None => Some(now_ms + 86_400_000),

@@ -3,15 +3,15 @@
 use std::{collections::HashMap, sync::mpsc, thread};
 
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
-use cloakroom_core::{Session, Touched};
+use cloakroom_core::{SessionData, Touched};
 
 use super::{expires_ms, now_ms};
 
 pub(crate) struct ThreadedStore(mpsc::Sender<Request>);
 
 enum Request {
-    Get(String, Callback<Option<Session>>),
-    Set(String, Session, Callback<()>),
+    Get(String, Callback<Option<SessionData>>),
+    Set(String, SessionData, Callback<()>),
     Destroy(String, Callback<()>),
 }
 
@@ -25,7 +25,7 @@ impl Default for ThreadedStore {
                 match request {
                     Request::Get(sid, callback) => {
                         let text = sessions.get(&sid).map(|(text, _)| text.as_str());
-                        callback.answer(text.map(Session::from_json).transpose());
+                        callback.answer(text.map(SessionData::from_json).transpose());
                     }
                     Request::Set(sid, session, callback) => {
                         match expires_ms(&session) {
@@ -59,11 +59,11 @@ impl CallbackStore for ThreadedStore {
         "threaded"
     }
 
-    fn get(&self, sid: &str, callback: Callback<Option<Session>>) {
+    fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
         self.send(Request::Get(sid.to_owned(), callback));
     }
 
-    fn set(&self, sid: &str, session: &Session, callback: Callback<()>) {
+    fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
         self.send(Request::Set(sid.to_owned(), session.clone(), callback));
     }
 
@@ -71,7 +71,7 @@ impl CallbackStore for ThreadedStore {
         self.send(Request::Destroy(sid.to_owned(), callback));
     }
 
-    fn touch(&self, _sid: &str, _session: &Session, callback: Callback<Touched>) {
+    fn touch(&self, _sid: &str, _session: &SessionData, callback: Callback<Touched>) {
         callback.ok(Touched::NotOffered);
     }
 

@@ -73,7 +73,7 @@ pub trait RawAccess: Send + Sync {
 /// A server of its own that a case stops, freezes and cuts off, and the stores on it.
 ///
 /// It is made only for the cases that need it, by the function that
-/// [`Subject::with_faults`](crate::Subject::with_faults) takes, and dropped at the case's end. A TCP proxy between the
+/// [`StoreUnderTest::with_faults`](crate::StoreUnderTest::with_faults) takes, and dropped at the case's end. A TCP proxy between the
 /// stores and the server does what a server cannot: [`silence`](Self::silence), [`cut`](Self::cut) and
 /// [`lose_answers`](Self::lose_answers). Each method returns when what it says is done.
 ///
@@ -81,7 +81,7 @@ pub trait RawAccess: Send + Sync {
 /// use std::time::Duration;
 ///
 /// use async_trait::async_trait;
-/// use cloakroom_conformance::{AccessError, Faults, Subject};
+/// use cloakroom_conformance::{AccessError, Faults, StoreUnderTest};
 /// use cloakroom_core::{MemoryStore, Store};
 /// # struct Server;
 /// # struct Proxy;
@@ -143,7 +143,7 @@ pub trait RawAccess: Send + Sync {
 ///     Ok(MyServer { server: Server, proxy: Proxy })
 /// }
 ///
-/// let subject = Subject::new(MemoryStore::new()).with_faults(start);
+/// let subject = StoreUnderTest::new(MemoryStore::new()).with_faults(start);
 /// ```
 #[async_trait]
 pub trait Faults: Send + Sync {

@@ -1,6 +1,6 @@
 //! Every operation of a store, for cases that hold them all to the same.
 
-use cloakroom_core::{Error, ErrorKind, Session, Store, Touched};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store, Touched};
 use futures::TryStreamExt;
 
 /// The operations by their names in errors.
@@ -28,7 +28,7 @@ pub(crate) async fn call(
     store: &dyn Store,
     operation: &str,
     sid: &str,
-    session: &Session,
+    session: &SessionData,
 ) -> Option<Result<(), Error>> {
     let outcome = match operation {
         "get" => store.get(sid).await.map(drop),

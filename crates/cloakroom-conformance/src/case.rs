@@ -4,9 +4,9 @@ use std::fmt;
 
 use futures::future::BoxFuture;
 
-use crate::{Subject, failure::Verdict};
+use crate::{StoreUnderTest, failure::Verdict};
 
-pub(crate) type Body = for<'a> fn(&'a Subject) -> BoxFuture<'a, Verdict>;
+pub(crate) type Body = for<'a> fn(&'a StoreUnderTest) -> BoxFuture<'a, Verdict>;
 
 /// One promise of the contract and its test.
 ///
@@ -50,7 +50,7 @@ impl Case {
         self.needs
     }
 
-    pub(crate) fn hold<'a>(&self, subject: &'a Subject) -> BoxFuture<'a, Verdict> {
+    pub(crate) fn hold<'a>(&self, subject: &'a StoreUnderTest) -> BoxFuture<'a, Verdict> {
         (self.body)(subject)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use futures::future::join_all;
 
 use crate::{
-    Faults, Subject,
+    Faults, StoreUnderTest,
     calls::only_reads,
     failure::{Failure, Verdict, broken, check},
 };
@@ -16,7 +16,7 @@ pub(crate) const FAR: Duration = Duration::from_secs(60);
 /// How many calls go to a store at the same time, so that it uses all the connections that it may.
 pub(crate) const AT_ONCE: usize = 30;
 
-impl Subject {
+impl StoreUnderTest {
     /// A deadline that is waited for. It is longer each time that the machine was too slow for it.
     pub(crate) fn deadline(&self) -> Duration {
         Duration::from_secs(self.patience().unsigned_abs())
@@ -42,10 +42,10 @@ pub(crate) async fn open(
 
 /// A handle that is connected, and the session under `id` as it has read it.
 pub(crate) async fn connect(
-    subject: &Subject,
+    subject: &StoreUnderTest,
     faults: &dyn Faults,
     deadline: Duration,
-) -> Result<(Arc<dyn Store>, Session), Failure> {
+) -> Result<(Arc<dyn Store>, SessionData), Failure> {
     let store = open(faults, deadline).await?;
     in_time(store.set("id", &subject.lasting("ann")?).await)?;
     let read = in_time(store.get("id").await)?;
@@ -54,10 +54,10 @@ pub(crate) async fn connect(
 
 /// As [`connect`], with as many connections as the store makes.
 pub(crate) async fn connect_all(
-    subject: &Subject,
+    subject: &StoreUnderTest,
     faults: &dyn Faults,
     deadline: Duration,
-) -> Result<(Arc<dyn Store>, Session), Failure> {
+) -> Result<(Arc<dyn Store>, SessionData), Failure> {
     let (store, session) = connect(subject, faults, deadline).await?;
     for outcome in join_all((0..AT_ONCE).map(|_| store.get("id"))).await {
         in_time(outcome)?;

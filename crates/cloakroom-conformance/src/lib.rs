@@ -20,7 +20,7 @@ pub use access::{AccessError, Faults, RawAccess};
 pub use case::{CASES, Case};
 pub use report::{CaseReport, Outcome, Report};
 pub use run::{Options, run, run_with};
-pub use subject::Subject;
+pub use subject::StoreUnderTest;
 
 /// For the code that [`suite!`] generates. Not part of the public API.
 #[doc(hidden)]

@@ -364,7 +364,7 @@ macro_rules! __cases {
             a_passed_expiry_leaves_no_record [raw]
             "A session whose expiry has passed is destroyed, not stored."
             the_backend_counts_the_sessions_time [raw]
-            "`Session::time_to_live` computes this."
+            "`SessionData::time_to_live` computes this."
         }
         outage {
             a_server_that_is_gone_is_unavailable [faults]

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use cloakroom_core::{
-    Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, Session, Store, Touched,
+    Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, SessionData, Store, Touched,
 };
 use futures::{Stream, TryStreamExt, stream::BoxStream};
 
 use crate::{
-    Faults, RawAccess, Subject,
+    Faults, RawAccess, StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
 };
 
@@ -20,11 +20,11 @@ const PATIENCE_MS: i64 = 4_000;
 const POLL_MS: i64 = 100;
 /// The coarsest clock that a backend may have.
 const TICK_MS: i64 = 1_000;
-/// The session that [`Subject::outlast`] waits by.
+/// The session that [`StoreUnderTest::outlast`] waits by.
 const TWIN: &str = "the-twin-of-the-short-one";
 
 /// Time and sessions.
-impl Subject {
+impl StoreUnderTest {
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock().map_or_else(|| Clock::system().now_ms(), Clock::now_ms)
     }
@@ -46,31 +46,31 @@ impl Subject {
     }
 
     /// A session with one member, `who`, that lives for `ms`; a browser session for `None`.
-    pub(crate) fn session(&self, who: &str, ms: Option<i64>) -> Result<Session, Error> {
+    pub(crate) fn session(&self, who: &str, ms: Option<i64>) -> Result<SessionData, Error> {
         let mut cookie = Cookie::new();
         cookie.set_max_age_ms(ms, self.now_ms())?;
-        let mut session = Session::with_cookie(cookie);
+        let mut session = SessionData::with_cookie(cookie);
         session.insert("who", who)?;
         Ok(session)
     }
 
     /// A session that lives longer than any case.
-    pub(crate) fn lasting(&self, who: &str) -> Result<Session, Error> {
+    pub(crate) fn lasting(&self, who: &str) -> Result<SessionData, Error> {
         self.session(who, Some(HOUR_MS))
     }
 
     /// A session that ends within the case.
-    pub(crate) fn short(&self, who: &str) -> Result<Session, Error> {
+    pub(crate) fn short(&self, who: &str) -> Result<SessionData, Error> {
         self.session(who, Some(self.short_ms()))
     }
 
     /// A session whose expiry has passed a minute ago.
-    pub(crate) fn expired(&self, who: &str) -> Result<Session, Error> {
+    pub(crate) fn expired(&self, who: &str) -> Result<SessionData, Error> {
         self.session(who, Some(-60_000))
     }
 
     /// Fails as too slow, not as broken, when this session's own expiry has come already.
-    pub(crate) fn in_time(&self, session: &Session) -> Verdict {
+    pub(crate) fn in_time(&self, session: &SessionData) -> Verdict {
         match session.cookie().expires_ms() {
             Some(expires_ms) if self.now_ms() >= expires_ms => {
                 Err(Failure::TooSlow("each short session ended before it was used"))
@@ -130,9 +130,9 @@ impl Subject {
 }
 
 /// Reading.
-impl Subject {
+impl StoreUnderTest {
     /// The session, which must be there.
-    pub(crate) async fn read(&self, sid: &str) -> Result<Session, Failure> {
+    pub(crate) async fn read(&self, sid: &str) -> Result<SessionData, Failure> {
         self.store()
             .get(sid)
             .await?
@@ -149,13 +149,13 @@ impl Subject {
     }
 
     /// The session, which must be there, holds this record byte for byte.
-    pub(crate) async fn holds(&self, sid: &str, wanted: &Session) -> Verdict {
+    pub(crate) async fn holds(&self, sid: &str, wanted: &SessionData) -> Verdict {
         same(&self.read(sid).await?, wanted)
     }
 }
 
 /// The parts that a store or a subject can lack.
-impl Subject {
+impl StoreUnderTest {
     pub(crate) fn atomic(&self) -> Result<&dyn Atomic, Failure> {
         self.store().atomic().ok_or(Failure::NotOffered("atomic"))
     }
@@ -182,7 +182,7 @@ impl Subject {
         Ok(start().await?)
     }
 
-    pub(crate) async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Failure> {
+    pub(crate) async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Failure> {
         match self.store().touch(sid, session).await? {
             Touched::NotOffered => Err(Failure::NotOffered("touch")),
             touched => Ok(touched),
@@ -199,12 +199,12 @@ impl Subject {
 
     pub(crate) fn all_stream(
         &self,
-    ) -> Result<impl Stream<Item = Result<(String, Session), Failure>> + Send + Unpin, Failure>
+    ) -> Result<impl Stream<Item = Result<(String, SessionData), Failure>> + Send + Unpin, Failure>
     {
         Ok(self.enumerate()?.all().map_err(|error| part("all", error)))
     }
 
-    pub(crate) async fn all(&self) -> Result<Vec<(String, Session)>, Failure> {
+    pub(crate) async fn all(&self) -> Result<Vec<(String, SessionData)>, Failure> {
         self.all_stream()?.try_collect().await
     }
 
@@ -226,7 +226,7 @@ fn part(name: &'static str, error: Error) -> Failure {
 
 /// What was read is what was written, byte for byte. Only the `expires` of a session that was read before may have been
 /// moved, as express-session moves it before it saves.
-pub(crate) fn same(read: &Session, written: &Session) -> Verdict {
+pub(crate) fn same(read: &SessionData, written: &SessionData) -> Verdict {
     let mut moved = written.clone();
     if written.revision().is_some() && read.cookie().expires_ms() > written.cookie().expires_ms() {
         let expires = read.cookie().raw(CookieMember::Expires).clone();
@@ -237,7 +237,7 @@ pub(crate) fn same(read: &Session, written: &Session) -> Verdict {
 }
 
 /// The value of the member `who`.
-pub(crate) fn who(session: &Session) -> Result<String, Failure> {
+pub(crate) fn who(session: &SessionData) -> Result<String, Failure> {
     Ok(session.get("who")?.unwrap_or_default())
 }
 

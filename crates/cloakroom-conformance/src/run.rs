@@ -13,7 +13,7 @@ use std::{
 use futures::{FutureExt, StreamExt, channel::oneshot, future::BoxFuture, stream};
 
 use crate::{
-    CASES, Case, CaseReport, Outcome, Report, Subject,
+    CASES, Case, CaseReport, Outcome, Report, StoreUnderTest,
     failure::{Failure, Verdict, broken},
 };
 
@@ -50,18 +50,18 @@ impl Default for Options {
 /// not end fails, and the other cases continue. A case that blocks its thread for ever leaves that thread behind.
 ///
 /// ```
-/// use cloakroom_conformance::{Subject, run};
+/// use cloakroom_conformance::{StoreUnderTest, run};
 /// use cloakroom_core::MemoryStore;
 ///
 /// # futures::executor::block_on(async {
-/// let report = run(|| async { Subject::new(MemoryStore::new()) }).await;
+/// let report = run(|| async { StoreUnderTest::new(MemoryStore::new()) }).await;
 /// assert!(report.is_conformant(), "{report}");
 /// # });
 /// ```
 pub async fn run<F, Fut>(subject: F) -> Report
 where
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Subject> + Send + 'static,
+    Fut: Future<Output = StoreUnderTest> + Send + 'static,
 {
     run_with(Options::default(), subject).await
 }
@@ -70,7 +70,7 @@ where
 pub async fn run_with<F, Fut>(options: Options, subject: F) -> Report
 where
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Subject> + Send + 'static,
+    Fut: Future<Output = StoreUnderTest> + Send + 'static,
 {
     let subject = maker(subject);
     let cases = stream::iter(CASES).map(|case| {
@@ -90,12 +90,12 @@ where
     Report { cases: cases.buffered(options.at_once.max(1)).collect().await }
 }
 
-type MakeSubject = Arc<dyn Fn() -> BoxFuture<'static, Subject> + Send + Sync>;
+type MakeSubject = Arc<dyn Fn() -> BoxFuture<'static, StoreUnderTest> + Send + Sync>;
 
 pub(crate) fn maker<F, Fut>(subject: F) -> MakeSubject
 where
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Subject> + Send + 'static,
+    Fut: Future<Output = StoreUnderTest> + Send + 'static,
 {
     Arc::new(move || Box::pin(subject()))
 }

@@ -16,16 +16,16 @@ pub(crate) type StartFaults =
 /// the case stored. Give each subject a prefix, a database or a server of its own.
 ///
 /// ```
-/// use cloakroom_conformance::Subject;
+/// use cloakroom_conformance::StoreUnderTest;
 /// use cloakroom_core::MemoryStore;
 ///
-/// async fn subject() -> Subject {
+/// async fn subject() -> StoreUnderTest {
 ///     let store = MemoryStore::new();
-///     Subject::new(store.clone()).with_second_handle(store).with_neighbour(MemoryStore::new())
+///     StoreUnderTest::new(store.clone()).with_second_handle(store).with_neighbour(MemoryStore::new())
 /// }
 /// # futures::executor::block_on(subject());
 /// ```
-pub struct Subject {
+pub struct StoreUnderTest {
     store: Arc<dyn Store>,
     second_handle: Option<Arc<dyn Store>>,
     neighbour: Option<Arc<dyn Store>>,
@@ -37,7 +37,7 @@ pub struct Subject {
     guards: Vec<Box<dyn Any + Send + Sync>>,
 }
 
-impl Subject {
+impl StoreUnderTest {
     /// A subject of this empty store.
     ///
     /// It has no second handle, no neighbour, no raw access and no faults. The cases that need one of these fail until it
@@ -115,13 +115,13 @@ impl Subject {
     /// It must be a [`Clock::fixed`] that belongs to this subject alone; a clock of the system never moves.
     ///
     /// ```
-    /// use cloakroom_conformance::Subject;
+    /// use cloakroom_conformance::StoreUnderTest;
     /// use cloakroom_core::{Clock, MemoryOptions, MemoryStore};
     ///
     /// let mut options = MemoryOptions::default();
     /// options.clock = Clock::fixed(1_700_000_000_000);
     /// let clock = options.clock.clone();
-    /// let subject = Subject::new(MemoryStore::with_options(options)).with_clock(clock);
+    /// let subject = StoreUnderTest::new(MemoryStore::with_options(options)).with_clock(clock);
     /// ```
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
@@ -170,7 +170,7 @@ impl Subject {
     }
 }
 
-impl fmt::Debug for Subject {
+impl fmt::Debug for StoreUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("store", &self.store.name()).finish_non_exhaustive()
     }

@@ -3,11 +3,11 @@
 use std::future::Future;
 
 use crate::{
-    Case, CaseReport, Options, Outcome, Subject,
+    Case, CaseReport, Options, Outcome, StoreUnderTest,
     run::{maker, run_case},
 };
 
-/// Makes one named test of every case, for the store in a [`Subject`].
+/// Makes one named test of every case, for the store in a [`StoreUnderTest`].
 ///
 /// The first argument is an async function without arguments, or a closure, that returns a fresh subject for each case.
 /// These follow, in this order, where they are needed:
@@ -24,11 +24,11 @@ use crate::{
 /// other dependency, and no async test attribute.
 ///
 /// ```test_harness
-/// use cloakroom_conformance::Subject;
+/// use cloakroom_conformance::StoreUnderTest;
 /// use cloakroom_core::MemoryStore;
 ///
 /// cloakroom_conformance::suite!(
-///     || async { Subject::new(MemoryStore::new()).with_neighbour(MemoryStore::new()) },
+///     || async { StoreUnderTest::new(MemoryStore::new()).with_neighbour(MemoryStore::new()) },
 ///     ignore = "takes a few seconds",
 ///     not_offered = [second_handle, raw, faults],
 /// );
@@ -134,13 +134,13 @@ macro_rules! __test {
 /// A word that `not_offered` does not know is an error, as is an exception that is no case.
 ///
 /// ```compile_fail
-/// # use cloakroom_conformance::{Subject, suite};
-/// suite!(|| async { Subject::new(cloakroom_core::MemoryStore::new()) }, not_offered = [tuoch]);
+/// # use cloakroom_conformance::{StoreUnderTest, suite};
+/// suite!(|| async { StoreUnderTest::new(cloakroom_core::MemoryStore::new()) }, not_offered = [tuoch]);
 /// ```
 ///
 /// ```compile_fail
-/// # use cloakroom_conformance::{Subject, suite};
-/// suite!(|| async { Subject::new(cloakroom_core::MemoryStore::new()) }, exceptions = [set = "no"]);
+/// # use cloakroom_conformance::{StoreUnderTest, suite};
+/// suite!(|| async { StoreUnderTest::new(cloakroom_core::MemoryStore::new()) }, exceptions = [set = "no"]);
 /// ```
 #[doc(hidden)]
 #[macro_export]
@@ -182,7 +182,7 @@ pub enum Expectation {
 pub fn test<F, Fut>(case: Case, expectation: Expectation, subject: F)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Subject> + Send + 'static,
+    Fut: Future<Output = StoreUnderTest> + Send + 'static,
 {
     let report = run_case(&case, maker(subject), Options::default().time_limit);
     if let Some(complaint) = complaint(&case, &report, expectation) {

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use cloakroom_conformance::{
     __private::{Expectation, by_name, test},
-    Outcome, Subject, run,
+    Outcome, StoreUnderTest, run,
 };
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session, Store, Touched,
+    Atomic, Clock, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData, Store,
+    Touched,
 };
 use futures::{
     StreamExt,
@@ -30,14 +31,14 @@ impl Store for Lacking {
         self.inner.name()
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.inner.get(sid).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         // As a store does that has JavaScript parse the record.
         let record = session.to_json().replace("\"a\":1.0", "\"a\":1");
-        let mut stored = Session::from_json(record)?;
+        let mut stored = SessionData::from_json(record)?;
         if let Some(revision) = session.revision() {
             stored = stored.with_revision(revision.clone());
         }
@@ -48,7 +49,7 @@ impl Store for Lacking {
         self.inner.destroy(sid).await
     }
 
-    async fn touch(&self, _sid: &str, _session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, _sid: &str, _session: &SessionData) -> Result<Touched, Error> {
         Ok(Touched::NotOffered)
     }
 
@@ -67,7 +68,7 @@ impl Enumerate for Lacking {
         stream::once(async { Err(unsupported("ids")) }).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.inner.all()
     }
 
@@ -80,12 +81,12 @@ impl Enumerate for Lacking {
     }
 }
 
-fn lacking(listing: bool) -> Subject {
+fn lacking(listing: bool) -> StoreUnderTest {
     let mut options = MemoryOptions::default();
     options.clock = Clock::fixed(1_700_000_000_000);
     let clock = options.clock.clone();
     let inner = MemoryStore::with_options(options);
-    Subject::new(Lacking { inner, listing }).with_clock(clock)
+    StoreUnderTest::new(Lacking { inner, listing }).with_clock(clock)
 }
 
 mod plain {
@@ -113,7 +114,7 @@ mod ignored {
             let mut options = MemoryOptions::default();
             options.clock = Clock::fixed(1_700_000_000_000);
             let clock = options.clock.clone();
-            Subject::new(MemoryStore::with_options(options)).with_clock(clock)
+            StoreUnderTest::new(MemoryStore::with_options(options)).with_clock(clock)
         },
         ignore = "shows that the reason is shown",
         not_offered = [second_handle, neighbour, raw, faults],

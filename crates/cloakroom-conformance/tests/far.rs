@@ -11,9 +11,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_conformance::{Outcome, Subject, run};
+use cloakroom_conformance::{Outcome, StoreUnderTest, run};
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, MemoryStore, Session, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, MemoryStore, SessionData, Store, Touched, Updated,
 };
 use futures::{StreamExt, executor::block_on, stream::BoxStream};
 use tokio::runtime::Runtime;
@@ -55,12 +55,12 @@ impl Store for Far {
         self.0.name()
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let (store, sid) = (self.0.clone(), sid.to_owned());
         far(async move { store.get(&sid).await }).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
         far(async move { store.set(&sid, &session).await }).await
     }
@@ -70,7 +70,7 @@ impl Store for Far {
         far(async move { store.destroy(&sid).await }).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
         if self
             .1
@@ -93,12 +93,12 @@ impl Store for Far {
 
 #[async_trait]
 impl Atomic for Far {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
         far(async move { store.create(&sid, &session).await }).await
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let (store, sid, session) = (self.0.clone(), sid.to_owned(), session.clone());
         far(async move { store.update(&sid, &session).await }).await
     }
@@ -107,7 +107,7 @@ impl Atomic for Far {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let (store, sid) = (self.0.clone(), sid.to_owned());
         far(async move { store.get_and_touch(&sid, ttl).await }).await
     }
@@ -119,7 +119,7 @@ impl Enumerate for Far {
         self.0.ids().then(far_item).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.0.all().then(far_item).boxed()
     }
 
@@ -144,7 +144,7 @@ fn passes_all_cases(slow_touches: u64) {
         let slow_touches = Arc::new(AtomicU64::new(slow_touches));
         let store = Far(MemoryStore::new(), Arc::clone(&slow_touches));
         let neighbour = Far(MemoryStore::new(), slow_touches);
-        Subject::new(store.clone()).with_second_handle(store).with_neighbour(neighbour)
+        StoreUnderTest::new(store.clone()).with_second_handle(store).with_neighbour(neighbour)
     }));
     assert!(report.is_conformant(), "{report}");
     for case in report.with_outcome(Outcome::NotOffered) {

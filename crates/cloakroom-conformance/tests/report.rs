@@ -13,9 +13,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_conformance::{CASES, Options, Outcome, Report, Subject, run_with};
+use cloakroom_conformance::{CASES, Options, Outcome, Report, StoreUnderTest, run_with};
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, MemoryOptions, MemoryStore, Session, Store, Touched,
+    Atomic, Clock, Enumerate, Error, MemoryOptions, MemoryStore, SessionData, Store, Touched,
 };
 use futures::executor::block_on;
 use serde_json::json;
@@ -38,11 +38,11 @@ impl Store for Hostile {
         self.inner.name()
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.inner.get(sid).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.inner.set(sid, session).await
     }
 
@@ -58,7 +58,7 @@ impl Store for Hostile {
         }
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.inner.touch(sid, session).await
     }
 
@@ -93,7 +93,9 @@ fn report(destroy: Destroy) -> (Report, usize) {
             options.clock = Clock::fixed(1_700_000_000_000);
             let clock = options.clock.clone();
             let inner = MemoryStore::with_options(options);
-            Subject::new(Hostile { inner, destroy }).with_clock(clock).add_guard(Counted(counter))
+            StoreUnderTest::new(Hostile { inner, destroy })
+                .with_clock(clock)
+                .add_guard(Counted(counter))
         }
     }));
     (report, guards.load(Ordering::SeqCst))
@@ -130,7 +132,7 @@ fn a_blocked_thread_is_left_behind() {
 
 #[test]
 fn a_subject_that_panics_fails_every_case() {
-    async fn no_subject() -> Subject {
+    async fn no_subject() -> StoreUnderTest {
         panic!("no server")
     }
     let report = block_on(run_with(Options::default(), no_subject));

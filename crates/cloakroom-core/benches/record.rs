@@ -12,7 +12,7 @@
 
 use std::hint::black_box;
 
-use cloakroom_core::Session;
+use cloakroom_core::SessionData;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,7 +83,7 @@ fn record(size: usize) -> String {
 }
 
 fn session_read(text: &str) -> u32 {
-    Session::from_json(text).unwrap().get::<User>("user").unwrap().unwrap().id
+    SessionData::from_json(text).unwrap().get::<User>("user").unwrap().unwrap().id
 }
 
 fn value_read(text: &str) -> u32 {
@@ -96,7 +96,7 @@ fn typed_read(text: &str) -> u32 {
 }
 
 fn session_write(text: &str) -> String {
-    let mut session = Session::from_json(text).unwrap();
+    let mut session = SessionData::from_json(text).unwrap();
     session.insert("views", 42).unwrap();
     session.to_json().into_owned()
 }
@@ -146,7 +146,7 @@ fn benches(c: &mut Criterion) {
                     b.iter(|| run(text))
                 });
             }
-            let counted = allocation_counter::measure(|| drop(Session::from_json(&*text)));
+            let counted = allocation_counter::measure(|| drop(SessionData::from_json(&*text)));
             println!("allocations load/session/{size}: {}", counted.count_total);
         }
         group.finish();

@@ -68,7 +68,7 @@ impl fmt::Display for ErrorKind {
 /// It prints as `store: operation: message`; [`source`](StdError::source) returns the cause, if there was one.
 /// No part of it contains a secret, a session id or session data, so it is safe to log.
 pub struct Error {
-    // One pointer, so that `Result<Option<Session>, Error>` stays as small as a session.
+    // One pointer, so that `Result<Option<SessionData>, Error>` stays as small as a session.
     inner: Box<Inner>,
 }
 

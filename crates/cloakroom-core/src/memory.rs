@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    Atomic, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive, Touched,
-    Updated, is_marker,
+    Atomic, Created, Enumerate, Error, ErrorKind, Revision, SessionData, Store, TimeToLive,
+    Touched, Updated, is_marker,
 };
 
 mod options;
@@ -42,10 +42,10 @@ const LOCKS: usize = 16;
 /// - A session takes the bytes of its record and its id, plus at most 250 bytes.
 ///
 /// ```
-/// use cloakroom_core::{MemoryStore, Session, Store};
+/// use cloakroom_core::{MemoryStore, SessionData, Store};
 /// # futures::executor::block_on(async {
 /// let store = MemoryStore::new();
-/// let mut session = Session::new();
+/// let mut session = SessionData::new();
 /// session.insert("user", "ann")?;
 /// store.set("an id", &session).await?;
 /// assert_eq!(store.get("an id").await?, Some(session));
@@ -171,7 +171,7 @@ impl MemoryStore {
     }
 
     /// Stores the session, or destroys it if its expiry has passed. Returns the new revision in both cases.
-    fn put(&self, shard: &mut Shard, sid: &str, session: &Session, text: Arc<str>) -> Revision {
+    fn put(&self, shard: &mut Shard, sid: &str, session: &SessionData, text: Arc<str>) -> Revision {
         // Revisions only have to be unique, so `Relaxed` is enough.
         let revision = self.0.revision.fetch_add(1, Ordering::Relaxed) + 1;
         match self.expires_ms(session) {
@@ -185,7 +185,7 @@ impl MemoryStore {
     }
 
     /// Returns when the session expires, in milliseconds since 1970, or `None` if it already has.
-    fn expires_ms(&self, session: &Session) -> Option<i64> {
+    fn expires_ms(&self, session: &SessionData) -> Option<i64> {
         let now_ms = self.now_ms();
         match session.time_to_live(now_ms) {
             TimeToLive::Seconds(seconds) => Some(later(now_ms, Duration::from_secs(seconds))),
@@ -213,8 +213,8 @@ fn later(now_ms: i64, ttl: Duration) -> i64 {
     now_ms.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn read(text: Arc<str>, revision: u64, operation: &'static str) -> Result<Session, Error> {
-    Session::from_json(text)
+fn read(text: Arc<str>, revision: u64, operation: &'static str) -> Result<SessionData, Error> {
+    SessionData::from_json(text)
         .map(|session| session.with_revision(Revision::from_number(revision)))
         .map_err(|error| error.with_context(STORE, operation))
 }
@@ -225,7 +225,7 @@ impl Store for MemoryStore {
         STORE
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let found = self
             .shard(sid, "get")?
             .sessions
@@ -234,7 +234,7 @@ impl Store for MemoryStore {
         found.map(|(text, revision)| read(text, revision, "get")).transpose()
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         // Before the lock is taken: a large record takes a while.
         let text = session.to_json().into();
         let mut shard = self.shard(sid, "set")?;
@@ -247,7 +247,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let mut shard = self.shard(sid, "touch")?;
         if shard.live(sid, self.now_ms()).is_none() {
             return Ok(Touched::Missing);
@@ -275,7 +275,7 @@ impl Store for MemoryStore {
 
 #[async_trait]
 impl Atomic for MemoryStore {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let text = session.to_json().into();
         let mut shard = self.shard(sid, "create")?;
         if shard.live(sid, self.now_ms()).is_some() {
@@ -284,7 +284,7 @@ impl Atomic for MemoryStore {
         Ok(Created::Stored(self.put(&mut shard, sid, session, text)))
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let Some(read_at) = session.revision().and_then(Revision::as_number) else {
             let message = "cannot update a session that was not read from this store";
             return Err(Error::new(ErrorKind::InvalidData, STORE, "update", message));
@@ -305,7 +305,7 @@ impl Atomic for MemoryStore {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let ttl = ttl.unwrap_or(self.0.options.ttl);
         if ttl.is_zero() {
             return Err(Error::new(
@@ -336,7 +336,7 @@ impl Enumerate for MemoryStore {
         stream::iter(self.snapshot().flatten().map(|(sid, _, _)| Ok(sid.to_string()))).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         stream::iter(
             self.snapshot()
                 .flatten()
@@ -373,8 +373,8 @@ mod tests {
     use super::*;
     use crate::Clock;
 
-    fn expiring_in(seconds: i64, clock: &Clock) -> Session {
-        let mut session = Session::new();
+    fn expiring_in(seconds: i64, clock: &Clock) -> SessionData {
+        let mut session = SessionData::new();
         session.cookie_mut().set_max_age_ms(Some(seconds * 1_000), clock.now_ms()).unwrap();
         session
     }
@@ -413,7 +413,7 @@ mod tests {
             MemoryStore::with_options(MemoryOptions { max_sessions: 2_000, ..Default::default() });
         block_on(async {
             for number in 0..10_000 {
-                store.set(&number.to_string(), &Session::new()).await.unwrap();
+                store.set(&number.to_string(), &SessionData::new()).await.unwrap();
             }
             let length = store.length().await.unwrap();
             assert!((1_900..=2_000).contains(&length), "{length}");
@@ -444,10 +444,10 @@ mod tests {
     fn a_session_made_again_under_an_old_id_is_another_one() {
         let store = MemoryStore::new();
         block_on(async {
-            store.set("id", &Session::new()).await.unwrap();
+            store.set("id", &SessionData::new()).await.unwrap();
             let session = store.get("id").await.unwrap().unwrap();
             store.destroy("id").await.unwrap();
-            store.set("id", &Session::new()).await.unwrap();
+            store.set("id", &SessionData::new()).await.unwrap();
             assert!(matches!(store.update("id", &session).await.unwrap(), Updated::Conflict(_)));
         });
     }

@@ -37,7 +37,7 @@ impl Revision {
         Self(Repr::Bytes(bytes.into()))
     }
 
-    /// Creates a revision that stands for [`Session::loaded_json`](crate::Session::loaded_json): the store compares that
+    /// Creates a revision that stands for [`SessionData::loaded_json`](crate::SessionData::loaded_json): the store compares that
     /// text, or computes its digest when it is needed. Most requests only read, and for them it costs nothing.
     #[must_use]
     pub const fn of_text() -> Self {

@@ -41,9 +41,9 @@ const COOKIE: &str = "cookie";
 /// `1.0` rather than `1`, 20-digit numbers, lone surrogates. Each member is parsed only when you ask for it.
 ///
 /// ```
-/// use cloakroom_core::Session;
+/// use cloakroom_core::SessionData;
 ///
-/// let mut session = Session::from_json(
+/// let mut session = SessionData::from_json(
 ///     r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"views":1.0,"user":"Zo\u00eb"}"#,
 /// )?;
 /// assert_eq!(session.get::<String>("user")?.as_deref(), Some("Zoë"));
@@ -60,7 +60,7 @@ const COOKIE: &str = "cookie";
 ///
 /// `Debug` prints the number of members and none of their contents.
 #[derive(Clone)]
-pub struct Session {
+pub struct SessionData {
     text: Arc<str>,
     spans: Vec<Span>,
     changes: Vec<Change>,
@@ -72,13 +72,13 @@ pub struct Session {
     cookie: Option<Box<Cookie>>,
     /// Write the cookie anew even if it is unchanged: Express prints it in its own member order.
     prints_cookie: bool,
-    /// Only [`Session::extended`] changed the cookie. Such a change must not win over another request's in a merge.
+    /// Only [`SessionData::extended`] changed the cookie. Such a change must not win over another request's in a merge.
     is_extended: bool,
     revision: Option<Revision>,
 }
 
-/// Reads a record, as [`from_json`](Session::from_json).
-impl FromStr for Session {
+/// Reads a record, as [`from_json`](SessionData::from_json).
+impl FromStr for SessionData {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -86,13 +86,13 @@ impl FromStr for Session {
     }
 }
 
-impl Default for Session {
+impl Default for SessionData {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Session {
+impl SessionData {
     /// Creates a browser session with Express's default cookie and no members.
     #[must_use]
     pub fn new() -> Self {
@@ -222,7 +222,7 @@ impl Session {
     /// - it cannot be serialized as JSON.
     ///
     /// ```
-    /// let mut session = cloakroom_core::Session::new();
+    /// let mut session = cloakroom_core::SessionData::new();
     /// assert!(session.insert("touch", 1).unwrap_err().to_string().contains("\"touch\""));
     /// assert!(session.insert("big", u64::MAX).unwrap_err().to_string().contains("\"big\""));
     /// ```
@@ -242,8 +242,8 @@ impl Session {
     /// As for [`insert`](Self::insert).
     ///
     /// ```
-    /// assert_eq!(cloakroom_core::Session::member_json("views", 1.0)?, "1");
-    /// assert!(cloakroom_core::Session::member_json("save", 1).is_err());
+    /// assert_eq!(cloakroom_core::SessionData::member_json("views", 1.0)?, "1");
+    /// assert!(cloakroom_core::SessionData::member_json("save", 1).is_err());
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn member_json<T: Serialize>(name: &str, value: T) -> Result<String, Error> {
@@ -345,9 +345,9 @@ impl Session {
     /// The session's [end](Self::ends_at_ms), which Express does not know, holds here, too.
     ///
     /// ```
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     ///
-    /// let mut session = Session::from_json(r#"{"cookie":{"path":"/","originalMaxAge":null,"expires":null,"a":1}}"#)?;
+    /// let mut session = SessionData::from_json(r#"{"cookie":{"path":"/","originalMaxAge":null,"expires":null,"a":1}}"#)?;
     /// session.touch_as_express(1_700_000_000_000)?;
     /// assert_eq!(
     ///     session.to_json(),
@@ -396,17 +396,17 @@ impl Session {
 }
 
 /// Two sessions are equal if their records are equal byte for byte.
-impl PartialEq for Session {
+impl PartialEq for SessionData {
     fn eq(&self, other: &Self) -> bool {
         self.to_json() == other.to_json()
     }
 }
 
-impl Eq for Session {}
+impl Eq for SessionData {}
 
-impl fmt::Debug for Session {
+impl fmt::Debug for SessionData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("SessionData")
             .field("members", &self.spans.len())
             .field("changed", &self.changes.len())
             .finish_non_exhaustive()

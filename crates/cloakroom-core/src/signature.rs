@@ -34,20 +34,20 @@ pub struct Secrets(Arc<[Key]>);
 /// The result of [`Secrets::unsign`]. `Debug` does not print the value, because it is a session id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unsigned<'a> {
+pub struct Verified<'a> {
     /// The value without its signature.
     pub value: &'a str,
     /// The index of the secret that verified the value: 0 for the one that signs.
     pub secret_index: usize,
 }
 
-impl fmt::Debug for Unsigned<'_> {
+impl fmt::Debug for Verified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unsigned").field("secret_index", &self.secret_index).finish_non_exhaustive()
     }
 }
 
-impl Unsigned<'_> {
+impl Verified<'_> {
     /// Returns true if an older secret signed the value, so it should be signed again.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
@@ -122,13 +122,13 @@ impl Secrets {
     /// The mac must be exactly what [`sign`](Self::sign) writes, so a padded, base64url or shortened mac does not verify.
     /// The comparison takes constant time.
     #[must_use]
-    pub fn unsign<'a>(&self, signed: &'a str) -> Option<Unsigned<'a>> {
+    pub fn unsign<'a>(&self, signed: &'a str) -> Option<Verified<'a>> {
         // The value may contain dots itself, so cookie-signature splits at the last one, too.
         let (value, mac) = signed.rsplit_once('.')?;
         // The time reveals which secret matched, but not how much of a wrong mac was right.
         let secret_index =
             self.0.iter().position(|key| key.mac(value).ct_eq(mac.as_bytes()).into())?;
-        Some(Unsigned { value, secret_index })
+        Some(Verified { value, secret_index })
     }
 
     /// Returns the value of the session cookie as written in a header: `encodeURIComponent("s:" + sign(sid))`.
@@ -155,7 +155,7 @@ impl Secrets {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     #[must_use]
-    pub fn read_cookie_value<'a>(&self, value: &'a str) -> Option<Unsigned<'a>> {
+    pub fn read_cookie_value<'a>(&self, value: &'a str) -> Option<Verified<'a>> {
         // express-session treats an empty id like a missing one (`!req.sessionID`).
         self.unsign(value.strip_prefix("s:")?).filter(|unsigned| !unsigned.value.is_empty())
     }
@@ -222,7 +222,7 @@ mod tests {
         for (secret, value, signed) in SIGNED {
             let secrets = secrets(secret);
             assert_eq!(secrets.sign(value), *signed);
-            assert_eq!(secrets.unsign(signed), Some(Unsigned { value, secret_index: 0 }));
+            assert_eq!(secrets.unsign(signed), Some(Verified { value, secret_index: 0 }));
         }
     }
 

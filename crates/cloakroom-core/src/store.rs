@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::{Error, Revision, Session};
+use crate::{Error, Revision, SessionData};
 
 /// The result of [`Store::touch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Updated {
     /// The session is stored; this is its new revision.
     Stored(Revision),
     /// Another writer changed the record in the meantime. This is the current record; nothing was changed.
-    Conflict(Session),
+    Conflict(SessionData),
     /// The session no longer exists. Nothing was created.
     Gone,
 }
@@ -79,7 +79,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// [`Corrupt`](crate::ErrorKind::Corrupt) if the record is not a session; otherwise the store's own errors.
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error>;
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error>;
 
     /// Creates or replaces the record, no matter who wrote it last.
     ///
@@ -88,13 +88,13 @@ pub trait Store: Send + Sync {
     /// - An `expires` that is not a date is ignored: it does not end the session.
     /// - A session that was read from a store, and whose expiry has not been changed since, lives for at least its own
     ///   max age from now: a stale `cookie.expires` does not end it. The same holds for [`Atomic::create`],
-    ///   [`Atomic::update`] and [`touch`](Self::touch). [`Session::time_to_live`] computes this.
+    ///   [`Atomic::update`] and [`touch`](Self::touch). [`SessionData::time_to_live`] computes this.
     ///
     /// # Errors
     ///
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if the record exceeds the backend's limit; otherwise the store's own
     /// errors.
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error>;
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error>;
 
     /// Removes the session. A session that does not exist is not an error.
     ///
@@ -112,7 +112,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// The store's own errors.
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error>;
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error>;
 
     /// Returns the conditional writes, or `None` if the backend does not support them.
     fn atomic(&self) -> Option<&dyn Atomic>;
@@ -131,7 +131,7 @@ pub trait Atomic: Send + Sync {
     /// # Errors
     ///
     /// As for [`Store::set`].
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error>;
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error>;
 
     /// Stores the session only if the record has not changed since `session` was read.
     ///
@@ -144,7 +144,7 @@ pub trait Atomic: Send + Sync {
     ///
     /// [`InvalidData`](crate::ErrorKind::InvalidData) for a session without a revision; otherwise as for
     /// [`Store::set`].
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error>;
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error>;
 
     /// Returns the session and sets its expiry to `ttl` from now, in one round trip. It does not change the revision.
     /// Returns `None`, and creates nothing, if no live session has this id.
@@ -158,7 +158,7 @@ pub trait Atomic: Send + Sync {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error>;
+    ) -> Result<Option<SessionData>, Error>;
 }
 
 /// Lists the sessions of one store; see [`Store::enumerate`].
@@ -176,7 +176,7 @@ pub trait Enumerate: Send + Sync {
 
     /// Returns the live sessions with their ids, as [`ids`](Self::ids) lists them. A record that cannot be read yields
     /// an error, and the stream continues.
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>>;
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>>;
 
     /// Returns the number of live sessions.
     ///
@@ -202,16 +202,16 @@ macro_rules! pass_on {
             fn name(&self) -> &str {
                 (**self).name()
             }
-            async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+            async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
                 (**self).get(sid).await
             }
-            async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+            async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
                 (**self).set(sid, session).await
             }
             async fn destroy(&self, sid: &str) -> Result<(), Error> {
                 (**self).destroy(sid).await
             }
-            async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+            async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
                 (**self).touch(sid, session).await
             }
             fn atomic(&self) -> Option<&dyn Atomic> {

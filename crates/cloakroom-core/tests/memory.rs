@@ -4,12 +4,14 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cloakroom_core::{Clock, Enumerate, MemoryOptions, MemoryStore, Session, Store, generate_id};
+use cloakroom_core::{
+    Clock, Enumerate, MemoryOptions, MemoryStore, SessionData, Store, generate_id,
+};
 use futures::executor::block_on;
 
 #[test]
 fn a_session_takes_its_record_its_id_and_at_most_250_bytes() {
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     session.insert("user", "ann").unwrap();
     // Between doublings of the maps, and just behind one, where they are half empty.
     for sessions in [20_000, 28_000, 30_000, 50_000] {
@@ -35,7 +37,7 @@ fn many_threads_share_a_store() {
             thread::spawn(move || {
                 for round in 0..500 {
                     let sid = format!("{number}-{round}");
-                    let mut session = Session::new();
+                    let mut session = SessionData::new();
                     session.insert("round", round).unwrap();
                     block_on(async {
                         store.set(&sid, &session).await.unwrap();
@@ -59,10 +61,10 @@ fn the_option_ttl_is_the_life_of_browser_sessions_only() {
     let mut options = MemoryOptions::default();
     (options.ttl, options.clock) = (Duration::from_secs(60), clock.clone());
     let store = MemoryStore::with_options(options);
-    let mut expiring = Session::new();
+    let mut expiring = SessionData::new();
     expiring.cookie_mut().set_max_age_ms(Some(3_600_000), clock.now_ms()).unwrap();
     block_on(async {
-        store.set("browser", &Session::new()).await.unwrap();
+        store.set("browser", &SessionData::new()).await.unwrap();
         store.set("expiring", &expiring).await.unwrap();
         clock.advance(59_999);
         assert_eq!(store.length().await.unwrap(), 2);

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use cloakroom_core::{Clock, Cookie, ErrorKind, Revision, Session, TimeToLive};
+use cloakroom_core::{Clock, Cookie, ErrorKind, Revision, SessionData, TimeToLive};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::value::RawValue;
 
@@ -12,8 +12,8 @@ const COOKIE: &str =
     r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
 const NOW: i64 = 1_700_000_000_000;
 
-fn load(text: &str) -> Session {
-    Session::from_json(text).unwrap()
+fn load(text: &str) -> SessionData {
+    SessionData::from_json(text).unwrap()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn an_untouched_record_comes_back_byte_for_byte() {
 #[test]
 fn one_change_leaves_every_other_byte() {
     let text = format!("{{ \"n\" : 1.0 ,\"x\":\t[ 1 ] , {COOKIE} }}");
-    type Change = fn(&mut Session);
+    type Change = fn(&mut SessionData);
     let rows: [(Change, String); 6] = [
         (|s| s.insert("n", 2).unwrap(), format!("{{ \"n\" : 2 ,\"x\":\t[ 1 ] , {COOKIE} }}")),
         (|s| s.insert("x", "y").unwrap(), format!("{{ \"n\" : 1.0 ,\"x\":\t\"y\" , {COOKIE} }}")),
@@ -145,7 +145,7 @@ fn a_record_without_a_usable_cookie_is_read_and_mended() {
 #[test]
 fn what_express_takes_for_no_session_is_none_and_what_breaks_it_is_corrupt() {
     for nothing in ["", "null", "false", "0", "\"\"", " null\n"] {
-        assert_eq!(Session::from_record(nothing.into()).unwrap(), None, "{nothing:?}");
+        assert_eq!(SessionData::from_record(nothing.into()).unwrap(), None, "{nothing:?}");
     }
     for broken in [
         "42",
@@ -158,12 +158,12 @@ fn what_express_takes_for_no_session_is_none_and_what_breaks_it_is_corrupt() {
         "{\"a\":01}",
         "{\"secret\":ann}",
     ] {
-        let error = Session::from_record(broken.into()).unwrap_err();
+        let error = SessionData::from_record(broken.into()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{broken}");
         assert!(!format!("{error} {error:?}").contains("ann"));
     }
     assert_eq!(
-        Session::from_record(b"{\"a\":\"\xff\"}".to_vec()).unwrap_err().kind(),
+        SessionData::from_record(b"{\"a\":\"\xff\"}".to_vec()).unwrap_err().kind(),
         ErrorKind::Corrupt
     );
 }
@@ -183,7 +183,7 @@ fn reading_one_member_as_the_wrong_type_tells_nothing_of_it() {
 
 #[test]
 fn what_node_would_lose_is_refused_with_its_name() {
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     // Read off a session object of express-session 1.19.0: its own names and those of `Object.prototype`.
     for name in [
         "cookie",
@@ -242,7 +242,7 @@ fn the_time_to_live_is_counted_up_to_the_next_second() {
         ),
         (None, TimeToLive::Browser),
     ] {
-        let mut session = Session::new();
+        let mut session = SessionData::new();
         session.cookie_mut().set_max_age_ms(max_age_ms, NOW).unwrap();
         assert_eq!(session.time_to_live(NOW), expected, "{max_age_ms:?}");
     }
@@ -317,7 +317,8 @@ fn loading_takes_two_allocations_whatever_the_size() {
                 .collect::<Vec<_>>()
                 .join(",")
         );
-        let counted = allocation_counter::measure(|| assert!(Session::from_json(&*text).is_ok()));
+        let counted =
+            allocation_counter::measure(|| assert!(SessionData::from_json(&*text).is_ok()));
         assert!(counted.count_total <= 3, "{members} members: {}", counted.count_total);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, jitter};
-use cloakroom_core::{Atomic, Created, Error, ErrorKind, Revision, Session, Updated};
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, Revision, SessionData, Updated};
 use memcache::exp::{Delete, Get, MutationResult, MutationStatus};
 use tokio::time::sleep;
 
@@ -19,7 +19,7 @@ const NO_CAS: u64 = u64::MAX;
 
 #[async_trait]
 impl Atomic for MemcachedStore {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let operation = self.operation("create", Idempotency::Once);
         let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
@@ -33,7 +33,7 @@ impl Atomic for MemcachedStore {
         Ok(if answer.applied() { Created::Stored(revision(&answer)) } else { Created::Exists })
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let operation = self.operation("update", Idempotency::Once);
         let place = self.place(&operation, sid)?;
         let mut cas = read_from(&operation, session)?;
@@ -72,7 +72,7 @@ impl Atomic for MemcachedStore {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get_and_touch", Idempotency::Repeatable);
         let place = self.place(&operation, sid)?;
         operation.check_ttl(ttl)?;
@@ -81,7 +81,7 @@ impl Atomic for MemcachedStore {
 }
 
 /// The `cas` of the item that `session` was read from.
-fn read_from(operation: &Operation, session: &Session) -> Result<u64, Error> {
+fn read_from(operation: &Operation, session: &SessionData) -> Result<u64, Error> {
     match operation.check_origin(session.revision().and_then(Revision::as_number))? {
         0 => {
             let message = "the server numbers no writes, so none can be compared with (-C)";
@@ -109,9 +109,10 @@ mod tests {
     fn an_update_needs_a_revision_of_this_store() {
         let operation =
             Operation::start(STORE, "update", Idempotency::Once, Duration::from_secs(5));
-        let kind = |session: Session| read_from(&operation, &session).map_err(|error| error.kind());
-        assert_eq!(kind(Session::new()), Err(ErrorKind::InvalidData));
-        let of = |revision| Session::new().with_revision(revision);
+        let kind =
+            |session: SessionData| read_from(&operation, &session).map_err(|error| error.kind());
+        assert_eq!(kind(SessionData::new()), Err(ErrorKind::InvalidData));
+        let of = |revision| SessionData::new().with_revision(revision);
         assert_eq!(kind(of(Revision::of_text())), Err(ErrorKind::InvalidData));
         assert_eq!(kind(of(Revision::from_number(0))), Err(ErrorKind::Unsupported));
         assert_eq!(kind(of(Revision::from_number(7))), Ok(7));

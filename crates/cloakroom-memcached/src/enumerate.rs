@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cloakroom_backend::Idempotency;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Session, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use memcache::exp::{Delete, Get, Meta};
 
@@ -23,7 +23,7 @@ impl Enumerate for MemcachedStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.sessions("all")
             .and_then(|(server, page)| self.load(server, page))
             .map_ok(stream::iter)
@@ -119,7 +119,7 @@ impl MemcachedStore {
         &self,
         server: usize,
         page: Vec<(String, String)>,
-    ) -> Result<Vec<Result<(String, Session), Error>>, Error> {
+    ) -> Result<Vec<Result<(String, SessionData), Error>>, Error> {
         if page.is_empty() {
             return Ok(Vec::new());
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use cloakroom_backend::Operation;
-use cloakroom_core::{Error, Revision, Session};
+use cloakroom_core::{Error, Revision, SessionData};
 
 use crate::{MemcachedOptions, options::JSON};
 
@@ -22,7 +22,7 @@ impl MemcachedOptions {
     pub(crate) async fn encode(
         &self,
         operation: &Operation,
-        session: &Session,
+        session: &SessionData,
     ) -> Result<Record, Error> {
         let text = session.to_json();
         #[cfg(feature = "encryption")]
@@ -51,7 +51,7 @@ impl MemcachedOptions {
         flags: u32,
         value: Vec<u8>,
         cas: u64,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         #[cfg(feature = "encryption")]
         let value = match &self.encryption {
             Some(encryption) if !value.is_empty() => {
@@ -62,7 +62,7 @@ impl MemcachedOptions {
         };
         #[cfg(not(feature = "encryption"))]
         let _ = flags;
-        Session::from_record(value)
+        SessionData::from_record(value)
             .map(|session| session.map(|session| session.with_revision(Revision::from_number(cas))))
             .map_err(|error| operation.named(error))
     }
@@ -135,7 +135,7 @@ mod tests {
         Operation::start(STORE, "get", Idempotency::Read, Duration::from_secs(5))
     }
 
-    fn decode(flags: u32, value: &[u8]) -> Result<Option<Session>, Error> {
+    fn decode(flags: u32, value: &[u8]) -> Result<Option<SessionData>, Error> {
         block_on(MemcachedOptions::default().decode(&operation(), flags, value.to_vec(), 7))
     }
 
@@ -193,7 +193,7 @@ mod tests {
             ("{\"cookie\":{}}\r\n\r\n", "{\"cookie\":{}}\n\r\n"),
             ("{\"cookie\":{}}\r\n ", "{\"cookie\":{}}\n "),
         ] {
-            let session = Session::from_json(text).unwrap();
+            let session = SessionData::from_json(text).unwrap();
             let record =
                 block_on(MemcachedOptions::default().encode(&operation(), &session)).unwrap();
             assert_eq!(String::from_utf8(record.value).unwrap(), written);

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation};
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 use futures::future::try_join_all;
 use memcache::exp::{AsyncMetaClient, Delete, Get, GetResult, GetStatus, Meta, Set};
 
@@ -31,12 +31,12 @@ use crate::{
 /// - An operation ends by its deadline, 5 seconds unless set, whatever the servers and the network do.
 ///
 /// ```no_run
-/// use cloakroom_core::{Session, Store};
+/// use cloakroom_core::{SessionData, Store};
 /// use cloakroom_memcached::MemcachedStore;
 ///
 /// # async fn example() -> Result<(), cloakroom_core::Error> {
 /// let store = MemcachedStore::open("memcached://10.0.0.1,10.0.0.2?prefix=sess:")?;
-/// let mut session = Session::new();
+/// let mut session = SessionData::new();
 /// session.insert("user", "ann")?;
 /// store.set("an-id", &session).await?;
 /// assert_eq!(store.get("an-id").await?, Some(session));
@@ -229,7 +229,7 @@ impl MemcachedStore {
         operation: &Operation,
         place: &Place,
         expiry: Option<u32>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let mut get = Get::new(&place.key).meta(Meta::NONE.cas());
         if let Some(expiry) = expiry {
             get = get.touch_raw(expiry);
@@ -243,7 +243,7 @@ impl MemcachedStore {
         operation: &Operation,
         server: &Server,
         found: GetResult,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let value = match (found.status, found.value) {
             (GetStatus::Hit, Some(value)) => value,
             // The value was asked for: that is the answer to another command, and no reason to log anybody out.
@@ -261,7 +261,7 @@ impl MemcachedStore {
         &self,
         operation: &Operation,
         place: &Place,
-        session: &Session,
+        session: &SessionData,
         expiry: u32,
     ) -> Result<Set, Error> {
         let server = self.server(place);
@@ -281,13 +281,13 @@ impl Store for MemcachedStore {
         STORE
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get", Idempotency::Read);
         let place = self.place(&operation, sid)?;
         self.read(&operation, &place, None).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         let operation = self.operation("set", Idempotency::Once);
         let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
@@ -303,7 +303,7 @@ impl Store for MemcachedStore {
         self.delete(&operation, &place).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let operation = self.operation("touch", Idempotency::Repeatable);
         let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {

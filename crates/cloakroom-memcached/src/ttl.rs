@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_backend::whole_seconds;
-use cloakroom_core::{Session, TimeToLive};
+use cloakroom_core::{SessionData, TimeToLive};
 
 use crate::{MemcachedOptions, options::LONGEST_RELATIVE};
 
@@ -24,7 +24,7 @@ pub(crate) enum Expiry {
 
 impl MemcachedOptions {
     /// The expiry that `set` and `touch` give to `session`.
-    pub(crate) fn expiry(&self, session: &Session) -> Expiry {
+    pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
         if self.ttl.is_some() {
             return Expiry::At(self.default_expiry());
         }
@@ -87,15 +87,15 @@ mod tests {
         MemcachedOptions { clock: Clock::fixed(now_ms), ..Default::default() }
     }
 
-    fn living(ms: i64) -> Session {
-        let mut session = Session::new();
+    fn living(ms: i64) -> SessionData {
+        let mut session = SessionData::new();
         session.cookie_mut().set_max_age_ms(Some(ms), NOW).unwrap();
         session
     }
 
     #[test]
     fn a_browser_session_lives_a_day_as_in_node() {
-        assert_eq!(options(NOW).expiry(&Session::new()), Expiry::At(86_400));
+        assert_eq!(options(NOW).expiry(&SessionData::new()), Expiry::At(86_400));
         assert_eq!(options(NOW).expiry_of(None), 86_400);
     }
 
@@ -156,13 +156,13 @@ mod tests {
     fn the_option_ttl_wins_over_the_cookie_as_in_node() {
         let mut options = options(NOW);
         options.ttl = Some(Duration::from_secs(60));
-        for session in [Session::new(), living(1_000), living(-1_000), living(999_999_999)] {
+        for session in [SessionData::new(), living(1_000), living(-1_000), living(999_999_999)] {
             assert_eq!(options.expiry(&session), Expiry::At(60));
         }
         assert_eq!(options.expiry_of(None), 60);
         assert_eq!(options.expiry_of(Some(Duration::from_secs(9))), 60);
         options.ttl = Some(Duration::from_secs(31 * 86_400));
-        assert_eq!(options.expiry(&Session::new()), Expiry::At(NOW_S + 31 * 86_400));
+        assert_eq!(options.expiry(&SessionData::new()), Expiry::At(NOW_S + 31 * 86_400));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use cloakroom_compat::{callbackify_store, promisify_store};
-use cloakroom_conformance::{Subject, suite};
+use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::Store;
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_test_backends::{Harmed, RawMemcached};
@@ -20,7 +20,7 @@ fn subject<S: Store + 'static>(
     servers: usize,
     query: &str,
     wrap: fn(MemcachedStore) -> S,
-) -> Subject {
+) -> StoreUnderTest {
     let hosts: Vec<_> = SERVERS[..servers].iter().map(Memcached::addr).collect();
     let name = unique("case");
     let open = |prefix: &str| {
@@ -34,7 +34,7 @@ fn subject<S: Store + 'static>(
         )
     };
     let prefix = format!("{name}:");
-    Subject::new(open(&prefix))
+    StoreUnderTest::new(open(&prefix))
         .with_second_handle(open(&prefix))
         // Its keys begin alike.
         .with_neighbour(open(&format!("{name}.")))
@@ -44,7 +44,7 @@ mod one_server {
     use super::*;
 
     /// With the records behind the store's back, and a server to be harmed.
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let prefix = unique("case:");
         let url =
             |addr: &str, ms: u128| format!("memcached://{addr}?timeout={ms}&deadline={ms}&prefix=");
@@ -52,7 +52,7 @@ mod one_server {
             let url = url(&SERVERS[0].addr(), 60_000);
             MemcachedStore::open(&format!("{url}{prefix}")).unwrap()
         };
-        Subject::new(open(&prefix))
+        StoreUnderTest::new(open(&prefix))
             .with_second_handle(open(&prefix))
             .with_neighbour(open(&prefix.replace(':', ".")))
             .with_raw(RawMemcached::new([SERVERS[0].addr()], prefix))
@@ -106,7 +106,7 @@ mod on_the_applications_client {
 
     use super::*;
 
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let client = AsyncMetaClient::connect(SERVERS[0].addr()).await.unwrap();
         let name = unique("case");
         let open = |prefix: String| {
@@ -114,7 +114,7 @@ mod on_the_applications_client {
             options.prefix = prefix;
             MemcachedStore::with_client(client.clone(), options).unwrap()
         };
-        Subject::new(open(format!("{name}:")))
+        StoreUnderTest::new(open(format!("{name}:")))
             .with_second_handle(open(format!("{name}:")))
             .with_neighbour(open(format!("{name}.")))
     }
@@ -135,7 +135,7 @@ mod on_the_applications_client {
 mod encrypted {
     use super::*;
 
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         let secret = "&secret=S3cre%2B_Squ1rr3l";
         super::subject(1, secret, |store| store)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, whole_seconds};
-use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session, Updated};
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, SessionData, Updated};
 use mongodb::{
     bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
     options::UpdateModifications,
@@ -18,7 +18,7 @@ use crate::{
 
 #[async_trait]
 impl Atomic for MongoStore {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let operation = self.operation("create", Idempotency::Once);
         let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
@@ -46,7 +46,7 @@ impl Atomic for MongoStore {
         }
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let operation = self.operation("update", Idempotency::Once);
         let id = self.id(&operation, sid)?;
         let read_from = self.options().read_from(&operation, session)?;
@@ -74,7 +74,7 @@ impl Atomic for MongoStore {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get_and_touch", Idempotency::Repeatable);
         let id = self.id(&operation, sid)?;
         operation.check_ttl(ttl)?;

@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation};
-use cloakroom_core::{Enumerate, Error, ErrorKind, MARKER_PREFIX, Session, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, MARKER_PREFIX, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use mongodb::bson::{Document, doc};
 
@@ -27,7 +27,7 @@ impl Enumerate for MongoStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.pages("all", None, SESSIONS)
             .map_ok(move |page| {
                 stream::iter(page)

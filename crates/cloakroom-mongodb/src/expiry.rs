@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Session, TimeToLive};
+use cloakroom_core::{SessionData, TimeToLive};
 use mongodb::bson::{DateTime, Document, doc};
 
 use crate::{MongoOptions, origin::Times};
@@ -17,9 +17,9 @@ pub(crate) enum Expiry {
 }
 
 impl MongoOptions {
-    /// When `session` ends, by its cookie or else by the option `ttl`: what [`Session::time_to_live`] says, to the
+    /// When `session` ends, by its cookie or else by the option `ttl`: what [`SessionData::time_to_live`] says, to the
     /// millisecond.
-    pub(crate) fn expiry(&self, session: &Session, now_ms: i64) -> Expiry {
+    pub(crate) fn expiry(&self, session: &SessionData, now_ms: i64) -> Expiry {
         let by_cookie = session.extended(now_ms).cookie().expires_ms().filter(|at| *at > now_ms);
         // A browser session has no expiry that counts, and can have an end.
         match (session.time_to_live(now_ms), by_cookie.or(session.ends_at_ms())) {
@@ -95,7 +95,7 @@ mod tests {
             (r#""+275760-09-13T00:00:00.000Z""#, Expiry::At(8_640_000_000_000_000)),
         ] {
             let text = format!(r#"{{"cookie":{{"expires":{expires}}}}}"#);
-            let session = Session::from_json(text).unwrap();
+            let session = SessionData::from_json(text).unwrap();
             assert_eq!(options.expiry(&session, NOW), expiry, "{expires}");
         }
     }
@@ -110,7 +110,7 @@ mod tests {
             (r#""originalMaxAge":9000"#, NOW, Expiry::Passed),
         ] {
             let text = format!(r#"{{"cookie":{{{cookie}}},"cloakroomEndsAt":{ends_at_ms}}}"#);
-            let session = Session::from_json(text)
+            let session = SessionData::from_json(text)
                 .unwrap()
                 .with_revision(cloakroom_core::Revision::of_text());
             assert_eq!(MongoOptions::default().expiry(&session, NOW), expiry, "{cookie}");
@@ -122,7 +122,7 @@ mod tests {
         let options = MongoOptions { ttl: Duration::from_secs(60), ..MongoOptions::default() };
         for (expires, life_ms) in [("null", 60_000), (r#""2100-01-01T01:00:00.000Z""#, 3_600_000)] {
             let text = format!(r#"{{"cookie":{{"expires":{expires}}}}}"#);
-            let session = Session::from_json(text).unwrap();
+            let session = SessionData::from_json(text).unwrap();
             assert_eq!(options.expiry(&session, NOW), Expiry::At(NOW + life_ms), "{expires}");
         }
     }

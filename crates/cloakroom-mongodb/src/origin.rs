@@ -1,6 +1,6 @@
 //! What a session was read from, as its revision.
 
-use cloakroom_core::{Revision, Session};
+use cloakroom_core::{Revision, SessionData};
 
 /// When a session was last written or touched, and when it ends. It is of use with `touchAfter` only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Origin<'_> {
 }
 
 /// The origin of a session, and its times then. `None` when it was not read from a store of this kind.
-pub(crate) fn origin(session: &Session) -> Option<(Origin<'_>, Option<Times>)> {
+pub(crate) fn origin(session: &SessionData) -> Option<(Origin<'_>, Option<Times>)> {
     let revision = session.revision()?;
     if revision.is_of_text() {
         return Some((Origin::Text, None));
@@ -56,7 +56,7 @@ pub(crate) fn origin(session: &Session) -> Option<(Origin<'_>, Option<Times>)> {
 }
 
 /// When the session was last written or touched and when it ends, as far as it says.
-pub(crate) fn times(session: &Session) -> Option<Times> {
+pub(crate) fn times(session: &SessionData) -> Option<Times> {
     origin(session).and_then(|(_, times)| times)
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_origin_survives_as_a_revision() {
-        let session = |revision| Session::new().with_revision(revision);
+        let session = |revision| SessionData::new().with_revision(revision);
         for expected in [Origin::Text, Origin::Document(b"bytes"), Origin::Sealed("ciphertext")] {
             for times in [None, Some(Times { last_modified_ms: 7, expires_ms: 8 })] {
                 let session = session(expected.revision(times));
@@ -78,6 +78,6 @@ mod tests {
         {
             assert_eq!(origin(&session(foreign)), None);
         }
-        assert_eq!(origin(&Session::new()), None);
+        assert_eq!(origin(&SessionData::new()), None);
     }
 }

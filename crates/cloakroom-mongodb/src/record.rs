@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use cloakroom_backend::Operation;
-use cloakroom_core::{Error, ErrorKind, Revision, Session};
+use cloakroom_core::{Error, ErrorKind, Revision, SessionData};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use crate::{
@@ -57,7 +57,7 @@ impl<'a> Stored<'a> {
 /// What a document comes to, before anything is decrypted.
 enum Found {
     Nothing,
-    Session(Box<Session>),
+    SessionData(Box<SessionData>),
     #[cfg(feature = "encryption")]
     Sealed(String, Option<Times>),
 }
@@ -102,10 +102,10 @@ impl MongoStore {
         &self,
         operation: &Operation,
         document: &[u8],
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         match self.options().find(operation, document)? {
             Found::Nothing => Ok(None),
-            Found::Session(session) => Ok(Some(*session)),
+            Found::SessionData(session) => Ok(Some(*session)),
             #[cfg(feature = "encryption")]
             Found::Sealed(text, times) => {
                 let json = self.decrypt(operation, text.clone()).await?;
@@ -123,7 +123,7 @@ impl MongoStore {
     pub(crate) async fn record(
         &self,
         operation: &Operation,
-        session: &Session,
+        session: &SessionData,
     ) -> Result<Record, Error> {
         let options = self.options();
         let json = session.to_json();
@@ -157,7 +157,7 @@ impl MongoStore {
 
 impl MongoOptions {
     /// What a write of this session gives it now.
-    fn times_of(&self, session: &Session) -> Times {
+    fn times_of(&self, session: &SessionData) -> Times {
         let now_ms = self.clock.now_ms();
         let expires_ms = match self.expiry(session, now_ms) {
             Expiry::At(expires_ms) => expires_ms,
@@ -199,7 +199,7 @@ impl MongoOptions {
             }
         };
         let session = self.session(operation, json.into_owned(), revision)?;
-        Ok(session.map_or(Found::Nothing, |session| Found::Session(Box::new(session))))
+        Ok(session.map_or(Found::Nothing, |session| Found::SessionData(Box::new(session))))
     }
 
     fn session(
@@ -207,9 +207,9 @@ impl MongoOptions {
         operation: &Operation,
         json: String,
         revision: Revision,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let session =
-            Session::from_record(json.into_bytes()).map_err(|error| operation.named(error))?;
+            SessionData::from_record(json.into_bytes()).map_err(|error| operation.named(error))?;
         Ok(session.map(|session| session.with_revision(revision)))
     }
 
@@ -217,7 +217,7 @@ impl MongoOptions {
     pub(crate) fn read_from(
         &self,
         operation: &Operation,
-        session: &Session,
+        session: &SessionData,
     ) -> Result<Bson, Error> {
         match operation.check_origin(origin(session))? {
             (Origin::Text, _) => Ok(Bson::String(session.loaded_json().to_owned())),
@@ -240,7 +240,7 @@ impl MongoOptions {
 fn shown(document: &[u8], beside: Option<Value<'_>>) -> Result<String, Malformed> {
     if let Some(text) = beside.filter(|text| text.kind == Kind::STRING)
         && let Ok(text) = text.text()
-        && Session::from_json(text).is_ok()
+        && SessionData::from_json(text).is_ok()
         && document::from_json(text, Some(document)).as_deref() == Ok(document)
     {
         return Ok(text.to_owned());
@@ -281,9 +281,9 @@ mod tests {
         bytes
     }
 
-    fn read(options: &MongoOptions, document: &Document) -> Result<Option<Session>, Error> {
+    fn read(options: &MongoOptions, document: &Document) -> Result<Option<SessionData>, Error> {
         match options.find(&operation(), &bytes(document))? {
-            Found::Session(session) => Ok(Some(*session)),
+            Found::SessionData(session) => Ok(Some(*session)),
             _ => Ok(None),
         }
     }
@@ -337,7 +337,9 @@ mod tests {
 
     #[test]
     fn a_session_of_another_store_is_refused() {
-        for session in [Session::new(), Session::new().with_revision(Revision::from_number(7))] {
+        for session in
+            [SessionData::new(), SessionData::new().with_revision(Revision::from_number(7))]
+        {
             let error = options().read_from(&operation(), &session).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
         }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation};
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 use mongodb::{
     Client,
     bson::{DateTime, Document, doc},
@@ -38,12 +38,12 @@ use crate::{
 /// - After a call that met its deadline, the next one connects anew: the old connections may never answer again.
 ///
 /// ```no_run
-/// use cloakroom_core::{Session, Store};
+/// use cloakroom_core::{SessionData, Store};
 /// use cloakroom_mongodb::MongoStore;
 ///
 /// # async fn example() -> Result<(), cloakroom_core::Error> {
 /// let store = MongoStore::open("mongodb://127.0.0.1/app?collectionName=sessions&ttl=1209600")?;
-/// let mut session = Session::new();
+/// let mut session = SessionData::new();
 /// session.insert("user", "ann")?;
 /// store.set("an id", &session).await?;
 /// assert_eq!(store.get("an id").await?, Some(session));
@@ -229,7 +229,7 @@ impl MongoStore {
         &self,
         operation: &Operation,
         id: &str,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         // By `_id` alone, and judged here: connect-mongo's condition on `expires` costs the server half as much again.
         let found = self
             .run(operation, |sessions| {
@@ -280,13 +280,13 @@ impl Store for MongoStore {
         STORE
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get", Idempotency::Read);
         let id = self.id(&operation, sid)?;
         self.find(&operation, &id).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         let operation = self.operation("set", Idempotency::Once);
         let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
@@ -318,7 +318,7 @@ impl Store for MongoStore {
         self.delete(&operation, doc! { "_id": id }).await.map(drop)
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let operation = self.operation("touch", Idempotency::Repeatable);
         let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();

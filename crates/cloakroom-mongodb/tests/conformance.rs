@@ -5,7 +5,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use cloakroom_compat::{callbackify_store, promisify_store};
-use cloakroom_conformance::{Subject, suite};
+use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::{Clock, Store};
 use cloakroom_mongodb::{MongoOptions, MongoStore};
 use cloakroom_test_backends::{Harmed, RawMongo};
@@ -16,7 +16,11 @@ static SERVER: LazyLock<Mongod> = LazyLock::new(|| Mongod::start().unwrap());
 
 /// Three stores, two of them on one collection. With a clock of its own when cases are to move the time: in the year
 /// 2100, where MongoDB's TTL monitor, which goes by the server's clock, finds nothing expired.
-fn subject<S: Store + 'static>(query: &str, moved: bool, wrap: fn(MongoStore) -> S) -> Subject {
+fn subject<S: Store + 'static>(
+    query: &str,
+    moved: bool,
+    wrap: fn(MongoStore) -> S,
+) -> StoreUnderTest {
     let mut options = MongoOptions::default();
     // Whether a promise is kept does not depend on how fast the machine is.
     options.deadline = Duration::from_secs(60);
@@ -30,7 +34,7 @@ fn subject<S: Store + 'static>(query: &str, moved: bool, wrap: fn(MongoStore) ->
         wrap(MongoStore::open_with(&format!("{}/suite{query}", SERVER.url()), options).unwrap())
     };
     let name = unique("case");
-    let subject = Subject::new(open(&name))
+    let subject = StoreUnderTest::new(open(&name))
         .with_second_handle(open(&name))
         .with_neighbour(open(&format!("{name}.neighbour")));
     // For those that store texts.
@@ -46,7 +50,7 @@ mod text {
     use super::*;
 
     /// With a server to be harmed.
-    async fn subject() -> Subject {
+    async fn subject() -> StoreUnderTest {
         super::subject("", false, |store| store).with_faults(|| {
             Harmed::<Mongo>::start(|addr, deadline| {
                 let mut options = MongoOptions::default();

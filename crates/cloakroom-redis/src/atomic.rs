@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, whole_seconds};
-use cloakroom_core::{Atomic, Created, Error, Session, Touched, Updated};
+use cloakroom_core::{Atomic, Created, Error, SessionData, Touched, Updated};
 use redis::Value;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 
 #[async_trait]
 impl Atomic for RedisStore {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let operation = self.operation("create", Idempotency::Once);
         let key = self.key(&operation, sid)?;
         let record = self.options().stringify(&operation, session)?;
@@ -43,7 +43,7 @@ impl Atomic for RedisStore {
         })
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let operation = self.operation("update", Idempotency::Once);
         let key = self.key(&operation, sid)?;
         let read_from = self.options().read_from(&operation, session)?;
@@ -72,7 +72,7 @@ impl Atomic for RedisStore {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get_and_touch", Idempotency::Repeatable);
         let key = self.key(&operation, sid)?;
         operation.check_ttl(ttl)?;
@@ -116,7 +116,7 @@ impl RedisStore {
         &self,
         operation: &Operation,
         key: String,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let reading = operation.reading();
         let answer = self.send(&reading, redis::cmd("GET").arg(&key)).await?;
         let Some(record) = reply::text(&reading, answer)? else { return Ok(None) };

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::Idempotency;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Session, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use redis::Value;
 
@@ -26,7 +26,7 @@ impl Enumerate for RedisStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.pages("all")
             .and_then(|page| self.load(sessions_in(page).collect()))
             .map_ok(stream::iter)
@@ -131,7 +131,7 @@ impl RedisStore {
     async fn load(
         &self,
         page: Vec<String>,
-    ) -> Result<Vec<Result<(String, Session), Error>>, Error> {
+    ) -> Result<Vec<Result<(String, SessionData), Error>>, Error> {
         if page.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,7 +1,7 @@
 //! A stored value as a session, and the digest that tells one value from another.
 
 use cloakroom_backend::Operation;
-use cloakroom_core::{Error, Revision, Session};
+use cloakroom_core::{Error, Revision, SessionData};
 use sha1::{Digest, Sha1};
 
 use crate::RedisOptions;
@@ -54,7 +54,7 @@ impl RedisOptions {
     pub(crate) fn stringify(
         &self,
         operation: &Operation,
-        session: &Session,
+        session: &SessionData,
     ) -> Result<Vec<u8>, Error> {
         match &self.serializer {
             None => Ok(session.to_json().into_owned().into_bytes()),
@@ -69,13 +69,13 @@ impl RedisOptions {
         &self,
         operation: &Operation,
         value: Vec<u8>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         if value.is_empty() || value == TOMBSTONE {
             return Ok(None);
         }
         let parsed = match &self.serializer {
             // A digest of it is made only when it comes to an update: most requests never get there.
-            None => Session::from_record(value)
+            None => SessionData::from_record(value)
                 .map(|session| session.map(|session| session.with_revision(Revision::of_text()))),
             Some(serializer) => serializer.parse(&value).map(|session| {
                 session.map(|session| session.with_revision(Fingerprint::of(&value).revision()))
@@ -88,7 +88,7 @@ impl RedisOptions {
     pub(crate) fn read_from(
         &self,
         operation: &Operation,
-        session: &Session,
+        session: &SessionData,
     ) -> Result<Fingerprint, Error> {
         let fingerprint = session.revision().and_then(|revision| {
             if revision.is_of_text() && self.serializer.is_none() {
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn a_session_of_another_store_is_refused() {
-        let session = Session::new();
-        let refused = |session: &Session| {
+        let session = SessionData::new();
+        let refused = |session: &SessionData| {
             RedisOptions::default().read_from(&operation(), session).unwrap_err().kind()
         };
         assert_eq!(refused(&session), ErrorKind::InvalidData);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cloakroom_core::{Error, Session};
+use cloakroom_core::{Error, SessionData};
 
 /// How a session becomes the bytes of a record, and back: the option `serializer` of connect-redis.
 ///
@@ -11,19 +11,19 @@ use cloakroom_core::{Error, Session};
 ///
 /// ```
 /// use cloakroom_redis::{RedisOptions, Serializer};
-/// use cloakroom_core::{Error, ErrorKind, Session};
+/// use cloakroom_core::{Error, ErrorKind, SessionData};
 ///
 /// /// Puts the text behind a version, so that it can be changed one day.
 /// struct Versioned;
 ///
 /// impl Serializer for Versioned {
-///     fn stringify(&self, session: &Session) -> Result<Vec<u8>, Error> {
+///     fn stringify(&self, session: &SessionData) -> Result<Vec<u8>, Error> {
 ///         Ok(format!("v1:{}", session.to_json()).into_bytes())
 ///     }
 ///
-///     fn parse(&self, record: &[u8]) -> Result<Option<Session>, Error> {
+///     fn parse(&self, record: &[u8]) -> Result<Option<SessionData>, Error> {
 ///         match record.strip_prefix(b"v1:") {
-///             Some(json) => Session::from_record(json.to_vec()),
+///             Some(json) => SessionData::from_record(json.to_vec()),
 ///             None => Err(Error::new(ErrorKind::Corrupt, "versioned", "parse", "no version")),
 ///         }
 ///     }
@@ -38,7 +38,7 @@ pub trait Serializer: Send + Sync {
     /// # Errors
     ///
     /// Whatever keeps it from being stored; nothing is sent then. The error must not print session data.
-    fn stringify(&self, session: &Session) -> Result<Vec<u8>, Error>;
+    fn stringify(&self, session: &SessionData) -> Result<Vec<u8>, Error>;
 
     /// The session in a record. `None` for one that stands for "no session".
     ///
@@ -46,7 +46,7 @@ pub trait Serializer: Send + Sync {
     ///
     /// [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) for a record that is not one of ours. The error must not print
     /// session data.
-    fn parse(&self, record: &[u8]) -> Result<Option<Session>, Error>;
+    fn parse(&self, record: &[u8]) -> Result<Option<SessionData>, Error>;
 }
 
 impl fmt::Debug for dyn Serializer {

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation};
-use cloakroom_core::{Atomic, Enumerate, Error, Session, Store, Touched};
+use cloakroom_core::{Atomic, Enumerate, Error, SessionData, Store, Touched};
 use redis::{Cmd, Value};
 
 use crate::{
@@ -27,12 +27,12 @@ use crate::{
 /// - An operation ends by its deadline, 5 seconds unless set, whatever the server and the network do.
 ///
 /// ```no_run
-/// use cloakroom_core::{Session, Store};
+/// use cloakroom_core::{SessionData, Store};
 /// use cloakroom_redis::RedisStore;
 ///
 /// # async fn example() -> Result<(), cloakroom_core::Error> {
 /// let store = RedisStore::open("redis://127.0.0.1/0?prefix=sess:&ttl=86400")?;
-/// let mut session = Session::new();
+/// let mut session = SessionData::new();
 /// session.insert("user", "ann")?;
 /// store.set("an id", &session).await?;
 /// assert_eq!(store.get("an id").await?, Some(session));
@@ -208,7 +208,7 @@ impl RedisStore {
         reply::number(operation, answer).map(|_| Touched::Missing)
     }
 
-    pub(crate) fn expiry(&self, session: &Session) -> Expiry {
+    pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
         let options = self.options();
         match options.ttl.seconds(session, options.clock.now_ms()) {
             0 => Expiry::Passed,
@@ -224,7 +224,7 @@ impl Store for RedisStore {
         STORE
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get", Idempotency::Read);
         let key = self.key(&operation, sid)?;
         let answer = self.send(&operation, redis::cmd("GET").arg(key)).await?;
@@ -234,7 +234,7 @@ impl Store for RedisStore {
         }
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         let operation = self.operation("set", Idempotency::Once);
         let key = self.key(&operation, sid)?;
         let mut command = redis::cmd("SET");
@@ -262,7 +262,7 @@ impl Store for RedisStore {
         reply::number(&operation, answer).map(drop)
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let operation = self.operation("touch", Idempotency::Repeatable);
         let key = self.key(&operation, sid)?;
         if self.options().disable_touch || self.options().disable_ttl {

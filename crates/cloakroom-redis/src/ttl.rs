@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use cloakroom_backend::whole_seconds;
-use cloakroom_core::{Session, TimeToLive};
+use cloakroom_core::{SessionData, TimeToLive};
 
 /// The longest time to live that is sent: 285,000 years, the end of JavaScript's time. Redis refuses what its own
 /// clock cannot hold.
@@ -16,7 +16,7 @@ pub enum Ttl {
     /// The time to live of a browser session, whose cookie has no expiry. All others live as long as their cookie.
     Browser(Duration),
     /// The time to live of every session: its cookie is not asked, neither by `set` nor by `touch`. Zero destroys it.
-    Of(Arc<dyn Fn(&Session) -> Duration + Send + Sync>),
+    Of(Arc<dyn Fn(&SessionData) -> Duration + Send + Sync>),
 }
 
 impl Ttl {
@@ -33,12 +33,12 @@ impl Ttl {
     /// });
     /// ```
     #[must_use]
-    pub fn of(function: impl Fn(&Session) -> Duration + Send + Sync + 'static) -> Self {
+    pub fn of(function: impl Fn(&SessionData) -> Duration + Send + Sync + 'static) -> Self {
         Self::Of(Arc::new(function))
     }
 
     /// The time to live of `session` in whole seconds; zero when its time has passed.
-    pub(crate) fn seconds(&self, session: &Session, now_ms: i64) -> u64 {
+    pub(crate) fn seconds(&self, session: &SessionData, now_ms: i64) -> u64 {
         // connect-redis rounds up, too.
         let seconds = match self {
             // connect-redis asks it with the expiry that Express has just moved.
@@ -83,8 +83,8 @@ mod tests {
 
     const NOW: i64 = 4_102_444_800_000;
 
-    fn expiring(expires: &str) -> Session {
-        Session::from_json(format!(r#"{{"cookie":{{"expires":{expires}}}}}"#)).unwrap()
+    fn expiring(expires: &str) -> SessionData {
+        SessionData::from_json(format!(r#"{{"cookie":{{"expires":{expires}}}}}"#)).unwrap()
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_function_sees_no_stale_expiry() {
         let text = r#"{"cookie":{"originalMaxAge":60000,"expires":"2099-12-31T23:59:59.000Z"}}"#;
-        let read = Session::from_json(text).unwrap().with_revision(Revision::of_text());
+        let read = SessionData::from_json(text).unwrap().with_revision(Revision::of_text());
         let left = Ttl::of(|session| {
             let left_ms = session.cookie().expires_ms().unwrap() - NOW;
             Duration::from_millis(u64::try_from(left_ms).unwrap_or_default())
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_is_longer_than_redis_can_hold_is_cut() {
         let far = Ttl::from(Duration::MAX);
-        assert_eq!(far.seconds(&Session::new(), NOW), LONGEST);
+        assert_eq!(far.seconds(&SessionData::new(), NOW), LONGEST);
         assert!(i64::try_from(LONGEST * 1_000).is_ok_and(|ms| ms.checked_add(NOW).is_some()));
     }
 }

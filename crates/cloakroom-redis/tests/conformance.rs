@@ -8,8 +8,8 @@ use std::{
 };
 
 use cloakroom_compat::{callbackify_store, promisify_store};
-use cloakroom_conformance::{AccessError, Subject, suite};
-use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_conformance::{AccessError, StoreUnderTest, suite};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
 use cloakroom_test_backends::{Harmed, RawRedis};
 use cloakroom_test_support::{Redis, RedisServer, unique};
@@ -22,7 +22,7 @@ fn subject<S: Store + 'static>(
     query: &str,
     options: &RedisOptions,
     wrap: fn(RedisStore) -> S,
-) -> Subject {
+) -> StoreUnderTest {
     let name = unique("case");
     let open = |prefix: String| {
         let mut options = options.clone();
@@ -33,7 +33,7 @@ fn subject<S: Store + 'static>(
     };
     // As a pattern, the prefix would match the neighbour's keys.
     let prefix = format!("{name}?:");
-    let subject = Subject::new(open(prefix.clone()))
+    let subject = StoreUnderTest::new(open(prefix.clone()))
         .with_second_handle(open(prefix.clone()))
         .with_neighbour(open(format!("{name}!:")));
     match options.serializer {
@@ -96,19 +96,19 @@ mod resp2_with_a_serializer {
     struct Envelope;
 
     impl Serializer for Envelope {
-        fn stringify(&self, session: &Session) -> Result<Vec<u8>, Error> {
+        fn stringify(&self, session: &SessionData) -> Result<Vec<u8>, Error> {
             Ok(format!("1:{}", session.to_json()).into_bytes())
         }
 
-        fn parse(&self, record: &[u8]) -> Result<Option<Session>, Error> {
+        fn parse(&self, record: &[u8]) -> Result<Option<SessionData>, Error> {
             match record.strip_prefix(b"1:") {
-                Some(text) => Session::from_record(text.to_vec()),
+                Some(text) => SessionData::from_record(text.to_vec()),
                 None => Err(Error::new(ErrorKind::Corrupt, "envelope", "parse", "no version")),
             }
         }
     }
 
-    async fn enveloped() -> Subject {
+    async fn enveloped() -> StoreUnderTest {
         let mut options = RedisOptions::default();
         options.serializer = Some(Arc::new(Envelope));
         subject("?protocol=resp2", &options, |store| store)

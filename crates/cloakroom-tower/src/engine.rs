@@ -9,8 +9,7 @@ use std::{
 
 use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{
-    Cookie, Error, ErrorKind, Secrets, Session as Record, Store, clear_cookie, generate_id,
-    set_cookie,
+    Cookie, Error, ErrorKind, Secrets, SessionData, Store, clear_cookie, generate_id, set_cookie,
 };
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
@@ -169,7 +168,7 @@ impl SessionEngine {
     ///
     /// # Errors
     ///
-    /// What the store says, unless [`when_down`](SessionOptions::when_down) turns it into a session that cannot be
+    /// What the store says, unless [`when_unavailable`](SessionOptions::when_unavailable) turns it into a session that cannot be
     /// changed; each within the deadline.
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
         match self.part_in(head) {
@@ -337,7 +336,7 @@ impl SessionEngine {
     }
 
     /// A new id and an empty session.
-    pub(crate) fn generate(&self, request: &RequestFacts) -> Result<(String, Record), Error> {
+    pub(crate) fn generate(&self, request: &RequestFacts) -> Result<(String, SessionData), Error> {
         let options = self.options();
         request.with_head(|head| {
             let cookie = options.new_cookie(head, request.is_secure)?;
@@ -345,7 +344,7 @@ impl SessionEngine {
                 Some(genid) => genid(head)?,
                 None => generate_id()?,
             };
-            Ok((id, Record::with_cookie(cookie)))
+            Ok((id, SessionData::with_cookie(cookie)))
         })
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Error, Session as Record};
+use cloakroom_core::{Error, SessionData};
 use http::HeaderValue;
 
 use crate::{
@@ -19,9 +19,9 @@ pub(crate) struct Express {
     /// `cookieId`: the id of the cookie that verified.
     cookie_id: Option<String>,
     /// `originalId` and, for `originalHash`, the record that it is the hash of.
-    original: (String, Arc<Record>),
+    original: (String, Arc<SessionData>),
     /// For `savedHash`, the record as it was last saved by hand, or loaded.
-    saved: Option<Arc<Record>>,
+    saved: Option<Arc<SessionData>>,
 }
 
 pub(crate) async fn load(engine: &SessionEngine, head: RequestHead<'_>) -> Result<Session, Error> {
@@ -173,8 +173,8 @@ pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
 enum Call {
     Nothing,
     Destroy,
-    Set(Arc<Record>),
-    Touch(Arc<Record>),
+    Set(Arc<SessionData>),
+    Touch(Arc<SessionData>),
 }
 
 pub(crate) async fn commit(shared: &Shared) -> Option<HeaderValue> {
@@ -229,16 +229,16 @@ fn end(state: &State, shared: &Shared) -> (Call, Option<Result<HeaderValue, Erro
 }
 
 impl Express {
-    fn is_modified(&self, id: &str, record: &Record) -> bool {
+    fn is_modified(&self, id: &str, record: &SessionData) -> bool {
         self.original.0 != id || !same_members(&self.original.1, record)
     }
 
-    fn is_saved(&self, id: &str, record: &Record) -> bool {
+    fn is_saved(&self, id: &str, record: &SessionData) -> bool {
         self.original.0 == id
             && self.saved.as_ref().is_some_and(|saved| same_members(saved, record))
     }
 
-    fn should_save(&self, options: &SessionOptions, id: &str, record: &Record) -> bool {
+    fn should_save(&self, options: &SessionOptions, id: &str, record: &SessionData) -> bool {
         let is_ours = self.cookie_id.as_deref() == Some(id);
         if !options.save_uninitialized && self.saved.is_none() && !is_ours {
             self.is_modified(id, record)
@@ -247,7 +247,7 @@ impl Express {
         }
     }
 
-    fn should_set_cookie(&self, options: &SessionOptions, id: &str, record: &Record) -> bool {
+    fn should_set_cookie(&self, options: &SessionOptions, id: &str, record: &SessionData) -> bool {
         if self.cookie_id.as_deref() == Some(id) {
             options.rolling || (has_expires(record) && self.is_modified(id, record))
         } else {
@@ -257,13 +257,13 @@ impl Express {
 }
 
 /// `cookie.expires != null`.
-fn has_expires(record: &Record) -> bool {
+fn has_expires(record: &SessionData) -> bool {
     use cloakroom_core::{CookieMember::Expires, JsValue};
     !matches!(record.cookie().raw(Expires), JsValue::Undefined | JsValue::Null)
 }
 
 /// Whether Express's hashes of the two are equal: all members but the cookie, in order.
-fn same_members(a: &Record, b: &Record) -> bool {
+fn same_members(a: &SessionData, b: &SessionData) -> bool {
     if !a.is_changed() && !b.is_changed() && a.loaded_json() == b.loaded_json() {
         return true;
     }

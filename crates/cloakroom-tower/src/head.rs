@@ -33,11 +33,11 @@ pub struct RequestHead<'a> {
 ///
 /// ```
 /// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(cloakroom_tower::Encrypted);
+/// request.extensions_mut().insert(cloakroom_tower::SecureTransport);
 /// assert!(cloakroom_tower::RequestHead::from(&request).is_encrypted());
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Encrypted;
+pub struct SecureTransport;
 
 impl<'a> RequestHead<'a> {
     /// A head of its parts.
@@ -91,10 +91,10 @@ impl<'a> RequestHead<'a> {
         self.uri
     }
 
-    /// Whether the connection itself is encrypted, as [`Encrypted`] says.
+    /// Whether the connection itself is encrypted, as [`SecureTransport`] says.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        self.extensions.get::<Encrypted>().is_some()
+        self.extensions.get::<SecureTransport>().is_some()
     }
 
     /// All `Cookie` lines as one, joined with `; ` as Node.js joins them. Empty when there is none.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use cloakroom_core::{CookieParser, Secrets, Unsigned, is_marker};
+use cloakroom_core::{CookieParser, Secrets, Verified, is_marker};
 
 use crate::head::joined;
 
@@ -92,7 +92,7 @@ impl IdFormat {
     }
 }
 
-fn signed(found: Unsigned<'_>) -> FoundId {
+fn signed(found: Verified<'_>) -> FoundId {
     FoundId { id: found.value.to_owned(), is_outdated: found.is_outdated() }
 }
 

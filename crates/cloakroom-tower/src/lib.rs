@@ -30,14 +30,14 @@ pub use cookie_options::{CookieOptions, Priority, SameSitePolicy, Secure};
 pub use engine::SessionEngine;
 pub use error::SessionError;
 pub use events::{EventReason, OnEvent, SessionEvent};
-pub use head::{Encrypted, RequestHead};
+pub use head::{RequestHead, SecureTransport};
 pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;
 pub use lazy::{LazySession, Loading};
 pub use next::own_path;
 pub use options::{
     AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,
-    SessionOptions, TouchAfter, Unset, WhenDown,
+    SessionOptions, TouchAfter, Unset, WhenUnavailable,
 };
 pub use require::{RequireSession, RequireSessionService};
 pub use service::SessionService;

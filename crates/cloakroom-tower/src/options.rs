@@ -87,7 +87,7 @@ pub struct SessionOptions {
     /// 408. Express stores them; the safe preset stores only what the handler has saved itself.
     pub store_failed: bool,
     /// The answer to a request when the store is down. The express preset answers 500.
-    pub when_down: WhenDown,
+    pub when_unavailable: WhenUnavailable,
     /// How long loading may take, and how long writing back may take; 5 s each unless set. A store with a deadline of its
     /// own keeps the earlier of the two, and says whether anything was sent.
     pub deadline: Duration,
@@ -96,7 +96,7 @@ pub struct SessionOptions {
     /// Where the time comes from.
     pub clock: Clock,
     /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns `false`,
-    /// requests pass without a session, as in Express. Unless set, [`when_down`](Self::when_down) decides.
+    /// requests pass without a session, as in Express. Unless set, [`when_unavailable`](Self::when_unavailable) decides.
     pub is_connected: Option<IsConnected>,
     /// Called with every error that the layer meets, including those that become responses: log them here. It is also
     /// called with the errors that a handler answers with, as a [`SessionError`] or an [`Error`]: these leave an
@@ -153,7 +153,7 @@ pub enum TouchAfter {
 /// 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WhenDown {
+pub enum WhenUnavailable {
     /// An error response, 503; the handler does not run.
     Error,
     /// An empty session that cannot be changed: every change is an error. The browser keeps its cookie.
@@ -189,7 +189,7 @@ impl SessionOptions {
             touch_after: TouchAfter::EachRequest,
             loading: Loading::Eager,
             store_failed: false,
-            when_down: WhenDown::Error,
+            when_unavailable: WhenUnavailable::Error,
             deadline: Duration::from_secs(5),
             unquote: true,
             clock: Clock::system(),
@@ -339,7 +339,7 @@ impl fmt::Debug for SessionOptions {
             .field("name", &self.name)
             .field("cookie", &self.cookie)
             .field("proxy", &self.proxy)
-            .field("when_down", &self.when_down)
+            .field("when_down", &self.when_unavailable)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use cloakroom_core::{Error, ErrorKind, Session as Record};
+use cloakroom_core::{Error, ErrorKind, SessionData};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, header::LOCATION, uri::PathAndQuery,
 };
@@ -162,7 +162,7 @@ impl RequireSession {
     #[must_use]
     pub fn with_predicate(
         self,
-        predicate: impl Fn(&Record) -> bool + Send + Sync + 'static,
+        predicate: impl Fn(&SessionData) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.with(|rules| rules.wants.push(Want::Predicate(Arc::new(predicate))))
     }

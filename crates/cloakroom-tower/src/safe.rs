@@ -9,7 +9,7 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
-use cloakroom_core::{Cookie, CookieMember, Error, ErrorKind, Session as Record};
+use cloakroom_core::{Cookie, CookieMember, Error, ErrorKind, SessionData};
 use http::HeaderValue;
 
 use crate::{
@@ -114,7 +114,7 @@ pub(crate) async fn regenerate(shared: &Shared, keeps_data: bool) -> Result<(), 
 /// record that was replaced.
 fn replace(
     shared: &Shared,
-    (id, record): (String, Record),
+    (id, record): (String, SessionData),
     keeps_data: bool,
 ) -> Result<Vec<Edit>, Error> {
     let mut state = shared.open_for_change("regenerate")?;
@@ -151,7 +151,7 @@ fn replace(
 }
 
 /// A cookie with the attributes of the options, and the life that the session has.
-pub(crate) fn with_life_of(record: &Record, new: &Cookie, now_ms: i64) -> Cookie {
+pub(crate) fn with_life_of(record: &SessionData, new: &Cookie, now_ms: i64) -> Cookie {
     // Node.js leaves the record's own `expires` stale.
     let extended = record.extended(now_ms);
     let (old, mut cookie) = (extended.cookie(), new.clone());
@@ -219,7 +219,7 @@ fn keep(
     shared: &Shared,
     write: Write,
     taken: &Changes,
-    stored: Record,
+    stored: SessionData,
     extends: bool,
 ) -> Result<(), Error> {
     {
@@ -281,7 +281,7 @@ fn extends_on_write(shared: &Shared) -> bool {
 
 /// Moves the cookie's expiry. One that has passed and has no max age to be moved by is taken away, as Express does it:
 /// the store says that the session lives.
-fn extend(record: &mut Record, now_ms: i64) {
+fn extend(record: &mut SessionData, now_ms: i64) {
     record.touch(now_ms);
     if record.cookie().original_max_age_ms().is_none() && record.cookie().has_expired(now_ms) {
         // It cannot fail without a date.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
+use cloakroom_core::{Cookie, Error, ErrorKind, SessionData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -76,11 +76,11 @@ impl Session {
     }
 
     /// Returns the record as it is now. User callbacks run on it without the lock.
-    fn copy(&self, operation: &'static str) -> Result<Arc<Record>, Error> {
+    fn copy(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
         self.shared.open(operation)?.record(operation).cloned()
     }
 
-    fn copy_for_change(&self, operation: &'static str) -> Result<Arc<Record>, Error> {
+    fn copy_for_change(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
         self.shared.open_for_change(operation)?.record(operation).cloned()
     }
 
@@ -88,10 +88,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`Record::insert`]; the error that kept the session
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`SessionData::insert`]; the error that kept the session
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
-        let json = Record::member_json(name, value)?;
+        let json = SessionData::member_json(name, value)?;
         let edits = {
             let mut state = self.shared.open_for_change("insert")?;
             state.record_mut("insert")?.insert_json(name, json)?;
@@ -132,7 +132,7 @@ impl Session {
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("modify")?;
             let value = change(copy.get(name)?);
-            let json = Record::member_json(name, &value)?;
+            let json = SessionData::member_json(name, &value)?;
             let mut state = self.shared.open_for_change("modify")?;
             // `change` may have changed the session itself, and so may other handles.
             if state.record("modify")?.get_json(name) == copy.get_json(name) {
@@ -180,7 +180,7 @@ impl Session {
     ///     session.with(|record| record.iter().map(|member| member.name().to_owned()).collect())?;
     /// # Ok(()) }
     /// ```
-    pub fn with<T>(&self, look: impl FnOnce(&Record) -> T) -> Result<T, Error> {
+    pub fn with<T>(&self, look: impl FnOnce(&SessionData) -> T) -> Result<T, Error> {
         let record = self.copy("with")?;
         Ok(look(&record))
     }

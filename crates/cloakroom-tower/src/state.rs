@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record};
+use cloakroom_core::{Cookie, Error, ErrorKind, SessionData};
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::{
@@ -46,7 +46,7 @@ pub(crate) struct State {
 /// What the request's session is by now.
 pub(crate) enum Current {
     /// Shared with those who read it without a lock.
-    Live(Arc<Record>),
+    Live(Arc<SessionData>),
     /// Destroyed; this was its cookie.
     Destroyed(Cookie),
     /// Dropped by `unset`; this was its cookie.
@@ -143,13 +143,13 @@ impl Shared {
     }
 
     /// A new id and an empty session with the cookie of the options.
-    pub(crate) fn generate(&self) -> Result<(String, Record), Error> {
+    pub(crate) fn generate(&self) -> Result<(String, SessionData), Error> {
         self.engine.generate(&self.request)
     }
 }
 
 impl State {
-    pub(crate) fn new(id: String, record: Arc<Record>, is_new: bool, rules: Rules) -> Self {
+    pub(crate) fn new(id: String, record: Arc<SessionData>, is_new: bool, rules: Rules) -> Self {
         let current = Current::Live(record);
         Self { version: 0, is_closed: false, id, current, is_new, refused: None, rules }
     }
@@ -160,7 +160,7 @@ impl State {
     }
 
     /// The record, or an error when the session was destroyed or dropped.
-    pub(crate) fn record(&self, operation: &'static str) -> Result<&Arc<Record>, Error> {
+    pub(crate) fn record(&self, operation: &'static str) -> Result<&Arc<SessionData>, Error> {
         match &self.current {
             Current::Live(record) => Ok(record),
             Current::Destroyed(_) | Current::Unset(_) => Err(gone(operation)),
@@ -168,7 +168,10 @@ impl State {
     }
 
     /// As [`record`](Self::record), to be changed: a copy, if somebody is reading it.
-    pub(crate) fn record_mut(&mut self, operation: &'static str) -> Result<&mut Record, Error> {
+    pub(crate) fn record_mut(
+        &mut self,
+        operation: &'static str,
+    ) -> Result<&mut SessionData, Error> {
         self.version += 1;
         match &mut self.current {
             Current::Live(record) => Ok(Arc::make_mut(record)),

@@ -1,6 +1,6 @@
 //! For the tests of applications: a stored session, and the cookie that leads to it.
 
-use cloakroom_core::{Error, ErrorKind, Session as Record};
+use cloakroom_core::{Error, ErrorKind, SessionData};
 use http::HeaderValue;
 
 use crate::{SessionEngine, state::RequestFacts};
@@ -31,7 +31,7 @@ impl SessionEngine {
     /// ```
     pub async fn test_cookie(
         &self,
-        fill: impl FnOnce(&mut Record) -> Result<(), Error> + Send,
+        fill: impl FnOnce(&mut SessionData) -> Result<(), Error> + Send,
     ) -> Result<HeaderValue, Error> {
         let request = http::Request::new(());
         let facts = RequestFacts::new(self, (&request).into(), false);

@@ -16,12 +16,12 @@ type Open = Box<dyn Fn(&str, Duration) -> Result<Box<dyn Store>, AccessError> + 
 /// A server of its own behind a proxy, and how a store at the proxy's address is opened.
 ///
 /// ```no_run
-/// use cloakroom_conformance::Subject;
+/// use cloakroom_conformance::StoreUnderTest;
 /// use cloakroom_core::MemoryStore;
 /// use cloakroom_test_backends::Harmed;
 /// use cloakroom_test_support::Redis;
 ///
-/// let subject = Subject::new(MemoryStore::new()).with_faults(|| {
+/// let subject = StoreUnderTest::new(MemoryStore::new()).with_faults(|| {
 ///     Harmed::<Redis>::start(|addr, deadline| {
 ///         // A store at this address, with this deadline.
 ///         # let _ = (addr, deadline);

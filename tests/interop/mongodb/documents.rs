@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{Session, Touched, Updated};
+use cloakroom::{SessionData, Touched, Updated};
 use cloakroom_mongodb::mongodb::bson::{Bson, DateTime, Document, doc};
 use proptest::{
     collection::vec,
@@ -63,7 +63,7 @@ async fn rust_changes_one_key_of_a_document_and_every_other_value_stays() {
         sides.node_set("a", TYPES, json!({ "maxAge": 3_600_000 }));
         let mut before = raw.document("a").unwrap();
         let printed = sides.node_get("a").unwrap();
-        let change = |session: &mut Session| {
+        let change = |session: &mut SessionData| {
             session.insert("views", session.get::<u32>("views")?.unwrap_or_default() + 1)
         };
         sides.rust.modify("a", change).await.unwrap().expect("it is there");
@@ -89,7 +89,7 @@ async fn what_rust_writes_as_a_document_is_what_node_writes() {
         sides.node_set("node", members, json!({ "maxAge": 3_600_000, "sameSite": "lax" }));
         // The members in the order in which connect-mongo has put them.
         let order = loaded(&sides.rust, "node").await;
-        let mut session = Session::from_json(order.to_json().into_owned()).unwrap();
+        let mut session = SessionData::from_json(order.to_json().into_owned()).unwrap();
         let now_ms = sides.rust.options().clock.now_ms();
         session.cookie_mut().set_max_age(Some(Duration::from_secs(3_600)), now_ms).unwrap();
         assert!(session.revision().is_none(), "nothing of Node.js' document is copied");
@@ -195,7 +195,7 @@ fn random_documents_survive_node_rust_node() {
             let session = runtime.block_on(loaded(&sides.rust, "a"));
 
             // From the text alone, Rust makes the document that Node.js made of the same values.
-            let text = Session::from_json(session.to_json().into_owned()).unwrap();
+            let text = SessionData::from_json(session.to_json().into_owned()).unwrap();
             runtime.block_on(sides.rust.set("b", &text)).unwrap();
             let (ours, theirs) = (raw.document("b").unwrap(), raw.document("a").unwrap());
             prop_assert_eq!(plain(ours.get("session")), plain(theirs.get("session")));

@@ -17,7 +17,7 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
 };
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_mongodb::MongoStore;
@@ -37,16 +37,16 @@ impl Store for Counted {
     fn name(&self) -> &str {
         self.store.name()
     }
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.store.get(sid).await
     }
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.store.set(sid, session).await
     }
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
         self.store.destroy(sid).await
     }
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.store.touch(sid, session).await
     }
     fn atomic(&self) -> Option<&dyn Atomic> {
@@ -66,10 +66,10 @@ impl Counted {
 
 #[async_trait]
 impl Atomic for Counted {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.inner()?.create(sid, session).await
     }
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.tries.fetch_add(1, Relaxed);
         self.inner()?.update(sid, session).await
     }
@@ -77,7 +77,7 @@ impl Atomic for Counted {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         self.inner()?.get_and_touch(sid, ttl).await
     }
 }
@@ -91,7 +91,7 @@ fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     }
 }
 
-fn add_one(session: &mut Session) -> Result<(), Error> {
+fn add_one(session: &mut SessionData) -> Result<(), Error> {
     let count = session.get::<usize>("count")?.unwrap_or_default();
     session.insert("count", count + 1)
 }
@@ -130,7 +130,7 @@ async fn run() -> Result<String, Box<dyn std::error::Error>> {
         Ok(ExpressSession::with_options(store, options.clone()))
     };
     let first = handle()?;
-    first.create(sid, &Session::new()).await?;
+    first.create(sid, &SessionData::new()).await?;
     let mut writers = JoinSet::new();
     let since = Instant::now();
     for _ in 0..tasks {

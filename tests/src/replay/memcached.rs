@@ -10,7 +10,7 @@ mod ciphertext;
 mod expiry;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cloakroom_core::Session;
+use cloakroom_core::SessionData;
 use cloakroom_memcached::MemcachedStore;
 
 use self::{
@@ -282,7 +282,7 @@ fn written(
     bench: &mut Bench,
     store: &MemcachedStore,
     recorded: &Recorded,
-    session: &Session,
+    session: &SessionData,
     text: &str,
     wanted: Option<i64>,
     checks: &mut Checks,

@@ -10,7 +10,7 @@ pub(super) mod refused;
 mod rule;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cloakroom_core::Session;
+use cloakroom_core::SessionData;
 
 use self::{
     bench::Bench,
@@ -150,7 +150,7 @@ fn is_named(row: &Json, name: &str) -> bool {
 }
 
 /// Every byte is there, and every member is found under its name with its value.
-pub(super) fn nothing_is_lost(session: &Session, text: &str, checks: &mut Checks) {
+pub(super) fn nothing_is_lost(session: &SessionData, text: &str, checks: &mut Checks) {
     checks.equal("what was read", text, session.loaded_json());
     let record = Json::parse(text).unwrap_or(Json::Null);
     let theirs = record.members().iter().filter(|(name, _)| name != "cookie");
@@ -164,8 +164,8 @@ pub(super) fn nothing_is_lost(session: &Session, text: &str, checks: &mut Checks
 
 /// The same session as one that was not read from a store: connect's stores go by the cookie that they are given, and
 /// ours extend a session that was read and whose cookie nobody has changed.
-pub(super) fn made_here(session: &Session) -> Session {
-    Session::from_json(session.to_json().into_owned()).unwrap_or_else(|_| session.clone())
+pub(super) fn made_here(session: &SessionData) -> SessionData {
+    SessionData::from_json(session.to_json().into_owned()).unwrap_or_else(|_| session.clone())
 }
 
 pub(super) fn members_without_cookie(text: &str) -> Vec<(String, Option<Json>)> {

@@ -117,7 +117,7 @@ fn offers(report: &Report, parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_conformance::{Subject, run};
+    use cloakroom_conformance::{StoreUnderTest, run};
     use cloakroom_core::{Clock, MemoryOptions, MemoryStore};
 
     use super::*;
@@ -129,7 +129,7 @@ mod tests {
             options.clock = Clock::fixed(4_102_444_800_000);
             let clock = options.clock.clone();
             let store = MemoryStore::with_options(options);
-            Subject::new(store.clone())
+            StoreUnderTest::new(store.clone())
                 .with_second_handle(store)
                 .with_neighbour(MemoryStore::new())
                 .with_clock(clock)

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use cloakroom_core::{Created, Error, Session, Store, Touched, Updated};
+use cloakroom_core::{Created, Error, SessionData, Store, Touched, Updated};
 
 use super::Result;
 
@@ -24,7 +24,7 @@ pub(super) async fn round_trips(
 
 async fn each_operation(store: &dyn Store, asked: &mut Asked<'_>) -> Result<Vec<RoundTrips>> {
     const SID: &str = "counted";
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     session.insert("user", "ann")?;
     let atomic = store.atomic();
     let mut counter = Counter { asked, counted: Vec::new() };

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_conformance::{Options, Report, Subject, run_with};
+use cloakroom_conformance::{Options, Report, StoreUnderTest, run_with};
 use cloakroom_core::{Clock, Error, MemoryStore, Store};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_mongodb::{
@@ -38,7 +38,9 @@ use super::{
 pub(super) async fn memory() -> Result<Column> {
     let subject = |(): &()| {
         let store = MemoryStore::new();
-        Subject::new(store.clone()).with_second_handle(store).with_neighbour(MemoryStore::new())
+        StoreUnderTest::new(store.clone())
+            .with_second_handle(store)
+            .with_neighbour(MemoryStore::new())
     };
     Ok(Column {
         report: report((), subject).await,
@@ -138,7 +140,7 @@ const AT_ONCE: usize = 16;
 /// How long anything may take, so that the table says the same on a machine that is slow or busy.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> Subject) -> Report {
+async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> StoreUnderTest) -> Report {
     let server = Arc::new(server);
     let mut options = Options::default();
     options.time_limit = PATIENCE;
@@ -160,7 +162,7 @@ fn redis_at(
     RedisStore::open_with(&format!("redis://{addr}"), options)
 }
 
-fn on_redis(server: &RedisServer) -> Subject {
+fn on_redis(server: &RedisServer) -> StoreUnderTest {
     let (name, addr) = (unique("case"), server.addr());
     three(|part| redis_at(&addr, &format!("{name}{part}:"), PATIENCE))
         .with_raw(RawRedis::new(addr, format!("{name}:")))
@@ -180,7 +182,7 @@ fn memcached_at(
     MemcachedStore::open_with(&format!("memcached://{addr}"), options)
 }
 
-fn on_memcached(server: &Memcached) -> Subject {
+fn on_memcached(server: &Memcached) -> StoreUnderTest {
     let (name, addr) = (unique("case"), server.addr());
     three(|part| memcached_at(&addr, &format!("{name}{part}:"), PATIENCE))
         .with_raw(RawMemcached::new([addr], format!("{name}:")))
@@ -201,7 +203,7 @@ fn mongo_at(
     MongoStore::open_with(&format!("mongodb://{addr}/suite"), options)
 }
 
-fn on_mongod(server: &Mongod) -> Subject {
+fn on_mongod(server: &Mongod) -> StoreUnderTest {
     let (name, addr) = (unique("case"), server.addr());
     three(|part| mongo_at(&addr, &format!("{name}{part}"), PATIENCE))
         .with_raw(RawMongo::new(server.url(), "suite", name, Clock::system()))
@@ -211,7 +213,9 @@ fn on_mongod(server: &Mongod) -> Subject {
 }
 
 /// Two handles on the same sessions, and a neighbour of theirs.
-fn three<S: Store + 'static>(open: impl Fn(&str) -> std::result::Result<S, Error>) -> Subject {
+fn three<S: Store + 'static>(
+    open: impl Fn(&str) -> std::result::Result<S, Error>,
+) -> StoreUnderTest {
     let open = |part| open(part).expect("the URL of a server that was just started");
-    Subject::new(open("")).with_second_handle(open("")).with_neighbour(open(".neighbour"))
+    StoreUnderTest::new(open("")).with_second_handle(open("")).with_neighbour(open(".neighbour"))
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Created, Session, Updated};
+use cloakroom_core::{Created, SessionData, Updated};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     dropped::{POINTS, drop_at},
     failure::{Failure, Verdict, broken, check},
     probe::{same, shown},
@@ -21,21 +21,21 @@ async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
 }
 
 /// A record that is long enough to be written in parts, and whole only if both its ends say the same.
-fn two_ended(subject: &Subject, who: &str) -> Result<Session, Failure> {
+fn two_ended(subject: &StoreUnderTest, who: &str) -> Result<SessionData, Failure> {
     let mut session = subject.lasting(who)?;
     session.insert("between", who.repeat(2_000))?;
     session.insert("end", who)?;
     Ok(session)
 }
 
-fn is_one_of(read: &Session, written: &[Session]) -> Verdict {
+fn is_one_of(read: &SessionData, written: &[SessionData]) -> Verdict {
     check(
         written.iter().any(|session| same(read, session).is_ok()),
         format_args!("the record was never written: {}", shown(read.loaded_json())),
     )
 }
 
-pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &Subject) -> Verdict {
+pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 20;
     // Of different lengths, so that a rest of a longer one shows.
     let sessions: Result<Vec<_>, _> =
@@ -56,7 +56,7 @@ pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &Subject) ->
     is_one_of(&subject.read("id").await?, &sessions)
 }
 
-pub(crate) async fn concurrent_sessions_do_not_mix(subject: &Subject) -> Verdict {
+pub(crate) async fn concurrent_sessions_do_not_mix(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 40;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
     for number in 0..TASKS {
@@ -76,7 +76,7 @@ pub(crate) async fn concurrent_sessions_do_not_mix(subject: &Subject) -> Verdict
     join(tasks).await
 }
 
-pub(crate) async fn concurrent_updates_lose_nothing(subject: &Subject) -> Verdict {
+pub(crate) async fn concurrent_updates_lose_nothing(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 8;
     const TIMES: usize = 4;
     let mut session = subject.lasting("ann")?;
@@ -113,7 +113,7 @@ pub(crate) async fn concurrent_updates_lose_nothing(subject: &Subject) -> Verdic
     )
 }
 
-pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &Subject) -> Verdict {
+pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 16;
     subject.atomic()?;
     subject.store().set("id", &two_ended(subject, "nobody")?).await?;
@@ -145,7 +145,7 @@ pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &Subject) -> Ver
     )
 }
 
-pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &Subject) -> Verdict {
+pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &StoreUnderTest) -> Verdict {
     let (old, new) = (two_ended(subject, "old")?, two_ended(subject, "the new one")?);
     for point in 0..POINTS {
         let id = format!("dropped-at-{point}");
@@ -161,7 +161,7 @@ pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &Subject) -> Ve
     subject.holds("after", &either[0]).await
 }
 
-pub(crate) async fn a_dropped_get_disturbs_no_other(subject: &Subject) -> Verdict {
+pub(crate) async fn a_dropped_get_disturbs_no_other(subject: &StoreUnderTest) -> Verdict {
     let (ann, bob) = (two_ended(subject, "ann")?, two_ended(subject, "bob")?);
     subject.store().set("ann", &ann).await?;
     subject.store().set("bob", &bob).await?;
@@ -173,7 +173,7 @@ pub(crate) async fn a_dropped_get_disturbs_no_other(subject: &Subject) -> Verdic
     Ok(())
 }
 
-pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &Subject) -> Verdict {
+pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &StoreUnderTest) -> Verdict {
     let (atomic, old) = (subject.atomic()?, two_ended(subject, "old")?);
     let mut either = vec![old.clone()];
     for point in 0..POINTS {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Created, Session, Updated};
+use cloakroom_core::{Created, SessionData, Updated};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
     probe::same,
 };
@@ -14,9 +14,9 @@ use crate::{
 /// What the records of other languages and of Node.js can look like.
 pub(crate) const ODD_MEMBERS: &str = r#""one":1.0,"big":12345678901234567890,"cut":"\ud83d","é":"\u00eb","2":null,"1":{},"2":"twice""#;
 
-fn odd_session(who: &str) -> Result<Session, Failure> {
+fn odd_session(who: &str) -> Result<SessionData, Failure> {
     let record = format!(r#"{{"cookie":{{"path":"/"}},"who":"{who}",{ODD_MEMBERS}}}"#);
-    Ok(Session::from_json(record)?)
+    Ok(SessionData::from_json(record)?)
 }
 
 fn is_stored(created: &Created) -> Verdict {
@@ -33,13 +33,13 @@ fn exists(created: &Created) -> Verdict {
     )
 }
 
-pub(crate) async fn create_stores(subject: &Subject) -> Verdict {
+pub(crate) async fn create_stores(subject: &StoreUnderTest) -> Verdict {
     let session = odd_session("ann")?;
     is_stored(&subject.atomic()?.create("id", &session).await?)?;
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn create_answers_the_revision(subject: &Subject) -> Verdict {
+pub(crate) async fn create_answers_the_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let mut session = subject.lasting("ann")?;
     let Created::Stored(revision) = atomic.create("id", &session).await? else {
@@ -54,20 +54,20 @@ pub(crate) async fn create_answers_the_revision(subject: &Subject) -> Verdict {
     )
 }
 
-pub(crate) async fn create_twice_is_exists(subject: &Subject) -> Verdict {
+pub(crate) async fn create_twice_is_exists(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("id", &subject.lasting("ann")?).await?;
     subject.is_there("id").await?;
     exists(&atomic.create("id", &subject.lasting("bob")?).await?)
 }
 
-pub(crate) async fn create_notices_a_set(subject: &Subject) -> Verdict {
+pub(crate) async fn create_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     exists(&atomic.create("id", &subject.lasting("bob")?).await?)
 }
 
-pub(crate) async fn create_keeps_the_session_that_exists(subject: &Subject) -> Verdict {
+pub(crate) async fn create_keeps_the_session_that_exists(subject: &StoreUnderTest) -> Verdict {
     let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
     atomic.create("id", &first).await?;
     subject.is_there("id").await?;
@@ -75,7 +75,7 @@ pub(crate) async fn create_keeps_the_session_that_exists(subject: &Subject) -> V
     subject.holds("id", &first).await
 }
 
-pub(crate) async fn create_keeps_the_expiry_that_exists(subject: &Subject) -> Verdict {
+pub(crate) async fn create_keeps_the_expiry_that_exists(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("id", &subject.lasting("ann")?).await?;
     atomic.create("id", &subject.short("ann")?).await?;
@@ -83,7 +83,7 @@ pub(crate) async fn create_keeps_the_expiry_that_exists(subject: &Subject) -> Ve
     subject.is_there("id").await
 }
 
-pub(crate) async fn create_over_an_expired_session_stores(subject: &Subject) -> Verdict {
+pub(crate) async fn create_over_an_expired_session_stores(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.short("ann")?).await?;
     subject.outlast().await?;
@@ -92,7 +92,7 @@ pub(crate) async fn create_over_an_expired_session_stores(subject: &Subject) -> 
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn create_after_destroy_stores(subject: &Subject) -> Verdict {
+pub(crate) async fn create_after_destroy_stores(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     subject.store().destroy("id").await?;
@@ -101,7 +101,7 @@ pub(crate) async fn create_after_destroy_stores(subject: &Subject) -> Verdict {
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn create_gives_the_time_to_live(subject: &Subject) -> Verdict {
+pub(crate) async fn create_gives_the_time_to_live(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("short", &subject.short("ann")?).await?;
     atomic.create("lasting", &subject.lasting("ann")?).await?;
@@ -112,13 +112,15 @@ pub(crate) async fn create_gives_the_time_to_live(subject: &Subject) -> Verdict 
     subject.is_there("browser").await
 }
 
-pub(crate) async fn create_with_a_passed_expiry_stores_nothing(subject: &Subject) -> Verdict {
+pub(crate) async fn create_with_a_passed_expiry_stores_nothing(
+    subject: &StoreUnderTest,
+) -> Verdict {
     is_stored(&subject.atomic()?.create("id", &subject.expired("ann")?).await?)?;
     subject.is_gone("id").await
 }
 
 pub(crate) async fn create_with_a_passed_expiry_keeps_the_session_that_exists(
-    subject: &Subject,
+    subject: &StoreUnderTest,
 ) -> Verdict {
     let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
     subject.store().set("id", &session).await?;
@@ -126,7 +128,7 @@ pub(crate) async fn create_with_a_passed_expiry_keeps_the_session_that_exists(
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn create_has_one_winner(subject: &Subject) -> Verdict {
+pub(crate) async fn create_has_one_winner(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     for round in 0..3 {
         one_winner(subject, &format!("id-{round}")).await?;
@@ -134,7 +136,7 @@ pub(crate) async fn create_has_one_winner(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-async fn one_winner(subject: &Subject, sid: &str) -> Verdict {
+async fn one_winner(subject: &StoreUnderTest, sid: &str) -> Verdict {
     const TASKS: usize = 20;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
     for number in 0..TASKS {

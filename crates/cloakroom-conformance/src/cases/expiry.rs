@@ -1,9 +1,9 @@
 //! How long sessions live.
 
-use cloakroom_core::{Cookie, Session};
+use cloakroom_core::{Cookie, SessionData};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Verdict, check},
     probe::DAY_MS,
 };
@@ -13,7 +13,7 @@ const YEAR_10000_MS: i64 = 253_402_300_800_000;
 /// The last millisecond of a JavaScript `Date` (ECMAScript 21.4.1.1).
 const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
-pub(crate) async fn a_sub_second_session_is_stored(subject: &Subject) -> Verdict {
+pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> Verdict {
     let session = subject.session("ann", Some((300 * subject.patience()).min(900)))?;
     subject.store().set("id", &session).await?;
     let read = subject.store().get("id").await?;
@@ -23,62 +23,62 @@ pub(crate) async fn a_sub_second_session_is_stored(subject: &Subject) -> Verdict
     subject.ends("id", session.cookie().expires_ms().unwrap_or_default()).await
 }
 
-pub(crate) async fn a_session_lives_as_long_as_its_cookie(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_lives_as_long_as_its_cookie(subject: &StoreUnderTest) -> Verdict {
     let start_ms = subject.now_ms();
     subject.store().set("id", &subject.session("ann", Some(1_800))?).await?;
     subject.lives_until("id", start_ms + 1_800).await
 }
 
-pub(crate) async fn an_expired_session_is_gone(subject: &Subject) -> Verdict {
+pub(crate) async fn an_expired_session_is_gone(subject: &StoreUnderTest) -> Verdict {
     let end_ms = subject.now_ms() + subject.short_ms();
     subject.store().set("id", &subject.short("ann")?).await?;
     subject.ends("id", end_ms).await
 }
 
-pub(crate) async fn a_browser_session_is_kept(subject: &Subject) -> Verdict {
+pub(crate) async fn a_browser_session_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &subject.session("ann", None)?).await
 }
 
-pub(crate) async fn a_session_of_31_days_is_kept(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_of_31_days_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &subject.session("ann", Some(31 * DAY_MS))?).await
 }
 
-pub(crate) async fn a_session_until_the_year_10000_is_kept(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_until_the_year_10000_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &until(subject, YEAR_10000_MS)?).await
 }
 
-pub(crate) async fn a_session_until_the_last_date_is_kept(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_until_the_last_date_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &until(subject, LAST_DATE_MS)?).await
 }
 
-fn until(subject: &Subject, expires_ms: i64) -> Result<Session, cloakroom_core::Error> {
+fn until(subject: &StoreUnderTest, expires_ms: i64) -> Result<SessionData, cloakroom_core::Error> {
     let mut cookie = Cookie::new();
     cookie.set_expires_ms(Some(expires_ms), subject.now_ms())?;
-    let mut session = Session::with_cookie(cookie);
+    let mut session = SessionData::with_cookie(cookie);
     session.insert("who", "ann")?;
     Ok(session)
 }
 
 /// It is there at once and after a second: a time to live that overflowed or was taken for a date ends by then.
-async fn is_kept(subject: &Subject, session: &Session) -> Verdict {
+async fn is_kept(subject: &StoreUnderTest, session: &SessionData) -> Verdict {
     subject.store().set("id", session).await?;
     subject.holds("id", session).await?;
     subject.pass(subject.short_ms() + 200).await;
     subject.holds("id", session).await
 }
 
-pub(crate) async fn set_with_a_passed_expiry_stores_nothing(subject: &Subject) -> Verdict {
+pub(crate) async fn set_with_a_passed_expiry_stores_nothing(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.expired("ann")?).await?;
     subject.is_gone("id").await
 }
 
-pub(crate) async fn set_with_a_passed_expiry_destroys(subject: &Subject) -> Verdict {
+pub(crate) async fn set_with_a_passed_expiry_destroys(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     subject.store().set("id", &subject.expired("ann")?).await?;
     subject.is_gone("id").await
 }
 
-pub(crate) async fn set_replaces_the_expiry(subject: &Subject) -> Verdict {
+pub(crate) async fn set_replaces_the_expiry(subject: &StoreUnderTest) -> Verdict {
     let [short, lasting] = [subject.short("ann")?, subject.lasting("ann")?];
     subject.store().set("longer", &short).await?;
     subject.store().set("longer", &lasting).await?;
@@ -89,7 +89,7 @@ pub(crate) async fn set_replaces_the_expiry(subject: &Subject) -> Verdict {
     subject.is_gone("shorter").await
 }
 
-pub(crate) async fn set_creates_over_an_expired_session(subject: &Subject) -> Verdict {
+pub(crate) async fn set_creates_over_an_expired_session(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.short("ann")?).await?;
     subject.outlast().await?;
     let session = subject.lasting("bob")?;
@@ -97,7 +97,7 @@ pub(crate) async fn set_creates_over_an_expired_session(subject: &Subject) -> Ve
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn a_session_outlives_its_stale_cookie(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_outlives_its_stale_cookie(subject: &StoreUnderTest) -> Verdict {
     let session = subject.short("ann")?;
     subject.store().set("id", &session).await?;
     subject.touch("id", &subject.lasting("ann")?).await?;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Error, ErrorKind, Session, TimeToLive, Updated};
+use cloakroom_core::{Error, ErrorKind, SessionData, TimeToLive, Updated};
 use futures::StreamExt;
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     calls::{call, told},
     failure::{Failure, Verdict, broken, check},
     probe::{HOUR_MS, shown},
@@ -22,13 +22,13 @@ const SECRETS: [&str; 2] = ["squirrel", "4267"];
 /// How far the backend's count may be from ours: one rounds up, the other down, and a backend has its own ticks.
 const APART: Duration = Duration::from_secs(2);
 
-async fn record(subject: &Subject, sid: &str) -> Result<String, Failure> {
+async fn record(subject: &StoreUnderTest, sid: &str) -> Result<String, Failure> {
     let record = subject.raw()?.record(sid).await?;
     record.ok_or_else(|| broken(format_args!("the backend has no record under {}", shown(sid))))
 }
 
 /// The backend has this record under the id.
-async fn is_stored(subject: &Subject, sid: &str, wanted: &str) -> Verdict {
+async fn is_stored(subject: &StoreUnderTest, sid: &str, wanted: &str) -> Verdict {
     let stored = record(subject, sid).await?;
     check(
         stored == wanted,
@@ -45,21 +45,23 @@ fn is_corrupt(operation: &str, planted: &str, outcome: Result<(), Error>) -> Ver
     Err(broken(format_args!("{operation} of {} is {got}, not `Corrupt`", shown(planted))))
 }
 
-pub(crate) async fn a_foreign_record_is_read(subject: &Subject) -> Verdict {
+pub(crate) async fn a_foreign_record_is_read(subject: &StoreUnderTest) -> Verdict {
     subject.raw()?.put("id", RECORD).await?;
     let read = subject.read("id").await?;
     let text = read.loaded_json();
     check(text == RECORD, format_args!("{} was read as {}", shown(RECORD), shown(text)))
 }
 
-pub(crate) async fn a_session_is_stored_as_its_text(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_is_stored_as_its_text(subject: &StoreUnderTest) -> Verdict {
     subject.raw()?;
-    let session = Session::from_json(RECORD)?;
+    let session = SessionData::from_json(RECORD)?;
     subject.store().set("id", &session).await?;
     is_stored(subject, "id", RECORD).await
 }
 
-pub(crate) async fn a_foreign_record_keeps_what_nobody_changes(subject: &Subject) -> Verdict {
+pub(crate) async fn a_foreign_record_keeps_what_nobody_changes(
+    subject: &StoreUnderTest,
+) -> Verdict {
     subject.raw()?.put("id", RECORD).await?;
     let mut session = subject.read("id").await?;
     session.insert("n", 2)?;
@@ -67,14 +69,16 @@ pub(crate) async fn a_foreign_record_keeps_what_nobody_changes(subject: &Subject
     is_stored(subject, "id", &RECORD.replace("1.0", "2")).await
 }
 
-pub(crate) async fn a_foreign_record_with_a_stale_cookie_is_alive(subject: &Subject) -> Verdict {
+pub(crate) async fn a_foreign_record_with_a_stale_cookie_is_alive(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let record =
         r#"{"cookie":{"originalMaxAge":5000,"expires":"2001-01-01T00:00:00.000Z"},"who":"ann"}"#;
     subject.raw()?.put("id", record).await?;
     subject.is_there("id").await
 }
 
-pub(crate) async fn what_express_takes_for_no_session_is_none(subject: &Subject) -> Verdict {
+pub(crate) async fn what_express_takes_for_no_session_is_none(subject: &StoreUnderTest) -> Verdict {
     for record in ["null", "false", "0", "\"\"", "", " null\n"] {
         subject.raw()?.put("id", record).await?;
         if subject.store().get("id").await?.is_some() {
@@ -84,7 +88,7 @@ pub(crate) async fn what_express_takes_for_no_session_is_none(subject: &Subject)
     Ok(())
 }
 
-pub(crate) async fn get_and_touch_of_no_session_is_none(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_of_no_session_is_none(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     for record in ["null", "\"\""] {
         subject.raw()?.put("id", record).await?;
@@ -95,7 +99,7 @@ pub(crate) async fn get_and_touch_of_no_session_is_none(subject: &Subject) -> Ve
     Ok(())
 }
 
-pub(crate) async fn what_is_not_a_session_is_corrupt(subject: &Subject) -> Verdict {
+pub(crate) async fn what_is_not_a_session_is_corrupt(subject: &StoreUnderTest) -> Verdict {
     for planted in CORRUPT {
         subject.raw()?.put("id", planted).await?;
         is_corrupt("get", planted, subject.store().get("id").await.map(drop))?;
@@ -104,7 +108,7 @@ pub(crate) async fn what_is_not_a_session_is_corrupt(subject: &Subject) -> Verdi
 }
 
 pub(crate) async fn conditional_calls_on_what_is_not_a_session_are_corrupt(
-    subject: &Subject,
+    subject: &StoreUnderTest,
 ) -> Verdict {
     let (raw, atomic) = (subject.raw()?, subject.atomic()?);
     for planted in CORRUPT {
@@ -118,7 +122,7 @@ pub(crate) async fn conditional_calls_on_what_is_not_a_session_are_corrupt(
     Ok(())
 }
 
-pub(crate) async fn a_corrupt_record_is_not_quoted(subject: &Subject) -> Verdict {
+pub(crate) async fn a_corrupt_record_is_not_quoted(subject: &StoreUnderTest) -> Verdict {
     for planted in CORRUPT {
         subject.store().set("the-secret-id", &subject.lasting("ann")?).await?;
         let session = subject.read("the-secret-id").await?;
@@ -135,7 +139,7 @@ pub(crate) async fn a_corrupt_record_is_not_quoted(subject: &Subject) -> Verdict
     Ok(())
 }
 
-pub(crate) async fn a_corrupt_record_can_be_replaced(subject: &Subject) -> Verdict {
+pub(crate) async fn a_corrupt_record_can_be_replaced(subject: &StoreUnderTest) -> Verdict {
     let session = subject.lasting("ann")?;
     for planted in CORRUPT {
         subject.raw()?.put("id", planted).await?;
@@ -145,7 +149,7 @@ pub(crate) async fn a_corrupt_record_can_be_replaced(subject: &Subject) -> Verdi
     Ok(())
 }
 
-pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &Subject) -> Verdict {
+pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &StoreUnderTest) -> Verdict {
     for planted in CORRUPT {
         subject.raw()?.put("id", planted).await?;
         subject.store().destroy("id").await?;
@@ -155,7 +159,7 @@ pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &Subject) -> Verd
     Ok(())
 }
 
-pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &Subject) -> Verdict {
+pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &StoreUnderTest) -> Verdict {
     const LIVE: usize = 30;
     let raw = subject.raw()?;
     // For the parts that are lacking.
@@ -184,7 +188,7 @@ pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &Subject) -> Ver
     )
 }
 
-pub(crate) async fn update_notices_a_foreign_write(subject: &Subject) -> Verdict {
+pub(crate) async fn update_notices_a_foreign_write(subject: &StoreUnderTest) -> Verdict {
     let (raw, atomic) = (subject.raw()?, subject.atomic()?);
     raw.put("id", RECORD).await?;
     let mut ours = subject.read("id").await?;
@@ -205,7 +209,7 @@ pub(crate) async fn update_notices_a_foreign_write(subject: &Subject) -> Verdict
     is_stored(subject, "id", &current.to_json()).await
 }
 
-pub(crate) async fn update_of_a_foreign_none_is_gone(subject: &Subject) -> Verdict {
+pub(crate) async fn update_of_a_foreign_none_is_gone(subject: &StoreUnderTest) -> Verdict {
     let (raw, atomic) = (subject.raw()?, subject.atomic()?);
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
@@ -217,7 +221,7 @@ pub(crate) async fn update_of_a_foreign_none_is_gone(subject: &Subject) -> Verdi
     }
 }
 
-pub(crate) async fn touch_leaves_the_stored_record_as_it_is(subject: &Subject) -> Verdict {
+pub(crate) async fn touch_leaves_the_stored_record_as_it_is(subject: &StoreUnderTest) -> Verdict {
     subject.raw()?.put("id", RECORD).await?;
     let mut session = subject.read("id").await?;
     session.insert("who", "bob")?;
@@ -226,7 +230,7 @@ pub(crate) async fn touch_leaves_the_stored_record_as_it_is(subject: &Subject) -
     is_stored(subject, "id", RECORD).await
 }
 
-pub(crate) async fn a_passed_expiry_leaves_no_record(subject: &Subject) -> Verdict {
+pub(crate) async fn a_passed_expiry_leaves_no_record(subject: &StoreUnderTest) -> Verdict {
     let raw = subject.raw()?;
     for passed_ms in [1, 999, 60_000] {
         subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -242,7 +246,7 @@ pub(crate) async fn a_passed_expiry_leaves_no_record(subject: &Subject) -> Verdi
     Ok(())
 }
 
-pub(crate) async fn the_backend_counts_the_sessions_time(subject: &Subject) -> Verdict {
+pub(crate) async fn the_backend_counts_the_sessions_time(subject: &StoreUnderTest) -> Verdict {
     let raw = subject.raw()?;
     for ms in [3_600_000, 600_500, 1_500_000_000] {
         let session = subject.session("ann", Some(ms))?;

@@ -3,17 +3,17 @@
 use cloakroom_core::Updated;
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Verdict, check},
 };
 
-pub(crate) async fn get_missing_is_none(subject: &Subject) -> Verdict {
+pub(crate) async fn get_missing_is_none(subject: &StoreUnderTest) -> Verdict {
     subject.is_gone("missing").await?;
     subject.store().set("another", &subject.lasting("ann")?).await?;
     subject.is_gone("missing").await
 }
 
-pub(crate) async fn get_carries_the_current_revision(subject: &Subject) -> Verdict {
+pub(crate) async fn get_carries_the_current_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     for round in 0..3 {
@@ -27,7 +27,7 @@ pub(crate) async fn get_carries_the_current_revision(subject: &Subject) -> Verdi
     Ok(())
 }
 
-pub(crate) async fn errors_carry_the_stores_name(subject: &Subject) -> Verdict {
+pub(crate) async fn errors_carry_the_stores_name(subject: &StoreUnderTest) -> Verdict {
     let name = subject.store().name();
     check(!name.is_empty(), "the name is empty")?;
     match subject.store().get("").await {

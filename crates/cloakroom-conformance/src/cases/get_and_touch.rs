@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Atomic, ErrorKind, Session, Updated};
+use cloakroom_core::{Atomic, ErrorKind, SessionData, Updated};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     cases::create::ODD_MEMBERS,
     failure::{Failure, Verdict, broken, check},
     probe::same,
@@ -15,33 +15,39 @@ const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The life of a short session.
-fn short(subject: &Subject) -> Option<Duration> {
+fn short(subject: &StoreUnderTest) -> Option<Duration> {
     Some(Duration::from_millis(subject.short_ms().unsigned_abs()))
 }
 
 /// The answer, which must not be `None`.
-async fn read(atomic: &dyn Atomic, sid: &str, ttl: Option<Duration>) -> Result<Session, Failure> {
+async fn read(
+    atomic: &dyn Atomic,
+    sid: &str,
+    ttl: Option<Duration>,
+) -> Result<SessionData, Failure> {
     let found = atomic.get_and_touch(sid, ttl).await?;
     found.ok_or_else(|| broken("wanted the session, got `None`"))
 }
 
-pub(crate) async fn get_and_touch_returns_the_session(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_returns_the_session(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
-    let session = Session::from_json(format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#))?;
+    let session = SessionData::from_json(format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#))?;
     subject.store().set("id", &session).await?;
     same(&read(atomic, "id", HOUR).await?, &session)
 }
 
-pub(crate) async fn get_and_touch_extends(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_extends(subject: &StoreUnderTest) -> Verdict {
     extends(subject, HOUR).await
 }
 
-pub(crate) async fn get_and_touch_without_ttl_gives_the_default(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_without_ttl_gives_the_default(
+    subject: &StoreUnderTest,
+) -> Verdict {
     extends(subject, None).await
 }
 
 /// Shortened first, so that the record's cookie is not stale in the end; see `touch`.
-async fn extends(subject: &Subject, longer: Option<Duration>) -> Verdict {
+async fn extends(subject: &StoreUnderTest, longer: Option<Duration>) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let as_short = subject.short("ann")?;
@@ -52,7 +58,7 @@ async fn extends(subject: &Subject, longer: Option<Duration>) -> Verdict {
     subject.is_there("id").await
 }
 
-pub(crate) async fn get_and_touch_shortens(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_shortens(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     atomic.get_and_touch("id", short(subject)).await?;
@@ -60,7 +66,9 @@ pub(crate) async fn get_and_touch_shortens(subject: &Subject) -> Verdict {
     subject.is_gone("id").await
 }
 
-pub(crate) async fn get_and_touch_counts_up_to_the_next_second(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_counts_up_to_the_next_second(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let start_ms = subject.now_ms();
@@ -69,7 +77,7 @@ pub(crate) async fn get_and_touch_counts_up_to_the_next_second(subject: &Subject
     subject.ends("id", start_ms + 1_000).await
 }
 
-pub(crate) async fn get_and_touch_takes_long_ttls(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_takes_long_ttls(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let ttls = [("a-month", 31 * DAY), ("a-life", 36_500 * DAY), ("an-age", 3_650_000 * DAY)];
     for (sid, ttl) in ttls {
@@ -83,16 +91,16 @@ pub(crate) async fn get_and_touch_takes_long_ttls(subject: &Subject) -> Verdict 
     Ok(())
 }
 
-pub(crate) async fn get_and_touch_missing_is_none(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_missing_is_none(subject: &StoreUnderTest) -> Verdict {
     is_none(subject, "missing").await
 }
 
-pub(crate) async fn get_and_touch_never_creates(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_never_creates(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?.get_and_touch("missing", HOUR).await?;
     subject.is_gone("missing").await
 }
 
-pub(crate) async fn get_and_touch_never_revives(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_never_revives(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     subject.store().set("id", &subject.short("ann")?).await?;
     subject.outlast().await?;
@@ -100,12 +108,12 @@ pub(crate) async fn get_and_touch_never_revives(subject: &Subject) -> Verdict {
     subject.is_gone("id").await
 }
 
-async fn is_none(subject: &Subject, sid: &str) -> Verdict {
+async fn is_none(subject: &StoreUnderTest, sid: &str) -> Verdict {
     let found = subject.atomic()?.get_and_touch(sid, HOUR).await?;
     check(found.is_none(), "wanted `None`, got a session")
 }
 
-pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     match atomic.get_and_touch("id", Some(Duration::ZERO)).await {
@@ -118,21 +126,21 @@ pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &Subject) -> Ve
     subject.is_there("id").await
 }
 
-pub(crate) async fn get_and_touch_keeps_the_record(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_keeps_the_record(subject: &StoreUnderTest) -> Verdict {
     let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
     subject.store().set("id", &session).await?;
     atomic.get_and_touch("id", Some(Duration::from_secs(7_200))).await?;
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn get_and_touch_carries_the_revision(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_carries_the_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let session = read(atomic, "id", HOUR).await?;
     is_stored(atomic, session).await
 }
 
-pub(crate) async fn get_and_touch_keeps_the_revision(subject: &Subject) -> Verdict {
+pub(crate) async fn get_and_touch_keeps_the_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let session = subject.read("id").await?;
@@ -140,7 +148,7 @@ pub(crate) async fn get_and_touch_keeps_the_revision(subject: &Subject) -> Verdi
     is_stored(atomic, session).await
 }
 
-async fn is_stored(atomic: &dyn Atomic, mut session: Session) -> Verdict {
+async fn is_stored(atomic: &dyn Atomic, mut session: SessionData) -> Verdict {
     session.insert("more", 1)?;
     let updated = atomic.update("id", &session).await?;
     check(

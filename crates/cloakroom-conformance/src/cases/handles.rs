@@ -3,19 +3,19 @@
 use cloakroom_core::{Created, Updated};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Verdict, broken, check},
     probe::same,
 };
 
-pub(crate) async fn a_second_handle_sees_a_set(subject: &Subject) -> Verdict {
+pub(crate) async fn a_second_handle_sees_a_set(subject: &StoreUnderTest) -> Verdict {
     let (second, session) = (subject.second_handle()?, subject.lasting("ann")?);
     subject.store().set("id", &session).await?;
     let found = second.get("id").await?;
     same(&found.ok_or_else(|| broken("the second handle finds nothing"))?, &session)
 }
 
-pub(crate) async fn a_second_handle_sees_a_replacement(subject: &Subject) -> Verdict {
+pub(crate) async fn a_second_handle_sees_a_replacement(subject: &StoreUnderTest) -> Verdict {
     let second = subject.second_handle()?;
     second.set("id", &subject.lasting("ann")?).await?;
     second.get("id").await?;
@@ -25,7 +25,7 @@ pub(crate) async fn a_second_handle_sees_a_replacement(subject: &Subject) -> Ver
     same(&found.ok_or_else(|| broken("the second handle finds nothing"))?, &session)
 }
 
-pub(crate) async fn a_second_handle_sees_a_destroy(subject: &Subject) -> Verdict {
+pub(crate) async fn a_second_handle_sees_a_destroy(subject: &StoreUnderTest) -> Verdict {
     let second = subject.second_handle()?;
     second.set("id", &subject.lasting("ann")?).await?;
     second.get("id").await?;
@@ -33,7 +33,7 @@ pub(crate) async fn a_second_handle_sees_a_destroy(subject: &Subject) -> Verdict
     check(second.get("id").await?.is_none(), "the second handle still finds the session")
 }
 
-pub(crate) async fn create_notices_a_second_handle(subject: &Subject) -> Verdict {
+pub(crate) async fn create_notices_a_second_handle(subject: &StoreUnderTest) -> Verdict {
     let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
     second.set("id", &subject.lasting("ann")?).await?;
     let created = atomic.create("id", &subject.lasting("bob")?).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn create_notices_a_second_handle(subject: &Subject) -> Verdict
     )
 }
 
-pub(crate) async fn update_notices_a_second_handle(subject: &Subject) -> Verdict {
+pub(crate) async fn update_notices_a_second_handle(subject: &StoreUnderTest) -> Verdict {
     let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cloakroom_core::{Created, Error, ErrorKind, Touched, Updated};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
     probe::shown,
 };
@@ -162,7 +162,7 @@ fn refused<T>(answer: Result<T, Error>, operation: &str) -> Verdict {
 }
 
 /// Stores them all, then reads and removes one after the other: whoever is not there any more was mixed up.
-async fn kept_apart<S: AsRef<str> + Sync>(subject: &Subject, ids: &[S]) -> Verdict {
+async fn kept_apart<S: AsRef<str> + Sync>(subject: &StoreUnderTest, ids: &[S]) -> Verdict {
     let store = subject.store();
     let mut sessions = Vec::new();
     for (number, id) in ids.iter().enumerate() {
@@ -183,21 +183,21 @@ async fn kept_apart<S: AsRef<str> + Sync>(subject: &Subject, ids: &[S]) -> Verdi
     Ok(())
 }
 
-pub(crate) async fn an_empty_id_is_refused(subject: &Subject) -> Verdict {
+pub(crate) async fn an_empty_id_is_refused(subject: &StoreUnderTest) -> Verdict {
     let store = subject.store();
     refused(store.set("", &subject.lasting("ann")?).await, "set")?;
     refused(store.get("").await, "get")?;
     refused(store.destroy("").await, "destroy")
 }
 
-pub(crate) async fn touch_refuses_an_empty_id(subject: &Subject) -> Verdict {
+pub(crate) async fn touch_refuses_an_empty_id(subject: &StoreUnderTest) -> Verdict {
     let session = subject.lasting("ann")?;
     // A store without touch may well refuse the empty id first.
     subject.touch("missing", &session).await?;
     refused(subject.store().touch("", &session).await, "touch")
 }
 
-pub(crate) async fn conditional_writes_refuse_an_empty_id(subject: &Subject) -> Verdict {
+pub(crate) async fn conditional_writes_refuse_an_empty_id(subject: &StoreUnderTest) -> Verdict {
     let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
     refused(atomic.create("", &session).await, "create")?;
     refused(atomic.get_and_touch("", None).await, "get_and_touch")?;
@@ -205,7 +205,7 @@ pub(crate) async fn conditional_writes_refuse_an_empty_id(subject: &Subject) -> 
     refused(atomic.update("", &subject.read("id").await?).await, "update")
 }
 
-pub(crate) async fn usual_ids_work(subject: &Subject) -> Verdict {
+pub(crate) async fn usual_ids_work(subject: &StoreUnderTest) -> Verdict {
     for id in USUAL {
         let session = subject.lasting(id)?;
         subject.store().set(id, &session).await?;
@@ -214,27 +214,29 @@ pub(crate) async fn usual_ids_work(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn ids_with_odd_characters_are_kept_apart(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_with_odd_characters_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, ODD).await
 }
 
-pub(crate) async fn ids_with_control_characters_are_kept_apart(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_with_control_characters_are_kept_apart(
+    subject: &StoreUnderTest,
+) -> Verdict {
     kept_apart(subject, CONTROL).await
 }
 
-pub(crate) async fn ids_in_unicode_are_kept_apart(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_in_unicode_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, UNICODE).await
 }
 
-pub(crate) async fn ids_that_differ_in_case_are_kept_apart(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_that_differ_in_case_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, CASE).await
 }
 
-pub(crate) async fn long_ids_are_kept_apart(subject: &Subject) -> Verdict {
+pub(crate) async fn long_ids_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, &long()).await
 }
 
-pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &Subject) -> Verdict {
+pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &StoreUnderTest) -> Verdict {
     let (store, session) = (subject.store(), subject.lasting("ann")?);
     subject.touch("missing", &session).await?;
     let mut kept = Vec::new();
@@ -252,7 +254,9 @@ pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &Subject) -> Ve
     Ok(())
 }
 
-pub(crate) async fn conditional_writes_take_every_id_that_set_takes(subject: &Subject) -> Verdict {
+pub(crate) async fn conditional_writes_take_every_id_that_set_takes(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let (store, atomic, session) = (subject.store(), subject.atomic()?, subject.lasting("ann")?);
     for id in all_kinds() {
         let wrong = |operation| broken(format_args!("{operation} of {} did nothing", shown(&id)));

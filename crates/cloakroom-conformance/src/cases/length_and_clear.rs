@@ -1,17 +1,17 @@
 //! `length` and `clear`.
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     cases::listing::{MANY, beside_a_neighbour, fill, names, one_has_expired},
     failure::{Failure, Verdict, check},
 };
 
-async fn length_is(subject: &Subject, wanted: u64) -> Verdict {
+async fn length_is(subject: &StoreUnderTest, wanted: u64) -> Verdict {
     let length = subject.length().await?;
     check(length == wanted, format_args!("the length is {length}, with {wanted} live sessions"))
 }
 
-pub(crate) async fn length_counts_live_sessions(subject: &Subject) -> Verdict {
+pub(crate) async fn length_counts_live_sessions(subject: &StoreUnderTest) -> Verdict {
     let (store, ids) = (subject.store(), names(3));
     length_is(subject, 0).await?;
     fill(subject, store, &ids).await?;
@@ -23,19 +23,19 @@ pub(crate) async fn length_counts_live_sessions(subject: &Subject) -> Verdict {
     length_is(subject, 2).await
 }
 
-pub(crate) async fn length_leaves_expired_sessions_out(subject: &Subject) -> Verdict {
+pub(crate) async fn length_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     one_has_expired(subject).await?;
     length_is(subject, 1).await
 }
 
-pub(crate) async fn length_counts_more_than_a_page(subject: &Subject) -> Verdict {
+pub(crate) async fn length_counts_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     fill(subject, subject.store(), &names(MANY)).await?;
     length_is(subject, MANY as u64).await
 }
 
-pub(crate) async fn length_is_zero_once_all_are_gone(subject: &Subject) -> Verdict {
+pub(crate) async fn length_is_zero_once_all_are_gone(subject: &StoreUnderTest) -> Verdict {
     let ids = names(4);
     fill(subject, subject.store(), &ids).await?;
     subject.length().await?;
@@ -52,22 +52,22 @@ pub(crate) async fn length_is_zero_once_all_are_gone(subject: &Subject) -> Verdi
     length_is(subject, 0).await
 }
 
-pub(crate) async fn length_leaves_neighbours_out(subject: &Subject) -> Verdict {
+pub(crate) async fn length_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
     length_is(subject, 1).await
 }
 
-pub(crate) async fn clear_removes_every_session(subject: &Subject) -> Verdict {
+pub(crate) async fn clear_removes_every_session(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     cleared(subject, 5).await
 }
 
-pub(crate) async fn clear_removes_more_than_a_page(subject: &Subject) -> Verdict {
+pub(crate) async fn clear_removes_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     cleared(subject, MANY).await
 }
 
-async fn cleared(subject: &Subject, count: usize) -> Verdict {
+async fn cleared(subject: &StoreUnderTest, count: usize) -> Verdict {
     let ids = names(count);
     fill(subject, subject.store(), &ids).await?;
     for id in &ids {
@@ -80,11 +80,11 @@ async fn cleared(subject: &Subject, count: usize) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn clear_of_an_empty_store_is_no_error(subject: &Subject) -> Verdict {
+pub(crate) async fn clear_of_an_empty_store_is_no_error(subject: &StoreUnderTest) -> Verdict {
     subject.clear().await
 }
 
-pub(crate) async fn a_cleared_store_takes_sessions(subject: &Subject) -> Verdict {
+pub(crate) async fn a_cleared_store_takes_sessions(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let session = subject.lasting("ann")?;
     subject.store().set("id", &session).await?;
@@ -93,7 +93,7 @@ pub(crate) async fn a_cleared_store_takes_sessions(subject: &Subject) -> Verdict
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn clear_leaves_neighbours_alone(subject: &Subject) -> Verdict {
+pub(crate) async fn clear_leaves_neighbours_alone(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
     subject.clear().await?;
     let theirs = subject.neighbour()?.get("theirs").await?;

@@ -6,7 +6,7 @@ use cloakroom_core::Store;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
     probe::{shown, who},
 };
@@ -21,7 +21,7 @@ pub(crate) fn names(count: usize) -> Vec<String> {
 }
 
 /// Stores a session under each id that says whose it is.
-pub(crate) async fn fill(subject: &Subject, store: &dyn Store, ids: &[String]) -> Verdict {
+pub(crate) async fn fill(subject: &StoreUnderTest, store: &dyn Store, ids: &[String]) -> Verdict {
     // One after the other: what happens together is told by the cases about concurrency.
     for id in ids {
         store.set(id, &subject.lasting(id)?).await?;
@@ -47,7 +47,7 @@ fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
 }
 
 /// The listed sessions are those that were stored under their ids.
-fn owned(listed: Vec<(String, cloakroom_core::Session)>) -> Result<Vec<String>, Failure> {
+fn owned(listed: Vec<(String, cloakroom_core::SessionData)>) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::with_capacity(listed.len());
     for (id, session) in listed {
         let owner = who(&session)?;
@@ -57,7 +57,7 @@ fn owned(listed: Vec<(String, cloakroom_core::Session)>) -> Result<Vec<String>, 
     Ok(ids)
 }
 
-pub(crate) async fn ids_lists_live_sessions(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_lists_live_sessions(subject: &StoreUnderTest) -> Verdict {
     are(subject.ids().await?, &[])?;
     let ids = names(5);
     fill(subject, subject.store(), &ids).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn ids_lists_live_sessions(subject: &Subject) -> Verdict {
     are(subject.ids().await?, &ids[1..])
 }
 
-pub(crate) async fn all_gives_ids_and_records(subject: &Subject) -> Verdict {
+pub(crate) async fn all_gives_ids_and_records(subject: &StoreUnderTest) -> Verdict {
     are(owned(subject.all().await?)?, &[])?;
     let (ids, store) = (names(5), subject.store());
     let mut records = BTreeMap::new();
@@ -87,7 +87,7 @@ pub(crate) async fn all_gives_ids_and_records(subject: &Subject) -> Verdict {
 }
 
 /// Stores one session that will have expired and one that lives, and waits.
-pub(crate) async fn one_has_expired(subject: &Subject) -> Verdict {
+pub(crate) async fn one_has_expired(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("expired", &subject.short("expired")?).await?;
     subject.store().set("live", &subject.lasting("live")?).await?;
     subject.outlast().await
@@ -97,33 +97,33 @@ fn is_left_out(mut listed: impl Iterator<Item = String>, id: &str) -> Verdict {
     check(!listed.any(|other| other == id), format_args!("{id:?} is listed"))
 }
 
-pub(crate) async fn ids_leaves_expired_sessions_out(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     one_has_expired(subject).await?;
     is_left_out(subject.ids().await?.into_iter(), "expired")
 }
 
-pub(crate) async fn all_leaves_expired_sessions_out(subject: &Subject) -> Verdict {
+pub(crate) async fn all_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     one_has_expired(subject).await?;
     is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "expired")
 }
 
-pub(crate) async fn ids_lists_more_than_a_page(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_lists_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let ids = names(MANY);
     fill(subject, subject.store(), &ids).await?;
     are(subject.ids().await?, &ids)
 }
 
-pub(crate) async fn all_lists_more_than_a_page(subject: &Subject) -> Verdict {
+pub(crate) async fn all_lists_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let ids = names(MANY);
     fill(subject, subject.store(), &ids).await?;
     are(owned(subject.all().await?)?, &ids)
 }
 
-pub(crate) async fn ids_come_back_as_they_were_set(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_come_back_as_they_were_set(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let ids = [
         "a:b",
@@ -150,13 +150,13 @@ pub(crate) async fn ids_come_back_as_they_were_set(subject: &Subject) -> Verdict
     are(subject.ids().await?, &taken)
 }
 
-pub(crate) async fn ids_lists_what_lives_throughout(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_lists_what_lives_throughout(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     fill(subject, subject.store(), &names(SOME)).await?;
     throughout(subject, subject.id_stream()?).await
 }
 
-pub(crate) async fn all_lists_what_lives_throughout(subject: &Subject) -> Verdict {
+pub(crate) async fn all_lists_what_lives_throughout(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     fill(subject, subject.store(), &names(SOME)).await?;
     throughout(subject, subject.all_stream()?.map_ok(|(id, _)| id)).await
@@ -164,7 +164,7 @@ pub(crate) async fn all_lists_what_lives_throughout(subject: &Subject) -> Verdic
 
 /// Others come, go and are written while the list is read.
 async fn throughout(
-    subject: &Subject,
+    subject: &StoreUnderTest,
     mut stream: impl Stream<Item = Result<String, Failure>> + Send + Unpin,
 ) -> Verdict {
     let (ids, store) = (names(SOME), subject.store());
@@ -186,18 +186,18 @@ async fn throughout(
     )
 }
 
-pub(crate) async fn ids_leaves_neighbours_out(subject: &Subject) -> Verdict {
+pub(crate) async fn ids_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
     is_left_out(subject.ids().await?.into_iter(), "theirs")
 }
 
-pub(crate) async fn all_leaves_neighbours_out(subject: &Subject) -> Verdict {
+pub(crate) async fn all_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
     is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "theirs")
 }
 
 /// One session here and one in the neighbour.
-pub(crate) async fn beside_a_neighbour(subject: &Subject) -> Verdict {
+pub(crate) async fn beside_a_neighbour(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     subject.neighbour()?.set("theirs", &subject.lasting("theirs")?).await?;
     subject.store().set("ours", &subject.lasting("ours")?).await?;

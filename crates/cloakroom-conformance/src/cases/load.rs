@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Created, Error, ErrorKind, Session, Store, Updated};
+use cloakroom_core::{Created, Error, ErrorKind, SessionData, Store, Updated};
 use futures::future::join_all;
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     dropped::{POINTS, drop_at},
     failure::{Failure, Verdict, broken, check},
     probe::same,
 };
 
-fn numbered(subject: &Subject, number: usize, padding: usize) -> Result<Session, Failure> {
+fn numbered(
+    subject: &StoreUnderTest,
+    number: usize,
+    padding: usize,
+) -> Result<SessionData, Failure> {
     let mut session = subject.lasting("ann")?;
     session.insert("padding", "x".repeat(padding))?;
     session.insert("number", number)?;
@@ -35,7 +39,7 @@ async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn a_thousand_tasks_share_a_store(subject: &Subject) -> Verdict {
+pub(crate) async fn a_thousand_tasks_share_a_store(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 1_000;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
     for number in 0..TASKS {
@@ -54,7 +58,7 @@ pub(crate) async fn a_thousand_tasks_share_a_store(subject: &Subject) -> Verdict
 }
 
 /// Stores and reads a session, through one of the handles that are stores themselves.
-async fn twice(store: impl Store, number: usize, session: &Session) -> Verdict {
+async fn twice(store: impl Store, number: usize, session: &SessionData) -> Verdict {
     let sid = number.to_string();
     for _ in 0..2 {
         store.set(&sid, session).await?;
@@ -63,7 +67,9 @@ async fn twice(store: impl Store, number: usize, session: &Session) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn a_dropped_call_leaves_the_others_their_answers(subject: &Subject) -> Verdict {
+pub(crate) async fn a_dropped_call_leaves_the_others_their_answers(
+    subject: &StoreUnderTest,
+) -> Verdict {
     const SESSIONS: usize = 10;
     for number in 0..SESSIONS {
         let session = numbered(subject, number, 50_000)?;
@@ -88,7 +94,9 @@ pub(crate) async fn a_dropped_call_leaves_the_others_their_answers(subject: &Sub
     join(tasks).await
 }
 
-pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(subject: &Subject) -> Verdict {
+pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let session = numbered(subject, 7, 50_000)?;
     for turn in 0..3 * POINTS {
         let sid = turn.to_string();
@@ -101,7 +109,7 @@ pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(subject: &Subj
     Ok(())
 }
 
-pub(crate) async fn large_records_are_read_at_once(subject: &Subject) -> Verdict {
+pub(crate) async fn large_records_are_read_at_once(subject: &StoreUnderTest) -> Verdict {
     let large = numbered(subject, 1, 500_000)?;
     subject.store().set("large", &large).await?;
     for outcome in join_all((0..20).map(|_| subject.store().get("large"))).await {
@@ -120,7 +128,7 @@ fn taken<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 pub(crate) async fn conditional_writes_take_every_record_that_set_takes(
-    subject: &Subject,
+    subject: &StoreUnderTest,
 ) -> Verdict {
     let atomic = subject.atomic()?;
     for padding in [800_000, 2 << 20] {

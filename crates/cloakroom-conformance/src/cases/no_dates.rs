@@ -1,9 +1,9 @@
 //! Sessions whose `expires` is not a date, as a broken program leaves it in a record.
 
-use cloakroom_core::{Session, Touched};
+use cloakroom_core::{SessionData, Touched};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Failure, Verdict, check},
 };
 
@@ -17,14 +17,14 @@ const NO_DATES: [(&str, &str); 7] = [
     ("list", "[\"2020\"]"),
 ];
 
-fn session(expires: &str) -> Result<Session, Failure> {
+fn session(expires: &str) -> Result<SessionData, Failure> {
     let cookie =
         format!(r#"{{"originalMaxAge":null,"expires":{expires},"httpOnly":true,"path":"/"}}"#);
-    Ok(Session::from_json(format!(r#"{{"cookie":{cookie},"who":"ann"}}"#))?)
+    Ok(SessionData::from_json(format!(r#"{{"cookie":{cookie},"who":"ann"}}"#))?)
 }
 
 /// They are there now, and after a second: a time to live that is not a number ends by then.
-async fn are_kept(subject: &Subject) -> Verdict {
+async fn are_kept(subject: &StoreUnderTest) -> Verdict {
     for (sid, _) in NO_DATES {
         subject.is_there(sid).await?;
     }
@@ -35,7 +35,9 @@ async fn are_kept(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn set_with_an_expiry_that_is_not_a_date_is_kept(subject: &Subject) -> Verdict {
+pub(crate) async fn set_with_an_expiry_that_is_not_a_date_is_kept(
+    subject: &StoreUnderTest,
+) -> Verdict {
     for (sid, expires) in NO_DATES {
         let session = session(expires)?;
         subject.store().set(sid, &session).await?;
@@ -44,7 +46,9 @@ pub(crate) async fn set_with_an_expiry_that_is_not_a_date_is_kept(subject: &Subj
     are_kept(subject).await
 }
 
-pub(crate) async fn touch_with_an_expiry_that_is_not_a_date_extends(subject: &Subject) -> Verdict {
+pub(crate) async fn touch_with_an_expiry_that_is_not_a_date_extends(
+    subject: &StoreUnderTest,
+) -> Verdict {
     for (sid, _) in NO_DATES {
         subject.store().set(sid, &subject.lasting("ann")?).await?;
     }
@@ -55,7 +59,9 @@ pub(crate) async fn touch_with_an_expiry_that_is_not_a_date_extends(subject: &Su
     are_kept(subject).await
 }
 
-pub(crate) async fn update_with_an_expiry_that_is_not_a_date_is_kept(subject: &Subject) -> Verdict {
+pub(crate) async fn update_with_an_expiry_that_is_not_a_date_is_kept(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let atomic = subject.atomic()?;
     for (sid, expires) in NO_DATES {
         subject.store().set(sid, &subject.lasting("ann")?).await?;

@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_core::{Created, ErrorKind, Session, Store, Updated};
+use cloakroom_core::{Created, ErrorKind, SessionData, Store, Updated};
 use futures::{StreamExt, future::join_all};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     calls::{OPERATIONS, call, only_reads, told},
     delays::Delays,
     failure::{Failure, Verdict, broken, check},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Calls until it works, with a pause, as long as the errors say that it is worth it.
-async fn works_again(store: &dyn Store, operation: &str, session: &Session) -> Verdict {
+async fn works_again(store: &dyn Store, operation: &str, session: &SessionData) -> Verdict {
     let since = Instant::now();
     while let Some(Err(error)) = call(store, operation, "id", session).await {
         check(
@@ -34,7 +34,7 @@ async fn works_again(store: &dyn Store, operation: &str, session: &Session) -> V
 const DOES_NOT_END: Failure =
     Failure::TooSlow("a call did not end, and the machine is too busy to tell why");
 
-pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &Subject) -> Verdict {
+pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (connected, session) = connect(subject, &*faults, FAR).await?;
     let fresh = open(&*faults, FAR).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &Subject) -> V
 }
 
 /// Each of these calls, without a server, is an error.
-async fn none_succeeds(subject: &Subject, operations: &[&str]) -> Verdict {
+async fn none_succeeds(subject: &StoreUnderTest, operations: &[&str]) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
     faults.stop().await?;
@@ -72,22 +72,24 @@ async fn none_succeeds(subject: &Subject, operations: &[&str]) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn without_a_server_no_call_succeeds(subject: &Subject) -> Verdict {
+pub(crate) async fn without_a_server_no_call_succeeds(subject: &StoreUnderTest) -> Verdict {
     none_succeeds(subject, &OPERATIONS[..7]).await
 }
 
-pub(crate) async fn without_a_server_nothing_is_listed(subject: &Subject) -> Verdict {
+pub(crate) async fn without_a_server_nothing_is_listed(subject: &StoreUnderTest) -> Verdict {
     subject.length().await?;
     none_succeeds(subject, &["ids", "all", "length"]).await
 }
 
-pub(crate) async fn without_a_server_nothing_is_cleared(subject: &Subject) -> Verdict {
+pub(crate) async fn without_a_server_nothing_is_cleared(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     subject.clear().await?;
     none_succeeds(subject, &["clear"]).await
 }
 
-pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(subject: &Subject) -> Verdict {
+pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let (faults, deadline) = (subject.faults().await?, subject.deadline());
     let mut handles = Vec::new();
     for operation in OPERATIONS {
@@ -139,7 +141,7 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(subject: &Subje
     Ok(())
 }
 
-pub(crate) async fn calls_under_way_end_with_the_server(subject: &Subject) -> Verdict {
+pub(crate) async fn calls_under_way_end_with_the_server(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
     faults.freeze().await?;
@@ -166,7 +168,7 @@ pub(crate) async fn calls_under_way_end_with_the_server(subject: &Subject) -> Ve
     check(took < FAR / 2, format_args!("they waited for {took:?} more"))
 }
 
-pub(crate) async fn calls_work_again_after_an_outage(subject: &Subject) -> Verdict {
+pub(crate) async fn calls_work_again_after_an_outage(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, subject.deadline()).await?;
     for is_frozen in [true, false] {
@@ -192,7 +194,7 @@ pub(crate) async fn calls_work_again_after_an_outage(subject: &Subject) -> Verdi
     Ok(())
 }
 
-pub(crate) async fn one_call_at_most_notices_a_restart(subject: &Subject) -> Verdict {
+pub(crate) async fn one_call_at_most_notices_a_restart(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect_all(subject, &*faults, FAR).await?;
     faults.stop().await?;
@@ -208,7 +210,7 @@ pub(crate) async fn one_call_at_most_notices_a_restart(subject: &Subject) -> Ver
     Ok(())
 }
 
-pub(crate) async fn a_connection_that_was_cut_is_made_again(subject: &Subject) -> Verdict {
+pub(crate) async fn a_connection_that_was_cut_is_made_again(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
     for _ in 0..5 {
@@ -221,7 +223,9 @@ pub(crate) async fn a_connection_that_was_cut_is_made_again(subject: &Subject) -
     Ok(())
 }
 
-pub(crate) async fn a_silent_connection_is_left_after_one_deadline(subject: &Subject) -> Verdict {
+pub(crate) async fn a_silent_connection_is_left_after_one_deadline(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let (faults, deadline) = (subject.faults().await?, subject.deadline());
     let mut handles = Vec::new();
     for operation in OPERATIONS {
@@ -251,7 +255,7 @@ pub(crate) async fn a_silent_connection_is_left_after_one_deadline(subject: &Sub
     Ok(())
 }
 
-pub(crate) async fn a_lost_answer_is_no_conflict(subject: &Subject) -> Verdict {
+pub(crate) async fn a_lost_answer_is_no_conflict(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     let faults = subject.faults().await?;
     let (store, mut session) = connect(subject, &*faults, FAR).await?;
@@ -273,7 +277,7 @@ pub(crate) async fn a_lost_answer_is_no_conflict(subject: &Subject) -> Verdict {
 }
 
 pub(crate) async fn a_write_whose_answer_was_lost_is_not_told_as_undone(
-    subject: &Subject,
+    subject: &StoreUnderTest,
 ) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
@@ -298,7 +302,7 @@ pub(crate) async fn a_write_whose_answer_was_lost_is_not_told_as_undone(
     Ok(())
 }
 
-pub(crate) async fn an_outage_quotes_nothing(subject: &Subject) -> Verdict {
+pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdict {
     const SID: &str = "the-secret-id";
     let faults = subject.faults().await?;
     let store = open(&*faults, subject.deadline()).await?;
@@ -327,7 +331,7 @@ pub(crate) async fn an_outage_quotes_nothing(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &Subject) -> Verdict {
+pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTest) -> Verdict {
     const SESSIONS: usize = 500;
     subject.ids().await?;
     let faults = subject.faults().await?;

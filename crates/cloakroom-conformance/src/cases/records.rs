@@ -1,9 +1,9 @@
 //! Records come back byte for byte.
 
-use cloakroom_core::{ErrorKind, Session};
+use cloakroom_core::{ErrorKind, SessionData};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Verdict, check},
 };
 
@@ -11,17 +11,17 @@ const COOKIE: &str =
     r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
 
 /// A record with these members comes back as it was.
-async fn comes_back(subject: &Subject, members: &str) -> Verdict {
+async fn comes_back(subject: &StoreUnderTest, members: &str) -> Verdict {
     record_comes_back(subject, &format!("{{{COOKIE},{members}}}")).await
 }
 
-async fn record_comes_back(subject: &Subject, record: &str) -> Verdict {
-    let session = Session::from_json(record)?;
+async fn record_comes_back(subject: &StoreUnderTest, record: &str) -> Verdict {
+    let session = SessionData::from_json(record)?;
     subject.store().set("id", &session).await?;
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn unknown_members_come_back(subject: &Subject) -> Verdict {
+pub(crate) async fn unknown_members_come_back(subject: &StoreUnderTest) -> Verdict {
     comes_back(
         subject,
         r#""passport":{"user":"ann"},"flash":{},"empty":[],"nothing":null,"":0,"lastModified":"2026-01-01T00:00:00.000Z","csrfSecret":"x","__proto__":{"a":[[[{}]]]},"save":true"#,
@@ -29,7 +29,7 @@ pub(crate) async fn unknown_members_come_back(subject: &Subject) -> Verdict {
     .await
 }
 
-pub(crate) async fn unknown_cookie_members_come_back(subject: &Subject) -> Verdict {
+pub(crate) async fn unknown_cookie_members_come_back(subject: &StoreUnderTest) -> Verdict {
     record_comes_back(
         subject,
         r#"{"cookie":{"path":"/","httpOnly":true,"maxAge":3600,"sameSite":"auto","priority":"high","tag":"x"},"who":"ann"}"#,
@@ -37,7 +37,7 @@ pub(crate) async fn unknown_cookie_members_come_back(subject: &Subject) -> Verdi
     .await
 }
 
-pub(crate) async fn numbers_come_back_as_written(subject: &Subject) -> Verdict {
+pub(crate) async fn numbers_come_back_as_written(subject: &StoreUnderTest) -> Verdict {
     comes_back(
         subject,
         r#""a":1.0,"b":12345678901234567890,"c":1e2,"d":-0,"e":0.10,"f":1E+400,"g":[5e-324,9007199254740993]"#,
@@ -45,20 +45,20 @@ pub(crate) async fn numbers_come_back_as_written(subject: &Subject) -> Verdict {
     .await
 }
 
-pub(crate) async fn escapes_come_back_as_written(subject: &Subject) -> Verdict {
+pub(crate) async fn escapes_come_back_as_written(subject: &StoreUnderTest) -> Verdict {
     comes_back(subject, r#""a":"Zo\u00eb","b":"\/\"\\\b\f\n\r\t","\u0063":"\u000a\u007F""#).await
 }
 
-pub(crate) async fn lone_surrogates_come_back(subject: &Subject) -> Verdict {
+pub(crate) async fn lone_surrogates_come_back(subject: &StoreUnderTest) -> Verdict {
     comes_back(subject, r#""cut":"\ud83d","low":"\ude00x","\udfff":"a name""#).await
 }
 
-pub(crate) async fn unicode_comes_back(subject: &Subject) -> Verdict {
+pub(crate) async fn unicode_comes_back(subject: &StoreUnderTest) -> Verdict {
     comes_back(subject, "\"é\":\"e\u{301}\",\"🧥\":\"日本語\u{2028}\u{feff}\u{10ffff}\u{7f}\"")
         .await
 }
 
-pub(crate) async fn spaces_come_back(subject: &Subject) -> Verdict {
+pub(crate) async fn spaces_come_back(subject: &StoreUnderTest) -> Verdict {
     record_comes_back(
         subject,
         "{ \"cookie\" : {\"path\":\"/\"},\n\t\"who\" :  \"ann\" ,\r \"list\": [ 1,\n\r  2 ]\n}\n",
@@ -66,12 +66,12 @@ pub(crate) async fn spaces_come_back(subject: &Subject) -> Verdict {
     .await
 }
 
-pub(crate) async fn crlf_between_tokens_comes_back(subject: &Subject) -> Verdict {
+pub(crate) async fn crlf_between_tokens_comes_back(subject: &StoreUnderTest) -> Verdict {
     record_comes_back(subject, "{\r\n  \"cookie\": {\"path\":\"/\"},\r\n  \"who\": \"ann\"\r\n}")
         .await
 }
 
-pub(crate) async fn member_order_comes_back(subject: &Subject) -> Verdict {
+pub(crate) async fn member_order_comes_back(subject: &StoreUnderTest) -> Verdict {
     record_comes_back(
         subject,
         r#"{"z":1,"10":1,"a":1,"2":1,"cookie":{"path":"/","httpOnly":true,"expires":null},"m":{"y":1,"b":1}}"#,
@@ -79,25 +79,28 @@ pub(crate) async fn member_order_comes_back(subject: &Subject) -> Verdict {
     .await
 }
 
-pub(crate) async fn doubled_names_come_back(subject: &Subject) -> Verdict {
+pub(crate) async fn doubled_names_come_back(subject: &StoreUnderTest) -> Verdict {
     comes_back(subject, r#""twice":"first","once":1,"twice":"second""#).await
 }
 
-pub(crate) async fn a_session_without_members_comes_back(subject: &Subject) -> Verdict {
+pub(crate) async fn a_session_without_members_comes_back(subject: &StoreUnderTest) -> Verdict {
     record_comes_back(subject, &format!("{{{COOKIE}}}")).await
 }
 
-pub(crate) async fn a_record_without_cookie_gets_one(subject: &Subject) -> Verdict {
+pub(crate) async fn a_record_without_cookie_gets_one(subject: &StoreUnderTest) -> Verdict {
     // What is compared is the record as `to_json` mends it.
     record_comes_back(subject, r#"{"written by":"another language"}"#).await
 }
 
-pub(crate) async fn a_record_of_100_kb_comes_back(subject: &Subject) -> Verdict {
+pub(crate) async fn a_record_of_100_kb_comes_back(subject: &StoreUnderTest) -> Verdict {
     comes_back(subject, &format!("\"large\":\"{}\"", "0123456789abcde\u{e9}".repeat(6_000))).await
 }
 
-pub(crate) async fn a_record_of_1_mb_comes_back_or_is_too_large(subject: &Subject) -> Verdict {
-    let large = Session::from_json(format!("{{{COOKIE},\"large\":\"{}\"}}", "x".repeat(1 << 20)))?;
+pub(crate) async fn a_record_of_1_mb_comes_back_or_is_too_large(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    let large =
+        SessionData::from_json(format!("{{{COOKIE},\"large\":\"{}\"}}", "x".repeat(1 << 20)))?;
     match subject.store().set("large", &large).await {
         Ok(()) => subject.holds("large", &large).await?,
         Err(error) => check(

@@ -7,12 +7,12 @@ use std::{
     thread,
 };
 
-use cloakroom_core::{ErrorKind, Session, Store};
+use cloakroom_core::{ErrorKind, SessionData, Store};
 use futures::FutureExt;
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     calls::{OPERATIONS, call},
     failure::{Failure, Verdict, broken},
     probe::same,
@@ -41,7 +41,7 @@ async fn done(work: oneshot::Receiver<Verdict>) -> Verdict {
     work.await.map_err(|_| broken("a call panicked on another runtime"))?
 }
 
-pub(crate) async fn calls_work_on_any_runtime(subject: &Subject) -> Verdict {
+pub(crate) async fn calls_work_on_any_runtime(subject: &StoreUnderTest) -> Verdict {
     const ROUNDS: usize = 5;
     const RUNTIMES: usize = 4;
     let session = Arc::new(subject.lasting("ann")?);
@@ -81,7 +81,7 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &Subject) -> Verdict {
 fn on(
     runtime: Option<runtime::Runtime>,
     store: Arc<dyn Store>,
-    session: Session,
+    session: SessionData,
 ) -> oneshot::Receiver<Vec<(&'static str, Result<(), Failure>)>> {
     let (tx, rx) = oneshot::channel();
     thread::spawn(move || {
@@ -109,7 +109,9 @@ fn on(
     rx
 }
 
-pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(subject: &Subject) -> Verdict {
+pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let mut session = subject.lasting("ann")?;
     if subject.store().atomic().is_some() {
         // With a revision, for `update`.
@@ -139,7 +141,7 @@ pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(subject: &S
     subject.is_there("after").await
 }
 
-pub(crate) async fn a_runtime_that_ends_breaks_no_other(subject: &Subject) -> Verdict {
+pub(crate) async fn a_runtime_that_ends_breaks_no_other(subject: &StoreUnderTest) -> Verdict {
     const ROUNDS: usize = 10;
     let session = subject.lasting("ann")?;
     subject.store().set("id", &session).await?;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use cloakroom_core::{Created, Session, Touched, Updated};
+use cloakroom_core::{Created, SessionData, Touched, Updated};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
     probe::{same, shown},
 };
@@ -27,17 +27,17 @@ impl Dice {
 
 /// What a store should hold: for each id the record, and the step that wrote it.
 struct Model<'a> {
-    subject: &'a Subject,
+    subject: &'a StoreUnderTest,
     dice: Dice,
-    records: HashMap<&'static str, (u64, Session)>,
+    records: HashMap<&'static str, (u64, SessionData)>,
     /// Sessions as they were read, with the step that wrote them: what updates are tried with.
-    read: HashMap<&'static str, (u64, Session)>,
+    read: HashMap<&'static str, (u64, SessionData)>,
     /// The last operations, for the message.
     trail: Vec<String>,
 }
 
 impl<'a> Model<'a> {
-    fn new(subject: &'a Subject) -> Self {
+    fn new(subject: &'a StoreUnderTest) -> Self {
         let dice = Dice(0x00c1_0a4c_0000_0001);
         Self { subject, dice, records: HashMap::new(), read: HashMap::new(), trail: Vec::new() }
     }
@@ -60,29 +60,29 @@ impl<'a> Model<'a> {
         ))
     }
 
-    fn expect(&self, id: &str, found: Option<&Session>) -> Verdict {
+    fn expect(&self, id: &str, found: Option<&SessionData>) -> Verdict {
         match (found, self.records.get(id)) {
             (Some(found), Some((_, written))) => same(found, written),
             (None, None) => Ok(()),
             (found, _) => Err(broken(format_args!(
                 "wanted {} and found {}",
                 option(self.text(id).as_deref()),
-                option(found.map(Session::loaded_json))
+                option(found.map(SessionData::loaded_json))
             ))),
         }
     }
 
-    fn store(&mut self, id: &'static str, step: u64, session: &Session) {
+    fn store(&mut self, id: &'static str, step: u64, session: &SessionData) {
         self.records.insert(id, (step, session.clone()));
     }
 
-    fn remember(&mut self, id: &'static str, session: Session) {
+    fn remember(&mut self, id: &'static str, session: SessionData) {
         if let Some((step, _)) = self.records.get(id) {
             self.read.insert(id, (*step, session));
         }
     }
 
-    fn new_session(&self, step: u64) -> Result<Session, Failure> {
+    fn new_session(&self, step: u64) -> Result<SessionData, Failure> {
         Ok(self.subject.lasting(&format!("step {step}"))?)
     }
 
@@ -203,11 +203,11 @@ fn option(text: Option<&str>) -> String {
     text.map_or_else(|| "nothing".to_owned(), shown)
 }
 
-pub(crate) async fn sequences_match_a_model(subject: &Subject) -> Verdict {
+pub(crate) async fn sequences_match_a_model(subject: &StoreUnderTest) -> Verdict {
     Model::new(subject).run(false).await
 }
 
-pub(crate) async fn conditional_sequences_match_a_model(subject: &Subject) -> Verdict {
+pub(crate) async fn conditional_sequences_match_a_model(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     Model::new(subject).run(true).await
 }

@@ -1,10 +1,10 @@
 //! `set`.
 
-use cloakroom_core::Session;
+use cloakroom_core::SessionData;
 
-use crate::{Subject, failure::Verdict, probe::same};
+use crate::{StoreUnderTest, failure::Verdict, probe::same};
 
-pub(crate) async fn set_creates(subject: &Subject) -> Verdict {
+pub(crate) async fn set_creates(subject: &StoreUnderTest) -> Verdict {
     // A store that remembers what was missing must forget it now.
     subject.is_gone("id").await?;
     let session = subject.lasting("ann")?;
@@ -12,15 +12,15 @@ pub(crate) async fn set_creates(subject: &Subject) -> Verdict {
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn set_replaces(subject: &Subject) -> Verdict {
-    let first = Session::from_json(r#"{"cookie":{"path":"/"},"a":1,"b":1}"#)?;
-    let second = Session::from_json(r#"{"cookie":{"path":"/"},"b":2,"c":2}"#)?;
+pub(crate) async fn set_replaces(subject: &StoreUnderTest) -> Verdict {
+    let first = SessionData::from_json(r#"{"cookie":{"path":"/"},"a":1,"b":1}"#)?;
+    let second = SessionData::from_json(r#"{"cookie":{"path":"/"},"b":2,"c":2}"#)?;
     subject.store().set("id", &first).await?;
     subject.store().set("id", &second).await?;
     subject.holds("id", &second).await
 }
 
-pub(crate) async fn set_replaces_whoever_wrote_last(subject: &Subject) -> Verdict {
+pub(crate) async fn set_replaces_whoever_wrote_last(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let stale = subject.read("id").await?;
     subject.store().set("id", &subject.lasting("bob")?).await?;
@@ -28,7 +28,7 @@ pub(crate) async fn set_replaces_whoever_wrote_last(subject: &Subject) -> Verdic
     subject.holds("id", &stale).await
 }
 
-pub(crate) async fn set_stores_changed_members(subject: &Subject) -> Verdict {
+pub(crate) async fn set_stores_changed_members(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
     session.insert("who", "bob")?;

@@ -2,15 +2,15 @@
 //!
 //! Node.js leaves `cookie.expires` stale when it only touches the store, as it does with `rolling` and without `resave`.
 
-use cloakroom_core::{CookieMember, Created, JsValue, Session, Touched, to_iso_string};
+use cloakroom_core::{CookieMember, Created, JsValue, SessionData, Touched, to_iso_string};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
 };
 
 /// Stores a session that ends soon, as its cookie says, and lives for an hour from each touch on.
-async fn ending(subject: &Subject, sid: &str) -> Result<Session, Failure> {
+async fn ending(subject: &StoreUnderTest, sid: &str) -> Result<SessionData, Failure> {
     let mut session = subject.lasting("ann")?;
     let end = to_iso_string(subject.now_ms() + subject.short_ms()).unwrap_or_default();
     session.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(end.into()));
@@ -19,7 +19,7 @@ async fn ending(subject: &Subject, sid: &str) -> Result<Session, Failure> {
 }
 
 /// The session as it was read in time, with a change.
-async fn read(subject: &Subject) -> Result<Session, Failure> {
+async fn read(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     let session = ending(subject, "id").await?;
     let read = subject.store().get("id").await?;
     subject.in_time(&session)?;
@@ -29,7 +29,7 @@ async fn read(subject: &Subject) -> Result<Session, Failure> {
 }
 
 /// The session as it was read when only the store still kept it alive, with a change.
-async fn read_late(subject: &Subject) -> Result<Session, Failure> {
+async fn read_late(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     let session = ending(subject, "id").await?;
     subject.touch("id", &subject.lasting("ann")?).await?;
     subject.in_time(&session)?;
@@ -40,25 +40,25 @@ async fn read_late(subject: &Subject) -> Result<Session, Failure> {
 }
 
 /// The session outlives the end that its cookie told when it was read.
-async fn is_extended(subject: &Subject, sid: &str) -> Verdict {
+async fn is_extended(subject: &StoreUnderTest, sid: &str) -> Verdict {
     subject.is_there(sid).await?;
     subject.outlast().await?;
     subject.is_there(sid).await
 }
 
-pub(crate) async fn set_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+pub(crate) async fn set_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let session = read(subject).await?;
     subject.store().set("id", &session).await?;
     is_extended(subject, "id").await
 }
 
-pub(crate) async fn set_keeps_a_session_with_a_stale_cookie(subject: &Subject) -> Verdict {
+pub(crate) async fn set_keeps_a_session_with_a_stale_cookie(subject: &StoreUnderTest) -> Verdict {
     let session = read_late(subject).await?;
     subject.store().set("id", &session).await?;
     is_extended(subject, "id").await
 }
 
-pub(crate) async fn create_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+pub(crate) async fn create_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = read(subject).await?;
     match atomic.create("another", &session).await? {
@@ -67,7 +67,7 @@ pub(crate) async fn create_extends_a_session_that_was_read(subject: &Subject) ->
     }
 }
 
-pub(crate) async fn update_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+pub(crate) async fn update_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = read(subject).await?;
     let updated = atomic.update("id", &session).await?;
@@ -76,14 +76,16 @@ pub(crate) async fn update_extends_a_session_that_was_read(subject: &Subject) ->
     is_extended(subject, "id").await
 }
 
-pub(crate) async fn update_keeps_a_session_with_a_stale_cookie(subject: &Subject) -> Verdict {
+pub(crate) async fn update_keeps_a_session_with_a_stale_cookie(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let atomic = subject.atomic()?;
     let session = read_late(subject).await?;
     super::update::is_stored(&atomic.update("id", &session).await?)?;
     is_extended(subject, "id").await
 }
 
-pub(crate) async fn touch_extends_a_session_that_was_read(subject: &Subject) -> Verdict {
+pub(crate) async fn touch_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let session = read(subject).await?;
     let touched = subject.touch("id", &session).await?;
     subject.in_time(&session)?;
@@ -92,7 +94,9 @@ pub(crate) async fn touch_extends_a_session_that_was_read(subject: &Subject) -> 
     subject.is_there("id").await
 }
 
-pub(crate) async fn an_attribute_that_is_changed_ends_no_session(subject: &Subject) -> Verdict {
+pub(crate) async fn an_attribute_that_is_changed_ends_no_session(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let mut session = read_late(subject).await?;
     session.cookie_mut().set_path(Some("/shop"));
     subject.store().set("id", &session).await?;

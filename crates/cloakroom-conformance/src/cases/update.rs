@@ -1,9 +1,9 @@
 //! `update`.
 
-use cloakroom_core::{Cookie, ErrorKind, Session, Updated};
+use cloakroom_core::{Cookie, ErrorKind, SessionData, Updated};
 
 use crate::{
-    Subject,
+    StoreUnderTest,
     cases::create::ODD_MEMBERS,
     failure::{Failure, Verdict, broken, check},
     probe::same,
@@ -16,7 +16,7 @@ pub(super) fn is_stored(updated: &Updated) -> Verdict {
     )
 }
 
-fn conflict(updated: Updated) -> Result<Session, Failure> {
+fn conflict(updated: Updated) -> Result<SessionData, Failure> {
     match updated {
         Updated::Conflict(current) => Ok(current),
         other => Err(broken(format_args!(
@@ -33,12 +33,12 @@ fn is_gone(updated: &Updated) -> Verdict {
 }
 
 /// The cookie of a session that was read, moved.
-fn expiring(subject: &Subject, session: &mut Session, ms: i64) -> Result<(), Failure> {
+fn expiring(subject: &StoreUnderTest, session: &mut SessionData, ms: i64) -> Result<(), Failure> {
     Ok(session.cookie_mut().set_max_age_ms(Some(ms), subject.now_ms())?)
 }
 
 /// A session that was read before somebody else replaced it by `other`.
-async fn stale(subject: &Subject, other: &Session) -> Result<Session, Failure> {
+async fn stale(subject: &StoreUnderTest, other: &SessionData) -> Result<SessionData, Failure> {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
     subject.store().set("id", other).await?;
@@ -46,17 +46,17 @@ async fn stale(subject: &Subject, other: &Session) -> Result<Session, Failure> {
     Ok(session)
 }
 
-pub(crate) async fn update_stores(subject: &Subject) -> Verdict {
+pub(crate) async fn update_stores(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let record = format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#);
-    subject.store().set("id", &Session::from_json(record)?).await?;
+    subject.store().set("id", &SessionData::from_json(record)?).await?;
     let mut session = subject.read("id").await?;
     session.insert("more", ["tea"])?;
     is_stored(&atomic.update("id", &session).await?)?;
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn update_without_changes_is_stored(subject: &Subject) -> Verdict {
+pub(crate) async fn update_without_changes_is_stored(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let session = subject.read("id").await?;
@@ -64,7 +64,7 @@ pub(crate) async fn update_without_changes_is_stored(subject: &Subject) -> Verdi
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn update_answers_the_next_revision(subject: &Subject) -> Verdict {
+pub(crate) async fn update_answers_the_next_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
@@ -82,7 +82,7 @@ pub(crate) async fn update_answers_the_next_revision(subject: &Subject) -> Verdi
     subject.holds("id", &session).await
 }
 
-pub(crate) async fn update_notices_an_update(subject: &Subject) -> Verdict {
+pub(crate) async fn update_notices_an_update(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let [mut first, mut second] = [subject.read("id").await?, subject.read("id").await?];
@@ -92,14 +92,14 @@ pub(crate) async fn update_notices_an_update(subject: &Subject) -> Verdict {
     conflict(atomic.update("id", &second).await?).map(drop)
 }
 
-pub(crate) async fn update_notices_a_set(subject: &Subject) -> Verdict {
+pub(crate) async fn update_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     // A plain write by somebody who never read, of as many bytes.
     let session = stale(subject, &subject.lasting("bob")?).await?;
     conflict(atomic.update("id", &session).await?).map(drop)
 }
 
-pub(crate) async fn update_notices_a_session_made_again(subject: &Subject) -> Verdict {
+pub(crate) async fn update_notices_a_session_made_again(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
@@ -110,20 +110,20 @@ pub(crate) async fn update_notices_a_session_made_again(subject: &Subject) -> Ve
     conflict(atomic.update("id", &session).await?).map(drop)
 }
 
-pub(crate) async fn a_conflict_changes_nothing(subject: &Subject) -> Verdict {
+pub(crate) async fn a_conflict_changes_nothing(subject: &StoreUnderTest) -> Verdict {
     let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
     let session = stale(subject, &other).await?;
     conflict(atomic.update("id", &session).await?)?;
     subject.holds("id", &other).await
 }
 
-pub(crate) async fn a_conflict_brings_the_current_record(subject: &Subject) -> Verdict {
+pub(crate) async fn a_conflict_brings_the_current_record(subject: &StoreUnderTest) -> Verdict {
     let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
     let session = stale(subject, &other).await?;
     same(&conflict(atomic.update("id", &session).await?)?, &other)
 }
 
-pub(crate) async fn a_conflict_can_be_retried(subject: &Subject) -> Verdict {
+pub(crate) async fn a_conflict_can_be_retried(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = stale(subject, &subject.lasting("somebody else")?).await?;
     let mut current = conflict(atomic.update("id", &session).await?)?;
@@ -134,7 +134,7 @@ pub(crate) async fn a_conflict_can_be_retried(subject: &Subject) -> Verdict {
 }
 
 /// A session that was read before somebody else destroyed it.
-async fn orphan(subject: &Subject) -> Result<Session, Failure> {
+async fn orphan(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
     subject.store().destroy("id").await?;
@@ -142,18 +142,20 @@ async fn orphan(subject: &Subject) -> Result<Session, Failure> {
     Ok(session)
 }
 
-pub(crate) async fn update_of_a_destroyed_session_is_gone(subject: &Subject) -> Verdict {
+pub(crate) async fn update_of_a_destroyed_session_is_gone(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     is_gone(&atomic.update("id", &orphan(subject).await?).await?)
 }
 
-pub(crate) async fn update_never_brings_back_a_destroyed_session(subject: &Subject) -> Verdict {
+pub(crate) async fn update_never_brings_back_a_destroyed_session(
+    subject: &StoreUnderTest,
+) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.update("id", &orphan(subject).await?).await?;
     subject.is_gone("id").await
 }
 
-pub(crate) async fn update_never_revives(subject: &Subject) -> Verdict {
+pub(crate) async fn update_never_revives(subject: &StoreUnderTest) -> Verdict {
     let (atomic, short) = (subject.atomic()?, subject.short("ann")?);
     subject.store().set("id", &short).await?;
     let read = subject.store().get("id").await?;
@@ -165,7 +167,7 @@ pub(crate) async fn update_never_revives(subject: &Subject) -> Verdict {
     subject.is_gone("id").await
 }
 
-pub(crate) async fn update_without_a_revision_is_invalid_data(subject: &Subject) -> Verdict {
+pub(crate) async fn update_without_a_revision_is_invalid_data(subject: &StoreUnderTest) -> Verdict {
     let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
     subject.store().set("id", &first).await?;
     match atomic.update("id", &subject.lasting("bob")?).await {
@@ -178,7 +180,7 @@ pub(crate) async fn update_without_a_revision_is_invalid_data(subject: &Subject)
     subject.holds("id", &first).await
 }
 
-pub(crate) async fn update_with_a_passed_expiry_destroys(subject: &Subject) -> Verdict {
+pub(crate) async fn update_with_a_passed_expiry_destroys(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
@@ -188,7 +190,7 @@ pub(crate) async fn update_with_a_passed_expiry_destroys(subject: &Subject) -> V
 }
 
 pub(crate) async fn a_stale_update_with_a_passed_expiry_destroys_nothing(
-    subject: &Subject,
+    subject: &StoreUnderTest,
 ) -> Verdict {
     let atomic = subject.atomic()?;
     let mut session = stale(subject, &subject.lasting("somebody else")?).await?;
@@ -197,7 +199,7 @@ pub(crate) async fn a_stale_update_with_a_passed_expiry_destroys_nothing(
     subject.is_there("id").await
 }
 
-pub(crate) async fn update_gives_the_time_to_live(subject: &Subject) -> Verdict {
+pub(crate) async fn update_gives_the_time_to_live(subject: &StoreUnderTest) -> Verdict {
     let (atomic, lasting) = (subject.atomic()?, subject.lasting("ann")?);
     for sid in ["longer", "shorter", "browser"] {
         subject.store().set(sid, &lasting).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Created, Error, ErrorKind, Session, Store, Updated};
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, SessionData, Store, Updated};
 
 use crate::broken::{
     Broken, OnDrop,
@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 impl Broken {
     /// The create of a store that asks first and writes later.
-    async fn racing_create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn racing_create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         if self.inner().get(sid).await?.is_some() {
             return Ok(Created::Exists);
         }
@@ -26,7 +26,7 @@ impl Broken {
     }
 
     /// The update of a store that asks first and writes later.
-    async fn racing_update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn racing_update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         match self.inner().get(sid).await? {
             None => Ok(Updated::Gone),
             Some(live) if live.revision() != session.revision() => Ok(Updated::Conflict(live)),
@@ -37,7 +37,7 @@ impl Broken {
         }
     }
 
-    async fn write(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn write(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.inner().set(sid, session).await?;
         let stored = self.inner().get(sid).await?.and_then(|stored| stored.revision().cloned());
         Ok(Updated::Stored(stored.unwrap_or_else(wrong_revision)))
@@ -48,8 +48,8 @@ impl Broken {
         &self,
         past: &Past,
         sid: &str,
-        session: &Session,
-        current: Session,
+        session: &SessionData,
+        current: SessionData,
     ) -> Result<Updated, Error> {
         let as_long = current.loaded_json().len() == session.loaded_json().len();
         Ok(match self.shared.defect {
@@ -88,7 +88,7 @@ impl Broken {
 
 #[async_trait]
 impl Atomic for Broken {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let past = self.past(Create, sid);
         let sid = &*self.renamed(sid)?;
         let defect = self.shared.defect;
@@ -161,7 +161,7 @@ impl Atomic for Broken {
         }
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let past = self.past(Update, sid);
         let sid = &*self.renamed(sid)?;
         let defect = self.shared.defect;
@@ -248,7 +248,7 @@ impl Atomic for Broken {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let past = self.past(GetAndTouch, sid);
         let sid = &*self.renamed(sid)?;
         let defect = self.shared.defect;
@@ -283,19 +283,19 @@ impl Atomic for Broken {
                 self.notes().ends_ms.insert(sid.to_owned(), end_ms);
             }
             ("get_and_touch_of_no_session_is_none", None) if text.as_deref() == Some("null") => {
-                return Ok(Some(Session::new()));
+                return Ok(Some(SessionData::new()));
             }
             ("get_and_touch_missing_is_none", None)
                 if past.is(&[GetAndTouch]) && text.is_none() =>
             {
-                return Ok(Some(Session::new()));
+                return Ok(Some(SessionData::new()));
             }
             ("get_and_touch_never_creates", None) if past.is(&[GetAndTouch]) => {
-                self.inner().set(sid, &Session::new()).await?;
+                self.inner().set(sid, &SessionData::new()).await?;
                 return Ok(None);
             }
             ("get_and_touch_never_revives", None) if known.is_some() && !past.has(Destroy) => {
-                self.inner().set(sid, &Session::new()).await?;
+                self.inner().set(sid, &SessionData::new()).await?;
                 return Ok(None);
             }
             ("get_and_touch_keeps_the_record", Some(live))

@@ -5,9 +5,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use cloakroom_conformance::Subject;
+use cloakroom_conformance::StoreUnderTest;
 use cloakroom_core::{
-    Clock, CookieMember, Error, ErrorKind, JsValue, Revision, Session, Store, TimeToLive,
+    Clock, CookieMember, Error, ErrorKind, JsValue, Revision, SessionData, Store, TimeToLive,
     to_iso_string,
 };
 
@@ -77,13 +77,13 @@ pub(crate) struct Notes {
     calls: usize,
     past: HashMap<String, (Vec<Op>, Vec<u8>)>,
     /// The session that was first stored under an id, and the last one.
-    pub(crate) first: HashMap<String, Session>,
-    pub(crate) last: HashMap<String, Session>,
+    pub(crate) first: HashMap<String, SessionData>,
+    pub(crate) last: HashMap<String, SessionData>,
     /// What the second handle was first told.
-    pub(crate) told: HashMap<String, Session>,
+    pub(crate) told: HashMap<String, SessionData>,
     /// The session that is being stored, anywhere and under an id.
-    pub(crate) buffer: Option<Session>,
-    pub(crate) buffers: HashMap<String, Session>,
+    pub(crate) buffer: Option<SessionData>,
+    pub(crate) buffers: HashMap<String, SessionData>,
     /// When a session ends to the millisecond.
     pub(crate) ends_ms: HashMap<String, i64>,
     /// The number of updates that have begun, and of those that have not ended.
@@ -97,7 +97,7 @@ pub(crate) struct Notes {
 }
 
 /// With all parts, and a clock that the cases move.
-pub(crate) async fn subject(defect: &'static str) -> Subject {
+pub(crate) async fn subject(defect: &'static str) -> StoreUnderTest {
     let clock = Clock::fixed(1_700_000_000_000);
     let neighbour = TextStore::new(clock.clone());
     let shared = Arc::new(Shared {
@@ -108,7 +108,7 @@ pub(crate) async fn subject(defect: &'static str) -> Subject {
         notes: Mutex::default(),
     });
     let remote = Remote::new(defect, clock.clone());
-    Subject::new(Broken { shared: Arc::clone(&shared), hand: 0 })
+    StoreUnderTest::new(Broken { shared: Arc::clone(&shared), hand: 0 })
         .with_second_handle(Broken { shared: Arc::clone(&shared), hand: 1 })
         .with_neighbour(neighbour)
         .with_raw(Raw(shared))
@@ -161,28 +161,28 @@ impl Broken {
     }
 
     /// How long the session would be kept, in milliseconds; nothing or less when its expiry has passed.
-    pub(crate) fn left_ms(&self, session: &Session) -> Option<i64> {
+    pub(crate) fn left_ms(&self, session: &SessionData) -> Option<i64> {
         session.cookie().expires_ms().map(|expires_ms| expires_ms - self.now_ms())
     }
 
-    pub(crate) fn has_expired(&self, session: &Session) -> bool {
+    pub(crate) fn has_expired(&self, session: &SessionData) -> bool {
         session.time_to_live(self.now_ms()) == TimeToLive::Expired
     }
 
     /// Whether a store that makes a number of each `expires` would find that it has passed.
-    pub(crate) fn has_no_date(&self, session: &Session) -> bool {
+    pub(crate) fn has_no_date(&self, session: &SessionData) -> bool {
         let cookie = session.cookie();
         let is_set =
             !matches!(cookie.raw(CookieMember::Expires), JsValue::Undefined | JsValue::Null);
         is_set && cookie.expires_ms().is_none()
     }
 
-    pub(crate) fn is_short(&self, session: &Session) -> bool {
+    pub(crate) fn is_short(&self, session: &SessionData) -> bool {
         self.left_ms(session).is_some_and(|ms| (1..=1_000).contains(&ms))
     }
 
     /// The session with another time to live.
-    pub(crate) fn living(&self, session: &Session, seconds: i64) -> Session {
+    pub(crate) fn living(&self, session: &SessionData, seconds: i64) -> SessionData {
         let mut session = session.clone();
         session.cookie_mut().set_max_age_ms(Some(seconds * 1_000), self.now_ms()).unwrap();
         session
@@ -190,7 +190,7 @@ impl Broken {
 
     /// The session with the expiry that its cookie tells, as if somebody had set it: for one that was read with a stale
     /// cookie, or with one that ends soon.
-    pub(crate) fn literal(&self, session: &Session, stale: bool) -> Session {
+    pub(crate) fn literal(&self, session: &SessionData, stale: bool) -> SessionData {
         let mut session = session.clone();
         if let Some(left_ms) = self.left_ms(&session)
             && session.revision().is_some()
@@ -204,7 +204,7 @@ impl Broken {
     }
 
     /// The time to live that a wrong count gives.
-    pub(crate) fn miscounted(&self, session: &Session) -> Option<i64> {
+    pub(crate) fn miscounted(&self, session: &SessionData) -> Option<i64> {
         let left_ms = self.left_ms(session);
         let years = left_ms.unwrap_or_default() / YEAR_MS;
         match (self.shared.defect, left_ms) {
@@ -273,8 +273,8 @@ pub(crate) fn wrong_revision() -> Revision {
     Revision::from_number(0)
 }
 
-pub(crate) fn replaced(session: &Session, from: &str, to: &str) -> Session {
-    let mut other = Session::from_json(session.loaded_json().replace(from, to)).unwrap();
+pub(crate) fn replaced(session: &SessionData, from: &str, to: &str) -> SessionData {
+    let mut other = SessionData::from_json(session.loaded_json().replace(from, to)).unwrap();
     if let Some(revision) = session.revision() {
         other = other.with_revision(revision.clone());
     }

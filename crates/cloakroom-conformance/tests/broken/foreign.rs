@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, RawAccess};
-use cloakroom_core::{CookieMember, Error, ErrorKind, Session, Store};
+use cloakroom_core::{CookieMember, Error, ErrorKind, SessionData, Store};
 
 use crate::broken::{
     Broken,
@@ -36,7 +36,7 @@ impl Broken {
         &self,
         past: &Past,
         sid: &str,
-    ) -> Option<Result<Option<Session>, Error>> {
+    ) -> Option<Result<Option<SessionData>, Error>> {
         let text = self.inner().text(sid)?;
         Some(match self.shared.defect {
             "a_foreign_record_with_a_stale_cookie_is_alive"
@@ -45,7 +45,7 @@ impl Broken {
                 Ok(None)
             }
             "what_express_takes_for_no_session_is_none" if text == "false" => {
-                Ok(Some(Session::new()))
+                Ok(Some(SessionData::new()))
             }
             "what_is_not_a_session_is_corrupt" if text == "4267" && past.count(Set) == 0 => {
                 Ok(None)
@@ -58,7 +58,7 @@ impl Broken {
     }
 
     /// What is written in place of the session of the cases about other programs.
-    pub(crate) fn miswrite_foreign(&self, past: &Past, session: Session) -> Session {
+    pub(crate) fn miswrite_foreign(&self, past: &Past, session: SessionData) -> SessionData {
         match self.shared.defect {
             "a_session_is_stored_as_its_text" if past.is(&[Set]) && session.contains("half") => {
                 replaced(&session, "\"n\":1.0", "\"n\":1")

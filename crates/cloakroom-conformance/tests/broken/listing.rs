@@ -1,7 +1,7 @@
 //! Defects of the listing.
 
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Session, Store};
+use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, Store};
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -14,25 +14,25 @@ use crate::broken::{
 
 impl Broken {
     /// The listing of `ids` or of `all`, with the defects of that name.
-    async fn listed(&self, what: &str) -> Vec<Result<(String, Session), Error>> {
+    async fn listed(&self, what: &str) -> Vec<Result<(String, SessionData), Error>> {
         let mut items: Vec<_> = self.inner().all().collect().await;
         let Some(defect) = self.shared.defect.strip_prefix(what) else { return items };
         match defect {
             "_lists_live_sessions" => {
                 let known: Vec<String> = self.notes().last.keys().cloned().collect();
                 let destroyed = known.into_iter().filter(|sid| self.times(Destroy, sid) > 0);
-                items.extend(destroyed.map(|sid| Ok((sid, Session::new()))));
+                items.extend(destroyed.map(|sid| Ok((sid, SessionData::new()))));
             }
             "_gives_ids_and_records" => {
                 for (_, session) in items.iter_mut().flatten() {
                     session.cookie_mut().set_http_only(false);
                     let stored = session.to_json().into_owned();
-                    *session = Session::from_json(stored).unwrap();
+                    *session = SessionData::from_json(stored).unwrap();
                 }
             }
             "_leaves_expired_sessions_out" => {
                 let expired = self.expired_ids().await;
-                items.extend(expired.into_iter().map(|sid| Ok((sid, Session::new()))));
+                items.extend(expired.into_iter().map(|sid| Ok((sid, SessionData::new()))));
             }
             "_lists_more_than_a_page" => items.truncate(100),
             "_goes_on_after_a_corrupt_record" => {
@@ -52,7 +52,7 @@ impl Broken {
         items
     }
 
-    fn stream(&self, what: &'static str) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn stream(&self, what: &'static str) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         let sets = || self.notes().last.len();
         let until_it_changes =
             self.shared.defect.strip_prefix(what) == Some("_lists_what_lives_throughout");
@@ -74,7 +74,7 @@ impl Enumerate for Broken {
         self.stream("ids").map_ok(|(sid, _)| sid).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.stream("all")
     }
 

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, Faults};
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Session, Store, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
@@ -275,11 +275,11 @@ impl Store for Client {
         "remote"
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.over("get", sid, self.network.inner.get(sid), || None).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.over("set", sid, self.network.inner.set(sid, session), || ()).await
     }
 
@@ -287,7 +287,7 @@ impl Store for Client {
         self.over("destroy", sid, self.network.inner.destroy(sid), || ()).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let call = self.network.inner.touch(sid, session);
         self.over("touch", sid, call, || Touched::Missing).await
     }
@@ -303,7 +303,7 @@ impl Store for Client {
 
 #[async_trait]
 impl Atomic for Client {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let inner = &self.network.inner;
         let call = inner.create(sid, session);
         let created = self.over("create", sid, call, || Created::Exists).await;
@@ -318,7 +318,7 @@ impl Atomic for Client {
         }
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         let call = self.network.inner.update(sid, session);
         self.over("update", sid, call, || Updated::Gone).await
     }
@@ -327,7 +327,7 @@ impl Atomic for Client {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         let call = self.network.inner.get_and_touch(sid, ttl);
         self.over("get_and_touch", sid, call, || None).await
     }
@@ -339,7 +339,7 @@ impl Enumerate for Client {
         self.all_in_parts("ids").map(|item| item.map(|(sid, _)| sid)).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.all_in_parts("all")
     }
 
@@ -357,7 +357,7 @@ impl Client {
     fn all_in_parts(
         &self,
         operation: &'static str,
-    ) -> BoxStream<'_, Result<(String, Session), Error>> {
+    ) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         stream::once(async { self.network.inner.all().chunks(10).collect::<Vec<_>>().await })
             .flat_map(|parts| stream::iter(if parts.is_empty() { vec![Vec::new()] } else { parts }))
             .enumerate()

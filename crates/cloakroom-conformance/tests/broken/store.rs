@@ -1,7 +1,7 @@
 //! Defects of the plain operations and of touch.
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 use futures::FutureExt;
 
 use crate::broken::{
@@ -12,7 +12,7 @@ use crate::broken::{
 
 impl Broken {
     /// What a read makes of a record that is there.
-    fn misread(&self, past: &Past, session: Session) -> Option<Session> {
+    fn misread(&self, past: &Past, session: SessionData) -> Option<SessionData> {
         let set = past.written_by(Set);
         let text = session.loaded_json();
         let cut = |from: &str, to: &str| replaced(&session, from, to);
@@ -55,7 +55,7 @@ impl Broken {
         })
     }
 
-    async fn misget(&self, past: &Past, sid: &str) -> Result<Option<Session>, Error> {
+    async fn misget(&self, past: &Past, sid: &str) -> Result<Option<SessionData>, Error> {
         if let Some(misread) = self.misread_foreign(past, sid) {
             return misread;
         }
@@ -63,7 +63,7 @@ impl Broken {
         let known = || self.notes().last.get(sid).cloned();
         Ok(match (self.shared.defect, found) {
             ("get_missing_is_none", None) if past.is(&[Get, Get]) && past.calls == 3 => {
-                Some(Session::new())
+                Some(SessionData::new())
             }
             ("set_creates", Some(_)) if past.is(&[Get, Set, Get]) => None,
             ("destroy_removes", None) if past.is(&[Set, Destroy, Get]) => known(),
@@ -92,20 +92,20 @@ impl Broken {
     }
 
     /// `None` when nothing more is to be done.
-    async fn misset(&self, past: &Past, sid: &str, session: &Session) -> Option<Session> {
+    async fn misset(&self, past: &Past, sid: &str, session: &SessionData) -> Option<SessionData> {
         let live = self.inner().get(sid).await.ok().flatten();
         let loaded = || replaced(session, "", "");
         let mut session = self.miswrite_foreign(past, session.clone());
         match self.shared.defect {
             "set_replaces" if past.is(&[Set, Set]) => {
-                for member in live.iter().flat_map(Session::iter) {
+                for member in live.iter().flat_map(SessionData::iter) {
                     if !session.contains(member.name()) {
                         session.insert_json(member.name(), member.json()).unwrap();
                     }
                 }
             }
             "set_replaces_whoever_wrote_last" => {
-                let now_at = live.as_ref().and_then(Session::revision);
+                let now_at = live.as_ref().and_then(SessionData::revision);
                 if session.revision().is_some() && session.revision() != now_at {
                     return None;
                 }
@@ -173,7 +173,7 @@ impl Broken {
 
     /// Leaves half a record when it is dropped on the way.
     pub(crate) async fn half_when_dropped(&self, sid: &str) {
-        let act = || drop(self.inner().set(sid, &Session::new()).now_or_never());
+        let act = || drop(self.inner().set(sid, &SessionData::new()).now_or_never());
         let mut guard = OnDrop { act, armed: true };
         wait().await;
         guard.armed = false;
@@ -186,7 +186,7 @@ impl Store for Broken {
         "memory"
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let past = self.past(Get, sid);
         let sid = self.renamed(sid)?;
         let is_lost = match self.shared.defect {
@@ -219,7 +219,7 @@ impl Store for Broken {
         })
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         let past = self.past(Set, sid);
         let sid = self.renamed(sid)?;
         let length = session.to_json().len();
@@ -288,7 +288,7 @@ impl Store for Broken {
         self.inner().destroy(&sid).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let past = self.past(Touch, sid);
         let sid = &*self.renamed(sid)?;
         let defect = self.shared.defect;

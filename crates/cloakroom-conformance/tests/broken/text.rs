@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, Session, Store, TimeToLive,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, SessionData, Store, TimeToLive,
     Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
@@ -37,8 +37,8 @@ struct Record {
 }
 
 impl Record {
-    fn read(&self, operation: &'static str) -> Result<Option<Session>, Error> {
-        let read = Session::from_record(self.text.clone().into_bytes());
+    fn read(&self, operation: &'static str) -> Result<Option<SessionData>, Error> {
+        let read = SessionData::from_record(self.text.clone().into_bytes());
         read.map(|found| {
             found.map(|session| session.with_revision(Revision::from_number(self.revision)))
         })
@@ -95,7 +95,7 @@ impl TextStore {
         records.by_id.get(sid).filter(|record| record.ends_ms > self.now_ms()).cloned()
     }
 
-    fn ends_ms(&self, session: &Session) -> Option<i64> {
+    fn ends_ms(&self, session: &SessionData) -> Option<i64> {
         let now_ms = self.now_ms();
         match session.time_to_live(now_ms) {
             TimeToLive::Seconds(seconds) => {
@@ -106,7 +106,7 @@ impl TextStore {
         }
     }
 
-    fn write(&self, records: &mut Records, sid: &str, session: &Session) -> Revision {
+    fn write(&self, records: &mut Records, sid: &str, session: &SessionData) -> Revision {
         match self.ends_ms(session) {
             Some(ends_ms) => records.put(sid, session.to_json().into_owned(), ends_ms),
             None => {
@@ -130,13 +130,13 @@ impl Store for TextStore {
         "memory"
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         is_valid(sid, "get")?;
         let found = self.live(&self.records(), sid);
         found.map_or(Ok(None), |record| record.read("get"))
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         is_valid(sid, "set")?;
         self.write(&mut self.records(), sid, session);
         Ok(())
@@ -148,7 +148,7 @@ impl Store for TextStore {
         Ok(())
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         is_valid(sid, "touch")?;
         let mut records = self.records();
         if self.live(&records, sid).is_none() {
@@ -174,7 +174,7 @@ impl Store for TextStore {
 
 #[async_trait]
 impl Atomic for TextStore {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         is_valid(sid, "create")?;
         let mut records = self.records();
         if self.live(&records, sid).is_some() {
@@ -183,7 +183,7 @@ impl Atomic for TextStore {
         Ok(Created::Stored(self.write(&mut records, sid, session)))
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         is_valid(sid, "update")?;
         let Some(read_at) = session.revision().and_then(Revision::as_number) else {
             return Err(Error::new(ErrorKind::InvalidData, "memory", "update", "was not read"));
@@ -200,7 +200,7 @@ impl Atomic for TextStore {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         is_valid(sid, "get_and_touch")?;
         if ttl == Some(Duration::ZERO) {
             let message = "the ttl is zero";
@@ -225,7 +225,7 @@ impl Enumerate for TextStore {
         self.all().map(|item| item.map(|(sid, _)| sid)).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, Session), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         let records = self.records();
         let live = records.by_id.iter().filter(|(_, record)| record.ends_ms > self.now_ms());
         let items: Vec<_> = live

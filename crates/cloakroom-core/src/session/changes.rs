@@ -1,6 +1,6 @@
 //! The members that were set and removed since a session was loaded, and how they are merged into another session.
 
-use super::Session;
+use super::SessionData;
 use crate::json::string::is_name;
 
 /// A member that was set or removed since the session was loaded.
@@ -20,7 +20,7 @@ pub(super) struct Change {
     pub(super) value: Option<String>,
 }
 
-impl Session {
+impl SessionData {
     /// Returns the names of the members that were set or removed since loading, and still differ from what was loaded.
     /// The cookie is not among them.
     pub fn changed_keys(&self) -> impl Iterator<Item = &str> {
@@ -40,9 +40,9 @@ impl Session {
     /// Rust string can hold, with half a surrogate pair in it.
     ///
     /// ```
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     ///
-    /// let mut session = Session::from_json(r#"{"cookie":{"path":"/"},"user":"ann","views":1}"#)?;
+    /// let mut session = SessionData::from_json(r#"{"cookie":{"path":"/"},"user":"ann","views":1}"#)?;
     /// session.clear();
     /// assert_eq!(session.to_json(), r#"{"cookie":{"path":"/"}}"#);
     /// # Ok::<(), cloakroom_core::Error>(())
@@ -58,9 +58,9 @@ impl Session {
     /// included.
     ///
     /// ```
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     ///
-    /// let mut session = Session::from_json(r#"{"cookie":{"path":"/"},"views":1}"#)?;
+    /// let mut session = SessionData::from_json(r#"{"cookie":{"path":"/"},"views":1}"#)?;
     /// session.insert("views", 2)?;
     /// session.cookie_mut().set_path(Some("/shop"));
     /// session.rollback();
@@ -80,9 +80,9 @@ impl Session {
     /// A member that `theirs` removed and set again goes last, as in JavaScript.
     ///
     /// ```
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     ///
-    /// let loaded = Session::from_json(r#"{"cookie":{},"a":1,"b":1}"#)?;
+    /// let loaded = SessionData::from_json(r#"{"cookie":{},"a":1,"b":1}"#)?;
     /// let (mut first, mut second) = (loaded.clone(), loaded);
     /// first.insert("a", 2)?;
     /// second.insert("b", 2)?;
@@ -103,14 +103,14 @@ impl Session {
     /// Like [`merge`](Self::merge), but repeats only the changes that `theirs` made after `earlier` was cloned from it.
     ///
     /// ```
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     ///
-    /// let mut session = Session::from_json(r#"{"cookie":{},"a":1}"#)?;
+    /// let mut session = SessionData::from_json(r#"{"cookie":{},"a":1}"#)?;
     /// session.insert("a", 2)?;
     /// let earlier = session.clone();
     /// session.insert("b", 1)?;
     ///
-    /// let mut other = Session::from_json(r#"{"cookie":{},"a":7}"#)?;
+    /// let mut other = SessionData::from_json(r#"{"cookie":{},"a":7}"#)?;
     /// other.merge_since(&session, &earlier);
     /// assert_eq!(other.to_json(), r#"{"cookie":{},"a":7,"b":1}"#);
     /// # Ok::<(), cloakroom_core::Error>(())
@@ -197,8 +197,8 @@ mod tests {
 
     const RECORD: &str = r#"{"cookie":{"path":"/"},"a":1,"b":1,"b":2,"cloakroomEndsAt":9}"#;
 
-    fn load() -> Session {
-        Session::from_json(RECORD).unwrap().with_revision(Revision::of_text())
+    fn load() -> SessionData {
+        SessionData::from_json(RECORD).unwrap().with_revision(Revision::of_text())
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! `expires` by it with each request; a record with an `expires` and no `originalMaxAge` it takes for a browser session
 //! at the first request. A member of the session is what Express keeps.
 
-use super::Session;
+use super::SessionData;
 use crate::{Error, ErrorKind, JsValue, date::to_iso_string};
 
-impl Session {
+impl SessionData {
     /// The name of the member that holds the session's end: milliseconds since 1970, as `Date.now()` counts.
     ///
     /// Express keeps the member and does nothing about it. A middleware there can do what Rust does:
@@ -39,10 +39,10 @@ impl Session {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use cloakroom_core::{Session, TimeToLive};
+    /// use cloakroom_core::{SessionData, TimeToLive};
     ///
     /// let now_ms = 1_700_000_000_000;
-    /// let mut session = Session::new();
+    /// let mut session = SessionData::new();
     /// session.cookie_mut().set_max_age(Some(Duration::from_secs(60)), now_ms)?;
     /// session.set_ends_at_ms(Some(now_ms + 90_000))?;
     ///
@@ -83,10 +83,10 @@ mod tests {
     const NOW: i64 = 1_700_000_000_000;
     const LATER: &str = "\"2023-11-14T22:14:00.000Z\"";
 
-    fn read(max_age: &str, expires: &str, ends_at: &str) -> Session {
+    fn read(max_age: &str, expires: &str, ends_at: &str) -> SessionData {
         let cookie = format!(r#"{{"originalMaxAge":{max_age},"expires":{expires}}}"#);
         let text = format!(r#"{{"cookie":{cookie},"cloakroomEndsAt":{ends_at}}}"#);
-        Session::from_json(text).unwrap().with_revision(Revision::of_text())
+        SessionData::from_json(text).unwrap().with_revision(Revision::of_text())
     }
 
     #[test]
@@ -105,8 +105,8 @@ mod tests {
         for (text, ms) in rows {
             assert_eq!(read("null", "null", text).ends_at_ms(), ms, "{text}");
         }
-        assert_eq!(Session::new().ends_at_ms(), None);
-        assert!(!Session::new().has_ended(i64::MAX));
+        assert_eq!(SessionData::new().ends_at_ms(), None);
+        assert!(!SessionData::new().has_ended(i64::MAX));
     }
 
     #[test]
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn an_end_is_a_member_that_can_be_taken_away() {
-        let mut session = Session::new();
+        let mut session = SessionData::new();
         let plain = session.to_json().into_owned();
         session.set_ends_at_ms(Some(NOW)).unwrap();
-        assert_eq!(session.get_json(Session::ENDS_AT), Some("1700000000000"));
+        assert_eq!(session.get_json(SessionData::ENDS_AT), Some("1700000000000"));
         session.set_ends_at_ms(None).unwrap();
         assert_eq!(session.to_json(), plain);
         let error = session.set_ends_at_ms(Some(i64::MAX)).unwrap_err();

@@ -5,10 +5,10 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::Session;
+use super::SessionData;
 use crate::{Cookie, CookieMember, Error};
 
-/// How long a store keeps a session, by [`Session::time_to_live`].
+/// How long a store keeps a session, by [`SessionData::time_to_live`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeToLive {
     /// The session lives for this many whole seconds, at least one.
@@ -19,7 +19,7 @@ pub enum TimeToLive {
     Expired,
 }
 
-impl Session {
+impl SessionData {
     /// Returns how long a store keeps this session, in whole seconds.
     ///
     /// - A session that was read from a store, and whose expiry has not been changed since, lives for its max age from
@@ -32,11 +32,11 @@ impl Session {
     /// No session lives beyond its [end](Self::ends_at_ms); a browser session that has one is kept until then.
     ///
     /// ```
-    /// use cloakroom_core::{Revision, Session, TimeToLive};
+    /// use cloakroom_core::{Revision, SessionData, TimeToLive};
     ///
     /// let text = r#"{"cookie":{"originalMaxAge":60000,"expires":"2020-01-01T00:00:00.000Z","path":"/"}}"#;
     /// let now_ms = 1_700_000_000_000;
-    /// let made_here = Session::from_json(text)?;
+    /// let made_here = SessionData::from_json(text)?;
     /// assert_eq!(made_here.time_to_live(now_ms), TimeToLive::Expired);
     /// let read = made_here.with_revision(Revision::of_text());
     /// assert_eq!(read.time_to_live(now_ms), TimeToLive::Seconds(60));
@@ -111,9 +111,9 @@ impl Session {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     ///
-    /// let mut session = Session::new();
+    /// let mut session = SessionData::new();
     /// session.set_max_age(Duration::from_secs(60), 1_700_000_000_000)?;
     /// assert_eq!(
     ///     session.to_json(),
@@ -174,11 +174,11 @@ mod tests {
     const STALE: &str = "\"2023-11-14T22:13:15.000Z\"";
     const SOON: &str = "\"2023-11-14T22:13:22.000Z\"";
 
-    fn read(max_age: &str, expires: &str) -> Session {
+    fn read(max_age: &str, expires: &str) -> SessionData {
         let text = format!(
             r#"{{"cookie":{{"originalMaxAge":{max_age},"expires":{expires},"path":"/"}},"a":1}}"#
         );
-        Session::from_json(text).unwrap().with_revision(Revision::of_text())
+        SessionData::from_json(text).unwrap().with_revision(Revision::of_text())
     }
 
     #[test]
@@ -238,14 +238,15 @@ mod tests {
         for kept in [read("null", STALE), read("null", SOON), read("1000", SOON)] {
             assert_eq!(kept.extended(NOW).to_json(), kept.to_json());
         }
-        let made_here = Session::from_json(read("60000", STALE).to_json().into_owned()).unwrap();
+        let made_here =
+            SessionData::from_json(read("60000", STALE).to_json().into_owned()).unwrap();
         assert_eq!(made_here.extended(NOW).to_json(), made_here.to_json());
     }
 
     #[test]
     fn next_sessions_shape_is_kept_and_extended() {
         let text = r#"{"cookie":{"path":"/","maxAge":60,"expires":"2020-01-01T00:00:00.000Z"}}"#;
-        let session = Session::from_json(text).unwrap().with_revision(Revision::of_text());
+        let session = SessionData::from_json(text).unwrap().with_revision(Revision::of_text());
         assert_eq!(session.time_to_live(NOW), TimeToLive::Seconds(60));
         assert_eq!(
             session.extended(NOW).to_json(),

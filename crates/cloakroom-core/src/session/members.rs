@@ -8,14 +8,14 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{COOKIE, Session};
+use super::{COOKIE, SessionData};
 use crate::{
     Error, ErrorKind,
     json::string::{canonical, escaped, shown},
     quote::quoted,
 };
 
-/// One member of a session, returned by [`Session::iter`].
+/// One member of a session, returned by [`SessionData::iter`].
 #[derive(Clone)]
 pub struct Member<'a> {
     name: Cow<'a, str>,
@@ -26,7 +26,7 @@ impl<'a> Member<'a> {
     /// Returns the name with its escapes resolved.
     ///
     /// Half a surrogate pair, which a Rust string cannot hold, is shown as its escape, such as `\ud83d`. Such a member is
-    /// listed and written back, but [`get`](Session::get) cannot find it: given the shown name, it looks for a member
+    /// listed and written back, but [`get`](SessionData::get) cannot find it: given the shown name, it looks for a member
     /// whose name is a backslash and five letters.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -43,7 +43,7 @@ impl<'a> Member<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Session::get`], but the message does not contain the name: here it is session data, not your own text.
+    /// As for [`SessionData::get`], but the message does not contain the name: here it is session data, not your own text.
     pub fn value<T: Deserialize<'a>>(&self) -> Result<T, Error> {
         parse_as(|| "the member".to_owned(), self.value)
     }
@@ -55,7 +55,7 @@ impl fmt::Debug for Member<'_> {
     }
 }
 
-impl Session {
+impl SessionData {
     /// Returns the members in order, without the cookie. A name that occurs twice in the text is returned once, at its
     /// first place and with its last value, as JavaScript reads it.
     pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {

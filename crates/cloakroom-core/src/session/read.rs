@@ -8,10 +8,10 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Member, Session};
+use super::{Member, SessionData};
 use crate::{Error, ErrorKind, quote::quoted};
 
-impl Session {
+impl SessionData {
     /// Reads all members into a type, as if they were one JSON object. The cookie and
     /// [`ENDS_AT`](Self::ENDS_AT) are left out.
     ///
@@ -24,7 +24,7 @@ impl Session {
     /// the names of members are stored data, and are not told.
     ///
     /// ```
-    /// use cloakroom_core::Session;
+    /// use cloakroom_core::SessionData;
     /// use serde::Deserialize;
     ///
     /// #[derive(Deserialize)]
@@ -34,11 +34,11 @@ impl Session {
     ///     cart: Vec<String>,
     /// }
     ///
-    /// let session = Session::from_json(r#"{"cookie":{},"user":"ann","cart":["tea"],"views":7}"#)?;
+    /// let session = SessionData::from_json(r#"{"cookie":{},"user":"ann","cart":["tea"],"views":7}"#)?;
     /// let shop: Shop = session.read()?;
     /// assert_eq!((shop.user.as_deref(), &*shop.cart[0]), (Some("ann"), "tea"));
     ///
-    /// let session = Session::from_json(r#"{"cookie":{},"cart":"tea"}"#)?;
+    /// let session = SessionData::from_json(r#"{"cookie":{},"cart":"tea"}"#)?;
     /// let error = session.read::<Shop>().err().unwrap().to_string();
     /// assert!(error.contains("member \"cart\" does not fit"), "{error}");
     /// # Ok::<(), cloakroom_core::Error>(())
@@ -185,8 +185,8 @@ mod tests {
         user: String,
     }
 
-    fn session(members: &str) -> Session {
-        Session::from_json(format!("{{\"cookie\":{{}}{members}}}")).unwrap()
+    fn session(members: &str) -> SessionData {
+        SessionData::from_json(format!("{{\"cookie\":{{}}{members}}}")).unwrap()
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         assert!(session.read::<Strict>().is_ok());
         let map: BTreeMap<String, String> = session.read().unwrap();
         assert_eq!(map.into_iter().collect::<Vec<_>>(), [("user".to_owned(), "ann".to_owned())]);
-        assert!(Session::new().read::<HashMap<String, u8>>().unwrap().is_empty());
+        assert!(SessionData::new().read::<HashMap<String, u8>>().unwrap().is_empty());
     }
 
     #[test]

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::{COOKIE, Session};
+use super::{COOKIE, SessionData};
 
-impl Session {
+impl SessionData {
     /// Returns the current record, which is what a store writes. Borrowed if nothing was changed.
     ///
     /// A record without a usable cookie gets the default one: Express would answer each request of that session with

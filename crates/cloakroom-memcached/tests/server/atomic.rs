@@ -1,6 +1,6 @@
 //! Writes that meet.
 
-use cloakroom_core::{Created, Revision, Session, Store, Updated};
+use cloakroom_core::{Created, Revision, SessionData, Store, Updated};
 use cloakroom_memcached::MemcachedStore;
 
 use crate::{
@@ -32,7 +32,7 @@ async fn an_update_that_never_gets_through_is_a_conflict_in_the_end() {
         _ => Then::Answer("VA 19 f2 c8\r\n{\"cookie\":{},\"n\":1}\r\n"),
     });
     let store = MemcachedStore::open(&fake.url).unwrap();
-    let ours = Session::from_json(SAME).unwrap().with_revision(Revision::from_number(7));
+    let ours = SessionData::from_json(SAME).unwrap().with_revision(Revision::from_number(7));
     let updated = atomic(&store).update("a", &ours).await.unwrap();
     let Updated::Conflict(current) = updated else { panic!("{updated:?}") };
     assert_eq!(current.loaded_json(), SAME);
@@ -72,7 +72,7 @@ async fn a_touch_is_no_conflict() {
 async fn a_session_of_another_store_is_refused() {
     let bench = Bench::start();
     bench.store.set("a", &session()).await.unwrap();
-    for foreign in [Session::new(), session().with_revision(Revision::of_text())] {
+    for foreign in [SessionData::new(), session().with_revision(Revision::of_text())] {
         let error = atomic(&bench.store).update("a", &foreign).await.unwrap_err();
         assert_eq!(error.kind(), cloakroom_core::ErrorKind::InvalidData);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{ErrorKind, Session, Store, Updated};
+use cloakroom_core::{ErrorKind, SessionData, Store, Updated};
 use cloakroom_encryption::{Counterpart, Encryption, KeyRing, Kruptein, KrupteinOptions};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use futures::TryStreamExt;
@@ -126,7 +126,7 @@ async fn what_is_encrypted_is_the_record_byte_for_byte() {
     let bench = encrypted();
     // Line breaks harm nobody here.
     let text = "{ \"cookie\" : {\"path\":\"/\"},\r\n\t\"half\":\"\\ud83d\", \"n\": 1.0 }";
-    bench.store.set("a", &Session::from_json(text).unwrap()).await.unwrap();
+    bench.store.set("a", &SessionData::from_json(text).unwrap()).await.unwrap();
     let read = bench.store.get("a").await.unwrap().unwrap();
     assert_eq!(read.loaded_json(), text);
 }

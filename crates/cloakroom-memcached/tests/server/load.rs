@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Session, Store};
+use cloakroom_core::{SessionData, Store};
 use cloakroom_test_support::Memcached;
 
 use crate::{Bench, atomic, options, session};
 
-fn numbered(number: usize, padding: usize) -> Session {
+fn numbered(number: usize, padding: usize) -> SessionData {
     let mut session = session();
     session.insert("number", number).unwrap();
     session.insert("padding", "x".repeat(padding)).unwrap();

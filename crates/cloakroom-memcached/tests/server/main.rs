@@ -27,7 +27,7 @@ use std::{
     net::TcpStream,
 };
 
-use cloakroom_core::{Atomic, Clock, Enumerate, Session, Store};
+use cloakroom_core::{Atomic, Clock, Enumerate, SessionData, Store};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_test_support::Memcached;
 
@@ -123,21 +123,21 @@ fn listing(store: &MemcachedStore) -> &dyn Enumerate {
 }
 
 /// A browser session.
-fn session() -> Session {
-    let mut session = Session::new();
+fn session() -> SessionData {
+    let mut session = SessionData::new();
     session.insert("user", "ann").unwrap();
     session
 }
 
 /// A session whose cookie expires in so many milliseconds.
-fn expiring_in(ms: i64) -> Session {
+fn expiring_in(ms: i64) -> SessionData {
     let mut session = session();
     session.cookie_mut().set_max_age_ms(Some(ms), Clock::system().now_ms()).unwrap();
     session
 }
 
 /// A session with a record of about so many bytes.
-fn large(bytes: usize) -> Session {
+fn large(bytes: usize) -> SessionData {
     let mut session = session();
     session.insert("large", "x".repeat(bytes)).unwrap();
     session

@@ -74,7 +74,7 @@ async fn every_operation_is_one_command() {
 #[ignore = "needs memcached"]
 async fn commands_are_as_short_as_they_can_be() {
     let (_server, tap, store) = tapped();
-    let plain = cloakroom_core::Session::from_json(r#"{"n":1,"cookie":{}}"#).unwrap();
+    let plain = cloakroom_core::SessionData::from_json(r#"{"n":1,"cookie":{}}"#).unwrap();
     store.set("a", &plain).await.unwrap();
     store.get("a").await.unwrap();
     store.touch("a", &plain).await.unwrap();

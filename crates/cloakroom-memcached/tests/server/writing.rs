@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Session, Store, Touched};
+use cloakroom_core::{Clock, SessionData, Store, Touched};
 
 use crate::{Bench, atomic, expiring_in, options, session};
 
@@ -30,7 +30,7 @@ async fn records_are_json_with_the_flags_of_connect_memcached() {
 async fn carriage_returns_before_line_feeds_are_left_out() {
     let bench = Bench::start();
     let pretty = "{\r\n  \"cookie\": {},\n  \"text\": \"a\\r\\n b\"\r\n}";
-    let session = Session::from_json(pretty).unwrap();
+    let session = SessionData::from_json(pretty).unwrap();
     bench.store.set("a", &session).await.unwrap();
     let written = "{\n  \"cookie\": {},\n  \"text\": \"a\\r\\n b\"\n}";
     assert_eq!(bench.raw().item("s:a"), Some((2, written.to_owned())));

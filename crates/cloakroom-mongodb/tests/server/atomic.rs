@@ -1,6 +1,6 @@
 //! Two writers at once.
 
-use cloakroom_core::{Session, Store, Updated};
+use cloakroom_core::{SessionData, Store, Updated};
 use cloakroom_mongodb::mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 
 use crate::{Bench, NOW, atomic, date, session};
@@ -81,7 +81,7 @@ async fn an_update_compares_any_document() {
         reordered.extend(stored);
         bench.plant_session(reordered).await;
         for n in 0..3 {
-            let mut session: Session = bench.read().await;
+            let mut session: SessionData = bench.read().await;
             session.insert("n", n).unwrap();
             let updated = atomic(&bench.store).update("a", &session).await.unwrap();
             assert!(matches!(updated, Updated::Stored(_)), "{first:?}: {updated:?}");

@@ -1,6 +1,6 @@
 //! Sessions as documents: nothing that Rust leaves alone changes its type.
 
-use cloakroom_core::{ErrorKind, Session, Store, Updated};
+use cloakroom_core::{ErrorKind, SessionData, Store, Updated};
 use cloakroom_mongodb::mongodb::bson::{
     Binary, Bson, Decimal128, Document, JavaScriptCodeWithScope, Timestamp, doc, oid::ObjectId,
     spec::BinarySubtype,
@@ -91,7 +91,7 @@ async fn one_change_leaves_every_other_value_its_type() {
 async fn what_a_document_cannot_say_is_kept_beside_it() {
     let bench = Bench::with(|options| options.stringify = false).await;
     let text = r#"{"cookie":{"path":"/"},"half":"\ud83d","digits":12345678901234567890,"n": 1.0}"#;
-    bench.store.set("a", &Session::from_json(text).unwrap()).await.unwrap();
+    bench.store.set("a", &SessionData::from_json(text).unwrap()).await.unwrap();
     // As the counterpart would have it, for the counterpart.
     let stored = bench.document("a").await.unwrap();
     let expected = doc! {
@@ -121,10 +121,10 @@ async fn what_no_document_holds_is_invalid_data() {
     let bench = Bench::with(|options| options.stringify = false).await;
     let nested = |levels| format!(r#"{{"a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
     for text in [r#"{"a\u0000":1}"#, &nested(198), &nested(400)] {
-        let error = bench.store.set("a", &Session::from_json(text).unwrap()).await.unwrap_err();
+        let error = bench.store.set("a", &SessionData::from_json(text).unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
         assert!(!error.outcome_unknown());
     }
     assert_eq!(bench.document("a").await, None);
-    bench.store.set("a", &Session::from_json(nested(150)).unwrap()).await.unwrap();
+    bench.store.set("a", &SessionData::from_json(nested(150)).unwrap()).await.unwrap();
 }

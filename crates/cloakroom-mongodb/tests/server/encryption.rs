@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{ErrorKind, Session, Store, Updated};
+use cloakroom_core::{ErrorKind, SessionData, Store, Updated};
 use cloakroom_encryption::{
     Counterpart, Encryption, KeyRing, Kruptein, KrupteinOptions, WebCrypto, WebCryptoOptions,
 };
@@ -30,7 +30,7 @@ async fn encrypted(encryption: &Arc<dyn Encryption>, stringify: bool) -> Bench {
     .await
 }
 
-fn ann() -> Session {
+fn ann() -> SessionData {
     let mut session = session();
     session.insert("secret", "squirrel").unwrap();
     session

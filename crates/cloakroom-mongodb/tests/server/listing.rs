@@ -1,6 +1,6 @@
 //! Listings.
 
-use cloakroom_core::{ErrorKind, Session, Store};
+use cloakroom_core::{ErrorKind, SessionData, Store};
 use cloakroom_mongodb::{
     MongoStore, TransformId,
     mongodb::bson::{Document, doc, oid::ObjectId},
@@ -45,7 +45,7 @@ async fn large_sessions_are_listed_a_few_at_a_time() {
     for number in 0..20 {
         bench.plant(document(number.to_string(), &text)).await;
     }
-    let all: Vec<(String, Session)> = listing(&bench.store).all().try_collect().await.unwrap();
+    let all: Vec<(String, SessionData)> = listing(&bench.store).all().try_collect().await.unwrap();
     assert_eq!(all.len(), 20);
 }
 

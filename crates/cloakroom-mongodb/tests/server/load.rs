@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_core::{Session, Store};
+use cloakroom_core::{SessionData, Store};
 use cloakroom_mongodb::{
     MongoStore,
     mongodb::{Client, bson::doc},
@@ -16,7 +16,7 @@ use cloakroom_test_support::Mongod;
 
 use crate::{Bench, SERVER, atomic, session};
 
-fn numbered(number: usize, padding: usize) -> Session {
+fn numbered(number: usize, padding: usize) -> SessionData {
     let mut session = session();
     session.insert("number", number).unwrap();
     session.insert("padding", "x".repeat(padding)).unwrap();

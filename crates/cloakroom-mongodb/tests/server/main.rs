@@ -23,7 +23,7 @@ mod writing;
 
 use std::sync::LazyLock;
 
-use cloakroom_core::{Atomic, Clock, Enumerate, Session, Store};
+use cloakroom_core::{Atomic, Clock, Enumerate, SessionData, Store};
 use cloakroom_mongodb::{
     MongoOptions, MongoStore,
     mongodb::{
@@ -93,7 +93,7 @@ impl Bench {
         raw.find_one(doc! { "_id": id }).await.unwrap().unwrap().into_bytes()
     }
 
-    async fn read(&self) -> Session {
+    async fn read(&self) -> SessionData {
         self.store.get("a").await.unwrap().unwrap()
     }
 }
@@ -113,14 +113,14 @@ fn listing(store: &MongoStore) -> &dyn Enumerate {
 }
 
 /// A browser session.
-fn session() -> Session {
-    let mut session = Session::new();
+fn session() -> SessionData {
+    let mut session = SessionData::new();
     session.insert("user", "ann").unwrap();
     session
 }
 
 /// A session whose cookie expires in so many milliseconds.
-fn expiring(ms: i64) -> Session {
+fn expiring(ms: i64) -> SessionData {
     let mut session = session();
     session.cookie_mut().set_max_age_ms(Some(ms), NOW).unwrap();
     session

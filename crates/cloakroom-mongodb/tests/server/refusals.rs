@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_mongodb::{
     MongoOptions, MongoStore,
     mongodb::{
@@ -147,7 +147,7 @@ async fn a_client_of_the_applications_own_can_be_used() {
     let bench = Bench::start().await;
     let client = Client::with_uri_str(format!("{}/mine", SERVER.url())).await.unwrap();
     let store = MongoStore::with_client(client.clone(), bench.options()).unwrap();
-    store.set("a", &Session::new()).await.unwrap();
+    store.set("a", &SessionData::new()).await.unwrap();
     let raw = client.database("mine").collection::<Document>(bench.raw.name());
     assert_eq!(raw.count_documents(doc! {}).await.unwrap(), 1);
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Session, Store};
+use cloakroom_core::{SessionData, Store};
 
 use crate::{Bench, session};
 
-fn numbered(number: usize, padding: usize) -> Session {
+fn numbered(number: usize, padding: usize) -> SessionData {
     let mut session = session();
     session.insert("number", number).unwrap();
     session.insert("padding", "x".repeat(padding)).unwrap();

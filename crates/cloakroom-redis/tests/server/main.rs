@@ -25,7 +25,7 @@ use std::{
     net::TcpStream,
 };
 
-use cloakroom_core::{Atomic, Enumerate, Session, Store};
+use cloakroom_core::{Atomic, Enumerate, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore};
 use cloakroom_test_support::RedisServer;
 use redis::{Cmd, FromRedisValue};
@@ -78,14 +78,14 @@ fn listing(store: &RedisStore) -> &dyn Enumerate {
 }
 
 /// A browser session.
-fn session() -> Session {
-    let mut session = Session::new();
+fn session() -> SessionData {
+    let mut session = SessionData::new();
     session.insert("user", "ann").unwrap();
     session
 }
 
 /// A session whose cookie expires in so many milliseconds.
-fn expiring_in(ms: i64) -> Session {
+fn expiring_in(ms: i64) -> SessionData {
     let mut session = session();
     session
         .cookie_mut()

@@ -88,7 +88,7 @@ async fn commands_are_those_of_connect_redis() {
     let bench = Bench::start();
     bench.store.ping().await.unwrap();
     let mut monitor = Monitor::start(&bench.server);
-    let plain = cloakroom_core::Session::from_json(r#"{"n":1,"cookie":{}}"#).unwrap();
+    let plain = cloakroom_core::SessionData::from_json(r#"{"n":1,"cookie":{}}"#).unwrap();
     bench.store.set("a", &plain).await.unwrap();
     bench.store.get("a").await.unwrap();
     bench.store.touch("a", &plain).await.unwrap();

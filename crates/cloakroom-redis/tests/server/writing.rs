@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Error, ErrorKind, Session, Store, Touched, Updated};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store, Touched, Updated};
 use cloakroom_redis::{Serializer, Ttl};
 use futures::TryStreamExt;
 
@@ -97,7 +97,7 @@ async fn an_empty_id_is_refused_everywhere() {
 struct Shift;
 
 impl Serializer for Shift {
-    fn stringify(&self, session: &Session) -> Result<Vec<u8>, Error> {
+    fn stringify(&self, session: &SessionData) -> Result<Vec<u8>, Error> {
         if session.contains("unprintable") {
             return Err(Error::new(ErrorKind::InvalidData, "shift", "stringify", "unprintable"));
         }
@@ -108,10 +108,10 @@ impl Serializer for Shift {
         .concat())
     }
 
-    fn parse(&self, record: &[u8]) -> Result<Option<Session>, Error> {
+    fn parse(&self, record: &[u8]) -> Result<Option<SessionData>, Error> {
         match record.strip_prefix(b"\xff") {
             Some(text) => {
-                Session::from_record(text.iter().map(|byte| byte.wrapping_sub(1)).collect())
+                SessionData::from_record(text.iter().map(|byte| byte.wrapping_sub(1)).collect())
             }
             None => Err(Error::new(ErrorKind::Corrupt, "shift", "parse", "no mark")),
         }

@@ -6,7 +6,7 @@ use super::AskRequest;
 use crate::RequestHead;
 
 /// The `proxy` option: how to tell that a request is secure when its connection is not
-/// [`Encrypted`](crate::Encrypted).
+/// [`SecureTransport`](crate::SecureTransport).
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Proxy {
@@ -59,7 +59,7 @@ mod tests {
                 request.headers_mut().insert("x-forwarded-proto", proto.parse().unwrap());
             }
             if encrypted {
-                request.extensions_mut().insert(crate::Encrypted);
+                request.extensions_mut().insert(crate::SecureTransport);
             }
             request
         };

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloakroom_core::{Clock, Error};
 
-use super::{PathMatch, Proxy, SessionOptions, TouchAfter, Unset, WhenDown};
+use super::{PathMatch, Proxy, SessionOptions, TouchAfter, Unset, WhenUnavailable};
 use crate::{CookieOptions, Loading, RequestHead, SessionEvent};
 
 impl SessionOptions {
@@ -106,10 +106,10 @@ impl SessionOptions {
         self
     }
 
-    /// The same options with another [`when_down`](Self::when_down).
+    /// The same options with another [`when_unavailable`](Self::when_unavailable).
     #[must_use]
-    pub fn with_when_down(mut self, when_down: WhenDown) -> Self {
-        self.when_down = when_down;
+    pub fn with_when_down(mut self, when_unavailable: WhenUnavailable) -> Self {
+        self.when_unavailable = when_unavailable;
         self
     }
 

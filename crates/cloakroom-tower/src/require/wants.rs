@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use cloakroom_core::Session as Record;
+use cloakroom_core::SessionData;
 
 /// What JSON takes for white space.
 const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -11,11 +11,11 @@ const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 pub(super) enum Want {
     /// A member, or a path to one inside of it.
     Member(String),
-    Predicate(Arc<dyn Fn(&Record) -> bool + Send + Sync>),
+    Predicate(Arc<dyn Fn(&SessionData) -> bool + Send + Sync>),
 }
 
 impl Want {
-    pub(super) fn is_met(&self, record: &Record) -> bool {
+    pub(super) fn is_met(&self, record: &SessionData) -> bool {
         match self {
             Self::Member(path) => find(record, path).is_some_and(|json| is_present(&json)),
             Self::Predicate(predicate) => predicate(record),
@@ -24,7 +24,7 @@ impl Want {
 }
 
 /// The JSON text at a path. A member whose name is the whole path comes first.
-fn find<'a>(record: &'a Record, path: &str) -> Option<Cow<'a, str>> {
+fn find<'a>(record: &'a SessionData, path: &str) -> Option<Cow<'a, str>> {
     if let Some(json) = record.get_json(path) {
         return Some(Cow::Borrowed(json));
     }
@@ -32,7 +32,7 @@ fn find<'a>(record: &'a Record, path: &str) -> Option<Cow<'a, str>> {
     let mut json = Cow::Borrowed(record.get_json(names.next()?)?);
     for name in names {
         // A record reads any JSON object as JavaScript does: the last of two equal names counts, escaped or not.
-        let object = Record::from_json(&*json).ok()?;
+        let object = SessionData::from_json(&*json).ok()?;
         json = Cow::Owned(object.get_json(name)?.to_owned());
     }
     Some(json)
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_path_leads_through_objects_as_in_javascript() {
-        let record = Record::from_json(
+        let record = SessionData::from_json(
             r#"{"cookie":{},"passport":{"user":7,"\u0061":1,"x":{"y":"z"},"twice":1,"twice":null,"\ud800":1},"a.b":1,
                 "list":[1],"text":"x","passport.x":{"y":false}}"#,
         )

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Error, Session as Record};
+use cloakroom_core::{Error, SessionData};
 
 /// Makes a change to a record.
-pub(crate) type Change = dyn Fn(&mut Record) -> Result<(), Error> + Send + Sync;
+pub(crate) type Change = dyn Fn(&mut SessionData) -> Result<(), Error> + Send + Sync;
 
 /// A change that depends on the member's value, or one that such a change follows.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct Edit {
 
 impl Edit {
     /// The change that makes a member what it is in this record.
-    pub(crate) fn as_in(record: &Record, name: &str) -> Self {
+    pub(crate) fn as_in(record: &SessionData, name: &str) -> Self {
         let (name, json): (Arc<str>, _) = (name.into(), record.get_json(name).map(str::to_owned));
         let named = Arc::clone(&name);
         Self { name, change: Arc::new(move |record| set(record, &named, json.as_deref())) }
@@ -30,13 +30,13 @@ impl Edit {
 /// The record as the request has it, and the edits that are in it.
 #[derive(Clone)]
 pub(super) struct Changes {
-    pub(super) record: Arc<Record>,
+    pub(super) record: Arc<SessionData>,
     pub(super) edits: Vec<Edit>,
 }
 
 impl Changes {
     /// The record as it is now in the store, with these changes: member by member, and the edits made anew.
-    pub(super) fn over(&self, stored: Record) -> Result<Record, Error> {
+    pub(super) fn over(&self, stored: SessionData) -> Result<SessionData, Error> {
         let mut record = stored.clone();
         record.merge(&self.record);
         for edit in &self.edits {
@@ -47,7 +47,7 @@ impl Changes {
     }
 
     /// What was changed in `now` after these changes had been taken from there, laid over the record that they became.
-    pub(super) fn later(&self, stored: Record, now: &Self) -> (Self, Result<(), Error>) {
+    pub(super) fn later(&self, stored: SessionData, now: &Self) -> (Self, Result<(), Error>) {
         let mut record = stored.clone();
         record.merge_since(&now.record, &self.record);
         let edits = now.edits.iter().filter(|edit| !self.edits.iter().any(|done| done.is(edit)));
@@ -61,12 +61,12 @@ impl Changes {
     }
 }
 
-fn redo(edits: &[Edit], record: &mut Record) -> Result<(), Error> {
+fn redo(edits: &[Edit], record: &mut SessionData) -> Result<(), Error> {
     edits.iter().try_for_each(|edit| (edit.change)(record))
 }
 
 /// Sets a member to a JSON text, or removes it.
-fn set(record: &mut Record, name: &str, json: Option<&str>) -> Result<(), Error> {
+fn set(record: &mut SessionData, name: &str, json: Option<&str>) -> Result<(), Error> {
     match json {
         Some(json) => record.insert_json(name, json),
         None => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::{Cookie, Error, ErrorKind, Session as Record, Touched};
+use cloakroom_core::{Cookie, Error, ErrorKind, SessionData, Touched};
 use http::HeaderValue;
 
 use super::{
@@ -21,7 +21,7 @@ enum End {
     /// The record stays as it is, but the store is to extend it, or the browser to be told.
     Read {
         id: String,
-        record: Arc<Record>,
+        record: Arc<SessionData>,
         extends: bool,
         is_new: bool,
     },
@@ -94,7 +94,7 @@ async fn line_of_stored(shared: &Shared, error: &Error) -> Option<HeaderValue> {
         let (id, cookie) = rules.written.as_ref().or(rules.saved.as_ref())?.clone();
         (id, cookie, rules.browser.clone(), state.is_new)
     };
-    let record = Record::with_cookie(cookie);
+    let record = SessionData::with_cookie(cookie);
     let browser = browser.as_ref();
     // A store that does not answer is not waited for twice.
     if error.kind() != ErrorKind::Timeout {
@@ -180,7 +180,7 @@ fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
 fn end_of_failed(state: &State) -> End {
     let Rules::Safe(rules) = &state.rules else { return End::Nothing };
     if let Some((id, cookie)) = &rules.saved {
-        let record = Arc::new(Record::with_cookie(cookie.clone()));
+        let record = Arc::new(SessionData::with_cookie(cookie.clone()));
         return End::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
     }
     match (&state.current, &rules.destroyed) {
@@ -199,7 +199,7 @@ fn destroyed(rules: &Safe, cookie: &Cookie) -> End {
 }
 
 /// Whether a session that was only read is to be written, so that it and the browser's copy live on.
-fn is_due(shared: &Shared, record: &Record) -> bool {
+fn is_due(shared: &Shared, record: &SessionData) -> bool {
     let (options, cookie) = (shared.engine.options(), record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())
     else {
@@ -265,7 +265,7 @@ async fn finish(
         }
         End::Read { id, record, extends, is_new } => {
             if extends {
-                let mut extended = Record::clone(&record);
+                let mut extended = SessionData::clone(&record);
                 extend(&mut extended, engine.now_ms());
                 match engine.store().touch(&id, &extended).await {
                     Ok(Touched::Missing) => return Ok(None),
@@ -284,7 +284,7 @@ async fn finish(
 async fn as_it_was(
     shared: &Shared,
     id: &str,
-    record: &Record,
+    record: &SessionData,
     browser: Option<&Cookie>,
     is_new: bool,
 ) -> Option<HeaderValue> {
@@ -306,7 +306,7 @@ async fn as_it_was(
 fn line_without_asking(
     shared: &Shared,
     id: &str,
-    record: &Record,
+    record: &SessionData,
     browser: Option<&Cookie>,
 ) -> Option<HeaderValue> {
     let now_ms = shared.engine.now_ms();

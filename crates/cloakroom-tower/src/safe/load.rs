@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Error, ErrorKind, Session as Record};
+use cloakroom_core::{Error, ErrorKind, SessionData};
 
 use super::{Safe, extend};
 use crate::{
-    EventReason, IdFormat, RequestHead, Session, SessionEngine, TouchAfter, WhenDown,
+    EventReason, IdFormat, RequestHead, Session, SessionEngine, TouchAfter, WhenUnavailable,
     ids::FoundId,
     state::{RequestFacts, Rules, Shared, State},
 };
@@ -16,7 +16,7 @@ pub(super) const MOST_COOKIES: usize = 8;
 
 /// A session that an id led to.
 struct Found {
-    record: Record,
+    record: SessionData,
     /// Reading it has extended it.
     is_extended: bool,
     /// Why extending it was refused.
@@ -65,7 +65,7 @@ pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Sessio
         Ok(found) => (found, None),
         Err(error) => {
             options.tell(&error);
-            if options.when_down == WhenDown::Error {
+            if options.when_unavailable == WhenUnavailable::Error {
                 return Err(error);
             }
             (None, Some(error.kind()))
@@ -79,7 +79,8 @@ pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Sessio
             (rules.is_stored, rules.is_extended) = (true, is_extended);
             rules.is_refused = refused.is_some();
             let mut state = State::new(id.id.clone(), Arc::new(record), false, Rules::Safe(rules));
-            state.refused = refused.filter(|_| options.when_down == WhenDown::ReadOnly);
+            state.refused =
+                refused.filter(|_| options.when_unavailable == WhenUnavailable::ReadOnly);
             state
         }
         None => {
@@ -157,7 +158,11 @@ async fn read(
 
 /// The record extended by its own rules, if these give it another life than it has just been given: in whole seconds,
 /// as stores count.
-fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Option<Record> {
+fn with_own_life(
+    record: &SessionData,
+    max_age: Option<Duration>,
+    now_ms: i64,
+) -> Option<SessionData> {
     let given = max_age.map(|max_age| max_age.as_millis().div_ceil(1_000));
     let own = own_life_ms(record, now_ms).map(|ms| u128::from(ms).div_ceil(1_000));
     if own == given {
@@ -170,14 +175,14 @@ fn with_own_life(record: &Record, max_age: Option<Duration>, now_ms: i64) -> Opt
     if cookie.has_expired(now_ms) {
         return None;
     }
-    let mut with_own_life = Record::with_cookie(cookie.clone());
+    let mut with_own_life = SessionData::with_cookie(cookie.clone());
     // It has been a date already.
     let _ = with_own_life.set_ends_at_ms(record.ends_at_ms());
     Some(with_own_life)
 }
 
 /// How long the record is to live from now on; `None` for a browser session that has no end either.
-fn own_life_ms(record: &Record, now_ms: i64) -> Option<u64> {
+fn own_life_ms(record: &SessionData, now_ms: i64) -> Option<u64> {
     let cookie = record.cookie();
     let left = |then_ms: i64| then_ms.saturating_sub(now_ms);
     // Without a max age, an expiry is an end that is not to be moved, as other languages write it.

@@ -24,7 +24,7 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Atomic, Cookie, Created, Error, ErrorKind, Session as Record, Updated, marker_name,
+    Atomic, Cookie, Created, Error, ErrorKind, SessionData, Updated, marker_name,
 };
 
 use super::milliseconds;
@@ -82,7 +82,7 @@ impl Mark {
         self.linked_until_ms = 0;
     }
 
-    fn read(record: &Record, now_ms: i64) -> Result<Self, Error> {
+    fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
         let is_until = |name| record.get(name).map(|until: Option<i64>| until.unwrap_or_default());
         let linked_until_ms = is_until(LINKED_UNTIL)?;
         let (is_fresh, is_linked) = (is_until(UNTIL)? > now_ms, linked_until_ms > now_ms);
@@ -99,7 +99,7 @@ impl Mark {
     }
 
     /// Writes the mark into a record, which keeps its revision.
-    fn write(&self, record: &mut Record, now_ms: i64) -> Result<(), Error> {
+    fn write(&self, record: &mut SessionData, now_ms: i64) -> Result<(), Error> {
         let until_ms = now_ms.saturating_add(milliseconds(LIFE));
         let mut cookie = Cookie::new();
         if self.linked_until_ms < NO_END_MS {
@@ -196,7 +196,7 @@ fn without(error: Error) -> Result<Mark, Error> {
     if error.kind() == ErrorKind::InvalidId { Ok(Mark::default()) } else { Err(error) }
 }
 
-async fn read(engine: &SessionEngine, name: &str) -> Result<(Mark, Option<Record>), Error> {
+async fn read(engine: &SessionEngine, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
     match engine.store().get(name).await? {
         Some(record) => Ok((Mark::read(&record, engine.now_ms())?, Some(record))),
         None => Ok((Mark::default(), None)),
@@ -278,7 +278,7 @@ impl Ends<'_> {
     }
 
     async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
-        let mut record = Record::new();
+        let mut record = SessionData::new();
         mark.write(&mut record, self.0.now_ms())?;
         self.0.store().set(name, &record).await
     }

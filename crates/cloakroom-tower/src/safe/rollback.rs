@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use cloakroom_core::{Cookie, Error, Session as Record};
+use cloakroom_core::{Cookie, Error, SessionData};
 
 use super::take_edits;
 use crate::state::{Current, Rules, Shared, State};
@@ -10,7 +10,7 @@ use crate::state::{Current, Rules, Shared, State};
 /// The stored session that a new id has replaced in this request.
 pub(super) struct Replaced {
     id: String,
-    record: Arc<Record>,
+    record: Arc<SessionData>,
     is_new: bool,
     browser: Option<Cookie>,
 }

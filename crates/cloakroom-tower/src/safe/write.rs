@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use cloakroom_backend::{Pauses, timer};
 use cloakroom_core::{
-    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, Session as Record, Turn,
-    Updated, to_iso_string,
+    Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, SessionData, Turn, Updated,
+    to_iso_string,
 };
 
 use super::{
@@ -41,13 +41,13 @@ pub(super) struct Write {
     /// The request began so long ago that the marker of a logout may have expired.
     is_late: bool,
     /// The record as it was written, even if what comes after has failed.
-    pub(super) written: Option<Record>,
+    pub(super) written: Option<SessionData>,
     /// Why nothing was written.
     pub(super) obstacle: &'static str,
 }
 
 impl Write {
-    pub(super) fn of(shared: &Shared, state: &State, record: &Arc<Record>) -> Option<Self> {
+    pub(super) fn of(shared: &Shared, state: &State, record: &Arc<SessionData>) -> Option<Self> {
         let Rules::Safe(rules) = &state.rules else { return None };
         let leads_nowhere = !rules.is_stored && rules.old_ids.is_empty();
         let age_ms = shared.engine.now_ms().saturating_sub(rules.loaded_at_ms);
@@ -70,7 +70,7 @@ impl Write {
     pub(super) async fn run(&mut self, shared: &Shared, extends: bool) -> Result<(), Error> {
         let engine = &shared.engine;
         let now_ms = engine.now_ms();
-        let lay = |mut record: Record| {
+        let lay = |mut record: SessionData| {
             // A store that was extended by others keeps sessions whose record says that they have ended.
             if extends || record.cookie().has_expired(now_ms) {
                 extend(&mut record, now_ms);
@@ -86,7 +86,7 @@ impl Write {
         } else if let Some(old_id) = self.old_ids.last().filter(|_| self.keeps_data).cloned() {
             self.move_from(shared, &old_id, lay).await?;
         } else if !self.is_late || self.can_move(engine).await? {
-            self.create(shared, lay(Record::clone(&self.changes.record))).await?;
+            self.create(shared, lay(SessionData::clone(&self.changes.record))).await?;
         }
         self.end_old_ids(shared).await?;
         if self.written.is_some() {
@@ -104,7 +104,7 @@ impl Write {
         &mut self,
         shared: &Shared,
         old_id: &str,
-        lay: impl Fn(Record) -> Record + Send + Sync,
+        lay: impl Fn(SessionData) -> SessionData + Send + Sync,
     ) -> Result<(), Error> {
         let engine = &shared.engine;
         let store = engine.store();
@@ -114,7 +114,7 @@ impl Write {
                 // Another request has moved the same session, as a double click does. This request moves what it has
                 // loaded: what the other one has made of it belongs to whoever has the other new id.
                 if has_moved(engine, old_id, &self.id).await? {
-                    self.create(shared, lay(Record::clone(&self.changes.record))).await?;
+                    self.create(shared, lay(SessionData::clone(&self.changes.record))).await?;
                 }
                 return Ok(());
             };
@@ -167,7 +167,7 @@ impl Write {
         }
     }
 
-    async fn create(&mut self, shared: &Shared, mut record: Record) -> Result<(), Error> {
+    async fn create(&mut self, shared: &Shared, mut record: SessionData) -> Result<(), Error> {
         let store = shared.engine.store();
         let Some(atomic) = store.atomic() else {
             store.set(&self.id, &record).await?;
@@ -196,7 +196,7 @@ impl Write {
 async fn end(
     atomic: &dyn Atomic,
     id: &str,
-    mut record: Record,
+    mut record: SessionData,
     now_ms: i64,
 ) -> Result<Updated, Error> {
     // The max age stays: where the record stays, too, it is to be read as before. The date differs from the record's,
@@ -213,8 +213,8 @@ async fn update(
     engine: &SessionEngine,
     id: &str,
     changes: &Changes,
-    lay: impl Fn(Record) -> Record + Send + Sync,
-) -> Result<Option<Record>, Error> {
+    lay: impl Fn(SessionData) -> SessionData + Send + Sync,
+) -> Result<Option<SessionData>, Error> {
     let store = engine.store();
     let Some(atomic) = store.atomic() else {
         // Without a conditional write, the time between read and write is made as short as possible.
@@ -235,7 +235,7 @@ async fn update(
     let place = std::ptr::from_ref(engine.options()).addr();
     let _turn = Turn::take(place, id, patience, timer).await;
     let mut pauses = Pauses::new();
-    let mut record = lay(Record::clone(&changes.record));
+    let mut record = lay(SessionData::clone(&changes.record));
     loop {
         let since = Instant::now();
         let current = match atomic.update(id, &record).await? {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Error, Session as Record};
+use cloakroom_core::{Error, SessionData};
 
 use super::Session;
 use crate::safe;
@@ -40,7 +40,7 @@ impl Session {
     /// takes the end away.
     ///
     /// No extension moves the end, and [`regenerate_keeping_data`](Self::regenerate_keeping_data) and
-    /// [`clear`](Self::clear) keep it. It is a member of the session, [`Record::ENDS_AT`], which Express keeps and does not
+    /// [`clear`](Self::clear) keep it. It is a member of the session, [`SessionData::ENDS_AT`], which Express keeps and does not
     /// look at: where Express has extended a session beyond its end, the store still has it, and no request gets it here.
     /// It is destroyed instead, with both presets.
     ///
@@ -66,7 +66,7 @@ impl Session {
         let edits = {
             let mut state = self.shared().open_for_change("set_end_after")?;
             state.record_mut("set_end_after")?.set_ends_at_ms(ends_at_ms)?;
-            safe::take_edits(&mut state, Some(Record::ENDS_AT))
+            safe::take_edits(&mut state, Some(SessionData::ENDS_AT))
         };
         drop(edits);
         Ok(())

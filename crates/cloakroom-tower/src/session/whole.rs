@@ -12,7 +12,7 @@ impl Session {
     /// # Errors
     ///
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) when they are not a `T`: the message names the member, and
-    /// nothing of its value, as in [`Record::read`](cloakroom_core::Session::read). Then as [`get`](Self::get).
+    /// nothing of its value, as in [`SessionData::read`](cloakroom_core::SessionData::read). Then as [`get`](Self::get).
     ///
     /// ```
     /// #[derive(serde::Deserialize)]

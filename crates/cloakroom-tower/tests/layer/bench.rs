@@ -1,6 +1,6 @@
 //! One session of one store, and requests that have it at the same time.
 
-use cloakroom_core::{Clock, Error, Secrets, Session as Record, Store};
+use cloakroom_core::{Clock, Error, Secrets, SessionData, Store};
 use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
 use futures::executor::block_on;
 use http::Request;
@@ -24,7 +24,7 @@ impl Bench {
         options.clock = clock;
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
         let engine = SessionEngine::with_options(store.clone(), secrets, options).unwrap();
-        block_on(store.memory().set(SID, &Record::from_json(record).unwrap())).unwrap();
+        block_on(store.memory().set(SID, &SessionData::from_json(record).unwrap())).unwrap();
         Self { store, engine, sid: SID.to_owned() }
     }
 
@@ -43,7 +43,7 @@ impl Bench {
         block_on(self.engine.commit(session))
     }
 
-    pub(crate) fn record(&self) -> Option<Record> {
+    pub(crate) fn record(&self) -> Option<SessionData> {
         block_on(self.store.memory().get(&self.sid)).unwrap()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Secrets, Session as Record, Store};
+use cloakroom_core::{Secrets, SessionData, Store};
 use cloakroom_tower::{RequestHead, SessionEngine, SessionOptions};
 use futures::future::join_all;
 use http::Request;
@@ -13,7 +13,11 @@ use crate::{counting::count, log::Log, site::NOW};
 async fn requests_that_meet_need_at_most_two_tries_each() {
     const REQUESTS: usize = 128;
     let store = Log::new(&cloakroom_core::Clock::fixed(NOW)).slow();
-    store.memory().set("contended", &Record::from_json(r#"{"cookie":{}}"#).unwrap()).await.unwrap();
+    store
+        .memory()
+        .set("contended", &SessionData::from_json(r#"{"cookie":{}}"#).unwrap())
+        .await
+        .unwrap();
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
     let cookie = format!("connect.sid={}", secrets.cookie_value("contended"));
     let mut options = SessionOptions::new();

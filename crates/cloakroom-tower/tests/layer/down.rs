@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use cloakroom_core::ErrorKind;
-use cloakroom_tower::{Session, WhenDown};
+use cloakroom_tower::{Session, WhenUnavailable};
 use http::{Response, StatusCode};
 
 use crate::site::Site;
 
-fn site(when_down: WhenDown) -> Site {
-    Site::with(|options| options.when_down = when_down)
+fn site(when_unavailable: WhenUnavailable) -> Site {
+    Site::with(|options| options.when_unavailable = when_unavailable)
 }
 
 const ALL: [&str; 7] = ["get", "set", "destroy", "touch", "create", "update", "get_and_touch"];
 
 #[tokio::test]
 async fn a_store_that_is_away_is_an_error_response() {
-    let site = site(WhenDown::Error);
+    let site = site(WhenUnavailable::Error);
     site.write("n", 1).await;
     for (kind, status) in [
         (ErrorKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
@@ -35,7 +35,7 @@ async fn a_store_that_is_away_is_an_error_response() {
 
 #[tokio::test]
 async fn an_anonymous_request_can_change_nothing_and_keeps_its_cookie() {
-    let site = site(WhenDown::Anonymous);
+    let site = site(WhenUnavailable::Anonymous);
     site.write("n", 1).await;
     site.store.fail(&ALL, ErrorKind::Unavailable);
     site.store.calls();
@@ -66,9 +66,11 @@ async fn an_anonymous_request_can_change_nothing_and_keeps_its_cookie() {
 /// Such as a Redis that cannot save to its disk, a replica, or a user who may only read.
 #[tokio::test]
 async fn what_refuses_to_extend_is_read_and_tells_it_once() {
-    for when_down in [WhenDown::Error, WhenDown::Anonymous, WhenDown::ReadOnly] {
+    for when_unavailable in
+        [WhenUnavailable::Error, WhenUnavailable::Anonymous, WhenUnavailable::ReadOnly]
+    {
         let site = Site::with(|options| {
-            options.when_down = when_down;
+            options.when_unavailable = when_unavailable;
             options.cookie.max_age = Some(crate::site::MINUTE);
         });
         site.write("n", 1).await;
@@ -84,14 +86,18 @@ async fn what_refuses_to_extend_is_read_and_tells_it_once() {
                         Ok(())
                     })
                     .await;
-                assert_eq!(reply.status, StatusCode::OK, "{when_down:?} {kind:?}");
+                assert_eq!(reply.status, StatusCode::OK, "{when_unavailable:?} {kind:?}");
                 assert_eq!(site.store.calls(), ["get_and_touch", "get"]);
             }
-            assert_eq!(site.told(), ["log: get_and_touch: told to fail"], "{when_down:?} {kind:?}");
+            assert_eq!(
+                site.told(),
+                ["log: get_and_touch: told to fail"],
+                "{when_unavailable:?} {kind:?}"
+            );
             // A change is lost no more than ever.
-            if when_down != WhenDown::ReadOnly {
+            if when_unavailable != WhenUnavailable::ReadOnly {
                 let reply = site.write("n", 2).await;
-                assert_ne!(reply.status, StatusCode::OK, "{when_down:?} {kind:?}");
+                assert_ne!(reply.status, StatusCode::OK, "{when_unavailable:?} {kind:?}");
                 assert_eq!(site.told(), ["log: update: told to fail"]);
             }
             site.store.fail(&[], kind);
@@ -104,7 +110,7 @@ async fn what_refuses_to_extend_is_read_and_tells_it_once() {
 /// Such as a Redis replica, or one that is full.
 #[tokio::test]
 async fn a_store_that_refuses_writes_can_still_be_read() {
-    let site = site(WhenDown::ReadOnly);
+    let site = site(WhenUnavailable::ReadOnly);
     site.write("n", 1).await;
     site.store.fail(&["get_and_touch", "touch", "update"], ErrorKind::Other);
     site.store.calls();
@@ -127,11 +133,13 @@ async fn a_store_that_refuses_writes_can_still_be_read() {
 
 #[tokio::test]
 async fn a_change_that_cannot_be_written_is_an_error_response_whatever_is_told() {
-    for when_down in [WhenDown::Error, WhenDown::Anonymous, WhenDown::ReadOnly] {
-        let site = site(when_down);
+    for when_unavailable in
+        [WhenUnavailable::Error, WhenUnavailable::Anonymous, WhenUnavailable::ReadOnly]
+    {
+        let site = site(when_unavailable);
         site.store.fail(&["create"], ErrorKind::Unavailable);
         let reply = site.write("n", 1).await;
-        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{when_down:?}");
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{when_unavailable:?}");
         assert!(reply.lines().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! The express preset, where the replayed fixtures have no case: keeping data, quoted cookies, texts of stored cookies.
 
-use cloakroom_core::{ErrorKind, Secrets, Session as Record, Store};
+use cloakroom_core::{ErrorKind, Secrets, SessionData, Store};
 use cloakroom_tower::{Session, SessionOptions};
 use http::StatusCode;
 
@@ -15,7 +15,7 @@ fn site(change: impl FnOnce(&mut SessionOptions)) -> Site {
 }
 
 async fn visit_with(site: &Site, record: &str) {
-    site.store.memory().set("abc", &Record::from_json(record).unwrap()).await.unwrap();
+    site.store.memory().set("abc", &SessionData::from_json(record).unwrap()).await.unwrap();
     let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
     *site.cookie.lock().unwrap() = Some(format!("connect.sid={value}"));
     site.write("b", 2).await;
@@ -78,7 +78,7 @@ async fn a_max_age_that_is_no_number_stores_and_sends_nothing() {
             r#""cookie":{{"originalMaxAge":{age},"expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"}}"#
         );
         let stored = format!("{{{cookie},\"a\":1}}");
-        site.store.memory().set("abc", &Record::from_json(&*stored).unwrap()).await.unwrap();
+        site.store.memory().set("abc", &SessionData::from_json(&*stored).unwrap()).await.unwrap();
         let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
         *site.cookie.lock().unwrap() = Some(format!("connect.sid={value}"));
         let reply = site
@@ -111,7 +111,7 @@ async fn an_expiry_beyond_the_last_date_sends_no_cookie_and_is_told() {
             let record = format!(
                 r#"{{"cookie":{{"originalMaxAge":{age},"expires":"2100-01-01T00:00:00.000Z"}},"a":1}}"#
             );
-            site.store.memory().set("abc", &Record::from_json(record).unwrap()).await.unwrap();
+            site.store.memory().set("abc", &SessionData::from_json(record).unwrap()).await.unwrap();
             let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("abc");
             *site.cookie.lock().unwrap() = Some(format!("connect.sid={value}"));
             let reply = if rolling { site.read().await } else { site.write("a", 1 + 1).await };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{ErrorKind, Secrets, Session as Record, Store, Touched};
+use cloakroom_core::{ErrorKind, Secrets, SessionData, Store, Touched};
 use cloakroom_tower::{Session, SessionOptions};
 
 use crate::site::{MINUTE, NOW, Site};
@@ -146,7 +146,7 @@ async fn a_session_that_node_has_extended_beyond_its_end_is_given_to_nobody() {
         let mut theirs = site.record(&sid).await.unwrap();
         theirs.cookie_mut().set_max_age(Some(MINUTE * 60), NOW).unwrap();
         // Our own store is not told of the end, which it would keep.
-        let told = Record::with_cookie(theirs.cookie().clone());
+        let told = SessionData::with_cookie(theirs.cookie().clone());
         if writes {
             site.store.memory().set(&sid, &told).await.unwrap();
             site.store.holds(theirs.to_json());

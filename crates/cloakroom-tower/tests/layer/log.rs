@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, Session,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData,
     Store, Touched, Updated, is_marker,
 };
 use tokio::sync::Semaphore;
@@ -115,11 +115,11 @@ impl Log {
         self.shared.lock().unwrap().hook = Some((operation, Box::new(hook)));
     }
 
-    fn as_written(&self, session: Option<Session>) -> Option<Session> {
+    fn as_written(&self, session: Option<SessionData>) -> Option<SessionData> {
         match (session, &self.shared.lock().unwrap().raw) {
             (Some(session), Some(raw)) => {
                 let revision = session.revision().unwrap().clone();
-                Some(Session::from_json(&**raw).unwrap().with_revision(revision))
+                Some(SessionData::from_json(&**raw).unwrap().with_revision(revision))
             }
             (session, _) => session,
         }
@@ -161,12 +161,12 @@ impl Store for Log {
         "log"
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.call("get", sid).await?;
         Ok(self.as_written(self.memory.get(sid).await?))
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.call("set", sid).await?;
         self.memory.set(sid, session).await
     }
@@ -176,7 +176,7 @@ impl Store for Log {
         self.memory.destroy(sid).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.call("touch", sid).await?;
         self.memory.touch(sid, session).await
     }
@@ -192,12 +192,12 @@ impl Store for Log {
 
 #[async_trait]
 impl Atomic for Log {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.call("create", sid).await?;
         self.memory.create(sid, session).await
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.call("update", sid).await?;
         let mut session = session.clone();
         if self.has_own_life {
@@ -210,7 +210,7 @@ impl Atomic for Log {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         self.call("get_and_touch", sid).await?;
         Ok(self.as_written(self.memory.get_and_touch(sid, ttl).await?))
     }

@@ -1,6 +1,6 @@
 //! Requests that meet, and handles on one request: no change is lost, and what was destroyed stays so.
 
-use cloakroom_core::{Enumerate, Session as Record, Store};
+use cloakroom_core::{Enumerate, SessionData, Store};
 use cloakroom_tower::RequestHead;
 use futures::executor::block_on;
 use http::Request;
@@ -73,7 +73,7 @@ fn what_node_writes_in_between_is_kept() {
     let session = bench.load();
     session.insert("rust", true).unwrap();
     // Express knows nothing of revisions: it sets the text.
-    let theirs = Record::from_json(r#"{"cookie":{},"a":1,"node":true}"#).unwrap();
+    let theirs = SessionData::from_json(r#"{"cookie":{},"a":1,"node":true}"#).unwrap();
     block_on(bench.store.memory().set(SID, &theirs)).unwrap();
     bench.commit(&session);
     assert_eq!(bench.record().unwrap().to_json(), r#"{"cookie":{},"a":1,"node":true,"rust":true}"#);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Cookie, Enumerate, ErrorKind, Secrets, Session as Record, Store, is_marker, marker_name,
+    Cookie, Enumerate, ErrorKind, Secrets, SessionData, Store, is_marker, marker_name,
 };
 use cloakroom_tower::{IdFormat, Proxy, Secure, Session, SessionOptions};
 use http::{Request, StatusCode};
@@ -186,7 +186,7 @@ async fn a_move_takes_the_options_attributes_and_keeps_the_life() {
             let mut cookie = Cookie::new();
             cookie.set_max_age(life, NOW).unwrap();
             cookie.set_path(Some("/old"));
-            site.store.memory().set("made", &Record::with_cookie(cookie)).await.unwrap();
+            site.store.memory().set("made", &SessionData::with_cookie(cookie)).await.unwrap();
             let value = Secrets::new(["keyboard cat"]).unwrap().cookie_value("made");
             let request = Request::get("/")
                 .header("cookie", format!("connect.sid={value}"))
@@ -220,7 +220,7 @@ async fn plain_ids_have_no_markers_and_no_cookie_leads_to_one() {
     let name = marker_name(&old);
     assert!(is_marker(&name) && site.record(&name).await.is_none());
     // One that another service has written is not a session here, either.
-    site.store.memory().set(&name, &Record::new()).await.unwrap();
+    site.store.memory().set(&name, &SessionData::new()).await.unwrap();
     site.store.calls();
     site.send(with_cookie(&format!("sid={name}")), async |session: Session| {
         assert!(session.is_new());

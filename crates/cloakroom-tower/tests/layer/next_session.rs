@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Secrets, Session as Record, Store};
+use cloakroom_core::{Secrets, SessionData, Store};
 use cloakroom_tower::{IdFormat, Session, SessionOptions, TouchAfter};
 
 use crate::site::{MINUTE, Site};
@@ -39,7 +39,7 @@ async fn the_id_is_plain_and_the_record_counts_seconds() {
 async fn a_record_of_next_session_is_kept_in_its_shape() {
     let site = site(IdFormat::Plain, TouchAfter::Elapsed(Duration::from_secs(10)));
     let theirs = r#"{"cookie":{"path":"/","httpOnly":true,"secure":false,"maxAge":60,"expires":"2023-11-14T22:14:20.000Z"},"views":1}"#;
-    site.store.memory().set("theirs", &Record::from_json(theirs).unwrap()).await.unwrap();
+    site.store.memory().set("theirs", &SessionData::from_json(theirs).unwrap()).await.unwrap();
     *site.cookie.lock().unwrap() = Some("sid=theirs".to_owned());
     let reply = site.write("views", 2).await;
     assert!(reply.lines().is_empty(), "a change alone does not extend it");
@@ -88,7 +88,7 @@ async fn a_secure_cookie_and_one_for_a_path_are_sent_with_any_request() {
 async fn a_max_age_of_0_ends_nothing() {
     let site = site(IdFormat::Plain, TouchAfter::EachRequest);
     let theirs = r#"{"cookie":{"path":"/","httpOnly":true,"secure":false,"maxAge":0},"n":1}"#;
-    site.store.memory().set("theirs", &Record::from_json(theirs).unwrap()).await.unwrap();
+    site.store.memory().set("theirs", &SessionData::from_json(theirs).unwrap()).await.unwrap();
     *site.cookie.lock().unwrap() = Some("sid=theirs".to_owned());
     site.read().await;
     site.write("n", 2).await;

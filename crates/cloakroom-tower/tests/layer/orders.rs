@@ -1,6 +1,6 @@
 //! Moves to a new id and logouts that meet, in every order of their calls to the store.
 
-use cloakroom_core::{Enumerate, Error, Secrets, Session as Record, Store};
+use cloakroom_core::{Enumerate, Error, Secrets, SessionData, Store};
 use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
 use futures::executor::block_on;
 
@@ -25,7 +25,7 @@ pub(crate) fn engine(steps: &Steps) -> SessionEngine {
 /// A store with a session `a` that has a cart.
 pub(crate) fn store(has_atomic: bool) -> Steps {
     let steps = Steps::new(has_atomic);
-    let record = Record::from_json(r#"{"cookie":{},"cart":["tea"]}"#).unwrap();
+    let record = SessionData::from_json(r#"{"cookie":{},"cart":["tea"]}"#).unwrap();
     block_on(steps.memory.set("a", &record)).unwrap();
     steps
 }

@@ -1,6 +1,6 @@
 //! What a request costs that only reads, and which of its cookies leads to a session.
 
-use cloakroom_core::{Secrets, Session as Record, Store};
+use cloakroom_core::{Secrets, SessionData, Store};
 use cloakroom_tower::{PathMatch, Session};
 use http::Request;
 
@@ -115,7 +115,7 @@ async fn a_life_that_is_the_same_in_seconds_costs_nothing() {
 async fn an_end_without_a_max_age_is_kept() {
     let site = Site::new();
     let php = r#"{"cookie":{"expires":"2023-11-14T22:14:20.000Z"},"n":1}"#;
-    site.store.memory().set("php", &Record::from_json(php).unwrap()).await.unwrap();
+    site.store.memory().set("php", &SessionData::from_json(php).unwrap()).await.unwrap();
     *site.cookie.lock().unwrap() = Some(signed("php", "keyboard cat"));
     site.read().await;
     site.clock.advance(59_000);
@@ -151,9 +151,9 @@ async fn an_expiry_without_a_max_age_that_has_passed_ends_nothing() {
     let sid = "stale";
     let past = r#"{"cookie":{"originalMaxAge":null,"expires":"2023-11-14T22:13:10.000Z"},"n":1}"#;
     let later = past.replace("22:13:10", "22:14:10");
-    site.store.memory().set(sid, &Record::from_json(later).unwrap()).await.unwrap();
+    site.store.memory().set(sid, &SessionData::from_json(later).unwrap()).await.unwrap();
     // Extended by somebody who reads no `expires`.
-    let mut lives = Record::from_json(past).unwrap();
+    let mut lives = SessionData::from_json(past).unwrap();
     lives.cookie_mut().set_max_age(Some(MINUTE * 100), crate::site::NOW).unwrap();
     site.store.memory().touch(sid, &lives).await.unwrap();
     site.clock.advance(10 * 60_000);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_core::{Clock, Error, Secrets, Session as Record, Store};
+use cloakroom_core::{Clock, Error, Secrets, SessionData, Store};
 use cloakroom_tower::{IdFormat, Session, SessionLayer, SessionOptions};
 use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE};
 use http_body_util::{BodyExt, Full};
@@ -166,7 +166,7 @@ impl Site {
     }
 
     /// The record under an id.
-    pub(crate) async fn record(&self, sid: &str) -> Option<Record> {
+    pub(crate) async fn record(&self, sid: &str) -> Option<SessionData> {
         self.store.memory().get(sid).await.unwrap()
     }
 

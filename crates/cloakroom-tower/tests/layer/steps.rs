@@ -15,8 +15,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, MemoryOptions, MemoryStore, Session, Store, Touched,
-    Updated,
+    Atomic, Clock, Created, Enumerate, Error, MemoryOptions, MemoryStore, SessionData, Store,
+    Touched, Updated,
 };
 
 use crate::site::NOW;
@@ -64,12 +64,12 @@ impl Store for Steps {
         "steps"
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.step().await;
         self.memory.get(sid).await
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.step().await;
         self.memory.set(sid, session).await
     }
@@ -79,7 +79,7 @@ impl Store for Steps {
         self.memory.destroy(sid).await
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.step().await;
         self.memory.touch(sid, session).await
     }
@@ -95,12 +95,12 @@ impl Store for Steps {
 
 #[async_trait]
 impl Atomic for Steps {
-    async fn create(&self, sid: &str, session: &Session) -> Result<Created, Error> {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.step().await;
         self.memory.create(sid, session).await
     }
 
-    async fn update(&self, sid: &str, session: &Session) -> Result<Updated, Error> {
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.step().await;
         self.memory.update(sid, session).await
     }
@@ -109,7 +109,7 @@ impl Atomic for Steps {
         &self,
         sid: &str,
         ttl: Option<Duration>,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<SessionData>, Error> {
         self.step().await;
         self.memory.get_and_touch(sid, ttl).await
     }

@@ -1,6 +1,6 @@
 //! All members at once: read as a type, removed, and taken back.
 
-use cloakroom_core::{ErrorKind, Secrets, Session as Record, Store};
+use cloakroom_core::{ErrorKind, Secrets, SessionData, Store};
 use cloakroom_tower::{Session, SessionOptions};
 use futures::executor::block_on;
 use serde::Deserialize;
@@ -114,7 +114,7 @@ async fn a_new_session_that_is_rolled_back_is_not_stored_and_no_cookie_is_sent()
                 change_all(&session)?;
                 session.rollback().await?;
                 assert!(session.is_new());
-                assert!(session.with(Record::is_empty)?);
+                assert!(session.with(SessionData::is_empty)?);
                 Ok(())
             })
             .await;

@@ -10,7 +10,7 @@ mod name_server;
 
 use std::{env, fs, process::Command};
 
-use cloakroom::{ErrorKind, ExpressSession, Session};
+use cloakroom::{ErrorKind, ExpressSession, SessionData};
 use cloakroom_test_support::Mongod;
 
 use crate::name_server::NameServer;
@@ -82,7 +82,7 @@ async fn in_namespaces() {
     ] {
         // These end in vain, and need not take the driver's time for it.
         let query = format!("serverSelectionTimeoutMS=500&{query}");
-        let error = open(name, &query).set("a", &Session::new()).await.unwrap_err();
+        let error = open(name, &query).set("a", &SessionData::new()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{name} {query}: {error}");
         assert!(error.to_string().contains(name), "{error}");
         assert!(!error.outcome_unknown(), "{error}");
@@ -90,7 +90,7 @@ async fn in_namespaces() {
 }
 
 async fn stores(sessions: &ExpressSession) {
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     session.insert("user", "ann").unwrap();
     sessions.set("a", &session).await.unwrap();
     let read = sessions.get("a").await.unwrap().unwrap();

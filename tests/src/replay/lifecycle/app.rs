@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{Extension, Router, http::Request};
-use cloakroom_core::{Clock, Error, MemoryStore, Secrets, Session as Record};
+use cloakroom_core::{Clock, Error, MemoryStore, Secrets, SessionData};
 use cloakroom_tower::{
     RequestHead, Secure, Session, SessionEngine, SessionLayer, SessionOptions, Unset,
 };
@@ -198,7 +198,7 @@ async fn act(session: &Session, action: &str, now_ms: i64) -> Result<(), Error> 
             cookie.set_max_age_ms(Some(5_000), now_ms)?;
             session.set_cookie(cookie)?;
         }
-        _ => session.with(|_: &Record| ())?,
+        _ => session.with(|_: &SessionData| ())?,
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, Session, Store, Touched};
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 
 use crate::json::Json;
 
@@ -62,16 +62,16 @@ impl Store for Recorder {
         "recorder"
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, Error> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         self.events.add(Json::Array(["get", sid].map(Json::from).into()));
         match &self.holds {
-            Holds::Record(text) if sid == self.sid => Session::from_json(&**text).map(Some),
+            Holds::Record(text) if sid == self.sid => SessionData::from_json(&**text).map(Some),
             Holds::Record(_) | Holds::Nothing => Ok(None),
             Holds::Error => Err(Error::new(ErrorKind::Other, "recorder", "get", "boom")),
         }
     }
 
-    async fn set(&self, sid: &str, session: &Session) -> Result<(), Error> {
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.call("set", &[sid, &session.to_json()])
     }
 
@@ -79,7 +79,7 @@ impl Store for Recorder {
         self.call("destroy", &[sid])
     }
 
-    async fn touch(&self, sid: &str, session: &Session) -> Result<Touched, Error> {
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         if !self.has_touch {
             return Ok(Touched::NotOffered);
         }

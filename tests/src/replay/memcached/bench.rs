@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_core::{Clock, Session, Store};
+use cloakroom_core::{Clock, SessionData, Store};
 use cloakroom_encryption::Kruptein;
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_test_support::{Memcached, MemcachedTap};
@@ -90,7 +90,11 @@ impl Bench {
         MemcachedStore::open_with(&url, options).map_err(|error| error.to_string())
     }
 
-    pub(super) fn get(&self, store: &MemcachedStore, sid: &str) -> Result<Option<Session>, String> {
+    pub(super) fn get(
+        &self,
+        store: &MemcachedStore,
+        sid: &str,
+    ) -> Result<Option<SessionData>, String> {
         self.runtime.block_on(store.get(sid)).map_err(|error| error.to_string())
     }
 
@@ -99,7 +103,7 @@ impl Bench {
         &self,
         store: &MemcachedStore,
         sid: &str,
-        session: &Session,
+        session: &SessionData,
     ) -> Result<Sent, String> {
         drop(self.tap.commands());
         self.runtime.block_on(store.set(sid, session)).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
 //! A ciphertext of connect-memcached.
 
-use cloakroom_core::Session;
+use cloakroom_core::SessionData;
 use cloakroom_encryption::{Counterpart, Encryption, Kruptein, KrupteinOptions};
 
 use super::bench::{Bench, Item, Sent};
@@ -48,7 +48,7 @@ pub(super) fn check(
         let store = bench.store(&options, Some(kruptein()?))?;
         bench.plant(&item)?;
         let session = bench.get(&store, &item.key)?;
-        let read = session.as_ref().map(Session::loaded_json);
+        let read = session.as_ref().map(SessionData::loaded_json);
         checks.equal("what was read", Some(&*plaintext), read);
 
         bench.flush()?;

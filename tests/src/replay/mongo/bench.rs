@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Session, Store};
+use cloakroom_core::{Clock, SessionData, Store};
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
     mongodb::{
@@ -325,7 +325,7 @@ impl Bench {
             return Ok(None);
         }
         self.plant(None)?;
-        let written = match Session::from_json(text) {
+        let written = match SessionData::from_json(text) {
             Ok(session) => self.runtime.block_on(store.set(&recorded.sid, &session)),
             Err(error) => Err(error),
         };
@@ -360,7 +360,7 @@ impl Bench {
 }
 
 /// Nothing of the session is lost, measured by what connect-mongo's `get` returned.
-fn compare(recorded: &Recorded, session: &Session, checks: &mut Checks) -> Outcome {
+fn compare(recorded: &Recorded, session: &SessionData, checks: &mut Checks) -> Outcome {
     if let Some(text) = super::expected::text_of(&recorded.document) {
         nothing_is_lost(session, &text, checks);
         return Outcome::Passed;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Error, ErrorKind, Session, Store};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_encryption::Encryption;
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
@@ -99,7 +99,7 @@ impl Bench {
         let came = self.runtime.block_on(async {
             let store = self.store(None)?;
             let made = store.ensure_index().await;
-            let session = Session::from_json(r#"{"cookie":{},"n":1}"#)?;
+            let session = SessionData::from_json(r#"{"cookie":{},"n":1}"#)?;
             store.set(SID, &session).await?;
             let found = store.get(SID).await?.and_then(|session| session.get::<u32>("n").ok()?);
             Ok::<_, Error>((made.err().map(|error| (error.kind(), error.to_string())), found))

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cloakroom_core::{Clock, Session, Store};
+use cloakroom_core::{Clock, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore};
 use cloakroom_test_support::RedisServer;
 use redis::{Commands, Connection, RedisResult};
@@ -85,7 +85,7 @@ impl Bench {
         &mut self,
         store: &RedisStore,
         sid: &str,
-        session: &Session,
+        session: &SessionData,
     ) -> RedisResult<Result<Written, String>> {
         loop {
             redis::cmd("FLUSHDB").exec(&mut self.raw)?;
@@ -218,7 +218,7 @@ impl Bench {
         &mut self,
         recorded: &Recorded,
         store: &RedisStore,
-        session: &Session,
+        session: &SessionData,
         text: &str,
         options: &Options,
         checks: &mut Checks,

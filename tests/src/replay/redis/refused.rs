@@ -1,6 +1,6 @@
 //! What connect-redis cannot store, and what some versions add.
 
-use cloakroom_core::{ErrorKind, Session};
+use cloakroom_core::{ErrorKind, SessionData};
 use serde::{Serialize, Serializer, ser::Error};
 
 use super::super::report::Checks;
@@ -17,7 +17,7 @@ impl Serialize for NotJson {
 /// Over a value that JSON has no word for, `JSON.stringify` throws, and here `insert` refuses it: the session stays
 /// what it was.
 pub(in super::super) fn is_refused(checks: &mut Checks) {
-    let mut session = Session::new();
+    let mut session = SessionData::new();
     let refused = session.insert("value", NotJson);
     checks.equal(
         "kind of the refusal",

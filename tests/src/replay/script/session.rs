@@ -1,6 +1,6 @@
 //! A session, built in Rust from what Node.js says of it.
 
-use cloakroom_core::{Cookie, CookieMember, JsValue, Session, parse_date};
+use cloakroom_core::{Cookie, CookieMember, JsValue, SessionData, parse_date};
 
 use super::{
     super::express_cookie::{assign, new_cookie},
@@ -32,7 +32,7 @@ pub(crate) struct Described {
     /// The record, as it is built and printed in Rust; `None` for what is no JSON.
     pub(crate) text: Option<String>,
     /// The session as a Rust program makes it; `None` where no Rust program can.
-    pub(crate) session: Option<Session>,
+    pub(crate) session: Option<SessionData>,
 }
 
 impl Described {
@@ -88,7 +88,7 @@ impl Described {
         let text = Json::object(printed.clone()).stringify();
         self.session = inserted(self.cookie.as_ref(), self.cookie_kind, &printed);
         if self.session.is_none() {
-            self.session = Session::from_json(&*text).ok();
+            self.session = SessionData::from_json(&*text).ok();
         }
         self.text = Some(text);
         Ok(())
@@ -125,7 +125,7 @@ impl Described {
         }
     }
 
-    /// Whether a store that keeps what it is given writes the record of `text`: our `Session` puts its cookie first.
+    /// Whether a store that keeps what it is given writes the record of `text`: our `SessionData` puts its cookie first.
     pub(crate) fn has_cookie_first(&self) -> bool {
         self.text.as_deref().is_some_and(|text| text.starts_with(r#"{"cookie":{"#))
     }
@@ -149,11 +149,11 @@ fn inserted(
     cookie: Option<&Cookie>,
     kind: CookieKind,
     members: &[(Text, Json)],
-) -> Option<Session> {
+) -> Option<SessionData> {
     if kind != CookieKind::Express {
         return None;
     }
-    let mut session = Session::with_cookie(cookie?.clone());
+    let mut session = SessionData::with_cookie(cookie?.clone());
     for (name, value) in members.iter().filter(|(name, _)| name != "cookie") {
         session.insert(&name.to_str()?, value).ok()?;
     }

@@ -1,7 +1,7 @@
 //! A request whose handler is JavaScript code: what it does to the session is done to ours, and what Express makes of
 //! it follows from rules of express-session 1.19.0.
 
-use cloakroom_core::{CookieMember, Error, ErrorKind, JsValue, Session};
+use cloakroom_core::{CookieMember, Error, ErrorKind, JsValue, SessionData};
 
 use super::super::{
     Outcome,
@@ -28,7 +28,7 @@ pub(super) fn steps(code: &str, stored: &str, now_ms: i64) -> Result<Vec<Step>, 
 /// Does the steps to our session. Returns why one of them was refused, which leaves the session as it was; `None` when
 /// none was.
 pub(super) fn apply(
-    session: &mut Session,
+    session: &mut SessionData,
     steps: &[Step],
     now_ms: i64,
     checks: &mut Checks,
@@ -48,7 +48,7 @@ pub(super) fn apply(
     refused
 }
 
-fn apply_one(session: &mut Session, step: &Step, now_ms: i64) -> Result<(), Error> {
+fn apply_one(session: &mut SessionData, step: &Step, now_ms: i64) -> Result<(), Error> {
     match step {
         Step::Set(name, value, _) => match value.to_json() {
             Ok(Some(json)) => session.insert(name, &json),
@@ -138,7 +138,7 @@ impl Expressed {
         }
         if *value == Given::Circular {
             self.fail(&format!(
-                "Converting circular structure to JSON\n    --> starting at object with constructor 'Session'\n    --- property '{name}' closes the circle"
+                "Converting circular structure to JSON\n    --> starting at object with constructor 'SessionData'\n    --- property '{name}' closes the circle"
             ));
         }
         let json = value.to_json().ok().flatten();
@@ -171,7 +171,7 @@ impl Expressed {
     }
 
     /// What the end of the request throws.
-    pub(super) fn throws(&self, session: &Session, is_changed: bool) -> Option<String> {
+    pub(super) fn throws(&self, session: &SessionData, is_changed: bool) -> Option<String> {
         let of_touch = throws_at_touch(session).then(|| NO_AGE.to_owned());
         let of_save = "req.session.save is not a function";
         let of_save = (self.breaks_save && is_changed).then(|| of_save.to_owned());
@@ -183,7 +183,7 @@ impl Expressed {
 pub(super) const NO_AGE: &str = "maxAge must be a number or Date";
 
 /// Whether `cookie.maxAge = cookie.originalMaxAge` throws.
-pub(super) fn throws_at_touch(session: &Session) -> bool {
+pub(super) fn throws_at_touch(session: &SessionData) -> bool {
     match session.cookie().raw(CookieMember::OriginalMaxAge) {
         JsValue::Number(_) => false,
         other => other.is_truthy(),
@@ -191,7 +191,7 @@ pub(super) fn throws_at_touch(session: &Session) -> bool {
 }
 
 /// Whether the expiry that Express makes of the age is an invalid date.
-pub(super) fn has_no_date(session: &Session, now_ms: i64) -> bool {
+pub(super) fn has_no_date(session: &SessionData, now_ms: i64) -> bool {
     match session.cookie().raw(CookieMember::OriginalMaxAge) {
         JsValue::Number(ms) => {
             let at = now_ms as f64 + ms;

@@ -3,7 +3,7 @@
 //! Our session keeps what it does not touch byte for byte, and Express prints everything anew. So what is compared is
 //! what Node.js sees in our text: the text, read and printed again as Node.js does it.
 
-use cloakroom_core::{Cookie, CookieMember, ErrorKind, JsValue, Secrets, Session, parse_date};
+use cloakroom_core::{Cookie, CookieMember, ErrorKind, JsValue, Secrets, SessionData, parse_date};
 
 use super::{
     super::{
@@ -46,7 +46,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
     let mut checks = Checks::default();
     checks.equal("first call", get, &Json::Array(["get", &*sid].map(Json::from).into()));
     let vector = Vector { row, expected, calls, sid, now_ms, secrets: secrets(row)?, stored };
-    let passed = match Session::from_record(text.into_bytes()) {
+    let passed = match SessionData::from_record(text.into_bytes()) {
         Ok(None) => vector.absent(&mut checks)?,
         Ok(Some(session)) => match vector.failure_of_express() {
             Some(_) => vector.mended(&mut checks, session)?,
@@ -91,7 +91,7 @@ impl Vector<'_> {
     /// A record that counts as none: the request gets a new session.
     fn absent(&self, checks: &mut Checks) -> Option<Outcome> {
         let given = self.row.get("cookie").map(options).unwrap_or_default();
-        let mut session = Session::with_cookie(new_cookie(&given, self.now_ms).ok()?);
+        let mut session = SessionData::with_cookie(new_cookie(&given, self.now_ms).ok()?);
         checks.equal("status", self.expected.get("status"), Some(&Json::Number(200.0)));
         self.seen(checks, &session, NEW_SID);
         self.write(&mut session).ok()?;
@@ -103,7 +103,7 @@ impl Vector<'_> {
     }
 
     /// A record that Express cannot serve: all its members are there, and what we write has a cookie.
-    fn mended(&self, checks: &mut Checks, mut session: Session) -> Option<Outcome> {
+    fn mended(&self, checks: &mut Checks, mut session: SessionData) -> Option<Outcome> {
         self.failed_in_express(checks);
         self.write(&mut session).ok()?;
         let ours = Json::parse(&session.to_json()).ok()?;
@@ -120,7 +120,7 @@ impl Vector<'_> {
     }
 
     /// A record that Express serves.
-    fn served(&self, checks: &mut Checks, mut session: Session) -> Option<Outcome> {
+    fn served(&self, checks: &mut Checks, mut session: SessionData) -> Option<Outcome> {
         let reserved = |name: &Text| name != "cookie" && is_reserved(name);
         let has_reserved = self.stored.members().iter().any(|(name, _)| reserved(name));
         let mut passed = if has_reserved { differences::RESERVED_MEMBER } else { Outcome::Passed };
@@ -216,7 +216,7 @@ impl Vector<'_> {
     }
 
     /// Sets what the request sets.
-    fn write(&self, session: &mut Session) -> Result<(), cloakroom_core::Error> {
+    fn write(&self, session: &mut SessionData) -> Result<(), cloakroom_core::Error> {
         for (name, value) in self.row.get("write").map_or(&[][..], Json::members) {
             session.insert(&name.to_str().unwrap_or_default(), value)?;
         }
@@ -231,7 +231,7 @@ impl Vector<'_> {
     }
 
     /// Compares what the request saw at first. Returns whether Express showed an expiry of its own making.
-    fn seen(&self, checks: &mut Checks, session: &Session, sid: &str) -> bool {
+    fn seen(&self, checks: &mut Checks, session: &SessionData, sid: &str) -> bool {
         let cookie = session.cookie();
         let parsed = Json::parse(&session.to_json()).ok();
         let names = parsed.iter().flat_map(Json::members).map(|(name, _)| name);
@@ -287,7 +287,7 @@ impl Vector<'_> {
     }
 
     /// Compares the cookie that goes to the browser.
-    fn sent(&self, checks: &mut Checks, session: &Session, sid: &str, is_changed: bool) {
+    fn sent(&self, checks: &mut Checks, session: &SessionData, sid: &str, is_changed: bool) {
         let is_persistent = !matches!(
             session.cookie().raw(CookieMember::Expires),
             JsValue::Undefined | JsValue::Null
@@ -314,7 +314,13 @@ impl Vector<'_> {
 
     /// Whether the response gets a cookie: a new session's if it was changed, another's with `rolling`, or if it was
     /// changed and has an expiry.
-    fn sends(&self, session: &Session, sid: &str, is_changed: bool, is_persistent: bool) -> bool {
+    fn sends(
+        &self,
+        session: &SessionData,
+        sid: &str,
+        is_changed: bool,
+        is_persistent: bool,
+    ) -> bool {
         let is_rolling = self.row.get("rolling").is_some_and(is_truthy);
         let sends = match sid == self.sid {
             true => is_rolling || is_persistent && is_changed,
@@ -325,12 +331,12 @@ impl Vector<'_> {
 }
 
 /// The session as Node.js prints it after reading it.
-fn node_text(session: &Session) -> Option<String> {
+fn node_text(session: &SessionData) -> Option<String> {
     Some(Json::parse(&session.to_json()).ok()?.stringify())
 }
 
 fn is_reserved(name: &Text) -> bool {
-    name.to_str().is_some_and(|name| Session::new().insert(&name, 0).is_err())
+    name.to_str().is_some_and(|name| SessionData::new().insert(&name, 0).is_err())
 }
 
 fn is_truthy(json: &Json) -> bool {

@@ -1,7 +1,7 @@
 //! Section `set_cookie`: a new session, what is stored of it, and the cookie that is sent.
 
 use cloakroom_core::{
-    Cookie, CookieMember, Error, ErrorKind, JsValue, Secrets, Session, set_cookie,
+    Cookie, CookieMember, Error, ErrorKind, JsValue, Secrets, SessionData, set_cookie,
 };
 
 use super::{
@@ -123,7 +123,7 @@ fn new_session(
     mutations: &[(String, Value)],
     resolve_auto_to: Option<bool>,
     now_ms: i64,
-) -> Result<Session, Error> {
+) -> Result<SessionData, Error> {
     let mut cookie = new_cookie(options, now_ms)?;
     if let Some(is_secure) = resolve_auto_to {
         let auto = JsValue::from("auto");
@@ -134,7 +134,7 @@ fn new_session(
             cookie.set_raw(CookieMember::SameSite, if is_secure { "none" } else { "lax" }.into());
         }
     }
-    let mut session = Session::with_cookie(cookie);
+    let mut session = SessionData::with_cookie(cookie);
     session.insert("user", "bob")?;
     for (name, value) in mutations {
         assign(session.cookie_mut(), name, value, now_ms)?;
@@ -145,7 +145,7 @@ fn new_session(
 
 /// The `Set-Cookie` text; `None` when the cookie wants a secure request and this is none.
 pub(super) fn cookie_for(
-    session: &Session,
+    session: &SessionData,
     name: &str,
     sid: &str,
     secrets: &Secrets,
