@@ -187,6 +187,10 @@ impl Server {
         read: impl Fn(usize, MetaCommandResult) -> ClientResult<T> + Send,
     ) -> Result<Vec<T>, Failure> {
         let mut lease = self.lease(pool, operation).await?;
+        // What nobody waits for any more is not sent.
+        if operation.is_over() {
+            std::future::pending::<()>().await;
+        }
         let answers = match lease.ask(&batch.bytes, batch.first, batch.count).await {
             Ok(answers) => answers,
             Err(cause) => return Err(lease.lose(cause).into()),
