@@ -59,11 +59,11 @@ impl Sides {
         self.ask(json!({ "op": "get", "sid": sid }))["value"].as_str().map(str::to_owned)
     }
 
-    pub(crate) async fn record(&self, sid: &str) -> String {
+    pub(crate) async fn record(&mut self, sid: &str) -> String {
         self.backend.record(sid).await.unwrap().expect("the record is there")
     }
 
-    pub(crate) async fn lives_ms(&self, sid: &str) -> i64 {
+    pub(crate) async fn lives_ms(&mut self, sid: &str) -> i64 {
         let left = self.backend.time_left(sid).await.unwrap().expect("it is there, and expires");
         left.as_millis().try_into().unwrap()
     }
