@@ -68,6 +68,16 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     (
+        "cloakroom-redis",
+        &["cloakroom-backend", "cloakroom-core"],
+        &[
+            "cloakroom-compat",
+            "cloakroom-conformance",
+            "cloakroom-test-backends",
+            "cloakroom-test-support",
+        ],
+    ),
+    (
         "cloakroom",
         &[
             "cloakroom-backend",

@@ -142,7 +142,7 @@ fn an_exception_must_be_one() {
 }
 
 #[test]
-#[should_panic(expected = "the promise: Every byte of the record comes back")]
+#[should_panic(expected = "the promise: The record comes back byte for byte")]
 fn a_failure_quotes_the_promise() {
     test(by_name::numbers_come_back_as_written, Expectation::Passed, || async { lacking(true) });
 }
