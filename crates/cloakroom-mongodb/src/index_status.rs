@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloakroom_core::Error;
 
-/// Whether the TTL index is there, by [`MongoStore::index_status`].
+/// Whether the TTL index is there, by [`MongoStore::index_status`](crate::MongoStore::index_status).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum IndexStatus {
