@@ -4,9 +4,8 @@
 mod open;
 
 pub use cloakroom_compat::{
-    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, Connection,
-    ExpressSession, ExpressSessionOptions, Promisified, callbackify_store, promisify,
-    promisify_store,
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, ExpressSession,
+    ExpressSessionOptions, Promisified, callbackify_store, promisify, promisify_store,
 };
 #[cfg(feature = "conformance")]
 pub use cloakroom_conformance as conformance;
