@@ -108,7 +108,7 @@ impl SessionOptions {
 
     /// The same options with another [`when_unavailable`](Self::when_unavailable).
     #[must_use]
-    pub fn with_when_down(mut self, when_unavailable: WhenUnavailable) -> Self {
+    pub fn with_when_unavailable(mut self, when_unavailable: WhenUnavailable) -> Self {
         self.when_unavailable = when_unavailable;
         self
     }
