@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
+mod arrows;
 mod circles;
 mod dependencies;
 mod english;
+mod files;
 mod layout;
+mod options;
 mod repeats;
 mod store_table;
+mod texts;

@@ -1,0 +1,134 @@
+//! The project's texts are true: their links lead somewhere, and what they name is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use cloakroom_tests::{losses::losses, stores::stores};
+
+use crate::files::{files, root};
+
+/// The targets of the links in a text, without those to names of the API, which rustdoc checks.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|target| {
+        target.contains(['/', '#', '.']) && !target.contains("::") && !target.contains(' ')
+    })
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for (path, text) in files(".md") {
+        let folder = root().join(&path).parent().unwrap().to_owned();
+        // These are the front pages of the crates' docs, where no file lies beside them.
+        let is_rustdoc = path.ends_with("/README.md") && folder.join("src/lib.rs").exists();
+        for target in links(&text) {
+            if target.starts_with("https://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            assert!(file.is_empty() || !is_rustdoc, "{path}: {target:?} leads nowhere in the docs");
+            let linked = if file.is_empty() { root().join(&path) } else { folder.join(file) };
+            assert!(linked.exists(), "{path}: {target:?} leads nowhere");
+            if !anchor.is_empty() {
+                let linked = fs::read_to_string(linked).unwrap();
+                let headings = linked.lines().filter(|line| line.starts_with('#'));
+                let mut slugs = headings.map(|heading| {
+                    let title = heading.trim_start_matches('#').trim().to_lowercase();
+                    let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+                    kept.collect::<String>().replace(' ', "-")
+                });
+                assert!(slugs.any(|slug| slug == anchor), "{path}: no heading for {target:?}");
+            }
+        }
+    }
+}
+
+/// The names in backticks that look like a test's, in the tables and invariants of the texts.
+#[test]
+fn every_test_that_a_text_names_is_there() {
+    let code: String = files(".rs").into_iter().map(|(_, text)| text).collect();
+    let mut missing = BTreeMap::new();
+    for (path, text) in files(".md") {
+        for name in text.split('`').skip(1).step_by(2) {
+            // A claim has at least three words; options and functions have fewer.
+            let claim = name.matches('_').count() >= 3
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            let there = [
+                format!("fn {name}("),
+                format!("{name} =>"),
+                format!("{name},"),
+                format!("\"{name}\""),
+            ];
+            if claim && !there.iter().any(|form| code.contains(form)) {
+                missing.entry(path.clone()).or_insert_with(Vec::new).push(name.to_owned());
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no test has these names: {missing:#?}");
+}
+
+/// The names of a file's tests.
+pub(crate) fn tests_in(text: &str) -> BTreeSet<&str> {
+    let mut tests = BTreeSet::new();
+    let mut marked = false;
+    for line in text.lines().map(str::trim_start) {
+        marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        if let Some((name, _)) = line
+            .trim_start_matches("async ")
+            .strip_prefix("fn ")
+            .and_then(|fun| fun.split_once('('))
+        {
+            if marked {
+                tests.insert(name);
+            }
+            marked = false;
+        }
+    }
+    tests
+}
+
+#[test]
+fn every_loss_that_a_store_avoids_has_a_test() {
+    let code = files(".rs");
+    for store in stores().unwrap().iter().map(|store| &*store.package) {
+        // A test of another store shows nothing about this one.
+        let places = [format!("crates/{store}/"), "tests/".to_owned()];
+        let about =
+            code.iter().filter(|(path, _)| places.iter().any(|place| path.starts_with(place)));
+        let mut tests: BTreeSet<&str> = about.flat_map(|(_, text)| tests_in(text)).collect();
+        tests.extend(cloakroom_conformance::CASES.iter().map(|case| case.name()));
+        let losses = losses(store).unwrap();
+        assert!(losses.len() >= 10, "the README of {store} has its table no more: {losses:?}");
+        for loss in losses {
+            assert!(!loss.tests.is_empty(), "{store} names no test for {:?}", loss.claim);
+            for name in &loss.tests {
+                assert!(
+                    tests.contains(&**name),
+                    "{store} has no test {name:?} for {:?}",
+                    loss.claim
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_on_the_map_exists() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let map = map.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    for line in map.lines() {
+        let path = line.split_whitespace().next().unwrap();
+        assert!(
+            root().join(path).is_dir(),
+            "{path} is on the map of ARCHITECTURE.md and nowhere else"
+        );
+    }
+    for (path, _) in files("Cargo.toml").into_iter().filter(|(path, _)| path != "Cargo.toml") {
+        let folder = path.trim_end_matches("/Cargo.toml");
+        assert!(
+            map.lines().any(|line| line.starts_with(folder)),
+            "{folder} is not on the map of ARCHITECTURE.md"
+        );
+    }
+}
