@@ -7,6 +7,7 @@ mod circles;
 mod dependencies;
 mod english;
 mod files;
+mod growing;
 mod layout;
 mod options;
 mod repeats;
