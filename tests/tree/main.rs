@@ -10,6 +10,8 @@ mod files;
 mod growing;
 mod layout;
 mod options;
+mod panics;
 mod repeats;
+mod shared_tests;
 mod store_table;
 mod texts;
