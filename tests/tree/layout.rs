@@ -26,11 +26,21 @@ fn lib_files_hold_docs_modules_and_names_only() {
     }
 }
 
+/// The files that are longer than others may be, each with the reason.
+const LONG: &[(&str, &str)] =
+    &[("crates/cloakroom-conformance/src/list.rs", "one table, which macros read as a whole")];
+
 #[test]
-fn no_rust_file_is_longer_than_500_lines() {
+fn no_rust_file_is_longer_than_400_lines() {
+    let mut long = Vec::new();
     for (path, text) in files(".rs") {
-        assert!(text.lines().count() <= 500, "{path} has {} lines", text.lines().count());
+        let lines = text.lines().count();
+        let is_known = LONG.iter().any(|(known, _)| *known == path);
+        if is_known != (lines > 400) {
+            long.push(format!("{path} has {lines} lines"));
+        }
     }
+    assert!(long.is_empty(), "cut these, and keep LONG true: {long:#?}");
 }
 
 /// What code that scans JSON by itself cannot do without: the end of an object, and escapes read and written.

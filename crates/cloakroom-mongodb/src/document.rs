@@ -5,6 +5,7 @@
 
 mod cookie;
 mod from_json;
+mod once;
 mod raw;
 mod to_json;
 

@@ -1,6 +1,6 @@
 //! Converts JSON text to the document that connect-mongo stores for it.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use cloakroom_core::json::{items, members, unquote};
 
@@ -8,6 +8,7 @@ use super::{
     DEEPEST, Kind, Value,
     cookie::append_cookie,
     elements,
+    once::{members_once, once_each},
     to_json::{to_json, value_to_json},
 };
 
@@ -67,31 +68,6 @@ fn append_member_cookie(
         }
         once_each(members).iter().try_for_each(|(name, value)| out.convert(name, value, None, 2))
     })
-}
-
-/// Returns the members of an object with each name once. `None` if the text is anything else.
-fn members_once(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
-    members(json).map(once_each)
-}
-
-/// Merges doubled names as JavaScript does: the first position stays, the last value wins.
-fn once_each<'a>(
-    members: impl IntoIterator<Item = (Cow<'a, str>, &'a str)>,
-) -> Vec<(Cow<'a, str>, &'a str)> {
-    let members = members.into_iter();
-    let most = members.size_hint().0;
-    let mut places = HashMap::with_capacity(most);
-    let mut once: Vec<(Cow<'_, str>, &str)> = Vec::with_capacity(most);
-    for (name, value) in members {
-        match places.get(&name) {
-            Some(place) => once[*place] = (name, value),
-            None => {
-                places.insert(name.clone(), once.len());
-                once.push((name, value));
-            }
-        }
-    }
-    once
 }
 
 fn by_name(document: &[u8]) -> HashMap<&str, Value<'_>> {
