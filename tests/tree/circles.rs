@@ -7,9 +7,12 @@ use std::{
 };
 
 /// The crates that are made for this, by their folders.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 9] = [
     "crates/cloakroom",
     "crates/cloakroom-backend",
+    "crates/cloakroom-conformance",
+    "crates/cloakroom-core",
+    "crates/cloakroom-encryption",
     "crates/cloakroom-memcached",
     "crates/cloakroom-mongodb",
     "crates/cloakroom-redis",
