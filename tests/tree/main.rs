@@ -4,6 +4,7 @@
 
 mod arrows;
 mod circles;
+mod commands;
 mod dependencies;
 mod english;
 mod files;
