@@ -1,21 +1,10 @@
-//! Converts a document to the JSON text that `JSON.stringify` prints for it in Node.js.
+//! The JSON text that `JSON.stringify` prints for one value of a document in Node.js.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cloakroom_core::{json::quote, to_iso_string};
 use mongodb::bson::Decimal128;
 
-use super::{DEEPEST, Kind, Malformed, Value, cookie::write_cookie, elements};
-
-/// Returns the JSON text of a session's document.
-pub(crate) fn to_json(document: &[u8]) -> Result<String, Malformed> {
-    let mut out = String::with_capacity(document.len());
-    let members = elements(document)?;
-    write_members(members, &mut out, |name, value, out| match (name, value.kind) {
-        ("cookie", Kind::DOCUMENT) => write_cookie(value.bytes, out),
-        _ => write(value, 1, out),
-    })?;
-    Ok(out)
-}
+use super::{DEEPEST, Kind, Malformed, Value, elements};
 
 /// Returns the JSON text of one value.
 pub(super) fn value_to_json(value: Value<'_>, depth: usize) -> Result<String, Malformed> {
