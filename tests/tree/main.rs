@@ -15,4 +15,5 @@ mod panics;
 mod repeats;
 mod shared_tests;
 mod store_table;
+mod stores;
 mod texts;

@@ -132,3 +132,49 @@ fn every_path_on_the_map_exists() {
         );
     }
 }
+
+/// The folders that a heading of ARCHITECTURE.md is about: those of a crate, or of all stores.
+fn folders_of(heading: &str) -> Vec<String> {
+    let src = |package: &str| format!("crates/{package}/src");
+    match heading.trim_matches(['#', ' ', '`']) {
+        "compat" => vec!["compat/src".to_owned()],
+        "Stores" => stores().unwrap().iter().map(|store| src(&store.package)).collect(),
+        package => vec![src(package)],
+    }
+}
+
+#[test]
+fn every_file_that_the_architecture_names_exists() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut named = 0;
+    for section in text.split("\n### ").skip(1) {
+        let (heading, body) = section.split_once('\n').unwrap();
+        let body = body.split("\n## ").next().unwrap();
+        let folders = folders_of(heading);
+        let names = body.split('`').skip(1).step_by(2);
+        for name in names.filter(|name| name.ends_with(".rs")) {
+            // Those of the suite's and other crates' tests have their path.
+            let mut places = folders.iter().map(|folder| root().join(folder));
+            let of_the_crate = places
+                .any(|src| src.join(name).exists() || src.parent().unwrap().join(name).exists());
+            assert!(of_the_crate || is_in_the_suite(name), "{heading}: {name} does not exist");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "only {named} files are named");
+}
+
+fn is_in_the_suite(name: &str) -> bool {
+    root().join("crates/cloakroom-conformance").join(name).exists()
+}
+
+#[test]
+fn the_contract_has_no_default_bodies() {
+    let contract = fs::read_to_string(root().join("crates/cloakroom-core/src/store.rs")).unwrap();
+    let traits: Vec<&str> = contract.split("\npub trait ").skip(1).collect();
+    assert_eq!(traits.len(), 3);
+    for contract in traits {
+        let body = contract.split_once("{\n").unwrap().1.split("\n}").next().unwrap();
+        assert!(body.contains("fn ") && !body.contains('{'), "a method has a body: {body}");
+    }
+}
