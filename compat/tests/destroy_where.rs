@@ -44,7 +44,7 @@ async fn those_that_are_picked_are_gone_and_the_others_stay() {
     assert_eq!(sessions.length().await.unwrap(), 20);
     assert!(store.get("id1").await.unwrap().is_some());
     assert!(store.get("id3").await.unwrap().is_none());
-    assert!(store.get(&marker_name("id0")).await.unwrap().is_some(), "a marker is not a session");
+    assert!(store.get(&marker_name("id0")).await.unwrap().is_some(), "markers stay");
     assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), 0);
     assert_eq!(sessions.destroy_where(|sid, _| sid == "id1").await.unwrap(), 1);
 }
@@ -76,10 +76,11 @@ async fn a_session_is_judged_by_what_it_is_when_it_is_destroyed() {
             })
             .await
             .unwrap();
-        assert_eq!(ended, 0, "{becomes}");
-        // A call that begins later meets the one that has moved.
-        let left = u64::from(becomes == "another id's");
-        assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), left, "{becomes}");
+        // A session that has moved may be listed by this call, under its new id; a later call finds it otherwise.
+        let moved = u64::from(becomes == "another id's");
+        let later = sessions.destroy_where(is_of("ann")).await.unwrap();
+        assert!(ended <= moved, "{becomes}: {ended}");
+        assert_eq!(ended + later, moved, "{becomes}");
     }
 }
 

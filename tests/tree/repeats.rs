@@ -25,11 +25,11 @@ fn shared(left: &[(usize, &str)], right: &[(usize, &str)]) -> Vec<(usize, usize)
         _ => false,
     };
     let mut found = Vec::new();
-    for i in 0..left.len() {
-        for j in 0..right.len() {
+    for (i, (left_line, _)) in left.iter().enumerate() {
+        for (j, (right_line, _)) in right.iter().enumerate() {
             let begins = i == 0 || j == 0 || !same(i - 1, j - 1);
             if begins && (0..LINES).all(|more| same(i + more, j + more)) {
-                found.push((left[i].0, right[j].0));
+                found.push((*left_line, *right_line));
             }
         }
     }

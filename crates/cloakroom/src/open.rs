@@ -4,13 +4,15 @@ use cloakroom_backend::{ParameterNames, StoreUrl};
 use cloakroom_compat::ExpressSession;
 use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
 
+type Open = fn(&str) -> Result<ExpressSession, Error>;
+
 /// A backend and the schemes of its URLs.
 struct Backend {
     schemes: &'static [&'static str],
     /// The feature that turns it on.
     feature: &'static str,
     /// `None` if the feature is off.
-    open: Option<fn(&str) -> Result<ExpressSession, Error>>,
+    open: Option<Open>,
 }
 
 /// Makes the list of backends, and the module that each store's crate is reached by.
