@@ -178,3 +178,33 @@ fn the_contract_has_no_default_bodies() {
         assert!(body.contains("fn ") && !body.contains('{'), "a method has a body: {body}");
     }
 }
+
+/// Where a sentence ends within a line, and another begins.
+fn ends_inside(line: &str) -> bool {
+    let mut ends = line.match_indices(". ").filter(|(at, _)| {
+        let before = line[..*at].chars().next_back();
+        let after = line[at + 2..].chars().next();
+        before.is_some_and(|c| c.is_ascii_lowercase() || "`)".contains(c))
+            && after.is_some_and(|c| c.is_ascii_uppercase() || "`[".contains(c))
+    });
+    ends.next().is_some()
+}
+
+#[test]
+fn markdown_has_one_sentence_a_line() {
+    assert!(ends_inside("It is `a`. `B` is not.") && !ends_inside("**Errors.** It has one."));
+    let mut found = Vec::new();
+    for (path, text) in files(".md") {
+        let mut in_code = false;
+        for (number, line) in text.lines().enumerate() {
+            in_code ^= line.trim_start().starts_with("```");
+            // Items, cells and headings are as long as they are.
+            let is_item =
+                line.trim_start().starts_with(|c: char| "-|#>".contains(c) || c.is_ascii_digit());
+            if !in_code && !is_item && ends_inside(line) {
+                found.push(format!("{path}:{}", number + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "begin a line with each sentence: {found:#?}");
+}
