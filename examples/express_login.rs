@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use cloakroom::{Secrets, find_cookie};
+use cloakroom::{Secrets, cookie::find_cookie};
 use cloakroom_test_support::{NodeProgram, RedisServer};
 
 /// Asks Express as a browser would, and prints both sides; returns the cookie that was set.

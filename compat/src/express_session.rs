@@ -8,7 +8,6 @@ use cloakroom_backend::{
 };
 use cloakroom_core::{Created, Error, ErrorKind, SessionData, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use tokio::sync::watch;
 
 use crate::promisify::read_from_store;
 
@@ -19,15 +18,6 @@ mod options;
 mod ping;
 
 pub use options::ExpressSessionOptions;
-
-/// Tells whether the backend answered the last operation, like Connect's `connect` and `disconnect` events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// The backend answered the last operation, or no operation was called yet.
-    Connected,
-    /// The last operation failed because the backend was unreachable or did not answer.
-    Disconnected,
-}
 
 /// Sessions over any store: one handle for Redis, Memcached, MongoDB, memory, and callback-style stores.
 ///
@@ -56,7 +46,6 @@ pub enum Connection {
 pub struct ExpressSession {
     store: Arc<dyn Store>,
     options: ExpressSessionOptions,
-    connection: watch::Sender<Connection>,
 }
 
 impl ExpressSession {
@@ -67,11 +56,7 @@ impl ExpressSession {
 
     /// Creates a handle on `store`.
     pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
-        Self {
-            store: Arc::new(store),
-            options,
-            connection: watch::Sender::new(Connection::Connected),
-        }
+        Self { store: Arc::new(store), options }
     }
 
     /// Returns the store's name, such as `redis`.
@@ -203,7 +188,7 @@ impl ExpressSession {
     pub async fn length(&self) -> Result<u64, Error> {
         // A read has no outcome that could be unknown, whatever a store of the application says.
         let length = self.offered("length", self.store.enumerate())?.length().await;
-        self.observe(length.map_err(Error::with_outcome_known))
+        length.map_err(Error::with_outcome_known)
     }
 
     /// Removes the sessions under the store's prefix and nothing else. This may take longer than the deadline, because a
@@ -214,7 +199,7 @@ impl ExpressSession {
     /// As for [`Enumerate::clear`](cloakroom_core::Enumerate::clear). [`Unsupported`](ErrorKind::Unsupported) if the
     /// store does not support it.
     pub async fn clear(&self) -> Result<(), Error> {
-        self.observe(self.offered("clear", self.store.enumerate())?.clear().await)
+        self.offered("clear", self.store.enumerate())?.clear().await
     }
 
     /// Returns a new id and a new session with the cookie of the options. Nothing is stored.
@@ -242,14 +227,6 @@ impl ExpressSession {
         // In the order of express-session's `Store.regenerate`.
         self.destroy(sid).await?;
         self.generate()
-    }
-
-    /// Returns a receiver that tells whether the backend answered the last operation, and is notified of every change.
-    ///
-    /// It reports what the operations saw and sends nothing itself; [`ping`](Self::ping) sends a read.
-    #[must_use]
-    pub fn connection(&self) -> watch::Receiver<Connection> {
-        self.connection.subscribe()
     }
 
     fn offered<T>(&self, operation: &'static str, part: Option<T>) -> Result<T, Error> {
@@ -280,28 +257,13 @@ impl ExpressSession {
         idempotency: Idempotency,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.observe(within(deadline, self.store.name(), operation, idempotency, work).await)
+        within(deadline, self.store.name(), operation, idempotency, work).await
     }
 
     /// The session, unless its end has come. A store that Node.js has told to keep it for longer still has it.
     fn unless_ended(&self, found: Option<SessionData>) -> Option<SessionData> {
         found.filter(|session| !session.has_ended(self.options.clock.now_ms()))
     }
-
-    fn observe<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
-        let now = match &answer {
-            Err(error) if is_silence(error.kind()) => Connection::Disconnected,
-            _ => Connection::Connected,
-        };
-        // Wakes the receivers only if it changed: this runs after every operation.
-        self.connection.send_if_modified(|connection| std::mem::replace(connection, now) != now);
-        answer
-    }
-}
-
-/// Returns true if an error of this kind means that the backend did not answer.
-fn is_silence(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 
 impl fmt::Debug for ExpressSession {

@@ -9,6 +9,6 @@ mod store;
 
 pub use callback::{Callback, promisify};
 pub use callbackify::{Callbackified, callbackify_store};
-pub use express_session::{Connection, ExpressSession, ExpressSessionOptions};
+pub use express_session::{ExpressSession, ExpressSessionOptions};
 pub use promisify::{Promisified, promisify_store};
 pub use store::{CallbackAtomic, CallbackEnumerate, CallbackStore};

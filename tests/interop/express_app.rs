@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{ExpressSession, Secrets, SessionData, Touched, find_cookie, open};
+use cloakroom::{ExpressSession, Secrets, SessionData, Touched, cookie::find_cookie, open};
 use cloakroom_test_support::{NodeProgram, RedisServer};
 use serde_json::{Value, json};
 

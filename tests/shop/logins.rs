@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, header::COOKIE};
 use cloakroom::{
-    Cookie, Error, ExpressSession, SessionData, clear_cookie, find_cookie, generate_id, set_cookie,
+    Error, ExpressSession, SessionData,
+    cookie::{Cookie, clear_cookie, find_cookie, set_cookie},
+    generate_id,
     tower::Session,
 };
 use serde::{Deserialize, Serialize};

@@ -8,3 +8,4 @@ pub mod losses;
 pub mod mutants;
 pub mod replay;
 pub mod store_table;
+pub mod stores;

@@ -8,7 +8,7 @@ mod versions;
 
 use std::{error::Error, fs, path::PathBuf};
 
-use self::column::Row;
+use self::column::{Column, Row};
 
 /// The table stands between these lines of the README.
 const BEGIN: &str = "<!-- The table of stores, made by `cargo xtask table`. -->\n\n";
@@ -24,13 +24,15 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 ///
 /// What is missing, or does not work.
 pub async fn table() -> Result<String> {
-    let columns = [
-        ("memory", stores::memory().await?),
-        ("Redis", stores::redis().await?),
-        ("Memcached", stores::memcached().await?),
-        ("MongoDB", stores::mongodb().await?),
-    ];
-    Ok(print(&columns.map(|(name, column)| (name, column.rows()))))
+    let columns = stores::columns().await?;
+    let packages: Vec<_> = columns.iter().filter_map(Column::package).collect();
+    for store in crate::stores::stores()? {
+        if !packages.contains(&&*store.package) {
+            return Err(format!("{} has no column: add it to stores.rs", store.package).into());
+        }
+    }
+    let columns: Vec<_> = columns.iter().map(|column| (column.name, column.rows())).collect();
+    Ok(print(&columns))
 }
 
 /// The columns side by side; all have the same rows.

@@ -72,8 +72,7 @@ impl ExpressSession {
         let mut all = self.offered("destroy_where", self.store.enumerate())?.all();
         let mut progress = Progress::default();
         loop {
-            let next = self.observe(all.try_next().await.map_err(Error::with_outcome_known));
-            let step = match next {
+            let step = match all.try_next().await.map_err(Error::with_outcome_known) {
                 Ok(None) => break,
                 Ok(Some((sid, session))) if is_picked(&sid, &session) => {
                     self.destroy_if(&sid, &mut is_picked).await

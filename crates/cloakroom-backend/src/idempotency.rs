@@ -4,6 +4,7 @@ use cloakroom_core::Error;
 
 /// What an operation does when it is sent, and so what can be done when its answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Idempotency {
     /// It only reads.
     Read,

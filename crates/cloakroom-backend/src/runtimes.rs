@@ -15,6 +15,7 @@ const MOST: usize = 64;
 
 /// What a runtime has to be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Needs {
     /// Timers.
     Time,

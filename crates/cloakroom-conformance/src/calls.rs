@@ -35,7 +35,7 @@ pub(crate) async fn call(
         "set" => store.set(sid, session).await,
         "destroy" => store.destroy(sid).await,
         "touch" => match store.touch(sid, session).await {
-            Ok(Touched::NotOffered) => return None,
+            Ok(Touched::NotOffered | Touched::NotDue) => return None,
             touched => touched.map(drop),
         },
         "create" => store.atomic()?.create(sid, session).await.map(drop),

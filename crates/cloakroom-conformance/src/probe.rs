@@ -184,7 +184,7 @@ impl StoreUnderTest {
 
     pub(crate) async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Failure> {
         match self.store().touch(sid, session).await? {
-            Touched::NotOffered => Err(Failure::NotOffered("touch")),
+            Touched::NotOffered | Touched::NotDue => Err(Failure::NotOffered("touch")),
             touched => Ok(touched),
         }
     }

@@ -1,7 +1,6 @@
 //! The store in this process's memory.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fmt,
     hash::{BuildHasher, RandomState},
     sync::{
@@ -12,16 +11,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
     Atomic, Created, Enumerate, Error, ErrorKind, Revision, SessionData, Store, TimeToLive,
-    Touched, Updated, is_marker,
+    Touched, Updated,
 };
 
+mod listing;
 mod options;
+mod shard;
 
 pub use options::MemoryOptions;
+use shard::Shard;
 
 const STORE: &str = "memory";
 
@@ -61,62 +62,6 @@ struct Shared {
     shards: Box<[Mutex<Shard>]>,
     /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another one.
     revision: AtomicU64,
-}
-
-#[derive(Default)]
-struct Shard {
-    sessions: HashMap<Arc<str>, Entry>,
-    /// The same sessions, ordered by expiry and then by revision.
-    queue: BTreeMap<(i64, u64), Arc<str>>,
-}
-
-struct Entry {
-    text: Arc<str>,
-    expires_ms: i64,
-    /// The revision at which the entry was created, which is the second part of its key in the queue.
-    born: u64,
-    revision: u64,
-}
-
-impl Shard {
-    fn live(&self, sid: &str, now_ms: i64) -> Option<&Entry> {
-        self.sessions.get(sid).filter(|entry| entry.expires_ms > now_ms)
-    }
-
-    fn remove(&mut self, sid: &str) {
-        if let Some(entry) = self.sessions.remove(sid) {
-            self.queue.remove(&(entry.expires_ms, entry.born));
-        }
-    }
-
-    /// Removes the session that expires next: if it has expired by the given time, or unconditionally without one.
-    /// Returns true if it removed one.
-    fn remove_next(&mut self, expired_at_ms: Option<i64>) -> bool {
-        let Some(next) = self.queue.first_entry() else { return false };
-        if expired_at_ms.is_some_and(|now_ms| next.key().0 > now_ms) {
-            return false;
-        }
-        self.sessions.remove(&*next.remove());
-        true
-    }
-
-    fn put(&mut self, sid: &str, text: Arc<str>, expires_ms: i64, revision: u64, bound: usize) {
-        // First, because a session that is replaced must not push another one out.
-        self.remove(sid);
-        while self.sessions.len() >= bound && self.remove_next(None) {}
-        let sid: Arc<str> = sid.into();
-        self.queue.insert((expires_ms, revision), Arc::clone(&sid));
-        self.sessions.insert(sid, Entry { text, expires_ms, born: revision, revision });
-    }
-
-    fn expire_at(&mut self, sid: &str, expires_ms: i64) {
-        if let Some(entry) = self.sessions.get_mut(sid)
-            && let Some(sid) = self.queue.remove(&(entry.expires_ms, entry.born))
-        {
-            entry.expires_ms = expires_ms;
-            self.queue.insert((expires_ms, entry.born), sid);
-        }
-    }
 }
 
 impl Default for MemoryStore {
@@ -192,20 +137,6 @@ impl MemoryStore {
             TimeToLive::Browser => Some(later(now_ms, self.0.options.ttl)),
             TimeToLive::Expired => None,
         }
-    }
-
-    /// Returns the sessions shard by shard. Each shard is copied when the iterator reaches it, so no lock is held while a
-    /// caller looks at the sessions.
-    fn snapshot(&self) -> impl Iterator<Item = Vec<(Arc<str>, Arc<str>, u64)>> + Send + '_ {
-        self.0.shards.iter().map(|shard| {
-            let shard = self.cleaned(shard);
-            shard
-                .sessions
-                .iter()
-                .filter(|(sid, _)| !is_marker(sid))
-                .map(|(sid, entry)| (Arc::clone(sid), Arc::clone(&entry.text), entry.revision))
-                .collect()
-        })
     }
 }
 
@@ -327,36 +258,6 @@ impl Atomic for MemoryStore {
             found
         };
         found.map(|(text, revision)| read(text, revision, "get_and_touch")).transpose()
-    }
-}
-
-#[async_trait]
-impl Enumerate for MemoryStore {
-    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        stream::iter(self.snapshot().flatten().map(|(sid, _, _)| Ok(sid.to_string()))).boxed()
-    }
-
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
-        stream::iter(
-            self.snapshot()
-                .flatten()
-                .map(|(sid, text, revision)| Ok((sid.to_string(), read(text, revision, "all")?))),
-        )
-        .boxed()
-    }
-
-    async fn length(&self) -> Result<u64, Error> {
-        let length = |shard| {
-            self.cleaned(shard).sessions.keys().filter(|sid| !is_marker(sid)).count() as u64
-        };
-        Ok(self.0.shards.iter().map(length).sum())
-    }
-
-    async fn clear(&self) -> Result<(), Error> {
-        for shard in &self.0.shards {
-            *self.cleaned(shard) = Shard::default();
-        }
-        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Verified<'a> {
 
 impl fmt::Debug for Verified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unsigned").field("secret_index", &self.secret_index).finish_non_exhaustive()
+        f.debug_struct("Verified").field("secret_index", &self.secret_index).finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{Error, Revision, SessionData};
 
 /// The result of [`Store::touch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Touched {
     /// The expiry was moved.
     Extended,
@@ -19,6 +20,8 @@ pub enum Touched {
     Missing,
     /// The store does not support touch, or is configured not to use it. Nothing was sent.
     NotOffered,
+    /// The store extends a session at most once per `touchAfter`, and it is not yet time. Nothing was sent.
+    NotDue,
 }
 
 /// The result of [`Atomic::create`].

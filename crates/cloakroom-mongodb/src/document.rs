@@ -5,12 +5,16 @@
 
 mod cookie;
 mod from_json;
+mod once;
 mod raw;
 mod to_json;
+mod value;
+mod writer;
 
-pub(crate) use from_json::{Unfit, from_json};
+pub(crate) use from_json::from_json;
 pub(crate) use raw::{Kind, Malformed, Value, elements, field};
 pub(crate) use to_json::to_json;
+pub(crate) use writer::Unfit;
 
 /// The deepest level that is converted. MongoDB stores fewer than 200 levels.
 const DEEPEST: usize = 200;

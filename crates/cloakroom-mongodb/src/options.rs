@@ -34,7 +34,7 @@ pub struct MongoOptions {
     pub ttl: Duration,
     /// How long `touch` leaves a session alone that was written or touched: it writes every time unless set.
     ///
-    /// `touch` then answers [`NotOffered`](cloakroom_core::Touched::NotOffered), since it has sent nothing and cannot
+    /// `touch` then answers [`NotDue`](cloakroom_core::Touched::NotDue), since it has sent nothing and cannot
     /// know. A session with less than half of its life left is touched at any time, so that one that is in use does not
     /// expire; so is one whose life gets shorter.
     pub touch_after: Duration,

@@ -331,7 +331,7 @@ impl Store for MongoStore {
             && let Some(times) = times(session)
         {
             if self.options().leaves_alone(times, expires_ms, now_ms) {
-                return Ok(Touched::NotOffered);
+                return Ok(Touched::NotDue);
             }
             fields.insert("lastModified", DateTime::from_millis(now_ms));
         }

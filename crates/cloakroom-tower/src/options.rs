@@ -339,7 +339,7 @@ impl fmt::Debug for SessionOptions {
             .field("name", &self.name)
             .field("cookie", &self.cookie)
             .field("proxy", &self.proxy)
-            .field("when_down", &self.when_unavailable)
+            .field("when_unavailable", &self.when_unavailable)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }

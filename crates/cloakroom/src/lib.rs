@@ -4,20 +4,30 @@
 mod open;
 
 pub use cloakroom_compat::{
-    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, Connection,
-    ExpressSession, ExpressSessionOptions, Promisified, callbackify_store, promisify,
-    promisify_store,
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, ExpressSession,
+    ExpressSessionOptions, Promisified, callbackify_store, promisify, promisify_store,
 };
 #[cfg(feature = "conformance")]
 pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
-    Atomic, Clock, Cookie, CookieMember, CookieParser, Created, Enumerate, Error, ErrorKind,
-    JsValue, Member, MemoryOptions, MemoryStore, Revision, SameSite, Secrets, SessionData, Store,
-    TimeToLive, Touched, Updated, Verified, clear_cookie, decode_uri_component, find_cookie,
-    generate_id, parse_date, set_cookie, to_iso_string, to_utc_string,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Member, MemoryOptions, MemoryStore,
+    Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated, generate_id,
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;
 #[cfg(feature = "tower")]
 pub use cloakroom_tower as tower;
 pub use open::*;
+
+/// The cookie of a session, and the headers that carry it.
+pub mod cookie {
+    pub use cloakroom_core::{
+        Cookie, CookieMember, CookieParser, JsValue, SameSite, Verified, clear_cookie,
+        decode_uri_component, find_cookie, set_cookie,
+    };
+}
+
+/// Dates as JavaScript reads and writes them.
+pub mod date {
+    pub use cloakroom_core::{parse_date, to_iso_string, to_utc_string};
+}

@@ -4,10 +4,15 @@ use cloakroom_backend::{ParameterNames, StoreUrl};
 use cloakroom_compat::ExpressSession;
 use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
 
+type Open = fn(&str) -> Result<ExpressSession, Error>;
+
 /// A backend and the schemes of its URLs.
 struct Backend {
     schemes: &'static [&'static str],
-    open: fn(&str) -> Result<ExpressSession, Error>,
+    /// The feature that turns it on.
+    feature: &'static str,
+    /// `None` if the feature is off.
+    open: Option<Open>,
 }
 
 /// Makes the list of backends, and the module that each store's crate is reached by.
@@ -19,20 +24,15 @@ macro_rules! backends {
         )+
 
         const BACKENDS: &[Backend] = &[
-            Backend { schemes: &["memory"], open: memory },
+            // It needs no feature.
+            Backend { schemes: &["memory"], feature: "", open: Some(memory) },
             $($(Backend {
                 schemes: &[$($scheme),+],
-                open: {
-                    #[cfg(feature = $feature)]
-                    fn open(url: &str) -> Result<ExpressSession, Error> {
-                        $krate::$store::open(url).map(ExpressSession::new)
-                    }
-                    #[cfg(not(feature = $feature))]
-                    fn open(url: &str) -> Result<ExpressSession, Error> {
-                        Err(is_off(url, $feature))
-                    }
-                    open
-                },
+                feature: $feature,
+                #[cfg(feature = $feature)]
+                open: Some(|url| $krate::$store::open(url).map(ExpressSession::new)),
+                #[cfg(not(feature = $feature))]
+                open: None,
             },)+)+
         ];
     };
@@ -90,9 +90,11 @@ backends! {
 /// ```
 pub fn open(url: &str) -> Result<ExpressSession, Error> {
     // RFC 3986 3.1: schemes are case-insensitive.
-    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let typed = url.split(':').next().unwrap_or_default();
+    let scheme = typed.to_ascii_lowercase();
     match BACKENDS.iter().find(|backend| backend.schemes.contains(&&*scheme)) {
-        Some(backend) => (backend.open)(url),
+        Some(Backend { open: Some(open), .. }) => open(url),
+        Some(backend) => Err(is_off(typed, backend.feature)),
         None => {
             let known: Vec<_> =
                 BACKENDS.iter().flat_map(|backend| backend.schemes).copied().collect();
@@ -130,14 +132,8 @@ fn memory(url: &str) -> Result<ExpressSession, Error> {
     Ok(ExpressSession::new(MemoryStore::with_options(options)))
 }
 
-/// The error if the feature of a scheme is off.
-#[cfg_attr(
-    all(feature = "redis-tls", feature = "memcached", feature = "mongodb-srv"),
-    expect(dead_code, reason = "every scheme is known")
-)]
-fn is_off(url: &str, feature: &str) -> Error {
-    // Quotes only the scheme, because the rest may contain a password.
-    let scheme = url.split(':').next().unwrap_or_default();
+/// The error if the feature of a scheme is off. It does not quote the URL, which may contain a password.
+fn is_off(scheme: &str, feature: &str) -> Error {
     let message = format!("the scheme {scheme:?} needs the feature {feature:?} of cloakroom");
     Error::new(ErrorKind::Config, "cloakroom", "open", message)
 }

@@ -3,7 +3,7 @@
 use cloakroom_conformance::{Outcome, Report};
 
 use super::{Result, SERVER, round_trips::RoundTrips, versions};
-use crate::losses::losses;
+use crate::{losses::losses, stores::stores};
 
 /// What a row is called, and a store's cell in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) struct Row {
 
 /// All that is known of a store.
 pub(super) struct Column {
+    /// The word above it.
+    pub(super) name: &'static str,
     pub(super) report: Report,
     pub(super) round_trips: Vec<RoundTrips>,
     /// `None` for the store in memory.
@@ -22,6 +24,8 @@ pub(super) struct Column {
 
 /// What a store stands on, and what it stands beside.
 pub(super) struct Backend {
+    /// The package of the store.
+    pub(super) package: String,
     /// The server with its version.
     pub(super) server: String,
     client: String,
@@ -31,14 +35,13 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// Of this crate, on this server and client crate, beside this npm package.
-    pub(super) fn new(
-        crate_name: &str,
-        server: String,
-        client: &str,
-        package: &str,
-    ) -> Result<Self> {
+    /// Of this crate, on this server and client crate, beside the npm package that the mark of the crate names.
+    pub(super) fn new(crate_name: &str, server: String, client: &str) -> Result<Self> {
+        let mut stores = stores()?.into_iter();
+        let store = stores.find(|store| store.package == crate_name);
+        let package = &store.ok_or_else(|| format!("{crate_name} has no mark"))?.counterpart;
         Ok(Self {
+            package: crate_name.to_owned(),
             server,
             client: versions::of_crate(client)?,
             counterpart: versions::of_counterpart(crate_name, package)?,
@@ -59,6 +62,11 @@ const OFFERS: [(&str, &[&str]); 3] = [
 ];
 
 impl Column {
+    /// The package of the store; `None` for the store in memory, which is part of the core.
+    pub(super) fn package(&self) -> Option<&str> {
+        self.backend.as_ref().map(|backend| &*backend.package)
+    }
+
     /// From the top.
     pub(super) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();

@@ -75,7 +75,8 @@ impl Listing<'_> {
 
     fn reexport(&mut self, reexport: &Reexport) {
         let (path, of) = (reexport.path.join("::"), reexport.of.join("::"));
-        let renamed = if reexport.path.last() == reexport.of.last() {
+        // One in a module has another path, which is a promise too.
+        let renamed = if reexport.path.len() == 1 && reexport.path.last() == reexport.of.last() {
             String::new()
         } else {
             format!(" as {path}")

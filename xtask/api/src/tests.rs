@@ -133,7 +133,7 @@ fn what_cannot_be_named_is_not_listed() {
 #[test]
 fn everything_that_is_promised_is_listed() {
     let text = listing(&[
-        ("lib.rs", "#[cfg(feature = \"a\")] pub mod deep;\nmod kinds;\npub use kinds::*;\npub use other;\npub use other::Thing as Renamed;"),
+        ("lib.rs", "#[cfg(feature = \"a\")] pub mod deep;\nmod kinds;\npub use kinds::*;\npub use other;\npub use other::Thing as Renamed;\npub mod again { pub use other::Thing; }"),
         (
             "deep.rs",
             "use super::Kind; use std::fmt; mod more; pub use self::more::{LIMIT, limit};
@@ -155,6 +155,7 @@ fn everything_that_is_promised_is_listed() {
     ]);
     let expected = r#"pub use other
 pub use other::Thing as Renamed
+pub use other::Thing as again::Thing
 
 pub struct Body<B> { .. }
 

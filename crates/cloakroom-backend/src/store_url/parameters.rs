@@ -38,6 +38,7 @@ pub struct ParameterNames<'n> {
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct UrlParameter<'a> {
     /// Its name, spelled as in the [`ParameterNames`].
     pub name: String,

@@ -107,7 +107,7 @@ impl<'a> Model<'a> {
                 self.note("touch", id);
                 let touched = store.touch(id, &self.new_session(step)?).await?;
                 let wanted = match self.text(id) {
-                    _ if touched == Touched::NotOffered => Touched::NotOffered,
+                    _ if matches!(touched, Touched::NotOffered | Touched::NotDue) => touched,
                     Some(_) => Touched::Extended,
                     None => Touched::Missing,
                 };

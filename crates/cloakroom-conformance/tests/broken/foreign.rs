@@ -76,7 +76,7 @@ impl Broken {
         }
     }
 
-    /// Returns true if the record exists and is not a session.
+    /// Returns true if a record is stored that is not a session.
     pub(crate) async fn is_corrupt(&self, sid: &str) -> bool {
         self.inner().get(sid).await.is_err_and(|error| error.kind() == ErrorKind::Corrupt)
     }

@@ -9,8 +9,8 @@ use cloakroom_core::{json::unquote, parse_date, to_iso_string};
 
 use super::{
     Kind, Malformed, Value, elements,
-    from_json::{Unfit, Writer},
-    to_json::{write, write_members},
+    value::{write, write_members},
+    writer::{Unfit, Writer},
 };
 
 /// The members of a cookie in the order of express-session 1.18 and later, and whether its JSON always contains them.

@@ -45,7 +45,7 @@ async fn a_young_session_is_not_touched_again() {
     let read = bench.read().await;
     bench.clock.advance(59_999);
     // Nothing was sent, so nothing is claimed.
-    assert_eq!(bench.store.touch("a", &read).await.unwrap(), Touched::NotOffered);
+    assert_eq!(bench.store.touch("a", &read).await.unwrap(), Touched::NotDue);
     assert_eq!(times(&bench).await, (NOW + HOUR, Some(NOW)));
     bench.clock.advance(1);
     let mut moved = read.clone();
