@@ -76,7 +76,7 @@ impl Broken {
         }
     }
 
-    /// Whether something is stored that is no session, and not nothing either.
+    /// Returns true if something is stored that is not a session.
     pub(crate) async fn is_corrupt(&self, sid: &str) -> bool {
         self.inner().get(sid).await.is_err_and(|error| error.kind() == ErrorKind::Corrupt)
     }
