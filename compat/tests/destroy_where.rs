@@ -44,7 +44,7 @@ async fn those_that_are_picked_are_gone_and_the_others_stay() {
     assert_eq!(sessions.length().await.unwrap(), 20);
     assert!(store.get("id1").await.unwrap().is_some());
     assert!(store.get("id3").await.unwrap().is_none());
-    assert!(store.get(&marker_name("id0")).await.unwrap().is_some(), "a marker is no session");
+    assert!(store.get(&marker_name("id0")).await.unwrap().is_some(), "a marker is not a session");
     assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), 0);
     assert_eq!(sessions.destroy_where(|sid, _| sid == "id1").await.unwrap(), 1);
 }
