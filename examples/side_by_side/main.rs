@@ -1,18 +1,18 @@
 //! An Express app and an axum app behind one reverse proxy: `cargo run --example side_by_side`
 //!
-//! One origin, one cookie, one session in Redis, and a page of each side that says which one served it. Log in on one,
-//! add to the cart on both, log out on the other. It starts a Redis server, the Express app (`tests/node/shop.mjs`), the
-//! axum app (`shop.rs`) and the proxy (`proxy.rs`), and ends on Ctrl-C; `cargo xtask test` installs what it needs.
+//! Both share one origin, one cookie and one session in Redis, and each page says which side served it. Log in on one
+//! side, add to the cart on both, and log out on the other. The example starts a Redis server, the Express app
+//! (`tests/node/shop.mjs`), the axum app (`shop.rs`) and the proxy (`proxy.rs`), and ends on Ctrl-C; `cargo xtask test`
+//! installs what it needs.
 //!
-//! **What is promised.** The Rust side writes back the members that it changed, over whatever the record holds by then:
-//! what Express wrote while a Rust request ran is kept, and so is what another Rust request wrote to other members. That
-//! is why each side has its part of the cart in members of its own. And a Rust request brings no session back that was
-//! logged out meanwhile.
+//! **The promise.** The Rust side writes only the members that it changed, into the current record. It keeps what
+//! Express or another Rust request wrote to other members while the request ran, so each side has its part of the cart
+//! in its own members. A Rust request never brings back a session that was logged out while it ran.
 //!
 //! **What Express can still lose.** express-session reads the whole record when a request begins, and writes the whole
-//! record when it has changed something. What anybody wrote in between is overwritten, by Rust or by another Express
-//! request, and a logout in between is undone. Nothing outside of Express can prevent that. The button "Express
-//! writes last" shows it; `-- express` shows the same of a Rust side that does as Express does.
+//! record if the request changed something. It overwrites what Rust or another Express request wrote in between, and
+//! undoes a logout in between. Nothing outside of Express can prevent that. The button "Express writes last" shows it;
+//! `-- express` shows the same with a Rust side that behaves like Express.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
@@ -27,7 +27,7 @@ use cloakroom::{Secrets, tower::SessionLayer};
 use cloakroom_test_support::{NodeProgram, RedisServer};
 use tokio::net::TcpListener;
 
-/// What signs the cookie on both sides.
+/// The secret with which both sides sign the cookie.
 const SECRET: &str = "keyboard cat";
 
 /// Serves the app on a free port, and returns the port.

@@ -1,8 +1,8 @@
-//! The page that both sides serve, filled in.
+//! The page that both sides serve.
 
 const PAGE: &str = include_str!("page.html");
 
-/// The page for a user, or for a guest, with the items that each side has put into the cart.
+/// Returns the page for a user or a guest, with the items that each side has added to the cart.
 pub(crate) fn page(user: Option<&str>, express: &[String], rust: &[String]) -> String {
     let items = |items: &[String], by: &str| -> String {
         items.iter().map(|item| format!(r#"<li data-by="{by}">{}</li>"#, escape(item))).collect()

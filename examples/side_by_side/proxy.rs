@@ -1,6 +1,6 @@
 //! The reverse proxy: paths below `/express` go to Node.js, those below `/rust` to axum.
 //!
-//! It changes nothing but where a request goes: `Cookie` and `Set-Cookie` pass as they are.
+//! It changes only the destination of a request: `Cookie` and `Set-Cookie` pass unchanged.
 
 use axum::{
     Router,
@@ -15,9 +15,9 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// A proxy before the two ports. Its own page shows both sides in frames.
+/// Returns a proxy for the two ports. Its own page shows both sides in frames.
 pub(crate) fn proxy(express: u16, rust: u16) -> Router {
-    // A connection that is kept may be one that the server is about to close.
+    // No connection is reused, because the server may be about to close it.
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
     let to = |port| {
         let client = client.clone();

@@ -1,4 +1,4 @@
-//! The shop's Rust side. The other one is `tests/node/shop.mjs`.
+//! The Rust side of the shop. The Express side is `tests/node/shop.mjs`.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use tokio::sync::Barrier;
 
 use crate::page::page;
 
-/// The members that are this side's part of the cart: one an item, so that two requests that add two items keep each
-/// other's. Express has its part in one member, `express`.
+/// The prefix of the members that are this side's part of the cart. Each item is a member, so that two requests that
+/// add items keep both. Express has its part in one member, `express`.
 const ITEM: &str = "rust:";
 
 #[derive(Deserialize)]
@@ -29,11 +29,11 @@ struct Login {
 #[derive(Deserialize)]
 struct Add {
     item: String,
-    /// Whether to wait for others, so that requests overlap for certain.
+    /// Makes the request wait for another one, so that both are certain to overlap.
     meet: Option<String>,
 }
 
-/// Where requests meet, two and two: one that has read the session, and one that may write it.
+/// The two points where requests wait for each other: after reading the session, and before writing it.
 #[derive(Clone)]
 struct Meeting {
     has_read: Arc<Barrier>,
@@ -73,7 +73,6 @@ async fn logout(session: Session) -> Result<Redirect, SessionError> {
     Ok(Redirect::to("/rust"))
 }
 
-/// The app.
 pub(crate) fn shop(sessions: SessionLayer) -> Result<Router, Error> {
     let [has_read, may_write] = [(); 2].map(|()| Arc::new(Barrier::new(2)));
     let meet = |at: &Arc<Barrier>| {

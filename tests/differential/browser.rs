@@ -1,4 +1,4 @@
-//! A browser that keeps every cookie it was given, and does not always send the last one.
+//! A browser that keeps every cookie it receives, and does not always send the last one.
 
 use cloakroom_core::Secrets;
 
@@ -6,14 +6,14 @@ use crate::sequence::Sent;
 
 #[derive(Default)]
 pub(crate) struct Browser {
-    /// The values that it was given, as they stood in `Set-Cookie`.
+    /// The values that it received, as they were in `Set-Cookie`.
     ///
-    /// One that has expired or is for another path is sent all the same: not to have it is a case of its own.
+    /// A cookie that has expired or is for another path is still sent, because sending no cookie is a separate case.
     values: Vec<String>,
 }
 
 impl Browser {
-    /// Takes what `Set-Cookie` says of the cookie `name`.
+    /// Takes the cookie `name` from `Set-Cookie` lines.
     pub(crate) fn take(&mut self, name: &str, set_cookie: &[String]) {
         let values = set_cookie.iter().filter_map(|line| {
             line.strip_prefix(name)?.strip_prefix('=')?.split(';').next().map(str::to_owned)
@@ -25,12 +25,12 @@ impl Browser {
         }
     }
 
-    /// The session id in the last cookie.
+    /// Returns the session id in the last cookie.
     pub(crate) fn id(&self) -> Option<&str> {
         self.values.last()?.strip_prefix("s%3A")?.split('.').next()
     }
 
-    /// The value that it sends, if it has got one.
+    /// Returns the value to send, or `None` if it has no cookie.
     pub(crate) fn value(&self, sent: &Sent, secrets: &[String]) -> Option<String> {
         let signed = |id: &str, secret: &str| Secrets::new([secret]).unwrap().cookie_value(id);
         let current = self.values.last();

@@ -1,8 +1,9 @@
-//! The two databases of one Redis, and the time to live of what is in them.
+//! The two databases of one Redis, and the time to live of their records.
 //!
-//! Redis counts by its own clock, which nobody can set, while the sessions' clock stands or jumps. So no key is left
-//! to expire by itself: after each step its expiry is noted by the sessions' clock and moved to [`NEVER`]. One that is
-//! elsewhere after the next step was set by that step, and to how many seconds follows exactly from when that was.
+//! Redis uses its own clock, which cannot be set, while the sessions' clock stands still or jumps. So no key may expire
+//! by itself: after each step, its expiry is noted in terms of the sessions' clock and moved to [`NEVER`]. If the
+//! expiry is different after the next step, that step set it, and the number of seconds follows exactly from the time
+//! of the step.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,8 @@ use redis::Connection;
 /// The year 2100, in milliseconds.
 const NEVER: i64 = 4_102_444_800_000;
 
-/// Redis's time, and of each database all keys with their values and expiries, which become [`NEVER`].
+/// Returns Redis's time, and all keys of each database with their values and expiries. It sets the expiries to
+/// [`NEVER`].
 const TAKE: &str = r"
 local time = redis.call('TIME')
 local found = { time[1] * 1000 + math.floor(time[2] / 1000), {}, {} }
@@ -27,13 +29,13 @@ return found";
 
 pub(crate) struct Databases {
     redis: Connection,
-    /// When the last step's end was looked at, by Redis's clock.
+    /// When the result of the last step was inspected, by Redis's clock.
     taken_at: i64,
     /// When each key expires, by the sessions' clock.
     expiries: BTreeMap<String, i64>,
 }
 
-/// A database after a step: of each key its value, and what the step did to its time to live.
+/// A database after a step: the value of each key, and what the step did to its time to live.
 pub(crate) type Records = BTreeMap<String, (String, Ttl)>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,10 +45,10 @@ pub(crate) enum Ttl {
     Unlimited,
 }
 
-/// A step took a second or longer, so that seconds cannot be told.
+/// A step took a second or longer, so the number of seconds is uncertain.
 pub(crate) struct TooSlow;
 
-/// Of a database, what [`TAKE`] answers.
+/// The answer of [`TAKE`] for one database.
 type Rows = Vec<(String, String, i64)>;
 
 impl Databases {
@@ -58,11 +60,11 @@ impl Databases {
     pub(crate) fn clear(&mut self) {
         redis::cmd("FLUSHALL").exec(&mut self.redis).unwrap();
         self.expiries.clear();
-        // For the time: there is nothing to see.
+        // Only the time is needed; the databases are empty.
         let _ = self.take(0);
     }
 
-    /// What the step has left in each database.
+    /// Returns the content of each database after the step.
     pub(crate) fn take(&mut self, now_ms: i64) -> Result<[Records; 2], TooSlow> {
         let (taken_at, theirs, ours): (i64, Rows, Rows) =
             redis::cmd("EVAL").arg(TAKE).arg(0).arg(NEVER).query(&mut self.redis).unwrap();
@@ -96,7 +98,7 @@ impl Databases {
         Ok(records)
     }
 
-    /// Takes away what has expired.
+    /// Removes the records that have expired.
     pub(crate) fn expire(&mut self, now_ms: i64) {
         let mut due = Vec::new();
         self.expiries.retain(|key, expiry| {

@@ -1,10 +1,10 @@
 //! Random sequences, each from a seed.
 //!
-//! Left out is what the two cannot or need not do alike:
+//! They leave out what the two sides cannot or need not do alike:
 //!
 //! - Names of members that are numbers: JavaScript puts them first.
-//! - Names that an Express session uses itself, such as `save`: ours refuses them, Express breaks or drops them.
-//! - JSON that `JSON.stringify` would write differently: ours gives back what it was given, byte for byte.
+//! - Names that an Express session uses itself, such as `save`: ours rejects them, Express fails on them or drops them.
+//! - JSON that `JSON.stringify` would write differently: ours returns it byte for byte.
 //! - Options that only JavaScript has: a `cookie` of the wrong type, or a function with `secure: 'auto'`.
 
 use cloakroom_tests::dice::Dice;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::sequence::{Action, Before, PATH, Sent, Sequence, Step};
 
-/// The sequence of a seed: 5 to 40 requests.
+/// Returns the sequence of a seed: 5 to 40 requests.
 pub(crate) fn sequence(seed: u64) -> Sequence {
     let mut dice = Dice::new(seed);
     let mut options = options(&mut dice);
@@ -21,7 +21,7 @@ pub(crate) fn sequence(seed: u64) -> Sequence {
     Sequence { options, steps }
 }
 
-/// A few of the options; those that are not there have Express's defaults.
+/// Returns a few of the options. The others have Express's defaults.
 fn options(dice: &mut Dice) -> Value {
     let mut options = Map::new();
     for name in ["resave", "saveUninitialized", "rolling"] {
@@ -72,7 +72,7 @@ fn step(dice: &mut Dice) -> Step {
         proto: dice.chance(50).then(|| {
             dice.pick(&["https", "https", "http", "HTTPS , http", "http, https", "httpsx", ""])
         }),
-        // Most requests read, or do one thing.
+        // Most requests only read, or do one thing.
         actions: (0..dice.pick(&[0, 1, 1, 1, 2, 3, 5])).map(|_| action(dice)).collect(),
         status: dice.pick(&[200, 200, 200, 201, 204, 302, 304, 404, 500]),
     }
@@ -103,7 +103,7 @@ fn sent(dice: &mut Dice) -> Sent {
     }
 }
 
-/// What another language, next-session or a broken program might have stored.
+/// Records that another language, next-session or a broken program might have stored.
 const RECORDS: [&str; 22] = [
     r#"{"user":"bob"}"#,
     r#"{"cookie":null,"user":"bob"}"#,
@@ -117,17 +117,17 @@ const RECORDS: [&str; 22] = [
     r#"{"cookie":{"originalMaxAge":60000,"expires":1700000010000,"httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":null,"expires":"2023-11-14T22:13:30.000Z","secure":true,"path":"/","foo":1},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":60000,"expires":"Tue, 14 Nov 2023 22:14:20 GMT","httpOnly":false,"sameSite":true},"user":"bob"}"#,
-    // Of `maxAge: ''`.
+    // From `maxAge: ''`.
     r#"{"cookie":{"originalMaxAge":"","expires":"","httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":false,"expires":false,"httpOnly":true,"path":"/"},"user":"bob"}"#,
-    // express-session throws.
+    // express-session throws for this one.
     r#"{"cookie":{"originalMaxAge":"60000","expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":{},"expires":null,"httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":null,"maxAge":"soon","path":"/"},"user":"bob"}"#,
-    // The cookie cannot be sent.
+    // This cookie cannot be sent.
     r#"{"cookie":{"originalMaxAge":8640000000000000,"expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z","httpOnly":true,"path":"/\u00e9"},"user":"bob"}"#,
-    // Dates that are none.
+    // Invalid dates.
     r#"{"cookie":{"originalMaxAge":60000,"expires":"garbage","httpOnly":true,"path":"/"},"user":"bob"}"#,
     r#"{"cookie":{"expires":"garbage"},"user":"bob"}"#,
     r#"{"cookie":{"originalMaxAge":1500.5,"expires":true,"path":"/"},"user":"bob"}"#,
@@ -150,7 +150,7 @@ fn action(dice: &mut Dice) -> Action {
     }
 }
 
-/// A change to the session's cookie. Some cannot be sent, which costs the cookie and not the response.
+/// Returns a change to the session's cookie. Some cookies cannot be sent; the response is then sent without one.
 fn cookie(dice: &mut Dice) -> Action {
     let changes = json!([
         ["maxAge", [5_000, 3_600_000, 3_000_000_000_i64, 0, -1, null]],
@@ -168,7 +168,7 @@ fn cookie(dice: &mut Dice) -> Action {
     Action::Cookie(change[0].as_str().unwrap_or_default().to_owned(), dice.pick(values))
 }
 
-/// Few names and values, so that the same is often set again.
+/// Returns one of a few names, so that the same is often set again.
 fn name(dice: &mut Dice) -> String {
     dice.pick(&["user", "user", "cart", "cart", "n", "ключ \"\u{2028}", ""]).to_owned()
 }

@@ -1,9 +1,9 @@
-//! The real express-session and ours, through the same random sequences of requests: not one difference.
+//! The real express-session and our layer, with the same random sequences of requests: they must not differ.
 //!
-//! Both keep their sessions in one Redis, in a database each, at a time that the test sets. After each request the
-//! status, the `Set-Cookie` lines, what the handler saw, and all that is stored with its time to live are compared.
+//! Both keep their sessions in one Redis, each in its own database, and the test sets their clock. After each request,
+//! it compares the status, the `Set-Cookie` lines, what the handler saw, and all records with their time to live.
 //!
-//! What fails is printed with its seed, shrunk. To see it again, or to try others:
+//! A failing sequence is shrunk and printed with its seed. To repeat it, or to try others:
 //!
 //! ```text
 //! SEED=17 cargo xtask test -p cloakroom-tests --test differential
@@ -30,7 +30,7 @@ use crate::{
     site::{Difference, Seen, Site},
 };
 
-/// The first of these seeds whose sequence makes a difference: the seed, the shrunk sequence and the difference.
+/// Returns the first of these seeds whose sequence shows a difference, with the shrunk sequence and the difference.
 fn first_difference(
     site: &mut Site,
     seeds: std::ops::Range<u64>,
@@ -51,7 +51,7 @@ fn first_difference(
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text:?}")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {text:?}")))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,7 +69,7 @@ async fn nothing_tells_the_express_preset_from_express_session() {
     }
     println!("{sequences} sequences, 0 differences: {seen:?}");
     if sequences >= 300 {
-        // Or else the sequences go past what they are about.
+        // Otherwise the sequences would miss their subject.
         assert!(seen.loaded * 3 > seen.requests, "{seen:?}");
         assert!(seen.set_cookies * 4 > seen.requests, "{seen:?}");
         assert!(seen.refused * 100 > seen.requests, "{seen:?}");

@@ -1,4 +1,4 @@
-//! Ours: the layer with the express preset in axum, doing what `tests/node/differential.mjs` does.
+//! Our side: the layer with the express preset in axum. It does what `tests/node/differential.mjs` does.
 
 use std::{
     sync::{
@@ -31,7 +31,7 @@ pub(crate) struct Ours {
     ids: Arc<AtomicU64>,
     store: RedisStore,
     app: Arc<Mutex<Router>>,
-    /// What a test does to the options to make a difference.
+    /// A test's change to the options, to cause a difference.
     twist: fn(&mut SessionOptions),
 }
 
@@ -82,7 +82,7 @@ impl Ours {
     }
 }
 
-/// Express's options as ours.
+/// Converts Express's options to ours.
 fn session_options(options: &Value) -> SessionOptions {
     let mut made = SessionOptions::express();
     let flag = |name: &str, default| options[name].as_bool().unwrap_or(default);
@@ -147,7 +147,7 @@ async fn handle(session: Option<Session>, Json(script): Json<Script>, clock: Clo
     (status, [(SET_COOKIE, "theme=dark")], lines.join("\n")).into_response()
 }
 
-/// Whether what the action is about was there.
+/// Performs an action. Returns true if the member that it concerns existed.
 async fn act(session: &Session, action: &Action, now_ms: i64) -> Result<bool, Error> {
     match action {
         Action::Set(name, value) => session.insert(name, value)?,
@@ -204,7 +204,7 @@ async fn act(session: &Session, action: &Action, now_ms: i64) -> Result<bool, Er
     Ok(true)
 }
 
-/// The id, the cookie and the members, as `JSON.stringify` writes them.
+/// Returns the id, the cookie and the members, as `JSON.stringify` prints them.
 fn describe(session: &Session) -> String {
     let id = session.id();
     let members = session.with(|record| {

@@ -1,4 +1,4 @@
-//! What happens to both sides: options, and requests with what comes before them.
+//! A sequence for both sides: options, and requests with the events before them.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use serde_json::Value;
 /// The path of most requests.
 pub(crate) const PATH: &str = "/app/x";
 
-/// A site's first options, as express-session names them, and the requests to it.
+/// A site's first options, under express-session's names, and the requests to it.
 #[derive(Clone)]
 pub(crate) struct Sequence {
     pub(crate) options: Value,
     pub(crate) steps: Vec<Step>,
 }
 
-/// A request, and what happens before it.
+/// A request, and the events before it.
 #[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) before: Before,
@@ -28,15 +28,15 @@ pub(crate) struct Step {
     pub(crate) status: u16,
 }
 
-/// What happens before a request.
+/// An event before a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Before {
     Nothing,
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Wait(i64),
-    /// A new secret signs from now on; the one before still verifies, older ones do not.
+    /// A new secret signs from now on. The previous one still verifies; older ones do not.
     Rotate,
-    /// The site has other options from now on, but for the secrets.
+    /// The site has other options from now on. Its secrets stay.
     Options(Value),
     /// The browser's session is overwritten with a record that neither side would write.
     Overwrite(&'static str),
@@ -45,9 +45,9 @@ pub(crate) enum Before {
 /// A cookie that the browser sends.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sent {
-    /// The last one that it was given.
+    /// The last cookie that it received.
     Current,
-    /// One that it was given before: so many back, and round again.
+    /// An earlier cookie, this many back, and again from the end of the list.
     Earlier(usize),
     /// The current id, signed with the oldest secret that verifies.
     OldSecret,
@@ -55,25 +55,24 @@ pub(crate) enum Sent {
     WrongSecret,
     /// The current id, without a signature.
     Verified,
-    /// The current one in quotes.
+    /// The current cookie in quotes.
     Quoted,
-    /// An id that never was, with a good signature.
+    /// An id that never existed, with a valid signature.
     Unknown,
     /// An empty value.
     Empty,
 }
 
-/// What a handler does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", content = "with", rename_all = "camelCase")]
 pub(crate) enum Action {
     Set(String, Value),
     Remove(String),
-    /// Changes a list in place; what is no list becomes one.
+    /// Appends to a list in place. A member that is not a list becomes one.
     Push(String, Value),
-    /// Sets a member, and then sets it back to what it was.
+    /// Sets a member, and then sets it back to its old value.
     SetAndBack(String, Value),
-    /// Removes a member and sets it again, which puts it last.
+    /// Removes a member and sets it again, so that it becomes the last.
     Again(String),
     /// Sets a member of `req.session.cookie`.
     Cookie(String, Value),

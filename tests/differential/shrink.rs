@@ -1,10 +1,10 @@
-//! A shorter sequence that still makes the difference.
+//! Shortens a sequence that shows a difference.
 
 use serde_json::Value;
 
 use crate::sequence::{Before, PATH, Sent, Sequence};
 
-/// The options that can be left out. Without the others their defaults would hold, which is no less.
+/// The options that can be left out. The others stay, because a default is not simpler.
 const OPTIONS: [(&str, &str); 10] = [
     ("", "name"),
     ("", "proxy"),
@@ -18,9 +18,9 @@ const OPTIONS: [(&str, &str); 10] = [
     ("/cookie", "partitioned"),
 ];
 
-/// Takes away what can be taken away while `fails` says that it still fails, until nothing more can.
+/// Removes parts while `fails` still returns true, until nothing more can be removed.
 pub(crate) fn shrink(mut sequence: Sequence, mut fails: impl FnMut(&Sequence) -> bool) -> Sequence {
-    // Long runs of steps first, and then everything one by one.
+    // First long runs of steps, and then everything one by one.
     let mut run = sequence.steps.len();
     while run > 1 {
         run = run.div_ceil(2);
@@ -37,7 +37,7 @@ pub(crate) fn shrink(mut sequence: Sequence, mut fails: impl FnMut(&Sequence) ->
     sequence
 }
 
-/// Every sequence that is this one with one thing less or plainer.
+/// Returns every sequence with one part less, or one part simpler.
 fn simpler(sequence: &Sequence) -> Vec<Sequence> {
     let mut found = Vec::new();
     let mut add = |change: &dyn Fn(&mut Sequence)| {

@@ -1,4 +1,4 @@
-//! Both sides, and the play of a sequence before them.
+//! Both sides, and the code that plays a sequence to them.
 
 use std::time::Duration;
 
@@ -25,26 +25,26 @@ pub(crate) struct Site {
     _server: RedisServer,
 }
 
-/// A step at which the two are not alike, and what is not.
+/// A step at which the two sides differ, and the differences.
 #[derive(Debug)]
 pub(crate) struct Difference {
     pub(crate) step: usize,
     pub(crate) what: String,
 }
 
-/// What a test has seen.
+/// Counts of what a test has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) requests: usize,
-    /// That a stored session was loaded for.
+    /// The requests for which a stored session was loaded.
     pub(crate) loaded: usize,
     pub(crate) set_cookies: usize,
     pub(crate) refused: usize,
-    /// That express-session never ends.
+    /// The requests that express-session never ends.
     pub(crate) unended: usize,
 }
 
-/// A site under way through a sequence.
+/// The state of a site during a sequence.
 struct State {
     now_ms: i64,
     options: Value,
@@ -53,7 +53,7 @@ struct State {
 }
 
 struct Answer {
-    /// 0 where express-session never ends the response.
+    /// The status, or 0 if express-session never ends the response.
     status: u16,
     set_cookie: Vec<String>,
     body: String,
@@ -77,9 +77,9 @@ impl Site {
         }
     }
 
-    /// Plays a sequence to both, and adds to what was seen.
+    /// Plays a sequence to both sides, and adds to the counts.
     pub(crate) fn play(&mut self, sequence: &Sequence, seen: &mut Seen) -> Result<(), Difference> {
-        // A machine that is held up for a second has seen nothing; one that is each time is not held up, but hangs.
+        // If a step takes a second, the sequence is repeated. If that happens every time, something hangs.
         for _ in 0..5 {
             let mut played = Seen::default();
             if let Ok(result) = self.play_once(sequence, &mut played) {
@@ -118,7 +118,7 @@ impl Site {
 
             let stored = ("stored", shown(&their_records), shown(&our_records));
             let compared = if theirs.status == 0 {
-                // Ours ends it, with nothing but the handler's own cookie.
+                // Our side ends it, with only the handler's own cookie.
                 vec![stored, ("Set-Cookie", "theme=dark".to_owned(), ours.set_cookie.join("\n"))]
             } else {
                 vec![
@@ -223,7 +223,7 @@ impl Site {
     }
 }
 
-/// A line a record.
+/// Prints one line per record.
 fn shown(records: &Records) -> String {
     let lines = records.iter().map(|(key, (value, ttl))| format!("{key} {value} {ttl:?}"));
     lines.collect::<Vec<_>>().join("\n")

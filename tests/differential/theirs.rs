@@ -1,4 +1,4 @@
-//! The real thing: `tests/node/differential.mjs`.
+//! The real express-session: `tests/node/differential.mjs`.
 
 use cloakroom_test_support::NodeProgram;
 use serde_json::{Value, json};

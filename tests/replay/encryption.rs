@@ -69,7 +69,7 @@ fn mongo_crypto_holds_as_far_as_no_server_is_needed() {
 fn every_changed_index_fails() {
     let file = load("mongo-crypto.json");
     for row in file.get("index_conflict").unwrap().items() {
-        // An error that is one no more, or is one now; an index that is in the way no more, or is in the way now.
+        // An error that no longer is one, or has become one; an index that no longer conflicts, or does so now.
         let text = row.stringify();
         let changes = [
             ("\"code\":85", "\"code\":86"),

@@ -1,12 +1,12 @@
-//! Work that takes milliseconds of processor time, where it holds up no other task.
+//! Runs work that takes milliseconds of processor time without blocking other tasks.
 
 use cloakroom_core::{Error, ErrorKind};
 
 use crate::{Needs, Operation};
 
 impl Operation {
-    /// Runs `work` on a thread of the runtime's for blocking work, and returns its answer. After the deadline nobody
-    /// waits for it any more; it goes on to its end.
+    /// Runs `work` on one of the runtime's threads for blocking work, and returns its result. If the deadline passes
+    /// first, `work` continues, but its result is dropped.
     ///
     /// ```
     /// use std::time::Duration;
@@ -21,9 +21,9 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// That of `work` under the name of this operation; [`Timeout`](ErrorKind::Timeout) after the deadline;
-    /// [`Other`](ErrorKind::Other) if `work` panics; [`Unavailable`](ErrorKind::Unavailable) if the runtime ends before
-    /// it begins; [`Config`](ErrorKind::Config) outside of a runtime with timers.
+    /// The error of `work`, under the name of this operation; [`Timeout`](ErrorKind::Timeout) after the deadline;
+    /// [`Other`](ErrorKind::Other) if `work` panics; [`Unavailable`](ErrorKind::Unavailable) if the runtime shuts down
+    /// before `work` starts; [`Config`](ErrorKind::Config) outside of a runtime with timers.
     pub async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -31,11 +31,11 @@ impl Operation {
         let task = Needs::Time.check(self)?.spawn_blocking(work);
         match self.within(task).await {
             Some(Ok(done)) => done.map_err(|error| self.named(error)),
-            // The panic's own message may hold session data.
+            // The panic's message may contain session data.
             Some(Err(failure)) if failure.is_panic() => {
                 Err(self.error(ErrorKind::Other, "the work on another thread panicked"))
             }
-            Some(Err(_)) => Err(self.error(ErrorKind::Unavailable, "the runtime has ended")),
+            Some(Err(_)) => Err(self.error(ErrorKind::Unavailable, "the runtime has shut down")),
             None => Err(self.timeout()),
         }
     }

@@ -1,4 +1,4 @@
-//! What every store refuses before anything is sent.
+//! Checks that every store makes before it sends anything.
 
 use std::time::Duration;
 
@@ -7,44 +7,47 @@ use cloakroom_core::{Error, ErrorKind};
 use crate::Operation;
 
 impl Operation {
-    /// Refuses an empty id.
+    /// Rejects an empty id.
     ///
     /// # Errors
     ///
-    /// [`InvalidId`](ErrorKind::InvalidId).
+    /// [`InvalidId`](ErrorKind::InvalidId) if the id is empty.
     pub fn check_id(&self, sid: &str) -> Result<(), Error> {
         if sid.is_empty() {
-            return Err(self.error(ErrorKind::InvalidId, "the id is empty"));
+            return Err(self.error(ErrorKind::InvalidId, "invalid id: must not be empty"));
         }
         Ok(())
     }
 
-    /// Refuses a time to live of zero. `None` is the store's default.
+    /// Rejects a time to live of zero. `None`, the store's default, is accepted.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData).
+    /// [`InvalidData`](ErrorKind::InvalidData) if the time to live is zero.
     pub fn check_ttl(&self, ttl: Option<Duration>) -> Result<(), Error> {
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(self.error(ErrorKind::InvalidData, "the ttl is zero"));
+            return Err(self.error(ErrorKind::InvalidData, "invalid ttl: must be above zero"));
         }
         Ok(())
     }
 
-    /// Returns what a session was read from, as far as its [`Revision`](cloakroom_core::Revision) says: `None` is a
-    /// session without a revision, or with one of another store.
+    /// Unwraps what a session was read from. Pass `None` for a session without a
+    /// [`Revision`](cloakroom_core::Revision), or with that of another store.
     ///
     /// # Errors
     ///
     /// [`InvalidData`](ErrorKind::InvalidData) for `None`.
     pub fn check_origin<T>(&self, origin: Option<T>) -> Result<T, Error> {
         origin.ok_or_else(|| {
-            self.error(ErrorKind::InvalidData, "the session was not read from this store")
+            self.error(
+                ErrorKind::InvalidData,
+                "cannot update a session that was not read from this store",
+            )
         })
     }
 }
 
-/// Returns a time to live in seconds, up to the next whole one.
+/// Returns a time to live in seconds, rounded up.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,10 +1,10 @@
-//! The deadline of a call, which is kept once, by the innermost code that knows of it.
+//! The deadline of a call, which only the innermost code that knows it enforces.
 //!
-//! A call of an application passes the layer or a handle, a store, and what the store waits for. Each has a limit of its
-//! own, and only the store knows whether anything was sent when the time is up. So a limit is handed inwards: while the
-//! work is polled, its deadline lies in a thread-local, [`Operation::start`](crate::Operation::start) and an inner
-//! [`within`] take it if it is earlier than their own, and say in each poll that they keep it. Where nobody says so, as in
-//! a store that knows no deadlines, the outer one sets a timer itself.
+//! A call passes through the layer or a handle, a store, and whatever the store waits for. Each has its own limit, but
+//! only the store knows whether anything was sent when the time is up. So limits are passed inwards: while the work is
+//! polled, its deadline is in a thread-local. [`Operation::start`](crate::Operation::start) and an inner [`within`]
+//! adopt it if it is earlier than their own, and report in each poll that they enforce it. If nothing reports this, as
+//! in a store without deadlines, the outer code sets a timer itself.
 
 use std::{
     cell::Cell,
@@ -19,15 +19,15 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
 use crate::{Idempotency, drivers::has_time};
 
-/// Longer limits are cut to this.
+/// The maximum limit; longer ones are shortened to it. A year keeps the deadline within the range of `Instant`.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 thread_local! {
-    /// The deadline of the work that is being polled on this thread, and whether what it waits for keeps it.
+    /// The deadline of the work that is being polled on this thread, and whether inner code enforces it.
     static ENCLOSING: Cell<Option<(Deadline, bool)>> = const { Cell::new(None) };
 }
 
-/// When something has to end, and the limit that this comes from.
+/// The time by which something must end, and the limit from which it was computed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
@@ -35,7 +35,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline after `limit`, or that of the enclosing work if it is earlier.
+    /// Returns the deadline after `limit`, or that of the enclosing work if it is earlier.
     pub(crate) fn after(limit: Duration) -> Self {
         let own = Self { at: Instant::now() + limit.min(FAR), limit };
         match ENCLOSING.get() {
@@ -48,13 +48,13 @@ impl Deadline {
         format!("no answer within {:?}", self.limit)
     }
 
-    /// What `work` comes to, or `None` when the deadline passes first.
+    /// Returns the result of `work`, or `None` if the deadline passes first.
     pub(crate) async fn keep<F: Future + Send>(self, work: F) -> Option<F::Output> {
         let mut work = pin!(timeout_at(self.at, work));
         poll_fn(|cx| kept(work.as_mut().poll(cx))).await.ok()
     }
 
-    /// Polls `work` with this as its deadline. Returns whether what it waits for keeps that, too.
+    /// Polls `work` with this deadline. Also returns whether inner code enforces it.
     fn poll_inside<F: Future>(
         self,
         work: Pin<&mut F>,
@@ -72,7 +72,7 @@ impl Deadline {
     }
 }
 
-/// Tells the enclosing work whether it waits for something that keeps its deadline.
+/// Reports to the enclosing work whether it waits for code that enforces its deadline.
 fn kept<T>(polled: Poll<T>) -> Poll<T> {
     if let Some((enclosing, _)) = ENCLOSING.get() {
         ENCLOSING.set(Some((enclosing, polled.is_pending())));
@@ -80,19 +80,19 @@ fn kept<T>(polled: Poll<T>) -> Poll<T> {
     polled
 }
 
-/// Returns a timer, or `None` without a tokio runtime, or where that has no timers.
+/// Returns a timer, or `None` outside of a tokio runtime, and on a runtime without timers.
 #[must_use]
 pub fn timer(duration: Duration) -> Option<Sleep> {
     has_time().then(|| sleep(duration))
 }
 
-/// Returns the answer of `work`, or an error under the names of `store` and `operation` when `limit` passes first. For
-/// what calls stores of any kind.
+/// Returns the result of `work`, or an error with the names `store` and `operation` if `limit` passes first. It is for
+/// layers and handles, which call stores of any kind.
 ///
-/// The limit holds for all calls in `work` together. Stores that are made of [`Operation`](crate::Operation)s, and every
-/// `within` in `work`, keep it themselves, with errors of their own: they know whether anything was sent. Only for what
-/// has no deadline does it take a timer.
-/// Work that is ready at once needs no runtime. The outcome of a [`Read`](Idempotency::Read) is never unknown.
+/// The limit applies to all calls in `work` together. Stores that use [`Operation`](crate::Operation), and every
+/// `within` inside `work`, enforce it themselves with their own errors, because they know whether anything was sent. A
+/// timer is needed only for code without a deadline, and work that is ready at once needs no runtime. The outcome of a
+/// [`Read`](Idempotency::Read) is never unknown.
 ///
 /// ```
 /// use std::{future::pending, time::Duration};
@@ -108,8 +108,8 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 ///
 /// # Errors
 ///
-/// That of `work`; [`Timeout`](ErrorKind::Timeout) after the limit; [`Config`](ErrorKind::Config) if `work` has to wait
-/// where there are no timers. After the last two, the outcome of a write is unknown.
+/// The error of `work`; [`Timeout`](ErrorKind::Timeout) after the limit; [`Config`](ErrorKind::Config) if `work` must
+/// wait and no timers are available. In the last two cases, the outcome of a write is unknown.
 pub async fn within<T: Send>(
     limit: Duration,
     store: &str,
@@ -124,7 +124,7 @@ pub async fn within<T: Send>(
         idempotency.unanswered(Error::new(kind, store.to_owned(), operation, message))
     };
     let answer = poll_fn(|cx| {
-        // The work first: where both are due, it knows better what became of it.
+        // The work is polled first: if both are due, its own result is more precise.
         let (polled, is_kept) = deadline.poll_inside(work.as_mut(), cx);
         if let Poll::Ready(answer) = polled {
             return Poll::Ready(answer.map_err(|error| idempotency.answered(error)));
@@ -134,7 +134,8 @@ pub async fn within<T: Send>(
         }
         if timer.is_none() {
             if !has_time() {
-                let message = "a deadline needs a tokio runtime that was built with `enable_time`";
+                let message =
+                    "the tokio runtime has no time driver: build it with enable_time or enable_all";
                 return Poll::Ready(Err(unanswered(ErrorKind::Config, message.to_owned())));
             }
             timer.set(Some(sleep_until(deadline.at)));

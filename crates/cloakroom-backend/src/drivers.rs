@@ -1,4 +1,4 @@
-//! What the runtime of this thread can do.
+//! Finds out what the runtime of this thread supports.
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-/// Returns true if timers work here. Tokio 1.54 can be asked in no other way: it panics where they do not.
+/// Returns true if timers work here. Tokio 1.54 offers no way to ask, but panics if they do not.
 pub(crate) fn has_time() -> bool {
     Handle::try_current().is_ok()
         && catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
@@ -16,10 +16,10 @@ pub(crate) fn has_time() -> bool {
 
 /// Returns true if sockets work here.
 pub(crate) fn has_io() -> bool {
-    // On a machine that has no socket to spare, connecting tells what is wrong.
+    // If no socket can be created, the later attempt to connect reports why.
     let Ok(socket) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) else { return true };
     let tried = socket.set_nonblocking(true).map(|()| {
-        // Nothing is sent on it.
+        // The socket only shows whether tokio panics. Nothing is sent on it.
         catch_unwind(AssertUnwindSafe(|| drop(tokio::net::UdpSocket::from_std(socket)))).is_ok()
     });
     tried.unwrap_or(true)

@@ -1,21 +1,22 @@
-//! What can be done when the answer to an operation is lost.
+//! What a store can do if the answer to an operation is lost.
 
 use cloakroom_core::Error;
 
-/// What an operation does when it is sent, and so what can be done when its answer is lost.
+/// What an operation does when it is sent, which determines what a store can do if its answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Idempotency {
     /// It only reads.
     Read,
-    /// It writes, and writing twice is the same as writing once.
+    /// It writes, and sending it twice is the same as sending it once.
     Repeatable,
-    /// It writes, and must not be sent again if the first time can have worked: somebody else may have written since.
+    /// It writes, and must not be sent again if the first attempt may have succeeded, because another writer may have
+    /// written since.
     Once,
 }
 
 impl Idempotency {
-    /// Returns `error` as that of an operation whose answer is missing: a write may have been carried out.
+    /// Marks `error` as that of an operation whose answer is missing: the outcome of a write is then unknown.
     ///
     /// ```
     /// use cloakroom_backend::Idempotency;
@@ -30,7 +31,7 @@ impl Idempotency {
         if self == Self::Read { error } else { error.with_outcome_unknown() }
     }
 
-    /// Returns `error` as that of an operation that was answered. The outcome of a read is never unknown.
+    /// Marks `error` as that of an operation that was answered. The outcome of a read is never unknown.
     pub(crate) fn answered(self, error: Error) -> Error {
         if self == Self::Read { error.with_outcome_known() } else { error }
     }

@@ -1,4 +1,4 @@
-//! One operation under way.
+//! One operation in progress.
 
 use std::{
     future::Future,
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::{Idempotency, deadline::Deadline};
 
-/// One operation of a store: its name for errors, what it does, when it has to end, and whether an answer was lost. All
-/// its round trips share the deadline.
+/// One operation of a store: its name in errors, what it does, its deadline, and whether an answer was lost. All its
+/// round trips share the deadline.
 ///
 /// ```
 /// use std::{future::pending, time::Duration};
@@ -38,14 +38,14 @@ pub struct Operation {
     idempotency: Idempotency,
     began: Instant,
     deadline: Deadline,
-    /// Whether it was sent and its answer lost: whatever fails later, it can have been done.
+    /// Whether it was sent and its answer was lost. If so, it may have been carried out, whatever fails later.
     unanswered: AtomicBool,
     repeated: AtomicBool,
 }
 
 impl Operation {
-    /// Starts an operation that ends after `limit`, or earlier if the caller of the store has less time left: see
-    /// [`within`](crate::within). A limit of more than a year is cut to one.
+    /// Starts an operation with the deadline `limit` from now, or earlier if the store's caller has less time left; see
+    /// [`within`](crate::within). A limit of more than a year is shortened to a year.
     #[must_use]
     pub fn start(
         store: &'static str,
@@ -64,7 +64,7 @@ impl Operation {
         }
     }
 
-    /// Returns a part of the same operation whose outcome is its own, such as that of another server.
+    /// Returns a part of the same operation with its own outcome, for example the part for another server.
     #[must_use]
     pub fn part(&self) -> Self {
         Self { unanswered: AtomicBool::new(false), repeated: AtomicBool::new(false), ..*self }
@@ -82,25 +82,25 @@ impl Operation {
         self.name
     }
 
-    /// Returns what it does when it is sent.
+    /// Returns what the operation does when it is sent.
     #[must_use]
     pub const fn idempotency(&self) -> Idempotency {
         self.idempotency
     }
 
-    /// Returns when it was started.
+    /// Returns when the operation started.
     #[must_use]
     pub const fn began(&self) -> Instant {
         self.began
     }
 
-    /// Returns when it has to end.
+    /// Returns the deadline.
     #[must_use]
     pub const fn deadline(&self) -> Instant {
         self.deadline.at
     }
 
-    /// Returns the time until the deadline; zero after it.
+    /// Returns the time until the deadline, or zero after it.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.deadline.at.saturating_duration_since(Instant::now())
@@ -112,60 +112,62 @@ impl Operation {
         self.time_left().is_zero()
     }
 
-    /// Returns how long a connection may stay silent during this operation before it is left: three quarters of the
+    /// Returns how long a connection may be silent during this operation before it is given up: three quarters of the
     /// operation's time.
     ///
-    /// An operation that waited for something else first, and has hardly begun at its deadline, says nothing of the
-    /// connection.
+    /// An operation that first waited for something else, and was sent only shortly before its deadline, proves nothing
+    /// about the connection.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.deadline.at.saturating_duration_since(self.began) / 4 * 3
     }
 
-    /// Returns what `work` comes to, or `None` when the deadline passes first. `work` is dropped then.
+    /// Returns the result of `work`. If the deadline passes first, it drops `work` and returns `None`.
     ///
-    /// It needs a runtime with timers, as [`Runtimes::current`](crate::Runtimes::current) makes sure of.
+    /// It requires a runtime with timers; [`Runtimes::current`](crate::Runtimes::current) checks for one.
     pub async fn within<F: Future + Send>(&self, work: F) -> Option<F::Output> {
         self.deadline.keep(work).await
     }
 
-    /// Notes that it was sent and that its answer is lost. It means nothing for a read.
+    /// Notes that the operation was sent and its answer was lost. This has no effect on a read.
     pub fn lose_answer(&self) {
         if self.idempotency != Idempotency::Read {
             self.unanswered.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Notes that the answer that was missed has come.
+    /// Notes that the missing answer has arrived.
     pub fn find_answer(&self) {
         self.unanswered.store(false, Ordering::Relaxed);
     }
 
-    /// Returns true if it may have written something although it failed.
+    /// Returns true if the operation may have written something although it failed.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         self.unanswered.load(Ordering::Relaxed)
     }
 
-    /// Returns true if it may be sent a second time although the first time can have worked. That is so once.
+    /// Returns true if the operation may be sent again although the first attempt may have succeeded. It returns true
+    /// only once.
     pub fn repeat(&self) -> bool {
         self.idempotency != Idempotency::Once && !self.repeated.swap(true, Ordering::Relaxed)
     }
 
-    /// Returns an error of this operation. Its outcome is unknown if an answer was lost.
+    /// Returns an error of this operation. The outcome is unknown if an answer was lost.
     #[must_use]
     pub fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let error = Error::new(kind, self.store, self.name, message.into());
         if self.outcome_unknown() { error.with_outcome_unknown() } else { error }
     }
 
-    /// Returns the error that the deadline has passed.
+    /// Returns the error for a passed deadline.
     #[must_use]
     pub fn timeout(&self) -> Error {
         self.error(ErrorKind::Timeout, self.deadline.message())
     }
 
-    /// Returns an error of other code, such as that of a record that cannot be read, as one of this operation.
+    /// Returns an error from elsewhere, such as that of a record that cannot be parsed, under the names of this
+    /// operation.
     #[must_use]
     pub fn named(&self, error: Error) -> Error {
         error.with_context(self.store, self.name)

@@ -1,4 +1,4 @@
-//! Pauses that differ between those who pause.
+//! Random pauses.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// A longer pause would only cost time: no other writer needs that long for one session.
+/// The longest pause. A longer one would only cost time, because no writer needs that long for one session.
 const LONGEST: Duration = Duration::from_millis(100);
 
 /// The pauses between the attempts of one write that conflicts with writes of other processes.
@@ -51,7 +51,7 @@ impl Pauses {
     }
 }
 
-/// Returns a time in `range`, drawn evenly, so that those who met do not meet again.
+/// Returns a random time in `range`, drawn evenly, so that callers that collided do not collide again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,14 +63,14 @@ impl Pauses {
 #[must_use]
 pub fn jitter(range: RangeInclusive<Duration>) -> Duration {
     let (shortest, longest) = range.into_inner();
-    // Evenly enough, and not the same in two processes.
+    // Random enough, and different in each process.
     let random = RandomState::new().hash_one(());
     let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
     shortest + longest.saturating_sub(shortest).mul_f64(share)
 }
 
-/// Returns the pause before a server is tried again: `first`, doubled so many times, at most `longest`, and up to a fifth
-/// less, so that processes that lost the same server do not all come back to it at once.
+/// Returns the pause before a server is tried again: `first`, doubled `times` times, but at most `longest`. Up to a
+/// fifth is subtracted at random, so that processes that lost the same server do not all return at once.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The runtime that an operation is on, and whether it has what the operation needs.
+//! The runtime of an operation, and whether it has the drivers that the operation needs.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,10 +10,10 @@ use crate::{
     drivers::{has_io, has_time},
 };
 
-/// How many runtimes are remembered. A program has one or two; its tests have hundreds, one after the other.
+/// The number of runtimes that are remembered. A program has one or two; its tests have hundreds, one after another.
 const MOST: usize = 64;
 
-/// What a runtime has to be able to do.
+/// The drivers that a runtime must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Needs {
@@ -24,7 +24,7 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// Returns the runtime that the caller is on, if it has all that is needed.
+    /// Returns the caller's runtime if it has these drivers.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ fn current(operation: &Operation) -> Result<Handle, Error> {
     })
 }
 
-/// The runtimes that turned out to have all that is needed.
+/// Remembers the runtimes that have the required drivers, so that each is checked only once.
 #[derive(Debug)]
 pub struct Runtimes {
     needs: Needs,
@@ -56,17 +56,17 @@ pub struct Runtimes {
 }
 
 impl Runtimes {
-    /// No runtime is known yet.
+    /// Creates an empty memory.
     #[must_use]
     pub fn new(needs: Needs) -> Self {
         Self { needs, known: Mutex::default() }
     }
 
-    /// Returns the runtime that the caller is on. One that is not known yet is [checked](Needs::check).
+    /// Returns the caller's runtime. If it is not known yet, it is [checked](Needs::check) first.
     ///
     /// # Errors
     ///
-    /// As [`Needs::check`].
+    /// As for [`Needs::check`].
     pub fn current(&self, operation: &Operation) -> Result<Handle, Error> {
         let runtime = current(operation)?;
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);

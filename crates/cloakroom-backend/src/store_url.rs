@@ -14,12 +14,11 @@ use self::nearest::nearest;
 
 /// A URL such as `redis://ann:p%40ss@localhost:6379/0?prefix=app:`, split into its parts.
 ///
-/// For authors of stores. The accessors return the parts as they are written in the URL; the store knows what they
-/// mean.
+/// The accessors return the parts as they are written in the URL; the store interprets them.
 ///
-/// Every error is a [`Config`](ErrorKind::Config) that names the part. A user who forgets one delimiter can move the
-/// password into any other part, so no error quotes a part of the URL, with three exceptions: a port of at most five
-/// digits, a scheme that resembles a known one, and the name of a parameter that is written as a name.
+/// Every error is a [`Config`](ErrorKind::Config) that names the part. A single missing delimiter can move the password
+/// into any other part, so no error quotes a part of the URL, with three exceptions: a port of at most five digits, a
+/// scheme that resembles a known one, and a parameter's name that looks like a name.
 ///
 /// ```
 /// use cloakroom_backend::{ParameterNames, StoreUrl};
@@ -50,12 +49,12 @@ pub struct StoreUrl<'a> {
 }
 
 impl<'a> StoreUrl<'a> {
-    /// Splits a URL of the store of this name. `beginnings` says how its URLs begin, for the error message.
+    /// Splits a URL of the store named `store`. `beginnings` says how such URLs begin, for the error message.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a text without `://` or with two of them, white space, a control character or
-    /// an invisible character, a fragment, and a `&` or `=` before the `?` that only a parameter can have.
+    /// [`Config`](ErrorKind::Config) for a text without `://` or with two of them, for white space, control characters
+    /// and invisible characters, for a fragment, and for a `&` or `=` before the `?`.
     pub fn parse(store: &'static str, url: &'a str, beginnings: &str) -> Result<Self, Error> {
         let invalid =
             |why: &str| Error::new(ErrorKind::Config, store, "open", format!("invalid url: {why}"));
@@ -115,7 +114,8 @@ impl<'a> StoreUrl<'a> {
         self.path
     }
 
-    /// Returns the user and the password as they are written in the URL; `None` without an `@` before the path.
+    /// Returns the user and the password as they are written in the URL, or `None` if the URL has no `@` before the
+    /// path.
     #[must_use]
     pub fn login(&self) -> Option<(&'a str, Option<&'a str>)> {
         self.login.map(|login| cut(login, ':'))
@@ -125,7 +125,7 @@ impl<'a> StoreUrl<'a> {
     ///
     /// # Errors
     ///
-    /// As [`decode`](Self::decode).
+    /// As for [`decode`](Self::decode).
     pub fn user(&self) -> Result<Option<String>, Error> {
         let user = self.login().map(|(user, _)| user).filter(|user| !user.is_empty());
         user.map(|user| self.decode("user", user)).transpose()
@@ -135,7 +135,7 @@ impl<'a> StoreUrl<'a> {
     ///
     /// # Errors
     ///
-    /// As [`decode`](Self::decode), but a password can begin and end with a space that is written as `%20`.
+    /// As for [`decode`](Self::decode), but a password may begin and end with a space that is written as `%20`.
     pub fn password(&self) -> Result<Option<String>, Error> {
         let password = self.login().and_then(|(_, password)| password);
         password.map(|password| self.decode_secret("password", password)).transpose()
@@ -174,7 +174,7 @@ impl<'a> StoreUrl<'a> {
         let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         match port.parse() {
             Ok(number) if is_number && number > 0 => Ok((host, Some(number))),
-            // Longer, or with letters, it can be a password whose `@` and host are missing.
+            // If it is longer or contains letters, it may be a password whose `@` and host are missing.
             _ if is_number && port.len() <= 5 && !self.torn => {
                 Err(self.error(&format!("invalid port {port:?}: must be between 1 and 65535")))
             }
@@ -208,21 +208,21 @@ impl<'a> StoreUrl<'a> {
                 self.invalid(part, "a percent sign must be written as %25")
             });
         };
-        // A secret that was read from a file and encoded ends with %0A.
+        // A secret that was read from a file with its line break and then encoded ends with %0A.
         if decoded.chars().any(is_control) {
             return Err(self.invalid(part, "must not contain a line break or control character"));
         }
         Ok(decoded.into_owned())
     }
 
-    /// Returns the error that this part of the URL is invalid: `invalid host: must not be empty`. `why` says what is
+    /// Returns the error for an invalid part of the URL, such as `invalid host: must not be empty`. `why` says what is
     /// accepted, and must not quote the part.
     #[must_use]
     pub fn invalid(&self, part: &str, why: &str) -> Error {
         self.error(&format!("invalid {part}: {why}"))
     }
 
-    /// Returns the error that the scheme is not one of the `known` ones. It suggests the nearest one.
+    /// Returns the error for a scheme that is not one of the `known` ones. It suggests the nearest one.
     #[must_use]
     pub fn unknown_scheme(&self, known: &[&str]) -> Error {
         let message = match nearest(self.scheme, known.iter().copied()) {
@@ -235,7 +235,7 @@ impl<'a> StoreUrl<'a> {
     /// Returns an error about the URL with this message, which must not quote the URL.
     #[must_use]
     pub fn error(&self, message: &str) -> Error {
-        // An `@` behind the host shows that a password with one of these characters was split.
+        // An `@` after the host shows that a password with one of these characters was split.
         let hint = if self.torn {
             "; in a password, write @ as %40, / as %2F, ? as %3F and # as %23"
         } else {
@@ -252,7 +252,7 @@ fn cut(text: &str, at: char) -> (&str, Option<&str>) {
     }
 }
 
-/// Refuses what cannot be seen: it comes from a file that ends with a line break, or from copying.
+/// Rejects characters that cannot be seen. They come from a file that ends with a line break, or from copying.
 fn check_characters(url: &str) -> Result<(), &'static str> {
     let is_hidden = |c: char| c.is_whitespace() || is_control(c) || is_invisible(c);
     if !url.contains(is_hidden) {
@@ -266,12 +266,12 @@ fn check_characters(url: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Control characters, and Unicode's two line separators.
+/// Returns true for control characters and Unicode's two line separators.
 fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
-/// Characters without a width: soft hyphen, zero-width characters, direction marks, byte order mark.
+/// Returns true for characters without a width: soft hyphen, zero-width characters, direction marks, byte order mark.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -283,7 +283,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Leaves out everything that can be a secret or a part of one.
+/// Leaves out everything that may be a secret or a part of one.
 impl fmt::Debug for StoreUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreUrl").field("store", &self.store).finish_non_exhaustive()

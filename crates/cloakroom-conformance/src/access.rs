@@ -1,17 +1,18 @@
-//! What cases do behind a store's back: read and plant records, and harm the server.
+//! Access behind a store's back: reading and writing records, and faults of the server.
 
 use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_core::Store;
 
-/// Why an access to the backend failed. The case that asked for it fails with this text.
+/// The reason why an access to the backend failed. The case that needed it fails with this text.
 pub type AccessError = Box<dyn Error + Send + Sync>;
 
-/// The records of a store, as another program sees them.
+/// Access to the records of a store, as another program has it.
 ///
-/// An implementation uses a plain client of the backend, never the store under test. It knows how the store maps an id
-/// to a key, and where the text of a record is. If the store encrypts, it encrypts and decrypts.
+/// Implement it with a plain client of the backend, never with the store under test. The implementation knows how the
+/// store maps an id to a key, and where the text of a record is. If the store encrypts, the implementation encrypts and
+/// decrypts as well.
 ///
 /// ```
 /// use std::{
@@ -23,7 +24,7 @@ pub type AccessError = Box<dyn Error + Send + Sync>;
 /// use async_trait::async_trait;
 /// use cloakroom_conformance::{AccessError, RawAccess};
 ///
-/// /// The texts by their keys; these never expire.
+/// /// Texts by key. They never expire.
 /// struct Raw(Arc<Mutex<HashMap<String, String>>>);
 ///
 /// #[async_trait]
@@ -46,36 +47,36 @@ pub type AccessError = Box<dyn Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait RawAccess: Send + Sync {
-    /// Stores this text under the id as another program would, in place of the record that is there, for an hour or
-    /// longer. The text can be anything, also what is not JSON.
+    /// Creates or replaces the record of this id, as another program would. It must live for at least an hour. The text
+    /// may be anything, even invalid JSON.
     ///
     /// # Errors
     ///
-    /// If the backend cannot be asked, or refuses the record.
+    /// If the backend cannot be reached, or rejects the record.
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError>;
 
-    /// Returns the text of the record, or `None` if the backend has none under this id.
+    /// Returns the text of the record, or `None` if the backend has no record with this id.
     ///
     /// # Errors
     ///
-    /// If the backend cannot be asked.
+    /// If the backend cannot be reached.
     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError>;
 
-    /// Returns how long the record has to live, by the clock of the store. `None` if it never expires, or if the backend
-    /// has no record under this id.
+    /// Returns the record's remaining time to live, by the clock of the store. `None` if it never expires, or if the
+    /// backend has no record with this id.
     ///
     /// # Errors
     ///
-    /// If the backend cannot be asked.
+    /// If the backend cannot be reached.
     async fn time_left(&self, sid: &str) -> Result<Option<Duration>, AccessError>;
 }
 
-/// A server of its own that a case stops, freezes and cuts off, and the stores on it.
+/// A server that a case may stop, freeze and cut off, and the stores on it.
 ///
-/// It is made only for the cases that need it, by the function that
-/// [`StoreUnderTest::with_faults`](crate::StoreUnderTest::with_faults) takes, and dropped at the case's end. A TCP proxy between the
-/// stores and the server does what a server cannot: [`silence`](Self::silence), [`cut`](Self::cut) and
-/// [`lose_answers`](Self::lose_answers). Each method returns when what it says is done.
+/// The function of [`StoreUnderTest::with_faults`](crate::StoreUnderTest::with_faults) creates it for each case that
+/// needs it, and it is dropped at the end of the case. Use a TCP proxy between the stores and the server for
+/// [`silence`](Self::silence), [`cut`](Self::cut) and [`lose_answers`](Self::lose_answers). Each method returns once it
+/// has taken effect.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -147,15 +148,15 @@ pub trait RawAccess: Send + Sync {
 /// ```
 #[async_trait]
 pub trait Faults: Send + Sync {
-    /// Opens one more handle, with connections of its own, on the one store of this server. Each of its calls has this
-    /// deadline. It has no need to be connected yet.
+    /// Opens another handle, with its own connections, on the one store of this server. Each of its calls has this
+    /// deadline. It need not be connected yet.
     ///
     /// # Errors
     ///
     /// If the store cannot be opened.
     async fn open(&self, deadline: Duration) -> Result<Box<dyn Store>, AccessError>;
 
-    /// Kills the server: connections end, and new ones are refused.
+    /// Kills the server: its connections end, and new ones are refused.
     ///
     /// # Errors
     ///
@@ -176,32 +177,32 @@ pub trait Faults: Send + Sync {
     /// If the server cannot be frozen.
     async fn freeze(&self) -> Result<(), AccessError>;
 
-    /// Lets a frozen server go on. It can still carry out what it was sent while it was frozen.
+    /// Resumes a frozen server. It may still carry out commands that it received while it was frozen.
     ///
     /// # Errors
     ///
-    /// If the server does not go on.
+    /// If the server cannot be resumed.
     async fn thaw(&self) -> Result<(), AccessError>;
 
-    /// Keeps every connection that is open now open for ever, and passes nothing on. New connections work.
+    /// Keeps every connection that is open now open, but passes nothing on. New connections work.
     ///
     /// # Errors
     ///
-    /// If that cannot be done.
+    /// If the proxy fails.
     async fn silence(&self) -> Result<(), AccessError>;
 
     /// Closes every connection that is open now. New connections work.
     ///
     /// # Errors
     ///
-    /// If that cannot be done.
+    /// If the proxy fails.
     async fn cut(&self) -> Result<(), AccessError>;
 
-    /// Closes each connection that is open now as soon as the server answers on it, in place of passing the answer on.
-    /// The server carries out what it was asked. New connections work.
+    /// Closes each connection that is open now as soon as the server answers on it, instead of passing the answer on.
+    /// The server carries out the command. New connections work.
     ///
     /// # Errors
     ///
-    /// If that cannot be done.
+    /// If the proxy fails.
     async fn lose_answers(&self) -> Result<(), AccessError>;
 }

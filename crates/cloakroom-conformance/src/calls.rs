@@ -1,4 +1,4 @@
-//! Every operation of a store, for cases that hold them all to the same.
+//! Every operation of a store, for cases that test all of them.
 
 use cloakroom_core::{Error, ErrorKind, SessionData, Store, Touched};
 use futures::TryStreamExt;
@@ -23,7 +23,7 @@ pub(crate) fn only_reads(operation: &str) -> bool {
     matches!(operation, "get" | "ids" | "all" | "length")
 }
 
-/// Calls an operation. `None` if the store does not offer it.
+/// Calls an operation. Returns `None` if the store does not support it.
 pub(crate) async fn call(
     store: &dyn Store,
     operation: &str,
@@ -52,7 +52,7 @@ pub(crate) async fn call(
     }
 }
 
-/// All that an error and its causes print.
+/// Returns everything that an error and its causes print.
 pub(crate) fn told(error: &Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut cause = std::error::Error::source(error);

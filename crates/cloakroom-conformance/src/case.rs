@@ -1,4 +1,4 @@
-//! One promise, and the function that tests a store for it.
+//! One promise, and the function that tests it.
 
 use std::fmt;
 

@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often the sleeper looks at the clock.
+/// How often the measuring thread looks at the clock.
 const NAP: Duration = Duration::from_millis(1);
-/// How many times in a row a call may have to wait for a processor: tasks, threads and the server take turns.
+/// How many times in a row a call may have to wait for a processor, because tasks, threads and the server take turns.
 const TURNS: u32 = 20;
 
 /// Measures how late this machine wakes a thread, so that a limit in a case holds on a busy machine too.
@@ -24,7 +24,7 @@ impl Delays {
     pub(crate) fn measure() -> Self {
         let delays = Self { latest_us: Arc::default(), is_over: Arc::default() };
         let (latest_us, is_over) = (Arc::clone(&delays.latest_us), Arc::clone(&delays.is_over));
-        // Ends with the value.
+        // The thread ends when this value is dropped.
         thread::spawn(move || {
             while !is_over.load(Ordering::Relaxed) {
                 let slept = Instant::now();
@@ -36,7 +36,7 @@ impl Delays {
         delays
     }
 
-    /// What a call may have lost to other programs since the measuring began.
+    /// Returns the time that a call may have lost to other programs since the measurement began.
     pub(crate) fn lost(&self) -> Duration {
         Duration::from_micros(self.latest_us.load(Ordering::Relaxed)) * TURNS
     }

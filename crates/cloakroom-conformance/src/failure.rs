@@ -13,7 +13,7 @@ pub(crate) type Verdict = Result<(), Failure>;
 pub(crate) enum Failure {
     /// The store breaks the promise.
     Broken(String),
-    /// The store or the subject lacks this part, by the name that `not_offered` accepts.
+    /// The store or the subject lacks this part. The name is one that `not_offered` accepts.
     NotOffered(&'static str),
     /// A time limit that suits most machines was too short, for this reason. This says nothing about the store, so the case
     /// runs again with twice the time.

@@ -1,4 +1,4 @@
-//! What the cases about outages do with a server that can be harmed.
+//! Helpers for the cases about outages.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,19 +11,19 @@ use crate::{
     failure::{Failure, Verdict, broken, check},
 };
 
-/// A deadline that no call on a server that answers meets, in half a case's time.
+/// A deadline that no call meets while the server answers: half of a case's time limit.
 pub(crate) const FAR: Duration = Duration::from_secs(60);
-/// How many calls go to a store at the same time, so that it uses all the connections that it may.
+/// The number of concurrent calls that make a store use many connections.
 pub(crate) const AT_ONCE: usize = 30;
 
 impl StoreUnderTest {
-    /// A deadline that is waited for. It is longer each time that the machine was too slow for it.
+    /// Returns a deadline that the case waits for. It gets longer each time that the machine was too slow for it.
     pub(crate) fn deadline(&self) -> Duration {
         Duration::from_secs(self.patience().unsigned_abs())
     }
 }
 
-/// An error that says nothing but that there was not enough time.
+/// Turns an error that only means too little time into [`Failure::TooSlow`].
 pub(crate) fn in_time<T>(outcome: Result<T, Error>) -> Result<T, Failure> {
     outcome.map_err(|error| match error.kind() {
         ErrorKind::Timeout => {
@@ -40,7 +40,7 @@ pub(crate) async fn open(
     Ok(Arc::from(faults.open(deadline).await?))
 }
 
-/// A handle that is connected, and the session under `id` as it has read it.
+/// Returns a connected handle, and the session under `id` as it read it.
 pub(crate) async fn connect(
     subject: &StoreUnderTest,
     faults: &dyn Faults,
@@ -49,10 +49,10 @@ pub(crate) async fn connect(
     let store = open(faults, deadline).await?;
     in_time(store.set("id", &subject.lasting("ann")?).await)?;
     let read = in_time(store.get("id").await)?;
-    Ok((store, read.ok_or_else(|| broken("the session that was just stored is not there"))?))
+    Ok((store, read.ok_or_else(|| broken("the session that was just stored does not exist"))?))
 }
 
-/// As [`connect`], with as many connections as the store makes.
+/// Like [`connect`], but with as many connections as the store makes.
 pub(crate) async fn connect_all(
     subject: &StoreUnderTest,
     faults: &dyn Faults,
@@ -65,7 +65,7 @@ pub(crate) async fn connect_all(
     Ok((store, session))
 }
 
-/// The error is of this operation. One listing may be made of another.
+/// Returns true if the error names this operation. One listing may be based on another.
 pub(crate) fn is_named(operation: &str, error: &Error) -> bool {
     let listings = ["ids", "all", "length"];
     error.operation() == operation
@@ -73,13 +73,13 @@ pub(crate) fn is_named(operation: &str, error: &Error) -> bool {
 }
 
 pub(crate) fn is_retryable(operation: &str, error: &Error) -> Verdict {
-    check(error.is_retryable(), format_args!("{operation} in an outage is: {error}"))
+    check(error.is_retryable(), format_args!("{operation} in an outage fails with: {error}"))
 }
 
-/// The outcome of a read is never unknown, and neither is that of a write that was not sent.
+/// Checks that the outcome is not unknown for a read, or for a write that was not sent.
 pub(crate) fn is_honest(operation: &str, was_sent: bool, error: &Error) -> Verdict {
     check(
         !error.outcome_unknown() || (was_sent && !only_reads(operation)),
-        format_args!("the outcome of {operation} is told as unknown: {error}"),
+        format_args!("the outcome of {operation} is reported as unknown: {error}"),
     )
 }

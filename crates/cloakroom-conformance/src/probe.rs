@@ -1,4 +1,4 @@
-//! What cases do with a subject: make sessions, let time pass, read, list.
+//! Helpers for all cases: they make sessions, let time pass, read and list.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,23 +14,23 @@ use crate::{
 
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
-/// How long after its expiry a session is waited for: one second for rounding up, one for a backend that counts in
-/// seconds, and two for its timer.
+/// How long a session may outlive its expiry: one second for rounding up, one for a backend that counts in seconds, and
+/// two for its timer.
 const PATIENCE_MS: i64 = 4_000;
 const POLL_MS: i64 = 100;
 /// The coarsest clock that a backend may have.
 const TICK_MS: i64 = 1_000;
-/// The session that [`StoreUnderTest::outlast`] waits by.
+/// The session whose end [`StoreUnderTest::outlast`] waits for.
 const TWIN: &str = "the-twin-of-the-short-one";
 
-/// Time and sessions.
+/// Helpers for time and sessions.
 impl StoreUnderTest {
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock().map_or_else(|| Clock::system().now_ms(), Clock::now_ms)
     }
 
-    /// The life of a short session: whole seconds, so that rounding up adds nothing. It is longer each time that the
-    /// machine was too slow for it.
+    /// Returns the time to live of a short session. It is a number of whole seconds, so that rounding up adds nothing,
+    /// and gets longer each time that the machine was too slow for it.
     pub(crate) fn short_ms(&self) -> i64 {
         1_000 * self.patience()
     }
@@ -45,7 +45,7 @@ impl StoreUnderTest {
         }
     }
 
-    /// A session with one member, `who`, that lives for `ms`; a browser session for `None`.
+    /// Returns a session with one member, `who`, that lives for `ms`. With `None`, it is a browser session.
     pub(crate) fn session(&self, who: &str, ms: Option<i64>) -> Result<SessionData, Error> {
         let mut cookie = Cookie::new();
         cookie.set_max_age_ms(ms, self.now_ms())?;
@@ -54,22 +54,22 @@ impl StoreUnderTest {
         Ok(session)
     }
 
-    /// A session that lives longer than any case.
+    /// Returns a session that lives longer than any case.
     pub(crate) fn lasting(&self, who: &str) -> Result<SessionData, Error> {
         self.session(who, Some(HOUR_MS))
     }
 
-    /// A session that ends within the case.
+    /// Returns a session that expires within the case.
     pub(crate) fn short(&self, who: &str) -> Result<SessionData, Error> {
         self.session(who, Some(self.short_ms()))
     }
 
-    /// A session whose expiry has passed a minute ago.
+    /// Returns a session that expired a minute ago.
     pub(crate) fn expired(&self, who: &str) -> Result<SessionData, Error> {
         self.session(who, Some(-60_000))
     }
 
-    /// Fails as too slow, not as broken, when this session's own expiry has come already.
+    /// Fails as too slow, not as broken, if this session has already expired.
     pub(crate) fn in_time(&self, session: &SessionData) -> Verdict {
         match session.cookie().expires_ms() {
             Some(expires_ms) if self.now_ms() >= expires_ms => {
@@ -79,9 +79,9 @@ impl StoreUnderTest {
         }
     }
 
-    /// Waits until every short session that was stored before has expired, without reading it, because a store might
-    /// clean up when it reads. It stores another one and waits for that, and a tick longer: of several servers behind
-    /// a store, each counts its seconds from a moment of its own.
+    /// Waits until every short session that was stored before has expired. It does not read them, because a store might
+    /// clean up when it reads. Instead it stores another session and waits for that to expire, and one tick longer,
+    /// because each of several servers behind a store has its own ticks.
     pub(crate) async fn outlast(&self) -> Verdict {
         let twin = self.short("twin")?;
         self.store().set(TWIN, &twin).await?;
@@ -90,18 +90,18 @@ impl StoreUnderTest {
         Ok(())
     }
 
-    /// Waits until there is no session under this id, which was to end at `expires_ms`.
+    /// Waits until the session, which must expire at `expires_ms`, is gone.
     pub(crate) async fn ends(&self, sid: &str, expires_ms: i64) -> Verdict {
         let start_ms = self.now_ms();
         loop {
-            // Before the question: how long the answer takes says nothing about the session.
+            // Measured before the call, because the duration of the call says nothing about the session.
             let late_ms = self.now_ms() - expires_ms;
             if self.store().get(sid).await?.is_none() {
                 break;
             }
             check(
                 late_ms < PATIENCE_MS,
-                format_args!("{sid:?} is still there {late_ms} ms after its expiry"),
+                format_args!("{sid:?} still exists {late_ms} ms after its expiry"),
             )?;
             self.pass(POLL_MS).await;
         }
@@ -115,7 +115,7 @@ impl StoreUnderTest {
         )
     }
 
-    /// Fails when the session ends before `until_ms`.
+    /// Fails if the session ends before `until_ms`.
     pub(crate) async fn lives_until(&self, sid: &str, until_ms: i64) -> Verdict {
         loop {
             let there = self.store().get(sid).await?.is_some();
@@ -129,14 +129,13 @@ impl StoreUnderTest {
     }
 }
 
-/// Reading.
 impl StoreUnderTest {
-    /// The session, which must be there.
+    /// Returns the session, which must exist.
     pub(crate) async fn read(&self, sid: &str) -> Result<SessionData, Failure> {
         self.store()
             .get(sid)
             .await?
-            .ok_or_else(|| broken(format_args!("there is no session under {}", shown(sid))))
+            .ok_or_else(|| broken(format_args!("no session exists under {}", shown(sid))))
     }
 
     pub(crate) async fn is_there(&self, sid: &str) -> Verdict {
@@ -145,16 +144,16 @@ impl StoreUnderTest {
 
     pub(crate) async fn is_gone(&self, sid: &str) -> Verdict {
         let there = self.store().get(sid).await?.is_some();
-        check(!there, format_args!("there is a session under {}", shown(sid)))
+        check(!there, format_args!("a session exists under {}", shown(sid)))
     }
 
-    /// The session, which must be there, holds this record byte for byte.
+    /// Checks that the session exists and has this record, byte for byte.
     pub(crate) async fn holds(&self, sid: &str, wanted: &SessionData) -> Verdict {
         same(&self.read(sid).await?, wanted)
     }
 }
 
-/// The parts that a store or a subject can lack.
+/// The parts that a store or a subject may lack.
 impl StoreUnderTest {
     pub(crate) fn atomic(&self) -> Result<&dyn Atomic, Failure> {
         self.store().atomic().ok_or(Failure::NotOffered("atomic"))
@@ -176,7 +175,7 @@ impl StoreUnderTest {
         self.raw_access().ok_or(Failure::NotOffered("raw"))
     }
 
-    /// Starts the server that can be harmed.
+    /// Starts the server that the case may stop, freeze and cut off.
     pub(crate) async fn faults(&self) -> Result<Arc<dyn Faults>, Failure> {
         let start = self.start_faults().ok_or(Failure::NotOffered("faults"))?;
         Ok(start().await?)
@@ -224,8 +223,8 @@ fn part(name: &'static str, error: Error) -> Failure {
     }
 }
 
-/// What was read is what was written, byte for byte. Only the `expires` of a session that was read before may have been
-/// moved, as express-session moves it before it saves.
+/// Checks that the record that was read is the one that was written, byte for byte. Only the `expires` of a session
+/// that was read before may differ, because express-session moves it before it saves.
 pub(crate) fn same(read: &SessionData, written: &SessionData) -> Verdict {
     let mut moved = written.clone();
     if written.revision().is_some() && read.cookie().expires_ms() > written.cookie().expires_ms() {
@@ -233,15 +232,15 @@ pub(crate) fn same(read: &SessionData, written: &SessionData) -> Verdict {
         moved.cookie_mut().set_raw(CookieMember::Expires, expires);
     }
     let (read, written) = (read.loaded_json(), moved.to_json());
-    check(read == written, format_args!("wrote {} and read {}", shown(&written), shown(read)))
+    check(read == written, format_args!("wrote {}, but read {}", shown(&written), shown(read)))
 }
 
-/// The value of the member `who`.
+/// Returns the value of the member `who`.
 pub(crate) fn who(session: &SessionData) -> Result<String, Failure> {
     Ok(session.get("who")?.unwrap_or_default())
 }
 
-/// A text in a message, quoted and cut. The suite's records are its own, so they can be shown.
+/// Quotes and shortens a text for a message. The records are the suite's own, so they may be shown.
 pub(crate) fn shown(text: &str) -> String {
     let cut: String = text.chars().take(300).collect();
     if cut.len() < text.len() {

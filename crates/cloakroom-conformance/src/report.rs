@@ -60,7 +60,7 @@ impl CaseReport {
 /// The outcomes of all cases, in the order of [`CASES`](crate::CASES).
 ///
 /// It prints as a table with totals. As JSON it is an object with one member, `cases`, a list of [`CaseReport`]s. Later
-/// versions may add members, but do not remove these.
+/// versions may add members, but never remove these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {

@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Verdict, broken},
 };
 
-/// How many times longer the last run of a case waits than its first.
+/// The factor by which the last run of a case waits longer than its first.
 const MOST_PATIENCE: u32 = 16;
 
 /// Options of [`run_with`].
@@ -31,9 +31,9 @@ const MOST_PATIENCE: u32 = 16;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long one case may take. Two minutes by default. A case that takes longer fails.
+    /// The time limit of one case. Two minutes by default. A case that takes longer fails.
     pub time_limit: Duration,
-    /// How many cases run at the same time. 32 by default. Each has its own subject.
+    /// The number of cases that run at the same time. 32 by default. Each case has its own subject.
     pub at_once: usize,
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn run_case(case: &Case, subject: MakeSubject, limit: Duration) -> Ca
         Ok(()) => rx.recv_timeout(limit + Duration::from_secs(1)).unwrap_or_else(|error| {
             Err(match error {
                 mpsc::RecvTimeoutError::Timeout => out_of_time(limit),
-                mpsc::RecvTimeoutError::Disconnected => broken("panicked at its end"),
+                mpsc::RecvTimeoutError::Disconnected => broken("panicked while it ended"),
             })
         }),
         Err(failure) => Err(failure),

@@ -1,4 +1,4 @@
-//! What the suite is run on.
+//! The store that the suite tests.
 
 use std::{any::Any, fmt, future::Future, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{AccessError, Faults, RawAccess};
 pub(crate) type StartFaults =
     Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Faults>, AccessError>> + Send + Sync>;
 
-/// A store under test, fresh for each case, and what the cases need beside it.
+/// A fresh store for one case, and what the case needs besides it.
 ///
 /// **It must be isolated**: `clear` removes everything in it, and `length` is compared with the number of sessions that
 /// the case stored. Give each subject a prefix, a database or a server of its own.
@@ -33,15 +33,15 @@ pub struct StoreUnderTest {
     faults: Option<StartFaults>,
     clock: Option<Clock>,
     patience: u32,
-    // The last member: what it cleans up is in use until the handles are gone.
+    // This must be the last member: the guards clean up what the handles use until they are dropped.
     guards: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl StoreUnderTest {
-    /// A subject of this empty store.
+    /// Creates a subject from an empty store.
     ///
-    /// It has no second handle, no neighbour, no raw access and no faults. The cases that need one of these fail until it
-    /// is given, or declared as `not_offered`.
+    /// It has no second handle, no neighbour, no raw access and no faults. The cases that need one of these fail until
+    /// you provide it, or declare it as `not_offered`.
     #[must_use]
     pub fn new(store: impl Store + 'static) -> Self {
         Self {
@@ -56,36 +56,36 @@ impl StoreUnderTest {
         }
     }
 
-    /// The same subject with a second handle on the same sessions, best one with connections of its own, as another
-    /// process would have.
+    /// The same subject with a second handle on the same sessions, preferably with its own connections, like that of
+    /// another process.
     #[must_use]
     pub fn with_second_handle(mut self, store: impl Store + 'static) -> Self {
         self.second_handle = Some(Arc::new(store));
         self
     }
 
-    /// The same subject with an empty store beside it that shares its backend and none of its sessions: another prefix,
-    /// collection or database. What `clear` does must not reach it.
+    /// The same subject with an empty second store that shares its backend but not its sessions: it has another prefix,
+    /// collection or database. `clear` must not affect it.
     #[must_use]
     pub fn with_neighbour(mut self, store: impl Store + 'static) -> Self {
         self.neighbour = Some(Arc::new(store));
         self
     }
 
-    /// The same subject with a way to the store's records that does not go through the store, for the cases about records
-    /// that other programs wrote.
+    /// The same subject with access to the store's records that bypasses the store, for the cases about records of
+    /// other programs.
     #[must_use]
     pub fn with_raw(mut self, raw: impl RawAccess + 'static) -> Self {
         self.raw = Some(Box::new(raw));
         self
     }
 
-    /// The same subject with a function that starts a server to be stopped, frozen and cut off, for the cases about
-    /// outages.
+    /// The same subject with a function that starts a server which may be stopped, frozen and cut off, for the cases
+    /// about outages.
     ///
-    /// Each of those cases calls it once, and no other case does, so a server that takes a second to start costs a dozen
-    /// seconds in all. The other cases can share a server. If it returns an error, the case fails. [`Faults`] has an
-    /// example.
+    /// Each of those cases calls it once, and no other case does, so a server that takes a second to start costs about
+    /// a dozen seconds in total. The other cases can share a server. If the function returns an error, the case fails.
+    /// [`Faults`] has an example.
     #[must_use]
     pub fn with_faults<T, F, Fut>(mut self, start: F) -> Self
     where
@@ -100,9 +100,9 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with something that cleans up when it is dropped: a temporary folder, a server.
+    /// The same subject with a value that cleans up when it is dropped, such as a temporary folder or a server.
     ///
-    /// It is dropped after the stores, inside the case's tokio runtime, also when the case fails, panics or is out of
+    /// It is dropped after the stores, inside the case's tokio runtime, even if the case fails, panics or runs out of
     /// time. Guards are dropped in the order in which they were added.
     #[must_use]
     pub fn add_guard(mut self, guard: impl Any + Send + Sync) -> Self {
@@ -110,9 +110,9 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with the clock that all its stores go by, so that cases move the time instead of waiting.
+    /// The same subject with the clock of all its stores, so that cases move the clock instead of waiting.
     ///
-    /// It must be a [`Clock::fixed`] that belongs to this subject alone; a clock of the system never moves.
+    /// It must be a [`Clock::fixed`] that only this subject uses. The cases cannot move the system's clock.
     ///
     /// ```
     /// use cloakroom_conformance::StoreUnderTest;
@@ -133,7 +133,7 @@ impl StoreUnderTest {
         &*self.store
     }
 
-    /// The store for other tasks.
+    /// Returns the store for other tasks.
     pub(crate) fn shared(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
@@ -154,7 +154,7 @@ impl StoreUnderTest {
         self.faults.as_ref()
     }
 
-    /// The same subject with short sessions that live this many times as long.
+    /// The same subject with short sessions that live `patience` times as long.
     pub(crate) fn with_patience(mut self, patience: u32) -> Self {
         self.patience = patience;
         self
@@ -164,7 +164,7 @@ impl StoreUnderTest {
         self.patience.into()
     }
 
-    /// The clock that a case moves.
+    /// Returns the clock that a case can move, or `None`.
     pub(crate) fn clock(&self) -> Option<&Clock> {
         self.clock.as_ref()
     }

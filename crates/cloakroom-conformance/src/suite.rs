@@ -7,21 +7,21 @@ use crate::{
     run::{maker, run_case},
 };
 
-/// Makes one named test of every case, for the store in a [`StoreUnderTest`].
+/// Generates a named test from every case, for the store in a [`StoreUnderTest`].
 ///
 /// The first argument is an async function without arguments, or a closure, that returns a fresh subject for each case.
-/// These follow, in this order, where they are needed:
+/// These optional arguments follow, in this order:
 ///
-/// - `ignore = "needs redis-server"` leaves all of them out of a plain `cargo test`, and shows why.
-/// - `not_offered = [touch, atomic, …]` declares what the store or the subject lacks. Those tests sit in a module
-///   `not_offered` and fail if it is offered after all. Without the declaration the cases fail. The parts are
-///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and
-///   `second_handle`, `neighbour`, `raw` and `faults`.
-/// - `exceptions = [case = "reason", …]` names promises that this store is known to break. Those tests sit in a module
-///   `exceptions` and fail if the promise is kept after all.
+/// - `ignore = "needs redis-server"` excludes all tests from a plain `cargo test`, which shows the reason.
+/// - `not_offered = [touch, atomic, …]` declares what the store or the subject lacks. Those tests are in a module
+///   `not_offered`, and fail if the part is offered after all. Without the declaration, the cases fail. The parts are
+///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and `second_handle`,
+///   `neighbour`, `raw` and `faults`.
+/// - `exceptions = [case = "reason", …]` names promises that this store is known to break. Those tests are in a module
+///   `exceptions`, and fail if the promise is kept after all.
 ///
-/// Call it at the top of a test file, or in a module; two calls take two modules. The crate that calls it needs no
-/// other dependency, and no async test attribute.
+/// Call it at the top level of a test file, or in a module; two calls need two modules. The calling crate needs no
+/// other dependency and no async test attribute.
 ///
 /// ```test_harness
 /// use cloakroom_conformance::StoreUnderTest;
@@ -50,7 +50,8 @@ macro_rules! suite {
     };
 }
 
-/// `$d` is a dollar sign, for the macro that this one makes: it knows what was declared, and tells where a case goes.
+/// Defines a macro that decides, from the declarations, into which module a case goes. `$d` is a dollar sign for that
+/// macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __suite {
@@ -94,7 +95,7 @@ macro_rules! __suite {
     };
 }
 
-/// The test of a case, in the one of three places where it belongs.
+/// Generates the test of a case in one of three places.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __test {
@@ -131,7 +132,7 @@ macro_rules! __test {
     ($($elsewhere:tt)*) => {};
 }
 
-/// A word that `not_offered` does not know is an error, as is an exception that is no case.
+/// Rejects a word that `not_offered` does not know, and an exception that does not name a case.
 ///
 /// ```compile_fail
 /// # use cloakroom_conformance::{StoreUnderTest, suite};
@@ -157,15 +158,19 @@ macro_rules! __part {
     (raw) => {};
     (faults) => {};
     ($part:ident) => {
-        compile_error!(concat!("there is no part `", stringify!($part), "` that a store can lack"));
+        compile_error!(concat!(
+            "no part of a store is named `",
+            stringify!($part),
+            "`: see the documentation of suite!"
+        ));
     };
 }
 
-/// What the author of the store has declared about a case.
+/// The declaration of the store's author about a case.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub enum Expectation {
-    /// Nothing: the promise is to be kept.
+    /// No declaration: the store must keep the promise.
     Passed,
     /// One of these parts is not offered.
     NotOffered(&'static [&'static str]),
@@ -177,7 +182,7 @@ pub enum Expectation {
 ///
 /// # Panics
 ///
-/// When something else comes of it than was declared.
+/// If the outcome is not the declared one.
 #[doc(hidden)]
 pub fn test<F, Fut>(case: Case, expectation: Expectation, subject: F)
 where
@@ -206,10 +211,10 @@ fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Opti
             let mut declared = case.needs().to_vec();
             declared.retain(|part| parts.contains(part));
             let declared = declared.join("` or `");
-            format!("`{declared}` is offered after all: take it out of not_offered")
+            format!("`{declared}` is offered after all: remove it from not_offered")
         }
         (Expectation::Failed, Outcome::Passed) => {
-            format!("`{}` is kept after all: take it out of exceptions", case.name())
+            format!("`{}` is kept after all: remove it from exceptions", case.name())
         }
         (_, Outcome::Failed) => reason.to_owned(),
     })
@@ -239,8 +244,8 @@ mod tests {
             (&lacks_atomic, Expectation::Passed, Some("declare it with not_offered = [atomic]")),
             (&lacks_atomic, Expectation::Failed, Some("declare it with not_offered = [atomic]")),
             (&lacks_ids, ATOMIC, Some("declare it with not_offered = [ids]")),
-            (&passed, ATOMIC, Some("take it out of not_offered")),
-            (&passed, Expectation::Failed, Some("take it out of exceptions")),
+            (&passed, ATOMIC, Some("remove it from not_offered")),
+            (&passed, Expectation::Failed, Some("remove it from exceptions")),
         ] {
             let complaint = complaint(&crate::CASES[0], report, expectation);
             match words {

@@ -128,7 +128,7 @@ fn what_is_lacking_must_be_declared() {
 }
 
 #[test]
-#[should_panic(expected = "`all` is offered after all: take it out of not_offered")]
+#[should_panic(expected = "`all` is offered after all: remove it from not_offered")]
 fn what_is_declared_must_be_lacking() {
     test(by_name::all_gives_ids_and_records, Expectation::NotOffered(&["all"]), || async {
         lacking(true)
@@ -136,7 +136,7 @@ fn what_is_declared_must_be_lacking() {
 }
 
 #[test]
-#[should_panic(expected = "`set_replaces` is kept after all: take it out of exceptions")]
+#[should_panic(expected = "`set_replaces` is kept after all: remove it from exceptions")]
 fn an_exception_must_be_one() {
     test(by_name::set_replaces, Expectation::Failed, || async { lacking(true) });
 }

@@ -17,13 +17,13 @@ use crate::{
     random, text,
 };
 
-/// The options of [`ConnectMongo3`], by their names there. The cipher is AES-256-GCM.
+/// Options of [`ConnectMongo3`], under their names in connect-mongo 3. The cipher is always AES-256-GCM.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectMongo3Options {
-    /// The digest. Defaults to SHA-512.
+    /// The digest. SHA-512 by default.
     pub hashing: Hashing,
-    /// How bytes are encoded: hex or base64. Defaults to hex.
+    /// The encoding of bytes: hex or base64. Hex by default.
     pub encode_as: EncodeAs,
 }
 
@@ -36,8 +36,10 @@ impl Default for ConnectMongo3Options {
 /// The format of connect-mongo 3 with `new MongoStore({ secret })` and `stringify: true`.
 ///
 /// The first call derives the key, which takes a few milliseconds.
-/// connect-mongo 3 uses the hex or base64 text of a key and of an IV as their bytes, which halves the key's strength:
-/// read with this type, and write with [`WebCrypto`](crate::WebCrypto), in a [`KeyRing`](crate::KeyRing).
+///
+/// connect-mongo 3 uses the hex or base64 text of a key and of an IV as their bytes, which halves the key's strength.
+/// Use this type only to read: put it into a [`KeyRing`](crate::KeyRing) that writes with
+/// [`WebCrypto`](crate::WebCrypto).
 ///
 /// ```
 /// use cloakroom_encryption::{ConnectMongo3, ConnectMongo3Options, Encryption};
@@ -53,7 +55,7 @@ pub struct ConnectMongo3 {
     key: OnceLock<Key>,
 }
 
-/// The stored text, its members in their order.
+/// The stored text. The order of the members is that of connect-mongo 3.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     hmac: String,

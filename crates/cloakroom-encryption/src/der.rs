@@ -1,4 +1,4 @@
-//! The little DER (X.690) that kruptein uses: a SEQUENCE of OCTET STRINGs.
+//! The part of DER (X.690) that kruptein uses: a SEQUENCE of OCTET STRINGs.
 
 const SEQUENCE: u8 = 0x30;
 const OCTET_STRING: u8 = 0x04;
@@ -27,7 +27,7 @@ fn write_item(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(content);
 }
 
-/// Reads a SEQUENCE of exactly `N` strings. `None` if it holds anything else, or if bytes follow it.
+/// Reads a SEQUENCE of exactly `N` strings. Returns `None` if it contains anything else, or if bytes follow it.
 pub(crate) fn read<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
     let (mut content, rest) = read_item(SEQUENCE, der)?;
     let mut strings = [&[][..]; N];
@@ -47,7 +47,7 @@ fn read_item(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
         return rest.split_at_checked(first.into());
     }
     let (bytes, rest) = rest.split_at_checked((first & 0x7f).into())?;
-    // DER has no leading zeros, so a longer length is longer than any text.
+    // DER has no leading zeros, so a longer length would exceed every text.
     if matches!(bytes.first(), None | Some(0)) || bytes.len() > size_of::<u32>() {
         return None;
     }

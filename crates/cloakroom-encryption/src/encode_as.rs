@@ -1,4 +1,4 @@
-//! Bytes as text, as Node.js writes them.
+//! Bytes as text, in the encodings of Node.js.
 
 use base64::{
     Engine,
@@ -6,7 +6,7 @@ use base64::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How bytes are encoded in the stored text: kruptein's `encodeas`, the WebCrypto adapter's `encoding`.
+/// The encoding of bytes in the stored text: `encodeas` of kruptein, and `encoding` of the WebCrypto adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeAs {
@@ -33,7 +33,7 @@ impl EncodeAs {
         }
     }
 
-    /// Returns the bytes that [`encode`](Self::encode) writes as this text. `None` if no bytes are written like it.
+    /// Returns the bytes that [`encode`](Self::encode) writes as this text, or `None` if it writes no bytes like that.
     pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Base64 => STANDARD.decode(text).ok(),
@@ -48,7 +48,7 @@ impl EncodeAs {
     }
 }
 
-/// A `Buffer` in JSON.
+/// The JSON of a Node.js `Buffer`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct NodeBuffer {
     r#type: String,

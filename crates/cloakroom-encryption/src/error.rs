@@ -2,10 +2,10 @@
 
 use cloakroom_core::{Error, ErrorKind};
 
-/// The store that these errors name until a store puts its own name there.
+/// The store's name in these errors, until a store replaces it with its own.
 pub(crate) const STORE: &str = "encryption";
 
-/// An option that is not accepted.
+/// Returns the error for an invalid option.
 pub(crate) fn config(message: String) -> Error {
     Error::new(ErrorKind::Config, STORE, "new", message)
 }
@@ -15,9 +15,9 @@ pub(crate) fn corrupt(message: &'static str) -> Error {
 }
 
 pub(crate) fn other_form() -> Error {
-    corrupt("the stored text has another form")
+    corrupt("the stored text is not in the format of this encryption")
 }
 
 pub(crate) fn not_verified() -> Error {
-    corrupt("the stored text was encrypted with another secret, or changed since")
+    corrupt("the stored text was encrypted with another secret, or was modified")
 }

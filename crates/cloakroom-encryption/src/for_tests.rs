@@ -1,10 +1,11 @@
-//! For the tests of this workspace only, which write recorded ciphertexts again. Any release may change or remove it.
+//! For the tests of this workspace only, which reproduce recorded ciphertexts. Any release may change or remove it.
 
-/// An encryption whose random bytes are given.
+/// An encryption whose random bytes the caller supplies.
 pub trait EncryptWith {
-    /// Encrypts with the bytes that `random` fills in, which is called as the npm package calls `randomBytes`.
+    /// Encrypts with the bytes that `random` supplies. It is called in the order in which the npm package calls
+    /// `randomBytes`.
     ///
-    /// Two records with the same bytes can both be read without the secret.
+    /// Two records with the same random bytes can both be decrypted without the secret.
     fn insecure_encrypt_with(
         &self,
         session_json: &str,

@@ -1,7 +1,7 @@
-//! AES-256-GCM with a nonce of any length that OpenSSL takes.
+//! AES-256-GCM with a nonce of any length that OpenSSL accepts.
 //!
 //! The crate aes-gcm fixes the length in a type, and is used for the usual 12 bytes. With another length only the first
-//! block of the counter differs (NIST SP 800-38D, 7.1); here it is made from AES, the counter mode and GHASH.
+//! counter block differs (NIST SP 800-38D, 7.1), so this module combines AES, the counter mode and GHASH itself.
 
 use std::ops::RangeInclusive;
 

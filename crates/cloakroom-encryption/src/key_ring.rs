@@ -6,10 +6,10 @@ use cloakroom_core::Error;
 
 use crate::Encryption;
 
-/// Encrypts with one encryption and decrypts with several: for a change of the secret or of the format.
+/// Encrypts with one encryption and decrypts with several. Use it to change the secret or the format.
 ///
-/// A reader refuses a text of another format at once. It tries its secret on one of its own format, which can derive a
-/// key.
+/// A reader rejects a text in another format at once. For a text in its own format it tries its secret, which may
+/// require deriving a key.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,13 +34,14 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Encrypts with this encryption, and tries it first when it decrypts.
+    /// Creates a ring that encrypts with this encryption, and tries it first for decrypting.
     #[must_use]
     pub fn new(first: Arc<dyn Encryption>) -> Self {
         Self { first, others: Vec::new() }
     }
 
-    /// Decrypts with this encryption what all earlier ones refuse. The error stays that of the first one.
+    /// Adds an encryption for texts that none of the earlier ones can decrypt. If all of them fail, the error is that
+    /// of the first.
     #[must_use]
     pub fn add_reader(mut self, other: Arc<dyn Encryption>) -> Self {
         self.others.push(other);

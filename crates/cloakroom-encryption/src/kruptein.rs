@@ -28,14 +28,14 @@ pub use options::{
     Counterpart, KrupteinAlgorithm, KrupteinOptions, KrupteinPlaintext, KrupteinVersion,
 };
 
-/// The formats of npm's kruptein: writes one generation, and reads all of them.
+/// The formats of npm's kruptein. It writes one generation and reads all of them.
 ///
-/// Reading recognises the generations by their form, and tries the one that is written first. It always verifies the
-/// HMAC and the tag; kruptein 3.1.5 to 3.3.0 compare the HMAC and ignore the result.
+/// Reading recognises a generation by its form. If several are possible, it tries the written generation first. It
+/// always verifies the HMAC and the tag, whereas kruptein 3.1.5 to 3.3.0 compare the HMAC and ignore the result.
 ///
-/// Deriving a key takes about 10 ms (15,000 or 20,000 rounds of PBKDF2). Writing derives one key for 1,000 records, see
-/// [`records_per_salt`](KrupteinOptions::records_per_salt). Reading derives one key for each salt, and remembers the
-/// last 1,024 keys. Node.js gives each record its own salt, so the first read of a record from Node.js derives a key.
+/// Deriving a key takes about 10 ms (15,000 or 20,000 rounds of PBKDF2). Writing derives one key per 1,000 records; see
+/// [`records_per_salt`](KrupteinOptions::records_per_salt). Reading derives one key per salt and remembers the last
+/// 1,024 keys. Node.js gives each record its own salt, so the first read of a record from Node.js derives a key.
 ///
 /// ```
 /// use cloakroom_encryption::{Counterpart, Encryption, Kruptein, KrupteinOptions};
@@ -52,7 +52,7 @@ pub struct Kruptein {
     options: KrupteinOptions,
 }
 
-/// The random bytes for a record. The salt goes unused while an earlier one serves more records.
+/// The random bytes for a record. The salt is not used while an earlier one serves more records.
 struct Fresh {
     salt: [u8; SALT],
     iv: Vec<u8>,
@@ -65,15 +65,16 @@ impl Kruptein {
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option, an empty secret, and a secret that the
-    /// written generation refuses as too weak: from 3.1.1 on it requires 8 characters, with 2 each of A-Z, a-z, 0-9 and
-    /// special characters. With a weaker secret connect-memcached 3 stores the session unencrypted.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option, an empty secret, and a secret that is too
+    /// weak for the written generation: from 3.1.1 on, kruptein requires at least 8 characters, with 2 each of A-Z,
+    /// a-z, 0-9 and special characters. With a weaker secret, connect-memcached 3 stores sessions unencrypted.
     pub fn new(secret: &str, options: KrupteinOptions) -> Result<Self, Error> {
         complexity::check(secret, options.version)?;
         Self::insecure_with_weak_secret(secret, options)
     }
 
-    /// As [`new`](Self::new), but accepts a weak secret. kruptein reads what was written with it.
+    /// Like [`new`](Self::new), but accepts a weak secret. kruptein checks a secret only when it encrypts, so it reads
+    /// these records.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl Kruptein {
         }
     }
 
-    /// Returns the generation and the key with which the HMAC verifies.
+    /// Returns the generation and the key that verify the HMAC, or `None`.
     fn verify(&self, found: &Found) -> Option<(KrupteinVersion, Arc<Key>)> {
         let Found { record, versions, hashing } = found;
         let proves = |version, key: &Key| -> bool {

@@ -4,10 +4,10 @@ use cloakroom_core::{Error, json};
 
 use crate::error::corrupt;
 
-/// Returns a decrypted text. It can be authentic and still not be UTF-8: kruptein 2.0 encrypts the low byte of each
-/// character.
+/// Returns a decrypted text. An authentic one may still not be UTF-8, because kruptein 2.0 encrypts only the low byte
+/// of each character.
 pub(crate) fn decode(plaintext: Vec<u8>) -> Result<String, Error> {
-    String::from_utf8(plaintext).map_err(|_| corrupt("the decrypted text is not UTF-8"))
+    String::from_utf8(plaintext).map_err(|_| corrupt("the decrypted text is not valid UTF-8"))
 }
 
 /// Returns the text as `JSON.stringify` prints it.
@@ -17,7 +17,7 @@ pub(crate) fn quote(text: &str) -> String {
     json
 }
 
-/// Returns the text of a JSON string. Half a surrogate pair is refused, because no session contains it unescaped.
+/// Returns the text of a JSON string. Rejects half a surrogate pair, because no session contains it unescaped.
 pub(crate) fn unquote(json: &str) -> Result<String, Error> {
-    serde_json::from_str(json).map_err(|_| corrupt("the decrypted text is not JSON"))
+    serde_json::from_str(json).map_err(|_| corrupt("the decrypted text is not valid JSON"))
 }

@@ -27,19 +27,19 @@ pub enum WebCryptoAlgorithm {
     InsecureAesCbc,
 }
 
-/// The options of [`WebCrypto`], with the names that they have in `createWebCryptoAdapter`.
+/// Options of [`WebCrypto`], under their names in `createWebCryptoAdapter`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WebCryptoOptions {
-    /// The cipher. Defaults to AES-GCM.
+    /// The cipher. AES-GCM by default.
     pub algorithm: WebCryptoAlgorithm,
-    /// How the bytes are encoded: base64, base64url or hex. Defaults to base64.
+    /// The encoding of bytes: base64, base64url or hex. Base64 by default.
     pub encoding: EncodeAs,
-    /// The salt for the derivation of the key. Defaults to `connect-mongo:webcrypto-default-salt`.
+    /// The salt from which the key is derived. `connect-mongo:webcrypto-default-salt` by default.
     pub salt: Vec<u8>,
-    /// The rounds of PBKDF2. Defaults to 310,000.
+    /// The rounds of PBKDF2. 310,000 by default.
     pub iterations: u32,
-    /// The length of an IV in bytes: 12 to 128 for AES-GCM, 16 for AES-CBC. Defaults to 12 and 16.
+    /// The length of an IV in bytes: 12 to 128 for AES-GCM, 16 for AES-CBC. 12 and 16 by default.
     pub iv_length: Option<usize>,
 }
 
@@ -63,10 +63,10 @@ impl WebCryptoOptions {
         })
     }
 
-    /// Refuses an invalid option by its name.
+    /// Rejects an invalid option by its name.
     fn check(&self) -> Result<(), Error> {
         let (option, value) = match (self.algorithm, self.iv_length()) {
-            _ if self.iterations == 0 => ("iterations", "must not be zero"),
+            _ if self.iterations == 0 => ("iterations", "must be above zero"),
             _ if self.encoding == EncodeAs::Binary => {
                 ("encoding", "must be base64, base64url or hex")
             }

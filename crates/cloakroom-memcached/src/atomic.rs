@@ -10,11 +10,11 @@ use tokio::time::sleep;
 
 use crate::{MemcachedStore, ttl::Expiry};
 
-/// How often an update goes on where somebody has written the very same record again, as connect-memcached's `touch`
-/// does for browser sessions.
+/// How often an update is retried after another writer stored the identical record again, as connect-memcached's
+/// `touch` does for browser sessions.
 const TRIES: u32 = 8;
 
-/// What no item ever has: the revision of a session that was stored with a passed expiry.
+/// A number that no item has. It is the revision of a session that was stored with a passed expiry.
 const NO_CAS: u64 = u64::MAX;
 
 #[async_trait]
@@ -23,6 +23,7 @@ impl Atomic for MemcachedStore {
         let operation = self.operation("create", Idempotency::Once);
         let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
+            // The contract: a session whose expiry has passed is not stored, but the answer is the same.
             let look = Get::new(&place.key).without_value();
             let there = self.server(&place).run(&operation, look).await?.hit();
             let revision = Revision::from_number(NO_CAS);
@@ -62,6 +63,7 @@ impl Atomic for MemcachedStore {
             if attempt == TRIES || current.loaded_json() != session.loaded_json() {
                 return Ok(Updated::Conflict(current));
             }
+            // Another writer stored the record that this session was read from once more, so no change would be lost.
             cas = read_from(&operation, &current)?;
             pause(attempt).await;
             attempt += 1;
@@ -80,11 +82,11 @@ impl Atomic for MemcachedStore {
     }
 }
 
-/// The `cas` of the item that `session` was read from.
+/// Returns the `cas` of the item that `session` was read from.
 fn read_from(operation: &Operation, session: &SessionData) -> Result<u64, Error> {
     match operation.check_origin(session.revision().and_then(Revision::as_number))? {
         0 => {
-            let message = "the server numbers no writes, so none can be compared with (-C)";
+            let message = "update requires CAS, which this server has turned off (-C)";
             Err(operation.error(ErrorKind::Unsupported, message))
         }
         cas => Ok(cas),
@@ -95,7 +97,7 @@ fn revision(answer: &MutationResult) -> Revision {
     Revision::from_number(answer.cas.unwrap_or(NO_CAS))
 }
 
-/// A moment of its own for each, so that those who met do not meet again.
+/// Waits for a random time, so that writers that collided do not collide again.
 async fn pause(attempt: u32) {
     sleep(jitter(Duration::ZERO..=Duration::from_millis(1) * attempt)).await;
 }

@@ -1,4 +1,4 @@
-//! Commands that go through the application's own client.
+//! Sends commands through the application's client.
 
 use std::{
     future::Future,
@@ -13,7 +13,8 @@ use crate::{
     pool::Pool,
 };
 
-/// One attempt. In trouble they are made one at a time, as those on connections of our own are.
+/// Makes one attempt. While the server is in trouble, attempts are made one at a time, as on the store's own
+/// connections.
 pub(crate) async fn ask<T>(
     pool: &Pool,
     operation: &Operation,
@@ -36,7 +37,6 @@ pub(crate) async fn ask<T>(
     }
 }
 
-/// A command that is under way.
 struct Asked<'a> {
     pool: &'a Pool,
     operation: &'a Operation,
@@ -46,7 +46,7 @@ struct Asked<'a> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         let Some(since) = self.since else { return };
-        // The client does not tell how far it came.
+        // The client does not report whether the command was sent.
         self.operation.lose_answer();
         if self.operation.is_over() && !self.pool.gate.has_answered_since(since) {
             self.pool.gate.lost(since);

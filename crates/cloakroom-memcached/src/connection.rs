@@ -1,4 +1,4 @@
-//! One connection, and what has gone over it.
+//! One connection and its state.
 
 use std::{
     io,
@@ -13,17 +13,17 @@ use tokio::{
     time::timeout,
 };
 
-/// No line is longer: a key of 250 bytes, each as `%XX`, and a few numbers.
+/// The maximum length of a line: a key of 250 bytes, each written as `%XX`, and a few numbers.
 const LONGEST_LINE: usize = 4_096;
 
-/// The memory that a value gets before its first byte is there. An answer that is not one can announce a gigabyte.
+/// The memory that is reserved for a value before its first byte arrives. An invalid answer could announce a gigabyte.
 const FIRST_READ: usize = 1 << 20;
 
-/// How lines begin that answer a command of the meta protocol. Behind a word there is a space or the line's end.
+/// The words that begin an answer of the meta protocol. A space or the end of the line follows.
 const META: [&str; 10] =
     ["HD", "VA", "EN", "NF", "NS", "EX", "MN", "ERROR", "CLIENT_ERROR", "SERVER_ERROR"];
 
-/// How lines begin that answer a command of the older text protocol.
+/// The words that begin an answer of the older text protocol.
 pub(crate) const TEXT: [&str; 10] = [
     "STAT",
     "key=",
@@ -39,15 +39,16 @@ pub(crate) const TEXT: [&str; 10] = [
 
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
-    /// How many bytes of the last command have been given to the system.
+    /// The number of bytes of the last command that the system has accepted.
     written: usize,
-    /// From how many on the server can act on it.
+    /// The number of bytes from which the server can act on the command.
     enough: usize,
-    /// Whether anything has come since the last command.
+    /// Whether anything was received since the last command.
     answering: bool,
-    /// When something came last. At first, when the connection was made.
+    /// When something was last received, or when the connection was made.
     heard: Instant,
-    /// How long an answer that has begun may stand still: what announces more than it has would last to the deadline.
+    /// How long an answer that has begun may pause. Without this limit, an answer that announces more than it contains
+    /// would last until the deadline.
     patience: Duration,
 }
 
@@ -65,15 +66,15 @@ impl Connection {
         })
     }
 
-    /// Returns true if the connection is open, its runtime runs, and the server says nothing unasked.
+    /// Returns true if the connection is open, its runtime runs, and the server has sent nothing unasked.
     ///
-    /// It is what the runtime knows by now; nothing is sent.
+    /// Nothing is sent: it reports only what the runtime already knows.
     pub(crate) fn is_quiet(&self) -> bool {
         let stream = self.stream.get_ref();
         self.stream.buffer().is_empty()
             && match stream.readable().now_or_never() {
                 None => true,
-                // The runtime has ended.
+                // The runtime has shut down.
                 Some(Err(_)) => false,
                 Some(Ok(())) => stream
                     .try_read(&mut [0])
@@ -81,12 +82,12 @@ impl Connection {
             }
     }
 
-    /// Returns when the server said something last.
+    /// Returns when something was last received from the server.
     pub(crate) fn heard(&self) -> Instant {
         self.heard
     }
 
-    /// Returns true if the server may act on the last command: it has been sent to its end.
+    /// Returns true if the whole last command was sent, so that the server may act on it.
     pub(crate) fn sent(&self) -> bool {
         self.written > 0 && self.written >= self.enough
     }
@@ -96,7 +97,7 @@ impl Connection {
         self.answering
     }
 
-    /// Sends one or more commands, of which the first has `first` bytes.
+    /// Sends one or more commands. The first has `first` bytes.
     pub(crate) async fn send(&mut self, commands: &[u8], first: usize) -> io::Result<()> {
         (self.written, self.enough, self.answering) = (0, first, false);
         while self.written < commands.len() {
@@ -110,7 +111,7 @@ impl Connection {
 
     /// Reads one line and returns it without its end.
     ///
-    /// A line that begins like none of `known` is an error as soon as that can be seen: its end may never come.
+    /// A line that begins with none of the words in `known` is an error at once, because its end may never come.
     pub(crate) async fn line(&mut self, known: &[&str]) -> Result<Vec<u8>, ClientError> {
         let mut line = Vec::new();
         loop {
@@ -170,14 +171,14 @@ impl Connection {
     }
 }
 
-/// Returns true if the line begins with this word, or may when more of it has come.
+/// Returns true if the line begins with this word, or may do so once more of it has arrived.
 fn begins(line: &[u8], word: &str) -> bool {
     let shared = word.len().min(line.len());
     let ends = |byte: &u8| word.ends_with('=') || b" \r\n".contains(byte);
     word.as_bytes()[..shared] == line[..shared] && line.get(word.len()).is_none_or(ends)
 }
 
-/// What came is no answer to the command. The text goes nowhere.
+/// Returns the error for something that does not answer the command. It does not contain the text.
 pub(crate) fn unintelligible() -> ClientError {
     ClientError::Protocol(String::new())
 }

@@ -1,4 +1,4 @@
-//! The listing of one server: what its crawler prints of each item (`lru_crawler metadump`).
+//! The listing of one server, from `lru_crawler metadump`, which prints one line per item.
 
 use std::time::{Duration, Instant};
 
@@ -8,26 +8,26 @@ use tokio::time::sleep;
 
 use crate::{plain::Plain, server::Server};
 
-/// How many items a page has at most.
+/// The maximum number of items per page.
 const PAGE: usize = 100;
 
-/// How long it is at most until a server that is busy with another listing is asked again. It doubles each time, up to
-/// the second.
+/// The first limit for the pause before a server that is busy with another listing is asked again. It doubles each time,
+/// up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_millis(4);
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// A listing under way. The server's crawler is ours until it ends or is dropped.
+/// A listing in progress. It occupies the server's crawler until it ends or is dropped.
 pub(crate) struct Dump<'a> {
     plain: Plain<'a>,
-    /// What the server's clock said, and when.
+    /// The time of the server's clock, and when it was read.
     server_time: i64,
     asked: Instant,
-    /// The first line, which has told that the listing has begun.
+    /// The first line, which was read to learn that the listing has begun.
     first: Option<String>,
 }
 
 impl<'a> Dump<'a> {
-    /// Begins a listing, and waits for another one to end.
+    /// Starts a listing. If the server is busy with another one, it waits for that to end.
     pub(crate) async fn start(server: &'a Server, operation: &Operation) -> Result<Self, Error> {
         let (mut plain, first) = Plain::start(server, operation, "stats\r\n").await?;
         let time = plain.stat(operation, first, "time").await?;
@@ -35,8 +35,8 @@ impl<'a> Dump<'a> {
             return Err(plain.unexpected(operation));
         };
         let asked = Instant::now();
-        // By the table of all keys, where each stands once and stays while the list is read. The other way, by age, an
-        // item that is used meanwhile can be passed over.
+        // `hash` walks the table of all keys, where each key stays in its place. `all` walks the items by age, and can
+        // miss an item that is used during the listing.
         let mut way = "hash";
         let mut longest = SHORTEST;
         loop {
@@ -46,9 +46,9 @@ impl<'a> Dump<'a> {
                 "key" | "END" => {
                     return Ok(Self { plain, server_time: time, asked, first: Some(line) });
                 }
-                // A listing, or the server's own search for expired items.
+                // Another listing, or the server's own search for expired items, is in progress.
                 "BUSY" => {
-                    // Not the same for all who wait.
+                    // A random pause, so that the waiting callers do not all ask at once.
                     sleep(jitter(longest / 2..=longest)).await;
                     longest = (longest * 2).min(LONGEST);
                 }
@@ -62,13 +62,13 @@ impl<'a> Dump<'a> {
         }
     }
 
-    /// The keys of the next live items, or `None` at the end. A page can be empty.
+    /// Returns the keys of the next live items, or `None` at the end. A page can be empty.
     pub(crate) async fn page(
         &mut self,
         operation: &Operation,
     ) -> Result<Option<Vec<String>>, Error> {
         let mut keys = Vec::new();
-        // Items that are not live count, so that a page has an end where nothing else is.
+        // Items that are not live count as well, so that a page ends even if it contains no others.
         for number in 0..PAGE {
             let line = match self.first.take() {
                 Some(line) => line,
@@ -78,7 +78,7 @@ impl<'a> Dump<'a> {
                 self.first = Some(line);
                 return Ok((number > 0).then_some(keys));
             }
-            // The server lists what ends in this second, and no longer gives it out.
+            // The server still lists items that expire in the current second, but no longer returns them.
             let elapsed = i64::try_from(self.asked.elapsed().as_secs()).unwrap_or(i64::MAX);
             let now = self.server_time.saturating_add(elapsed);
             match item(&line) {
@@ -96,13 +96,13 @@ impl<'a> Dump<'a> {
 /// A line of the listing.
 #[derive(Debug, PartialEq)]
 struct Item {
-    /// `None` for a key that is no text, and none of ours.
+    /// `None` if the key is not UTF-8. The keys of sessions always are.
     key: Option<String>,
-    /// In seconds since 1970; `None` when it never expires.
+    /// The expiry in seconds since 1970, or `None` if the item never expires.
     expires: Option<i64>,
 }
 
-/// `key=sess%3Aabc exp=1795442136 la=1795442036 cas=1 fetch=no cls=1 size=66`
+/// Parses a line such as `key=sess%3Aabc exp=1795442136 la=1795442036 cas=1 fetch=no cls=1 size=66`.
 fn item(line: &str) -> Option<Item> {
     let mut fields = line.split(' ');
     let key = decode(fields.next()?.strip_prefix("key=")?)?;
@@ -126,7 +126,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The byte that two hexadecimal digits are.
+/// Returns the byte of two hexadecimal digits.
 fn hex(digits: &[u8; 2]) -> Option<u8> {
     let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
     u8::try_from(high? * 16 + low?).ok()

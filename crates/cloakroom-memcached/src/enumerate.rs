@@ -1,4 +1,4 @@
-//! The listing of all servers, one after the other.
+//! The listing of all servers, one after another.
 
 use async_trait::async_trait;
 use cloakroom_backend::Idempotency;
@@ -8,14 +8,15 @@ use memcache::exp::{Delete, Get, Meta};
 
 use crate::{MemcachedStore, dump::Dump, key};
 
-/// A server that cannot be listed is an error in its place, and the others follow.
+/// A server that cannot be listed yields an error, and the listing continues with the next one.
 #[async_trait]
 impl Enumerate for MemcachedStore {
-    /// A key that is none of ours is left out: one without an id behind the prefix, one that no id has, and one on a
-    /// server where its id does not lead. So are sessions whose key is so long that it was replaced by its digest.
+    /// Skips keys that no session of this store has: those without an id after the prefix, and those on a server to
+    /// which the ring does not map their id. It also skips sessions whose key was too long and was replaced by its
+    /// digest.
     ///
-    /// While a server is listed, it makes no other listing wait longer than that takes, and drops no expired items: a
-    /// list that is begun should be read to its end, or dropped.
+    /// While a server is listed, other listings on it wait, and it removes no expired items. Read a listing to its end,
+    /// or drop it.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.sessions("ids")
             .map_ok(|(_, page)| stream::iter(page.into_iter().map(|(sid, _)| Ok(sid))))
@@ -37,11 +38,10 @@ impl Enumerate for MemcachedStore {
             .await
     }
 
-    /// What is under the prefix goes on every server, also where the id of a key does not lead.
+    /// Removes the keys under the prefix from every server, including those that the ring does not map to it.
     async fn clear(&self) -> Result<(), Error> {
         if self.prefix().is_empty() {
-            let message =
-                "without a prefix this would be all that the servers hold; flush_servers does that";
+            let message = "clear requires a prefix; to remove everything from the servers, call flush_servers";
             let operation = self.operation("clear", Idempotency::Read);
             return Err(operation.error(ErrorKind::Unsupported, message));
         }
@@ -59,14 +59,15 @@ impl Enumerate for MemcachedStore {
 }
 
 impl MemcachedStore {
-    /// Removes **everything that the servers hold**, whoever wrote it: what connect-memcached's `clear` does.
+    /// Removes **everything that the servers hold**, including items of other programs, as connect-memcached's `clear`
+    /// does.
     ///
-    /// [`clear`](Enumerate::clear) removes what is under the prefix, and refuses when that is empty.
+    /// [`clear`](Enumerate::clear) removes the sessions under the prefix, and returns an error if the prefix is empty.
     ///
     /// # Errors
     ///
-    /// As any operation, for the first server that fails; [`Unsupported`](ErrorKind::Unsupported) for one that does
-    /// not allow it.
+    /// The store's own errors, for the first server that fails; [`Unsupported`](ErrorKind::Unsupported) if a server
+    /// does not allow it.
     pub async fn flush_servers(&self) -> Result<(), Error> {
         let operation = self.operation("flush_servers", Idempotency::Repeatable);
         for server in self.servers() {
@@ -75,7 +76,7 @@ impl MemcachedStore {
         Ok(())
     }
 
-    /// The keys of the live items of each server, page by page, and the server's index.
+    /// Returns the keys of the live items of each server, page by page, with the server's index.
     fn pages(
         &self,
         operation: &'static str,
@@ -93,7 +94,7 @@ impl MemcachedStore {
         })
     }
 
-    /// The sessions among them, as ids and keys.
+    /// Returns the ids and keys of the sessions among them.
     fn sessions(
         &self,
         operation: &'static str,
@@ -104,7 +105,7 @@ impl MemcachedStore {
         })
     }
 
-    /// The id that leads to this key on this server.
+    /// Returns the id that maps to this key on this server.
     fn sid(&self, key: &str, server: usize) -> Option<String> {
         let sid = key.strip_prefix(self.prefix())?;
         if sid.is_empty() || is_marker(sid) {
@@ -114,7 +115,7 @@ impl MemcachedStore {
         leads_here.then(|| sid.to_owned())
     }
 
-    /// The sessions of one page. One that went meanwhile is left out.
+    /// Returns the sessions of one page. Skips a session that has ended since it was listed.
     async fn load(
         &self,
         server: usize,

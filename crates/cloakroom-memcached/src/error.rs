@@ -1,7 +1,7 @@
-//! What went wrong, in the contract's words.
+//! Maps failures to the contract's errors.
 //!
-//! Neither a server's own text nor the client's errors are passed on: the one can quote the command, the others name
-//! the key, and with it the id. The system's errors are.
+//! Neither the server's text nor the errors of the crate `memcache` are passed on: the former can quote the command,
+//! the latter name the key and with it the id. The operating system's errors are passed on.
 
 use std::io;
 
@@ -9,13 +9,12 @@ use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 use memcache::exp::Error as ClientError;
 
-/// The store's name.
 pub(crate) const STORE: &str = "memcached";
 
-/// The one place where an error of the client becomes one of ours. `server` is its name in the URL.
+/// Converts an error of the crate `memcache`. `server` is the server's name in the URL.
 pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError) -> Error {
     match cause {
-        // A refusal of a write comes in this wrapping too, although the server has answered.
+        // The error reply to a write is wrapped like this as well, although the server has answered.
         ClientError::Ambiguous { source, .. } => match *source {
             ClientError::Io(cause) => lost(operation, server, cause),
             answer => of_client(operation, server, answer),
@@ -27,46 +26,47 @@ pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError)
         ClientError::Protocol(_) => unintelligible(operation, server),
         ClientError::Server(text) => refused(operation, &text),
         ClientError::Rejected(text) if text == "ERROR" => {
-            // memcached says no more than this word, or the client passes no more on.
-            let why = "has no room for another connection, or is older than memcached 1.6";
+            // The server sends no more than the word ERROR, or the crate passes no more on.
+            let why = "accepts no more connections, or is older than memcached 1.6";
             operation.error(ErrorKind::Unavailable, format!("{server} {why}"))
         }
         ClientError::Rejected(_) => {
-            operation.error(ErrorKind::Other, "the server refused the command as malformed")
+            operation.error(ErrorKind::Other, "the server rejected the command as malformed")
         }
-        _ => operation.error(ErrorKind::Other, "the client refused the command"),
+        _ => operation.error(ErrorKind::Other, "the client library rejected the command"),
     }
 }
 
-/// What the server says for itself when it cannot.
+/// Returns the error for a SERVER_ERROR of the server.
 fn refused(operation: &Operation, text: &str) -> Error {
     let (kind, why) = if text.starts_with("object too large") {
-        (ErrorKind::TooLarge, "the record is larger than the server takes (-I)")
+        (ErrorKind::TooLarge, "the record is larger than the server accepts (-I)")
     } else if starts_with(text, "out of memory") {
-        let why = "the server is full (-m), and has nothing to evict for a record of this size";
+        let why =
+            "the server is out of memory (-m) and found nothing to evict for a record of this size";
         (ErrorKind::Full, why)
     } else if starts_with(text, "backend failure") {
-        // memcached's own proxy: its server has gone away, perhaps with the command.
+        // This comes from memcached's own proxy: it lost its server, perhaps after sending the command.
         operation.lose_answer();
         (ErrorKind::Unavailable, "the server behind the proxy cannot be reached")
     } else {
-        (ErrorKind::Other, "the server refused")
+        (ErrorKind::Other, "the server rejected the command")
     };
     operation.error(kind, why)
 }
 
-/// memcached spells some of its messages with a capital.
+/// Compares without case, because some messages of memcached begin with a capital.
 fn starts_with(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
-/// The record is beyond the limit, and was not sent.
+/// Returns the error for a record that exceeds the limit and was not sent.
 pub(crate) fn too_large(operation: &Operation, bytes: u64, limit: u64) -> Error {
-    let message = format!("the record has {bytes} bytes, and the limit is {limit}");
+    let message = format!("the record is {bytes} bytes long; the limit is {limit}");
     operation.error(ErrorKind::TooLarge, message)
 }
 
-/// No connection, or one that went away before the command was on it. Nothing was written.
+/// Returns the error of a call that got no connection, or lost it before the command was sent. Nothing was written.
 pub(crate) fn unreachable(operation: &Operation, server: &str, cause: io::Error) -> Error {
     if cause.kind() == io::ErrorKind::TimedOut {
         let message = format!("cannot connect to {server} in time");
@@ -77,16 +77,17 @@ pub(crate) fn unreachable(operation: &Operation, server: &str, cause: io::Error)
         .with_source(cause)
 }
 
-/// The connection went away with the answer.
+/// Returns the error of a call whose connection was lost before its answer came.
 pub(crate) fn lost(operation: &Operation, server: &str, cause: io::Error) -> Error {
     operation
         .error(ErrorKind::Unavailable, format!("the connection to {server} was lost"))
         .with_source(cause)
 }
 
-/// The server's answer is of no kind that this command has.
+/// Returns the error for an answer that this command never gets.
 pub(crate) fn unintelligible(operation: &Operation, server: &str) -> Error {
-    operation.error(ErrorKind::Unavailable, format!("{server} does not speak the protocol"))
+    operation
+        .error(ErrorKind::Unavailable, format!("{server} does not speak the memcached protocol"))
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
         ClientError::Io(io::Error::from(kind))
     }
 
-    /// Each as it comes for a read and, in its wrapping, for a write.
+    /// Checks an error as it comes for a read and, wrapped, for a write.
     fn check(cause: fn() -> ClientError, kind: ErrorKind, message: &str) {
         let wrapped = ClientError::Ambiguous { key: b"SECRET".to_vec(), source: Box::new(cause()) };
         for cause in [cause(), wrapped] {
@@ -125,33 +126,33 @@ mod tests {
         check(
             || Server("object too large for cache SECRET".to_owned()),
             ErrorKind::TooLarge,
-            "the record is larger than the server takes (-I)",
+            "the record is larger than the server accepts (-I)",
         );
         check(
             || Server("out of memory storing object SECRET".to_owned()),
             ErrorKind::Full,
-            "the server is full (-m), and has nothing to evict for a record of this size",
+            "the server is out of memory (-m) and found nothing to evict for a record of this size",
         );
         check(
             || Server("Out of memory allocating new item".to_owned()),
             ErrorKind::Full,
-            "the server is full (-m), and has nothing to evict for a record of this size",
+            "the server is out of memory (-m) and found nothing to evict for a record of this size",
         );
-        check(|| Server("SECRET".to_owned()), ErrorKind::Other, "the server refused");
+        check(|| Server("SECRET".to_owned()), ErrorKind::Other, "the server rejected the command");
         check(
             || Rejected("ERROR".to_owned()),
             ErrorKind::Unavailable,
-            "h:1 has no room for another connection, or is older than memcached 1.6",
+            "h:1 accepts no more connections, or is older than memcached 1.6",
         );
         check(
             || Rejected("bad command line format SECRET".to_owned()),
             ErrorKind::Other,
-            "the server refused the command as malformed",
+            "the server rejected the command as malformed",
         );
         check(
             || Protocol("SECRET".to_owned()),
             ErrorKind::Unavailable,
-            "h:1 does not speak the protocol",
+            "h:1 does not speak the memcached protocol",
         );
         check(
             || Timeout { key: b"SECRET".to_vec() },
@@ -198,7 +199,7 @@ mod tests {
     fn a_record_that_is_too_large_is_told_with_its_size() {
         assert_eq!(
             too_large(&operation(), 2_000_000, 1_048_576).to_string(),
-            "memcached: set: the record has 2000000 bytes, and the limit is 1048576"
+            "memcached: set: the record is 2000000 bytes long; the limit is 1048576"
         );
     }
 }

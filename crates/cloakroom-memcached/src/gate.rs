@@ -1,7 +1,7 @@
-//! Who may make a connection to a server that is in trouble, and when.
+//! Decides who may connect to a server in trouble, and when.
 //!
-//! Anybody may, as long as all is well. After a loss one call at a time does, after a pause that grows with each loss,
-//! and the calls that wait for it share what it meets. So it is before the server's first answer, too.
+//! Normally, every call may connect. After a loss, one call at a time may, after a pause that grows with each loss, and
+//! the calls that wait share its outcome. The same holds before the server's first answer.
 
 use std::{
     future::Future,
@@ -20,13 +20,13 @@ use tokio::{
 /// The pause after the second loss in a row. It doubles with each further loss; the first loss has no pause.
 const SHORTEST: Duration = Duration::from_millis(5);
 
-/// The longest pause, and so how late the return of a server is noticed.
+/// The longest pause, and therefore the delay with which a server's return is noticed.
 const LONGEST: Duration = Duration::from_millis(60);
 
-/// The same where nothing listens: to be refused costs the server nothing, and calls learn of it sooner.
+/// The longest pause if nothing listens. It is shorter, because a refusal costs the server nothing.
 const LONGEST_REFUSED: Duration = Duration::from_millis(15);
 
-/// How long after a loss the trouble is over, if the server has answered since.
+/// The time after a loss from which the server counts as healthy again, if it has answered since.
 const CALM: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
@@ -37,13 +37,13 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// When the server answered last.
+    /// When the server last answered.
     answered: Option<Instant>,
-    /// When a connection was lost last, or could not be made.
+    /// When a connection was last lost or could not be made.
     lost: Option<Instant>,
-    /// How many losses there have been, each within [`CALM`] of the one before it.
+    /// The number of losses in a row, each within [`CALM`] of the one before it.
     losses: u32,
-    /// How many new connections have failed, and what the last one met.
+    /// The number of new connections that failed, and the error of the last one.
     failed: u64,
     cause: Option<ClientError>,
 }
@@ -52,7 +52,8 @@ struct State {
 pub(crate) struct Pass<'a>(Option<Turn<'a, ()>>);
 
 impl Gate {
-    /// Waits for the permission. It is an error if another call's attempt fails before it is this one's turn.
+    /// Waits for the permission. Returns the error of another call's attempt if that fails before it is this call's
+    /// turn.
     pub(crate) async fn pass(&self) -> Result<Pass<'_>, ClientError> {
         let failed = {
             let state = self.lock();
@@ -78,7 +79,7 @@ impl Gate {
         Ok(Pass(Some(turn)))
     }
 
-    /// The server has answered.
+    /// Notes that the server has answered.
     pub(crate) fn answered(&self) {
         self.lock().answered = Some(Instant::now());
     }
@@ -88,10 +89,10 @@ impl Gate {
         self.lock().answered.is_some_and(|answered| answered > then)
     }
 
-    /// A connection was lost that was asked at this moment.
+    /// Notes that a connection was lost whose command was sent at this moment.
     pub(crate) fn lost(&self, asked: Instant) {
         let mut state = self.lock();
-        // What many calls lose at once is one loss.
+        // Connections that are lost at the same time count as one loss.
         if state.lost.is_none_or(|lost| lost < asked) {
             let again = state.lost.is_some_and(|lost| lost.elapsed() < CALM);
             state.losses = if again { state.losses.saturating_add(1) } else { 1 };
@@ -100,7 +101,8 @@ impl Gate {
         }
     }
 
-    /// An attempt with this pass that began at this moment made no connection, or one that gave no answer.
+    /// Notes that the attempt with this pass, which began at this moment, made no connection, or one that gave no
+    /// answer.
     pub(crate) fn failed(&self, pass: &Pass<'_>, began: Instant, cause: &ClientError) {
         self.lost(began);
         if !pass.is_turn() {
@@ -126,7 +128,7 @@ impl State {
         }
     }
 
-    /// What is left of the pause after the last loss.
+    /// Returns the rest of the pause after the last loss.
     fn pause(&self) -> Duration {
         let (Some(lost), 2..) = (self.lost, self.losses) else { return Duration::ZERO };
         let refused = matches!(
@@ -139,12 +141,12 @@ impl State {
 }
 
 impl Pass<'_> {
-    /// Returns true if the calls that wait share what this one's attempt meets.
+    /// Returns true if waiting calls share the outcome of this call's attempt.
     fn is_turn(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Waits for the first answer. Others wait for it too, but no longer than `patience`: the next one tries then.
+    /// Waits for the first answer. Other calls wait as well, but no longer than `patience`; then the next one tries.
     pub(crate) async fn hold<T>(
         &mut self,
         patience: Duration,
@@ -153,7 +155,7 @@ impl Pass<'_> {
         let mut answer = std::pin::pin!(answer);
         if let Some(turn) = self.0.take() {
             if let Ok(answer) = timeout(patience, &mut answer).await {
-                // Kept until the outcome is told: those who wait look at it.
+                // Kept until the outcome is known, because waiting calls look at it.
                 self.0 = Some(turn);
                 return answer;
             }
@@ -163,7 +165,7 @@ impl Pass<'_> {
     }
 }
 
-/// What a call is told of another's attempt, of which nothing was its own.
+/// Copies the error of an attempt for the calls that waited for it and sent nothing themselves.
 fn copy(cause: &ClientError) -> ClientError {
     match cause {
         ClientError::Ambiguous { source, .. } => copy(source),
@@ -215,7 +217,7 @@ mod tests {
             let Err(ClientError::Io(error)) = outcome else { panic!("it has tried itself") };
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         }
-        // Who comes later tries anew.
+        // A later call tries again.
         assert!(gate.pass().await.unwrap().0.is_some());
     }
 

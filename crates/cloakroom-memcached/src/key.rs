@@ -1,13 +1,13 @@
-//! From a session's id to the key of its item, as npm's `memcached` has it.
+//! Converts a session's id to the key of its item, as npm's `memcached` does.
 
 use std::{borrow::Cow, fmt::Write};
 
 use md5::{Digest, Md5};
 
-/// memcached's own limit, in bytes, and that of npm's `memcached`, which counts UTF-16 units.
+/// The limit of the server, in bytes, and of npm's `memcached`, which counts UTF-16 units instead.
 const LONGEST: usize = 250;
 
-/// Why an id cannot have an item of its own.
+/// The reason why an id cannot have its own item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
     Character,
@@ -18,33 +18,33 @@ impl Unusable {
     pub(crate) fn why(self) -> &'static str {
         match self {
             Self::Character => {
-                "the key would have white space, a control character or a dollar sign"
+                "invalid id: the key must not contain white space, control characters or dollar signs"
             }
-            Self::Long => "the key would have more than 250 bytes",
+            Self::Long => "invalid id: the key must not be longer than 250 bytes",
         }
     }
 }
 
-/// The key on the wire of what npm calls the full key: namespace, prefix and id.
+/// Returns the key that is sent for what npm calls the full key: namespace, prefix and id.
 ///
-/// A long one is replaced by its digest, and is then free to have any character.
+/// A long key is replaced by its digest, so it may contain any character.
 pub(crate) fn on_wire(full: &str, compress: bool) -> Result<Cow<'_, str>, Unusable> {
     if full.encode_utf16().count() > LONGEST {
         return if compress { Ok(Cow::Owned(digest(full))) } else { Err(Unusable::Long) };
     }
     check_characters(full)?;
-    // npm sends it, and is refused: few UTF-16 units can be many bytes.
+    // npm sends such a key and gets an error, because few UTF-16 units can be many bytes.
     if full.len() > LONGEST { Err(Unusable::Long) } else { Ok(Cow::Borrowed(full)) }
 }
 
-/// npm refuses white space. A NUL ends the key at the server: npm reads the session of `a` for `a\0b`. `$` it
-/// expands: `a$$b` is stored as `a$b`.
+/// Rejects characters that npm's `memcached` rejects or mixes up. It rejects white space. A NUL ends the key at the
+/// server, so it reads the session of `a` for `a\0b`. It expands `$`, so `a$$b` is stored as `a$b`.
 pub(crate) fn check_characters(text: &str) -> Result<(), Unusable> {
     let clean = !text.chars().any(|c| c == '$' || c.is_ascii_control() || is_js_space(c));
     if clean { Ok(()) } else { Err(Unusable::Character) }
 }
 
-/// What `\s` matches in JavaScript (ECMAScript 22.2.2.9, WhiteSpace and LineTerminator).
+/// Returns true if `\s` matches the character in JavaScript (ECMAScript 22.2.2.9, WhiteSpace and LineTerminator).
 fn is_js_space(character: char) -> bool {
     matches!(
         character,
@@ -109,14 +109,14 @@ mod tests {
 
     #[test]
     fn a_long_key_is_its_digest_whatever_is_in_it() {
-        // `md5sum` says so.
+        // This is the digest that `md5sum` prints.
         assert_eq!(
             on_wire(&"x".repeat(251), true).as_deref(),
             Ok("9aa112cf3f550372e7ce6446e5befbb9")
         );
         let spaces = on_wire(&" $".repeat(126), true).unwrap().into_owned();
         assert!(spaces.len() == 32 && spaces.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        // 126 coats are 252 UTF-16 units; 250 of the other are 500 bytes.
+        // 126 coats are 252 UTF-16 units; 250 letters `é` are 500 bytes.
         assert_eq!(on_wire(&"🧥".repeat(126), true).unwrap().len(), 32);
         assert_eq!(on_wire(&"x".repeat(251), false), Err(Unusable::Long));
     }

@@ -1,4 +1,4 @@
-//! A connection while one call uses it.
+//! A connection that one call uses.
 
 use std::time::{Duration, Instant};
 
@@ -9,18 +9,18 @@ use crate::{connection::Connection, gate::Pass, pool::Pool};
 
 type ClientResult<T> = Result<T, ClientError>;
 
-/// A lease ends with [`keep`](Self::keep) or [`lose`](Self::lose). Where its call is dropped, or its deadline passes,
-/// the connection is given up with it.
+/// A lease ends with [`keep`](Self::keep) or [`lose`](Self::lose). If its call is dropped or meets its deadline, the
+/// connection is given up.
 pub(crate) struct Lease<'a> {
     pool: &'a Pool,
     operation: &'a Operation,
-    /// How long other calls wait for this one's answer, and how long a connection may be silent where nobody can wait
-    /// for the deadline.
+    /// How long other calls wait for this call's answer, and how long a connection may be silent if its call was
+    /// dropped before its deadline.
     patience: Duration,
     connection: Option<Connection>,
-    /// Of a connection that was made for this call.
+    /// The permission with which the connection was made, if it was made for this call.
     pass: Option<Pass<'a>>,
-    /// When the command was begun, until it is answered.
+    /// When the command was sent, until it is answered.
     asked: Option<Instant>,
 }
 
@@ -35,8 +35,7 @@ impl<'a> Lease<'a> {
         Self { pool, operation, patience, connection: Some(connection), pass, asked: None }
     }
 
-    /// Sends commands, of which the first has `first` bytes, and returns their answers. The server's own errors are
-    /// answers, too.
+    /// Sends commands and returns their answers, which may be the server's errors. The first command has `first` bytes.
     pub(crate) async fn ask(
         &mut self,
         commands: &[u8],
@@ -62,7 +61,7 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// All has been answered: the connection goes back to the pool.
+    /// Returns the connection to the pool after all commands were answered.
     pub(crate) fn keep(mut self) {
         self.asked = None;
         self.pool.gate.answered();
@@ -71,7 +70,7 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// The connection is of no more use. The cause is returned in the client's wrapping if the server has the command.
+    /// Gives up the connection. Returns the cause, wrapped as `Ambiguous` if the server may have the command.
     pub(crate) fn lose(mut self, cause: ClientError) -> ClientError {
         let (Some(asked), Some(connection)) = (self.asked.take(), self.connection.take()) else {
             return cause;
@@ -100,7 +99,7 @@ impl Drop for Lease<'_> {
         let waited = self.operation.is_over() || asked.elapsed() >= self.patience;
         if waited && !connection.is_answering() {
             self.pool.give_up_older(asked);
-            // Where others have been answered, this one was only slow.
+            // If another call was answered since, this one was only slow.
             if !self.pool.gate.has_answered_since(asked) {
                 self.pool.gate.lost(asked);
             }

@@ -1,20 +1,20 @@
-//! How large an item a server takes, by an option or by what it said.
+//! The largest item that a server accepts, by the option or by the server's own settings.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long after the last answer the server is asked again before a record is refused: it may have been started anew
-/// with another limit.
+/// The time after which the server is asked again before a record is rejected: it may have been restarted with another
+/// limit.
 const AGAIN: Duration = Duration::from_secs(10);
 
 pub(crate) struct Limit {
-    /// What the option says: the server is not asked then.
+    /// The option `max_value`. If it is set, the server is not asked.
     pub(crate) of_option: Option<u64>,
-    /// What the server said. The limit is `None` when it does not tell, as a proxy.
+    /// The server's answer. The limit is `None` if the server does not report it, for example because it is a proxy.
     learned: Mutex<Option<Learned>>,
-    /// Held while the server is asked, so that those who need the answer ask once.
+    /// Held while the server is asked, so that concurrent calls ask only once.
     pub(crate) asking: tokio::sync::Mutex<()>,
 }
 
@@ -26,20 +26,19 @@ impl Limit {
         Self { of_option, learned: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// What need not be asked: the limit, as long as the item is within it or the answer is young.
+    /// Returns the known limit if the server need not be asked: the item is within the limit, or the answer is recent.
     pub(crate) fn known(&self, item: u64) -> Option<Option<u64>> {
         let learned = *self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         let (limit, asked) = learned?;
         (limit.is_some_and(|limit| item <= limit) || asked.elapsed() < AGAIN).then_some(limit)
     }
 
-    /// The server has said what it takes.
     pub(crate) fn learn(&self, limit: Option<u64>) {
         let learned = Some((limit, Instant::now()));
         *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = learned;
     }
 
-    /// The server has refused what should have been within its limit.
+    /// Forgets the limit, after the server rejected an item within it.
     pub(crate) fn forget(&self) {
         *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

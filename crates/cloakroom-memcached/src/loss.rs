@@ -1,4 +1,4 @@
-//! How an attempt failed, and whether another one is worth it.
+//! How an attempt failed, and whether to try again.
 
 use std::io;
 
@@ -8,8 +8,7 @@ use memcache::exp::Error as ClientError;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) cause: ClientError,
-    /// It was the attempt of another call, which this one waited for. Nothing was sent, and trying again would not be
-    /// waiting.
+    /// It was the attempt of another call, for which this one waited. This call sent nothing, and does not try again.
     pub(crate) shared: bool,
 }
 
@@ -28,14 +27,14 @@ impl From<ClientError> for Failure {
 /// How a connection was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// The command can have reached the server.
+    /// The command may have reached the server.
     pub(crate) sent: bool,
-    /// Trying again at once can help: the server was there.
+    /// Trying again at once can help, because the server was reachable.
     pub(crate) again: bool,
 }
 
 impl Loss {
-    /// `None` for the server's refusals and the client's own errors.
+    /// Classifies an error. Returns `None` for the server's error replies and the crate's own errors.
     pub(crate) fn of(cause: &ClientError) -> Option<Self> {
         match cause {
             ClientError::Ambiguous { source, .. } => {
@@ -51,7 +50,7 @@ impl Loss {
     }
 }
 
-/// Whether a connection ended, rather than none was to be had.
+/// Returns true if an existing connection ended. False means that no connection could be made.
 fn is_hang_up(kind: io::ErrorKind) -> bool {
     matches!(
         kind,

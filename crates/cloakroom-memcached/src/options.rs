@@ -1,4 +1,4 @@
-//! What can be set.
+//! The options of a `MemcachedStore`.
 
 #[cfg(feature = "encryption")]
 use std::sync::Arc;
@@ -10,16 +10,18 @@ use cloakroom_encryption::Encryption;
 
 use crate::{Algorithm, Compatibility, error::STORE, key};
 
-/// The client flags of JSON: npm's client parses it, and dies of what is none.
+/// The client flags of JSON. npm's client parses such a value, and its process ends if the value is not valid JSON.
 pub(crate) const JSON: u32 = 2;
 
-/// memcached takes more seconds than these, 30 days, for a date (protocol.txt, "Expiration times").
+/// The longest time to live in seconds, 30 days. memcached reads a larger number as a date (protocol.txt, "Expiration
+/// times").
 pub(crate) const LONGEST_RELATIVE: u64 = 2_592_000;
 
-/// How a [`MemcachedStore`](crate::MemcachedStore) keeps sessions: the options of connect-memcached and of npm's
-/// `memcached` by their names, and a few more.
+/// Options of a [`MemcachedStore`](crate::MemcachedStore): those of connect-memcached and of npm's `memcached` under
+/// their names there, and a few more.
 ///
-/// Each can be given in the URL too, and wins there; see [`MemcachedStore::open`](crate::MemcachedStore::open).
+/// Most can also be given in the URL, which takes precedence; see
+/// [`MemcachedStore::open`](crate::MemcachedStore::open).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,37 +33,39 @@ pub(crate) const LONGEST_RELATIVE: u64 = 2_592_000;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MemcachedOptions {
-    /// What stands before the id in a key: nothing unless set.
+    /// The text before the id in a key. Empty by default.
     pub prefix: String,
-    /// What npm's client puts before that: nothing unless set.
+    /// The text that npm's client puts before the prefix. Empty by default.
     pub namespace: String,
-    /// How long every session lives, whatever its cookie says. Unless set, sessions live as long as their cookie, and
-    /// browser sessions for a day.
+    /// The time to live of every session, whatever its cookie says. By default, a session lives as long as its cookie,
+    /// and a browser session for a day.
     pub ttl: Option<Duration>,
-    /// Up to where a time to live is sent as a number of seconds, 30 days unless set; a longer one is sent as a date.
+    /// The longest time to live that is sent as a number of seconds; a longer one is sent as a date. 30 days by
+    /// default.
     pub max_expiration: Duration,
-    /// Replace a key of more than 250 characters by its digest, as npm's client does unless it is told not to.
+    /// Whether to replace a key of more than 250 characters by its digest, as npm's client does. `true` by default;
+    /// otherwise such an id is an error.
     pub key_compression: bool,
-    /// How many bytes a record has at most: what the server says it takes, unless set.
+    /// The maximum size of a record in bytes. By default, the store asks the server for its limit.
     pub max_value: Option<u64>,
-    /// The client flags that go with plain records: 2, which tells connect-memcached 2 and 3 that it is JSON, or 0 for
-    /// older ones. What they are does not matter for reading.
+    /// The client flags of records that are not encrypted. 2 by default, which means JSON to connect-memcached 2 and 3;
+    /// 0 is for older versions. Records are read whatever their flags.
     pub flags: u32,
-    /// The hash of the ring of servers: MD5 unless set.
+    /// The hash of the ring of servers. MD5 by default.
     pub algorithm: Algorithm,
-    /// The kind of the ring of servers: ketama's unless set.
+    /// The kind of the ring of servers. `ketama` by default.
     pub compatibility: Compatibility,
-    /// How many connections one runtime has to each server at most: 64 unless set.
+    /// The maximum number of connections from one runtime to each server. 64 by default.
     pub pool_size: usize,
-    /// How long connecting takes at most, and how long calls wait for the first answer to another one after a loss:
-    /// 1 second unless set.
+    /// The time limit for connecting. After a loss, it also limits how long calls wait for the first answer to another
+    /// call. 1 second by default.
     pub timeout: Duration,
-    /// How a session becomes an unreadable text and back: not at all unless set.
+    /// Encrypts sessions. Not encrypted by default.
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
-    /// How long an operation takes at most: 5 seconds unless set. A listing has as long for each of its pages.
+    /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
-    /// What "now" is when a cookie's expiry is turned into a time to live.
+    /// The source of the current time, from which a cookie's expiry becomes a time to live.
     pub clock: Clock,
 }
 
@@ -88,84 +92,84 @@ impl Default for MemcachedOptions {
 }
 
 impl MemcachedOptions {
-    /// The same options with another [`prefix`](Self::prefix).
+    /// Sets [`prefix`](Self::prefix).
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// The same options with another [`namespace`](Self::namespace).
+    /// Sets [`namespace`](Self::namespace).
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// The same options with another [`ttl`](Self::ttl).
+    /// Sets [`ttl`](Self::ttl).
     #[must_use]
     pub fn with_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
         self.ttl = ttl.into();
         self
     }
 
-    /// The same options with another [`max_expiration`](Self::max_expiration).
+    /// Sets [`max_expiration`](Self::max_expiration).
     #[must_use]
     pub fn with_max_expiration(mut self, max_expiration: Duration) -> Self {
         self.max_expiration = max_expiration;
         self
     }
 
-    /// The same options with another [`key_compression`](Self::key_compression).
+    /// Sets [`key_compression`](Self::key_compression).
     #[must_use]
     pub fn with_key_compression(mut self, key_compression: bool) -> Self {
         self.key_compression = key_compression;
         self
     }
 
-    /// The same options with another [`max_value`](Self::max_value).
+    /// Sets [`max_value`](Self::max_value).
     #[must_use]
     pub fn with_max_value(mut self, max_value: impl Into<Option<u64>>) -> Self {
         self.max_value = max_value.into();
         self
     }
 
-    /// The same options with another [`flags`](Self::flags).
+    /// Sets [`flags`](Self::flags).
     #[must_use]
     pub fn with_flags(mut self, flags: u32) -> Self {
         self.flags = flags;
         self
     }
 
-    /// The same options with another [`algorithm`](Self::algorithm).
+    /// Sets [`algorithm`](Self::algorithm).
     #[must_use]
     pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// The same options with another [`compatibility`](Self::compatibility).
+    /// Sets [`compatibility`](Self::compatibility).
     #[must_use]
     pub fn with_compatibility(mut self, compatibility: Compatibility) -> Self {
         self.compatibility = compatibility;
         self
     }
 
-    /// The same options with another [`pool_size`](Self::pool_size).
+    /// Sets [`pool_size`](Self::pool_size).
     #[must_use]
     pub fn with_pool_size(mut self, pool_size: usize) -> Self {
         self.pool_size = pool_size;
         self
     }
 
-    /// The same options with another [`timeout`](Self::timeout).
+    /// Sets [`timeout`](Self::timeout).
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The same options with another [`encryption`](Self::encryption).
+    /// Sets [`encryption`](Self::encryption).
     #[cfg(feature = "encryption")]
     #[must_use]
     pub fn with_encryption(mut self, encryption: impl Encryption + 'static) -> Self {
@@ -173,14 +177,14 @@ impl MemcachedOptions {
         self
     }
 
-    /// The same options with another [`deadline`](Self::deadline).
+    /// Sets [`deadline`](Self::deadline).
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The same options with another [`clock`](Self::clock).
+    /// Sets [`clock`](Self::clock).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -189,29 +193,30 @@ impl MemcachedOptions {
 }
 
 impl MemcachedOptions {
-    /// What stands before the id in a key.
+    /// Returns the text before the id in a key: namespace and prefix.
     pub(crate) fn full_prefix(&self) -> String {
         [&*self.namespace, &*self.prefix].concat()
     }
 
-    /// Refuses what has no meaning, and names it.
+    /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (option, why) = match self {
-            Self { ttl: Some(Duration::ZERO), .. } => ("ttl", "zero"),
-            Self { max_expiration: Duration::ZERO, .. } => ("maxExpiration", "zero"),
-            Self { max_expiration, .. } if max_expiration.as_secs() > LONGEST_RELATIVE => {
-                ("maxExpiration", "memcached takes more than 2592000 seconds for a date")
-            }
-            Self { max_value: Some(0), .. } => ("maxValue", "zero"),
-            Self { flags, .. } if ![0, JSON].contains(flags) => ("flags", "it is neither 2 nor 0"),
-            Self { pool_size: 0, .. } => ("poolSize", "zero"),
-            Self { timeout: Duration::ZERO, .. } => ("timeout", "zero"),
-            Self { deadline: Duration::ZERO, .. } => ("deadline", "zero"),
+            Self { ttl: Some(Duration::ZERO), .. } => ("ttl", "must be above zero"),
+            Self { max_expiration: Duration::ZERO, .. } => ("maxExpiration", "must be above zero"),
+            Self { max_expiration, .. } if max_expiration.as_secs() > LONGEST_RELATIVE => (
+                "maxExpiration",
+                "must be at most 2592000 seconds; memcached reads a larger number as a date",
+            ),
+            Self { max_value: Some(0), .. } => ("maxValue", "must be above zero"),
+            Self { flags, .. } if ![0, JSON].contains(flags) => ("flags", "must be 2 or 0"),
+            Self { pool_size: 0, .. } => ("poolSize", "must be above zero"),
+            Self { timeout: Duration::ZERO, .. } => ("timeout", "must be above zero"),
+            Self { deadline: Duration::ZERO, .. } => ("deadline", "must be above zero"),
             Self { namespace, .. } if key::check_characters(namespace).is_err() => {
-                ("namespace", "it has white space, a control character or a dollar sign")
+                ("namespace", "must not contain white space, control characters or dollar signs")
             }
             Self { prefix, .. } if key::check_characters(prefix).is_err() => {
-                ("prefix", "it has white space, a control character or a dollar sign")
+                ("prefix", "must not contain white space, control characters or dollar signs")
             }
             _ => return Ok(()),
         };

@@ -5,10 +5,10 @@ use cloakroom_core::Error;
 
 use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
 
-const HOSTS: &str = "the servers go before the \"?\", as in memcached://host1,host2";
-const HOST_OPTION: &str = "it goes after a host, as in memcached://host;weight=2;vnodes=100";
+const HOSTS: &str = "write the servers before the \"?\", as in memcached://host1,host2";
+const HOST_OPTION: &str = "write it after a host, as in memcached://host;weight=2;vnodes=100";
 
-/// The options of connect-memcached and of npm's `memcached` first, spelled as there.
+/// The parameters: first the options of connect-memcached and of npm's `memcached`, spelled as there.
 pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
     exact: &[
         "prefix",
@@ -37,7 +37,7 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
     ],
 };
 
-/// Takes over one of these parameters.
+/// Applies one of these parameters.
 pub(crate) fn apply(
     parameter: UrlParameter<'_>,
     options: &mut MemcachedOptions,
@@ -62,12 +62,12 @@ pub(crate) fn apply(
             };
         }
         "deadline" => options.deadline = parameter.milliseconds()?,
-        _ => return Err(parameter.invalid("is not supported")),
+        _ => return Err(parameter.invalid("not supported")),
     }
     Ok(())
 }
 
-/// Takes over the secret, or says what is wrong with it without quoting it.
+/// Applies the secret. The error says what is wrong without quoting it.
 #[cfg(feature = "encryption")]
 fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
     use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};

@@ -1,5 +1,5 @@
-//! memcached's older text protocol on a connection of its own, for what the client has no words for: statistics,
-//! flushing, and the listing.
+//! memcached's older text protocol on a separate connection, for commands that the crate `memcache` does not offer:
+//! statistics, flushing and the listing.
 
 use std::{future::Future, time::Instant};
 
@@ -13,7 +13,7 @@ use crate::{
     server::Server,
 };
 
-/// A connection for some commands in a row.
+/// A connection for a few commands in a row.
 pub(crate) struct Plain<'a> {
     server: &'a Server,
     connection: Connection,
@@ -48,7 +48,7 @@ impl<'a> Plain<'a> {
     async fn ask(&mut self, operation: &Operation, command: &str) -> Result<String, ClientError> {
         self.send_now(operation, command).await?;
         let line = self.next_line(operation).await?;
-        // The whole answer of a server without room for another connection.
+        // This is the whole answer of a server that accepts no more connections.
         if line.starts_with("ERROR") {
             Err(ClientError::Rejected("ERROR".to_owned()))
         } else {
@@ -61,7 +61,7 @@ impl<'a> Plain<'a> {
         within(operation, server, self.send_now(operation, command)).await
     }
 
-    /// One line, without its end.
+    /// Reads one line and returns it without its end.
     pub(crate) async fn line(&mut self, operation: &Operation) -> Result<String, Error> {
         let server = self.server;
         within(operation, server, self.next_line(operation)).await
@@ -81,17 +81,17 @@ impl<'a> Plain<'a> {
         String::from_utf8(line).map_err(|_| unintelligible())
     }
 
-    /// The answer to a command that fits none of those that it has.
+    /// Returns the error for an answer that the command never gets.
     pub(crate) fn unexpected(&self, operation: &Operation) -> Error {
         error::unintelligible(operation, &self.server.name)
     }
 
-    /// The server was started so that it does not do this.
+    /// Returns the error for a command that the server was configured not to offer.
     pub(crate) fn not_offered(&self, operation: &Operation, why: &str) -> Error {
         operation.error(ErrorKind::Unsupported, format!("{} {why}", self.server.name))
     }
 
-    /// Returns one number of the statistics whose first line has been read, or `None` if they have no such name.
+    /// Returns one number of the statistics whose first line has been read, or `None` if the name is missing.
     pub(crate) async fn stat(
         &mut self,
         operation: &Operation,
@@ -116,7 +116,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// In the wrapping of a connection that was there and went away.
+/// Wraps an error as that of a connection that was made and then lost.
 fn lost(cause: ClientError) -> ClientError {
     ClientError::Ambiguous { key: Vec::new(), source: Box::new(cause) }
 }
@@ -132,8 +132,8 @@ async fn within<T>(
     }
 }
 
-/// The most bytes that an item of this server has, by its settings; `None` if it does not tell. On a connection that is
-/// closed again.
+/// Returns the largest item of this server in bytes, from its settings, or `None` if it does not report them. It uses a
+/// connection of its own and closes it.
 pub(crate) async fn largest_item(
     server: &Server,
     operation: &Operation,
@@ -145,13 +145,13 @@ pub(crate) async fn largest_item(
 /// Empties a server.
 pub(crate) async fn flush(server: &Server, operation: &Operation) -> Result<(), Error> {
     if server.is_of_client() {
-        let why = "flush_servers needs the servers' addresses, which the client does not tell";
+        let why = "flush_servers requires the servers' addresses, which a client given by the application does not expose";
         return Err(operation.error(ErrorKind::Unsupported, why));
     }
     let (plain, line) = Plain::start(server, operation, "flush_all\r\n").await?;
     match line.as_str() {
         "OK" => Ok(()),
-        // `-F` says so: "CLIENT_ERROR flush_all not allowed".
+        // A server with `-F` answers "CLIENT_ERROR flush_all not allowed".
         line if line.starts_with("CLIENT_ERROR") => {
             Err(plain.not_offered(operation, "does not allow flush_all (-F)"))
         }

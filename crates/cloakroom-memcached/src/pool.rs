@@ -1,6 +1,6 @@
 //! The connections of one runtime to one server.
 //!
-//! A connection works on the runtime that made it and ends with it, so each runtime has a pool of its own.
+//! A connection works only on the runtime that made it, and ends with it. So each runtime has its own pool.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,8 @@ use tokio::{runtime::Id, sync::Semaphore};
 
 use crate::{connection::Connection, gate::Gate};
 
-/// A connection that was not used for longer is not used again: routers and load balancers forget it without a word.
+/// A connection that was idle for longer is not used again, because routers and load balancers drop such connections
+/// silently.
 const LONGEST_IDLE: Duration = Duration::from_secs(90);
 
 /// The pools of all runtimes.
@@ -25,15 +26,15 @@ pub(crate) struct Pools {
 }
 
 pub(crate) struct Pool {
-    /// One for each connection in use.
+    /// One permit per connection in use.
     pub(crate) permits: Semaphore,
     pub(crate) gate: Gate,
-    /// The connections that nobody uses, the last used at the end.
+    /// The idle connections, the most recently used last.
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pools {
-    /// Pools of so many connections at most.
+    /// Creates pools that have at most `size` connections each.
     pub(crate) fn new(size: usize) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
         Self { size: size.min(Semaphore::MAX_PERMITS), runtimes, pools: Mutex::default() }
@@ -48,7 +49,7 @@ impl Pools {
         if let Some(pool) = pools.get(&id) {
             return Ok(Arc::clone(pool));
         }
-        // Runtimes that have ended left their pools behind.
+        // Runtimes that have shut down leave their pools behind.
         pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_connections());
         let pool = pools.entry(id).or_insert_with(|| Arc::new(Pool::new(self.size)));
         Ok(Arc::clone(pool))
@@ -60,7 +61,7 @@ impl Pool {
         Self { permits: Semaphore::new(size), gate: Gate::default(), idle: Mutex::default() }
     }
 
-    /// Takes an idle connection, or returns `None` if the pool has no connection left.
+    /// Takes an idle connection, or returns `None` if no connection is idle.
     pub(crate) fn take(&self) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         while let Some(connection) = idle.pop() {
@@ -71,21 +72,21 @@ impl Pool {
         None
     }
 
-    /// Puts a connection back that nobody uses any more, and closes those that have lain idle for too long.
+    /// Puts a connection back, and closes those that have been idle for too long.
     pub(crate) fn put_back(&self, connection: Connection) {
         self.put_back_at(Instant::now(), connection);
     }
 
     fn put_back_at(&self, now: Instant, connection: Connection) {
         let mut idle = lock(&self.idle);
-        // The last used is taken first, so that those that are too many after a busy time lie at the front.
+        // The most recently used connection is taken first, so the surplus of a busy time is at the front.
         let old = idle.iter().take_while(|connection| is_old(connection, now)).count();
         idle.drain(..old);
         idle.push(connection);
     }
 
-    /// Gives up the connections that have said nothing since then, when another one was asked that did not answer: one
-    /// that is lost without a goodbye is seldom alone.
+    /// Gives up the idle connections that have received nothing since another connection was asked and did not answer.
+    /// If one connection is lost silently, the others usually are too.
     pub(crate) fn give_up_older(&self, asked: Instant) {
         lock(&self.idle).retain(|connection| connection.heard() > asked);
     }

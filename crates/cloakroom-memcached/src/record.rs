@@ -1,4 +1,4 @@
-//! The value of an item as a session, and back.
+//! Converts the value of an item to a session and back.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,12 @@ use cloakroom_core::{Error, Revision, SessionData};
 
 use crate::{MemcachedOptions, options::JSON};
 
-/// What goes to the server.
 pub(crate) struct Record {
     pub(crate) flags: u32,
     pub(crate) value: Vec<u8>,
 }
 
 impl MemcachedOptions {
-    /// The value to store.
     #[cfg_attr(
         not(feature = "encryption"),
         allow(clippy::unused_async, reason = "it is one only with the feature")
@@ -37,10 +35,10 @@ impl MemcachedOptions {
         Ok(Record { flags: self.flags, value: without_crlf(text).into_owned().into_bytes() })
     }
 
-    /// The session in a value; `None` for what stands for "no session".
+    /// Returns the session in a value, or `None` for a value that means "no session".
     ///
-    /// Plain text is JSON whatever its flags: connect-memcached wrote 0 before version 2, and other clients have flags
-    /// of their own.
+    /// A value that is not encrypted counts as JSON whatever its flags: connect-memcached wrote 0 before version 2, and
+    /// other clients have their own flags.
     #[cfg_attr(
         not(feature = "encryption"),
         allow(clippy::unused_async, reason = "it is one only with the feature")
@@ -79,8 +77,8 @@ fn decrypt(
     use crate::error::STORE;
 
     let corrupt = |message| Error::new(ErrorKind::Corrupt, STORE, "decrypt", message);
-    // connect-memcached stores the plain session when it refuses its secret. Whoever can write to the server could
-    // store one, too.
+    // connect-memcached stores a plain session if its secret is too weak. An attacker who can write to the server could
+    // store one as well, so it must not be accepted.
     if flags == JSON {
         return Err(corrupt("the record is not encrypted"));
     }
@@ -88,22 +86,22 @@ fn decrypt(
     encryption.decrypt(&unescaped(&text)).map(String::into_bytes)
 }
 
-/// The text with a backslash before each line break, as npm's memcached stores every text. Only bytes that are encoded
-/// as binary text have any.
+/// Returns the text with a backslash before each line break, as npm's `memcached` stores every string. Only ciphertexts
+/// in binary encoding contain line breaks.
 #[cfg(feature = "encryption")]
 fn escaped(text: &str) -> String {
     text.replace('\r', "\\\r").replace('\n', "\\\n")
 }
 
-/// What was [`escaped`].
+/// Reverses [`escaped`].
 #[cfg(feature = "encryption")]
 fn unescaped(text: &str) -> String {
     text.replace("\\\r", "\r").replace("\\\n", "\n")
 }
 
-/// The text with a line feed alone for each carriage return and line feed, which can only stand between tokens: npm's
-/// client cuts a value there, and its process dies of what is left. One pair does it no harm, at the very end, where the
-/// value's own line ends.
+/// Replaces each CR LF by LF, which is possible because they stand only between JSON tokens. npm's client cuts a value
+/// at CR LF, and its process ends on the incomplete JSON. One pair at the very end is harmless, because the value's
+/// line ends there anyway.
 fn without_crlf(text: Cow<'_, str>) -> Cow<'_, str> {
     let body = text.strip_suffix("\r\n").unwrap_or(&text);
     if !body.contains("\r\n") {

@@ -1,11 +1,11 @@
-//! Which server has a key: the ring of npm's `hashring`, so that Node.js looks in the same place.
+//! Maps keys to servers with the ring of npm's `hashring`, so that Node.js looks in the same place.
 
 use md5::Md5;
 use memcache::exp::Router;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
-/// How many digests a server has on the ring, unless it says otherwise.
+/// The default number of digests of a server on the ring.
 const VNODES: u32 = 40;
 
 /// The port that [`Compatibility::Ketama`] leaves out of a server's name.
@@ -31,7 +31,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// As Node.js spells them.
+    /// The algorithms by their names in Node.js.
     pub(crate) const KNOWN: [(&'static str, Self); 6] = [
         ("md5", Self::Md5),
         ("sha1", Self::Sha1),
@@ -41,7 +41,7 @@ impl Algorithm {
         ("sha512", Self::Sha512),
     ];
 
-    /// Where a key stands on the ring: it is the next point's server that has it.
+    /// Returns the position of a key on the ring. The server of the next point has the key.
     ///
     /// ```
     /// use cloakroom_memcached::Algorithm;
@@ -53,7 +53,7 @@ impl Algorithm {
         self.points(key)[0]
     }
 
-    /// The first 16 bytes of the digest, as four numbers.
+    /// Returns the first 16 bytes of the digest as four numbers.
     fn points(self, text: &str) -> [u32; 4] {
         let mut bytes = [0; 16];
         match self {
@@ -69,39 +69,40 @@ impl Algorithm {
     }
 }
 
-/// Whose ring it is like: the option `compatibility` of npm's `memcached`.
+/// The kind of the ring: the option `compatibility` of npm's `memcached`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compatibility {
-    /// `ketama`, the default: four points a digest, and a server on port 11211 goes by its host alone.
+    /// `ketama`, the default: four points per digest, and the name of a server on port 11211 is its host alone.
     #[default]
     Ketama,
-    /// `hash_ring`: three points a digest, and the port is always part of the name.
+    /// `hash_ring`: three points per digest, and the port is always part of the name.
     HashRing,
-    /// The empty text: four points a digest, and the port is always part of the name.
+    /// The empty string: four points per digest, and the port is always part of the name.
     Plain,
 }
 
 impl Compatibility {
-    /// As npm spells them.
+    /// The kinds by their names in npm's `memcached`.
     pub(crate) const KNOWN: [(&'static str, Self); 3] =
         [("ketama", Self::Ketama), ("hash_ring", Self::HashRing), ("", Self::Plain)];
 }
 
-/// A server as it stands in the list that makes a [`Ring`].
+/// A server in the list from which a [`Ring`] is made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RingServer {
-    /// The text by which it is configured: `10.0.0.1:11211`. Another spelling of the same server has other keys.
+    /// The name by which the server is configured, such as `10.0.0.1:11211`. Another spelling of the same server gets
+    /// other keys.
     pub name: String,
-    /// Its share, beside those of the others.
+    /// Its share of the keys, relative to the weights of the other servers.
     pub weight: f64,
-    /// How many digests it has on the ring, whatever its weight; `None` for what its weight gives it.
+    /// The number of its digests on the ring. `None` derives it from the weight.
     pub vnodes: Option<u32>,
 }
 
 impl RingServer {
-    /// A server of weight 1.
+    /// Creates a server with weight 1.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), weight: 1.0, vnodes: None }
     }
@@ -114,7 +115,7 @@ impl RingServer {
     }
 }
 
-/// The ring of npm's `hashring` 3.2.0, which its `memcached` 2.2.2 asks for the server of each key.
+/// The ring of npm's `hashring` 3.2.0, which `memcached` 2.2.2 asks for the server of each key.
 ///
 /// ```
 /// use cloakroom_memcached::{Ring, RingServer};
@@ -126,12 +127,12 @@ impl RingServer {
 #[derive(Clone, Debug)]
 pub struct Ring {
     algorithm: Algorithm,
-    /// By their values; equal ones in the order of the list.
+    /// Sorted by value; equal points keep the order of the list.
     points: Vec<(u32, usize)>,
 }
 
 impl Ring {
-    /// The ring of these servers. Their order counts only where two have the same point.
+    /// Creates the ring of these servers. Their order matters only if two servers have the same point.
     #[must_use]
     pub fn new(servers: &[RingServer], algorithm: Algorithm, compatibility: Compatibility) -> Self {
         let total: f64 = servers.iter().map(|server| server.weight).sum();
@@ -140,7 +141,8 @@ impl Ring {
         for (index, server) in servers.iter().enumerate() {
             let name = server.name_on_ring(compatibility);
             let vnodes = server.vnodes.filter(|vnodes| *vnodes > 0).unwrap_or(VNODES);
-            // In this order: seven equal servers have 39 digests each, because a seventh is a little less than that.
+            // Computed in this order, as `hashring` does: seven equal servers have 39 digests each, because the rounded
+            // product is slightly below 40.
             let share = server.weight / total * f64::from(vnodes) * servers.len() as f64;
             let count = if vnodes == VNODES { share.floor() as u32 } else { vnodes };
             for number in 0..count {
@@ -152,9 +154,9 @@ impl Ring {
         Self { algorithm, points }
     }
 
-    /// The server that has this key, by its index in the list; `None` on an empty ring.
+    /// Returns the index of the server that has this key, or `None` if the ring is empty.
     ///
-    /// The key is the whole one, with its namespace and prefix, before a long one is replaced by its digest.
+    /// Pass the full key, with namespace and prefix, before a long key is replaced by its digest.
     #[must_use]
     pub fn server_of(&self, key: &str) -> Option<usize> {
         let hash = self.algorithm.hash_of(key);
@@ -162,18 +164,19 @@ impl Ring {
         self.points.get(place).or(self.points.first()).map(|(_, server)| *server)
     }
 
-    /// All points with their servers' indices, in order.
+    /// Returns all points with the indices of their servers, in order.
     #[must_use]
     pub fn points(&self) -> impl ExactSizeIterator<Item = (u32, usize)> + '_ {
         self.points.iter().copied()
     }
 }
 
-/// For a client of the crate `memcache`, whose servers stand in the order of the ring's.
+/// For a client of the crate `memcache` whose servers are in the same order as those of the ring.
 impl Router for Ring {
     fn route(&self, key: &[u8], servers: &[String]) -> usize {
         let server = str::from_utf8(key).ok().and_then(|key| self.server_of(key));
-        // More servers than the ring has get no keys; fewer cannot be asked for those of the others.
+        // If the client has more servers than the ring, the rest get no keys. If it has fewer, the last one gets the
+        // keys of the missing ones.
         server.unwrap_or_default().min(servers.len().saturating_sub(1))
     }
 }

@@ -1,7 +1,8 @@
-//! One server, and how a command gets there and its answer back.
+//! One server, and how commands are exchanged with it.
 //!
-//! The crate `memcache` writes the commands and reads the answers. The connections are our own: its client does not tell
-//! whether a command was sent or whether anything has come back, and lets each call connect by itself.
+//! The crate `memcache` formats the commands and parses the answers. The connections are the store's own, because the
+//! client of that crate does not report whether a command was sent or an answer received, and lets every call connect
+//! by itself.
 
 use std::{
     future::Future,
@@ -33,20 +34,20 @@ use crate::{
 type ClientResult<T> = Result<T, ClientError>;
 
 pub(crate) struct Server {
-    /// As the URL has it, for messages.
+    /// Its name in the URL, for messages.
     pub(crate) name: String,
     link: Link,
     pub(crate) limit: Limit,
-    /// How long connecting takes at most, and how long calls wait for another's attempt.
+    /// The time limit for connecting, and for waiting for another call's attempt.
     pub(crate) timeout: Duration,
     pools: Pools,
 }
 
 /// How a server is reached.
 enum Link {
-    /// By connections of our own.
+    /// Through the store's own connections.
     Address { host: String, port: u16 },
-    /// Through the application's client, which knows where.
+    /// Through the application's client, which knows the address.
     Client(AsyncMetaClient),
 }
 
@@ -133,8 +134,8 @@ impl Server {
         self.exchange(pool, operation, || self.ask(pool, operation, &batch, read)).await.map(drop)
     }
 
-    /// It ends at the call's deadline. A command that can be repeated is, once, when the connection is lost; so is one
-    /// that has not been sent.
+    /// Exchanges commands for answers until the call's deadline. If the connection is lost, a command that is safe to
+    /// repeat or was not sent is sent once more.
     async fn exchange<T, F>(
         &self,
         pool: &Pool,
@@ -178,7 +179,7 @@ impl Server {
         }
     }
 
-    /// One attempt to send commands over a connection of our own.
+    /// Makes one attempt to send commands over the store's own connection.
     async fn ask<T: Send>(
         &self,
         pool: &Pool,
@@ -187,7 +188,7 @@ impl Server {
         read: impl Fn(usize, MetaCommandResult) -> ClientResult<T> + Send,
     ) -> Result<Vec<T>, Failure> {
         let mut lease = self.lease(pool, operation).await?;
-        // What nobody waits for any more is not sent.
+        // Nobody waits for the answer any more, so the command is not sent.
         if operation.is_over() {
             std::future::pending::<()>().await;
         }
@@ -201,7 +202,7 @@ impl Server {
             match answer.and_then(|answer| read(number, answer)) {
                 Ok(answer) => all.push(answer),
                 Err(cause @ ClientError::Server(_)) => refusal = Some(cause),
-                // It is the answer to another command, or to none: so may be what follows on this connection.
+                // The answer belongs to another command or to none, and so may those that follow on this connection.
                 Err(cause) => return Err(lease.lose(cause).into()),
             }
         }
@@ -209,7 +210,7 @@ impl Server {
         refusal.map_or(Ok(all), |refusal| Err(refusal.into()))
     }
 
-    /// A connection to use: one that is free, or else a new one.
+    /// Returns an idle connection, or a new one.
     async fn lease<'a>(
         &self,
         pool: &'a Pool,
@@ -220,7 +221,7 @@ impl Server {
             return Ok(lease(connection, None));
         }
         let pass = pool.gate.pass().await.map_err(Failure::shared)?;
-        // One can have come back while this call waited.
+        // A connection may have come back while this call waited.
         if let Some(connection) = pool.take() {
             return Ok(lease(connection, None));
         }
@@ -246,7 +247,7 @@ impl Server {
 /// Commands as they go to the server.
 struct Batch {
     bytes: Vec<u8>,
-    /// Where the first one ends.
+    /// The length of the first one in bytes.
     first: usize,
     count: usize,
 }
@@ -257,7 +258,7 @@ impl Batch {
         for (number, command) in commands.iter().enumerate() {
             let mut command = command.prepare()?;
             if commands.len() > 1 {
-                // The answer repeats it.
+                // The server repeats the opaque number in its answer.
                 command = command.flag([b"O", &*place(number)].concat());
             }
             command.encode_into(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! Whether a record is too large for its server, so that it is not sent.
+//! Checks whether a record is too large for its server before it is sent.
 
 use cloakroom_backend::Operation;
 use cloakroom_core::Error;
@@ -6,15 +6,16 @@ use tokio::time::timeout;
 
 use crate::{error, plain, server::Server};
 
-/// What an item needs besides its key and value: a header of 48 bytes, `cas`, flags, and the ends of both. Measured
-/// with memcached 1.6.18; where a server needs more, it refuses the record itself.
+/// The bytes of an item besides its key and value: a header of 48 bytes, `cas`, flags, and the ends of key and value.
+/// Measured with memcached 1.6.18; if a server needs more, it rejects the record itself.
 const OVERHEAD: u64 = 63;
 
 /// The smallest limit that memcached can be given, `-I 1k`.
 const SMALLEST: u64 = 1_024;
 
 impl Server {
-    /// Refuses a value that is too large. The server is asked for its limit before the first value of some size.
+    /// Rejects a value that is too large. Before the first value of more than about a kilobyte, it asks the server for
+    /// its limit.
     pub(crate) async fn check_size(
         &self,
         operation: &Operation,
@@ -32,12 +33,12 @@ impl Server {
         }
         let limit = match self.limit.known(item) {
             Some(known) => known,
-            // The application's client has no words for the question.
+            // The application's client cannot send this question.
             None if self.is_of_client() => return Ok(()),
             None => {
                 // tokio panics on a runtime without a time driver.
                 self.pool(operation)?;
-                // That it cannot be asked is no reason not to store: the answer to that tells more.
+                // A failed question does not prevent the write, whose own answer says more.
                 self.ask_limit(operation, item).await
             }
         };
@@ -47,7 +48,7 @@ impl Server {
     async fn ask_limit(&self, operation: &Operation, item: u64) -> Option<u64> {
         let patience = || self.timeout.min(operation.time_left());
         let Ok(_asking) = timeout(patience(), self.limit.asking.lock()).await else { return None };
-        // Another call can have asked while this one waited.
+        // Another call may have asked while this one waited.
         if let Some(known) = self.limit.known(item) {
             return known;
         }

@@ -1,4 +1,4 @@
-//! The store, and Express's own four operations on it.
+//! The store and its four basic operations.
 
 use std::{fmt, sync::Arc};
 
@@ -17,18 +17,18 @@ use crate::{
     ttl::Expiry,
 };
 
-/// Sessions in Memcached, as connect-memcached keeps them.
+/// Keeps sessions in Memcached, in the format of connect-memcached.
 ///
-/// It offers the whole contract. Clones are handles on the same connections, which any number of tasks may use at once.
-/// It needs a tokio runtime with I/O and timers, and belongs to none: each runtime that calls it has connections of its
-/// own. A runtime that lacks one of them is a [`Config`](ErrorKind::Config) error.
+/// It supports the whole contract. Clones share the connections, and any number of tasks may use them at once. It needs
+/// a tokio runtime with I/O and time enabled; without them, every call returns a [`Config`](ErrorKind::Config) error.
+/// It is not tied to one runtime: each runtime that calls it has its own connections.
 ///
-/// - Every operation is one round trip; an update that meets a conflict reads what is there now.
-/// - Of several servers, each key is on the one where npm's client looks for it. One that is away is an error for its
-///   keys only.
-/// - Connections are made on first use, so a service starts while Memcached is down, and made again when they are lost.
-///   After a loss, calls share one attempt at a time.
-/// - An operation ends by its deadline, 5 seconds unless set, whatever the servers and the network do.
+/// - Every operation is one round trip; an update that meets a conflict needs another one to read the current record.
+/// - With several servers, each key is on the server where npm's client looks for it. If a server is down, only
+///   operations on its keys fail.
+/// - Connections are made on first use, so a service can start while Memcached is down, and replaced when they are
+///   lost. After a loss, calls share one attempt at a time.
+/// - Every operation ends within its deadline, 5 seconds by default, whatever the servers and the network do.
 ///
 /// ```no_run
 /// use cloakroom_core::{SessionData, Store};
@@ -49,30 +49,30 @@ struct Shared {
     options: MemcachedOptions,
     /// Namespace and prefix.
     prefix: String,
-    /// Each server once, whatever the list says.
+    /// The servers without duplicates.
     servers: Vec<Server>,
-    /// `None` when the list has one server: npm asks no ring then.
+    /// `None` for a list of one server, for which npm's client does not use a ring.
     ring: Option<Ring>,
-    /// The server of each place in the list.
+    /// The index in `servers` of each entry of the list.
     places: Vec<usize>,
 }
 
-/// Where a session is: a server by its index, and the key of its item.
+/// The place of a session: the index of its server, and the key of its item.
 pub(crate) struct Place {
     pub(crate) server: usize,
     pub(crate) key: String,
 }
 
 impl MemcachedStore {
-    /// A store at this URL. Nothing is sent: the first operation connects.
+    /// Creates a store for a URL. It does not connect; the first operation does.
     ///
     /// ```text
     /// memcached://host[:port][;weight=…][;vnodes=…][,host…][/][?parameters]
     /// ```
     ///
-    /// The servers stand as connect-memcached's `hosts` have them: which of them has a key depends on how their names
-    /// are spelt. `weight` and `vnodes` are those of npm's client. The parameters are the options of connect-memcached
-    /// and of npm's client, by their names, percent-encoded:
+    /// Write the servers as they are in connect-memcached's `hosts`, because the spelling of their names decides which
+    /// server has a key. `weight` and `vnodes` are those of npm's client. The parameters are the options of
+    /// connect-memcached and of npm's client, under their names there, percent-encoded:
     ///
     /// | parameter | value | default |
     /// | --- | --- | --- |
@@ -81,10 +81,10 @@ impl MemcachedStore {
     /// | `secret` | text, with the feature `encryption` | not encrypted |
     /// | `namespace` | text | none |
     /// | `maxExpiration` | seconds | 2592000 |
-    /// | `maxValue` | bytes | what the server takes |
+    /// | `maxValue` | bytes | the server's limit |
     /// | `keyCompression` | `true` or `false` | `true` |
     /// | `algorithm` | `md5`, `sha1`, `sha224`, `sha256`, `sha384` or `sha512` | `md5` |
-    /// | `compatibility` | `ketama`, `hash_ring` or nothing | `ketama` |
+    /// | `compatibility` | `ketama`, `hash_ring` or empty | `ketama` |
     /// | `poolSize` | connections of a runtime to each server | 64 |
     /// | `timeout` | milliseconds to connect | 1000 |
     /// | `flags` | 2, or 0 for connect-memcached 0.2 and 1 | 2 |
@@ -92,8 +92,8 @@ impl MemcachedStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
-    /// nearest one or listing all. It never quotes what can be the secret.
+    /// [`Config`](ErrorKind::Config) for a malformed URL or an unknown parameter. The message names the part, and
+    /// suggests the nearest parameter or lists all. It never quotes what may be the secret.
     ///
     /// ```
     /// let error = cloakroom_memcached::MemcachedStore::open("memcached://localhost:70000").unwrap_err();
@@ -106,11 +106,11 @@ impl MemcachedStore {
         Self::open_with(url, MemcachedOptions::default())
     }
 
-    /// A store at this URL with options. What the URL's parameters say goes over the options.
+    /// Creates a store for a URL with options. The URL's parameters take precedence over the options.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and [`Config`](ErrorKind::Config) for an option that has no meaning.
+    /// As for [`open`](Self::open), and [`Config`](ErrorKind::Config) for an invalid option.
     pub fn open_with(url: &str, mut options: MemcachedOptions) -> Result<Self, Error> {
         let hosts = Target::parse(url, &mut options)?.hosts;
         options.check()?;
@@ -131,27 +131,27 @@ impl MemcachedStore {
         Ok(Self(Arc::new(Shared { options, prefix, servers, ring, places })))
     }
 
-    /// A store that sends its commands through the application's own client, and so shares its connections.
+    /// Creates a store that sends its commands through the application's client and shares its connections.
     ///
-    /// The client decides where the servers are, which of them has a key, and how many connections there are. For
-    /// several servers, give it a [`Ring`] as its router, which looks where npm's client does. The exception is keys of
-    /// more than 250 characters: the client asks the ring with their digest, and so looks elsewhere.
-    /// `pool_size` is how many calls one runtime has under way at once.
+    /// The client determines the addresses of the servers, which server has a key, and the number of connections. For
+    /// several servers, give it a [`Ring`] as its router, which chooses the same server as npm's client. Keys of more
+    /// than 250 characters are an exception: the client passes their digest to the ring, which may choose another
+    /// server. `pool_size` limits the number of concurrent calls of one runtime.
     ///
-    /// What the client cannot do is not offered:
+    /// The client limits what the store can do:
     ///
     /// - [`enumerate`](Store::enumerate) is `None`, and [`flush_servers`](Self::flush_servers) is
     ///   [`Unsupported`](ErrorKind::Unsupported).
-    /// - A record that is too large is refused by the server, unless `max_value` says how large one can be.
-    /// - When a write meets its deadline, [`outcome_unknown`](Error::outcome_unknown) is true: the client does not tell
-    ///   whether the command was sent.
+    /// - The server rejects a record that is too large, unless `max_value` is set.
+    /// - If a write meets its deadline, [`outcome_unknown`](Error::outcome_unknown) is true, because the client does
+    ///   not report whether the command was sent.
     ///
-    /// The client's connections end with the runtime that made them. Its `io_timeout`, a second unless set, can end an
-    /// operation before the deadline.
+    /// The client's connections end with the runtime that made them. Its `io_timeout`, one second by default, can end
+    /// an operation before the deadline.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for an option that has no meaning.
+    /// [`Config`](ErrorKind::Config) for an invalid option.
     ///
     /// ```no_run
     /// use cloakroom_memcached::{MemcachedOptions, MemcachedStore, Ring, RingServer, memcache};
@@ -176,12 +176,11 @@ impl MemcachedStore {
         Ok(Self(Arc::new(Shared { options, prefix, servers, ring: None, places: vec![0] })))
     }
 
-    /// Asks all servers whether they are there: connects if need be, and waits for one answer of each. For a health
-    /// check.
+    /// Checks that all servers answer, and connects first if necessary. Use it for a health check.
     ///
     /// # Errors
     ///
-    /// As any operation, for the first server that is away; the message names it.
+    /// The store's own errors, for the first server that does not answer; the message names it.
     pub async fn ping(&self) -> Result<(), Error> {
         let operation = self.operation("ping", Idempotency::Read);
         try_join_all(self.servers().iter().map(|server| server.noop(&operation))).await.map(drop)
@@ -216,14 +215,14 @@ impl MemcachedStore {
         Ok(Place { server: self.server_of(&full), key })
     }
 
-    /// The server of a whole key, before a long one is replaced by its digest.
+    /// Returns the server of a full key, before a long key is replaced by its digest.
     pub(crate) fn server_of(&self, full: &str) -> usize {
         let shared = &*self.0;
         let place = shared.ring.as_ref().and_then(|ring| ring.server_of(full)).unwrap_or_default();
         shared.places[place]
     }
 
-    /// What `get` finds, or `get_and_touch` when it is given an expiry.
+    /// Returns what `get` finds. With an expiry, it does what `get_and_touch` does.
     pub(crate) async fn read(
         &self,
         operation: &Operation,
@@ -246,9 +245,10 @@ impl MemcachedStore {
     ) -> Result<Option<SessionData>, Error> {
         let value = match (found.status, found.value) {
             (GetStatus::Hit, Some(value)) => value,
-            // The value was asked for: that is the answer to another command, and no reason to log anybody out.
+            // The value is missing although it was requested, so this is the answer to another command. `None` would
+            // log the user out.
             (GetStatus::Hit, None) => return Err(error::unintelligible(operation, &server.name)),
-            // A miss, or a place that another client holds free for a value.
+            // A miss, or an item without a value that another client has reserved.
             _ => return Ok(None),
         };
         let flags = found.client_flags.unwrap_or_default();
@@ -256,7 +256,7 @@ impl MemcachedStore {
         self.options().decode(operation, flags, value, cas).await
     }
 
-    /// The command that stores `session`, when the server takes a value of its size.
+    /// Returns the command that stores `session`, after checking that the server accepts a value of its size.
     pub(crate) async fn storing(
         &self,
         operation: &Operation,
@@ -288,6 +288,7 @@ impl Store for MemcachedStore {
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        // Not repeatable: a second write could overwrite what another writer stored in between.
         let operation = self.operation("set", Idempotency::Once);
         let place = self.place(&operation, sid)?;
         let Expiry::At(expiry) = self.options().expiry(session) else {
@@ -309,6 +310,7 @@ impl Store for MemcachedStore {
         let Expiry::At(expiry) = self.options().expiry(session) else {
             return self.delete(&operation, &place).await.map(|()| Touched::Missing);
         };
+        // The meta protocol has no command that only touches; `mg` with the flag T does it.
         let touch = Get::new(&place.key).without_value().touch_raw(expiry);
         let found = self.server(&place).run(&operation, touch).await?;
         Ok(if found.hit() { Touched::Extended } else { Touched::Missing })
@@ -319,7 +321,7 @@ impl Store for MemcachedStore {
     }
 
     fn enumerate(&self) -> Option<&dyn Enumerate> {
-        // The listing is told on a connection of its own, and a client does not tell where its servers are.
+        // The listing needs a separate connection, and a client does not expose the addresses of its servers.
         let listed = self.servers().iter().all(|server| !server.is_of_client());
         listed.then_some(self as &dyn Enumerate)
     }

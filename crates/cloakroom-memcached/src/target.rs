@@ -1,19 +1,18 @@
-//! What a URL says: where the servers are, and how much each takes.
+//! Parses a URL: the addresses of the servers and their shares.
 
 use cloakroom_backend::StoreUrl;
 use cloakroom_core::Error;
 
 use crate::{MemcachedOptions, RingServer, error::STORE, parameter};
 
-/// npm's client appends it to a server without one.
+/// The port that npm's client appends to a server without one.
 const DEFAULT_PORT: u16 = 11_211;
 
 /// A server as the URL names it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Host {
-    /// Its name in the URL, weight and share of the ring.
+    /// Its name in the URL, its weight and its `vnodes`.
     pub(crate) on_ring: RingServer,
-    /// Where to connect.
     pub(crate) host: String,
     pub(crate) port: u16,
 }
@@ -25,7 +24,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads a URL. Its parameters go over those in `options`.
+    /// Parses a URL. Its parameters replace those in `options`.
     pub(crate) fn parse(url: &str, options: &mut MemcachedOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "memcached://")?;
         if !url.scheme().eq_ignore_ascii_case("memcached") {
@@ -46,7 +45,7 @@ impl Target {
     }
 }
 
-/// `name`, `name:port`, and each with `;weight=…` and `;vnodes=…` behind it.
+/// Parses `name` or `name:port`, each optionally followed by `;weight=…` and `;vnodes=…`.
 fn host(url: &StoreUrl<'_>, text: &str) -> Result<Host, Error> {
     let mut parts = text.split(';');
     let name = parts.next().unwrap_or_default();
@@ -71,7 +70,7 @@ fn host(url: &StoreUrl<'_>, text: &str) -> Result<Host, Error> {
     Ok(Host { on_ring, host: host.to_owned(), port: port.unwrap_or(DEFAULT_PORT) })
 }
 
-/// More would make a ring of megabytes of one server.
+/// The maximum number of `vnodes`. More would make a ring of megabytes for one server.
 const MOST_VNODES: u32 = 10_000;
 
 #[cfg(test)]
@@ -168,7 +167,7 @@ mod tests {
             ),
             (
                 "memcached://h?hosts=a",
-                r#"unknown parameter "hosts": the servers go before the "?", as in memcached://host1,host2"#,
+                r#"unknown parameter "hosts": write the servers before the "?", as in memcached://host1,host2"#,
             ),
             (
                 "memcached://h?ttl=x",

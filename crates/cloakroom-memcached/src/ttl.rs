@@ -1,4 +1,4 @@
-//! How long an item lives, as memcached is told.
+//! The expiry of an item, as it is sent to memcached.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use cloakroom_core::{SessionData, TimeToLive};
 
 use crate::{MemcachedOptions, options::LONGEST_RELATIVE};
 
-/// A browser session's life where no option says otherwise: connect-memcached's `oneDay`.
+/// The default time to live of a browser session: connect-memcached's `oneDay`.
 const DAY: u64 = 86_400;
 
-/// The last second of memcached's clock, in January 2038: it reads later dates as dates before 1970.
+/// The last second of memcached's clock, in January 2038. It reads later dates as dates before 1970.
 const LAST_DATE: u64 = i32::MAX as u64;
 
-/// What a write does to the item.
+/// The expiry that a write gives to the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
-    /// This goes to the server: seconds, a date, or 0 for an item that only goes by eviction.
+    /// The number to send: seconds, a date, or 0 for an item that never expires.
     At(u32),
-    /// Its time has passed: it goes.
+    /// The expiry has passed: the item is deleted.
     Passed,
 }
 
 impl MemcachedOptions {
-    /// The expiry that `set` and `touch` give to `session`.
+    /// Returns the expiry that `set` and `touch` give to `session`.
     pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
         if self.ttl.is_some() {
             return Expiry::At(self.default_expiry());
@@ -36,7 +36,7 @@ impl MemcachedOptions {
         }
     }
 
-    /// The expiry that `get_and_touch` gives.
+    /// Returns the expiry that `get_and_touch` gives.
     pub(crate) fn expiry_of(&self, ttl: Option<Duration>) -> u32 {
         match ttl {
             Some(ttl) if self.ttl.is_none() => {
@@ -46,26 +46,26 @@ impl MemcachedOptions {
         }
     }
 
-    /// As connect-memcached sends it, to the second.
+    /// Returns the default expiry exactly as connect-memcached sends it.
     fn default_expiry(&self) -> u32 {
         let seconds = self.ttl.map_or(DAY, whole_seconds);
         self.lasting(seconds, 0, self.clock.now_ms())
     }
 
-    /// For an item that is to live `seconds` and up to `more` beyond.
+    /// Returns the expiry of an item that must live for `seconds`, and may live for up to `more` beyond.
     ///
-    /// memcached counts in ticks of one second: an item with 1 second goes at the next tick, at once if it comes then.
-    /// With one more, none goes before its time.
+    /// memcached counts in ticks of one second: an item with 1 second to live expires at the next tick, which may come
+    /// at once. One more second ensures that no item expires early.
     fn lasting(&self, seconds: u64, more: u64, now_ms: i64) -> u32 {
         let longest = whole_seconds(self.max_expiration);
         if seconds <= longest {
-            // What is 30 days to the second stays a number of seconds.
+            // Exactly 30 days is still sent as a number of seconds.
             return u32::try_from(seconds.saturating_add(more).min(longest)).unwrap_or(0);
         }
         let now = u64::try_from(now_ms.div_euclid(1_000)).unwrap_or(0);
         let date = now.saturating_add(seconds).saturating_add(more);
-        // Only as a date can it be long, and 0 is how memcached spells a date that it does not have. A date within its
-        // first 30 days, which a clock before February 1970 gives, it would take for seconds.
+        // A longer time can only be sent as a date. 0 means "never" and stands for dates that memcached cannot
+        // represent. It would read a date within the first 30 days of 1970, which only a wrong clock gives, as seconds.
         if date > LAST_DATE || date <= LONGEST_RELATIVE {
             return 0;
         }
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(options(NOW).expiry(&living(last - NOW)), Expiry::At(0));
         assert_eq!(options(NOW).expiry(&living(8_640_000_000_000_000 - NOW)), Expiry::At(0));
         assert_eq!(options(NOW).expiry_of(Some(Duration::MAX)), 0);
-        // A clock that is out of order loses nothing either.
+        // A wrong clock loses no session either.
         assert_eq!(options(-1).expiry(&living(8_640_000_000_000_000 - NOW)), Expiry::At(0));
         assert_eq!(options(i64::MAX).expiry_of(Some(Duration::from_secs(9_999_999))), 0);
     }

@@ -25,14 +25,16 @@ impl Atomic for MongoStore {
         let record = self.record(&operation, session).await?;
         let revision = record.revision.clone();
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
+            // The contract: a session whose expiry has passed is not stored, but the answer is the same.
             let operation = operation.reading();
             let there = self.find(&operation, &id).await?.is_some();
             return Ok(if there { Created::Exists } else { Created::Stored(revision) });
         };
-        // What has expired is replaced as a whole, and a live document stops the creation of another one.
+        // An expired document is replaced as a whole. A live one makes the insert fail, because its `_id` is taken.
         let document = self.options().new_document(&id, record, expires_ms, now_ms);
-        let document = RawDocumentBuf::try_from(&document)
-            .map_err(|_| operation.error(ErrorKind::InvalidData, "the session is no document"))?;
+        let document = RawDocumentBuf::try_from(&document).map_err(|_| {
+            operation.error(ErrorKind::InvalidData, "the session cannot be stored as a document")
+        })?;
         let answer = self
             .attempt(&operation, |sessions| {
                 let (filter, document) = (and_past(doc! { "_id": &id }, now_ms), document.clone());
@@ -53,7 +55,8 @@ impl Atomic for MongoStore {
         let record = self.record(&operation, session).await?;
         let revision = record.revision.clone();
         let now_ms = self.now_ms();
-        // As a value: a member whose name begins with `$` would be an operator otherwise.
+        // With `$eq`, the session is always a value. Otherwise a member whose name begins with `$` would be an
+        // operator.
         let filter = doc! { "_id": &id, "session": { "$eq": read_from } };
         let filter = and_live(filter, now_ms);
         let done = match self.options().expiry(session, now_ms) {
@@ -96,7 +99,7 @@ impl Atomic for MongoStore {
 }
 
 impl MongoOptions {
-    /// What `set` and `update` do to a document.
+    /// Returns the changes that `set` and `update` make to a document.
     pub(crate) fn update(&self, record: Record, expires_ms: i64, now_ms: i64) -> Document {
         let unset = record.unset();
         let mut update = doc! { "$set": record.fields(self, expires_ms, now_ms) };
@@ -110,7 +113,7 @@ impl MongoOptions {
         update
     }
 
-    /// The document that a first `set` would make, in the order in which MongoDB would store it.
+    /// Returns the document that the first `set` creates, in the order in which MongoDB stores its fields.
     fn new_document(&self, id: &str, record: Record, expires_ms: i64, now_ms: i64) -> Document {
         let now = DateTime::from_millis(now_ms);
         let mut document = doc! { "_id": id };
@@ -124,7 +127,8 @@ impl MongoOptions {
         document
     }
 
-    /// What `get_and_touch` does to a document. With `touchAfter` it depends on it, and does nothing if it is young.
+    /// Returns the changes that `get_and_touch` makes to a document. With `touchAfter`, it leaves a document alone that
+    /// was written or touched recently.
     fn touch(&self, expires_ms: i64, now_ms: i64) -> UpdateModifications {
         let expires = DateTime::from_millis(expires_ms);
         if self.touch_after.is_zero() {
@@ -133,7 +137,7 @@ impl MongoOptions {
         let old = DateTime::from_millis(self.old_ms(now_ms));
         let half_way = DateTime::from_millis(half_way(expires_ms, now_ms));
         let dated = doc! { "$eq": [{ "$type": "$lastModified" }, "date"] };
-        // As `leaves_alone` says; a session without `expires` has none to leave.
+        // The same rule as `leaves_alone`. A session without `expires` is always touched.
         let is_due = doc! { "$or": [
             { "$lte": ["$lastModified", old] },
             { "$lt": ["$expires", half_way] },

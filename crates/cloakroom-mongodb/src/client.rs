@@ -1,13 +1,13 @@
-//! The driver's clients: made on first use, one for each runtime, and left when they are silent.
+//! The driver's clients: made on first use, one per runtime, and replaced when they are silent.
 //!
-//! - A client works on the runtime that it was made on, and ends with it. So each runtime has its own.
-//! - Dropping a future of the driver's is unsafe for its internals (RUST-937). So each operation is a task, and what is
-//!   dropped or out of time is what waits for it.
-//! - As many tasks run as there are connections: what has to wait for one is not sent, and can be dropped, so that a
-//!   server that was frozen gets no flood of old writes when it is back.
-//! - A connection on which nothing came for most of a call's time can be one that never answers again, and the driver
-//!   keeps it. So the client is left, and the next call makes another one. What runs on the old one goes on until it is
-//!   out of time too; then its future is dropped after all, as nobody uses those internals any more.
+//! - A client works only on the runtime on which it was made, and ends with it. So each runtime has its own.
+//! - Dropping a future of the driver can corrupt its internal state (RUST-937). So each operation runs as a task, and
+//!   only the future that waits for the task is dropped.
+//! - There are at most as many tasks as connections. An operation that waits for a connection has sent nothing and can
+//!   be dropped, so a frozen server gets no flood of old writes when it resumes.
+//! - A connection that was silent for most of a call's time may never answer again, but the driver keeps it. So the
+//!   client is given up, and the next call makes another one. Operations on the old client continue until their
+//!   deadline; then their futures can be dropped, because nothing uses that client's state any more.
 
 use std::sync::Arc;
 
@@ -24,7 +24,6 @@ use crate::{
     target::Target,
 };
 
-/// How to come to a collection.
 pub(crate) struct Connection {
     source: Source,
     hosts: String,
@@ -62,9 +61,9 @@ impl Connection {
         &self.hosts
     }
 
-    /// Runs one operation of the driver's to its end, and returns what comes by the call's deadline.
+    /// Runs one operation of the driver, and returns its result or an error at the call's deadline.
     ///
-    /// It is repeated once when the connection is lost, if it can be, or if nothing was sent.
+    /// If the connection is lost, an operation that is safe to repeat or was not sent is repeated once.
     pub(crate) async fn run<T, Fut>(
         &self,
         operation: &Operation,
@@ -80,7 +79,7 @@ impl Connection {
             let live = self.live(operation, options).await?;
             let permit = match operation.within(Arc::clone(&live.permits).acquire_owned()).await {
                 Some(Ok(permit)) => permit,
-                // The client was left.
+                // The client was given up.
                 Some(Err(_)) => continue,
                 None => return Err(operation.timeout()),
             };
@@ -125,7 +124,7 @@ impl Connection {
         }
     }
 
-    /// The client of this runtime, at the latest at the call's deadline. All errors mean that nothing was sent.
+    /// Returns the client of this runtime. Every error means that nothing was sent.
     async fn live(
         &self,
         operation: &Operation,
@@ -138,7 +137,7 @@ impl Connection {
         let attempt = {
             let mut clients = self.clients.lock();
             let id = runtime.id();
-            // Those of other runtimes too, which may never be used again.
+            // Failed attempts of other runtimes as well, which may never be used again.
             clients.retain(|(_, state)| !state.has_failed());
             match clients.iter().find(|(other, _)| *other == id) {
                 Some((_, State::Started(live))) => return Ok(Arc::clone(live)),
@@ -168,8 +167,8 @@ impl Connection {
         })
     }
 
-    /// Begins to make a client, which is done at once unless a name has to be looked up. An attempt that has failed
-    /// already has no state.
+    /// Starts to make a client, which takes time only if a name has to be looked up. Returns no state for an attempt
+    /// that has failed already.
     fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> (Attempt, Option<State>) {
         let weak = Arc::downgrade(&self.clients);
         let (source, database) = (self.source.clone(), self.database.clone());
@@ -179,7 +178,7 @@ impl Connection {
             let state = outcome.as_ref().ok().map(|live| State::Started(Arc::clone(live)));
             return (ready(outcome).boxed().shared(), state);
         }
-        // A task of its own, so that it goes on when the call that began it is dropped.
+        // A separate task, so that it continues if the call that started it is dropped.
         let handle = runtime.clone();
         let task = runtime.spawn(async move {
             let live = start.await?;
@@ -206,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// How many runtimes a connection remembers after 20 that could not make a client.
+    /// Returns how many runtimes are remembered after 20 that could not make a client.
     fn remembered(url: &str) -> usize {
         let mut options = MongoOptions::default();
         let connection = Connection::to(Target::parse(url, &mut options).unwrap());

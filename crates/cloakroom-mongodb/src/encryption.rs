@@ -1,4 +1,4 @@
-//! The option `encryption`: the store keeps ciphertexts.
+//! The option `encryption`.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl MongoStore {
         self.with_encryption(operation, move |encryption| encryption.decrypt(&stored)).await
     }
 
-    /// Runs the work, which can take tens of milliseconds, until the call's deadline.
+    /// Runs the work, which can take tens of milliseconds, on a thread for blocking work, until the call's deadline.
     async fn with_encryption(
         &self,
         operation: &Operation,

@@ -1,6 +1,7 @@
 //! The listing: pages in the order of `_id`, one at a time.
 //!
-//! A page begins behind the last one's end. So no cursor stays open at the server when a listing is slow or dropped.
+//! Each page is a query for the ids after the previous page. So no cursor stays open on the server if a listing is slow
+//! or dropped.
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation};
@@ -10,16 +11,16 @@ use mongodb::bson::{Document, doc};
 
 use crate::{MongoStore, document, expiry::and_live};
 
-/// How many ids a page has.
+/// The number of ids per page.
 const IDS: i64 = 1_000;
 
-/// How many sessions a page has, and how many bytes, about.
+/// The number of sessions per page, and their approximate size in bytes.
 const SESSIONS: i64 = 100;
 const BYTES: usize = 4 << 20;
 
 #[async_trait]
 impl Enumerate for MongoStore {
-    /// A document whose `_id` is no string is no session of Express's and is left out.
+    /// Skips documents whose `_id` is not a string, which Express does not write.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.pages("ids", Some(doc! { "_id": 1 }), IDS)
             .map_ok(|page| stream::iter(page.into_iter().map(|(sid, _)| Ok(sid))))
@@ -32,7 +33,7 @@ impl Enumerate for MongoStore {
             .map_ok(move |page| {
                 stream::iter(page)
                     .then(move |(sid, document)| async move {
-                        // Each has its own deadline: decrypting a page can take longer than one.
+                        // Each session has its own deadline, because decrypting a page can take longer than one.
                         let operation = self.operation("all", Idempotency::Read);
                         Ok(self.parse(&operation, &document).await?.map(|session| (sid, session)))
                     })
@@ -42,7 +43,7 @@ impl Enumerate for MongoStore {
             .boxed()
     }
 
-    /// With `transform_id`, the server does not know which documents are markers, and they are counted too.
+    /// With `transform_id`, the server cannot recognise [markers](cloakroom_core::is_marker), so it counts them as well.
     async fn length(&self) -> Result<u64, Error> {
         let operation = self.operation("length", Idempotency::Read);
         let now_ms = self.now_ms();
@@ -57,7 +58,7 @@ impl Enumerate for MongoStore {
         .await
     }
 
-    /// As connect-mongo 6: everything in the collection goes, and its indexes stay.
+    /// Removes every document of the collection and keeps its indexes, as connect-mongo 6 does.
     async fn clear(&self) -> Result<(), Error> {
         let operation = self.operation("clear", Idempotency::Repeatable);
         self.run(&operation, |sessions| async move { sessions.delete_many(doc! {}).await })
@@ -66,7 +67,7 @@ impl Enumerate for MongoStore {
     }
 }
 
-/// Ids and documents.
+/// The ids and documents of a page.
 type Page = Vec<(String, Vec<u8>)>;
 
 impl MongoStore {
@@ -94,7 +95,7 @@ impl MongoStore {
         })
     }
 
-    /// One page behind `last`, and whether it is the last one.
+    /// Returns the page after `last`, and whether it is the final one.
     async fn page(
         &self,
         operation: &Operation,
@@ -104,13 +105,12 @@ impl MongoStore {
     ) -> Result<(Vec<Vec<u8>>, bool), Error> {
         if self.options().transform_id.as_ref().is_some_and(|transform| transform.back().is_none())
         {
-            let message =
-                "transform_id leads to an _id, and nothing leads back: give it an inverse";
+            let message = "cannot turn an _id back into a session id; give transform_id an inverse";
             return Err(operation.error(ErrorKind::Unsupported, message));
         }
         let now_ms = self.now_ms();
         self.run(operation, |sessions| {
-            // Greater than a string is nothing but strings.
+            // Only strings are greater than a string: comparisons in MongoDB match values of the same type.
             let filter = and_live(doc! { "_id": { "$gt": &last } }, now_ms);
             let projection = projection.clone();
             async move {

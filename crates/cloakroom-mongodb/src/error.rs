@@ -1,7 +1,7 @@
-//! What went wrong, in the contract's words.
+//! Maps failures to the contract's errors.
 //!
 //! Neither the driver's text nor the server's is passed on: both can quote an id, a document or a login, such as
-//! `E11000 duplicate key error .. dup key: { _id: ".." }`. What the system says about a connection is.
+//! `E11000 duplicate key error .. dup key: { _id: ".." }`. The operating system's errors are passed on.
 
 use std::{io, sync::Arc};
 
@@ -11,20 +11,19 @@ use mongodb::error::{Error as MongoError, ErrorKind as MongoKind, WriteFailure};
 
 use crate::document::Unfit;
 
-/// The store's name.
 pub(crate) const STORE: &str = "mongodb";
 
-/// The largest document, 16 MiB (BSONObjMaxUserSize).
+/// The largest document in bytes, 16 MiB (BSONObjMaxUserSize).
 pub(crate) const LARGEST: usize = 16 * 1_024 * 1_024;
 
-const LOGIN: &str = "the server refuses the user or the password";
+const LOGIN: &str = "the server rejected the user name or the password";
 
 const FULL: &str = "the server's disk is full";
 
 /// `E11000`, from a unique index.
 const DUPLICATE_KEY: i32 = 11_000;
 
-/// An operation of the driver's that failed.
+/// A failed operation of the driver.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) cause: MongoError,
@@ -32,39 +31,40 @@ pub(crate) struct Failure {
     pub(crate) sent: bool,
 }
 
-/// The task that asked ended without an answer, with its runtime or by a panic of the driver's.
+/// Returns the error for a task that ended without an answer: its runtime shut down, or the driver panicked.
 pub(crate) fn cancelled(operation: &Operation) -> Error {
     operation.error(ErrorKind::Unavailable, "the runtime of the client has ended")
 }
 
-/// What is stored is not a session.
+/// Returns the error for a stored value that is not a session.
 pub(crate) fn corrupt(operation: &Operation, message: &'static str) -> Error {
     operation.error(ErrorKind::Corrupt, message)
 }
 
-/// A session that no document holds.
+/// Returns the error for a session that cannot become a document.
 pub(crate) fn unfit(operation: &Operation, why: Unfit) -> Error {
     match why {
         Unfit::NulInName => operation.error(
             ErrorKind::InvalidData,
-            "a member has a NUL in its name, which BSON cannot hold",
+            "a member's name contains a NUL character, which BSON does not allow",
         ),
         Unfit::TooDeep => too_deep(operation),
-        Unfit::TooLong => operation.error(ErrorKind::TooLarge, "the session has more than 2 GiB"),
+        Unfit::TooLong => operation.error(ErrorKind::TooLarge, "the session is larger than 2 GiB"),
     }
 }
 
 fn too_deep(operation: &Operation) -> Error {
-    operation.error(ErrorKind::InvalidData, "the session is nested deeper than MongoDB takes")
+    operation
+        .error(ErrorKind::InvalidData, "the session is nested more deeply than MongoDB accepts")
 }
 
 pub(crate) fn too_large(operation: &Operation, bytes: usize) -> Error {
     let message =
-        format!("the session has {bytes} bytes, and a document of MongoDB at most {LARGEST}");
+        format!("the session is {bytes} bytes long; the limit of a MongoDB document is {LARGEST}");
     operation.error(ErrorKind::TooLarge, message)
 }
 
-/// Whether a write was refused because there is a document with this `_id`.
+/// Returns true if a write failed because a document with this `_id` exists.
 pub(crate) fn is_same_id(cause: &MongoError) -> bool {
     match &*cause.kind {
         MongoKind::Write(WriteFailure::WriteError(refusal)) => {
@@ -77,7 +77,7 @@ pub(crate) fn is_same_id(cause: &MongoError) -> bool {
     }
 }
 
-/// Whether the connection went away with the answer, or before it.
+/// Returns true if the connection was lost.
 pub(crate) fn is_lost(cause: &MongoError) -> bool {
     match &*cause.kind {
         MongoKind::Io(io) => io.kind() != io::ErrorKind::InvalidData,
@@ -86,7 +86,7 @@ pub(crate) fn is_lost(cause: &MongoError) -> bool {
     }
 }
 
-/// Whether no server could be reached. The driver says so nowhere but in its text.
+/// Returns true if no server could be reached. Only the text of the driver's error says so.
 pub(crate) fn is_no_server(cause: &MongoError) -> bool {
     matches!(
         &*cause.kind,
@@ -94,12 +94,12 @@ pub(crate) fn is_no_server(cause: &MongoError) -> bool {
     )
 }
 
-/// A failed operation as an error of ours. `hosts` is where it was sent.
+/// Converts a failed operation to an error. `hosts` are the servers of the URL.
 pub(crate) fn of(operation: &Operation, hosts: &str, failure: &Failure) -> Error {
     of_driver(operation, hosts, &failure.cause, failure.sent)
 }
 
-/// The driver's error as ours; `sent` if the command may have reached a server.
+/// Converts an error of the driver. `sent` is true if the command may have reached a server.
 pub(crate) fn of_driver(
     operation: &Operation,
     hosts: &str,
@@ -124,7 +124,7 @@ pub(crate) fn of_driver(
             };
             told(error.with_source(Arc::clone(io)))
         }
-        // What keeps the driver from a server is said nowhere but in its text.
+        // Only the text of the driver's error says why no server is available.
         MongoKind::ServerSelection { message, .. } if message.contains("AuthenticationFailed") => {
             operation.error(ErrorKind::Config, LOGIN)
         }
@@ -140,7 +140,7 @@ pub(crate) fn of_driver(
         MongoKind::DnsResolve { .. } => {
             operation.error(ErrorKind::Unavailable, format!("cannot reach {hosts}"))
         }
-        // It waited for a connection, or it was sent and the driver's monitor ended it.
+        // The operation waited for a connection, or it was sent and the driver's monitor closed the connection.
         MongoKind::ConnectionPoolCleared { message, .. } => {
             let error = operation
                 .error(ErrorKind::Unavailable, format!("the connections to {hosts} were lost"));
@@ -150,11 +150,10 @@ pub(crate) fn of_driver(
             operation.error(ErrorKind::Unavailable, format!("the connections to {hosts} were lost"))
         }
         MongoKind::Authentication { .. } => operation.error(ErrorKind::Config, LOGIN),
-        MongoKind::InvalidTlsConfig { .. } => {
-            operation.error(ErrorKind::Config, "no TLS with these files")
-        }
+        MongoKind::InvalidTlsConfig { .. } => operation
+            .error(ErrorKind::Config, "cannot set up TLS with the certificate files of the url"),
         MongoKind::InvalidArgument { .. } => {
-            operation.error(ErrorKind::Config, "the driver refuses an option of the url")
+            operation.error(ErrorKind::Config, "the MongoDB driver rejected an option of the url")
         }
         MongoKind::IncompatibleServer { .. } | MongoKind::SessionsNotSupported => {
             operation.error(ErrorKind::Config, "the server is too old for the driver")
@@ -167,7 +166,7 @@ pub(crate) fn of_driver(
             let name = refusal.code_name.as_deref().unwrap_or_default();
             told_by_code(refusal.code, refused(operation, refusal.code, name, &refusal.message))
         }
-        // It is written here, and not yet on as many servers as were asked for.
+        // The write happened here, but not yet on as many servers as the write concern requires.
         MongoKind::Write(WriteFailure::WriteConcernError(refusal)) => told(match refusal.code {
             64 => {
                 operation.error(ErrorKind::Timeout, "too few servers confirmed the write in time")
@@ -179,9 +178,9 @@ pub(crate) fn of_driver(
             code => refused(operation, code, &refusal.code_name, &refusal.message),
         }),
         MongoKind::InvalidResponse { .. } => {
-            told(operation.error(ErrorKind::Other, "the server gave an answer of an unknown kind"))
+            told(operation.error(ErrorKind::Other, "the server sent an unexpected answer"))
         }
-        _ => told(operation.error(ErrorKind::Other, "the driver failed")),
+        _ => told(operation.error(ErrorKind::Other, "the MongoDB driver failed")),
     }
 }
 
@@ -189,8 +188,8 @@ fn tls_failed(hosts: &str) -> String {
     format!("the TLS handshake with {hosts} failed")
 }
 
-/// Why TLS failed with all servers, if that is what keeps the driver from them. The driver says so nowhere but in its
-/// text, in the words of rustls.
+/// Returns the reason if TLS failed with all servers. Only the text of the driver's error contains it, in the words of
+/// rustls.
 fn tls_cause(message: &str) -> Option<String> {
     let start = ["invalid peer certificate", "received fatal alert"]
         .iter()
@@ -200,7 +199,7 @@ fn tls_cause(message: &str) -> Option<String> {
     Some(words[..end].trim_end().to_owned())
 }
 
-/// The server answered that it will not. Its codes are in `src/mongo/base/error_codes.yml` of MongoDB.
+/// Returns the error for an error code of the server. The codes are in `src/mongo/base/error_codes.yml` of MongoDB.
 fn refused(operation: &Operation, code: i32, name: &str, message: &str) -> Error {
     let (kind, why) = match code {
         10_107 | 13_435 | 13_436 | 10_058 | 189 => {
@@ -208,44 +207,44 @@ fn refused(operation: &Operation, code: i32, name: &str, message: &str) -> Error
         }
         91 | 11_600 => (ErrorKind::Unavailable, "the server is shutting down"),
         6 | 7 | 89 | 9_001 | 133 | 134 => {
-            (ErrorKind::Unavailable, "the servers have lost each other")
+            (ErrorKind::Unavailable, "the servers cannot reach each other")
         }
-        11_601 | 11_602 => (ErrorKind::Unavailable, "the server broke the operation off"),
-        // WriteConflict, TemporarilyUnavailable, IngressRequestRateLimitExceeded, and Cosmos DB's too many requests.
+        11_601 | 11_602 => (ErrorKind::Unavailable, "the server interrupted the operation"),
+        // WriteConflict, TemporarilyUnavailable, IngressRequestRateLimitExceeded, and Cosmos DB's "too many requests".
         112 | 365 | 462 | 16_500 => (ErrorKind::Unavailable, "the server is overloaded"),
         50 | 262 | 290 => (ErrorKind::Timeout, "the server took too long"),
         13 => (ErrorKind::Config, "the user lacks a permission that the store needs"),
         18 | 11 => (ErrorKind::Config, LOGIN),
-        73 => (ErrorKind::Config, "the server refuses the name of the database or the collection"),
+        73 => (ErrorKind::Config, "the server rejected the name of the database or the collection"),
         166 | 20 => (ErrorKind::Config, "the server does not allow this command"),
         10_334 | 17_419 | 17_420 | 17_280 => {
-            (ErrorKind::TooLarge, "the document would be larger than MongoDB takes")
+            (ErrorKind::TooLarge, "the document would be larger than MongoDB accepts")
         }
         15 => return too_deep(operation),
-        121 => (ErrorKind::InvalidData, "the collection's validation refuses the document"),
-        // OutOfDiskSpace; WiredTiger's own words come with a code that says nothing.
+        121 => (ErrorKind::InvalidData, "the document failed the collection's validation"),
+        // OutOfDiskSpace. The errors of WiredTiger have an unspecific code, and only their text says more.
         14_031 => (ErrorKind::Full, FULL),
         _ if message.contains("No space left on device") => (ErrorKind::Full, FULL),
-        // AtlasError, which is all that Atlas says of its own.
+        // AtlasError, the only code of Atlas's own errors.
         8_000 if message.contains("space quota") => {
             (ErrorKind::Full, "the cluster's quota is used up")
         }
         8_000 if message.contains("bad auth") => (ErrorKind::Config, LOGIN),
         _ => {
             let name = if is_name(name) { format!(" ({name})") } else { String::new() };
-            let message = format!("the server refused with code {code}{name}");
+            let message = format!("the server returned error code {code}{name}");
             return operation.error(ErrorKind::Other, message);
         }
     };
     operation.error(kind, why)
 }
 
-/// Whether a command with this answer may be carried out all the same.
+/// Returns true if a command with this answer may still be carried out.
 fn may_have_happened(code: i32) -> bool {
     matches!(code, 50 | 91 | 189 | 262 | 11_600 | 11_601 | 11_602)
 }
 
-/// A code's name is a word; what else comes in its place is not passed on.
+/// Returns true if the name of a code is a single word. Anything else is not passed on.
 fn is_name(name: &str) -> bool {
     (1..=60).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -292,10 +291,10 @@ mod tests {
             assert_eq!(may_have_happened(code), unknown, "{code}");
         }
         let named = refused(&operation(Idempotency::Once), 2, "BadValue", "").to_string();
-        assert_eq!(named, "mongodb: set: the server refused with code 2 (BadValue)");
+        assert_eq!(named, "mongodb: set: the server returned error code 2 (BadValue)");
         let unnamed =
             refused(&operation(Idempotency::Once), 2, "{ _id: \"secret\" }", "secret").to_string();
-        assert_eq!(unnamed, "mongodb: set: the server refused with code 2");
+        assert_eq!(unnamed, "mongodb: set: the server returned error code 2");
     }
 
     #[test]

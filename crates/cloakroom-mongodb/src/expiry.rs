@@ -1,4 +1,4 @@
-//! When sessions end: to the millisecond, as connect-mongo counts.
+//! The expiry of sessions, in milliseconds as in connect-mongo.
 
 use std::time::Duration;
 
@@ -7,21 +7,20 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use crate::{MongoOptions, origin::Times};
 
-/// When a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
-    /// At this time, in milliseconds since 1970.
+    /// The session expires at this time, in milliseconds since 1970.
     At(i64),
-    /// Its time has passed: it goes.
+    /// The expiry has passed: the document is deleted.
     Passed,
 }
 
 impl MongoOptions {
-    /// When `session` ends, by its cookie or else by the option `ttl`: what [`SessionData::time_to_live`] says, to the
-    /// millisecond.
+    /// Returns the expiry of `session`, from its cookie or else from the option `ttl`. It is what
+    /// [`SessionData::time_to_live`] returns, but precise to the millisecond.
     pub(crate) fn expiry(&self, session: &SessionData, now_ms: i64) -> Expiry {
         let by_cookie = session.extended(now_ms).cookie().expires_ms().filter(|at| *at > now_ms);
-        // A browser session has no expiry that counts, and can have an end.
+        // The cookie of a browser session has no expiry, but the session may have an end.
         match (session.time_to_live(now_ms), by_cookie.or(session.ends_at_ms())) {
             (TimeToLive::Expired, _) => Expiry::Passed,
             (TimeToLive::Seconds(_), Some(ends_ms)) => Expiry::At(ends_ms),
@@ -29,20 +28,21 @@ impl MongoOptions {
         }
     }
 
-    /// When a session must have been written or touched last to be touched again, by the option `touchAfter`.
+    /// Returns the time before which a session must have been written or touched to be touched again, by the option
+    /// `touchAfter`.
     pub(crate) fn old_ms(&self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(millis(self.touch_after))
     }
 
-    /// Whether a touch that lets the session end at `expires_ms` can be left out: it is young, and what is left of its
-    /// life is from half of the new one to all of it.
+    /// Returns true if a touch to `expires_ms` can be skipped: the session was written or touched recently, and its
+    /// remaining time is between half and all of the new one.
     pub(crate) fn leaves_alone(&self, times: Times, expires_ms: i64, now_ms: i64) -> bool {
         times.last_modified_ms > self.old_ms(now_ms)
             && (half_way(expires_ms, now_ms)..=expires_ms).contains(&times.expires_ms)
     }
 }
 
-/// The middle of the time from now to then.
+/// Returns the middle between now and then, in milliseconds since 1970.
 pub(crate) fn half_way(then_ms: i64, now_ms: i64) -> i64 {
     now_ms.saturating_add(then_ms.saturating_sub(now_ms) / 2)
 }
@@ -55,8 +55,8 @@ fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Adds to a filter that the session is live: it ends later than now, or never. `expires` that is `null` or no date
-/// counts as past, as for connect-mongo.
+/// Adds the condition that the session is live: it expires later than now, or never. An `expires` that is `null` or not
+/// a date counts as past, as in connect-mongo.
 pub(crate) fn and_live(mut filter: Document, now_ms: i64) -> Document {
     filter.insert(
         "$or",
@@ -69,7 +69,7 @@ pub(crate) fn and_live(mut filter: Document, now_ms: i64) -> Document {
     filter
 }
 
-/// Adds to a filter that the session is not live.
+/// Adds the condition that the session is not live.
 pub(crate) fn and_past(mut filter: Document, now_ms: i64) -> Document {
     let now = DateTime::from_millis(now_ms);
     filter.insert("expires", doc! { "$exists": true, "$not": { "$gt": now } });

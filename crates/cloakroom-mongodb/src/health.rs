@@ -1,4 +1,4 @@
-//! What the driver tells while it works: that a server was heard of, and that an operation got a connection.
+//! Events of the driver: a server answered, or an operation got a connection.
 
 use std::{
     io,
@@ -16,16 +16,16 @@ use mongodb::{
 use tokio::time::Instant;
 
 tokio::task_local! {
-    /// Whether the operation of this task has had a connection to send its command on.
+    /// Whether the operation of this task has got a connection for its command.
     static SENT: Arc<AtomicBool>;
 }
 
-/// Runs an operation, and notes in `sent` when it gets a connection that is ready.
+/// Runs an operation, and sets `sent` when it gets a connection.
 pub(crate) async fn noting<T>(sent: Arc<AtomicBool>, operation: impl Future<Output = T>) -> T {
     SENT.scope(sent, operation).await
 }
 
-/// When any of a client's servers was last heard of.
+/// When any of a client's servers last answered.
 #[derive(Debug)]
 pub(crate) struct Health(Mutex<Instant>);
 
@@ -34,7 +34,7 @@ impl Health {
         Self(Mutex::new(Instant::now()))
     }
 
-    /// Has the driver report to this health, and to the operations that it runs.
+    /// Registers this value for the driver's events.
     pub(crate) fn watch(self: &Arc<Self>, options: &mut ClientOptions) {
         let health = Arc::clone(self);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
@@ -42,16 +42,16 @@ impl Health {
             SdamEvent::ServerHeartbeatFailed(event) if !is_silence(&event.failure) => health.hear(),
             _ => {}
         }));
-        // It comes in the task of the operation, right before the command is written.
+        // The driver calls it in the operation's task, right before it writes the command.
         options.cmap_event_handler = Some(EventHandler::callback(|event| {
             if let CmapEvent::ConnectionCheckedOut(_) = event {
-                // A connection that the driver takes for itself belongs to no operation.
+                // A connection for the driver's own purposes belongs to no operation, so setting the flag may fail.
                 let _ = SENT.try_with(|sent| sent.store(true, Ordering::Release));
             }
         }));
     }
 
-    /// Returns true if a server has answered or refused a heartbeat since then.
+    /// Returns true if a server has answered or rejected a heartbeat since then.
     pub(crate) fn has_heard_since(&self, then: Instant) -> bool {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) > then
     }
@@ -62,7 +62,7 @@ impl Health {
     }
 }
 
-/// Whether a heartbeat failed because nothing came.
+/// Returns true if a heartbeat failed because the server was silent.
 fn is_silence(failure: &MongoError) -> bool {
     matches!(&*failure.kind, MongoKind::Io(io) if io.kind() == io::ErrorKind::TimedOut)
 }

@@ -1,4 +1,4 @@
-//! What removes expired sessions from the disk: the TTL index, or a removal every few minutes.
+//! Removes expired sessions from the disk: by the TTL index, or every few minutes.
 
 use std::{
     fmt::Write,
@@ -18,19 +18,19 @@ use mongodb::{
 
 use crate::{AutoRemove, IndexStatus, MongoStore, error, live::Sessions, store::Shared};
 
-/// The name of the TTL index, as connect-mongo gives it.
+/// The name of the TTL index in connect-mongo.
 const NAME: &str = "expires_1";
 
 impl MongoStore {
-    /// Makes the TTL index of connect-mongo, `{ expires: 1 }` with `expireAfterSeconds: 0`, if it is not there yet.
+    /// Creates the TTL index of connect-mongo, `{ expires: 1 }` with `expireAfterSeconds: 0`, if it does not exist.
     ///
-    /// With [`AutoRemove::Native`] the store does so by itself, once, after its first operation. Call it to wait for it,
-    /// and to learn that it failed: an index that is in the way keeps nothing else from working.
+    /// With [`AutoRemove::Native`], the store does this by itself, once, after its first operation. Call it to wait for
+    /// the index, or to learn why it could not be created. A conflicting index does not affect any other operation.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) when another index is in the way, naming it and the command that mends it, and when
-    /// the user is not allowed to make one; the store's own failures.
+    /// [`Config`](ErrorKind::Config) if another index conflicts with it, naming that index and the command that drops
+    /// it, or if the user may not create an index; otherwise the store's own errors.
     pub async fn ensure_index(&self) -> Result<(), Error> {
         self.make_index(&self.operation("ensure_index", Idempotency::Repeatable)).await
     }
@@ -51,23 +51,24 @@ impl MongoStore {
         }
     }
 
-    /// Whether the TTL index is there, as far as this store knows. Nothing is sent.
+    /// Returns what this store knows about the TTL index. Nothing is sent.
     #[must_use]
     pub fn index_status(&self) -> IndexStatus {
         self.status().clone()
     }
 
-    /// Removes the sessions that have expired from the disk, and returns how many there were.
+    /// Removes the expired sessions from the disk, and returns their number.
     ///
-    /// They are never returned anyway. It is for [`AutoRemove::Disabled`].
+    /// Expired sessions are never returned, even before they are removed. Call it regularly with
+    /// [`AutoRemove::Disabled`].
     ///
     /// # Errors
     ///
-    /// The store's own failures.
+    /// The store's own errors.
     pub async fn remove_expired(&self) -> Result<u64, Error> {
         let operation = self.operation("remove_expired", Idempotency::Repeatable);
         let now = DateTime::from_millis(self.now_ms());
-        // `attempt` would begin the upkeep, which can be this.
+        // `attempt` would start the upkeep, which may be what calls this.
         let removed = self
             .0
             .connection
@@ -81,7 +82,7 @@ impl MongoStore {
         }
     }
 
-    /// Begins what `auto_remove` asks for, in the background, unless it was begun.
+    /// Starts what `auto_remove` requires, in the background, unless it was started already.
     pub(crate) fn keep_up(&self) {
         if !self.0.upkeep_due.load(Ordering::Relaxed)
             || !self.0.upkeep_due.swap(false, Ordering::AcqRel)
@@ -93,8 +94,9 @@ impl MongoStore {
             AutoRemove::Native => {
                 let store = self.clone();
                 tokio::spawn(async move {
-                    // On a large collection it takes its time, and asking again would make it no shorter. It is started
-                    // here, where the deadline of the call that has begun it is not in force.
+                    // Building the index of a large collection takes long, and a retry would not be faster, so this
+                    // operation has no deadline. It starts inside the task, where the caller's deadline does not
+                    // apply.
                     let operation = Operation::start(
                         error::STORE,
                         "ensure_index",
@@ -118,7 +120,7 @@ impl MongoStore {
         }
     }
 
-    /// What is in the way of the index.
+    /// Returns the error that names the conflicting index.
     async fn conflict(&self, operation: &Operation) -> Error {
         let operation = operation.reading();
         let listed = self.0.connection.run(&operation, self.options(), list_indexes).await;
@@ -136,7 +138,7 @@ impl MongoStore {
         // Writing to a string cannot fail.
         let _ = write!(
             message,
-            " is in the way of {NAME:?}, which removes expired sessions: drop it with \
+            " conflicts with {NAME:?}, which removes expired sessions: drop it with \
              db.getSiblingDB({database:?}).getCollection({collection:?}).dropIndex({:?}), or set autoRemove=disabled",
             name.as_deref().unwrap_or("its name"),
         );
@@ -153,11 +155,8 @@ impl MongoStore {
     }
 }
 
-/// Exactly what connect-mongo asks for: with anything else, the Node.js side fails at its start.
-#[expect(
-    deprecated,
-    reason = "`background` changes nothing, and stands in connect-mongo's index all the same"
-)]
+/// Returns exactly the index that connect-mongo creates. With any other, the Node.js side fails at its start.
+#[expect(deprecated, reason = "`background` has no effect, but is part of connect-mongo's index")]
 fn model() -> IndexModel {
     let options = IndexOptions::builder()
         .name(NAME.to_owned())
@@ -185,7 +184,7 @@ fn is_ours(keys: &Document) -> bool {
     keys.len() == 1 && ascending
 }
 
-/// What tells this index from the one that is wanted.
+/// Describes how this index differs from the required one.
 fn difference(index: &IndexModel) -> String {
     let options = index.options.as_ref();
     if !is_ours(&index.keys) {
@@ -198,7 +197,7 @@ fn difference(index: &IndexModel) -> String {
     }
 }
 
-/// Has the next operation begin the upkeep again when this ends, with its runtime for one.
+/// Makes the next operation start the upkeep again when this is dropped, for example because its runtime shut down.
 struct DueAgain(Weak<Shared>);
 
 impl DueAgain {
@@ -215,7 +214,8 @@ impl Drop for DueAgain {
     }
 }
 
-/// Until the last handle on the store is dropped. A removal that fails is left to the next one.
+/// Removes expired sessions regularly until the last handle on the store is dropped. If a removal fails, the next one
+/// makes up for it.
 async fn remove_every(interval: Duration, store: DueAgain) {
     loop {
         tokio::time::sleep(interval).await;

@@ -1,19 +1,20 @@
-//! What is known of the TTL index.
+//! What is known about the TTL index.
 
 use std::sync::Arc;
 
 use cloakroom_core::Error;
 
-/// Whether the TTL index is there, by [`MongoStore::index_status`](crate::MongoStore::index_status).
+/// The state of the TTL index, as [`MongoStore::index_status`](crate::MongoStore::index_status) returns it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum IndexStatus {
-    /// The option `auto_remove` asks for none.
+    /// The option `auto_remove` does not use the index.
     Unused,
-    /// It has not been asked for yet, or MongoDB could not be reached. The next operation asks for it.
+    /// The index was not created yet, or MongoDB could not be reached. The next operation creates it.
     Pending,
-    /// It is there.
+    /// The index exists.
     Ready,
-    /// It cannot be made, and this says why and how to mend it. Everything but the removal from the disk works.
+    /// The index cannot be created; the error says why and what to do. Everything except the removal from the disk
+    /// works.
     Failed(Arc<Error>),
 }

@@ -1,4 +1,4 @@
-//! A client of the driver's that works on one runtime, and how it is made.
+//! A client of the driver on one runtime, and how it is made.
 
 use std::{
     future::pending,
@@ -32,31 +32,28 @@ use crate::{
     health::{self, Health},
 };
 
-/// How many connections there are at most, unless the URL says. The driver's own default of 10 is few for a service
-/// whose every request needs one.
+/// The default number of connections. The driver's own default of 10 is too small for a service that needs one for
+/// every request.
 const POOL: u32 = 64;
 
-/// How long to look for a server that takes the operation, at most. The driver's own default is 30 s.
+/// The default time limit for finding a server that accepts the operation. The driver's own default is 30 seconds.
 const SELECTION: Duration = Duration::from_secs(2);
 
-/// The collection as the operations use it.
 pub(crate) type Sessions = Collection<RawDocumentBuf>;
 
-/// Where clients come from.
 #[derive(Clone)]
 pub(crate) enum Source {
     Url(Box<ConnectionString>),
-    /// The application's own client.
     Given(Client),
 }
 
-/// A client as long as its runtime lasts.
+/// A client on its runtime.
 pub(crate) struct Live {
     sessions: Sessions,
     runtime: Handle,
-    /// One for each connection: what has to wait for one is not sent. Closed when the client is left.
+    /// One permit per connection: an operation that waits for one has sent nothing. Closed when the client is given up.
     pub(crate) permits: Arc<Semaphore>,
-    /// `None` for a client of the application's own, which reports to nobody, and which nobody else can make again.
+    /// `None` for the application's client, whose events the store does not get and which it cannot make again.
     health: Option<Arc<Health>>,
     watch: OnceLock<AbortHandle>,
 }
@@ -69,7 +66,7 @@ impl Drop for Live {
     }
 }
 
-/// An attempt to make a client, which all calls that need it wait for.
+/// An attempt to make a client, for which all calls on its runtime wait.
 pub(crate) type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Arc<mongodb::error::Error>>>>;
 
 /// The client of each runtime, or the attempt to make it.
@@ -77,7 +74,7 @@ pub(crate) type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Arc<mongod
 pub(crate) struct Clients(Mutex<Vec<(Id, State)>>);
 
 pub(crate) enum State {
-    /// The task is only looked at. When it has ended and this is still here, the attempt has failed.
+    /// The handle only shows whether the task has ended. If it has and this state remains, the attempt has failed.
     Starting(Attempt, AbortHandle),
     Started(Arc<Live>),
 }
@@ -102,39 +99,39 @@ impl Clients {
         }
     }
 
-    /// Forgets this client, so that the next call makes another one.
+    /// Removes this client, so that the next call makes another one.
     pub(crate) fn forget(&self, live: &Weak<Live>) {
         let is_it = |state: &State| matches!(state, State::Started(other) if Arc::as_ptr(other) == live.as_ptr());
         let mut clients = self.lock();
         let found = clients.iter().position(|(_, state)| is_it(state));
         let forgotten = found.map(|at| clients.swap_remove(at));
-        // The end of a client runs code of the driver's.
+        // Dropping a client runs code of the driver, so the lock is released first.
         drop(clients);
         drop(forgotten);
     }
 }
 
-/// How far an operation of the driver's has come.
+/// The progress of an operation of the driver.
 #[derive(Clone)]
 pub(crate) struct Progress {
     sent: Arc<AtomicBool>,
-    /// From when on its silence is the client's.
+    /// The time from which its silence counts against the client.
     silent_from: Instant,
 }
 
 impl Progress {
-    /// Returns true if it can have been sent.
+    /// Returns true if the command may have been sent.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Acquire)
     }
 
-    /// Returns true if it was sent and has been on its client for so long that this has to be left.
+    /// Returns true if the command was sent and has been unanswered for so long that its client must be given up.
     pub(crate) fn is_silent(&self) -> bool {
         self.is_sent() && self.silent_from <= Instant::now()
     }
 }
 
-/// Forgets the client when the runtime drops its tasks.
+/// Removes the client when its runtime drops its tasks.
 struct Ending(Weak<Clients>, Weak<Live>);
 
 impl Drop for Ending {
@@ -163,8 +160,8 @@ impl Live {
                 (Client::with_options(options)?, pool, Some(health), direct)
             }
         };
-        // They go over those of the URL and of the client: what is read decides what is written, and whether somebody
-        // is logged in.
+        // These options override those of the URL and of the client, because reads decide what is written and who is
+        // logged in.
         let collection_options = CollectionOptions::builder()
             .selection_criteria(primary(direct))
             .read_concern(newest(client.read_concern()))
@@ -182,7 +179,7 @@ impl Live {
         })
     }
 
-    /// Has the client forgotten when its runtime ends.
+    /// Removes the client when its runtime shuts down.
     pub(crate) fn forget_with_runtime(self: &Arc<Self>, clients: &Arc<Clients>) {
         self.watch.get_or_init(|| {
             let ending = Ending(Arc::downgrade(clients), Arc::downgrade(self));
@@ -194,11 +191,11 @@ impl Live {
         });
     }
 
-    /// Begins an operation of the driver's as a task of its own, and returns how far it comes.
+    /// Starts an operation of the driver as a separate task, and returns its progress.
     ///
-    /// The task answers `None` when it is out of time, which it watches itself: nobody may be waiting for it any more.
-    /// If it was sent only shortly before its deadline, it goes on beyond that, so that a client that may only be slow is
-    /// not left, and no future of the driver's is dropped that a client in use has sent something for.
+    /// The task watches its own deadline, because nobody may be waiting for it any more, and then returns `None`. If
+    /// the command was sent only shortly before the deadline, the task continues beyond it. Otherwise a client that is
+    /// only slow would be given up, or a future would be dropped whose command a client in use has sent.
     pub(crate) fn spawn<T, Fut>(
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
@@ -231,7 +228,7 @@ impl Live {
             if outcome.is_none()
                 && let Some(clients) = clients.upgrade()
             {
-                // Before the driver's future is dropped.
+                // This must come before the driver's future is dropped.
                 live.leave(&clients);
             }
             outcome
@@ -239,25 +236,26 @@ impl Live {
         (task, progress)
     }
 
-    /// Has the next call make another client, unless this is the application's own.
+    /// Makes the next call create another client, unless this is the application's.
     pub(crate) fn leave(self: &Arc<Self>, clients: &Clients) {
         if self.health.is_some() {
             clients.forget(&Arc::downgrade(self));
-            // What waits for one of its connections goes on to the next client.
+            // Operations that wait for one of its connections continue on the next client.
             self.permits.close();
         }
     }
 
-    /// Returns true if a server has been heard of since then, as far as anybody tells.
+    /// Returns true if a server is known to have answered since then.
     pub(crate) fn has_heard_since(&self, then: Instant) -> bool {
         self.health.as_ref().is_none_or(|health| health.has_heard_since(then))
     }
 }
 
-/// The primary. A secondary can be behind: it does not know yet who has logged in, and still knows who has logged out.
+/// Selects the primary. A secondary can be behind: it may not know yet who has logged in, and may still know who has
+/// logged out.
 fn primary(direct: bool) -> SelectionCriteria {
     if direct {
-        // The driver takes the one server of such a URL for anything, and a secondary answers.
+        // With `directConnection`, the driver uses the server whatever its role, so a secondary would answer.
         return SelectionCriteria::Predicate(Arc::new(|server: &ServerInfo<'_>| {
             !matches!(
                 server.server_type(),
@@ -268,22 +266,23 @@ fn primary(direct: bool) -> SelectionCriteria {
     ReadPreference::Primary.into()
 }
 
-/// What the primary has now. Of the others, only `linearizable` is not behind that.
+/// Returns a read concern that never returns older data than the primary has: `local`, or `linearizable` if the URL
+/// requests it.
 fn newest(asked_for: Option<&ReadConcern>) -> ReadConcern {
     let linearizable = ReadConcern::linearizable();
     if asked_for == Some(&linearizable) { linearizable } else { ReadConcern::local() }
 }
 
-/// What the URL says, with our own defaults for what it does not. A `mongodb+srv` URL is looked up in the DNS.
+/// Returns the options of the URL with the store's defaults. A `mongodb+srv` URL is looked up in the DNS.
 async fn client_options(
     connection: ConnectionString,
     deadline: Duration,
 ) -> MongoResult<ClientOptions> {
     let mut options = ClientOptions::parse(connection).await?;
     options.max_pool_size.get_or_insert(POOL);
-    // It ends before the deadline, so that it can be said that nothing was sent.
+    // Server selection ends before the deadline, so that its error can say that nothing was sent.
     options.server_selection_timeout.get_or_insert((deadline * 4 / 5).min(SELECTION));
-    // The monitor waits as long for a server that is frozen.
+    // The driver's monitor also waits this long for a frozen server.
     let connect = deadline.clamp(Duration::from_secs(1), Duration::from_secs(10));
     options.connect_timeout.get_or_insert(connect);
     Ok(options)

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The options of a `MongoStore`.
 
 #[cfg(feature = "encryption")]
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 
 use crate::{TransformId, error::STORE};
 
-/// How a [`MongoStore`](crate::MongoStore) keeps sessions: the options of connect-mongo by their names, and a few more.
+/// Options of a [`MongoStore`](crate::MongoStore): those of connect-mongo under their names there, and a few more.
 ///
-/// Most can be given in the URL too, and win there; see [`MongoStore::open`](crate::MongoStore::open).
+/// Most can also be given in the URL, which takes precedence; see [`MongoStore::open`](crate::MongoStore::open).
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,37 +26,37 @@ use crate::{TransformId, error::STORE};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MongoOptions {
-    /// The collection: `sessions` unless set.
+    /// The collection. `sessions` by default.
     pub collection_name: String,
-    /// The database: the one that the URL names, or else `test`, unless set.
+    /// The database. By default, the database of the URL, or else `test`.
     pub db_name: Option<String>,
-    /// How long a browser session lives: 14 days unless set. All others live as long as their cookie.
+    /// The time to live of a browser session. 14 days by default. Any other session lives as long as its cookie.
     pub ttl: Duration,
-    /// How long `touch` leaves a session alone that was written or touched: it writes every time unless set.
+    /// How long after a write or touch `touch` leaves a session alone. Zero by default, so that it always writes.
     ///
-    /// `touch` then answers [`NotDue`](cloakroom_core::Touched::NotDue), since it has sent nothing and cannot
-    /// know. A session with less than half of its life left is touched at any time, so that one that is in use does not
-    /// expire; so is one whose life gets shorter.
+    /// If `touch` leaves a session alone, it returns [`NotDue`](cloakroom_core::Touched::NotDue), because it
+    /// has sent nothing and does not know whether the session exists. It always writes if less than half of the time to
+    /// live is left, so that a session in use does not expire, and if the time to live gets shorter.
     pub touch_after: Duration,
-    /// Store the JSON text of a session, which is so unless set; or else a document, which can be queried.
+    /// Whether to store a session as its JSON text instead of as a document, which can be queried. `true` by default.
     ///
-    /// Both are read, whatever is set here.
+    /// Both forms are read with either value.
     pub stringify: bool,
-    /// What removes expired sessions from the disk: MongoDB's TTL monitor unless set. They are never returned anyway.
+    /// What removes expired sessions from the disk. MongoDB's TTL monitor by default. Expired sessions are never
+    /// returned, even before they are removed.
     pub auto_remove: AutoRemove,
-    /// Write `createdAt` and `updatedAt` beside a session: not so unless set.
+    /// Whether to write `createdAt` and `updatedAt` beside a session. `false` by default.
     pub timestamps: bool,
-    /// How an id becomes the `_id` of a document: it is it unless set.
+    /// Maps a session id to the document's `_id`. By default, the `_id` is the session id.
     pub transform_id: Option<TransformId>,
-    /// How many servers have to confirm a write. Defaults to what the URL says, or else to the server's own default.
+    /// How many servers must confirm a write. Defaults to the URL's write concern, or else to the server's own default.
     pub write_concern: Option<WriteConcern>,
-    /// How sessions are encrypted: not at all unless set. It is as the option `crypto` of connect-mongo, and as its
-    /// `cryptoAdapter`.
+    /// Encrypts sessions, as the options `crypto` and `cryptoAdapter` of connect-mongo do. Not encrypted by default.
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
-    /// How long an operation takes at most: 5 seconds unless set. A listing has as long for each of its pages.
+    /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
-    /// What "now" is, for a cookie's expiry and for a session's.
+    /// The source of the current time, for the expiry of cookies and sessions.
     pub clock: Clock,
 }
 
@@ -64,12 +64,12 @@ pub struct MongoOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AutoRemove {
-    /// MongoDB itself, by a TTL index on `expires` that is made once, after the first operation.
+    /// MongoDB itself, by a TTL index on `expires`. The store creates it once, after the first operation.
     Native,
-    /// This store, in the background of a runtime on which it is used, once in this time, until its last handle is
-    /// dropped. connect-mongo's `interval` has 10 minutes.
+    /// This store, at this interval, in the background of a runtime on which it is used, until its last handle is
+    /// dropped. The default in connect-mongo is 10 minutes.
     Interval(Duration),
-    /// Nobody, or somebody else, such as [`remove_expired`](crate::MongoStore::remove_expired).
+    /// Nothing, unless the application calls [`remove_expired`](crate::MongoStore::remove_expired).
     Disabled,
 }
 
@@ -94,70 +94,70 @@ impl Default for MongoOptions {
 }
 
 impl MongoOptions {
-    /// The same options with another [`collection_name`](Self::collection_name).
+    /// Sets [`collection_name`](Self::collection_name).
     #[must_use]
     pub fn with_collection_name(mut self, collection_name: impl Into<String>) -> Self {
         self.collection_name = collection_name.into();
         self
     }
 
-    /// The same options with another [`db_name`](Self::db_name).
+    /// Sets [`db_name`](Self::db_name).
     #[must_use]
     pub fn with_db_name(mut self, db_name: impl Into<String>) -> Self {
         self.db_name = Some(db_name.into());
         self
     }
 
-    /// The same options with another [`ttl`](Self::ttl).
+    /// Sets [`ttl`](Self::ttl).
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// The same options with another [`touch_after`](Self::touch_after).
+    /// Sets [`touch_after`](Self::touch_after).
     #[must_use]
     pub fn with_touch_after(mut self, touch_after: Duration) -> Self {
         self.touch_after = touch_after;
         self
     }
 
-    /// The same options with another [`stringify`](Self::stringify).
+    /// Sets [`stringify`](Self::stringify).
     #[must_use]
     pub fn with_stringify(mut self, stringify: bool) -> Self {
         self.stringify = stringify;
         self
     }
 
-    /// The same options with another [`auto_remove`](Self::auto_remove).
+    /// Sets [`auto_remove`](Self::auto_remove).
     #[must_use]
     pub fn with_auto_remove(mut self, auto_remove: AutoRemove) -> Self {
         self.auto_remove = auto_remove;
         self
     }
 
-    /// The same options with another [`timestamps`](Self::timestamps).
+    /// Sets [`timestamps`](Self::timestamps).
     #[must_use]
     pub fn with_timestamps(mut self, timestamps: bool) -> Self {
         self.timestamps = timestamps;
         self
     }
 
-    /// The same options with another [`transform_id`](Self::transform_id).
+    /// Sets [`transform_id`](Self::transform_id).
     #[must_use]
     pub fn with_transform_id(mut self, transform_id: impl Into<Option<TransformId>>) -> Self {
         self.transform_id = transform_id.into();
         self
     }
 
-    /// The same options with another [`write_concern`](Self::write_concern).
+    /// Sets [`write_concern`](Self::write_concern).
     #[must_use]
     pub fn with_write_concern(mut self, write_concern: impl Into<Option<WriteConcern>>) -> Self {
         self.write_concern = write_concern.into();
         self
     }
 
-    /// The same options with another [`encryption`](Self::encryption).
+    /// Sets [`encryption`](Self::encryption).
     #[cfg(feature = "encryption")]
     #[must_use]
     pub fn with_encryption(mut self, encryption: impl Encryption + 'static) -> Self {
@@ -165,14 +165,14 @@ impl MongoOptions {
         self
     }
 
-    /// The same options with another [`deadline`](Self::deadline).
+    /// Sets [`deadline`](Self::deadline).
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The same options with another [`clock`](Self::clock).
+    /// Sets [`clock`](Self::clock).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -181,25 +181,28 @@ impl MongoOptions {
 }
 
 impl MongoOptions {
-    /// Refuses what has no meaning, and names it.
+    /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (option, why) = match self {
-            Self { ttl: Duration::ZERO, .. } => ("ttl", "zero"),
-            Self { deadline: Duration::ZERO, .. } => ("deadline", "zero"),
+            Self { ttl: Duration::ZERO, .. } => ("ttl", "must be above zero"),
+            Self { deadline: Duration::ZERO, .. } => ("deadline", "must be above zero"),
             Self { auto_remove: AutoRemove::Interval(Duration::ZERO), .. } => {
-                ("autoRemoveInterval", "zero")
+                ("autoRemoveInterval", "must be above zero")
             }
-            // The server's rules for names; the driver would find out with the first operation.
+            // These are the server's rules for names. Without this check, only the first operation would fail.
             Self { collection_name: name, .. }
                 if name.is_empty() || name.contains(['\0', '$']) || name.starts_with('.') =>
             {
-                ("collectionName", "no name of a collection")
+                (
+                    "collectionName",
+                    "must be a valid collection name: not empty, no \"$\", no leading dot",
+                )
             }
             Self { db_name: Some(name), .. } if !is_database(name) => {
-                ("dbName", "no name of a database")
+                ("dbName", "must be a valid database name")
             }
             Self { write_concern: Some(concern), .. } if is_unacknowledged(concern) => {
-                ("writeConcern", "w of 0 has no answers, and the store needs them")
+                ("writeConcern", "must not have w=0: the store needs the answers")
             }
             _ => return Ok(()),
         };

@@ -1,27 +1,25 @@
-//! What a session was read from, as its revision.
+//! The origin of a session, which is stored in its revision.
 
 use cloakroom_core::{Revision, SessionData};
 
-/// When a session was last written or touched, and when it ends. It is of use with `touchAfter` only.
+/// When a session was last written or touched, and when it expires. Used only with `touchAfter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) last_modified_ms: i64,
     pub(crate) expires_ms: i64,
 }
 
-/// What a session was read from: the value that `update` compares with, and what a write copies from.
+/// The value that a session was read from. `update` compares with it, and a write copies unchanged values from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin<'a> {
-    /// The text that was loaded.
+    /// The JSON text that was loaded.
     Text,
-    /// This document.
     Document(&'a [u8]),
-    /// This ciphertext.
     Sealed(&'a str),
 }
 
 impl Origin<'_> {
-    /// As the bytes of a revision: which of them, the times, and the value.
+    /// Returns the revision: the kind, the times and the value as bytes.
     pub(crate) fn revision(self, times: Option<Times>) -> Revision {
         let (form, value) = match self {
             Self::Text if times.is_none() => return Revision::of_text(),
@@ -35,7 +33,8 @@ impl Origin<'_> {
     }
 }
 
-/// The origin of a session, and its times then. `None` when it was not read from a store of this kind.
+/// Returns the origin of a session, and its times when it was read. `None` if it was not read from a store of this
+/// kind.
 pub(crate) fn origin(session: &SessionData) -> Option<(Origin<'_>, Option<Times>)> {
     let revision = session.revision()?;
     if revision.is_of_text() {
@@ -55,7 +54,7 @@ pub(crate) fn origin(session: &SessionData) -> Option<(Origin<'_>, Option<Times>
     Some((origin, Some(times).filter(|times| times.last_modified_ms != i64::MIN)))
 }
 
-/// When the session was last written or touched and when it ends, as far as it says.
+/// Returns when the session was last written or touched and when it expires, or `None` if it does not say.
 pub(crate) fn times(session: &SessionData) -> Option<Times> {
     origin(session).and_then(|(_, times)| times)
 }

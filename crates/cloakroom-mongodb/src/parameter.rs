@@ -1,4 +1,4 @@
-//! The parameters of a URL: ours, and which ones the driver has.
+//! The parameters of a URL: the store's own and the driver's.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use cloakroom_core::ErrorKind;
 
 use crate::{AutoRemove, MongoOptions, error::STORE};
 
-/// What a URL takes. Of the driver's own, the case does not matter, and one comes as often as it likes.
+/// The parameters of a URL. The driver's are not case-sensitive, and `readPreferenceTags` may occur several times.
 pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
     exact: OURS,
     any_case: DRIVERS,
@@ -25,8 +25,9 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
     ],
 };
 
-const DATABASE: &str = "the database goes after the host, as in mongodb://host/app";
-const LOGIN: &str = "the user and password go before the host, as in mongodb://user:password@host";
+const DATABASE: &str = "write the database after the host, as in mongodb://host/app";
+const LOGIN: &str =
+    "write the user and password before the host, as in mongodb://user:password@host";
 
 /// The options of connect-mongo, spelled as there, and the deadline.
 const OURS: &[&str] = &[
@@ -42,7 +43,7 @@ const OURS: &[&str] = &[
     "deadline",
 ];
 
-/// The options of MongoDB's own connection strings that the driver takes. Their case does not matter.
+/// The options of MongoDB's connection strings that the driver supports. Their case does not matter.
 const DRIVERS: &[&str] = &[
     "appName",
     "authMechanism",
@@ -91,19 +92,19 @@ const DRIVERS: &[&str] = &[
     "zlibCompressionLevel",
 ];
 
-/// The minutes between two removals, by connect-mongo's default.
+/// The default interval between two removals, as in connect-mongo.
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// What became of a parameter.
+/// The result of applying a parameter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// It is an option of ours.
+    /// It is an option of the store.
     Ours,
-    /// It is for the driver, which has not judged its value yet.
+    /// It is for the driver, which has not checked its value yet.
     Drivers,
 }
 
-/// Takes over one of [`NAMES`].
+/// Applies one of [`NAMES`].
 pub(crate) fn apply(
     parameter: &UrlParameter<'_>,
     options: &mut MongoOptions,
@@ -139,12 +140,13 @@ pub(crate) fn apply(
             }
             _ => return Err(parameter.invalid("requires autoRemove=interval")),
         },
-        // Node.js has a name for the mechanism that both sides agree on, which the driver has by saying nothing.
+        // In Node.js, `DEFAULT` names the mechanism that both sides negotiate. The Rust driver has no such name; it
+        // negotiates if none is given.
         "authMechanism" if value == "DEFAULT" => {}
-        // Both are offers: a client that offers no compressor is sent nothing compressed.
+        // Both only offer compression, and a server sends nothing compressed to a client that does not offer it.
         "compressors" => {
             if !value.split(',').all(|name| COMPRESSORS.contains(&name)) {
-                let why = format!("must be some of {}", COMPRESSORS.join(", "));
+                let why = format!("must be a list of {}", COMPRESSORS.join(", "));
                 return Err(parameter.invalid(&why));
             }
         }
@@ -158,10 +160,10 @@ pub(crate) fn apply(
     Ok(Taken::Ours)
 }
 
-/// Those of MongoDB's Node.js driver.
+/// The compressors of MongoDB's Node.js driver.
 const COMPRESSORS: [&str; 4] = ["snappy", "zlib", "zstd", "none"];
 
-/// Takes over the secret, or says what is wrong with it without quoting it.
+/// Applies the secret. The error says what is wrong without quoting it.
 #[cfg(feature = "encryption")]
 fn encrypt_with(secret: &str, options: &mut MongoOptions) -> Result<(), Error> {
     use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};
@@ -261,7 +263,7 @@ mod tests {
             ("collection=a", r#"unknown parameter "collection": did you mean "collectionName"?"#),
             ("touch_after=5", r#"unknown parameter "touch_after": did you mean "touchAfter"?"#),
             ("maxPoolSzie=5", r#"unknown parameter "maxPoolSzie": did you mean "maxPoolSize"?"#),
-            ("db=a", "the database goes after the host, as in mongodb://host/app"),
+            ("db=a", "write the database after the host, as in mongodb://host/app"),
             ("ttl=0", "must be a whole number of seconds above zero"),
             ("touchAfter=-1", "must be a whole number of seconds"),
             ("deadline=5s", "must be a whole number of milliseconds above zero"),
@@ -269,15 +271,18 @@ mod tests {
             ("autoRemove=never", r#"must be "native", "interval" or "disabled""#),
             ("autoRemoveInterval=5", "requires autoRemove=interval"),
             ("socketTimeoutMS=5", r#"not supported by the driver; use "deadline""#),
-            ("compressors=lz4", "must be some of snappy, zlib, zstd, none"),
-            ("compressors=", "must be some of snappy, zlib, zstd, none"),
+            ("compressors=lz4", "must be a list of snappy, zlib, zstd, none"),
+            ("compressors=", "must be a list of snappy, zlib, zstd, none"),
             ("zlibCompressionLevel=10", "must be between -1 and 9"),
             ("zlibCompressionLevel=x", "must be between -1 and 9"),
-            ("authMechanism=default", "not accepted by the MongoDB driver"),
-            ("collectionName=", "invalid option \"collectionName\": no name of a collection"),
+            ("authMechanism=default", "the MongoDB driver rejected it"),
+            (
+                "collectionName=",
+                "invalid option \"collectionName\": must be a valid collection name: not empty, no \"$\", no leading dot",
+            ),
             ("collectionName=a%0A", "must not contain a line break or control character"),
-            ("dbName=a.b", "invalid option \"dbName\": no name of a database"),
-            ("maxPoolSize=x", "not accepted by the MongoDB driver"),
+            ("dbName=a.b", "invalid option \"dbName\": must be a valid database name"),
+            ("maxPoolSize=x", "the MongoDB driver rejected it"),
             ("w=0", r#"invalid parameter "w": must not be 0: the store needs the answers"#),
             ("ttl=1&ttl=2", r#"invalid parameter "ttl": must be given only once"#),
             ("w=1&W=2", r#"invalid parameter "w": must be given only once"#),

@@ -1,4 +1,4 @@
-//! A document of the collection as a session, and back.
+//! Converts a document of the collection to a session and back.
 
 use std::borrow::Cow;
 
@@ -14,11 +14,11 @@ use crate::{
     origin::{Origin, Times, origin},
 };
 
-/// Beside a document that cannot say all that the session's text says: that text. It counts as long as the document is
-/// the one that it was written with, which Node.js replaces without knowing of it.
+/// The field with the session's text, if the document cannot express all of it. It is valid only for the document with
+/// which it was written: Node.js replaces the document and does not know the field.
 const TEXT: &str = "sessionText";
 
-/// What the document of a session has to say.
+/// The fields of a session's document.
 #[derive(Debug, Default)]
 struct Stored<'a> {
     session: Option<Value<'a>>,
@@ -48,13 +48,14 @@ impl<'a> Stored<'a> {
         Some(Times { last_modified_ms: self.last_modified_ms?, expires_ms })
     }
 
-    /// One without `expires` lives for ever. One whose `expires` is no date does not live, as for connect-mongo.
+    /// Returns true if the session is live. Without `expires`, it lives for ever. If `expires` is not a date, it is not
+    /// live, as in connect-mongo.
     fn is_live(&self, now_ms: i64) -> bool {
         self.expires.is_none_or(|expires| expires.date_ms().is_some_and(|ends| ends > now_ms))
     }
 }
 
-/// What a document comes to, before anything is decrypted.
+/// What a document contains, before anything is decrypted.
 enum Found {
     Nothing,
     SessionData(Box<SessionData>),
@@ -62,17 +63,17 @@ enum Found {
     Sealed(String, Option<Times>),
 }
 
-/// A session as it is written.
+/// A session in the form in which it is written.
 #[derive(Debug)]
 pub(crate) struct Record {
     session: Bson,
-    /// What [`TEXT`] is for.
+    /// The value of the field [`TEXT`].
     text: Option<String>,
     pub(crate) revision: Revision,
 }
 
 impl Record {
-    /// The fields that a write sets, in the order in which MongoDB stores them when it creates the document.
+    /// Returns the fields that a write sets, in the order in which MongoDB stores them when it creates the document.
     pub(crate) fn fields(self, options: &MongoOptions, expires_ms: i64, now_ms: i64) -> Document {
         let mut fields = doc! { "expires": DateTime::from_millis(expires_ms) };
         if !options.touch_after.is_zero() {
@@ -85,7 +86,7 @@ impl Record {
         fields
     }
 
-    /// What a write unsets: an older text beside a document that needs none.
+    /// Returns the fields that a write removes: an older text beside a document that needs none.
     pub(crate) fn unset(&self) -> Option<Document> {
         (self.text.is_none() && matches!(self.session, Bson::Document(_)))
             .then(|| doc! { TEXT: "" })
@@ -93,7 +94,7 @@ impl Record {
 }
 
 impl MongoStore {
-    /// The live session in a document.
+    /// Returns the live session in a document.
     #[cfg_attr(
         not(feature = "encryption"),
         expect(clippy::unused_async, reason = "encryption takes a while")
@@ -115,7 +116,7 @@ impl MongoStore {
         }
     }
 
-    /// The session as it is to be written.
+    /// Returns the session in the form in which it is written.
     #[cfg_attr(
         not(feature = "encryption"),
         expect(clippy::unused_async, reason = "encryption takes a while")
@@ -156,7 +157,7 @@ impl MongoStore {
 }
 
 impl MongoOptions {
-    /// What a write of this session gives it now.
+    /// Returns the times that a write gives to this session now.
     fn times_of(&self, session: &SessionData) -> Times {
         let now_ms = self.clock.now_ms();
         let expires_ms = match self.expiry(session, now_ms) {
@@ -194,7 +195,7 @@ impl MongoOptions {
             _ => {
                 return Err(error::corrupt(
                     operation,
-                    "the session is neither a text nor a document",
+                    "the session must be a string or a document",
                 ));
             }
         };
@@ -213,7 +214,7 @@ impl MongoOptions {
         Ok(session.map(|session| session.with_revision(revision)))
     }
 
-    /// The value of the field `session` that this session was read from.
+    /// Returns the value of the field `session` that this session was read from.
     pub(crate) fn read_from(
         &self,
         operation: &Operation,
@@ -226,8 +227,7 @@ impl MongoOptions {
                 let value = decoded(operation, document)?;
                 let mut sent = Vec::with_capacity(document.len());
                 if value.to_writer(&mut sent).is_err() || sent != document {
-                    let message =
-                        "the driver does not send this document as it is; set replaces it";
+                    let message = "cannot compare this document, because the driver alters it when it sends it; replace the session with set";
                     return Err(operation.error(ErrorKind::InvalidData, message));
                 }
                 Ok(Bson::Document(value))
@@ -236,7 +236,7 @@ impl MongoOptions {
     }
 }
 
-/// The text of a document; the one beside it, if that was written with it.
+/// Returns the text of a document: the one beside it if both were written together.
 fn shown(document: &[u8], beside: Option<Value<'_>>) -> Result<String, Malformed> {
     if let Some(text) = beside.filter(|text| text.kind == Kind::STRING)
         && let Ok(text) = text.text()
@@ -352,11 +352,11 @@ mod tests {
         document.insert(TEXT, text);
         let session = read(&options(), &document).unwrap().unwrap();
         assert_eq!(session.loaded_json(), text);
-        // Node.js wrote another document, and left the text as it was.
+        // Node.js wrote another document and left the old text beside it.
         document.insert("session", doc! { "half": "whole", "n": 1 });
         let session = read(&options(), &document).unwrap().unwrap();
         assert_eq!(session.loaded_json(), r#"{"half":"whole","n":1}"#);
-        // Nobody wrote this text together with a document.
+        // This text was not written together with a document.
         document.insert(TEXT, "no json");
         assert!(read(&options(), &document).unwrap().is_some());
     }

@@ -1,4 +1,4 @@
-//! The store, and Express's own four operations on it.
+//! The store and its four basic operations.
 
 use std::{
     fmt,
@@ -25,17 +25,18 @@ use crate::{
     target::Target,
 };
 
-/// Sessions in MongoDB, as connect-mongo keeps them.
+/// Keeps sessions in MongoDB, in the format of connect-mongo.
 ///
-/// It offers the whole contract. Clones are handles on the same client, which any number of tasks may use at once.
-/// It needs a tokio runtime with its I/O and time drivers, and belongs to none: it has a client on each runtime that it
-/// is used on. A runtime without them is a [`Config`](ErrorKind::Config) error.
+/// It supports the whole contract. Clones share the client, and any number of tasks may use them at once. It needs a
+/// tokio runtime with I/O and time enabled; without them, every call returns a [`Config`](ErrorKind::Config) error. It
+/// is not tied to one runtime: it has a client on each runtime that calls it.
 ///
-/// - Every operation is one round trip; an `update` that meets a conflict is two.
-/// - The client is made on first use, so a service starts while MongoDB is down.
-/// - An operation ends by its deadline, 5 seconds unless set, whatever the servers and the network do.
-/// - Reads go to the primary, whatever `readPreference` and `readConcernLevel` say; only `linearizable` is kept.
-/// - After a call that met its deadline, the next one connects anew: the old connections may never answer again.
+/// - Every operation is one round trip; an `update` that meets a conflict takes two.
+/// - The client is made on first use, so a service can start while MongoDB is down.
+/// - Every operation ends within its deadline, 5 seconds by default, whatever the servers and the network do.
+/// - Reads go to the primary. `readPreference` and every `readConcernLevel` except `linearizable` are ignored.
+/// - After a call that met its deadline, the next one uses new connections, because the old ones may never answer
+///   again.
 ///
 /// ```no_run
 /// use cloakroom_core::{SessionData, Store};
@@ -56,22 +57,22 @@ pub(crate) struct Shared {
     pub(crate) options: MongoOptions,
     pub(crate) connection: Connection,
     pub(crate) index: Mutex<IndexStatus>,
-    /// Whether what `auto_remove` asks for has still to be begun.
+    /// Whether the work that `auto_remove` requires must still be started.
     pub(crate) upkeep_due: AtomicBool,
 }
 
 impl MongoStore {
-    /// A store at this URL. Nothing is sent: the first operation connects.
+    /// Creates a store for a URL. It does not connect; the first operation does.
     ///
     /// ```text
     /// mongodb://[user:password@]host[:port][,host[:port]…][/database][?parameters]
     /// mongodb+srv://[user:password@]name[/database][?parameters]                      with the feature `dns-resolver`
     /// ```
     ///
-    /// It is MongoDB's own connection string, with all options that the driver knows. What has a meaning in it is
-    /// percent-encoded in a user, a password and a parameter: `@` is `%40`. `compressors` and `zlibCompressionLevel` are
-    /// taken and have no effect, and `authMechanism=DEFAULT` is the same as none.
-    /// Further parameters are the options of connect-mongo, by its names:
+    /// The URL is a MongoDB connection string, with all options that the driver supports. Percent-encode special
+    /// characters in a user, a password and a parameter: write `@` as `%40`. `compressors` and `zlibCompressionLevel`
+    /// are accepted and have no effect, and `authMechanism=DEFAULT` is the same as leaving it out. Further parameters
+    /// are the options of connect-mongo, under their names there:
     ///
     /// | parameter | value | default |
     /// | --- | --- | --- |
@@ -87,8 +88,8 @@ impl MongoStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
-    /// nearest one or listing all. It never quotes what can be the password.
+    /// [`Config`](ErrorKind::Config) for a malformed URL or an unknown parameter. The message names the part, and
+    /// suggests the nearest parameter or lists all. It never quotes what may be the password.
     ///
     /// ```
     /// let error = cloakroom_mongodb::MongoStore::open("mongodb://localhost:70000").unwrap_err();
@@ -101,29 +102,29 @@ impl MongoStore {
         Self::open_with(url, MongoOptions::default())
     }
 
-    /// A store at this URL with options. What the URL's parameters say goes over the options.
+    /// Creates a store for a URL with options. The URL's parameters take precedence over the options.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and [`Config`](ErrorKind::Config) for an option that has no meaning.
+    /// As for [`open`](Self::open), and [`Config`](ErrorKind::Config) for an invalid option.
     pub fn open_with(url: &str, mut options: MongoOptions) -> Result<Self, Error> {
         let target = Target::parse(url, &mut options)?;
         options.check()?;
         Ok(Self::of(options, Connection::to(target)))
     }
 
-    /// A store on a client of the application's own: the option `client` of connect-mongo.
+    /// Creates a store on the application's client: the option `client` of connect-mongo.
     ///
-    /// The database is that of the options, or else the client's default one, or else `test`. The client's own timeouts
-    /// hold beside the store's deadline. Its read preference does not: reads go to the primary.
+    /// The database is that of the options, or else the client's default database, or else `test`. The client's own
+    /// timeouts apply in addition to the store's deadline. Its read preference is ignored: reads go to the primary.
     ///
-    /// The driver ties a client to the runtime that it was made on, so the store works as long as that runtime does. It
-    /// cannot make such a client again either: silent connections are left to the driver, which takes up to about 20
-    /// seconds.
+    /// The driver ties a client to the runtime on which it was made, so the store works as long as that runtime does.
+    /// The store cannot replace such a client: silent connections are left to the driver, which takes up to about 20
+    /// seconds to notice them.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for an option that has no meaning.
+    /// [`Config`](ErrorKind::Config) for an invalid option.
     ///
     /// ```no_run
     /// use cloakroom_mongodb::{MongoOptions, MongoStore, mongodb::Client};
@@ -151,16 +152,16 @@ impl MongoStore {
         }))
     }
 
-    /// Asks the server whether it is there: connects if need be, and waits for one answer. For a health check, or to
-    /// learn of a wrong password before the first request.
+    /// Checks that the server answers, and connects first if necessary. Use it for a health check, or to notice a wrong
+    /// password before the first request.
     ///
     /// # Errors
     ///
-    /// As any operation.
+    /// The store's own errors.
     pub async fn ping(&self) -> Result<(), Error> {
         let operation = self.operation("ping", Idempotency::Read);
         self.run(&operation, |sessions| async move {
-            // A read of the collection, and not the command `ping`, which needs no login.
+            // It reads from the collection, because the command `ping` needs no login.
             sessions.find_one(doc! { "_id": "" }).await
         })
         .await
@@ -179,7 +180,7 @@ impl MongoStore {
         Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
-    /// Runs one operation of the driver's. What it answered is that it can be done, so that the upkeep can begin.
+    /// Runs one operation of the driver. The first answer starts the upkeep.
     pub(crate) async fn run<T, Fut>(
         &self,
         operation: &Operation,
@@ -194,7 +195,7 @@ impl MongoStore {
             .map_err(|failure| error::of(operation, self.0.connection.hosts(), &failure))
     }
 
-    /// As [`run`](Self::run), with the driver's failure as it is.
+    /// Like [`run`](Self::run), but returns the driver's failure unchanged.
     pub(crate) async fn attempt<T, Fut>(
         &self,
         operation: &Operation,
@@ -211,7 +212,7 @@ impl MongoStore {
         Ok(answer)
     }
 
-    /// The `_id` of a session's document. It is always a string, so that no id is an operator.
+    /// Returns the `_id` of a session's document. It is always a string, so no id can be an operator.
     pub(crate) fn id(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
         operation.check_id(sid)?;
         let id = match &self.0.options.transform_id {
@@ -219,18 +220,21 @@ impl MongoStore {
             Some(transform) => transform.forth(sid),
         };
         if id.is_empty() {
-            return Err(operation.error(ErrorKind::InvalidId, "transform_id made it empty"));
+            return Err(
+                operation.error(ErrorKind::InvalidId, "transform_id returned an empty string")
+            );
         }
         Ok(id)
     }
 
-    /// The live session under this `_id`.
+    /// Returns the live session with this `_id`.
     pub(crate) async fn find(
         &self,
         operation: &Operation,
         id: &str,
     ) -> Result<Option<SessionData>, Error> {
-        // By `_id` alone, and judged here: connect-mongo's condition on `expires` costs the server half as much again.
+        // The filter is `_id` alone, and the expiry is checked here: connect-mongo's condition on `expires` makes the
+        // query half as expensive again for the server.
         let found = self
             .run(operation, |sessions| {
                 let filter = doc! { "_id": id };
@@ -257,7 +261,7 @@ impl MongoStore {
         Ok(deleted.deleted_count > 0)
     }
 
-    /// Whether there was a document to change.
+    /// Changes a document. Returns true if it existed.
     pub(crate) async fn change(
         &self,
         operation: &Operation,
@@ -287,6 +291,7 @@ impl Store for MongoStore {
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        // Not repeatable: a second write could overwrite what another writer stored in between.
         let operation = self.operation("set", Idempotency::Once);
         let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
@@ -302,7 +307,7 @@ impl Store for MongoStore {
             })
         };
         let mut answer = upsert().await?;
-        // Two that found no document both went on to create it; this one was second.
+        // Two writers found no document and both tried to create it; this one was second.
         if answer.as_ref().is_err_and(|failure| error::is_same_id(&failure.cause)) {
             answer = upsert().await?;
         }

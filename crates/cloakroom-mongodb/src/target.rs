@@ -1,4 +1,4 @@
-//! What a URL says: where the servers are, and with which login.
+//! Parses a URL: the addresses of the servers, and the login.
 
 use std::fmt;
 
@@ -13,20 +13,20 @@ use crate::{
     parameter::{self, Taken},
 };
 
-/// The database of a URL that names none, as for MongoDB's Node.js driver.
+/// The database of a URL that does not name one, as in MongoDB's Node.js driver.
 const DATABASE: &str = "test";
 
-/// Everything that a client needs.
+/// Everything that is needed to make a client.
 pub(crate) struct Target {
-    /// What the driver makes of the URL without our own parameters.
+    /// The URL without the store's own parameters, parsed by the driver.
     pub(crate) connection: ConnectionString,
-    /// The hosts as they stand in the URL, for messages.
+    /// The hosts as they are in the URL, for messages.
     pub(crate) hosts: String,
     pub(crate) database: String,
 }
 
 impl Target {
-    /// Reads a URL. Its parameters that are options of ours replace those in `options`.
+    /// Parses a URL. Parameters that are options of the store replace those in `options`.
     pub(crate) fn parse(url: &str, options: &mut MongoOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "mongodb:// or mongodb+srv://")?;
         let srv = match &*url.scheme().to_ascii_lowercase() {
@@ -42,14 +42,14 @@ impl Target {
         check_login(&url)?;
         check_hosts(&url, srv)?;
         let database = url.decode("database", url.path().strip_prefix('/').unwrap_or_default())?;
-        // Encoded, `&` and `=` can still only come from a parameter without its `?`.
+        // Even if they are encoded, `&` and `=` suggest a parameter without its `?`.
         if !database.is_empty() && (!is_database(&database) || database.contains(['&', '='])) {
-            let why = "must have fewer than 64 bytes and none of /\\. \"$*<>:|?&=";
+            let why = "must be shorter than 64 bytes and must not contain any of /\\. \"$*<>:|?&=";
             return Err(url.invalid("database", why));
         }
 
         let mut parameters = url.parameters(&parameter::NAMES)?;
-        // Whether its interval has a meaning is known after it.
+        // `autoRemoveInterval` is valid only after `autoRemove=interval`, so `autoRemove` comes first.
         parameters.sort_by_key(|parameter| parameter.name != "autoRemove");
         let mut drivers = Vec::new();
         for parameter in &parameters {
@@ -68,10 +68,10 @@ impl Target {
     }
 }
 
-/// The driver is stricter than a URL.
+/// Rejects a login that the driver does not accept, although it is valid in a URL.
 fn check_login(url: &StoreUrl<'_>) -> Result<(), Error> {
     let why = "write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, [ as %5B and ] as %5D";
-    // A password with a slash goes on in the path.
+    // A password with a slash continues in the path.
     if url.path().contains('@') {
         return Err(url.invalid("password", why));
     }
@@ -88,15 +88,14 @@ fn check_login(url: &StoreUrl<'_>) -> Result<(), Error> {
 
 fn check_hosts(url: &StoreUrl<'_>, srv: bool) -> Result<(), Error> {
     if srv && url.hosts().contains(',') {
-        return Err(url.invalid("host", "mongodb+srv takes a single name"));
+        return Err(url.invalid("host", "must be a single name with mongodb+srv"));
     }
     for host in url.hosts().split(',') {
-        // A Unix socket, by its encoded path.
+        // A Unix socket, with its encoded path.
         if host.contains('%') {
             let path = url.decode("host", host)?;
             if !path.ends_with(".sock") || host.contains('=') {
-                let why =
-                    "must be a name, an address, or the encoded path of a socket, ending in .sock";
+                let why = "must be a name, an address, or the percent-encoded path of a socket that ends in .sock";
                 return Err(url.invalid("host", why));
             }
             continue;
@@ -109,13 +108,13 @@ fn check_hosts(url: &StoreUrl<'_>, srv: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has the driver read its part of the URL. Its messages are not passed on: they can quote a secret.
+/// Lets the driver parse its part of the URL. Its messages are not passed on, because they can quote a secret.
 fn connection(
     url: &StoreUrl<'_>,
     drivers: &[&UrlParameter<'_>],
 ) -> Result<ConnectionString, Error> {
     let parse = |pairs: &[&str]| {
-        // The driver takes lower case only.
+        // The driver accepts only a scheme in lower case.
         let (scheme, place) = (url.scheme().to_ascii_lowercase(), url.place());
         ConnectionString::parse(format!("{scheme}://{place}?{}", pairs.join("&")))
     };
@@ -124,17 +123,17 @@ fn connection(
         return Ok(connection);
     }
     if parse(&[]).is_err() {
-        return Err(url.error("invalid url: the MongoDB driver does not accept its hosts"));
+        return Err(url.error("invalid url: the MongoDB driver rejected its hosts"));
     }
     match drivers.iter().find(|parameter| parse(&[parameter.raw]).is_err()) {
         Some(parameter) => {
-            let why = "not accepted by the MongoDB driver";
+            let why = "the MongoDB driver rejected it";
             Err(parameter.invalid(why))
         }
         None => {
             let names: Vec<_> = drivers.iter().map(|parameter| &*parameter.name).collect();
             Err(url.error(&format!(
-                "invalid url: the MongoDB driver does not accept these parameters together: {}",
+                "invalid url: the MongoDB driver rejected the combination of these parameters: {}",
                 names.join(", ")
             )))
         }
@@ -181,9 +180,9 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_a_config_error_that_says_what_is_accepted() {
-        const NAME: &str = "must have fewer than 64 bytes and none of /\\. \"$*<>:|?&=";
-        const SOCKET: &str =
-            "must be a name, an address, or the encoded path of a socket, ending in .sock";
+        const NAME: &str =
+            "must be shorter than 64 bytes and must not contain any of /\\. \"$*<>:|?&=";
+        const SOCKET: &str = "must be a name, an address, or the percent-encoded path of a socket that ends in .sock";
         let database = format!("invalid database: {NAME}");
         let socket = format!("invalid host: {SOCKET}");
         for (url, message) in [
@@ -214,13 +213,10 @@ mod tests {
                 "mongodb://h?ttl=x",
                 r#"invalid parameter "ttl": must be a whole number of seconds above zero"#,
             ),
-            (
-                "mongodb://h?tls=maybe",
-                r#"invalid parameter "tls": not accepted by the MongoDB driver"#,
-            ),
+            ("mongodb://h?tls=maybe", r#"invalid parameter "tls": the MongoDB driver rejected it"#),
             (
                 "mongodb://h?tls=true&ssl=false",
-                "invalid url: the MongoDB driver does not accept these parameters together: tls, ssl",
+                "invalid url: the MongoDB driver rejected the combination of these parameters: tls, ssl",
             ),
         ] {
             let error = parse(url).err().unwrap_or_else(|| panic!("{url} is taken"));

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 type Forth = dyn Fn(&str) -> String + Send + Sync;
 type Back = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// How an id becomes the `_id` of a document: the option `transformId` of connect-mongo.
+/// Maps a session id to the `_id` of a document: the option `transformId` of connect-mongo.
 ///
 /// ```
 /// use cloakroom_mongodb::{MongoOptions, TransformId};
@@ -23,15 +23,16 @@ pub struct TransformId {
 }
 
 impl TransformId {
-    /// The `_id` is what `forth` says. Two ids must not become the same.
+    /// Maps a session id to an `_id` with `forth`, which must not map two ids to the same `_id`.
     ///
-    /// Sessions cannot be listed then, since nothing leads from an `_id` back to the id.
+    /// Without an [inverse](Self::with_inverse), sessions cannot be listed.
     #[must_use]
     pub fn new(forth: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         Self { forth: Arc::new(forth), back: None }
     }
 
-    /// The same, with the way back: the id for an `_id`, or `None` for one that is no session's. Listings use it.
+    /// The same mapping with an inverse, which listings use: it returns the id for an `_id`, or `None` if the `_id`
+    /// does not belong to a session.
     #[must_use]
     pub fn with_inverse(
         mut self,

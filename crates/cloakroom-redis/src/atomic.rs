@@ -28,6 +28,7 @@ impl Atomic for RedisStore {
         match self.expiry(session) {
             Expiry::Seconds(seconds) => command.arg("EX").arg(seconds),
             Expiry::Never => &mut command,
+            // The contract: a session whose expiry has passed is not stored, but the answer is the same.
             Expiry::Passed => {
                 let operation = operation.reading();
                 let answer = self.send(&operation, redis::cmd("EXISTS").arg(&key)).await?;
@@ -111,7 +112,8 @@ impl RedisStore {
         GET_AND_TOUCH.run(self.connection(), operation, key, &arguments).await
     }
 
-    /// Two round trips: a time to live that is a function of the session can only be known after it.
+    /// Returns the session and then sets its expiry, in two round trips: a `ttl` that is a function needs the session
+    /// first.
     async fn get_then_touch(
         &self,
         operation: &Operation,

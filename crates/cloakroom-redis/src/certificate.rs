@@ -1,4 +1,4 @@
-//! What a certificate says: the parts of X.509 that decide whether OpenSSL takes it, and that rustls does not show.
+//! Reads the parts of an X.509 certificate that decide whether OpenSSL accepts it, and that rustls does not expose.
 
 use cloakroom_core::to_iso_string;
 use tokio_rustls::rustls::{
@@ -39,11 +39,11 @@ pub(crate) struct PublicKey<'a> {
 }
 
 impl<'a> Certificate<'a> {
-    /// `None` if this is not a certificate in DER.
+    /// Parses a certificate in DER. Returns `None` if it is malformed.
     pub(crate) fn parse(der: &'a [u8]) -> Option<Self> {
         let mut fields = Reader(Reader(Reader(der).expect(SEQUENCE)?).expect(SEQUENCE)?);
         let is_version_1 = fields.expect(VERSION).is_none();
-        // The serial number, the algorithm of the signature, and the issuer.
+        // The serial number, the signature algorithm and the issuer are not needed.
         for _ in 0..3 {
             fields.next()?;
         }
@@ -60,7 +60,7 @@ impl<'a> Certificate<'a> {
         Some(Self { is_version_1, key, not_before, not_after, common_names, has_dns_names })
     }
 
-    /// Refuses a certificate before its time and after it.
+    /// Rejects a certificate that is not valid yet or has expired.
     pub(crate) fn check_time(&self, now: UnixTime) -> Result<(), CertificateError> {
         let ms = i64::try_from(now.as_secs()).ok().and_then(|secs| secs.checked_mul(1_000));
         let now = ms.and_then(to_iso_string).ok_or(CertificateError::BadEncoding)?;
@@ -74,15 +74,15 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether the certificate names the host as its subject, which counts where it has no DNS names: as in
-    /// `checkServerIdentity` of Node.js 20.
+    /// Returns true if the subject's common name matches the host. It counts only if the certificate has no DNS names,
+    /// as in `checkServerIdentity` of Node.js 20.
     pub(crate) fn is_subject(&self, host: &ServerName<'_>) -> bool {
         let ServerName::DnsName(host) = host else { return false };
         !self.has_dns_names && self.common_names.iter().any(|name| matches(host.as_ref(), name))
     }
 }
 
-/// A `*` stands for the first label of a name that has at least three.
+/// Compares a host with a name of the certificate. A `*` matches the first label of a name that has at least three.
 fn matches(host: &str, name: &str) -> bool {
     let host = host.trim_end_matches('.');
     match (name.strip_prefix("*."), host.split_once('.')) {
@@ -95,19 +95,19 @@ impl<'a> PublicKey<'a> {
     fn parse(info: Element<'a>) -> Option<Self> {
         let mut fields = Reader(info.content);
         let algorithm = fields.expect(SEQUENCE)?;
-        // The first byte counts the unused bits at the end, of which a key has none.
+        // The first byte of a BIT STRING is the number of unused bits at its end; a key has no unused bits.
         let bits = fields.expect(BIT_STRING)?.strip_prefix(&[0])?;
         Some(Self { info: SubjectPublicKeyInfoDer::from(info.whole), algorithm, bits })
     }
 }
 
-/// `YYYYMMDDHHMMSS`, in UTC.
+/// Returns the time as `YYYYMMDDHHMMSS` in UTC.
 fn date(time: Element<'_>) -> Option<String> {
     let text = std::str::from_utf8(time.content).ok()?.strip_suffix('Z')?;
     if time.tag != UTC_TIME {
         return Some(text.to_owned());
     }
-    // RFC 5280, section 4.1.2.5.1.
+    // Two-digit years from 50 on belong to the 20th century (RFC 5280, section 4.1.2.5.1).
     let century = if text.get(..2)? < "50" { "20" } else { "19" };
     Some(format!("{century}{text}"))
 }
@@ -134,7 +134,7 @@ fn has_dns_name(extensions: &[u8]) -> Option<bool> {
         if fields.expect(OBJECT_IDENTIFIER)? != ALTERNATIVE_NAMES {
             continue;
         }
-        // Whether it is critical can stand in between.
+        // The optional flag `critical` may precede the value.
         while let Some(field) = fields.next() {
             if field.tag == OCTET_STRING {
                 let mut names = Reader(Reader(field.content).expect(SEQUENCE)?);
@@ -152,7 +152,7 @@ struct Element<'a> {
     content: &'a [u8],
 }
 
-/// Reads one element of DER after another; `None` at the end and for what is not DER.
+/// Reads one element of DER after another; `None` at the end and for malformed DER.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         Some(Element { tag, whole, content: &whole[header..] })
     }
 
-    /// The content of the next element if it has this tag; nothing is read otherwise.
+    /// Returns the content of the next element if it has this tag. Otherwise it reads nothing.
     fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         if *self.0.first()? == tag { self.next().map(|element| element.content) } else { None }
     }

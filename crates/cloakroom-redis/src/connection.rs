@@ -1,4 +1,4 @@
-//! The way to the server: the store's own connection, or one that the application lends.
+//! The connection to the server: the store's own, or one that the application shares with it.
 
 use std::fmt;
 
@@ -6,28 +6,28 @@ use cloakroom_backend::Operation;
 use cloakroom_core::Error;
 use redis::{Cmd, Value};
 
-use crate::{lent::Lent, own::Own};
+use crate::{given::Given, own::Own};
 
 pub(crate) enum Connection {
     Own(Own),
-    Lent(Lent),
+    Given(Given),
 }
 
 impl Connection {
-    /// Sends one command and returns the server's answer, a refusal included.
+    /// Sends one command and returns the server's answer, which may be an error reply.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         match self {
             Self::Own(own) => own.send(operation, command).await,
-            Self::Lent(lent) => lent.send(operation, command).await,
+            Self::Given(given) => given.send(operation, command).await,
         }
     }
 
-    /// Refuses what would be done for a part of the keys.
+    /// Rejects an operation that would reach only a part of the keys.
     pub(crate) async fn needs_all_keys(&self, operation: &Operation) -> Result<(), Error> {
         match self {
-            // It is not made to a part of the keys.
+            // The login rejects cluster nodes, so this server has all keys.
             Self::Own(_) => Ok(()),
-            Self::Lent(lent) => lent.needs_all_keys(operation).await,
+            Self::Given(given) => given.needs_all_keys(operation).await,
         }
     }
 }
@@ -36,7 +36,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own(own) => fmt::Debug::fmt(own.target(), f),
-            Self::Lent(_) => f.write_str("Lent(..)"),
+            Self::Given(_) => f.write_str("Given(..)"),
         }
     }
 }

@@ -13,12 +13,13 @@ use redis::Value;
 
 use crate::{RedisStore, error, reply};
 
-/// The first cursor and, as an answer, the end.
+/// The cursor that starts a listing and, as an answer, ends it.
 const ENDS: &[u8] = b"0";
 
 #[async_trait]
 impl Enumerate for RedisStore {
-    /// A key whose rest is empty or not UTF-8 is no session's and is left out; so is one that holds no string.
+    /// Skips keys that no session has: those whose id would be empty or is not UTF-8, and those that do not hold a
+    /// string.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.pages("ids")
             .map_ok(|page| stream::iter(sessions_in(page).map(Ok)))
@@ -34,7 +35,7 @@ impl Enumerate for RedisStore {
             .boxed()
     }
 
-    /// SCAN can list a key twice. So as to count it once, 8 bytes of each id are held in memory.
+    /// Counts each session once, although SCAN can list a key twice: it keeps 8 bytes of each id in memory.
     async fn length(&self) -> Result<u64, Error> {
         let hasher = RandomState::new();
         let mut seen = HashSet::new();
@@ -47,8 +48,7 @@ impl Enumerate for RedisStore {
 
     async fn clear(&self) -> Result<(), Error> {
         if self.options().prefix.is_empty() {
-            let message =
-                "without a prefix this would be the whole database; clear_database does that";
+            let message = "clear requires a prefix; to remove everything from the database, call clear_database";
             return Err(self
                 .operation("clear", Idempotency::Read)
                 .error(ErrorKind::Unsupported, message));
@@ -70,13 +70,13 @@ impl Enumerate for RedisStore {
 }
 
 impl RedisStore {
-    /// Removes **every key of the database** that the URL names, of whatever kind and whoever wrote it.
+    /// Removes **every key of the database** that the URL names, including keys of other programs.
     ///
-    /// [`clear`](Enumerate::clear) removes what is under the prefix, and refuses when that is empty.
+    /// [`clear`](Enumerate::clear) removes the sessions under the prefix, and returns an error if the prefix is empty.
     ///
     /// # Errors
     ///
-    /// As any operation.
+    /// The store's own errors.
     pub async fn clear_database(&self) -> Result<(), Error> {
         let operation = self.operation("clear_database", Idempotency::Repeatable);
         self.connection().needs_all_keys(&operation).await?;
@@ -84,7 +84,7 @@ impl RedisStore {
         reply::done(&operation, self.send(&operation, &flush).await?).map(drop)
     }
 
-    /// The ids under our prefix, page by page; some can come twice.
+    /// Returns the ids under the store's prefix, page by page. An id can occur twice.
     fn pages(
         &self,
         operation: &'static str,
@@ -97,7 +97,7 @@ impl RedisStore {
         })
     }
 
-    /// One page, and the cursor of the next one.
+    /// Returns one page, and the cursor of the next one.
     async fn page(
         &self,
         operation: &'static str,
@@ -121,13 +121,14 @@ impl RedisStore {
         Ok(((cursor != ENDS).then_some(cursor), page))
     }
 
-    /// The id in a key of ours. The pattern is escaped, and this holds even where a server reads it differently.
+    /// Returns the id in a key under the prefix. It checks the prefix again, because servers that resemble Redis may
+    /// read an escaped pattern differently.
     fn sid(&self, key: Vec<u8>) -> Option<String> {
         let sid = key.strip_prefix(self.options().prefix.as_bytes())?;
         if sid.is_empty() { None } else { String::from_utf8(sid.to_vec()).ok() }
     }
 
-    /// The sessions of one page. A value that went meanwhile is left out.
+    /// Returns the sessions of one page. Skips a session that has ended since its id was listed.
     async fn load(
         &self,
         page: Vec<String>,
@@ -157,13 +158,13 @@ impl RedisStore {
     }
 }
 
-/// The ids in a page that are those of sessions.
+/// Returns the ids in a page that belong to sessions.
 fn sessions_in(page: Vec<String>) -> impl Iterator<Item = String> {
     page.into_iter().filter(|sid| !is_marker(sid))
 }
 
-/// A pattern that matches `text` and nothing else: connect-redis sends the prefix as it is, and `clear` with the
-/// prefix `s?s:` removes other people's keys there.
+/// Returns a pattern that matches only `text`. connect-redis does not escape its prefix, so its `clear` with the prefix
+/// `s?s:` removes other programs' keys.
 fn escape(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,7 +1,7 @@
-//! What went wrong, in the contract's words.
+//! Maps failures to the contract's errors.
 //!
-//! A server's own text is never passed on: it can quote the command (`unknown command 'GETEX', with args beginning
-//! with: 'sess:..'`), and with it an id, session data or a password. Its code, such as `OOM`, is.
+//! The text of a server's error reply is never passed on: it can quote the command (`unknown command 'GETEX', with args
+//! beginning with: 'sess:..'`), and with it an id, session data or a password. Only its code, such as `OOM`, is.
 
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
@@ -9,24 +9,22 @@ use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 use redis::{RedisError, ServerError};
 
-/// The store's name.
 pub(crate) const STORE: &str = "redis";
 
-/// Why there is no connection. Nothing was sent.
+/// The reason why no connection could be made. Nothing was sent.
 #[derive(Clone, Debug)]
 pub(crate) enum ConnectFailure {
-    /// The system's answer.
     Io(Arc<io::Error>),
-    /// No agreement on TLS, such as a certificate that is not trusted.
+    /// The TLS handshake failed, for example because the certificate is not trusted.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only rediss: comes to it"))]
     Tls(Arc<io::Error>),
-    /// No answer in time.
+    /// The server did not answer in time.
     Timeout,
-    /// The server hung up during the login, or does not speak the protocol.
+    /// The server closed the connection during the login, or does not speak the protocol.
     HungUp(RedisError),
-    /// The server refused the login or the database, or is of a kind that stores no sessions.
+    /// The server rejected the login or the database, or is of a kind that stores no sessions.
     Refused(ErrorKind, String),
-    /// The task that connected was ended with its runtime.
+    /// The task that connected ended with its runtime.
     Cancelled,
 }
 
@@ -36,7 +34,7 @@ impl From<io::Error> for ConnectFailure {
     }
 }
 
-/// There is no connection.
+/// Returns the error of a call that got no connection.
 pub(crate) fn not_connected(
     operation: &Operation,
     address: &impl fmt::Display,
@@ -54,13 +52,14 @@ pub(crate) fn not_connected(
         }
         ConnectFailure::Cancelled => operation
             .error(ErrorKind::Unavailable, format!("connecting to {address} was cancelled")),
-        // In TLS 1.3, the server checks the client's certificate after the client has finished.
+        // In TLS 1.3, the client's certificate is part of its last flight (RFC 8446, section 2), so the server rejects it
+        // after the client has finished the handshake.
         ConnectFailure::HungUp(cause) if is_tls(&cause) => {
-            let message = format!("{address} does not accept the certificate of the client");
+            let message = format!("{address} rejected the client's certificate");
             operation.error(ErrorKind::Config, message).with_source(cause)
         }
         ConnectFailure::HungUp(cause) if cause.is_io_error() => {
-            let message = format!("{address} hung up during the login");
+            let message = format!("{address} closed the connection during the login");
             operation.error(ErrorKind::Unavailable, message).with_source(cause)
         }
         ConnectFailure::HungUp(cause) => lost(operation, cause),
@@ -68,17 +67,17 @@ pub(crate) fn not_connected(
     }
 }
 
-/// Whether rustls reports that it and the server disagree.
+/// Returns true if the cause is an error of the TLS protocol.
 fn is_tls(cause: &RedisError) -> bool {
     let source = cause.source().and_then(|source| source.downcast_ref::<Arc<Source>>());
     let cause = source.and_then(|source| source.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
 }
 
-/// What the client keeps an I/O error as.
+/// The type as which the crate `redis` stores the cause of an I/O error.
 type Source = dyn StdError + Send + Sync;
 
-/// The connection was given up with the answer.
+/// Returns the error of a call whose connection was given up before its answer came.
 pub(crate) fn silent(operation: &Operation) -> Error {
     operation.error(
         ErrorKind::Unavailable,
@@ -86,42 +85,42 @@ pub(crate) fn silent(operation: &Operation) -> Error {
     )
 }
 
-/// The connection went away with the answer.
+/// Returns the error of a call whose connection was lost before its answer came.
 pub(crate) fn lost(operation: &Operation, cause: RedisError) -> Error {
     if cause.is_timeout() {
-        // Of a connection that the application lends: the store's own has no other limit than the deadline.
+        // Only the application's connection can have a response timeout; the store's own has none besides the deadline.
         operation
-            .error(ErrorKind::Timeout, "no answer within the connection's own limit")
+            .error(ErrorKind::Timeout, "no answer within the connection's own response timeout")
             .with_source(cause)
     } else if cause.is_io_error() {
         operation.error(ErrorKind::Unavailable, "the connection was lost").with_source(cause)
     } else if cause.kind() == redis::ErrorKind::Parse {
-        // Not even the cause: the parser's errors can quote what it read.
-        operation.error(ErrorKind::Unavailable, "the server does not speak the protocol")
+        // The cause is left out, because the parser's errors can quote what it read.
+        operation.error(ErrorKind::Unavailable, "the server does not speak the Redis protocol")
     } else {
         operation.error(ErrorKind::Unavailable, "the connection cannot be used")
     }
 }
 
-/// The server refused the command.
+/// Returns the error for an error reply to a command.
 pub(crate) fn refused(operation: &Operation, refusal: &ServerError) -> Error {
     let (kind, why) = judge(refusal);
     operation.error(kind, why)
 }
 
-/// The server's answer is of no kind that this command has.
+/// Returns the error for an answer that this command never gets.
 pub(crate) fn unexpected(operation: &Operation) -> Error {
-    operation.error(ErrorKind::Other, "the server gave an answer of an unknown kind")
+    operation.error(ErrorKind::Other, "the server sent an unexpected answer")
 }
 
-/// Whether the server does not have the command. The wording changed over the versions.
+/// Returns true if the server does not know the command. The wording differs between server versions.
 pub(crate) fn is_unknown_command(refusal: &ServerError) -> bool {
     refusal.details().is_some_and(|detail| detail.starts_with("unknown command"))
 }
 
-/// The code of a refusal, and what the server says about it. It is for decisions, not for messages.
+/// Returns the code and the text of an error reply. The text is for decisions only, never for messages.
 ///
-/// A command that is refused inside of a script has its code in the middle of the line before Redis 7: `ERR Error
+/// If a command inside a script fails, servers before Redis 7 put its code in the middle of the line: `ERR Error
 /// running script (call to f_6b1b…): @user_script:4: @user_script: 4: -READONLY You can't write …`.
 pub(crate) fn code_and_detail(refusal: &ServerError) -> (&str, &str) {
     let detail = refusal.details().unwrap_or_default();
@@ -132,44 +131,51 @@ pub(crate) fn code_and_detail(refusal: &ServerError) -> (&str, &str) {
     }
 }
 
-/// The kind of a refusal, and our own words for it.
+/// Returns the kind and the message for an error reply.
 pub(crate) fn judge(refusal: &ServerError) -> (ErrorKind, String) {
     let (code, detail) = code_and_detail(refusal);
     let (kind, why) = match code {
         "LOADING" => (ErrorKind::Unavailable, "the server is loading its data"),
         "READONLY" => (ErrorKind::Unavailable, "the server is a read-only replica"),
-        "MASTERDOWN" => (ErrorKind::Unavailable, "the replica has lost its master"),
-        "NOREPLICAS" => (ErrorKind::Unavailable, "the server has too few replicas to write"),
-        "MISCONF" => {
-            (ErrorKind::Unavailable, "the server cannot save to its disk, and refuses writes")
+        "MASTERDOWN" => (ErrorKind::Unavailable, "the replica cannot reach its master"),
+        "NOREPLICAS" => {
+            (ErrorKind::Unavailable, "the server has too few replicas to accept writes")
         }
-        "OOM" => (ErrorKind::Full, "the server is full (maxmemory), and refuses writes"),
-        "BUSY" => (ErrorKind::Unavailable, "the server is busy with a script"),
+        "MISCONF" => {
+            (ErrorKind::Unavailable, "the server cannot save to its disk and rejects writes")
+        }
+        "OOM" => (ErrorKind::Full, "the server is out of memory (maxmemory) and rejects writes"),
+        "BUSY" => (ErrorKind::Unavailable, "the server is busy running a script"),
         "CLUSTERDOWN" => (ErrorKind::Unavailable, "the cluster is down"),
         "TRYAGAIN" => (ErrorKind::Unavailable, "the cluster is moving this key"),
         "ERR" if detail.starts_with("max number of clients") => {
-            (ErrorKind::Unavailable, "the server has no room for another client")
+            (ErrorKind::Unavailable, "the server accepts no more clients (maxclients)")
         }
         "ERR"
             if detail.contains("invalid bulk length")
                 || detail.contains("maximum allowed size") =>
         {
-            (ErrorKind::TooLarge, "the record is larger than the server takes (proto-max-bulk-len)")
+            (
+                ErrorKind::TooLarge,
+                "the record is larger than the server accepts (proto-max-bulk-len)",
+            )
         }
         "WRONGTYPE" => (ErrorKind::Corrupt, "the key does not hold a string"),
         "NOAUTH" => (ErrorKind::Config, "the server requires a password"),
-        "WRONGPASS" => (ErrorKind::Config, "the server refuses the user or the password"),
+        "WRONGPASS" => (ErrorKind::Config, "the server rejected the user name or the password"),
         "NOPERM" => (ErrorKind::Config, "the user lacks a permission that the store needs"),
         "MOVED" | "ASK" | "CROSSSLOT" => {
             (ErrorKind::Config, "the server is part of a Redis Cluster")
         }
-        _ if is_code(code) => return (ErrorKind::Other, format!("the server refused with {code}")),
-        _ => (ErrorKind::Other, "the server refused"),
+        _ if is_code(code) => {
+            return (ErrorKind::Other, format!("the server returned the error {code}"));
+        }
+        _ => (ErrorKind::Other, "the server rejected the command"),
     };
     (kind, why.to_owned())
 }
 
-/// A code is a word in capitals; what else comes first in a line is not passed on.
+/// Returns true if the word is an error code, which consists of capitals. Anything else is not passed on.
 fn is_code(code: &str) -> bool {
     (1..=16).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
@@ -222,7 +228,10 @@ mod tests {
             assert!(!error.outcome_unknown(), "{line}");
             assert!(!format!("{error} {error:?}").contains("SECRET"), "{line}: {error:?}");
         }
-        assert_eq!(refusal("EXOTIC x").to_string(), "redis: set: the server refused with EXOTIC");
+        assert_eq!(
+            refusal("EXOTIC x").to_string(),
+            "redis: set: the server returned the error EXOTIC"
+        );
     }
 
     #[test]
@@ -245,7 +254,7 @@ mod tests {
             assert_eq!(refusal(line).kind(), kind, "{line}");
         }
         let line = "ERR Error running script (call to f_6b1b): @user_script:4: SECRET: -x SECRET";
-        assert_eq!(refusal(line).to_string(), "redis: set: the server refused");
+        assert_eq!(refusal(line).to_string(), "redis: set: the server rejected the command");
     }
 
     #[test]

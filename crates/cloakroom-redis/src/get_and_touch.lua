@@ -1,9 +1,9 @@
--- GETEX for servers that have none, before Redis 6.2.
+-- Replaces GETEX on servers before Redis 6.2, which do not have it.
 --
 -- KEYS[1]  the record
 -- ARGV[1]  seconds to live
 --
--- A replica refuses commands that write even where they change nothing: on one, the answer is an error, as GETEX's.
+-- A replica rejects write commands even if they would change nothing, so the answer there is an error, as with GETEX.
 local record = redis.call('GET', KEYS[1])
 if record then
   redis.call('EXPIRE', KEYS[1], ARGV[1])

@@ -7,7 +7,7 @@ mod certificate;
 mod connection;
 mod enumerate;
 mod error;
-mod lent;
+mod given;
 mod live;
 mod login;
 mod mode;

@@ -1,4 +1,4 @@
-//! One connection, as long as it lasts.
+//! One connection of the store's own.
 
 use std::{
     pin::pin,
@@ -19,32 +19,32 @@ use crate::{
     traffic::{Moment, Traffic},
 };
 
-/// A connection as long as it lasts. Calls under way keep it; the last one out closes it.
+/// A connection. Calls in progress hold it, and the last one closes it.
 pub(crate) struct Live {
     connection: MultiplexedConnection,
     driver: AbortHandle,
     lost: Arc<AtomicBool>,
     traffic: Arc<Traffic>,
     began: Instant,
-    /// What the server said of itself at the login.
+    /// Whether the server said at the login that it is a replica.
     is_replica: bool,
-    /// When a command was sent that met its deadline before anything else was received.
+    /// When a command was sent that met its deadline before anything was received after it.
     unanswered: Mutex<Option<Moment>>,
-    /// Wakes the calls that can go on over another connection.
+    /// Wakes the calls that can continue on another connection.
     given_up: Notify,
 }
 
-/// What became of a command.
+/// The outcome of a command.
 pub(crate) enum Asked {
-    /// The server's answer, a refusal included.
+    /// The server's answer, which may be an error reply.
     Answered(Value),
     /// The deadline passed.
     Late,
     /// The connection was lost before anything of it was sent.
     Unsent(RedisError),
-    /// The connection was lost, and the answer with it.
+    /// The connection was lost before the answer came.
     Lost(RedisError),
-    /// The connection was given up by another call. Only a command that can be sent twice comes to this.
+    /// Another call gave the connection up. This happens only to commands that can be sent twice.
     GivenUp,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Live {
     }
 }
 
-/// Tells that the driver has ended, however it did.
+/// Notes on drop that the driver has ended, for whatever reason.
 struct Ending(Arc<AtomicBool>);
 
 impl Drop for Ending {
@@ -64,7 +64,7 @@ impl Drop for Ending {
 }
 
 impl Live {
-    /// Starts the driver on the runtime of the caller.
+    /// Starts the driver on the caller's runtime.
     pub(crate) fn start(
         connection: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
@@ -89,7 +89,7 @@ impl Live {
     }
 
     pub(crate) fn connection(&self) -> MultiplexedConnection {
-        // It is a handle on the same socket.
+        // The clone is a handle on the same socket.
         self.connection.clone()
     }
 
@@ -97,19 +97,19 @@ impl Live {
         self.is_replica = is_replica;
     }
 
-    /// Whether no call is to begin on it any more.
+    /// Returns true if no further call may use this connection.
     pub(crate) fn is_over(&self) -> bool {
         self.lost.load(Ordering::Acquire) || self.is_silent()
     }
 
-    /// Whether it was a good one.
+    /// Returns true if the connection has lasted long enough to count as a good one.
     pub(crate) fn has_lasted(&self) -> bool {
         self.began.elapsed() >= LONG_ENOUGH
     }
 
-    /// Whether a command met its deadline, and nothing at all has been received since it was sent.
+    /// Returns true if a command met its deadline, and nothing has been received since it was sent.
     ///
-    /// One that is answered late clears the connection: it is slow, not dead.
+    /// A late answer resets this: the connection is slow, not dead.
     fn is_silent(&self) -> bool {
         let unanswered = *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
         unanswered.is_some_and(|sent| !self.traffic.has_received_since(sent))
@@ -122,7 +122,7 @@ impl Live {
         }
     }
 
-    /// Sends one command and waits for its answer, at the latest until the call's deadline.
+    /// Sends one command and waits for its answer until the call's deadline.
     pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked {
         let mut connection = self.connection();
         let sent = self.traffic.now();
@@ -167,12 +167,13 @@ impl Live {
         }
     }
 
-    /// Whether this is the last answer worth having from this connection: the server hangs up after it, or it was the
-    /// master once, and its name may lead to the new one by now.
+    /// Returns true if the connection should be replaced after this answer: the server closes it, or the server used to
+    /// be the master, and its name may now lead to the new one.
     fn is_parting(&self, answer: &Value) -> bool {
         let Value::ServerError(refusal) = answer else { return false };
         match error::code_and_detail(refusal) {
-            // One that was a replica from the beginning is asked for the way to its master now and then.
+            // A server that was a replica from the beginning is replaced only after a while, in case its name now leads
+            // to a master.
             ("READONLY" | "MASTERDOWN", _) => !self.is_replica || self.has_lasted(),
             (_, detail) => {
                 detail.starts_with("Protocol error") || detail.starts_with("max number of clients")

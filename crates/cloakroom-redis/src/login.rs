@@ -1,4 +1,4 @@
-//! The first words on a connection: who asks, in which protocol, and which server it is.
+//! The login: authenticates, chooses the protocol, and learns which kind of server it is.
 
 use cloakroom_core::ErrorKind;
 use redis::{Cmd, ProtocolVersion, ServerError, Value, aio::MultiplexedConnection};
@@ -9,12 +9,12 @@ use crate::{
     target::Target,
 };
 
-/// The user whose password is given alone.
+/// The user of a URL that has only a password.
 const DEFAULT_USER: &str = "default";
 
-/// Logs in and returns what the server says of itself.
+/// Logs in and returns what the server says about itself.
 ///
-/// The client's own login is not used: it keeps what `HELLO` answers to itself.
+/// The login of the crate `redis` is not used, because it does not return the answer to `HELLO`.
 pub(crate) async fn login(
     connection: &mut MultiplexedConnection,
     target: &Target,
@@ -30,14 +30,14 @@ pub(crate) async fn login(
         Mode::Standalone => {}
         Mode::Cluster => {
             let message = format!(
-                "{} is a node of a Redis Cluster: give `RedisStore::with_connection` a cluster connection",
+                "{} is a node of a Redis Cluster: pass a cluster connection to `RedisStore::with_connection`",
                 target.address
             );
             return Err(ConnectFailure::Refused(ErrorKind::Config, message));
         }
         Mode::Sentinel => {
             let message = format!(
-                "{} is a Redis Sentinel, which stores nothing: connect to the master that it watches",
+                "{} is a Redis Sentinel, which stores no sessions: connect to the master that it watches",
                 target.address
             );
             return Err(ConnectFailure::Refused(ErrorKind::Config, message));
@@ -53,7 +53,7 @@ pub(crate) async fn login(
     Ok(about)
 }
 
-/// `None` where the server is too old for it: before Redis 6, or before the protocol that was offered.
+/// Sends `HELLO`. Returns `None` if the server is older than Redis 6 or does not support the protocol version.
 async fn hello(
     connection: &mut MultiplexedConnection,
     target: &Target,
@@ -95,7 +95,7 @@ async fn authenticate(
     }
 }
 
-/// A server that does not tell is taken for one that stands alone.
+/// Asks the server for its mode. A server that does not say counts as standalone.
 async fn info(connection: &mut MultiplexedConnection) -> Result<About, ConnectFailure> {
     let answer = ask(connection, redis::cmd("INFO").arg("server")).await?;
     Ok(About::from_info(&answer))
@@ -108,12 +108,13 @@ async fn ask(
     connection.send_packed_command(command).await.map_err(ConnectFailure::HungUp)
 }
 
-/// Whether the server, older than Redis 6, does not know `HELLO` or RESP3. The wording changed over the versions.
+/// Returns true if the server is older than Redis 6 and does not know `HELLO` or RESP3. The wording differs between
+/// versions.
 fn is_old(refusal: &ServerError) -> bool {
     refusal.code() == "NOPROTO" || error::is_unknown_command(refusal)
 }
 
-/// Whether the server, older than Redis 6, takes a password alone.
+/// Returns true if the server is older than Redis 6, which accepts a password but no user.
 fn knows_no_users(refusal: &ServerError) -> bool {
     refusal.details().is_some_and(|detail| detail.starts_with("wrong number of arguments"))
 }
@@ -127,11 +128,11 @@ fn refused(refusal: &ServerError, target: &Target) -> ConnectFailure {
     ConnectFailure::Refused(kind, message)
 }
 
-/// Old servers say in many ways that they do not take a password, each with the code `ERR`.
+/// Returns the failure for a rejected login. Servers before Redis 6 word it in many ways, each with the code `ERR`.
 fn login_refused(refusal: &ServerError, target: &Target) -> ConnectFailure {
     match refused(refusal, target) {
         ConnectFailure::Refused(ErrorKind::Other, _) => {
-            let message = "the server refuses the user or the password".to_owned();
+            let message = "the server rejected the user name or the password".to_owned();
             ConnectFailure::Refused(ErrorKind::Config, message)
         }
         failure => failure,

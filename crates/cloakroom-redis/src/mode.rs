@@ -1,18 +1,17 @@
-//! What a server says of itself.
+//! What a server says about itself.
 
 use redis::Value;
 
-/// What kind of server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Standalone,
-    /// A node of a Redis Cluster, which has a part of the keys.
+    /// A node of a Redis Cluster, which holds a part of the keys.
     Cluster,
-    /// It has no keys: it watches servers that have.
+    /// A Redis Sentinel, which holds no keys: it watches servers that do.
     Sentinel,
 }
 
-/// What is known of a server after the login.
+/// What is known about a server after the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) mode: Mode,
@@ -35,7 +34,7 @@ impl About {
         let mode = match member("mode") {
             Some(mode) if is(&mode, "cluster") => Mode::Cluster,
             Some(mode) if is(&mode, "sentinel") => Mode::Sentinel,
-            // Servers that resemble Redis may say nothing.
+            // Servers that resemble Redis may not send it.
             _ => Mode::Standalone,
         };
         let is_replica =

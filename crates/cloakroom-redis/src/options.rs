@@ -1,4 +1,4 @@
-//! What can be set.
+//! The options of a `RedisStore`.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -6,9 +6,9 @@ use cloakroom_core::{Clock, Error, ErrorKind};
 
 use crate::{Serializer, Ttl, error::STORE};
 
-/// How a [`RedisStore`](crate::RedisStore) keeps sessions: the options of connect-redis by their names, and a few more.
+/// Options of a [`RedisStore`](crate::RedisStore): those of connect-redis under their names there, and a few more.
 ///
-/// Each can be given in the URL too, and wins there; see [`RedisStore::open`](crate::RedisStore::open).
+/// Most can also be given in the URL, which takes precedence; see [`RedisStore::open`](crate::RedisStore::open).
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,34 +19,34 @@ use crate::{Serializer, Ttl, error::STORE};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RedisOptions {
-    /// What stands before the id in a key: `sess:` unless set.
+    /// The text before the id in a key. `sess:` by default.
     pub prefix: String,
-    /// How long sessions live: a browser session one day unless set, all others as long as their cookie.
+    /// The time to live. By default, a browser session lives for one day, and any other session as long as its cookie.
     pub ttl: Ttl,
-    /// Store without an expiry. `touch` is off then; a session whose expiry has passed is destroyed all the same.
+    /// Whether to store sessions without an expiry. `touch` then sends nothing and returns
+    /// [`NotOffered`](cloakroom_core::Touched::NotOffered). A session whose expiry has passed is still destroyed.
     pub disable_ttl: bool,
-    /// Answer [`NotOffered`](cloakroom_core::Touched::NotOffered) to `touch` and send nothing.
-    /// `get_and_touch` only gets then.
+    /// Whether `touch` sends nothing and returns [`NotOffered`](cloakroom_core::Touched::NotOffered). `get_and_touch`
+    /// then only reads.
     pub disable_touch: bool,
-    /// How many keys a page of a listing has, about: 100 unless set.
+    /// The approximate number of keys per page of a listing. 100 by default.
     pub scan_count: u32,
-    /// How a session becomes bytes: JSON unless set.
+    /// Converts sessions to bytes and back. JSON by default.
     pub serializer: Option<Arc<dyn Serializer>>,
-    /// How long an operation takes at most: 5 seconds unless set. A listing has as long for each of its pages.
+    /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
     /// A PEM file with the certificates to trust instead of the public authorities: those of authorities, or the
-    /// server's own if it is self-signed. Only for `rediss:`, as are the next four.
+    /// server's own if it is self-signed. This option and the next four require the scheme `rediss`.
     pub ca_file: Option<PathBuf>,
-    /// A PEM file with the certificate that the store identifies itself with, and the chain to its authority. Needs
-    /// `key_file`.
+    /// A PEM file with the store's own certificate and the chain to its authority. Requires `key_file`.
     pub cert_file: Option<PathBuf>,
     /// A PEM file with the private key of `cert_file`, not encrypted.
     pub key_file: Option<PathBuf>,
-    /// The name that the server's certificate must have, instead of the host of the URL. It is sent as SNI, too.
+    /// The name that the server's certificate must have. The host of the URL by default. It is also sent as SNI.
     pub server_name: Option<String>,
-    /// Accept any certificate of the server: whoever is between can read and change every session.
+    /// Whether to accept any certificate. An attacker on the network can then read and change every session.
     pub insecure_skip_verify: bool,
-    /// What "now" is when a cookie's expiry is turned into a time to live.
+    /// The source of the current time, from which a cookie's expiry becomes a time to live.
     pub clock: Clock,
 }
 
@@ -71,91 +71,91 @@ impl Default for RedisOptions {
 }
 
 impl RedisOptions {
-    /// The same options with another [`prefix`](Self::prefix).
+    /// Sets [`prefix`](Self::prefix).
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// The same options with another [`ttl`](Self::ttl).
+    /// Sets [`ttl`](Self::ttl).
     #[must_use]
     pub fn with_ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.ttl = ttl.into();
         self
     }
 
-    /// The same options with another [`disable_ttl`](Self::disable_ttl).
+    /// Sets [`disable_ttl`](Self::disable_ttl).
     #[must_use]
     pub fn with_disable_ttl(mut self, disable_ttl: bool) -> Self {
         self.disable_ttl = disable_ttl;
         self
     }
 
-    /// The same options with another [`disable_touch`](Self::disable_touch).
+    /// Sets [`disable_touch`](Self::disable_touch).
     #[must_use]
     pub fn with_disable_touch(mut self, disable_touch: bool) -> Self {
         self.disable_touch = disable_touch;
         self
     }
 
-    /// The same options with another [`scan_count`](Self::scan_count).
+    /// Sets [`scan_count`](Self::scan_count).
     #[must_use]
     pub fn with_scan_count(mut self, scan_count: u32) -> Self {
         self.scan_count = scan_count;
         self
     }
 
-    /// The same options with another [`serializer`](Self::serializer).
+    /// Sets [`serializer`](Self::serializer).
     #[must_use]
     pub fn with_serializer(mut self, serializer: impl Serializer + 'static) -> Self {
         self.serializer = Some(Arc::new(serializer));
         self
     }
 
-    /// The same options with another [`deadline`](Self::deadline).
+    /// Sets [`deadline`](Self::deadline).
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The same options with another [`ca_file`](Self::ca_file).
+    /// Sets [`ca_file`](Self::ca_file).
     #[must_use]
     pub fn with_ca_file(mut self, ca_file: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(ca_file.into());
         self
     }
 
-    /// The same options with another [`cert_file`](Self::cert_file).
+    /// Sets [`cert_file`](Self::cert_file).
     #[must_use]
     pub fn with_cert_file(mut self, cert_file: impl Into<PathBuf>) -> Self {
         self.cert_file = Some(cert_file.into());
         self
     }
 
-    /// The same options with another [`key_file`](Self::key_file).
+    /// Sets [`key_file`](Self::key_file).
     #[must_use]
     pub fn with_key_file(mut self, key_file: impl Into<PathBuf>) -> Self {
         self.key_file = Some(key_file.into());
         self
     }
 
-    /// The same options with another [`server_name`](Self::server_name).
+    /// Sets [`server_name`](Self::server_name).
     #[must_use]
     pub fn with_server_name(mut self, server_name: impl Into<String>) -> Self {
         self.server_name = Some(server_name.into());
         self
     }
 
-    /// The same options with another [`insecure_skip_verify`](Self::insecure_skip_verify).
+    /// Sets [`insecure_skip_verify`](Self::insecure_skip_verify).
     #[must_use]
     pub fn with_insecure_skip_verify(mut self, insecure_skip_verify: bool) -> Self {
         self.insecure_skip_verify = insecure_skip_verify;
         self
     }
 
-    /// The same options with another [`clock`](Self::clock).
+    /// Sets [`clock`](Self::clock).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -164,7 +164,7 @@ impl RedisOptions {
 }
 
 impl RedisOptions {
-    /// The name of an option that is set and only has a meaning for TLS.
+    /// Returns the name of an option that is set and requires TLS, or `None`.
     pub(crate) fn of_tls(&self) -> Option<&'static str> {
         match self {
             Self { ca_file: Some(_), .. } => Some("caFile"),
@@ -176,7 +176,7 @@ impl RedisOptions {
         }
     }
 
-    /// Refuses what has no meaning, and names it.
+    /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let zero = match self {
             Self { ttl: Ttl::Browser(Duration::ZERO), .. } => "ttl",
@@ -184,6 +184,11 @@ impl RedisOptions {
             Self { deadline: Duration::ZERO, .. } => "deadline",
             _ => return Ok(()),
         };
-        Err(Error::new(ErrorKind::Config, STORE, "open", format!("invalid option {zero:?}: zero")))
+        Err(Error::new(
+            ErrorKind::Config,
+            STORE,
+            "open",
+            format!("invalid option {zero:?}: must be above zero"),
+        ))
     }
 }

@@ -1,11 +1,11 @@
-//! The store's own connection: made on first use, shared by all calls, made again when it is lost or silent.
+//! The store's own connection: made on first use, shared by all calls, and replaced when it is lost or silent.
 //!
-//! Each runtime has one of its own, because a connection ends with the runtime that drives it: a store in a `static`
-//! is used by one test's runtime while another's ends.
+//! Each runtime has its own, because a connection ends with the runtime that drives it. A store in a `static`, for
+//! example, is used by the runtime of one test while that of another test shuts down.
 //!
-//! It stands on the client's `MultiplexedConnection` rather than on its `ConnectionManager`, which answers the first
-//! call after an outage with the outage's error, keeps a refused login for ever, and cannot tell a command that was
-//! never sent from one whose answer was lost.
+//! It uses the `MultiplexedConnection` of the crate `redis` rather than its `ConnectionManager`. The latter returns the
+//! old error to the first call after an outage, keeps a rejected login for ever, and does not distinguish a command
+//! that was never sent from one whose answer was lost.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -38,13 +38,13 @@ use crate::{
     traffic::Traffic,
 };
 
-/// How long the server has to accept a connection and its login.
+/// The time limit for a connection and its login.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// How many commands wait for the socket before their callers have to.
+/// The number of commands that can be queued for the socket before callers have to wait.
 const QUEUE: usize = 4_096;
 
-/// How many connections in a row may be lost before a call's command is sent.
+/// The number of connections in a row that a call may lose before its command is sent.
 const MOST_UNSENT: usize = 3;
 
 pub(crate) struct Own(Arc<Inner>);
@@ -60,7 +60,7 @@ struct Inner {
 struct State {
     pace: Pace,
     attempts: u64,
-    /// A runtime without one is connected by its next call.
+    /// The connections by runtime. If a runtime has no entry, its next call connects.
     slots: Vec<(Id, Slot)>,
 }
 
@@ -69,12 +69,12 @@ enum Slot {
     Connected(Arc<Live>),
 }
 
-/// An attempt to connect, which all calls that need it wait for.
+/// An attempt to connect, for which all calls on its runtime wait.
 #[derive(Clone)]
 struct Attempt {
     number: u64,
     began: Instant,
-    /// None has failed just before it.
+    /// Whether no attempt failed just before it.
     is_first: bool,
     traffic: Arc<Traffic>,
     task: AbortHandle,
@@ -91,10 +91,10 @@ impl Own {
         &self.0.target
     }
 
-    /// Sends one command and returns the server's answer, a refusal included.
+    /// Sends one command and returns the server's answer, which may be an error reply.
     ///
-    /// It ends at the call's deadline. A command that can be repeated is, once, when the connection is lost; one that
-    /// was not sent is sent over the next connection.
+    /// It ends at the call's deadline. If the connection is lost, a command that was not sent is sent on the next
+    /// connection, and a command that is safe to repeat is repeated once.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         let mut unsent = 0;
         loop {
@@ -127,7 +127,7 @@ impl Own {
         }
     }
 
-    /// The connection, at the latest at the call's deadline. An error means that nothing was sent over it.
+    /// Returns the connection. An error means that nothing was sent.
     async fn live(&self, operation: &Operation) -> Result<Arc<Live>, Error> {
         let runtime = self.0.runtimes.current(operation)?;
         let mut is_again = false;
@@ -140,11 +140,11 @@ impl Own {
                 Some(Ok(live)) => return Ok(live),
                 Some(Err(failure)) => {
                     let is_worth_another = match failure {
-                        // It ended with its runtime.
+                        // Its runtime shut down; this one can try again.
                         ConnectFailure::Cancelled => true,
-                        // A server that is just starting again.
+                        // The server may just be restarting.
                         ConnectFailure::Io(_) => attempt.is_first,
-                        // What went wrong before this call began says nothing about now.
+                        // A failure before this call began says nothing about the current state.
                         _ => attempt.began < operation.began(),
                     };
                     if is_again || !is_worth_another {
@@ -168,7 +168,7 @@ impl Own {
 }
 
 impl State {
-    /// The connection of a runtime, or the attempt to make it. One that is over is taken away.
+    /// Returns the connection of a runtime, or the attempt to make it. Removes it if it is no longer usable.
     fn slot(&mut self, runtime: Id) -> Option<&Slot> {
         let place = self.slots.iter().position(|(id, _)| *id == runtime)?;
         let is_over = match &self.slots[place].1 {
@@ -190,7 +190,7 @@ impl State {
         self.slots.get(place).map(|(_, slot)| slot)
     }
 
-    /// Puts an attempt's outcome in its place, unless it was given up.
+    /// Stores the outcome of an attempt, unless the attempt was given up.
     fn settle(&mut self, runtime: Id, number: u64, outcome: &Result<Arc<Live>, ConnectFailure>) {
         let place = self.slots.iter().position(|(id, slot)| {
             *id == runtime && matches!(slot, Slot::Connecting(attempt) if attempt.number == number)
@@ -214,7 +214,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the connection of this runtime, or the attempt to make it. Begins an attempt if none is under way.
+    /// Returns the connection of this runtime, or the attempt to make it. Starts an attempt if no attempt is in
+    /// progress.
     fn live_or_attempt(self: &Arc<Self>, runtime: &Handle) -> Result<Arc<Live>, Attempt> {
         let id = runtime.id();
         let mut state = self.state();
@@ -223,7 +224,7 @@ impl Inner {
             Some(Slot::Connecting(attempt)) => return Err(attempt.clone()),
             None => {}
         }
-        // What other runtimes left behind when they ended.
+        // Remove what other runtimes left behind when they shut down.
         state.slots.retain(|(_, slot)| match slot {
             Slot::Connected(live) => !live.is_over(),
             Slot::Connecting(attempt) => !attempt.task.is_finished(),
@@ -233,7 +234,7 @@ impl Inner {
         let (start, is_first) = state.pace.begin(Instant::now());
         let traffic = Arc::new(Traffic::new());
         let (inner, heard) = (Arc::clone(self), Arc::clone(&traffic));
-        // A task of its own, so that it goes on when the call that began it is dropped.
+        // A separate task, so that it continues if the call that started it is dropped.
         let task = runtime.spawn(async move {
             if start > Instant::now() {
                 sleep_until(start).await;
@@ -256,7 +257,7 @@ impl Inner {
         Err(attempt)
     }
 
-    /// A login that nobody answers is left like a connection that nobody answers on.
+    /// Gives up an attempt whose login got no answer, like a silent connection.
     fn give_up(&self, runtime: Id, attempt: &Attempt) {
         self.state().settle(runtime, attempt.number, &Err(ConnectFailure::Timeout));
         attempt.task.abort();
@@ -265,8 +266,8 @@ impl Inner {
     async fn connect(&self, traffic: Arc<Traffic>) -> Result<Arc<Live>, ConnectFailure> {
         let connect = async {
             let stream = self.streams.open(&self.target, &traffic).await?;
-            // Neither a login nor a protocol: `login` sees to both. The deadline of each call is the only limit: the
-            // client's own would end calls that still have time.
+            // No login and no protocol, because `login` handles both. No timeouts of the client either: they would end
+            // calls that still have time before their deadline.
             let nobody = RedisConnectionInfo::default()
                 .set_protocol(ProtocolVersion::RESP2)
                 .set_skip_set_lib_name();

@@ -8,17 +8,17 @@ use tokio::time::Instant;
 /// The pause after the first failure.
 const FIRST: Duration = Duration::from_millis(20);
 
-/// The longest pause after a connection that a server has accepted.
+/// The longest pause after a failure on a connection that the server had accepted.
 pub(crate) const ACCEPTED: Duration = Duration::from_millis(50);
 
-/// The longest pause after a connection that was refused. It costs next to nothing, and most outages are of this kind:
-/// a server that is back is noticed within 100 ms.
+/// The longest pause after a refused connection. It is short, because a refusal costs almost nothing and most outages
+/// are of this kind: the server's return is noticed within 100 ms.
 pub(crate) const REFUSED: Duration = FIRST;
 
-/// A connection that lasted this long was a good one, and a failure this long ago says nothing about now.
+/// A connection that lasted this long counts as good, and a failure this long ago no longer matters.
 pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
-/// When the next attempt may begin. All tasks and runtimes that use a store share it.
+/// Decides when the next attempt may start. All tasks and runtimes that use a store share it.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     failures: u32,
@@ -26,7 +26,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Returns when the attempt that is made now may begin, and whether none has failed just before it.
+    /// Returns when the next attempt may start, and whether no attempt failed just before it.
     pub(crate) fn begin(&mut self, now: Instant) -> (Instant, bool) {
         if self.next.is_some_and(|next| now.saturating_duration_since(next) > LONG_ENOUGH) {
             self.succeed();
@@ -34,13 +34,14 @@ impl Pace {
         (self.next.unwrap_or(now), self.failures == 0)
     }
 
-    /// An attempt failed, or what came of it did not last. The next one pauses for at most `longest`.
+    /// Notes that an attempt failed, or that its connection did not last. The next attempt pauses for at most
+    /// `longest`.
     pub(crate) fn fail(&mut self, now: Instant, longest: Duration) {
         self.next = Some(now + doubled(FIRST, self.failures, longest));
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// A connection lasted.
+    /// Notes that a connection lasted.
     pub(crate) fn succeed(&mut self) {
         *self = Self::default();
     }

@@ -6,8 +6,8 @@ use redis::ProtocolVersion;
 
 use crate::{RedisOptions, target::Target};
 
-/// The options of connect-redis first, spelled as there. The last three belong to the URLs of Unix sockets, which have
-/// no other place for them.
+/// The parameters: first the options of connect-redis, spelled as there. The last three are only for Unix sockets,
+/// whose URLs have no other place for them.
 const NAMES: &[&str] = &[
     "prefix",
     "ttl",
@@ -26,13 +26,13 @@ const NAMES: &[&str] = &[
     "password",
 ];
 
-const DATABASE: &str = "the database goes after the host, as in redis://host/3";
-const LOGIN: &str = "the user and password go before the host, as in redis://user:password@host";
+const DATABASE: &str = "write the database after the host, as in redis://host/3";
+const LOGIN: &str = "write the user and password before the host, as in redis://user:password@host";
 const TLS: &str = "for TLS, use the scheme \"rediss\"";
 const SECRET: &str = "to encrypt sessions, set the option \"serializer\" in code";
 const SKIP: &str = "to accept any certificate, use insecureSkipVerify=true";
 
-/// Options of other clients, and what to write instead.
+/// Options of other clients, each with what to write instead.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("db", DATABASE),
     ("database", DATABASE),
@@ -49,9 +49,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 const ELSEWHERE_OF_SOCKETS: &[(&str, &str)] = &[
     ("secret", SECRET),
-    ("database", "the database is the parameter \"db\""),
-    ("username", "the user is the parameter \"user\""),
-    ("pass", "the password is the parameter \"password\""),
+    ("database", "use the parameter \"db\""),
+    ("username", "use the parameter \"user\""),
+    ("pass", "use the parameter \"password\""),
 ];
 
 pub(crate) fn names(of_socket: bool) -> ParameterNames<'static> {
@@ -63,7 +63,7 @@ pub(crate) fn names(of_socket: bool) -> ParameterNames<'static> {
     ParameterNames { exact, elsewhere, ..ParameterNames::default() }
 }
 
-/// Takes over one parameter of [`names`].
+/// Applies one parameter of [`names`].
 pub(crate) fn apply(
     parameter: UrlParameter<'_>,
     target: &mut Target,
@@ -93,15 +93,15 @@ pub(crate) fn apply(
         }
         "user" => target.user = Some(parameter.value),
         "password" => target.password = Some(parameter.value),
-        _ => return Err(parameter.invalid("is not supported")),
+        _ => return Err(parameter.invalid("not supported")),
     }
     Ok(())
 }
 
-/// Rust's own parser takes a `+`.
+/// Parses the number of a database. Digits only, because Rust's parser accepts a leading `+`.
 pub(crate) fn database(text: &str) -> Result<u32, &'static str> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_number).ok_or("must be a number, as in redis://host/3")
+    text.parse().ok().filter(|_| is_number).ok_or("must be a whole number, as in redis://host/3")
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
         let parsed = Target::parse(&url, &mut options);
         assert_eq!(parsed.is_ok(), cfg!(feature = "tls"), "{parsed:?}");
         if parsed.is_err() {
-            // Without the feature there is no such URL; the parameters are read all the same.
+            // Without the feature, `rediss:` is rejected, but the parameters are still parsed.
             let mut target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
             let url = StoreUrl::parse("redis", &url, "rediss://").unwrap();
             for parameter in url.parameters(&names(false)).unwrap() {

@@ -1,4 +1,4 @@
-//! A stored value as a session, and the digest that tells one value from another.
+//! Converts stored values to sessions and back, and computes the digest that distinguishes values.
 
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, Revision, SessionData};
@@ -6,10 +6,10 @@ use sha1::{Digest, Sha1};
 
 use crate::RedisOptions;
 
-/// What connect-redis 6.1.0 and 6.1.2 leave behind instead of deleting.
+/// The value that connect-redis 6.1.0 and 6.1.2 store instead of deleting a key.
 const TOMBSTONE: &[u8] = b"TOMBSTONE";
 
-/// SHA-1 and length: what the script compares a stored value with. Redis has no other digest.
+/// SHA-1 and length, which the script compares. SHA-1 is the only digest in Redis scripts (`redis.sha1hex`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     digest: [u8; 20],
@@ -21,7 +21,7 @@ impl Fingerprint {
         Self { digest: Sha1::digest(value).into(), length: value.len() as u64 }
     }
 
-    /// The digest in lower-case hexadecimal, as `redis.sha1hex` gives it.
+    /// Returns the digest in lower-case hexadecimal, as `redis.sha1hex` returns it.
     pub(crate) fn hex(&self) -> String {
         hex(&self.digest)
     }
@@ -50,7 +50,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 impl RedisOptions {
-    /// The bytes to store.
     pub(crate) fn stringify(
         &self,
         operation: &Operation,
@@ -64,7 +63,7 @@ impl RedisOptions {
         }
     }
 
-    /// The session in a stored value; `None` for what stands for "no session".
+    /// Returns the session in a stored value, or `None` for a value that means "no session".
     pub(crate) fn parse(
         &self,
         operation: &Operation,
@@ -74,7 +73,7 @@ impl RedisOptions {
             return Ok(None);
         }
         let parsed = match &self.serializer {
-            // A digest of it is made only when it comes to an update: most requests never get there.
+            // The digest is computed only for an update, because most requests never update.
             None => SessionData::from_record(value)
                 .map(|session| session.map(|session| session.with_revision(Revision::of_text()))),
             Some(serializer) => serializer.parse(&value).map(|session| {
@@ -84,7 +83,7 @@ impl RedisOptions {
         parsed.map_err(|error| operation.named(error))
     }
 
-    /// What `session` was read from.
+    /// Returns the fingerprint of the value that `session` was read from.
     pub(crate) fn read_from(
         &self,
         operation: &Operation,

@@ -1,4 +1,5 @@
-//! What the server answered. The client's own conversions are not used: their errors quote the answer.
+//! Converts the server's answers. The conversions of the crate `redis` are not used, because their errors quote the
+//! answer.
 
 use cloakroom_backend::Operation;
 use cloakroom_core::Error;
@@ -6,7 +7,7 @@ use redis::Value;
 
 use crate::error;
 
-/// A string, or `None` where there is none.
+/// Returns a string, or `None` for a nil answer.
 pub(crate) fn text(operation: &Operation, value: Value) -> Result<Option<Vec<u8>>, Error> {
     match value {
         Value::BulkString(bytes) => Ok(Some(bytes)),
@@ -16,7 +17,6 @@ pub(crate) fn text(operation: &Operation, value: Value) -> Result<Option<Vec<u8>
     }
 }
 
-/// A number.
 pub(crate) fn number(operation: &Operation, value: Value) -> Result<i64, Error> {
     match value {
         Value::Int(number) => Ok(number),
@@ -24,7 +24,7 @@ pub(crate) fn number(operation: &Operation, value: Value) -> Result<i64, Error> 
     }
 }
 
-/// `OK` is `true`, and nothing, as of a condition that did not hold, is `false`.
+/// Returns true for `OK`, and false for a nil answer, which means that a condition did not hold.
 pub(crate) fn done(operation: &Operation, value: Value) -> Result<bool, Error> {
     match value {
         Value::Okay => Ok(true),
@@ -33,7 +33,6 @@ pub(crate) fn done(operation: &Operation, value: Value) -> Result<bool, Error> {
     }
 }
 
-/// Several answers in one.
 pub(crate) fn list(operation: &Operation, value: Value) -> Result<Vec<Value>, Error> {
     match value {
         Value::Array(values) => Ok(values),

@@ -25,7 +25,8 @@ impl Script {
         Self { code, digest: hex(&Sha1::digest(code)) }
     }
 
-    /// Runs it on one key: one round trip, and a second one when the server sees the script for the first time.
+    /// Runs the script on one key, in one round trip. If the server does not know the script yet, a second one sends
+    /// it.
     pub(crate) async fn run(
         &self,
         connection: &Connection,

@@ -4,16 +4,16 @@ use std::fmt;
 
 use cloakroom_core::{Error, SessionData};
 
-/// How a session becomes the bytes of a record, and back: the option `serializer` of connect-redis.
+/// Converts sessions to the bytes of a record and back: the option `serializer` of connect-redis.
 ///
-/// Without one, the record is the JSON text that `JSON.stringify(req.session)` gives. Use one for an envelope of your
-/// own, such as encryption. Both sides of a shared store need the same.
+/// By default, the record is the JSON text of the session, as `JSON.stringify(req.session)` prints it. Implement this
+/// trait for another format, such as encryption. Both sides of a shared store must use the same format.
 ///
 /// ```
 /// use cloakroom_redis::{RedisOptions, Serializer};
 /// use cloakroom_core::{Error, ErrorKind, SessionData};
 ///
-/// /// Puts the text behind a version, so that it can be changed one day.
+/// /// Writes a version before the text, so that the format can change later.
 /// struct Versioned;
 ///
 /// impl Serializer for Versioned {
@@ -33,18 +33,18 @@ use cloakroom_core::{Error, SessionData};
 /// options.serializer = Some(std::sync::Arc::new(Versioned));
 /// ```
 pub trait Serializer: Send + Sync {
-    /// The bytes of the record.
+    /// Returns the bytes of the record.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being stored; nothing is sent then. The error must not print session data.
+    /// The implementation's own errors; nothing is stored then. An error must not contain session data.
     fn stringify(&self, session: &SessionData) -> Result<Vec<u8>, Error>;
 
-    /// The session in a record. `None` for one that stands for "no session".
+    /// Returns the session in a record, or `None` for a record that means "no session".
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) for a record that is not one of ours. The error must not print
+    /// [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) for a record in another format. The error must not contain
     /// session data.
     fn parse(&self, record: &[u8]) -> Result<Option<SessionData>, Error>;
 }

@@ -1,4 +1,4 @@
-//! A socket that lets the server finish speaking.
+//! A socket whose writes do not hide the server's last answer.
 
 use std::{
     io::{self, IoSlice},
@@ -15,13 +15,13 @@ use crate::traffic::Traffic;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A stream whose end is told by reading alone.
+/// A stream that reports the end of the connection only when reading.
 ///
-/// A server that refuses a record in the middle of it says why and hangs up. The rest of the record cannot be written
-/// then, and to report that would throw away the answer that is already there to be read. So a write to a connection
-/// that has ended goes nowhere and succeeds; reading comes to the answer first, and then to the end.
+/// A server that rejects a record halfway answers with the reason and closes the connection. The rest of the record
+/// cannot be written then, but an error from the write would discard the answer, which can still be read. So a write to
+/// a closed connection succeeds and is dropped; a read returns the answer first, and then the end.
 ///
-/// It notes what went over it: a connection that answers nothing is left.
+/// It notes when bytes were sent and received, so that a silent connection can be given up.
 pub(crate) struct Socket<S> {
     stream: S,
     traffic: Arc<Traffic>,
@@ -139,7 +139,7 @@ mod tests {
         let mut client = Socket::new(client, Arc::new(Traffic::new()));
         client.write_all(b"much").await.unwrap();
         server.write_all(b"too much").await.unwrap();
-        // With something unread, the system resets the connection rather than closing it.
+        // If bytes are unread, the system resets the connection instead of closing it.
         drop(server);
         sleep(Duration::from_millis(20)).await;
         for _ in 0..3 {

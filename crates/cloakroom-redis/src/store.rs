@@ -1,4 +1,4 @@
-//! The store, and Express's own four operations on it.
+//! The store and its four basic operations.
 
 use std::{
     fmt,
@@ -11,20 +11,20 @@ use cloakroom_core::{Atomic, Enumerate, Error, SessionData, Store, Touched};
 use redis::{Cmd, Value};
 
 use crate::{
-    RedisOptions, connection::Connection, error::STORE, lent::Lent, own::Own, reply,
+    RedisOptions, connection::Connection, error::STORE, given::Given, own::Own, reply,
     stream::Streams, target::Target,
 };
 
-/// Sessions in Redis, as connect-redis keeps them.
+/// Keeps sessions in Redis, in the format of connect-redis.
 ///
-/// It offers the whole contract. Clones are handles on the same connections, which any number of tasks may use at once.
-/// It needs a tokio runtime with its I/O and time drivers, and nothing more: any web framework on tokio has one. It
-/// belongs to none: each runtime that calls it has a connection of its own.
+/// It supports the whole contract. Clones share the connections, and any number of tasks may use them at once. It needs
+/// a tokio runtime with I/O and time enabled. It is not tied to one runtime: each runtime that calls it has its own
+/// connection.
 ///
 /// - Every operation is one round trip.
-/// - The connection is made on first use, so a service starts while Redis is down. It is made again when it is lost, and
-///   left when it answers nothing for a whole deadline.
-/// - An operation ends by its deadline, 5 seconds unless set, whatever the server and the network do.
+/// - The connection is made on first use, so a service can start while Redis is down. It is replaced when it is lost,
+///   and when it answers nothing for a whole deadline.
+/// - Every operation ends within its deadline, 5 seconds by default, whatever the server and the network do.
 ///
 /// ```no_run
 /// use cloakroom_core::{SessionData, Store};
@@ -44,22 +44,22 @@ pub struct RedisStore(Arc<Shared>);
 struct Shared {
     options: RedisOptions,
     connection: Connection,
-    /// Whether the server has turned out to be older than Redis 6.2.
+    /// Whether the server is known to be older than Redis 6.2, which introduced GETEX.
     lacks_getex: AtomicBool,
 }
 
-/// What a write does to the key.
+/// The expiry that a write gives to the key.
 pub(crate) enum Expiry {
-    /// It lives this many seconds.
+    /// The key lives for this many seconds.
     Seconds(u64),
-    /// It lives until it is destroyed, by the option `disable_ttl`.
+    /// The key lives until it is destroyed, because of the option `disable_ttl`.
     Never,
-    /// Its time has passed: it goes.
+    /// The expiry has passed: the key is deleted.
     Passed,
 }
 
 impl RedisStore {
-    /// A store at this URL. Nothing is sent: the first operation connects.
+    /// Creates a store for a URL. It does not connect; the first operation does.
     ///
     /// ```text
     /// redis://[[user]:password@]host[:port][/database][?parameters]
@@ -67,8 +67,8 @@ impl RedisStore {
     /// unix:///path[?db=0&user=…&password=…&parameters]                 or redis+unix:
     /// ```
     ///
-    /// What has a meaning in a URL is percent-encoded in a user, a password, a path and a parameter: `@` is `%40`.
-    /// The parameters are the options of connect-redis, by its names:
+    /// Percent-encode special characters in a user, a password, a path and a parameter: write `@` as `%40`. The
+    /// parameters are the options of connect-redis, under their names there:
     ///
     /// | parameter | value | default |
     /// | --- | --- | --- |
@@ -85,8 +85,8 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
-    /// nearest one or listing all. It never quotes what can be the password.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for a malformed URL or an unknown parameter. The message names the
+    /// part, and suggests the nearest parameter or lists all. It never quotes what may be the password.
     ///
     /// ```
     /// let error = cloakroom_redis::RedisStore::open("redis://localhost:70000").unwrap_err();
@@ -99,11 +99,11 @@ impl RedisStore {
         Self::open_with(url, RedisOptions::default())
     }
 
-    /// A store at this URL with options. What the URL's parameters say goes over the options.
+    /// Creates a store for a URL with options. The URL's parameters take precedence over the options.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and [`Config`](cloakroom_core::ErrorKind::Config) for an option that has no meaning.
+    /// As for [`open`](Self::open), and [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option.
     pub fn open_with(url: &str, mut options: RedisOptions) -> Result<Self, Error> {
         let target = Target::parse(url, &mut options)?;
         options.check()?;
@@ -118,20 +118,20 @@ impl RedisStore {
         Ok(Self::on(Connection::Own(Own::new(target, streams)), options))
     }
 
-    /// A store on a connection of the application's own, which both then use: any connection of the crate `redis` that
-    /// can send commands, such as `MultiplexedConnection`, `ConnectionManager` and `ClusterConnection`.
+    /// Creates a store on a connection that it shares with the application: any connection of the crate `redis` that
+    /// can send commands, such as `MultiplexedConnection`, `ConnectionManager` or `ClusterConnection`.
     ///
-    /// It is made again, or not, as its own kind does; its server, database and login are not the store's affair, and
-    /// the options of TLS are not used. A limit of its own, such as the 500 ms that a `MultiplexedConnection` waits for
-    /// an answer, holds beside the store's deadline. Where it reads from replicas, so do `get` and `all`.
+    /// The application chooses the server, the database, the login and TLS, and the connection alone decides whether it
+    /// reconnects. Its own response timeout, such as the 500 ms of a `MultiplexedConnection`, applies in addition to
+    /// the store's deadline. If it reads from replicas, `get` and `all` do too.
     ///
-    /// On a Redis Cluster sessions are stored and conditional writes work; what is about all keys (`ids`, `all`,
-    /// `length`, `clear` and `clear_database`) is [`Unsupported`](cloakroom_core::ErrorKind::Unsupported).
+    /// On a Redis Cluster, the operations on all keys (`ids`, `all`, `length`, `clear` and `clear_database`) return
+    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported); everything else works.
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config) for an option that has no meaning. Nothing is sent; the first operation asks the
-    /// server what it is.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option. Nothing is sent; the first operation asks
+    /// the server for its kind.
     ///
     /// ```no_run
     /// use cloakroom_redis::{RedisOptions, RedisStore};
@@ -147,19 +147,19 @@ impl RedisStore {
         C: redis::aio::ConnectionLike + Clone + Send + Sync + 'static,
     {
         options.check()?;
-        Ok(Self::on(Connection::Lent(Lent::new(connection)), options))
+        Ok(Self::on(Connection::Given(Given::new(connection)), options))
     }
 
     fn on(connection: Connection, options: RedisOptions) -> Self {
         Self(Arc::new(Shared { options, connection, lacks_getex: AtomicBool::new(false) }))
     }
 
-    /// Asks the server whether it is there: connects if need be, and waits for one answer. For a health check, or to
-    /// learn of a wrong password before the first request.
+    /// Checks that the server answers, and connects first if necessary. Use it for a health check, or to notice a wrong
+    /// password before the first request.
     ///
     /// # Errors
     ///
-    /// As any operation.
+    /// The store's own errors.
     pub async fn ping(&self) -> Result<(), Error> {
         let operation = self.operation("ping", Idempotency::Read);
         reply::text(&operation, self.send(&operation, &redis::cmd("PING")).await?).map(drop)
@@ -190,7 +190,7 @@ impl RedisStore {
         Ok([&self.0.options.prefix, sid].concat())
     }
 
-    /// Never creates: both commands leave a missing key missing.
+    /// Sets or removes the expiry of a key. It never creates a key: both commands ignore a missing one.
     pub(crate) async fn move_expiry(
         &self,
         operation: &Operation,
@@ -235,6 +235,7 @@ impl Store for RedisStore {
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        // Not repeatable: a second write could overwrite what another writer stored in between.
         let operation = self.operation("set", Idempotency::Once);
         let key = self.key(&operation, sid)?;
         let mut command = redis::cmd("SET");

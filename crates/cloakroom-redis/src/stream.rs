@@ -12,14 +12,14 @@ use crate::{
     traffic::Traffic,
 };
 
-/// How long a connection without traffic stays unprobed.
+/// The time without traffic after which TCP probes a connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How long a machine that no longer acknowledges anything is believed to be there.
+/// The time without an acknowledgement after which a machine counts as dead.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
-/// What outlives the attempts to open a stream.
+/// The state that attempts to open a stream share.
 #[derive(Clone, Default)]
 pub(crate) struct Streams {
     #[cfg(feature = "tls")]
@@ -71,11 +71,11 @@ impl Streams {
     }
 }
 
-/// A dead machine sends no goodbye: without these options its connection would look alive for a quarter of an hour,
-/// and every call on it would run into its deadline.
+/// Opens a TCP connection that notices a dead machine. Without these options, such a connection would look alive for a
+/// quarter of an hour, and every call on it would meet its deadline.
 async fn open_tcp(host: &str, port: u16, traffic: &Arc<Traffic>) -> io::Result<Socket<TcpStream>> {
     let stream = TcpStream::connect((host, port)).await?;
-    // From now on it is the server's turn to speak.
+    // The silence of the server is measured from now on.
     traffic.note_received();
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);

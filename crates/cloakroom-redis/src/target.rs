@@ -1,10 +1,9 @@
-//! Where the server is, and with which login.
+//! The address of the server, and the login.
 
 use std::{fmt, path::PathBuf};
 
 use redis::ProtocolVersion;
 
-/// Where the server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp { host: String, port: u16, tls: bool },
@@ -21,18 +20,18 @@ impl fmt::Display for Address {
     }
 }
 
-/// Everything that a connection needs.
+/// Everything that is needed to connect.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Target {
     pub(crate) address: Address,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) database: u32,
-    /// What the URL asks for, or `None` for RESP3 where the server speaks it.
+    /// The protocol of the URL. `None` means RESP3 if the server supports it.
     pub(crate) protocol: Option<ProtocolVersion>,
 }
 
-/// Leaves out the user, too: a password can be in its place by mistake.
+/// Leaves out the user as well, because a password may stand in its place by mistake.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")

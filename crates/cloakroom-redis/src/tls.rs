@@ -1,4 +1,4 @@
-//! TLS, by rustls and ring.
+//! TLS with rustls and ring.
 
 use std::{fmt, fs, io, net::IpAddr, path::Path, sync::Arc};
 
@@ -21,18 +21,17 @@ use crate::{
     verifier::{Trusted, Verifier},
 };
 
-/// How to agree on TLS with a server.
 #[derive(Clone)]
 pub(crate) struct Tls {
     connector: TlsConnector,
-    /// Instead of the host of the URL.
+    /// The name to expect instead of the URL's host.
     server_name: Option<ServerName<'static>>,
 }
 
 impl Tls {
-    /// Reads the files that the options name.
+    /// Creates the configuration from the files that the options name.
     pub(crate) fn new(options: &RedisOptions) -> Result<Self, Error> {
-        // The provider is named: with a second one in the program, rustls would have no default and panic.
+        // The provider is explicit: if the program contains a second one, rustls has no default and panics.
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -70,7 +69,7 @@ impl Tls {
         Ok(Self { connector: TlsConnector::from(Arc::new(client)), server_name })
     }
 
-    /// Agrees on TLS with the server and checks that it is `host`, or has the name that is set.
+    /// Performs the TLS handshake and checks that the certificate is for `host`, or for the name of the option.
     pub(crate) async fn secure(
         &self,
         host: &str,
@@ -82,7 +81,7 @@ impl Tls {
         };
         match self.connector.connect(name, stream).await {
             Ok(stream) => Ok(Box::new(stream)),
-            // rustls reports every disagreement as invalid data; the rest comes from the socket.
+            // rustls reports every error of the protocol as invalid data; other errors come from the socket.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(tls_failure(error)),
             Err(error) => Err(error.into()),
         }
@@ -111,7 +110,7 @@ fn trusted(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Trusted, Error
 }
 
 fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    // What was meant as the content of the file is not quoted: a key can be in it.
+    // Text that looks like the content of a PEM file is not quoted, because it may contain a key.
     let quoted = match path.to_str() {
         Some(path) if path.len() <= 255 && !path.contains("---") => format!(": {path:?}"),
         _ => String::new(),
@@ -123,12 +122,12 @@ fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>
     if certificates.is_empty() { Err(failed("find")) } else { Ok(certificates) }
 }
 
-/// Quotes nothing: a key can be given where its path belongs.
+/// Reads a private key. Its errors quote nothing, because the key itself may have been given instead of its path.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     let pem = fs::read(path)
         .map_err(|error| config("cannot read the file of \"keyFile\"").with_source(error))?;
     PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_| config("cannot find a private key without a password in \"keyFile\""))
+        .map_err(|_| config("cannot find an unencrypted private key in \"keyFile\""))
 }
 
 fn config(message: impl Into<String>) -> Error {

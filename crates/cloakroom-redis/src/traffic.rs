@@ -1,19 +1,19 @@
-//! When bytes last went over a connection.
+//! When bytes were last sent and received on a connection.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-/// A moment in the life of a connection: nanoseconds since it began.
+/// A moment in the life of a connection, in nanoseconds since it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
-/// What a socket notes and its users compare with the moment at which they sent something.
+/// The times that a socket notes. Its users compare them with the moment at which they sent a command.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     began: Instant,
-    // Zero is never.
+    // Zero means never.
     sent: AtomicU64,
     received: AtomicU64,
 }
@@ -24,7 +24,7 @@ impl Traffic {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        // 584 years fit.
+        // 64 bits hold 584 years.
         Moment(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1))
     }
 
@@ -36,7 +36,7 @@ impl Traffic {
         self.received.store(self.now().0, Ordering::Release);
     }
 
-    /// How long nothing has been received. `None` before the first byte.
+    /// Returns the time since the last byte was received, or `None` before the first byte.
     pub(crate) fn silent_for(&self) -> Option<Duration> {
         match self.received.load(Ordering::Acquire) {
             0 => None,

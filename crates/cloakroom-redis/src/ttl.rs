@@ -5,22 +5,24 @@ use std::{fmt, sync::Arc, time::Duration};
 use cloakroom_backend::whole_seconds;
 use cloakroom_core::{SessionData, TimeToLive};
 
-/// The longest time to live that is sent: 285,000 years, the end of JavaScript's time. Redis refuses what its own
-/// clock cannot hold.
+/// The longest time to live that is sent, in seconds: 285,000 years, which exceeds every JavaScript date. Redis rejects
+/// values that overflow its clock.
 pub(crate) const LONGEST: u64 = 9_000_000_000_000;
 
-/// How long sessions live: the option `ttl`, a number or a function as in connect-redis 7 and later.
+/// The time to live of sessions: the option `ttl`, which is a number or a function as in connect-redis 7 and later.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Ttl {
-    /// The time to live of a browser session, whose cookie has no expiry. All others live as long as their cookie.
+    /// The time to live of a browser session, whose cookie has no expiry. Any other session lives as long as its
+    /// cookie.
     Browser(Duration),
-    /// The time to live of every session: its cookie is not asked, neither by `set` nor by `touch`. Zero destroys it.
+    /// Computes the time to live of every session, for `set` and `touch`. The cookie's expiry is ignored. Zero destroys
+    /// the session.
     Of(Arc<dyn Fn(&SessionData) -> Duration + Send + Sync>),
 }
 
 impl Ttl {
-    /// The time to live of every session is what `function` says.
+    /// Computes the time to live of every session with `function`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -37,11 +39,11 @@ impl Ttl {
         Self::Of(Arc::new(function))
     }
 
-    /// The time to live of `session` in whole seconds; zero when its time has passed.
+    /// Returns the time to live of `session` in whole seconds, or zero if its expiry has passed.
     pub(crate) fn seconds(&self, session: &SessionData, now_ms: i64) -> u64 {
-        // connect-redis rounds up, too.
+        // connect-redis rounds up as well.
         let seconds = match self {
-            // connect-redis asks it with the expiry that Express has just moved.
+            // Express has just extended the cookie when connect-redis calls the function.
             Self::Of(function) => whole_seconds(function(&session.extended(now_ms))),
             Self::Browser(ttl) => match session.time_to_live(now_ms) {
                 TimeToLive::Seconds(seconds) => seconds,
@@ -60,7 +62,7 @@ impl From<Duration> for Ttl {
 }
 
 impl Default for Ttl {
-    /// One day for browser sessions.
+    /// Returns one day for browser sessions.
     fn default() -> Self {
         Self::Browser(Duration::from_secs(86_400))
     }

@@ -1,15 +1,15 @@
--- Writes a record only where it is still the one that was read.
+-- Writes a record only if it is still the one that was read.
 --
 -- KEYS[1]  the record
 -- ARGV[1]  SHA-1 of the record that was read, in hexadecimal
 -- ARGV[2]  its length in bytes
--- ARGV[3]  seconds to live; 0: without an expiry; -1: delete it
+-- ARGV[3]  seconds to live; 0: without an expiry; -1: delete the record
 -- ARGV[4]  the new record
 --
--- Answers 1 when it was written, 0 when there is none, and the record as it is when it is another one.
+-- Returns 1 if the record was written, 0 if it does not exist, and the current record if it has changed.
 --
--- On a replica every answer is an error: what it has may be old, and "there is none" would end a session that lives.
--- A replica refuses commands that write even where they change nothing, which is what the first two are for.
+-- On a replica every answer must be an error: its data may be old, and "does not exist" would end a live session. A
+-- replica rejects write commands even if they would change nothing; the writes in the first two branches serve that.
 local record = redis.call('GET', KEYS[1])
 if not record then
   redis.call('DEL', KEYS[1])

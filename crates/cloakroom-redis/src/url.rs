@@ -1,4 +1,4 @@
-//! From a URL to a target.
+//! Converts a URL to a target.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::{
 const DEFAULT_PORT: u16 = 6_379;
 
 impl Target {
-    /// Reads a URL. Its parameters that are options replace those in `options`.
+    /// Parses a URL. Parameters that are options replace those in `options`.
     pub(crate) fn parse(url: &str, options: &mut RedisOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "redis://, rediss:// or unix://")?;
         let (user, password) = (url.user()?, url.password()?);
@@ -23,7 +23,7 @@ impl Target {
             scheme @ ("redis" | "rediss") => {
                 if url.hosts().contains(',') {
                     return Err(url.error(
-                        "several hosts are not supported: give one Redis server; for a Redis Cluster, see RedisStore::with_connection",
+                        "several hosts are not supported: name one Redis server; for a Redis Cluster, see RedisStore::with_connection",
                     ));
                 }
                 let (host, port) = url.host(url.hosts())?;
@@ -135,24 +135,24 @@ mod tests {
             ("redis://:6379", "invalid host: must not be empty"),
             (
                 "redis://a,b:6380",
-                "several hosts are not supported: give one Redis server; for a Redis Cluster, see RedisStore::with_connection",
+                "several hosts are not supported: name one Redis server; for a Redis Cluster, see RedisStore::with_connection",
             ),
             ("redis://h:x", "invalid port: must be between 1 and 65535"),
             ("redis://h:0", r#"invalid port "0": must be between 1 and 65535"#),
             ("redis://h:70000", r#"invalid port "70000": must be between 1 and 65535"#),
-            ("redis://h/one", "invalid database: must be a number, as in redis://host/3"),
-            ("redis://h/-1", "invalid database: must be a number, as in redis://host/3"),
-            ("redis://h/+1", "invalid database: must be a number, as in redis://host/3"),
-            ("redis://h/0/1", "invalid database: must be a number, as in redis://host/3"),
+            ("redis://h/one", "invalid database: must be a whole number, as in redis://host/3"),
+            ("redis://h/-1", "invalid database: must be a whole number, as in redis://host/3"),
+            ("redis://h/+1", "invalid database: must be a whole number, as in redis://host/3"),
+            ("redis://h/0/1", "invalid database: must be a whole number, as in redis://host/3"),
             ("redis://h#x", "fragments are not supported"),
             ("redis://ann@h", "a user requires a password, as in redis://user:password@host"),
             (
                 "redis://h?db=3",
-                r#"unknown parameter "db": the database goes after the host, as in redis://host/3"#,
+                r#"unknown parameter "db": write the database after the host, as in redis://host/3"#,
             ),
             (
                 "redis://h?password=x",
-                r#"unknown parameter "password": the user and password go before the host, as in redis://user:password@host"#,
+                r#"unknown parameter "password": write the user and password before the host, as in redis://user:password@host"#,
             ),
             ("redis://h?tls=true", r#"unknown parameter "tls": for TLS, use the scheme "rediss""#),
             ("redis://h?ttl=x", r#"invalid parameter "ttl": must be a whole number of seconds"#),
@@ -164,7 +164,10 @@ mod tests {
                 "unix://run/redis.sock",
                 "invalid host: must be empty for a Unix socket, as in unix:///path",
             ),
-            ("unix:///s?db=x", r#"invalid parameter "db": must be a number, as in redis://host/3"#),
+            (
+                "unix:///s?db=x",
+                r#"invalid parameter "db": must be a whole number, as in redis://host/3"#,
+            ),
             ("redis://h?caFile=x", r#"the option "caFile" requires the scheme "rediss""#),
             ("redis://h?keyFile=x", r#"the option "keyFile" requires the scheme "rediss""#),
             (

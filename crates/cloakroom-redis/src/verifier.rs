@@ -1,4 +1,4 @@
-//! Whether the server's certificate is to be trusted.
+//! Decides whether to trust the server's certificate.
 
 use std::sync::Arc;
 
@@ -19,27 +19,28 @@ use tokio_rustls::rustls::{
 
 use crate::certificate::Certificate;
 
-/// The store's judge of certificates, where the option `caFile` or `insecureSkipVerify` is set.
+/// The store's own verifier of certificates, for the options `caFile` and `insecureSkipVerify`.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    /// `None` trusts every server. The handshake is checked all the same.
+    /// `None` trusts every server. The signatures of the handshake are still checked.
     pub(crate) trusted: Option<Trusted>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// The certificates of a file: those of authorities, or of servers that signed their own.
+/// The certificates of a file: those of authorities, and self-signed ones of servers.
 #[derive(Debug)]
 pub(crate) struct Trusted {
     pub(crate) certificates: Vec<CertificateDer<'static>>,
-    /// Made of the same certificates.
+    /// The verifier of rustls with the same certificates.
     pub(crate) authorities: Arc<WebPkiServerVerifier>,
 }
 
 impl Trusted {
-    /// Trusts what OpenSSL trusts, and with it Node.js and `redis-cli`.
+    /// Trusts what OpenSSL trusts, and therefore Node.js and `redis-cli`.
     ///
-    /// rustls refuses a self-signed certificate as `openssl req -x509` makes it (one that is allowed to sign others, so
-    /// that it is an authority's), one of version 1, and one that has its name only as its subject.
+    /// rustls rejects three kinds of certificates that OpenSSL accepts: a self-signed one as `openssl req -x509`
+    /// creates it, which counts as an authority's because it may sign others; one of X.509 version 1; and one that has
+    /// its name only in its subject.
     fn check(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -62,7 +63,7 @@ impl Trusted {
             now,
         );
         match checked {
-            // rustls checks the name last, so everything else is in order.
+            // rustls checks the name last, so everything else is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if Certificate::parse(end_entity).is_some_and(|it| it.is_subject(server_name)) => {
@@ -81,7 +82,7 @@ fn check_name(
     if certificate.is_subject(name) {
         Ok(())
     } else if certificate.is_version_1 {
-        // It has no other names, and rustls cannot read it.
+        // rustls cannot read the certificate, and it has no other names.
         Err(CertificateError::NotValidForName.into())
     } else {
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)
@@ -126,7 +127,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// As rustls does, which does not read certificates of version 1.
+/// Verifies a signature as rustls does, which cannot read certificates of version 1.
 fn check_tls12(
     algorithms: WebPkiSupportedAlgorithms,
     message: &[u8],

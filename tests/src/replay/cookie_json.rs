@@ -1,6 +1,6 @@
 //! Kind `cookie-json`: the JSON text of a cookie, for every combination of options.
 //!
-//! `columns` names the options, a row holds their values and the text; `order` holds named scenarios.
+//! `columns` names the options; a row contains their values and the text. `order` contains named scenarios.
 
 use cloakroom_core::ErrorKind;
 
@@ -17,11 +17,11 @@ pub(super) const KIND: Kind =
     Kind { name: "cookie-json", about: "cookie options and the JSON that Express writes", replay };
 
 const BEYOND_DATES: Outcome = Outcome::PassedDifferently(
-    "an expiry beyond JavaScript's dates: Express writes null, here it is refused when it is set",
+    "an expiry beyond JavaScript's dates: Express writes null, here setting it is an error",
 );
 
 const NO_AGE: Outcome = Outcome::PassedDifferently(
-    "a maxAge that is neither a number nor a Date: Express throws, here the types refuse it",
+    "a maxAge that is neither a number nor a Date: Express throws, here the types do not allow it",
 );
 
 fn replay(file: &Json, report: &mut Report) {
@@ -62,14 +62,14 @@ fn check(options: &Options, expected: &Json, now_ms: i64) -> Outcome {
     }
     let mut checks = Checks::default();
     if options.iter().any(|(name, value)| name == "maxAge" && not_applicable::is_no_age(value)) {
-        // No `Cookie` here takes such a value: an age is an integer.
+        // A `Cookie` in Rust cannot have such a value, because an age is an integer.
         checks.equal("text", expected, &Json::from("THROWS maxAge must be a number or Date"));
         return checks.outcome_or(NO_AGE);
     }
     let mut passed = Outcome::Passed;
     match new_cookie(options, now_ms) {
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            // Express goes on with an invalid date, which it prints as null.
+            // Express continues with an invalid date, which it prints as null.
             let without =
                 options.iter().filter(|(name, _)| !matches!(&**name, "maxAge" | "expires"));
             let without: Vec<_> = without.cloned().collect();
@@ -87,7 +87,7 @@ fn check(options: &Options, expected: &Json, now_ms: i64) -> Outcome {
     checks.outcome_or(passed)
 }
 
-/// What the names of the scenarios stand for: the file holds the names only.
+/// Returns the steps of a scenario, because the file contains only its name.
 fn scenario(name: &str, now_ms: i64) -> Option<Vec<(String, Value)>> {
     let number = |value: f64| Value::Plain(Json::Number(value));
     let nine = now_ms + 9_000;

@@ -1,19 +1,19 @@
-//! express-session's `new Cookie(options)` and assignments to a cookie, said with cloakroom's `Cookie`.
+//! express-session's `new Cookie(options)` and assignments to a cookie, expressed with cloakroom's `Cookie`.
 
 use cloakroom_core::{Cookie, CookieMember, Error, JsValue, to_iso_string};
 
 use super::notation::Value;
 use crate::json::Json;
 
-/// Cookie options in their order, which counts.
+/// Cookie options. Their order matters.
 pub(super) type Options = [(String, Value)];
 
-/// What `new Cookie(options)` makes. The options must not be among those that
-/// [`not_applicable`](super::not_applicable) lists.
+/// Returns the cookie that `new Cookie(options)` creates. The options must not be among those of
+/// [`not_applicable`](super::not_applicable).
 ///
 /// # Errors
 ///
-/// What cloakroom refuses to set: an expiry beyond JavaScript's dates.
+/// If cloakroom rejects a value: an expiry beyond JavaScript's dates.
 pub(super) fn new_cookie(options: &Options, now_ms: i64) -> Result<Cookie, Error> {
     let mut cookie = Cookie::new();
     for (name, value) in options {
@@ -26,13 +26,13 @@ pub(super) fn new_cookie(options: &Options, now_ms: i64) -> Result<Cookie, Error
     Ok(cookie)
 }
 
-/// The options of a fixture's object.
+/// Returns the options in an object of a fixture.
 pub(super) fn options(object: &Json) -> Vec<(String, Value)> {
     let members = object.members().iter();
     members.filter_map(|(name, value)| Some((name.to_str()?, Value::from(value)))).collect()
 }
 
-/// What `cookie[name] = value` does.
+/// Does what `cookie[name] = value` does.
 pub(super) fn assign(
     cookie: &mut Cookie,
     name: &str,
@@ -50,32 +50,33 @@ pub(super) fn assign(
         "domain" => CookieMember::Domain,
         "path" => CookieMember::Path,
         "sameSite" => CookieMember::SameSite,
-        // Express keeps other options on the object and never writes them; `data` it skips.
+        // Express keeps other options on the object but never writes them; it skips `data`.
         _ => return Ok(()),
     };
     cookie.set_raw(member, js_value(value));
     Ok(())
 }
 
-/// The setter of `maxAge`: a number counts from now, a date is the expiry, something falsy is kept as it is.
+/// Does what the setter of `maxAge` does: a number counts from now, a date is the expiry, and a falsy value is kept.
 fn assign_max_age(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Error> {
     let Value::Plain(Json::Number(age)) = value else {
         return assign_expires(cookie, value, now_ms);
     };
-    // An age that is no finite number leads to an invalid date, as one beyond all dates does.
+    // An age that is not finite makes the date invalid, and so does one beyond all dates.
     if !age.is_finite() {
         return cookie.set_max_age_ms(Some(i64::MAX), now_ms);
     }
-    // A JavaScript date cuts fractions off towards 1970.
+    // A JavaScript date truncates fractions towards 1970.
     let expires = (now_ms as f64 + age).trunc();
     cookie.set_max_age_ms(Some((expires - now_ms as f64) as i64), now_ms)
 }
 
-/// The setter of `expires`: takes anything, and makes `originalMaxAge` what the getter of `maxAge` then says.
+/// Does what the setter of `expires` does: it accepts anything, and sets `originalMaxAge` to the result of the getter
+/// `maxAge`.
 fn assign_expires(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(), Error> {
     match value {
         Value::Date(Some(ms)) => cookie.set_expires_ms(Some(*ms), now_ms),
-        // No number of milliseconds says it but one beyond all dates.
+        // Only a number of milliseconds beyond all dates can express an invalid date.
         Value::Date(None) => cookie.set_expires_ms(Some(i64::MAX), now_ms),
         Value::Plain(Json::Null) => cookie.set_expires_ms(None, now_ms),
         other => {
@@ -86,7 +87,7 @@ fn assign_expires(cookie: &mut Cookie, value: &Value, now_ms: i64) -> Result<(),
     }
 }
 
-/// The getter of `maxAge`, where `expires` is a date if the setters above made it one.
+/// Returns what the getter of `maxAge` returns, if the setters above set `expires`.
 fn max_age(cookie: &Cookie, now_ms: i64) -> JsValue {
     match (cookie.raw(CookieMember::Expires), cookie.expires_ms()) {
         (JsValue::String(_), Some(expires_ms)) => JsValue::Number((expires_ms - now_ms) as f64),
@@ -94,7 +95,7 @@ fn max_age(cookie: &Cookie, now_ms: i64) -> JsValue {
     }
 }
 
-/// The value of a cookie's member.
+/// Returns the value of a cookie's member.
 pub(super) fn js_value(value: &Value) -> JsValue {
     match value {
         Value::Plain(Json::Null) => JsValue::Null,

@@ -1,6 +1,6 @@
-//! Kind `hashring`: where npm's client looks for keys, on the rings that it made, and where `MemcachedStore` does.
+//! Kind `hashring`: the servers on which npm's client looks for keys, compared with those of `MemcachedStore`.
 //!
-//! Each key on each ring is one vector; so is each ring as a whole, with all its points.
+//! Each key on each ring is one vector, and each ring with all its points is another.
 
 use cloakroom_memcached::{Algorithm, Compatibility, Ring, RingServer};
 use sha2::{Digest, Sha256};
@@ -56,7 +56,8 @@ fn replay(file: &Json, report: &mut Report) {
         swapped(swap, items("rings"), &keys, report);
     }
     if file.get("remove_equals_rebuild").is_some() {
-        // That npm's ring is the one that is made without the server: here no ring is made in another way.
+        // In npm, removing a server must lead to the same ring as creating one without it. A ring here is only ever
+        // created.
         let mut checks = Checks::default();
         let equals = file.get("remove_equals_rebuild") == Some(&Json::Bool(true));
         checks.holds("a ring without a server is one that was made without it", equals);
@@ -79,7 +80,7 @@ fn name_of(ring: &Ring, servers: &[RingServer], key: &str) -> Option<String> {
     ring.server_of(key).map(|index| servers[index].name.clone())
 }
 
-/// The servers as npm's client is given them, and our ring of them.
+/// Returns the servers as npm's client gets them, and their ring here.
 fn ring_of(recorded: &Json) -> Option<(Vec<RingServer>, Ring)> {
     let args = recorded.get("args")?;
     let options = recorded.get("options")?;
@@ -125,7 +126,7 @@ fn ring_of(recorded: &Json) -> Option<(Vec<RingServer>, Ring)> {
     Some((servers, ring))
 }
 
-/// `+value || 1`: what npm makes of a weight.
+/// Returns the weight that npm computes, `+value || 1`.
 fn weight(value: &Json) -> f64 {
     let number = match value {
         Json::Number(number) => *number,
@@ -137,7 +138,7 @@ fn weight(value: &Json) -> f64 {
     if number == 0.0 || number.is_nan() { 1.0 } else { number }
 }
 
-/// Everything that was recorded of a ring besides its answers.
+/// Checks everything that was recorded of a ring besides its answers.
 fn whole(recorded: &Json, servers: &[RingServer], ring: &Ring) -> Option<Outcome> {
     let mut checks = Checks::default();
     let texts = |name| -> Option<Vec<String>> {
@@ -204,7 +205,7 @@ fn whole(recorded: &Json, servers: &[RingServer], ring: &Ring) -> Option<Outcome
     Some(checks.outcome())
 }
 
-/// `[servers, digests]`: how many digests each of so many equal servers has.
+/// Checks a row `[servers, digests]`: the number of digests that each of several equal servers has.
 fn equal_weights(row: &Json) -> Option<Outcome> {
     let [count, digests] = row.items() else { return None };
     let count = count.number()? as usize;
@@ -214,13 +215,13 @@ fn equal_weights(row: &Json) -> Option<Outcome> {
     Some(equal("digests of each server", digests.number(), Some(ours)))
 }
 
-/// A server that was replaced by another: only its keys move, and all to the new one. Here a ring does not change; a
-/// store that is given the new server's name and the old one's points would do the same.
+/// Checks a server that was replaced by another: only its keys move, and all of them to the new one. A ring here never
+/// changes; a store with the new server's name and the old server's points would behave the same.
 fn swapped(swap: &Json, rings: &[Json], keys: &[String], report: &mut Report) {
     let text = |name| swap.get(name).and_then(Json::text);
     let answers = swap.get("lookup_after").map_or(&[][..], Json::items);
     let names: Vec<Option<String>> = answers.iter().map(Json::text).collect();
-    // Of the rings without weights, the one of these servers.
+    // The ring of these servers without weights.
     let of_swap = rings.iter().filter_map(ring_of).find(|(servers, _)| {
         let others = |name: &String| servers.iter().any(|server| server.name == *name);
         text("from").is_some_and(|from| others(&from))

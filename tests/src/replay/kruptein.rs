@@ -1,6 +1,6 @@
-//! Kind `kruptein`: what each version of kruptein encrypted, which version reads which, and which secrets it takes.
+//! Kind `kruptein`: what each version of kruptein encrypts, which version reads which, and which secrets it accepts.
 //!
-//! Each ciphertext is decrypted, refused with another secret, and written again with the random bytes of the recording.
+//! Each ciphertext is decrypted, rejected with another secret, and encrypted again with the recorded random bytes.
 
 mod tampered;
 mod version;
@@ -28,9 +28,9 @@ const READ: Outcome = Outcome::PassedDifferently(
     "a ciphertext that this version of kruptein cannot read: here it is read",
 );
 const OTHER_AAD: Outcome = Outcome::PassedDifferently(
-    "a ciphertext of kruptein 2.0.8 to 2.0.10, whose additional data is made of the key: here of random bytes, as from 2.1 on",
+    "a ciphertext of kruptein 2.0.8 to 2.0.10, whose additional data is derived from the key: here it is random bytes, as from 2.1 on",
 );
-/// What kruptein calls back with when it refuses.
+/// The errors with which kruptein calls back.
 const REFUSALS: [&str; 6] = [
     "Encrypted session was tampered with!",
     "Encrypted session was tampered with! (timing)",
@@ -80,7 +80,7 @@ fn replay(file: &Json, report: &mut Report) {
     }
 }
 
-/// The options of a vector, which are this version's own where it gives none.
+/// Returns the options of a vector. They default to those of this version.
 fn options(version: Version, given: &Json) -> Option<KrupteinOptions> {
     let mut options = KrupteinOptions::of(Counterpart::ConnectMemcached3);
     options.version = version.generation();
@@ -91,7 +91,7 @@ fn options(version: Version, given: &Json) -> Option<KrupteinOptions> {
     Some(options)
 }
 
-/// Sets what is given, by the names of kruptein's options. `None` for an unknown one.
+/// Sets the given options, by their names in kruptein. Returns `None` for an unknown option.
 pub(super) fn set_options(options: &mut KrupteinOptions, given: &Json) -> Option<()> {
     for (name, value) in given.members() {
         match (&*name.to_str()?, value) {
@@ -142,7 +142,7 @@ pub(super) fn same_text(
     checks.equal(what, Ok(expected.to_owned()), came);
 }
 
-/// Another secret must lead to an error that shows nothing.
+/// Checks that another secret leads to an error that reveals nothing.
 pub(super) fn refused(
     what: &'static str,
     came: Result<String, Error>,
@@ -162,7 +162,7 @@ fn is_known_refusal(error: &Json) -> bool {
     error.text().is_some_and(|error| REFUSALS.contains(&&*error))
 }
 
-/// The value of the call, where there was one.
+/// Returns the value of the callback, if it was called with one.
 fn value(calls: &Json) -> Option<&Json> {
     match calls.items() {
         [call] => match call.members() {
@@ -173,7 +173,7 @@ fn value(calls: &Json) -> Option<&Json> {
     }
 }
 
-/// Calls back with a known error, and after that at most once more, with `undefined`.
+/// Returns true if kruptein called back with a known error, and after that at most once more, with `undefined`.
 fn is_refused(calls: &Json) -> bool {
     let undefined = Json::parse(r#"{"v":{"undefined":true}}"#).ok();
     match calls.items() {
@@ -203,7 +203,7 @@ fn vector(row: &Json, common: &str) -> Option<Outcome> {
     let mut checks = Checks::default();
     let wrong = Kruptein::insecure_with_weak_secret(&format!("{secret}x"), options).ok()?;
     checks.holds(
-        "it is recorded that another secret is refused",
+        "it is recorded that another secret is rejected",
         is_refused(row.get("get_wrong_secret")?),
     );
     refused("another secret", wrong.decrypt(&stored), &session, &mut checks);
@@ -216,7 +216,7 @@ fn vector(row: &Json, common: &str) -> Option<Outcome> {
         let came = kruptein.decrypt(&stored);
         if garbage.contains('\u{fffd}') {
             let error = came.err().map(|error| error.to_string());
-            let expected = "encryption: decrypt: the decrypted text is not UTF-8";
+            let expected = "encryption: decrypt: the decrypted text is not valid UTF-8";
             checks.equal("damaged text", Some(expected), error.as_deref());
         } else {
             same_text("damaged text", &garbage, came, &mut checks);
@@ -224,7 +224,7 @@ fn vector(row: &Json, common: &str) -> Option<Outcome> {
         return Some(checks.outcome_or(DAMAGED));
     }
 
-    // Written first, so that the key of the salt is known when it is read.
+    // Written first, so that the key of the salt is remembered for reading.
     let mut calls = Vec::new();
     let written = kruptein.insecure_encrypt_with(&session, &mut |bytes| {
         calls.push(bytes.len() as f64);
@@ -234,7 +234,7 @@ fn vector(row: &Json, common: &str) -> Option<Outcome> {
     });
     let mut passed = Outcome::Passed;
     if version.makes_data_of_key() && calls.len() == 3 {
-        // That the additional data belongs to the ciphertext, its decryption shows.
+        // Decrypting shows that the additional data belongs to the ciphertext.
         checks.equal("written again", without_data(&stored)?, without_data(&written)?);
         calls.pop();
         passed = OTHER_AAD;
@@ -252,14 +252,14 @@ fn vector(row: &Json, common: &str) -> Option<Outcome> {
     Some(checks.outcome_or(READ))
 }
 
-/// The container of version 2 without the additional data and the tag that depends on it.
+/// Returns the container of version 2 without the additional data and the tag that depends on it.
 fn without_data(stored: &str) -> Option<Json> {
     let container = Json::parse(stored).ok()?;
     let members = container.members().iter().filter(|(name, _)| name != "aad" && name != "at");
     Some(Json::object(members.cloned().collect()))
 }
 
-/// A version of kruptein against what each other version encrypted of the same text with the same options.
+/// Checks one version of kruptein against the same text with the same options, encrypted by each other version.
 fn reads_others(
     reader: Option<String>,
     row: &Json,
@@ -303,7 +303,7 @@ fn reads_others(
     Some(outcomes)
 }
 
-/// Whether a version takes a secret.
+/// Checks whether a version accepts a secret.
 fn complexity(row: &Json) -> Option<Outcome> {
     let [version, secret, result] = row.items() else { return None };
     let version = Version::parse(&version.text()?)?;

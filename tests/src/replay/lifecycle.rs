@@ -1,6 +1,7 @@
 //! Kind `lifecycle`: requests through express-session, and the same requests through the layer's express preset.
 //!
-//! Each goes through a real HTTP server whose store records what it is asked for, and fails where the recording's did.
+//! Each request goes through a real HTTP server. Its store records the calls, and fails where the store of the
+//! recording failed.
 
 mod app;
 mod expected;
@@ -30,14 +31,14 @@ fn replay(file: &Json, report: &mut Report) {
     }
 }
 
-/// A server, and what holds for all cases of a file.
+/// A server, and the facts that apply to all cases of a file.
 #[derive(Debug)]
 pub struct Bench {
     server: Server,
     file: FileFacts,
 }
 
-/// What the head of the file says.
+/// The facts in the head of the file.
 #[derive(Clone, Debug)]
 struct FileFacts {
     now_ms: i64,
@@ -45,13 +46,13 @@ struct FileFacts {
     sid: String,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     events: Vec<Json>,
     /// The id and the session that the handler got.
     seen: Option<Json>,
-    /// The texts of the errors that the layer told of.
+    /// The texts of the errors that the layer reported.
     errors: Vec<String>,
     status: u16,
     set_cookie: Vec<String>,
@@ -63,7 +64,7 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// When the file's head lacks something, or no server can be started.
+    /// If the file's head lacks something, or the server cannot be started.
     pub fn start(file: &Json) -> Result<Self, String> {
         let facts = || {
             let meta = file.get("meta")?;
@@ -77,7 +78,7 @@ impl Bench {
         Ok(Self { server: Server::start().map_err(|error| error.to_string())?, file })
     }
 
-    /// Sends a case's request and compares what came of it.
+    /// Sends a case's request and compares its outcome.
     #[must_use]
     pub fn check(&mut self, case: &Json) -> Outcome {
         match self.observe(case) {
@@ -86,7 +87,7 @@ impl Bench {
         }
     }
 
-    /// Sends a case's request. `None` when the case has not the form of one, or the server does not answer.
+    /// Sends a case's request. Returns `None` if the case is malformed, or the server does not answer.
     pub fn observe(&mut self, case: &Json) -> Option<Observed> {
         let app = app::App::of(case, &self.file)?;
         let request = case.get("request")?;
@@ -95,7 +96,7 @@ impl Bench {
     }
 }
 
-/// Compares what came of a request with what the case says.
+/// Compares the outcome of a request with the case.
 #[must_use]
 pub fn compare(case: &Json, observed: &Observed) -> Outcome {
     let mut checks = Checks::default();

@@ -1,9 +1,10 @@
-//! Kind `memcached`: what connect-memcached stored, put into a real Memcached, read and written by `MemcachedStore`.
+//! Kind `memcached`: records of connect-memcached in a real Memcached, read and written by `MemcachedStore`.
 //!
-//! For each session: the raw bytes with the recorded flags go into an empty server; the session is read, and nothing
-//! may be lost; it is written with the recorded clock, and key, flags, bytes and exptime on the wire must be those
-//! recorded, or better. Where the file has the code that made the session, the same session is built in Rust, and its
-//! record must be the recorded one. For each ciphertext: it is read, and what is written can be read with the secret.
+//! For each session, the raw bytes with the recorded flags go into an empty server. The session is read, and nothing
+//! may be lost. It is written with the recorded clock, and key, flags, bytes and exptime on the wire must be the
+//! recorded ones, or better. If the file has the code that made the session, the same session is built in Rust, and its
+//! record must be the recorded one. Each ciphertext is read and written, and the result must be readable with the
+//! secret.
 
 mod bench;
 mod ciphertext;
@@ -31,8 +32,8 @@ pub(super) const KIND: Kind = Kind {
     replay,
 };
 
-const MENDED: Outcome = Outcome::PassedDifferently(
-    "a record without a usable cookie: connect-memcached refuses it, here it is mended",
+const REPAIRED: Outcome = Outcome::PassedDifferently(
+    "a record without a usable cookie: connect-memcached rejects it, here it gets a cookie",
 );
 
 fn replay(file: &Json, report: &mut Report) {
@@ -81,20 +82,21 @@ fn failed(error: String) -> Outcome {
     Outcome::failed("memcached", "an answer", error)
 }
 
-/// What the file's store was made with.
+/// The options of the file's store.
 #[derive(Clone, Debug)]
 struct Options {
     prefix: String,
-    /// That of npm's client.
+    /// The option of npm's client.
     namespace: String,
-    /// In seconds, for every session. Zero counts as unset.
+    /// The time to live of every session in seconds. Zero counts as unset.
     ttl: Option<i64>,
-    /// What the version writes with a plain record.
+    /// The flags that the version writes with a plain record.
     flags: u32,
 }
 
 impl Options {
-    /// From the members of the file and from its member `options`. `None` for an unknown version or option.
+    /// Returns the options from the members of the file and from its member `options`, or `None` for an unknown version
+    /// or option.
     fn of(file: &Json) -> Option<Self> {
         let mut options =
             Self { prefix: String::new(), namespace: String::new(), ttl: None, flags: 2 };
@@ -116,7 +118,7 @@ impl Options {
                 ("namespace", value) => options.namespace = value.text()?,
                 ("ttl", Json::Number(seconds)) => options.ttl = Some(*seconds as i64),
                 ("ttl", Json::Null) => {}
-                // Where the servers are.
+                // The addresses of the servers do not matter here.
                 ("hosts", _) => {}
                 _ => return None,
             }
@@ -133,7 +135,7 @@ struct Recorded {
     request_line: String,
     bytes: f64,
     exptime: i64,
-    /// Whether it was there right after.
+    /// Whether it existed right afterwards.
     stored: bool,
     get_equals: Option<bool>,
 }
@@ -157,7 +159,7 @@ fn recorded(row: &Json) -> Option<Recorded> {
     })
 }
 
-/// `None` when the row has another form.
+/// Checks a row. Returns `None` if it is malformed.
 fn check(
     row: &Json,
     session: Option<Result<Described, Undescribed>>,
@@ -191,7 +193,7 @@ fn check(
     })
 }
 
-/// A session over which connect-memcached failed.
+/// Checks a session that connect-memcached failed to store.
 fn not_sent(
     bench: &mut Bench,
     row: &Json,
@@ -223,7 +225,7 @@ fn not_sent(
     let text = described.text.as_deref().unwrap_or_default();
     checks.equal("members", members_without_cookie(text), members_without_cookie(&written));
     checks.holds("the record has a cookie", has_cookie(&written));
-    Ok(checks.outcome_or(MENDED))
+    Ok(checks.outcome_or(REPAIRED))
 }
 
 fn check_sent(
@@ -236,7 +238,7 @@ fn check_sent(
     let mut checks = Checks::default();
     let Item { key, flags, value } = &recorded.item;
     let text = String::from_utf8_lossy(value).into_owned();
-    // What the recording says of itself.
+    // The recording must be consistent.
     let line = format!("set {key} {flags} {} {}", recorded.exptime, value.len());
     checks.equal("request line", &line, &recorded.request_line);
     checks.equal("bytes", recorded.bytes, value.len() as f64);
@@ -254,7 +256,7 @@ fn check_sent(
     bench.plant(&recorded.item)?;
     let session = bench.get(&store, &recorded.sid)?;
     let Some(session) = session else {
-        // express-session takes every falsy value for "no session".
+        // express-session treats every falsy value as "no session".
         let falsy = ["", "null", "0", "false", "\"\""].contains(&&*text);
         checks.holds("a record that Express takes for none", falsy);
         return Ok(checks.outcome());
@@ -270,14 +272,14 @@ fn check_sent(
     let built = built.and_then(|described| described.session.as_ref());
     for session in std::iter::once(&session).chain(built) {
         if !written(bench, &store, recorded, session, &text, wanted, &mut checks)? {
-            outcome = MENDED;
+            outcome = REPAIRED;
         }
     }
     Ok(checks.outcome_or(outcome))
 }
 
-/// Writes the session and compares what was sent with what was recorded. Returns whether the record is the recorded
-/// one, and not one that was mended.
+/// Writes the session and compares what was sent with the recording. Returns true if the record is the recorded one,
+/// and false if it was corrected.
 fn written(
     bench: &mut Bench,
     store: &MemcachedStore,
@@ -294,7 +296,7 @@ fn written(
     let stored = bench.item(key)?;
     if wanted.is_none() {
         checks.equal("command", format!("md {key}"), sent.line());
-        checks.holds("there is no session", stored.is_none());
+        checks.holds("no session is stored", stored.is_none());
         return Ok(true);
     }
     let Sent::Stored { key: written_key, .. } = &sent else {
@@ -302,7 +304,7 @@ fn written(
         return Ok(true);
     };
     checks.equal("key", key, written_key);
-    checks.holds("the session is there", stored.is_some());
+    checks.holds("the session is stored", stored.is_some());
     let (flags, value) = stored.map(|item| (item.flags, item.value)).unwrap_or_default();
     let written = String::from_utf8_lossy(&value).into_owned();
     let is_whole = has_cookie(text);

@@ -1,6 +1,6 @@
-//! Replaying what the real npm packages did, as the fixtures recorded it, against this code.
+//! Replays what the real npm packages did, as recorded in the fixtures, against this code.
 //!
-//! A kind is a file format. To add one, write its file beside this one and name it in [`KINDS`].
+//! A kind is a file format. To add one, write its file next to this one and add it to [`KINDS`].
 
 mod cookie_json;
 mod express_cookie;
@@ -24,18 +24,18 @@ pub use report::{Outcome, Report};
 
 use crate::json::{Json, NotJson};
 
-/// A kind of fixture and what checks a file of it.
+/// A kind of fixture, and the function that checks such a file.
 #[derive(Debug)]
 pub struct Kind {
-    /// The word on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What such a file holds, in a few words.
+    /// A short description of such a file.
     pub about: &'static str,
     /// Checks everything in the file.
     pub replay: fn(&Json, &mut Report),
 }
 
-/// All kinds.
+/// All kinds of fixtures.
 pub const KINDS: &[Kind] = &[
     cookie_json::KIND,
     hashring::KIND,
@@ -48,19 +48,19 @@ pub const KINDS: &[Kind] = &[
     vectors::KIND,
 ];
 
-/// How long a store has for an answer: no check is about that, and the machine may be busy.
+/// The deadline of the stores. It is long, because no check is about the duration and the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Why a file could not be replayed at all.
+/// The reason why a file could not be replayed at all.
 #[derive(Debug)]
 pub enum Unusable {
-    /// There is no kind of this name.
+    /// No kind has this name.
     UnknownKind(String),
     /// The file cannot be read.
     Unreadable(std::io::Error),
     /// The file is not JSON.
     NotJson(NotJson),
-    /// The file holds nothing that this kind checks.
+    /// The file contains nothing that this kind checks.
     Nothing,
 }
 
@@ -88,7 +88,7 @@ impl std::error::Error for Unusable {
 ///
 /// # Errors
 ///
-/// [`Unusable`] when there is nothing to check; a failed check is in the report.
+/// [`Unusable`] if the file cannot be checked. A failed check is in the report instead.
 pub fn replay(kind: &str, file: &Path) -> Result<Report, Unusable> {
     let text = fs::read_to_string(file).map_err(Unusable::Unreadable)?;
     replay_text(kind, &text)
@@ -98,7 +98,7 @@ pub fn replay(kind: &str, file: &Path) -> Result<Report, Unusable> {
 ///
 /// # Errors
 ///
-/// As [`replay`].
+/// As for [`replay`].
 pub fn replay_text(kind: &str, text: &str) -> Result<Report, Unusable> {
     let kind = KINDS
         .iter()

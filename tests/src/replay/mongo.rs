@@ -1,9 +1,10 @@
-//! Kind `mongo`: what connect-mongo stored, put into a real MongoDB, read and written by `MongoStore`.
+//! Kind `mongo`: records of connect-mongo in a real MongoDB, read and written by `MongoStore`.
 //!
-//! For each session of each version and option set: the raw document goes into an empty collection; the session is
-//! read, and nothing may be lost; it is written with the recorded clock, over the document and where there is none, and
-//! each byte must be the recorded one. Where the file has the code that made the session, the same session is built in
-//! Rust: the document that connect-mongo makes of it must be the recorded one, and so must the one that is written.
+//! For each session of each version and option set, the raw document goes into an empty collection. The session is
+//! read, and nothing may be lost. It is written with the recorded clock, over the document and without one, and every
+//! byte must be the recorded one. If the file has the code that made the session, the same session is built in Rust.
+//! The document that connect-mongo makes of it must then be the recorded one, and the document that `MongoStore` writes
+//! as well.
 
 mod bench;
 mod document;
@@ -60,7 +61,7 @@ fn replay(file: &Json, report: &mut Report) {
     }
 }
 
-/// `None` when the row or its store has another form.
+/// Checks a row. Returns `None` if it or its store is malformed.
 fn check(
     row: &Json,
     store: &Json,
@@ -118,7 +119,7 @@ struct Recorded {
     expires_ms: i64,
     /// The JSON text of what `get` returned.
     got: String,
-    /// What the same session is as JSON text, in the first set of the file that has it so.
+    /// The JSON text of the same session, from the first set of the file that stores it as text.
     text: Option<String>,
 }
 
@@ -143,7 +144,7 @@ fn recorded(
         .find_map(|document| expected::text_of(&document));
     let got = match row.get("get_json_equals_session") {
         Some(Json::Bool(true)) => text?,
-        // What is large is not repeated in the file.
+        // The file does not repeat large values.
         _ => value(row, store, stores, "get_json", "get_same_as").or_else(|| as_text.clone())?,
     };
     Some(Recorded {
@@ -158,7 +159,7 @@ fn recorded(
     })
 }
 
-/// A member of the row, or of the row of another version that had the same under the same options.
+/// Returns a member of the row, or of the row of another version that had the same value with the same options.
 fn value(row: &Json, store: &Json, stores: &[Json], member: &str, same_as: &str) -> Option<String> {
     if let Some(value) = row.get(member) {
         return value.text();

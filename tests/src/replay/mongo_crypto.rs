@@ -1,4 +1,4 @@
-//! Kind `mongo-crypto`: what connect-mongo 6 encrypted with WebCrypto, and connect-mongo 3 with its own means.
+//! Kind `mongo-crypto`: what connect-mongo 6 encrypts with WebCrypto, and connect-mongo 3 with its own code.
 
 mod server;
 mod store;
@@ -27,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
     replay,
 };
 
-/// Checks a row, or tells that it has another form.
+/// Checks a row. Returns `None` if it is malformed.
 type Check = fn(&Json) -> Option<Outcome>;
 
 fn replay(file: &Json, report: &mut Report) {
@@ -66,7 +66,7 @@ fn replay(file: &Json, report: &mut Report) {
     }
 }
 
-/// The secret and the options that a row gives.
+/// Returns the secret and the options of a row.
 fn given_to_webcrypto(given: &Json) -> Option<(String, WebCryptoOptions)> {
     let mut secret = None;
     let mut options = WebCryptoOptions::default();
@@ -105,7 +105,7 @@ fn webcrypto(row: &Json) -> Option<Outcome> {
         &mut checks,
     );
 
-    // The IV stands in front.
+    // The IV comes first.
     let bytes = decode(&stored, row.get("options")?.get("encoding"))?;
     let written = webcrypto.insecure_encrypt_with(&plaintext, &mut |iv| {
         if let Some(recorded) = bytes.get(..iv.len()) {
@@ -123,7 +123,7 @@ fn webcrypto(row: &Json) -> Option<Outcome> {
     Some(checks.outcome())
 }
 
-/// The bytes of a text, in base64 unless told otherwise.
+/// Decodes a text, from base64 by default.
 fn decode(text: &str, encoding: Option<&Json>) -> Option<Vec<u8>> {
     match &*encoding.map_or(Some("base64".to_owned()), Json::text)? {
         "base64" => BASE64_STANDARD.decode(text).ok(),

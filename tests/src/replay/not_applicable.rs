@@ -1,6 +1,7 @@
-//! The questions of the fixtures that no Rust program can put, in one table.
+//! The table of the fixtures' vectors that no Rust program can reproduce.
 //!
-//! The key is what makes a vector so, never its id, so that other files of the same form are judged alike.
+//! The key is the property of a vector that causes this, never its id, so that the table also applies to other files of
+//! the same form.
 
 use super::{
     express_cookie::Options,
@@ -9,11 +10,11 @@ use super::{
 };
 use crate::json::Json;
 
-/// What makes a vector not applicable.
+/// The property that makes a vector not applicable.
 enum Property {
-    /// Something in the vector of this section.
+    /// A property of a vector in this section.
     Vector(&'static str, fn(&Json) -> bool),
-    /// A cookie option: its name and value.
+    /// A cookie option, by its name and value.
     Option(fn(&str, &Value) -> bool),
 }
 
@@ -26,7 +27,7 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
             let algorithm = ring.get("options").and_then(|options| options.get("algorithm"));
             algorithm.is_some_and(|name| !name.text().is_some_and(|name| known.contains(&&*name)))
         }),
-        "a ring by a hash that is none of MD5, SHA-1 and SHA-2",
+        "a ring with another hash than MD5, SHA-1 and SHA-2",
     ),
     (
         Vector("memcached_encrypted", |row| {
@@ -47,7 +48,7 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
         Vector("set_cookie", |row| {
             matches!(row.get("sid"), Some(Json::Number(_) | Json::Bool(_) | Json::Null))
         }),
-        "an id that is no string",
+        "an id that is not a string",
     ),
     (
         Vector("serialize", |row| {
@@ -64,7 +65,7 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
                 row.get("options").and_then(|options| options.get("expires")).and_then(Json::text);
             expires.is_some_and(|text| cloakroom_core::parse_date(&text).is_some())
         }),
-        "a date as text: our cookie keeps dates as the record does, so that it counts as a Date",
+        "a date as text: our cookie keeps dates as the record does, so it counts as a Date",
     ),
     (
         CookieOption(|_, value| {
@@ -74,7 +75,7 @@ const NOT_APPLICABLE: &[(Property, &str)] = &[
     ),
 ];
 
-/// Whether the setter of `maxAge` throws over it.
+/// Returns true if the setter of `maxAge` throws for this value.
 pub(super) fn is_no_age(value: &Value) -> bool {
     match value {
         Value::Plain(Json::Bool(value)) => *value,
@@ -84,15 +85,14 @@ pub(super) fn is_no_age(value: &Value) -> bool {
     }
 }
 
-/// Of a session whose code uses what stands outside of it.
-pub(super) const UNBOUND: &str =
-    "a session given as JavaScript code that uses a variable from around it";
-/// Of a request whose handler fails, which says nothing of sessions.
+/// The reason for a session whose code uses names from outside of it.
+pub(super) const UNBOUND: &str = "a session given as JavaScript code that uses an outer variable";
+/// The reason for a request whose handler fails, which is unrelated to sessions.
 pub(super) const HANDLER_THROWS: &str = "a handler of JavaScript code that throws by itself";
 const NO_SESSION: &str = "a session that is null or undefined, which no Rust program can store";
 const NO_CODE: &str = "a session that was not stored, given without the code that made it";
 
-/// Why a row of a session is not applicable.
+/// Returns why a row of a session is not applicable, or `None`.
 pub(super) fn of_session(row: &Json, session: Option<&Described>) -> Option<&'static str> {
     if row.get("stored") != Some(&Json::Bool(false)) {
         return None;
@@ -107,18 +107,18 @@ pub(super) fn of_session(row: &Json, session: Option<&Described>) -> Option<&'st
     }
 }
 
-const HALF_PAIR: &str = "half a surrogate pair, which no Rust string holds";
+const HALF_PAIR: &str = "half a surrogate pair, which a Rust string cannot contain";
 
 fn is_half_pair(row: &Json, member: &str) -> bool {
     row.get(member).is_some_and(|value| Value::from(value) == Value::HalfPair)
 }
 
-/// Why a vector of this section is not applicable.
+/// Returns why a vector of this section is not applicable, or `None`.
 pub(super) fn of_vector(section: &str, row: &Json) -> Option<&'static str> {
     reason(|property| matches!(property, Vector(known, is_so) if *known == section && is_so(row)))
 }
 
-/// Why a cookie with these options is not applicable.
+/// Returns why a cookie with these options is not applicable, or `None`.
 pub(super) fn of_options(options: &Options) -> Option<&'static str> {
     reason(|property| match property {
         CookieOption(is_so) => options.iter().any(|(name, value)| is_so(name, value)),

@@ -1,4 +1,4 @@
-//! How the fixtures write what JSON has no word for.
+//! The fixtures' notation for values that JSON cannot express.
 
 use crate::json::Json;
 
@@ -13,9 +13,9 @@ pub(super) enum Value {
     Bytes(Vec<u8>),
     /// `{"$fn": {…}}`, a function that returns this.
     Function(Json),
-    /// `{"$utf16": […]}`, a string that no Rust string can hold.
+    /// `{"$utf16": […]}`, a string that a Rust string cannot contain.
     HalfPair,
-    /// What JSON can say.
+    /// A JSON value.
     Plain(Json),
 }
 
@@ -37,7 +37,7 @@ impl From<&Json> for Value {
     }
 }
 
-/// The bytes of a text of hex digits.
+/// Returns the bytes of a text of hex digits.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     (0..text.len())
         .step_by(2)
@@ -45,7 +45,8 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The bytes of a header, which a fixture holds as Latin-1 text. `None` for characters that no byte stands for.
+/// Returns the bytes of a header, which a fixture contains as Latin-1 text. `None` if the text contains other
+/// characters.
 pub(super) fn header_bytes(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect()
 }

@@ -1,4 +1,4 @@
-//! Rows that are slow on purpose, on all processors.
+//! Checks slow rows on all processors.
 
 use std::{
     num::NonZero,
@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-/// What `check` gives for each row, in the order of the rows.
+/// Returns the results of `check` in the order of the rows.
 pub(super) fn map<T: Sync, R: Send>(rows: &[T], check: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {

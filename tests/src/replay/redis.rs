@@ -1,9 +1,9 @@
-//! Kind `redis`: what connect-redis stored, put into a real Redis, read and written by `RedisStore`.
+//! Kind `redis`: records of connect-redis in a real Redis, read and written by `RedisStore`.
 //!
-//! For each session of each version: the raw bytes go into an empty database; the session is read, and nothing may be
-//! lost; it is written with the recorded clock, and the key, the bytes and the time to live must be those recorded.
-//! Where the file has the code that made the session, the same session is built in Rust: its record and its time to
-//! live must be those recorded, and so must what is written of it.
+//! For each session of each version, the raw bytes go into an empty database. The session is read, and nothing may be
+//! lost. It is written with the recorded clock, and the key, the bytes and the time to live must be the recorded ones.
+//! If the file has the code that made the session, the same session is built in Rust. Its record and its time to live
+//! must be the recorded ones, before and after it is written.
 
 mod bench;
 pub(super) mod refused;
@@ -62,7 +62,7 @@ fn replay(file: &Json, report: &mut Report) {
     }
 }
 
-/// `None` when the row or its store has another form.
+/// Checks a row. Returns `None` if it or its store is malformed.
 fn check(
     row: &Json,
     store: &Json,
@@ -111,7 +111,8 @@ struct Recorded {
     sid: String,
     key: String,
     bytes: Vec<u8>,
-    /// The time to live in seconds, by this version's rule and by that of the newest in the file. `None` for ever.
+    /// The time to live in seconds, by the rules of this version and of the newest one in the file. `None` means no
+    /// expiry.
     ttl: Option<i64>,
     newest_ttl: Option<i64>,
 }
@@ -123,7 +124,7 @@ fn recorded(row: &Json, version: Version, stores: &[Json]) -> Option<Recorded> {
         .flat_map(|store| store.get("sessions").into_iter().flat_map(Json::items))
         .filter(|other| is_named(other, &name))
         .collect();
-    // Values that are equal to those of the first store are not repeated in the file.
+    // The file does not repeat values that are equal to those of the first store.
     let value =
         row.get("value_b64").or_else(|| others.iter().find_map(|other| other.get("value_b64")))?;
     let bytes = BASE64_STANDARD.decode(value.text()?).ok()?;
@@ -149,7 +150,7 @@ fn is_named(row: &Json, name: &str) -> bool {
     row.get("name").and_then(Json::text).as_deref() == Some(name)
 }
 
-/// Every byte is there, and every member is found under its name with its value.
+/// Checks that every byte is preserved, and that every member is found under its name with its value.
 pub(super) fn nothing_is_lost(session: &SessionData, text: &str, checks: &mut Checks) {
     checks.equal("what was read", text, session.loaded_json());
     let record = Json::parse(text).unwrap_or(Json::Null);
@@ -162,8 +163,8 @@ pub(super) fn nothing_is_lost(session: &SessionData, text: &str, checks: &mut Ch
     checks.equal("members", theirs, ours);
 }
 
-/// The same session as one that was not read from a store: connect's stores go by the cookie that they are given, and
-/// ours extend a session that was read and whose cookie nobody has changed.
+/// Returns the same session as if it had not been read from a store. connect's stores use the given cookie's expiry,
+/// whereas ours extend a session that was read and whose cookie is unchanged.
 pub(super) fn made_here(session: &SessionData) -> SessionData {
     SessionData::from_json(session.to_json().into_owned()).unwrap_or_else(|_| session.clone())
 }

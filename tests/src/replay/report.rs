@@ -1,23 +1,23 @@
-//! What a replay found, and how it is printed.
+//! The report of a replay.
 
 use std::{collections::BTreeMap, fmt, io};
 
 use cloakroom_core::Error;
 
-/// What became of one vector.
+/// The outcome of one vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// This code does what was observed.
+    /// This code behaves as recorded.
     Passed,
-    /// This code does better on purpose, and does what it promises instead.
+    /// This code deliberately behaves better, and keeps its own promise.
     PassedDifferently(&'static str),
-    /// No Rust program can put the question, for this reason.
+    /// No Rust program can reproduce the vector, for this reason.
     NotApplicable(&'static str),
-    /// What was expected and what came, each with a word about what it is.
+    /// The differences between the expected and the actual results.
     Failed(Vec<Mismatch>),
 }
 
-/// One thing that is not as expected.
+/// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     what: &'static str,
@@ -25,12 +25,12 @@ pub struct Mismatch {
     came: String,
 }
 
-/// Collects what is not as expected in one vector.
+/// Collects the differences in one vector.
 #[derive(Debug, Default)]
 pub(crate) struct Checks(Vec<Mismatch>);
 
 impl Checks {
-    /// Compares, and keeps what differs.
+    /// Compares two values, and notes a difference.
     pub(crate) fn equal<T: PartialEq + fmt::Debug>(
         &mut self,
         what: &'static str,
@@ -43,30 +43,30 @@ impl Checks {
         }
     }
 
-    /// Keeps what must hold and does not.
+    /// Notes a condition that does not hold.
     pub(crate) fn holds(&mut self, what: &'static str, holds: bool) {
         self.equal(what, true, holds);
     }
 
-    /// Compares what Express says with what this code says, which quotes the offender after it.
+    /// Compares the message of Express with that of this code, which also quotes the offender.
     pub(crate) fn refusal(&mut self, expected: &str, error: &Error) {
         if expected.is_empty() || !error.to_string().split(": ").any(|part| part == expected) {
             self.equal("error", expected, &*error.to_string());
         }
     }
 
-    /// The outcome, where nothing differs from what was observed.
+    /// Returns the outcome: passed if nothing differs from the recording.
     pub(crate) fn outcome(self) -> Outcome {
         self.outcome_or(Outcome::Passed)
     }
 
-    /// The outcome, where nothing differs from what was promised.
+    /// Returns the outcome: `passed` if nothing differs from the promise.
     pub(crate) fn outcome_or(self, passed: Outcome) -> Outcome {
         if self.0.is_empty() { passed } else { Outcome::Failed(self.0) }
     }
 }
 
-/// A failure to read a vector, or a check that this code does not even begin.
+/// Failures to read or start a vector.
 impl Outcome {
     pub(crate) fn failed(
         what: &'static str,
@@ -77,7 +77,7 @@ impl Outcome {
     }
 }
 
-/// What a replay found.
+/// The report of a replay.
 #[derive(Debug, Default)]
 pub struct Report {
     passed: usize,
@@ -87,7 +87,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Counts what became of the vector called `id`.
+    /// Adds the outcome of the vector `id`.
     pub fn add(&mut self, id: impl Into<String>, outcome: Outcome) {
         match outcome {
             Outcome::Passed => self.passed += 1,
@@ -100,35 +100,36 @@ impl Report {
         }
     }
 
-    /// The number of vectors that passed.
+    /// Returns the number of vectors that passed.
     #[must_use]
     pub fn passed(&self) -> usize {
         self.passed
     }
 
-    /// The number of vectors that failed.
+    /// Returns the number of vectors that failed.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failures.len()
     }
 
-    /// The number of vectors that no Rust program can put.
+    /// Returns the number of vectors that no Rust program can reproduce.
     #[must_use]
     pub fn not_applicable(&self) -> usize {
         self.not_applicable.values().sum()
     }
 
-    /// Whether no vector was seen at all.
+    /// Returns true if the report contains no vector at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.passed + self.failed() + self.not_applicable() == 0
     }
 
-    /// Prints each failure, the known differences, what is not applicable, and the count as the last line.
+    /// Prints each failure, the known differences, the vectors that are not applicable, and the counts in the last
+    /// line.
     ///
     /// # Errors
     ///
-    /// When `out` cannot be written.
+    /// If writing to `out` fails.
     pub fn print(&self, out: &mut impl io::Write) -> io::Result<()> {
         for (id, mismatches) in &self.failures {
             for Mismatch { what, expected, came } in mismatches {

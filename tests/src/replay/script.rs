@@ -1,4 +1,4 @@
-//! What the JavaScript code in a fixture makes or does, as Node.js describes it, so that Rust makes or does the same.
+//! What the JavaScript code in a fixture creates or does, as Node.js describes it, so that Rust can do the same.
 
 mod session;
 mod value;
@@ -19,24 +19,24 @@ use crate::json::Json;
 /// A Node.js that runs `tests/node/describe.mjs`.
 pub(super) struct Script(NodeProgram);
 
-/// Why code was not described.
+/// The reason why code was not described.
 #[derive(Clone, Debug)]
 pub(super) enum Undescribed {
     /// It refers to a name that the fixture does not define.
     Unbound,
-    /// Node.js does not answer, or cannot run it.
+    /// Node.js does not answer, or cannot run the code.
     Failed(String),
 }
 
 /// One thing that a handler does to a session.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Sets a member; with what `JSON.stringify` throws over the value.
+    /// Sets a member. The last field is what `JSON.stringify` throws for the value.
     Set(String, Given, Option<String>),
     Delete(String),
     /// Sets a member of the cookie.
     Cookie(String, Given),
-    /// Renews the cookie's life, as the end of a request does it.
+    /// Extends the cookie, as at the end of a request.
     Touch,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct Steps {
     pub(super) steps: Vec<Step>,
-    /// The message of what it threw in the end.
+    /// The message of the error that it finally threw.
     pub(super) throws: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl Script {
         NodeProgram::start("describe.mjs", &[], &[]).map(Self).map_err(|error| error.to_string())
     }
 
-    /// The session that a function of express-session returns.
+    /// Returns the session that a function of express-session returns.
     pub(super) fn session(
         &mut self,
         code: &str,
@@ -70,7 +70,7 @@ impl Script {
             .map_err(Undescribed::Failed)
     }
 
-    /// What a handler does to a session that was loaded from this record.
+    /// Returns what a handler does to a session that was loaded from this record.
     pub(super) fn handler(
         &mut self,
         code: &str,
@@ -121,7 +121,7 @@ fn step(step: &Json) -> Option<Step> {
     })
 }
 
-/// What a handler does, by a Node.js that is started when it is asked for the first time. It ends with this process.
+/// Returns what a handler does. The Node.js process starts with the first call and ends with this process.
 pub(super) fn handler(code: &str, stored: &str, now_ms: i64) -> Result<Steps, Undescribed> {
     static SCRIPT: LazyLock<Mutex<Result<Script, String>>> =
         LazyLock::new(|| Mutex::new(Script::start()));
@@ -132,7 +132,7 @@ pub(super) fn handler(code: &str, stored: &str, now_ms: i64) -> Result<Steps, Un
     }
 }
 
-/// The sessions of a file by their names, each described once. The code stands in one of the file's stores.
+/// The sessions of a file by name, each described once. Their code is in one of the file's stores.
 pub(super) struct Sessions {
     script: Option<Script>,
     codes: HashMap<String, String>,
@@ -157,7 +157,7 @@ impl Sessions {
         Ok(Self { script, codes, known: HashMap::new(), now_ms })
     }
 
-    /// The session of this name; `None` when the file has no code for it.
+    /// Returns the session of this name, or `None` if the file has no code for it.
     pub(super) fn get(&mut self, name: &str) -> Option<Result<Described, Undescribed>> {
         let code = self.codes.get(name)?;
         if let Some(known) = self.known.get(name) {
@@ -169,8 +169,8 @@ impl Sessions {
     }
 }
 
-/// The variables that the code of a session takes from around it, which its name tells: `ms` and `n` of `ttl-1500ms`,
-/// `k` and `v` of `cookie-secure-true`.
+/// Returns the variables that the code of a session takes from its surroundings. They follow from its name: `ms` and
+/// `n` from `ttl-1500ms`, `k` and `v` from `cookie-secure-true`.
 fn scope(name: &str) -> Json {
     let members = if let Some(n) = name.strip_prefix("ttl-") {
         let ms = milliseconds(n).map(|ms| ("ms".into(), Json::Number(ms)));
@@ -191,7 +191,7 @@ fn scope(name: &str) -> Json {
     Json::object(members)
 }
 
-/// The time that a word like `1500ms`, `minus-5s` or `30d-plus-1s` tells.
+/// Returns the time that a word such as `1500ms`, `minus-5s` or `30d-plus-1s` means.
 fn milliseconds(word: &str) -> Option<f64> {
     if let Some(word) = word.strip_prefix("minus-") {
         return milliseconds(word).map(|ms| -ms);
@@ -199,7 +199,7 @@ fn milliseconds(word: &str) -> Option<f64> {
     if let Some((word, more)) = word.split_once("-plus-") {
         return Some(milliseconds(word)? + milliseconds(more)?);
     }
-    // What the fixtures call so: the first second that 32 bits cannot count, and a century with its leap days.
+    // These names of the fixtures mean the first second beyond 32 bits, and a century with its leap days.
     match word {
         "68y" => return Some(2_147_483_648_000.0),
         "100y" => return Some(36_525.0 * 86_400_000.0),

@@ -1,4 +1,4 @@
-//! Kind `vectors`: signatures, cookies and records of express-session, one question each.
+//! Kind `vectors`: single signatures, cookies and records of express-session.
 
 mod cookie_text;
 mod differences;
@@ -17,7 +17,7 @@ pub(super) const KIND: Kind = Kind {
     replay: replay_sections,
 };
 
-/// A section of the file, and what checks a vector of it; `None` when the vector has not the form of the section.
+/// A section of the file, and the function that checks its vectors. It returns `None` if the vector is malformed.
 type Section = (&'static str, fn(&Json) -> Option<Outcome>);
 
 const SECTIONS: [Section; 8] = [

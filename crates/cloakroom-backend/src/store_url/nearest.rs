@@ -1,8 +1,8 @@
-//! The known name that a misspelled one most resembles.
+//! Finds the known name that a misspelled one resembles most.
 
-/// Returns the name that `text` was probably meant to be; `None` if it resembles none of them.
+/// Returns the name that `text` was probably meant to be, or `None` if it resembles no name.
 ///
-/// Case, `_` and `-` do not count. Otherwise a few letters can be wrong, or the end of the name missing.
+/// Case, `_` and `-` do not matter. Apart from that, a few letters may be wrong, or the end of the name may be missing.
 pub(super) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let text = plain(text);
     let most_edits = match text.len() {
@@ -10,7 +10,7 @@ pub(super) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> O
         3..=4 => 1,
         5..=8 => 2,
         9..=40 => 3,
-        // No name is that long, and the distance would take its time.
+        // No name is that long, and computing the distance would take long.
         _ => return None,
     };
     names
@@ -27,12 +27,12 @@ pub(super) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> O
         .map(|(_, name)| name)
 }
 
-/// The name in lower case, without `_` and `-`.
+/// Returns the name in lower case, without `_` and `-`.
 pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 
-/// The number of letters to insert, delete, replace or swap (optimal string alignment).
+/// Returns the number of letters to insert, delete, replace or swap (optimal string alignment).
 fn distance(left: &[u8], right: &[u8]) -> usize {
     let mut before_last = vec![0; right.len() + 1];
     let mut last: Vec<usize> = (0..=right.len()).collect();

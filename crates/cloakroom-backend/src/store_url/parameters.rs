@@ -9,20 +9,20 @@ use super::{
     nearest::{nearest, plain},
 };
 
-/// The names of the parameters that a store takes.
+/// The names of the parameters that a store accepts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ParameterNames<'n> {
-    /// Names that must be spelled exactly so.
+    /// Names that must be spelled exactly like this.
     pub exact: &'n [&'n str],
     /// Names whose case does not matter.
     pub any_case: &'n [&'n str],
-    /// Which of those can be given more than once.
+    /// Names that may be given more than once. Their case does not matter.
     pub repeatable: &'n [&'n str],
-    /// Names that are not parameters but may be expected, each with what to write instead.
+    /// Names that are not parameters but that users may expect, each with what to write instead.
     pub elsewhere: &'n [(&'n str, &'n str)],
 }
 
-/// A parameter of a [`StoreUrl`], whose methods read the value as what it should be.
+/// A parameter of a [`StoreUrl`]. Its methods parse the value.
 ///
 /// ```
 /// use cloakroom_backend::{ParameterNames, StoreUrl};
@@ -42,9 +42,9 @@ pub struct ParameterNames<'n> {
 pub struct UrlParameter<'a> {
     /// Its name, spelled as in the [`ParameterNames`].
     pub name: String,
-    /// The decoded value, which can be a secret. Empty for a parameter without a value.
+    /// The decoded value, which may be a secret. Empty for a parameter without a value.
     pub value: String,
-    /// Both as they are written in the URL.
+    /// The name and the value as they are written in the URL.
     pub raw: &'a str,
     pub(super) url: StoreUrl<'a>,
 }
@@ -61,7 +61,7 @@ impl ParameterNames<'_> {
         self.exact.iter().chain(self.any_case).copied()
     }
 
-    /// Whether one of these texts begins with the name of a parameter and `=`, in any case.
+    /// Returns true if one of these texts begins with the name of a parameter and `=`, in upper or lower case.
     fn begin_any<'t>(&self, mut texts: impl Iterator<Item = &'t str>) -> bool {
         texts.any(|text| {
             let Some((name, _)) = text.split_once('=') else { return false };
@@ -72,13 +72,13 @@ impl ParameterNames<'_> {
 }
 
 impl<'a> StoreUrl<'a> {
-    /// Returns the parameters in their order; none if the URL has no `?`.
+    /// Returns the parameters in their order. The list is empty if the URL has no `?`.
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config) for a name that is not among `names`, suggesting the nearest one; for a
-    /// parameter that is given twice and not repeatable; for a parameter that follows another separator than `?` and
-    /// `&`; and as [`decode`](Self::decode), but a secret can begin and end with a space that is written as `%20`.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for a name that is not among `names`, suggesting the nearest one;
+    /// for a repeated parameter that is not repeatable; for a parameter after another separator than `?` and `&`; and
+    /// as for [`decode`](Self::decode), but a secret may begin and end with a space that is written as `%20`.
     pub fn parameters(&self, names: &ParameterNames<'_>) -> Result<Vec<UrlParameter<'a>>, Error> {
         if names.begin_any(self.place.split(['&', ';', ',']).skip(1)) {
             return Err(self.error("parameters must follow a \"?\""));
@@ -110,8 +110,8 @@ impl<'a> StoreUrl<'a> {
         Ok(parameters)
     }
 
-    /// Returns the error that the value of a parameter is invalid: `invalid parameter "ttl": must be a number`. `why`
-    /// says what is accepted, and must not quote the value.
+    /// Returns the error for an invalid value of a parameter, such as `invalid parameter "ttl": must be a number`.
+    /// `why` says what is accepted, and must not quote the value.
     #[must_use]
     pub fn invalid_parameter(&self, name: &str, why: &str) -> Error {
         self.error(&format!("invalid parameter {name:?}: {why}"))
@@ -137,7 +137,7 @@ impl<'a> StoreUrl<'a> {
         let secret = before.iter().rev().find(|parameter| is_secret(&parameter.name));
         self.error(&match secret {
             _ if is_known => format!("unknown parameter {name:?}: {why}"),
-            // A secret with a raw `&` continues in what looks like the next parameter.
+            // A secret with an unencoded `&` continues in what looks like the next parameter.
             Some(UrlParameter { name: secret, .. }) => {
                 format!("unknown parameter after {secret:?}: in its value, write & as %26; {why}")
             }
@@ -147,14 +147,14 @@ impl<'a> StoreUrl<'a> {
     }
 }
 
-/// Whether the value of a parameter of this name can be a secret.
+/// Returns true if the value of a parameter of this name may be a secret.
 fn is_secret(name: &str) -> bool {
     let name = plain(name);
     ["secret", "pass", "token", "authmechanismproperties"].iter().any(|word| name.contains(word))
 }
 
-/// Whether an unknown name is a name, rather than a secret whose own name is missing. A secret is followed by no `=`, or
-/// by those that end base64, and few consist of letters alone.
+/// Returns true if an unknown name can be quoted, because it is not a secret whose own name is missing. No `=` follows
+/// a secret, except those at the end of base64, and few secrets consist of letters only.
 fn is_harmless(name: &str, value: Option<&str>) -> bool {
     let is_followed = value.is_some_and(|value| value.bytes().any(|byte| byte != b'='));
     let is_word = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-';

@@ -1,4 +1,4 @@
-//! The values of parameters: numbers, times, switches, choices.
+//! Parses the values of parameters: numbers, times, switches, choices.
 
 use std::time::Duration;
 
@@ -6,14 +6,15 @@ use cloakroom_core::Error;
 
 use super::UrlParameter;
 
-/// Every error is a [`Config`](cloakroom_core::ErrorKind::Config) that says what the parameter accepts, and does not
-/// quote the value.
+/// Every error is a [`Config`](cloakroom_core::ErrorKind::Config) error that says what the parameter accepts, without
+/// quoting the value.
 impl UrlParameter<'_> {
-    /// Returns the value as a whole number above zero. `unit` is for the error: `must be a whole number of keys above zero`.
+    /// Returns the value as a whole number above zero. `unit` is used in the error, such as `must be a whole number of
+    /// keys above zero`.
     ///
     /// # Errors
     ///
-    /// For anything but digits, for zero, and for a number that is too large for the type.
+    /// If the value is not a whole number, is zero, or is too large for the type.
     pub fn number<T: TryFrom<u64>>(&self, unit: &str) -> Result<T, Error> {
         let number = digits(&self.value).filter(|number| *number > 0);
         number
@@ -21,11 +22,11 @@ impl UrlParameter<'_> {
             .ok_or_else(|| self.invalid(&format!("must be a whole number of {unit} above zero")))
     }
 
-    /// Returns the value as a whole number, which can be zero.
+    /// Returns the value as a whole number, which may be zero.
     ///
     /// # Errors
     ///
-    /// As [`number`](Self::number).
+    /// As for [`number`](Self::number).
     pub fn number_or_zero<T: TryFrom<u64>>(&self, unit: &str) -> Result<T, Error> {
         digits(&self.value)
             .and_then(|number| number.try_into().ok())
@@ -36,7 +37,7 @@ impl UrlParameter<'_> {
     ///
     /// # Errors
     ///
-    /// As [`number`](Self::number).
+    /// As for [`number`](Self::number).
     pub fn seconds(&self) -> Result<Duration, Error> {
         self.number("seconds").map(Duration::from_secs)
     }
@@ -45,7 +46,7 @@ impl UrlParameter<'_> {
     ///
     /// # Errors
     ///
-    /// As [`number`](Self::number).
+    /// As for [`number`](Self::number).
     pub fn milliseconds(&self) -> Result<Duration, Error> {
         self.number("milliseconds").map(Duration::from_millis)
     }
@@ -54,25 +55,25 @@ impl UrlParameter<'_> {
     ///
     /// # Errors
     ///
-    /// For anything but `true` and `false`.
+    /// If the value is neither `true` nor `false`.
     pub fn switch(&self) -> Result<bool, Error> {
         self.value.parse().map_err(|_| self.invalid("must be \"true\" or \"false\""))
     }
 
-    /// Returns the value as a text that is not empty.
+    /// Returns the value as a string that is not empty.
     ///
     /// # Errors
     ///
-    /// For an empty value.
+    /// If the value is empty.
     pub fn text(&self) -> Result<&str, Error> {
         if self.value.is_empty() { Err(self.invalid("must not be empty")) } else { Ok(&self.value) }
     }
 
-    /// Returns what the value is the name of.
+    /// Returns the item of `known` with this name.
     ///
     /// # Errors
     ///
-    /// For a value that is not a name in `known`. The error lists all names.
+    /// If the value is not a name in `known`. The error lists all names.
     pub fn one_of<T: Copy>(&self, known: &[(&str, T)]) -> Result<T, Error> {
         let found = known.iter().find(|(name, _)| *name == self.value);
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
@@ -81,7 +82,7 @@ impl UrlParameter<'_> {
         })
     }
 
-    /// Returns the error that the value is invalid: `invalid parameter "ttl": must be a number`. `why` says what is
+    /// Returns the error for an invalid value, such as `invalid parameter "ttl": must be a number`. `why` says what is
     /// accepted, and must not quote the value.
     #[must_use]
     pub fn invalid(&self, why: &str) -> Error {
@@ -89,7 +90,7 @@ impl UrlParameter<'_> {
     }
 }
 
-/// Rust's own parser takes a `+`.
+/// Parses digits only. Rust's own parser would accept a leading `+`.
 fn digits(text: &str) -> Option<u64> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)

@@ -12,7 +12,7 @@ use crate::{
     probe::{same, shown},
 };
 
-/// The first failure of the tasks, if any.
+/// Returns the first failure of the tasks, if any.
 async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
     while let Some(joined) = tasks.join_next().await {
         joined.map_err(broken)??;
@@ -20,7 +20,7 @@ async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
     Ok(())
 }
 
-/// A record that is long enough to be written in parts, and whole only if both its ends say the same.
+/// Returns a session that is long enough to be written in parts. It is complete if both its ends have the same value.
 fn two_ended(subject: &StoreUnderTest, who: &str) -> Result<SessionData, Failure> {
     let mut session = subject.lasting(who)?;
     session.insert("between", who.repeat(2_000))?;
@@ -37,7 +37,7 @@ fn is_one_of(read: &SessionData, written: &[SessionData]) -> Verdict {
 
 pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 20;
-    // Of different lengths, so that a rest of a longer one shows.
+    // The lengths differ, so that the rest of a longer record would show.
     let sessions: Result<Vec<_>, _> =
         (1..=TASKS).map(|length| two_ended(subject, &"x".repeat(length))).collect();
     let sessions = Arc::new(sessions?);
@@ -49,7 +49,7 @@ pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &StoreUnderT
             start.wait().await;
             store.set("id", &sessions[number]).await?;
             let read = store.get("id").await?;
-            is_one_of(&read.ok_or_else(|| broken("the session is not there"))?, &sessions)
+            is_one_of(&read.ok_or_else(|| broken("the session does not exist"))?, &sessions)
         });
     }
     join(tasks).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn concurrent_sessions_do_not_mix(subject: &StoreUnderTest) -> 
             store.set(&id, &session).await?;
             for _ in 0..3 {
                 let found = store.get(&id).await?;
-                let read = found.ok_or_else(|| broken(format_args!("{id:?} is not there")))?;
+                let read = found.ok_or_else(|| broken(format_args!("{id:?} does not exist")))?;
                 is_one_of(&read, std::slice::from_ref(&session))?;
             }
             Ok(())
@@ -82,7 +82,7 @@ pub(crate) async fn concurrent_updates_lose_nothing(subject: &StoreUnderTest) ->
     let mut session = subject.lasting("ann")?;
     session.insert("count", 0)?;
     if subject.atomic()?.create("id", &session).await? == Created::Exists {
-        return Err(broken("there is a session in a fresh store"));
+        return Err(broken("a fresh store contains a session"));
     }
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
     for _ in 0..TASKS {
@@ -109,7 +109,7 @@ pub(crate) async fn concurrent_updates_lose_nothing(subject: &StoreUnderTest) ->
     let count = subject.read("id").await?.get("count")?;
     check(
         count == Some(TASKS * TIMES),
-        format_args!("{} updates were told `Stored`, and the count is {count:?}", TASKS * TIMES),
+        format_args!("{} updates got `Stored`, but the count is {count:?}", TASKS * TIMES),
     )
 }
 
@@ -139,9 +139,7 @@ pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &StoreUnderTest)
     }
     check(
         one_is_stored,
-        format_args!(
-            "{TASKS} updates of one revision were told `Conflict`, and nobody has written"
-        ),
+        format_args!("{TASKS} updates of one revision got `Conflict`, but nobody has written"),
     )
 }
 
@@ -156,7 +154,7 @@ pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &StoreUnderTest
     for point in 0..POINTS {
         is_one_of(&subject.read(&format!("dropped-at-{point}")).await?, &either)?;
     }
-    // What follows on the same connections is as good as ever.
+    // The following calls on the same connections work as usual.
     subject.store().set("after", &either[0]).await?;
     subject.holds("after", &either[0]).await
 }
@@ -188,7 +186,7 @@ pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &StoreUnderT
         let id = format!("dropped-at-{point}");
         let mut session = subject.read(&id).await?;
         is_one_of(&session, &either)?;
-        // It can go on from there. A write that is still under way makes it a conflict, not more than once.
+        // The session can be updated from there. A write that is still in progress may cause a conflict, but only once.
         session.insert("end", "the newest one")?;
         if let Updated::Conflict(mut current) = atomic.update(&id, &session).await? {
             is_one_of(&current, &either)?;
@@ -198,7 +196,7 @@ pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &StoreUnderT
         let end = subject.read(&id).await?.get::<String>("end")?;
         check(
             end.as_deref() == Some("the newest one"),
-            format_args!("the last update is not there, but {end:?}"),
+            format_args!("the last update is missing; the record has {end:?}"),
         )?;
     }
     Ok(())

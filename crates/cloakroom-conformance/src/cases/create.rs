@@ -11,7 +11,7 @@ use crate::{
     probe::same,
 };
 
-/// What the records of other languages and of Node.js can look like.
+/// Members as records of Node.js and other languages may contain them.
 pub(crate) const ODD_MEMBERS: &str = r#""one":1.0,"big":12345678901234567890,"cut":"\ud83d","é":"\u00eb","2":null,"1":{},"2":"twice""#;
 
 fn odd_session(who: &str) -> Result<SessionData, Failure> {
@@ -22,15 +22,12 @@ fn odd_session(who: &str) -> Result<SessionData, Failure> {
 fn is_stored(created: &Created) -> Verdict {
     check(
         matches!(created, Created::Stored(_)),
-        "wanted `Stored`, got `Exists`: there is no live session under this id",
+        "wanted `Stored`, got `Exists`: no live session has this id",
     )
 }
 
 fn exists(created: &Created) -> Verdict {
-    check(
-        *created == Created::Exists,
-        "wanted `Exists`, got `Stored`: there is a live session under this id",
-    )
+    check(*created == Created::Exists, "wanted `Exists`, got `Stored`: a live session has this id")
 }
 
 pub(crate) async fn create_stores(subject: &StoreUnderTest) -> Verdict {
@@ -43,7 +40,7 @@ pub(crate) async fn create_answers_the_revision(subject: &StoreUnderTest) -> Ver
     let atomic = subject.atomic()?;
     let mut session = subject.lasting("ann")?;
     let Created::Stored(revision) = atomic.create("id", &session).await? else {
-        return Err(broken("there is a session in a fresh store"));
+        return Err(broken("a fresh store contains a session"));
     };
     session.mark_stored(revision);
     session.insert("more", 1)?;
@@ -154,7 +151,7 @@ async fn one_winner(subject: &StoreUnderTest, sid: &str) -> Verdict {
         winners.extend(joined.map_err(broken)??);
     }
     let [winner] = &winners[..] else {
-        return Err(broken(format_args!("{} of {TASKS} tasks were told `Stored`", winners.len())));
+        return Err(broken(format_args!("{} of {TASKS} tasks got `Stored`", winners.len())));
     };
     same(&subject.read(sid).await?, winner)
 }

@@ -1,4 +1,4 @@
-//! How long sessions live.
+//! The expiry of sessions.
 
 use cloakroom_core::{Cookie, SessionData};
 
@@ -8,7 +8,7 @@ use crate::{
     probe::DAY_MS,
 };
 
-/// The first second of the year 10000, where dates get a sixth digit.
+/// The first second of the year 10000, from which on dates have a sixth digit.
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
 /// The last millisecond of a JavaScript `Date` (ECMAScript 21.4.1.1).
 const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
@@ -19,7 +19,7 @@ pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> 
     let read = subject.store().get("id").await?;
     subject.in_time(&session)?;
     check(read.is_some(), "a session with less than a second to live was not stored")?;
-    // A time to live that was rounded down to zero may mean for ever.
+    // A time to live that is rounded down to zero may mean "for ever".
     subject.ends("id", session.cookie().expires_ms().unwrap_or_default()).await
 }
 
@@ -59,7 +59,8 @@ fn until(subject: &StoreUnderTest, expires_ms: i64) -> Result<SessionData, cloak
     Ok(session)
 }
 
-/// It is there at once and after a second: a time to live that overflowed or was taken for a date ends by then.
+/// Checks that the session exists now and after a second. A time to live that overflowed or was read as a date ends
+/// before that.
 async fn is_kept(subject: &StoreUnderTest, session: &SessionData) -> Verdict {
     subject.store().set("id", session).await?;
     subject.holds("id", session).await?;
@@ -106,6 +107,6 @@ pub(crate) async fn a_session_outlives_its_stale_cookie(subject: &StoreUnderTest
     let read = subject.read("id").await?;
     check(
         read.get_json("who") == session.get_json("who"),
-        "the session is another one than was stored",
+        "the session is not the one that was stored",
     )
 }

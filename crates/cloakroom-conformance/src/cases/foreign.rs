@@ -1,4 +1,4 @@
-//! Records that another program wrote, and what another program finds.
+//! Records that another program writes and reads.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::{
     probe::{HOUR_MS, shown},
 };
 
-/// As express-session writes it, with what other languages lose on the way.
+/// A record as express-session writes it, with details that other languages tend to lose.
 const RECORD: &str = r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"n":1.0,"half":"\ud83d","long":12345678901234567890,"passport":{"user":"ann"}}"#;
-/// What is not a session, with a word in each that must not be told.
+/// Records that are not sessions. Each contains a word that no error may quote.
 const CORRUPT: [&str; 5] =
     [r#"{"cookie":{},"who":"squirrel"#, "squirrel", r#"["squirrel"]"#, r#""squirrel""#, "4267"];
 const SECRETS: [&str; 2] = ["squirrel", "4267"];
 
-/// How far the backend's count may be from ours: one rounds up, the other down, and a backend has its own ticks.
+/// The tolerance for a time to live: one side rounds up, the other down, and a backend has its own ticks.
 const APART: Duration = Duration::from_secs(2);
 
 async fn record(subject: &StoreUnderTest, sid: &str) -> Result<String, Failure> {
@@ -27,12 +27,12 @@ async fn record(subject: &StoreUnderTest, sid: &str) -> Result<String, Failure> 
     record.ok_or_else(|| broken(format_args!("the backend has no record under {}", shown(sid))))
 }
 
-/// The backend has this record under the id.
+/// Checks that the backend has this record under the id.
 async fn is_stored(subject: &StoreUnderTest, sid: &str, wanted: &str) -> Verdict {
     let stored = record(subject, sid).await?;
     check(
         stored == wanted,
-        format_args!("the record is {} in place of {}", shown(&stored), shown(wanted)),
+        format_args!("the record is {} instead of {}", shown(&stored), shown(wanted)),
     )
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn what_express_takes_for_no_session_is_none(subject: &StoreUnd
     for record in ["null", "false", "0", "\"\"", "", " null\n"] {
         subject.raw()?.put("id", record).await?;
         if subject.store().get("id").await?.is_some() {
-            return Err(broken(format_args!("there is a session in {record:?}")));
+            return Err(broken(format_args!("{record:?} was read as a session")));
         }
     }
     Ok(())
@@ -93,7 +93,7 @@ pub(crate) async fn get_and_touch_of_no_session_is_none(subject: &StoreUnderTest
     for record in ["null", "\"\""] {
         subject.raw()?.put("id", record).await?;
         if atomic.get_and_touch("id", None).await?.is_some() {
-            return Err(broken(format_args!("there is a session in {record:?}")));
+            return Err(broken(format_args!("{record:?} was read as a session")));
         }
     }
     Ok(())
@@ -133,7 +133,7 @@ pub(crate) async fn a_corrupt_record_is_not_quoted(subject: &StoreUnderTest) -> 
             let text = told(&error);
             let quoted =
                 SECRETS.iter().chain(&["the-secret-id"]).find(|word| text.contains(**word));
-            check(quoted.is_none(), format_args!("{operation} tells {quoted:?} in {text}"))?;
+            check(quoted.is_none(), format_args!("{operation} quotes {quoted:?} in {text}"))?;
         }
     }
     Ok(())
@@ -154,7 +154,7 @@ pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &StoreUnderTest) 
         subject.raw()?.put("id", planted).await?;
         subject.store().destroy("id").await?;
         let left = subject.raw()?.record("id").await?.is_some();
-        check(!left, format_args!("{} is still there", shown(planted)))?;
+        check(!left, format_args!("{} still exists", shown(planted)))?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &StoreUnderTest) 
 pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &StoreUnderTest) -> Verdict {
     const LIVE: usize = 30;
     let raw = subject.raw()?;
-    // For the parts that are lacking.
+    // Reports the parts that the store lacks.
     subject.all().await?;
     for number in 0..LIVE {
         subject.store().set(&format!("id-{number}"), &subject.lasting("ann")?).await?;
@@ -193,18 +193,18 @@ pub(crate) async fn update_notices_a_foreign_write(subject: &StoreUnderTest) -> 
     raw.put("id", RECORD).await?;
     let mut ours = subject.read("id").await?;
     ours.insert("theme", "dark")?;
-    // As long as the record that was read.
+    // This record has the same length as the one that was read.
     let theirs = RECORD.replace("ann", "bob");
     raw.put("id", &theirs).await?;
     let Updated::Conflict(mut current) = atomic.update("id", &ours).await? else {
-        return Err(broken("the write of another program was overlooked"));
+        return Err(broken("update did not notice the write of another program"));
     };
     let text = current.loaded_json();
-    check(text == theirs, format_args!("the conflict brings {}", shown(text)))?;
+    check(text == theirs, format_args!("the conflict contains {}", shown(text)))?;
     is_stored(subject, "id", &theirs).await?;
     current.merge(&ours);
     if !matches!(atomic.update("id", &current).await?, Updated::Stored(_)) {
-        return Err(broken("nobody has written since, and the second try is not stored"));
+        return Err(broken("nobody has written since, but the second try was not stored"));
     }
     is_stored(subject, "id", &current.to_json()).await
 }
@@ -217,7 +217,7 @@ pub(crate) async fn update_of_a_foreign_none_is_gone(subject: &StoreUnderTest) -
     raw.put("id", "null").await?;
     match atomic.update("id", &session).await? {
         Updated::Gone => is_stored(subject, "id", "null").await,
-        updated => Err(broken(format_args!("update where `null` is stored is {updated:?}"))),
+        updated => Err(broken(format_args!("update over a stored `null` returned {updated:?}"))),
     }
 }
 
@@ -261,7 +261,9 @@ pub(crate) async fn the_backend_counts_the_sessions_time(subject: &StoreUnderTes
         let [most, least] = [most, least].map(Duration::from_secs);
         check(
             left.is_some_and(|left| left <= most + APART && left + APART >= least),
-            format_args!("a session that has {least:?} to {most:?} has {left:?} in the backend"),
+            format_args!(
+                "a session that should live for {least:?} to {most:?} lives for {left:?} in the backend"
+            ),
         )?;
     }
     Ok(())

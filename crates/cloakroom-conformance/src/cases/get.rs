@@ -1,4 +1,4 @@
-//! `get`, and what a store calls itself.
+//! `get` and `name`.
 
 use cloakroom_core::Updated;
 
@@ -21,7 +21,7 @@ pub(crate) async fn get_carries_the_current_revision(subject: &StoreUnderTest) -
         session.insert("round", round)?;
         check(
             matches!(atomic.update("id", &session).await?, Updated::Stored(_)),
-            format_args!("the session was read, and yet update {} was refused", round + 1),
+            format_args!("the session was read, but update {} rejected it", round + 1),
         )?;
     }
     Ok(())
@@ -31,10 +31,10 @@ pub(crate) async fn errors_carry_the_stores_name(subject: &StoreUnderTest) -> Ve
     let name = subject.store().name();
     check(!name.is_empty(), "the name is empty")?;
     match subject.store().get("").await {
-        Ok(_) => check(false, "an empty id should be an error, and was none"),
+        Ok(_) => check(false, "an empty id must be an error, but was accepted"),
         Err(error) => check(
             error.store() == name,
-            format_args!("the store is {name:?}, its error says {:?}", error.store()),
+            format_args!("the store is named {name:?}, but its error says {:?}", error.store()),
         ),
     }
 }

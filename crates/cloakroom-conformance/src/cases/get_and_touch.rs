@@ -14,12 +14,11 @@ use crate::{
 const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The life of a short session.
 fn short(subject: &StoreUnderTest) -> Option<Duration> {
     Some(Duration::from_millis(subject.short_ms().unsigned_abs()))
 }
 
-/// The answer, which must not be `None`.
+/// Calls `get_and_touch`, which must not return `None`.
 async fn read(
     atomic: &dyn Atomic,
     sid: &str,
@@ -46,7 +45,8 @@ pub(crate) async fn get_and_touch_without_ttl_gives_the_default(
     extends(subject, None).await
 }
 
-/// Shortened first, so that the record's cookie is not stale in the end; see `touch`.
+/// Checks that the session is extended. It is shortened first, so that the record's cookie is not stale in the end; see
+/// `touch`.
 async fn extends(subject: &StoreUnderTest, longer: Option<Duration>) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -117,7 +117,7 @@ pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &StoreUnderTest
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     match atomic.get_and_touch("id", Some(Duration::ZERO)).await {
-        Ok(_) => check(false, "wanted an error, got none")?,
+        Ok(_) => check(false, "wanted an error, got success")?,
         Err(error) => check(
             error.kind() == ErrorKind::InvalidData,
             format_args!("wanted an error of kind `InvalidData`, got: {error}"),

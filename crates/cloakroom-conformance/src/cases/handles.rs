@@ -1,4 +1,4 @@
-//! Two handles on one backend, as two processes have.
+//! Two handles on one backend, as in two processes.
 
 use cloakroom_core::{Created, Updated};
 

@@ -1,4 +1,4 @@
-//! Ids of all kinds: each is kept apart from all others, or refused.
+//! Ids of all kinds: each is distinguished from all others, or rejected.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{
     probe::shown,
 };
 
-/// As express-session, next-session and others make them.
+/// Ids as express-session, next-session and other libraries generate them.
 const USUAL: &[&str] = &[
     "Pq8x-_Zk3f9JwYc1Tn5RbV7LdMsGhEaU",
     "n1XQbTz4dHq_5kVw0Rr8e",
@@ -90,7 +90,7 @@ const CONTROL: &[&str] = &[
 ];
 
 const UNICODE: &[&str] = &[
-    // Composed, decomposed, and look-alikes that some normal form folds together.
+    // Composed, decomposed, and look-alikes that some normalization form makes equal.
     "é",
     "e\u{301}",
     "e",
@@ -108,7 +108,7 @@ const UNICODE: &[&str] = &[
     "İ",
     "i\u{307}",
     "ı",
-    // Invisible ones.
+    // Invisible characters.
     "\u{200b}a",
     "a\u{200d}",
     "\u{feff}a",
@@ -116,7 +116,7 @@ const UNICODE: &[&str] = &[
     "a\u{a0}b",
     "a\u{fe0f}",
     "\u{202e}a",
-    // Beyond 16 bits, and cut by it.
+    // A character beyond 16 bits, and one with the same lower 16 bits.
     "🧥",
     "🧥🧥",
     "👩\u{200d}🚀",
@@ -128,7 +128,8 @@ const UNICODE: &[&str] = &[
 
 const CASE: &[&str] = &["session", "Session", "SESSION", "sessioN", "é1", "É1", "ſession"];
 
-/// Around the limits of Memcached (250) and file names (255), and far beyond; alike but for the last character.
+/// Returns ids around the limits of Memcached (250) and file names (255), and far beyond. They differ only in the last
+/// character.
 fn long() -> Vec<String> {
     let ascii = [100, 249, 250, 251, 255, 256, 300, 1_024, 2_000].into_iter();
     let pairs = ascii.flat_map(|length| ["a", "b"].map(|end| "x".repeat(length - 1) + end));
@@ -141,7 +142,7 @@ fn all_kinds() -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// `None` when the id is refused.
+/// Returns `None` if the id was rejected.
 fn taken<T>(answer: Result<T, Error>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -155,13 +156,14 @@ fn refused<T>(answer: Result<T, Error>, operation: &str) -> Verdict {
     check(
         kind == Some(ErrorKind::InvalidId.as_str()),
         format_args!(
-            "{operation} should refuse this id as invalid, and was {}",
+            "{operation} must reject this id as invalid, but returned {}",
             kind.unwrap_or("taken")
         ),
     )
 }
 
-/// Stores them all, then reads and removes one after the other: whoever is not there any more was mixed up.
+/// Stores all of them, then reads and removes them one after another. A session that is missing by then was confused
+/// with another.
 async fn kept_apart<S: AsRef<str> + Sync>(subject: &StoreUnderTest, ids: &[S]) -> Verdict {
     let store = subject.store();
     let mut sessions = Vec::new();
@@ -192,7 +194,7 @@ pub(crate) async fn an_empty_id_is_refused(subject: &StoreUnderTest) -> Verdict 
 
 pub(crate) async fn touch_refuses_an_empty_id(subject: &StoreUnderTest) -> Verdict {
     let session = subject.lasting("ann")?;
-    // A store without touch may well refuse the empty id first.
+    // A store without touch may still reject the empty id, so this asks with a valid one.
     subject.touch("missing", &session).await?;
     refused(subject.store().touch("", &session).await, "touch")
 }
@@ -248,7 +250,7 @@ pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &StoreUnderTest
     }
     for id in kept {
         let touched = subject.touch(&id, &session).await?;
-        let wrong = format_args!("touch of {} is `{touched:?}`", shown(&id)).to_string();
+        let wrong = format_args!("touch of {} returned `{touched:?}`", shown(&id)).to_string();
         check(touched == Touched::Extended, wrong)?;
     }
     Ok(())
@@ -259,7 +261,7 @@ pub(crate) async fn conditional_writes_take_every_id_that_set_takes(
 ) -> Verdict {
     let (store, atomic, session) = (subject.store(), subject.atomic()?, subject.lasting("ann")?);
     for id in all_kinds() {
-        let wrong = |operation| broken(format_args!("{operation} of {} did nothing", shown(&id)));
+        let wrong = |operation| broken(format_args!("{operation} of {} had no effect", shown(&id)));
         if taken(store.set(&id, &session).await)?.is_none() {
             refused(atomic.create(&id, &session).await, "create")?;
             refused(atomic.get_and_touch(&id, None).await, "get_and_touch")?;

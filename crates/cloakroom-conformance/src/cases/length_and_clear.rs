@@ -8,7 +8,7 @@ use crate::{
 
 async fn length_is(subject: &StoreUnderTest, wanted: u64) -> Verdict {
     let length = subject.length().await?;
-    check(length == wanted, format_args!("the length is {length}, with {wanted} live sessions"))
+    check(length == wanted, format_args!("the length is {length}, but {wanted} sessions are live"))
 }
 
 pub(crate) async fn length_counts_live_sessions(subject: &StoreUnderTest) -> Verdict {
@@ -16,7 +16,7 @@ pub(crate) async fn length_counts_live_sessions(subject: &StoreUnderTest) -> Ver
     length_is(subject, 0).await?;
     fill(subject, store, &ids).await?;
     length_is(subject, 3).await?;
-    // Replacing makes no new session.
+    // Replacing a session does not create one.
     fill(subject, store, &ids[..2]).await?;
     length_is(subject, 3).await?;
     store.destroy(&ids[0]).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn length_is_zero_once_all_are_gone(subject: &StoreUnderTest) -
     subject.length().await?;
     match subject.clear().await {
         Ok(()) => {}
-        // A store may offer `length` and no `clear`; then they go one by one.
+        // A store may support `length` but not `clear`; then the sessions are removed one by one.
         Err(Failure::NotOffered(_)) => {
             for id in &ids {
                 subject.store().destroy(id).await?;

@@ -11,25 +11,26 @@ use crate::{
     probe::{shown, who},
 };
 
-/// More than any backend answers at once unasked: Redis scans 10, the npm store 100, MongoDB's first batch is 101.
+/// More than any backend returns at once by default: Redis scans 10, connect-redis 100, and MongoDB's first batch has
+/// 101.
 pub(crate) const MANY: usize = 250;
-/// Still more than one answer of Redis.
+/// Still more than Redis returns at once.
 const SOME: usize = 90;
 
 pub(crate) fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("session-{number}")).collect()
 }
 
-/// Stores a session under each id that says whose it is.
+/// Stores a session under each id. Its member `who` is the id.
 pub(crate) async fn fill(subject: &StoreUnderTest, store: &dyn Store, ids: &[String]) -> Verdict {
-    // One after the other: what happens together is told by the cases about concurrency.
+    // One after another; the cases about concurrency test concurrent calls.
     for id in ids {
         store.set(id, &subject.lasting(id)?).await?;
     }
     Ok(())
 }
 
-/// Each of `wanted` is listed, and nothing else.
+/// Checks that each of `wanted` is listed, and nothing else.
 fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
     let listed: BTreeSet<String> = listed.into_iter().collect();
     let wanted: BTreeSet<String> = wanted.iter().cloned().collect();
@@ -41,12 +42,12 @@ fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
         return Err(broken(left_out));
     }
     match listed.difference(&wanted).next() {
-        Some(id) => Err(broken(format_args!("{} is listed, and is none of ours", shown(id)))),
+        Some(id) => Err(broken(format_args!("{} is listed, but was not stored", shown(id)))),
         None => Ok(()),
     }
 }
 
-/// The listed sessions are those that were stored under their ids.
+/// Checks that each listed session is the one that was stored under its id, and returns the ids.
 fn owned(listed: Vec<(String, cloakroom_core::SessionData)>) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::with_capacity(listed.len());
     for (id, session) in listed {
@@ -80,13 +81,13 @@ pub(crate) async fn all_gives_ids_and_records(subject: &StoreUnderTest) -> Verdi
         let (written, read) = (records.get(id), session.loaded_json());
         check(
             written.is_some_and(|written| written == read),
-            format_args!("wrote {written:?} under {id:?}, and {read:?} is listed"),
+            format_args!("wrote {written:?} under {id:?}, but {read:?} is listed"),
         )?;
     }
     are(listed.into_iter().map(|(id, _)| id), &ids)
 }
 
-/// Stores one session that will have expired and one that lives, and waits.
+/// Stores one session that expires and one that lives, and waits for the expiry.
 pub(crate) async fn one_has_expired(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("expired", &subject.short("expired")?).await?;
     subject.store().set("live", &subject.lasting("live")?).await?;
@@ -142,7 +143,7 @@ pub(crate) async fn ids_come_back_as_they_were_set(subject: &StoreUnderTest) -> 
     ];
     let mut taken = Vec::new();
     for id in ids {
-        // An id may be refused; whether rightly is told by the cases about ids.
+        // A store may reject an id; the cases about ids test whether it may.
         if subject.store().set(id, &subject.lasting(id)?).await.is_ok() {
             taken.push(id.to_owned());
         }
@@ -162,14 +163,14 @@ pub(crate) async fn all_lists_what_lives_throughout(subject: &StoreUnderTest) ->
     throughout(subject, subject.all_stream()?.map_ok(|(id, _)| id)).await
 }
 
-/// Others come, go and are written while the list is read.
+/// Creates, destroys and writes other sessions while the list is read.
 async fn throughout(
     subject: &StoreUnderTest,
     mut stream: impl Stream<Item = Result<String, Failure>> + Send + Unpin,
 ) -> Verdict {
     let (ids, store) = (names(SOME), subject.store());
     let Some(first) = stream.next().await else {
-        return Err(broken(format_args!("{SOME} sessions were stored, and none is listed")));
+        return Err(broken(format_args!("{SOME} sessions were stored, but the list is empty")));
     };
     let (going, staying) = ids.split_at(10);
     for (number, id) in going.iter().enumerate() {
@@ -196,7 +197,7 @@ pub(crate) async fn all_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdi
     is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "theirs")
 }
 
-/// One session here and one in the neighbour.
+/// Stores one session here and one in the neighbour.
 pub(crate) async fn beside_a_neighbour(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     subject.neighbour()?.set("theirs", &subject.lasting("theirs")?).await?;

@@ -1,4 +1,4 @@
-//! Many tasks, large records, calls that are dropped at any moment.
+//! Many tasks, large records, and calls that are dropped at any moment.
 
 use std::sync::Arc;
 
@@ -24,10 +24,10 @@ fn numbered(
     Ok(session)
 }
 
-/// The session, which must be there and have this number.
+/// Checks that the session exists and has this number.
 async fn has_number(store: &dyn Store, sid: &str, number: usize) -> Verdict {
     let found = store.get(sid).await?;
-    let read = found.ok_or_else(|| broken(format_args!("{sid:?} is not there")))?;
+    let read = found.ok_or_else(|| broken(format_args!("{sid:?} does not exist")))?;
     let got = read.get::<usize>("number")?;
     check(got == Some(number), format_args!("session {number} has the number {got:?}"))
 }
@@ -57,7 +57,7 @@ pub(crate) async fn a_thousand_tasks_share_a_store(subject: &StoreUnderTest) -> 
     join(tasks).await
 }
 
-/// Stores and reads a session, through one of the handles that are stores themselves.
+/// Stores and reads a session through one of the handles that implement `Store`.
 async fn twice(store: impl Store, number: usize, session: &SessionData) -> Verdict {
     let sid = number.to_string();
     for _ in 0..2 {
@@ -113,13 +113,13 @@ pub(crate) async fn large_records_are_read_at_once(subject: &StoreUnderTest) -> 
     let large = numbered(subject, 1, 500_000)?;
     subject.store().set("large", &large).await?;
     for outcome in join_all((0..20).map(|_| subject.store().get("large"))).await {
-        let read = outcome?.ok_or_else(|| broken("the session is not there"))?;
+        let read = outcome?.ok_or_else(|| broken("the session does not exist"))?;
         same(&read, &large)?;
     }
     Ok(())
 }
 
-/// Whether it was stored. `None` if it is too large.
+/// Returns `None` if the record is too large.
 fn taken<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::TooLarge => Ok(None),
@@ -149,7 +149,7 @@ pub(crate) async fn conditional_writes_take_every_record_that_set_takes(
             check(
                 takes == is_taken,
                 format_args!(
-                    "set {} a record of {padding} bytes, and {operation} {} it",
+                    "set {} a record of {padding} bytes, but {operation} {} it",
                     told(is_taken),
                     told(takes)
                 ),

@@ -1,4 +1,4 @@
-//! Sessions whose `expires` is not a date, as a broken program leaves it in a record.
+//! Sessions whose `expires` is not a date, as a broken program may write it.
 
 use cloakroom_core::{SessionData, Touched};
 
@@ -23,7 +23,7 @@ fn session(expires: &str) -> Result<SessionData, Failure> {
     Ok(SessionData::from_json(format!(r#"{{"cookie":{cookie},"who":"ann"}}"#))?)
 }
 
-/// They are there now, and after a second: a time to live that is not a number ends by then.
+/// Checks that the sessions exist now and after a second. A time to live that is not a number ends before that.
 async fn are_kept(subject: &StoreUnderTest) -> Verdict {
     for (sid, _) in NO_DATES {
         subject.is_there(sid).await?;

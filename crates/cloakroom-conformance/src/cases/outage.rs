@@ -1,4 +1,4 @@
-//! Servers that die, freeze and come back, connections that go silent, answers that are lost.
+//! Servers that stop, freeze and come back, connections that become silent, answers that are lost.
 
 use std::{
     collections::HashSet,
@@ -18,13 +18,13 @@ use crate::{
     harm::{AT_ONCE, FAR, connect, connect_all, in_time, is_honest, is_named, is_retryable, open},
 };
 
-/// Calls until it works, with a pause, as long as the errors say that it is worth it.
+/// Calls the operation until it works, with pauses, as long as its errors are retryable.
 async fn works_again(store: &dyn Store, operation: &str, session: &SessionData) -> Verdict {
     let since = Instant::now();
     while let Some(Err(error)) = call(store, operation, "id", session).await {
         check(
             error.is_retryable() && since.elapsed() < FAR,
-            format_args!("{operation} after an outage is: {error}"),
+            format_args!("{operation} fails after an outage: {error}"),
         )?;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -32,7 +32,7 @@ async fn works_again(store: &dyn Store, operation: &str, session: &SessionData) 
 }
 
 const DOES_NOT_END: Failure =
-    Failure::TooSlow("a call did not end, and the machine is too busy to tell why");
+    Failure::TooSlow("a call did not end, and the machine is too busy to find out why");
 
 pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
@@ -46,18 +46,18 @@ pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &StoreUnderTes
             let Some(Err(error)) = outcome else { continue };
             check(
                 error.kind() == ErrorKind::Unavailable && is_named(operation, &error),
-                format_args!("{operation} without a server is {:?}: {error}", error.kind()),
+                format_args!("{operation} without a server fails with {:?}: {error}", error.kind()),
             )?;
             is_retryable(operation, &error)?;
             is_honest(operation, was_sent, &error)?;
         }
         let took = since.elapsed();
-        check(took < FAR / 2, format_args!("it took {took:?} to find out"))?;
+        check(took < FAR / 2, format_args!("the error took {took:?}"))?;
     }
     Ok(())
 }
 
-/// Each of these calls, without a server, is an error.
+/// Checks that each of these calls is an error while the server is down.
 async fn none_succeeds(subject: &StoreUnderTest, operations: &[&str]) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
@@ -93,7 +93,7 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     let (faults, deadline) = (subject.faults().await?, subject.deadline());
     let mut handles = Vec::new();
     for operation in OPERATIONS {
-        // A connection that answers nothing is left, so each operation has one of its own.
+        // A silent connection is given up after one call, so each operation needs its own.
         let (connected, session) = connect(subject, &*faults, deadline).await?;
         handles.push((operation, true, connected, session.clone()));
         handles.push((operation, false, open(&*faults, deadline).await?, session));
@@ -102,13 +102,10 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     faults.freeze().await?;
     let delays = Delays::measure();
     let since = Instant::now();
-    // More than there are connections.
+    // More calls than the store has connections.
     let waiting = timeout(deadline * 4, join_all((0..200).map(|_| many.get("id")))).await;
     let (took, most) = (since.elapsed(), deadline + deadline / 2 + delays.lost());
-    check(
-        took < most,
-        format_args!("200 calls have a deadline of {deadline:?} and took {took:?}"),
-    )?;
+    check(took < most, format_args!("200 calls with a deadline of {deadline:?} took {took:?}"))?;
     if waiting.is_err() {
         return Err(DOES_NOT_END);
     }
@@ -120,22 +117,24 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     for (operation, was_sent, took, outcome) in join_all(calls).await {
         check(
             took < deadline + deadline / 2 + delays.lost(),
-            format_args!("{operation} has a deadline of {deadline:?} and took {took:?}"),
+            format_args!("{operation} with a deadline of {deadline:?} took {took:?}"),
         )?;
         let outcome = outcome.map_err(|_| DOES_NOT_END)?;
         let Some(Err(error)) = outcome else { continue };
-        // What was not sent can be known not to have been sent.
+        // A call that was not sent may report that.
         let is_unavailable = !was_sent && error.kind() == ErrorKind::Unavailable;
         check(
             error.kind() == ErrorKind::Timeout || is_unavailable,
-            format_args!("{operation} on a frozen server is {:?}: {error}", error.kind()),
+            format_args!("{operation} on a frozen server fails with {:?}: {error}", error.kind()),
         )?;
-        // Without a login, a call can be sent to a server that has not said a word.
+        // Without a login, a call can be sent although the server has not answered anything yet.
         is_honest(operation, true, &error)?;
         let is_unknown = error.outcome_unknown() || only_reads(operation) || *operation == "clear";
         check(
             is_unknown || !was_sent,
-            format_args!("{operation} may be carried out later, and is: {error}"),
+            format_args!(
+                "{operation} may be carried out later, but its outcome is not unknown: {error}"
+            ),
         )?;
     }
     Ok(())
@@ -151,7 +150,7 @@ pub(crate) async fn calls_under_way_end_with_the_server(subject: &StoreUnderTest
         let operation = ["get", "set", "destroy"][number % 3];
         calls.spawn(async move { (operation, call(&*store, operation, "id", &session).await) });
     }
-    // Most of them wait for an answer by then. One that does not is refused.
+    // By then, most calls wait for their answers. A call that does not gets a refused connection.
     tokio::time::sleep(Duration::from_millis(50)).await;
     faults.stop().await?;
     let since = Instant::now();
@@ -160,12 +159,12 @@ pub(crate) async fn calls_under_way_end_with_the_server(subject: &StoreUnderTest
         let Some(Err(error)) = outcome else { continue };
         check(
             error.kind() == ErrorKind::Unavailable,
-            format_args!("{operation} when the server dies is {:?}: {error}", error.kind()),
+            format_args!("{operation} on a dying server fails with {:?}: {error}", error.kind()),
         )?;
         is_honest(operation, true, &error)?;
     }
     let took = since.elapsed();
-    check(took < FAR / 2, format_args!("they waited for {took:?} more"))
+    check(took < FAR / 2, format_args!("the calls waited for another {took:?}"))
 }
 
 pub(crate) async fn calls_work_again_after_an_outage(subject: &StoreUnderTest) -> Verdict {
@@ -245,7 +244,7 @@ pub(crate) async fn a_silent_connection_is_left_after_one_deadline(
     for verdict in join_all(calls).await {
         verdict?;
     }
-    // Those beside it, too.
+    // The other calls must work as well.
     if let Err(error) = many.set("id", &session).await {
         is_retryable("set", &error)?;
     }
@@ -262,7 +261,9 @@ pub(crate) async fn a_lost_answer_is_no_conflict(subject: &StoreUnderTest) -> Ve
     let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
     faults.lose_answers().await?;
     match atomic.create("new", &session).await {
-        Ok(Created::Exists) => Err(broken("create finds the session that it has stored itself")),
+        Ok(Created::Exists) => {
+            Err(broken("create reports the session that it stored itself as `Exists`"))
+        }
         Err(error) => is_retryable("create", &error),
         Ok(_) => Ok(()),
     }?;
@@ -272,7 +273,7 @@ pub(crate) async fn a_lost_answer_is_no_conflict(subject: &StoreUnderTest) -> Ve
     match atomic.update("id", &session).await {
         Ok(Updated::Stored(_)) => Ok(()),
         Err(error) => is_retryable("update", &error),
-        Ok(updated) => Err(broken(format_args!("update after its own write is {updated:?}"))),
+        Ok(updated) => Err(broken(format_args!("update reports its own write as {updated:?}"))),
     }
 }
 
@@ -287,14 +288,14 @@ pub(crate) async fn a_write_whose_answer_was_lost_is_not_told_as_undone(
         faults.lose_answers().await?;
         if let Err(error) = store.set(&sid, &session).await {
             is_retryable("set", &error)?;
-            // The answer of this one may be lost, too.
+            // The answer to this call may be lost as well.
             let stored = match beside.get(&sid).await {
                 Err(_) => beside.get(&sid).await?,
                 Ok(stored) => stored,
             };
             check(
                 error.outcome_unknown() || stored.is_none(),
-                format_args!("the session is stored, and set is: {error}"),
+                format_args!("the session is stored, but set failed: {error}"),
             )?;
         }
         store.get(&sid).await?;
@@ -310,7 +311,7 @@ pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdic
     session.insert("secret", "squirrel")?;
     in_time(store.set(SID, &session).await)?;
     let read = in_time(store.get(SID).await)?;
-    let session = read.ok_or_else(|| broken("the session that was just stored is not there"))?;
+    let session = read.ok_or_else(|| broken("the session that was just stored does not exist"))?;
     for is_frozen in [true, false] {
         if is_frozen {
             faults.freeze().await?;
@@ -324,7 +325,7 @@ pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdic
             let text = told(&error);
             check(
                 !text.contains(SID) && !text.contains("squirrel"),
-                format_args!("{operation} tells an id or a session in {text}"),
+                format_args!("{operation} quotes an id or a session in {text}"),
             )?;
         }
     }
@@ -361,6 +362,6 @@ pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTe
     }
     check(
         failed || listed.len() > SESSIONS,
-        format_args!("{} of {} ids are listed, and no error", listed.len(), SESSIONS + 1),
+        format_args!("{} of {} ids are listed, without an error", listed.len(), SESSIONS + 1),
     )
 }

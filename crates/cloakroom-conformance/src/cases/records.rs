@@ -10,7 +10,7 @@ use crate::{
 const COOKIE: &str =
     r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
 
-/// A record with these members comes back as it was.
+/// Checks that a record with these members comes back unchanged.
 async fn comes_back(subject: &StoreUnderTest, members: &str) -> Verdict {
     record_comes_back(subject, &format!("{{{COOKIE},{members}}}")).await
 }
@@ -88,7 +88,7 @@ pub(crate) async fn a_session_without_members_comes_back(subject: &StoreUnderTes
 }
 
 pub(crate) async fn a_record_without_cookie_gets_one(subject: &StoreUnderTest) -> Verdict {
-    // What is compared is the record as `to_json` mends it.
+    // The comparison uses `to_json`, which adds the missing cookie.
     record_comes_back(subject, r#"{"written by":"another language"}"#).await
 }
 

@@ -1,4 +1,4 @@
-//! One store on several runtimes, as a store in a `static` has them when tests run.
+//! One store on several runtimes, like a store in a `static` that several tests use.
 
 use std::{
     future::Future,
@@ -18,8 +18,8 @@ use crate::{
     probe::same,
 };
 
-/// Runs `work` on a runtime of its own. The answer comes when it is done; from then on nobody drives that runtime, and it
-/// ends when `ends` does.
+/// Runs `work` on its own runtime. The verdict comes when `work` is done. From then on the runtime is idle, and it
+/// shuts down when the sender of `ends` is dropped.
 fn elsewhere<F>(work: F, ends: mpsc::Receiver<()>) -> oneshot::Receiver<Verdict>
 where
     F: Future<Output = Verdict> + Send + 'static,
@@ -28,7 +28,7 @@ where
     thread::spawn(move || {
         let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            // The receiver is gone when the case is out of time.
+            // The receiver is gone if the case ran out of time.
             Err(error) => return drop(tx.send(Err(broken(error)))),
         };
         let _ = tx.send(runtime.block_on(work));
@@ -46,13 +46,13 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &StoreUnderTest) -> Verdi
     const RUNTIMES: usize = 4;
     let session = Arc::new(subject.lasting("ann")?);
 
-    // The runtime of the first call rests.
+    // The runtime of the first call becomes idle.
     let (rests, ends) = mpsc::channel();
     let (store, written) = (subject.shared(), Arc::clone(&session));
     done(elsewhere(async move { Ok(store.set("id", &written).await?) }, ends)).await?;
     same(&subject.read("id").await?, &session)?;
 
-    // Others come, are used while this one is, and end.
+    // Other runtimes start, are used at the same time as this one, and shut down.
     for round in 0..ROUNDS {
         let mut others = Vec::new();
         for number in 0..RUNTIMES {
@@ -62,7 +62,7 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &StoreUnderTest) -> Verdi
             let work = async move {
                 store.set(&sid, &written).await?;
                 let read = store.get(&sid).await?;
-                same(&read.ok_or_else(|| broken("the session is not there"))?, &written)?;
+                same(&read.ok_or_else(|| broken("the session does not exist"))?, &written)?;
                 Ok(store.destroy(&sid).await?)
             };
             others.push(elsewhere(work, ends));
@@ -77,7 +77,7 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &StoreUnderTest) -> Verdi
     subject.store().destroy("id").await.map_err(Failure::from)
 }
 
-/// Calls the store on this runtime, or on none, and returns what they came to. A panic is caught.
+/// Makes the calls on this runtime, or on no runtime, and returns their outcomes. It catches panics.
 fn on(
     runtime: Option<runtime::Runtime>,
     store: Arc<dyn Store>,
@@ -103,7 +103,7 @@ fn on(
             };
             outcomes.push((operation, verdict));
         }
-        // The receiver is gone when the case is out of time.
+        // The receiver is gone if the case ran out of time.
         drop(tx.send(outcomes));
     });
     rx
@@ -114,7 +114,7 @@ pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(
 ) -> Verdict {
     let mut session = subject.lasting("ann")?;
     if subject.store().atomic().is_some() {
-        // With a revision, for `update`.
+        // A session with a revision, for `update`.
         subject.store().set("read", &session).await?;
         session = subject.read("read").await?;
     }
@@ -133,7 +133,7 @@ pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(
         for (operation, verdict) in outcomes {
             if let Err(Failure::Broken(reason)) = verdict {
                 let place = format_args!("{operation} on a runtime that lacks {lacks}").to_string();
-                return Err(broken(format_args!("{place} is not `Config`, but: {reason}")));
+                return Err(broken(format_args!("{place} is not a `Config` error: {reason}")));
             }
         }
     }
@@ -156,12 +156,12 @@ pub(crate) async fn a_runtime_that_ends_breaks_no_other(subject: &StoreUnderTest
             };
             let outcome = builder.worker_threads(2).enable_all().build().map(|runtime| {
                 runtime.block_on(async {
-                    // Calls that the end of the runtime breaks off.
+                    // The shutdown of the runtime interrupts these calls.
                     for _ in 0..4 {
                         let store = Arc::clone(&store);
                         tokio::spawn(async move {
                             while store.get("id").await.is_ok() {
-                                // For a store that never waits.
+                                // Needed for a store that never waits.
                                 tokio::task::yield_now().await;
                             }
                         });
@@ -170,12 +170,12 @@ pub(crate) async fn a_runtime_that_ends_breaks_no_other(subject: &StoreUnderTest
                     store.get("id").await
                 })
             });
-            // The receiver is gone when the case is out of time.
+            // The receiver is gone if the case ran out of time.
             drop(tx.send(outcome));
         });
         let outcome = rx.await.map_err(|_| broken("a call panicked on another runtime"))?;
         let read = outcome.map_err(broken)??;
-        same(&read.ok_or_else(|| broken("the session is not there"))?, &session)?;
+        same(&read.ok_or_else(|| broken("the session does not exist"))?, &session)?;
         same(&subject.read("id").await?, &session)?;
     }
     Ok(())

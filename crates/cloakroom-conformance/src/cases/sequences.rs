@@ -1,4 +1,4 @@
-//! Random sequences of operations, compared with a model.
+//! Random sequences of operations, whose results are compared with a model.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
 const IDS: [&str; 3] = ["one", "two", "three"];
 const STEPS: u64 = 400;
 
-/// Splitmix64 from a fixed seed: the same sequence in each run, so that a failure can be repeated.
+/// Splitmix64 with a fixed seed: every run has the same sequence, so a failure can be reproduced.
 struct Dice(u64);
 
 impl Dice {
@@ -25,14 +25,14 @@ impl Dice {
     }
 }
 
-/// What a store should hold: for each id the record, and the step that wrote it.
+/// The expected content of the store: for each id the record, and the step that wrote it.
 struct Model<'a> {
     subject: &'a StoreUnderTest,
     dice: Dice,
     records: HashMap<&'static str, (u64, SessionData)>,
-    /// Sessions as they were read, with the step that wrote them: what updates are tried with.
+    /// The sessions that were read, with the step that wrote them. Updates start from these.
     read: HashMap<&'static str, (u64, SessionData)>,
-    /// The last operations, for the message.
+    /// The last operations, for the failure's message.
     trail: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Model<'a> {
             (Some(found), Some((_, written))) => same(found, written),
             (None, None) => Ok(()),
             (found, _) => Err(broken(format_args!(
-                "wanted {} and found {}",
+                "wanted {}, got {}",
                 option(self.text(id).as_deref()),
                 option(found.map(SessionData::loaded_json))
             ))),
@@ -132,7 +132,7 @@ impl<'a> Model<'a> {
                 check(
                     (created == Created::Exists) == self.text(id).is_some(),
                     format_args!(
-                        "create is `{created:?}` over {}",
+                        "create returned `{created:?}` over {}",
                         option(self.text(id).as_deref())
                     ),
                 )?;
@@ -171,7 +171,7 @@ impl<'a> Model<'a> {
                     Updated::Gone if current.is_none() => {}
                     other => {
                         return Err(broken(format_args!(
-                            "update of what step {read_at} wrote is `{other:?}` over {}",
+                            "update of the session of step {read_at} returned `{other:?}` over {}",
                             option(self.text(id).as_deref())
                         )));
                     }

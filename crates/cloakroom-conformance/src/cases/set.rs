@@ -5,7 +5,7 @@ use cloakroom_core::SessionData;
 use crate::{StoreUnderTest, failure::Verdict, probe::same};
 
 pub(crate) async fn set_creates(subject: &StoreUnderTest) -> Verdict {
-    // A store that remembers what was missing must forget it now.
+    // A store that remembers missing ids must forget this one now.
     subject.is_gone("id").await?;
     let session = subject.lasting("ann")?;
     subject.store().set("id", &session).await?;

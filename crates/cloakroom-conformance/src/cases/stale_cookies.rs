@@ -1,4 +1,4 @@
-//! Sessions that were read and are written again: what is left of the life that their cookie tells is not the truth.
+//! Sessions that were read and are written again: their cookie may show less time to live than they have.
 //!
 //! Node.js leaves `cookie.expires` stale when it only touches the store, as it does with `rolling` and without `resave`.
 
@@ -9,7 +9,7 @@ use crate::{
     failure::{Failure, Verdict, broken, check},
 };
 
-/// Stores a session that ends soon, as its cookie says, and lives for an hour from each touch on.
+/// Stores a session whose cookie expires soon, but that lives for an hour after each touch.
 async fn ending(subject: &StoreUnderTest, sid: &str) -> Result<SessionData, Failure> {
     let mut session = subject.lasting("ann")?;
     let end = to_iso_string(subject.now_ms() + subject.short_ms()).unwrap_or_default();
@@ -18,17 +18,17 @@ async fn ending(subject: &StoreUnderTest, sid: &str) -> Result<SessionData, Fail
     Ok(session)
 }
 
-/// The session as it was read in time, with a change.
+/// Returns the session as it was read before its cookie expired, with a change.
 async fn read(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     let session = ending(subject, "id").await?;
     let read = subject.store().get("id").await?;
     subject.in_time(&session)?;
-    let mut read = read.ok_or_else(|| broken("the session is not there"))?;
+    let mut read = read.ok_or_else(|| broken("the session does not exist"))?;
     read.insert("views", 1)?;
     Ok(read)
 }
 
-/// The session as it was read when only the store still kept it alive, with a change.
+/// Returns the session as it was read after its cookie expired, with a change.
 async fn read_late(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     let session = ending(subject, "id").await?;
     subject.touch("id", &subject.lasting("ann")?).await?;
@@ -39,7 +39,7 @@ async fn read_late(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     Ok(read)
 }
 
-/// The session outlives the end that its cookie told when it was read.
+/// Checks that the session outlives the expiry that its cookie had when it was read.
 async fn is_extended(subject: &StoreUnderTest, sid: &str) -> Verdict {
     subject.is_there(sid).await?;
     subject.outlast().await?;
@@ -63,7 +63,7 @@ pub(crate) async fn create_extends_a_session_that_was_read(subject: &StoreUnderT
     let session = read(subject).await?;
     match atomic.create("another", &session).await? {
         Created::Stored(_) => is_extended(subject, "another").await,
-        Created::Exists => Err(broken("there is a session under \"another\"")),
+        Created::Exists => Err(broken("a session exists under \"another\"")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `touch`.
 //!
-//! Where a case extends a session, it has shortened it first: the record's own cookie is then not stale in the end, and
-//! the case does not fail for the promise of `a_session_outlives_its_stale_cookie`.
+//! A case that extends a session shortens it first. The record's cookie is then not stale in the end, so a store that
+//! breaks only the promise of `a_session_outlives_its_stale_cookie` does not fail here.
 
 use cloakroom_core::{SessionData, Touched, Updated};
 

@@ -28,16 +28,16 @@ fn conflict(updated: Updated) -> Result<SessionData, Failure> {
 fn is_gone(updated: &Updated) -> Verdict {
     check(
         matches!(updated, Updated::Gone),
-        format_args!("wanted `Gone`, got `{updated:?}`: there is no session"),
+        format_args!("wanted `Gone`, got `{updated:?}`: the session does not exist"),
     )
 }
 
-/// The cookie of a session that was read, moved.
+/// Moves the expiry of a session that was read.
 fn expiring(subject: &StoreUnderTest, session: &mut SessionData, ms: i64) -> Result<(), Failure> {
     Ok(session.cookie_mut().set_max_age_ms(Some(ms), subject.now_ms())?)
 }
 
-/// A session that was read before somebody else replaced it by `other`.
+/// Returns a session that was read before another writer replaced it with `other`.
 async fn stale(subject: &StoreUnderTest, other: &SessionData) -> Result<SessionData, Failure> {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
@@ -74,7 +74,7 @@ pub(crate) async fn update_answers_the_next_revision(subject: &StoreUnderTest) -
             Updated::Stored(revision) => session.mark_stored(revision),
             other => {
                 return Err(broken(format_args!(
-                    "update {round}, with the revision of the one before, is `{other:?}`"
+                    "update {round}, with the revision of the previous one, returned `{other:?}`"
                 )));
             }
         }
@@ -94,7 +94,7 @@ pub(crate) async fn update_notices_an_update(subject: &StoreUnderTest) -> Verdic
 
 pub(crate) async fn update_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
-    // A plain write by somebody who never read, of as many bytes.
+    // A plain write of the same length by a writer that never read.
     let session = stale(subject, &subject.lasting("bob")?).await?;
     conflict(atomic.update("id", &session).await?).map(drop)
 }
@@ -104,7 +104,8 @@ pub(crate) async fn update_notices_a_session_made_again(subject: &StoreUnderTest
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
     subject.store().destroy("id").await?;
-    // Not the same text again: a store that compares texts cannot tell, and nothing is lost then.
+    // The text differs, because a store that compares texts does not notice an identical one, and loses nothing by
+    // that.
     subject.store().set("id", &subject.lasting("somebody else")?).await?;
     session.insert("late", true)?;
     conflict(atomic.update("id", &session).await?).map(drop)
@@ -130,10 +131,10 @@ pub(crate) async fn a_conflict_can_be_retried(subject: &StoreUnderTest) -> Verdi
     current.merge(&session);
     is_stored(&atomic.update("id", &current).await?)?;
     let read = subject.read("id").await?;
-    check(read.get("late")? == Some(true), "the retry was told `Stored` and is not there")
+    check(read.get("late")? == Some(true), "the retry got `Stored`, but its session does not exist")
 }
 
-/// A session that was read before somebody else destroyed it.
+/// Returns a session that was read before another writer destroyed it.
 async fn orphan(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
@@ -160,7 +161,7 @@ pub(crate) async fn update_never_revives(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &short).await?;
     let read = subject.store().get("id").await?;
     subject.in_time(&short)?;
-    let mut session = read.ok_or_else(|| broken("the session is not there"))?;
+    let mut session = read.ok_or_else(|| broken("the session does not exist"))?;
     subject.outlast().await?;
     expiring(subject, &mut session, 60_000)?;
     is_gone(&atomic.update("id", &session).await?)?;

@@ -28,7 +28,7 @@ enum Server {
     Frozen,
 }
 
-/// What became of the connections that were made before.
+/// The state of the connections that were made before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Harm {
     Stopped,

@@ -119,7 +119,12 @@ impl TextStore {
 
 fn is_valid(sid: &str, operation: &'static str) -> Result<(), Error> {
     match sid {
-        "" => Err(Error::new(ErrorKind::InvalidId, "memory", operation, "the id is empty")),
+        "" => Err(Error::new(
+            ErrorKind::InvalidId,
+            "memory",
+            operation,
+            "invalid id: must not be empty",
+        )),
         _ => Ok(()),
     }
 }
@@ -203,7 +208,7 @@ impl Atomic for TextStore {
     ) -> Result<Option<SessionData>, Error> {
         is_valid(sid, "get_and_touch")?;
         if ttl == Some(Duration::ZERO) {
-            let message = "the ttl is zero";
+            let message = "invalid ttl: must be above zero";
             return Err(Error::new(ErrorKind::InvalidData, "memory", "get_and_touch", message));
         }
         let mut records = self.records();

@@ -24,21 +24,21 @@ impl Default for MemoryOptions {
 }
 
 impl MemoryOptions {
-    /// The same options with another [`ttl`](Self::ttl).
+    /// Sets [`ttl`](Self::ttl).
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// The same options with another [`max_sessions`](Self::max_sessions).
+    /// Sets [`max_sessions`](Self::max_sessions).
     #[must_use]
     pub fn with_max_sessions(mut self, max_sessions: usize) -> Self {
         self.max_sessions = max_sessions;
         self
     }
 
-    /// The same options with another [`clock`](Self::clock).
+    /// Sets [`clock`](Self::clock).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

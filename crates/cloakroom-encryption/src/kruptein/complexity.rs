@@ -5,9 +5,9 @@ use cloakroom_core::Error;
 use super::options::KrupteinVersion;
 use crate::error::config;
 
-/// Refuses a secret with which this generation does not encrypt.
+/// Rejects a secret with which this generation does not encrypt.
 ///
-/// In Node.js, connect-memcached 3 then stores the session unencrypted.
+/// In Node.js, connect-memcached 3 stores the session unencrypted in that case.
 pub(super) fn check(secret: &str, version: KrupteinVersion) -> Result<(), Error> {
     if version < KrupteinVersion::V3_1_1 {
         return Ok(());
@@ -18,6 +18,7 @@ pub(super) fn check(secret: &str, version: KrupteinVersion) -> Result<(), Error>
         _ => "!@#$%^&*()_+-=[]{};':\"\\|,.<>/?",
     };
     let count = |wanted: &dyn Fn(char) -> bool| secret.chars().filter(|char| wanted(*char)).count();
+    // JavaScript's `length` counts UTF-16 units.
     let strong = secret.encode_utf16().count() >= 8
         && count(&|char| char.is_ascii_uppercase()) >= 2
         && count(&|char| char.is_ascii_lowercase()) >= 2
@@ -27,7 +28,7 @@ pub(super) fn check(secret: &str, version: KrupteinVersion) -> Result<(), Error>
         return Ok(());
     }
     Err(config(format!(
-        "invalid option \"secret\": kruptein requires 8 characters, with 2 each of A-Z, a-z, 0-9 and {special}"
+        "invalid option \"secret\": kruptein requires at least 8 characters, with 2 each of A-Z, a-z, 0-9 and {special}"
     )))
 }
 

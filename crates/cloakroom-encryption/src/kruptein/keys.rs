@@ -1,4 +1,4 @@
-//! Keys: derived, and remembered once a record has verified them.
+//! Derives keys, and remembers those that have verified a record.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use super::options::KrupteinVersion;
 use crate::{Hashing, key::Key};
 
-/// The number of keys that are remembered, of about 300 bytes each. The oldest is forgotten first.
+/// The number of remembered keys, of about 300 bytes each. The oldest is forgotten first.
 const REMEMBERED: usize = 1_024;
 
 /// The length in bytes of a salt that is written.
 pub(super) const SALT: usize = 128;
 
-/// How a key is derived from the secret.
+/// The function that derives a key from the secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kdf {
     Pbkdf2 { rounds: u32, hashing: Hashing },
@@ -65,7 +65,7 @@ impl Keys {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the key if it is remembered.
+    /// Returns the key, or `None` if it is not remembered.
     pub(super) fn known(&self, kdf: Kdf, salt: &[u8]) -> Option<Arc<Key>> {
         self.remembered().keys.get(&(kdf, salt.to_vec())).cloned()
     }
@@ -93,7 +93,8 @@ impl Keys {
         self.remembered().add((kdf, salt.to_vec()), key);
     }
 
-    /// Returns the salt and the key for the next record. One salt serves this many records; `fresh` is the next salt.
+    /// Returns the salt and the key for the next record. One salt serves `records` records; `fresh` is the salt after
+    /// it.
     pub(super) fn for_writing(&self, kdf: Kdf, records: u32, fresh: [u8; SALT]) -> Salted {
         if records > 1
             && let Some(salted) = self.remembered().next()
@@ -101,7 +102,7 @@ impl Keys {
             return salted;
         }
         let salt = fresh.to_vec();
-        // Derived without the lock, so other threads write at the same time, with salts of their own.
+        // Derived without the lock, so that other threads can write at the same time, with their own salts.
         let key = self.derive(kdf, &salt);
         let mut remembered = self.remembered();
         let origin = (kdf, salt.clone());

@@ -4,7 +4,7 @@ use cloakroom_core::Error;
 
 use crate::{EncodeAs, Hashing, cbc, error::config, gcm};
 
-/// The npm store that reads what is written; see [`KrupteinOptions::of`].
+/// The npm store that reads the written records; see [`KrupteinOptions::of`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Counterpart {
@@ -24,7 +24,7 @@ pub enum Counterpart {
     },
     /// connect-mongo 4.2.2 to 5.1.0, with kruptein 3.4.
     ///
-    /// It cannot read what it wrote itself. It can read what is written here, which has one more layer of quotes.
+    /// It cannot read its own records. It can read the records of this crate, which have one more layer of quotes.
     ConnectMongo5Kruptein34 {
         /// The option of this name there, which defaults to `true`.
         stringify: bool,
@@ -33,7 +33,7 @@ pub enum Counterpart {
     ConnectMongo6,
 }
 
-/// The generations of kruptein. A version reads what all versions of its own generation wrote, and nothing else.
+/// The generations of kruptein. Each version reads only the records of its own generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KrupteinVersion {
@@ -55,8 +55,8 @@ pub enum KrupteinVersion {
 pub enum KrupteinAlgorithm {
     /// `aes-256-gcm`: the default of the npm stores.
     Aes256Gcm,
-    /// `aes-256-cbc`. Before 3.4 the HMAC does not cover all of the IV, so whoever can write to the backend can change
-    /// the first 16 characters of the plaintext unnoticed.
+    /// `aes-256-cbc`. Before 3.4 the HMAC does not cover all of the IV, so an attacker who can write to the backend can
+    /// change the first 16 characters of the plaintext unnoticed.
     InsecureAes256Cbc,
 }
 
@@ -72,9 +72,9 @@ pub enum KrupteinPlaintext {
     QuotedText,
 }
 
-/// The options of [`Kruptein`](crate::Kruptein): those of the npm package, with their names there, and a few more.
+/// Options of [`Kruptein`](crate::Kruptein): those of the npm package under their names there, and a few more.
 ///
-/// `key_size` and `at_size` are those of the cipher, 32 and 16 bytes.
+/// `key_size` and `at_size` are fixed by the cipher at 32 and 16 bytes.
 ///
 /// ```
 /// use cloakroom_encryption::{Counterpart, KrupteinOptions, KrupteinVersion};
@@ -85,29 +85,29 @@ pub enum KrupteinPlaintext {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct KrupteinOptions {
-    /// The generation to write. All are read.
+    /// The generation to write. All of them are read.
     pub version: KrupteinVersion,
-    /// The form of the plaintext to write. All are read.
+    /// The form of the plaintext to write. All of them are read.
     pub plaintext: KrupteinPlaintext,
-    /// The cipher. A record with the other one is [`Corrupt`](cloakroom_core::ErrorKind::Corrupt).
+    /// The cipher. Reading a record with the other cipher is a [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) error.
     pub algorithm: KrupteinAlgorithm,
-    /// The digest to write with. Defaults to SHA-512. All are read.
+    /// The digest for writing. SHA-512 by default. All of them are read.
     pub hashing: Hashing,
-    /// How bytes are encoded in what is written. Defaults to base64. All are read.
+    /// The encoding of bytes for writing. Base64 by default. All of them are read.
     pub encode_as: EncodeAs,
-    /// Whether to write DER, the default, or JSON. Generation 2 always writes JSON, and 3.0 and 3.1.1 always write
-    /// DER. Both are read.
+    /// Whether to write DER instead of JSON. `true` by default. Generation 2 always writes JSON, and 3.0 and 3.1.1
+    /// always write DER. Both are read.
     pub use_asn1: bool,
-    /// Whether to derive keys with scrypt, with Node's parameters, instead of PBKDF2. A record with the other one is
-    /// [`Corrupt`](cloakroom_core::ErrorKind::Corrupt).
+    /// Whether to derive keys with scrypt and Node's default parameters instead of PBKDF2. Reading a record with the
+    /// other function is a [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) error.
     pub use_scrypt: bool,
-    /// The length of an IV in bytes, 1 to 128 with GCM. Defaults to 12 with GCM, and 16 with CBC. As in kruptein, only
-    /// generation 3.4 uses it.
+    /// The length of an IV in bytes: 1 to 128 with GCM, 16 with CBC. By default 12 with GCM and 16 with CBC. As in
+    /// kruptein, only generation 3.4 uses this option.
     pub iv_size: Option<usize>,
-    /// The number of records that are written with one salt, and so with one key. Defaults to 1,000.
+    /// The number of records that are written with one salt and therefore with one key. 1,000 by default.
     ///
-    /// kruptein derives a key for each record, which takes nearly all of the time of a write and protects nothing: all
-    /// keys come from one secret. Each record has its own IV in any case.
+    /// kruptein derives a key for each record. That takes nearly all of the time of a write and adds no protection,
+    /// because all keys come from one secret. Each record has its own IV in any case.
     pub records_per_salt: u32,
 }
 
@@ -129,7 +129,7 @@ impl KrupteinOptions {
             ConnectMongo5Kruptein34 { stringify: false } => (KrupteinVersion::V3_4, Text),
             ConnectMongo6 => (KrupteinVersion::V3_0, Text),
         };
-        // connect-mongo sets 16 with either cipher, connect-memcached leaves it unset.
+        // connect-mongo sets 16 with either cipher; connect-memcached leaves it unset.
         let iv_size = match counterpart {
             ConnectMemcached2 | ConnectMemcached3 => None,
             _ => Some(16),
@@ -147,10 +147,10 @@ impl KrupteinOptions {
         }
     }
 
-    /// Refuses an invalid option by its name.
+    /// Rejects an invalid option by its name.
     pub(super) fn check(&self) -> Result<(), Error> {
         let (option, value) = match self {
-            Self { records_per_salt: 0, .. } => ("records_per_salt", "must not be zero"),
+            Self { records_per_salt: 0, .. } => ("records_per_salt", "must be above zero"),
             Self { iv_size: Some(size), algorithm: KrupteinAlgorithm::Aes256Gcm, .. }
                 if !gcm::NONCES.contains(size) =>
             {

@@ -1,4 +1,4 @@
-//! Plaintexts: `JSON.stringify` of the value, and from 3.4 on an object around it that names its type.
+//! Plaintexts: the value as `JSON.stringify` prints it, and from 3.4 on inside an object that names its type.
 
 use cloakroom_core::{Error, json};
 
@@ -28,11 +28,12 @@ pub(super) fn write(
     }
 }
 
-/// Returns the JSON text of the session, whichever way it was wrapped.
+/// Returns the JSON text of the session, however it was wrapped.
 pub(super) fn read(version: KrupteinVersion, plaintext: Vec<u8>) -> Result<String, Error> {
     let mut json = decode(plaintext)?;
     if version == KrupteinVersion::V3_4 {
-        json = unwrapped(&json).ok_or_else(|| corrupt("the decrypted text has no type"))?;
+        json = unwrapped(&json)
+            .ok_or_else(|| corrupt("the decrypted text does not name its type, json or string"))?;
     }
     // A session is an object, so a string is always another layer.
     while json.starts_with('"') {
@@ -44,7 +45,7 @@ pub(super) fn read(version: KrupteinVersion, plaintext: Vec<u8>) -> Result<Strin
 /// Returns the JSON text of the value in `{"type":"json","value":…}` or `{"type":"string","value":…}`.
 fn unwrapped(json: &str) -> Option<String> {
     let (mut kind, mut value) = (None, None);
-    // Of a doubled name the last value counts, as in JavaScript.
+    // If a name occurs twice, the last value counts, as in JavaScript.
     for (name, found) in json::members(json)? {
         match &*name {
             "type" => kind = Some(found),

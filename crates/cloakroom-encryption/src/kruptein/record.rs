@@ -23,7 +23,7 @@ pub(super) struct Authenticated {
     pub(super) data: Vec<u8>,
 }
 
-/// A record, and what its form tells about its writer.
+/// A record, and what its form reveals about its writer.
 pub(super) struct Found {
     pub(super) record: Record,
     /// The generations that write this form.
@@ -75,6 +75,7 @@ impl Record {
             None => (&[][..], Vec::new()),
         };
         let strings = [&*ciphertext, &*hmac, &*self.iv, &*self.salt, tag, &*data];
+        // With CBC, kruptein 3.4 writes the two strings of GCM empty; the earlier generations leave them out.
         let is_short = self.authenticated.is_none() && version < KrupteinVersion::V3_4;
         encode_as.encode(&der::write(if is_short { &strings[..4] } else { &strings }))
     }
@@ -106,8 +107,8 @@ impl Record {
     }
 }
 
-/// In the order in which they are tried: a hex text is also a base64 text, but a base64 text of random bytes is
-/// practically never a hex text.
+/// The encodings in the order in which they are tried. Hex comes before base64, because every hex text is also a base64
+/// text, but a base64 text of random bytes is practically never a hex text.
 const ENCODINGS: [EncodeAs; 4] =
     [EncodeAs::Hex, EncodeAs::Base64, EncodeAs::Base64Url, EncodeAs::Binary];
 
@@ -142,7 +143,7 @@ fn read_der(stored: &str, encode_as: EncodeAs) -> Option<Found> {
     })
 }
 
-/// The JSON of 2.0 to 3.3, its members in their order.
+/// The JSON of 2.0 to 3.3. The order of the members is that of kruptein.
 #[derive(Serialize)]
 struct Json<'a> {
     hmac: String,
@@ -168,7 +169,7 @@ struct Json34<'a> {
     aad: Option<String>,
 }
 
-/// Either.
+/// The JSON of any generation.
 #[derive(Deserialize)]
 struct AnyJson {
     ct: String,

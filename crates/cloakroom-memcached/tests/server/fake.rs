@@ -13,7 +13,7 @@ use std::{
 /// What a fake server does with a command.
 pub(crate) enum Then {
     Answer(&'static str),
-    /// Hangs up without an answer.
+    /// Closes the connection without an answer.
     Close,
     /// Says nothing for ever.
     Silence,

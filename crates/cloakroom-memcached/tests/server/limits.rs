@@ -31,7 +31,7 @@ async fn a_record_over_the_limit_is_too_large_and_costs_no_connection() {
             assert!(!error.outcome_unknown() && !error.is_retryable());
             let bytes = larger.to_json().len();
             // 1 MiB without 63 bytes of the item and 3 of the key.
-            let sizes = format!("the record has {bytes} bytes, and the limit is 1048510");
+            let sizes = format!("the record is {bytes} bytes long; the limit is 1048510");
             assert!(error.to_string().ends_with(&sizes), "{error}");
         }
     }
@@ -81,7 +81,7 @@ async fn max_value_limits_records_without_asking_the_server() {
     let options = options(|options| options.max_value = Some(2_000));
     let store = MemcachedStore::open_with(&format!("memcached://{}", tap.addr()), options).unwrap();
     let error = store.set("a", &large(2_000)).await.unwrap_err();
-    assert!(error.to_string().ends_with("and the limit is 2000"), "{error}");
+    assert!(error.to_string().ends_with("; the limit is 2000"), "{error}");
     store.set("a", &large(1_500)).await.unwrap();
     assert_eq!(tap.commands().len(), 1);
 }

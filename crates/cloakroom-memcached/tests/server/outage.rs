@@ -23,7 +23,7 @@ async fn it_is_back_as_soon_as_the_server_is() {
     let store = MemcachedStore::open(&server.url()).unwrap();
     store.set("a", &session()).await.unwrap();
     server.stop();
-    // The runtime sees the end of the connection meanwhile.
+    // In this time, the runtime notices the end of the connection.
     tokio::time::sleep(Duration::from_millis(20)).await;
 
     let watch = Stopwatch::start();

@@ -47,7 +47,7 @@ async fn every_operation_is_one_command() {
     let exists = check!(atomic.create("c", &session()), ["ms"]);
     assert_eq!(exists, Created::Exists);
     check!(atomic.create("d", &expiring_in(-1)), ["mg"]);
-    // What is there now is no part of the refusal: it takes one more read.
+    // The conflict does not contain the current record, so it takes another read.
     let conflict = check!(atomic.update("a", &read), ["ms", "mg"]);
     let Updated::Conflict(mut current) = conflict else { panic!("{conflict:?}") };
     current.insert("more", 1).unwrap();

@@ -181,7 +181,7 @@ async fn a_servers_limit_is_asked_once_by_all_who_need_it() {
     assert!(proxy.connections() <= TASKS + 1, "{}", proxy.connections());
 }
 
-/// All of them are under way when the server hangs up on them, and it is back at once.
+/// All of them are in progress when the server closes their connections, and it is back at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_that_are_cut_all_at_once_are_repeated() {
     for lent in [false, true] {

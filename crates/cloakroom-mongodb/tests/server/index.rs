@@ -70,22 +70,22 @@ async fn an_index_in_the_way_is_told_and_nothing_else_fails() {
         (
             doc! { "expires": 1 },
             expiring("expires_ttl", 0),
-            r#"the index "expires_ttl" on { expires: 1 } with other options or another name is in the way"#,
+            r#"the index "expires_ttl" on { expires: 1 } with other options or another name conflicts with"#,
         ),
         (
             doc! { "expires": 1 },
             expiring("expires_1", 60),
-            r#"the index "expires_1" on { expires: 1 } with expireAfterSeconds 60 is in the way"#,
+            r#"the index "expires_1" on { expires: 1 } with expireAfterSeconds 60 conflicts with"#,
         ),
         (
             doc! { "expires": 1 },
             named("expires_1"),
-            r#"the index "expires_1" on { expires: 1 } without expireAfterSeconds is in the way"#,
+            r#"the index "expires_1" on { expires: 1 } without expireAfterSeconds conflicts with"#,
         ),
         (
             doc! { "user": 1 },
             named("expires_1"),
-            r#"the index "expires_1" on { "user": 1 } is in the way"#,
+            r#"the index "expires_1" on { "user": 1 } conflicts with"#,
         ),
         (doc! { "expires": 1 }, expiring("expires_1", 0), ""),
         (doc! { "expires": -1 }, expiring("expires_ttl", 0), ""),
@@ -111,11 +111,11 @@ async fn an_index_in_the_way_is_told_and_nothing_else_fails() {
             let text = error.to_string();
             assert_eq!(error.kind(), ErrorKind::Config, "{text}");
             assert!(text.contains(message), "{text}");
-            let mend = format!(
+            let advice = format!(
                 r#"db.getSiblingDB("tests").getCollection("{}").dropIndex("{name}"), or set autoRemove=disabled"#,
                 bench.raw.name()
             );
-            assert!(text.ends_with(&mend), "{text}");
+            assert!(text.ends_with(&advice), "{text}");
         }
         // And what it says is true.
         bench.raw.drop_index(name).await.unwrap();

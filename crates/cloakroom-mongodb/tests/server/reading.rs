@@ -62,7 +62,7 @@ async fn what_is_no_session_is_corrupt_and_what_express_takes_for_none_is_none()
             None => assert_eq!(read.unwrap(), None, "{shown}"),
             Some(kind) => assert_eq!(read.unwrap_err().kind(), kind, "{shown}"),
         }
-        // It can be overwritten and removed all the same.
+        // It can still be overwritten and removed.
         bench.store.set("a", &session()).await.unwrap();
         assert_eq!(bench.read().await, session());
         bench.store.destroy("a").await.unwrap();

@@ -99,8 +99,8 @@ async fn a_wrong_login_is_a_config_error() {
     };
     for (login, why) in [
         ("", "the user lacks a permission"),
-        ("ann:squirre1@", "the server refuses the user or the password"),
-        ("bob:squirrel@", "the server refuses the user or the password"),
+        ("ann:squirre1@", "the server rejected the user name or the password"),
+        ("bob:squirrel@", "the server rejected the user name or the password"),
     ] {
         let store = with_login(login);
         for error in

@@ -97,8 +97,8 @@ async fn a_refused_login_is_tried_again() {
     let store = RedisStore::open(&url("new")).unwrap();
     assert_eq!(store.ping().await.unwrap_err().kind(), ErrorKind::Config);
     let mut client = redis::Client::open(url("old")).unwrap().get_connection().unwrap();
-    let mut mend = redis::cmd("CONFIG");
-    mend.arg("SET").arg("requirepass").arg("new").exec(&mut client).unwrap();
+    let mut repair = redis::cmd("CONFIG");
+    repair.arg("SET").arg("requirepass").arg("new").exec(&mut client).unwrap();
     store.ping().await.unwrap();
 }
 

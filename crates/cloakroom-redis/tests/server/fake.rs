@@ -13,9 +13,9 @@ use std::{
 /// What a fake server does with a command.
 pub(crate) enum Then {
     Answer(&'static str),
-    /// Answers, then hangs up.
+    /// Answers, then closes the connection.
     AnswerAndClose(&'static str),
-    /// Hangs up without an answer.
+    /// Closes the connection without an answer.
     Close,
     /// Says nothing for ever.
     Silence,

@@ -5,7 +5,7 @@
 mod atomic;
 mod connecting;
 mod fake;
-mod lent;
+mod given;
 mod listing;
 mod load;
 mod operations;

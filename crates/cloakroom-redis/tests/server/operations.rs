@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 
 use crate::{atomic, listing, session};
 
-/// An operation's name, whether it writes, and what came of it.
+/// An operation's name, whether it writes, and its outcome.
 pub(crate) type Outcome = (&'static str, bool, Result<(), Error>);
 
 /// How many operations there are.

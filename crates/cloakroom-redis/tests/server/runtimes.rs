@@ -35,7 +35,7 @@ fn a_runtime_without_a_driver_is_a_config_error() {
     let client = redis::Client::open(server.url()).unwrap();
     let elsewhere = runtime();
     let connection = elsewhere.block_on(client.get_multiplexed_async_connection()).unwrap();
-    let lent = RedisStore::with_connection(connection, RedisOptions::default()).unwrap();
+    let given = RedisStore::with_connection(connection, RedisOptions::default()).unwrap();
     let own = RedisStore::open(&server.url()).unwrap();
     let bare = || Builder::new_current_thread().build().unwrap();
     let with_io = || Builder::new_current_thread().enable_io().build().unwrap();
@@ -44,8 +44,8 @@ fn a_runtime_without_a_driver_is_a_config_error() {
         (&own, bare(), "enable_time"),
         (&own, with_io(), "enable_time"),
         (&own, with_time(), "enable_io"),
-        (&lent, bare(), "enable_time"),
-        (&lent, with_io(), "enable_time"),
+        (&given, bare(), "enable_time"),
+        (&given, with_io(), "enable_time"),
     ] {
         for _ in 0..2 {
             let error = runtime.block_on(store.set("a", &session())).unwrap_err();

@@ -107,7 +107,7 @@ fn node_takes(folder: &Folder, name: &str, host: &str, port: u16) -> bool {
             () => process.exit(0));
         socket.on("error", (error) => { console.error(error.code); process.exit(1); });
     "#;
-    // An address is no name to send, only one to check.
+    // An address is not sent as a name, but it is checked.
     let program = if host.parse::<std::net::IpAddr>().is_ok() {
         PROGRAM.replace("servername: host,", "")
     } else {

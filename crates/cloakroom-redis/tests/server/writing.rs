@@ -61,7 +61,7 @@ async fn disable_ttl_stores_without_an_expiry() {
     atomic(store).create("b", &session()).await.unwrap();
     assert_eq!((bench.ttl("sess:a"), bench.ttl("sess:b")), (-1, -1));
     store.set("a", &expiring_in(-1)).await.unwrap();
-    assert_eq!(bench.value("sess:a"), None, "a past expiry destroys all the same");
+    assert_eq!(bench.value("sess:a"), None, "a past expiry still destroys the session");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What an instance makes of a text that was changed, and of one that another instance wrote.
+//! Texts that were modified, and texts of another instance.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cloakroom_encryption::{Encryption, Kruptein, KrupteinPlaintext};
@@ -10,10 +10,10 @@ use super::{
 use crate::json::Json;
 
 const REFUSED: Outcome = Outcome::PassedDifferently(
-    "a changed HMAC that this version of kruptein does not mind: here it is an error",
+    "a changed HMAC that this version of kruptein accepts: here it is an error",
 );
 
-/// A text that was changed, and one that another instance wrote.
+/// Checks a text that was modified, or one that another instance wrote.
 pub(super) fn check(row: &Json, secret: &str) -> Option<Outcome> {
     let version = Version::parse(&row.get("version")?.text()?)?;
     let mut given = vec![];
@@ -49,7 +49,7 @@ pub(super) fn check(row: &Json, secret: &str) -> Option<Outcome> {
     }
 }
 
-/// The DER with another first byte in its second string.
+/// Returns the DER with another first byte in its second string.
 fn with_changed_hmac(stored: &str) -> Option<String> {
     let mut der = BASE64_STANDARD.decode(stored).ok()?;
     let (sequence, _) = content(&der, 0)?;
@@ -60,7 +60,7 @@ fn with_changed_hmac(stored: &str) -> Option<String> {
     Some(BASE64_STANDARD.encode(der))
 }
 
-/// Where the content of the item at this place begins and ends.
+/// Returns where the content of the item at this place begins and ends.
 fn content(der: &[u8], at: usize) -> Option<(usize, usize)> {
     let first = *der.get(at + 1)?;
     if first < 0x80 {

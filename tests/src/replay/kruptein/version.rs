@@ -1,4 +1,4 @@
-//! The versions of kruptein and what sets them apart.
+//! The versions of kruptein and their differences.
 
 use cloakroom_encryption::{EncodeAs, Hashing, KrupteinVersion};
 
@@ -24,32 +24,32 @@ impl Version {
         }
     }
 
-    /// `hashing` unless set.
+    /// Returns the default of the option `hashing`.
     pub(super) fn hashing(self) -> Hashing {
         if self.0 < [3, 0, 7] { Hashing::Sha512 } else { Hashing::Sha384 }
     }
 
-    /// `encodeas` unless set.
+    /// Returns the default of the option `encodeas`.
     pub(super) fn encoding(self) -> EncodeAs {
         if self.0 < [3, 0, 0] { EncodeAs::Binary } else { EncodeAs::Base64 }
     }
 
-    /// Whether it writes DER whatever `use_asn1` says.
+    /// Returns true if it writes DER regardless of `use_asn1`.
     pub(super) fn writes_der(self) -> bool {
         ([3, 0, 0]..[3, 1, 5]).contains(&self.0)
     }
 
-    /// Whether it decodes the text as if it were encoded already.
+    /// Returns true if it decodes the text as if it were already encoded, which damages it.
     pub(super) fn damages(self) -> bool {
         self.0 < [2, 0, 8]
     }
 
-    /// Whether it makes the additional data with the key and the IV, and not with random bytes.
+    /// Returns true if it derives the additional data from the key and the IV instead of random bytes.
     pub(super) fn makes_data_of_key(self) -> bool {
         ([2, 0, 8]..[2, 1, 0]).contains(&self.0)
     }
 
-    /// What was encrypted, from what `get` called back with: before 3.4 its JSON text.
+    /// Returns the encrypted value from the result of `get`, which is its JSON text before 3.4.
     pub(super) fn value(self, got: Option<&Json>) -> Option<Json> {
         match self.generation() {
             KrupteinVersion::V3_4 => got.cloned(),

@@ -1,4 +1,4 @@
-//! The app of a case: the layer with the case's options, and a handler that does what the case's does.
+//! The app of a case: the layer with the case's options, and a handler that does what the case's handler does.
 
 use std::{
     sync::{
@@ -20,13 +20,12 @@ use super::{
 };
 use crate::json::Json;
 
-/// What a case's request runs through, and what it leaves behind.
+/// The app that handles a case's request, and its records.
 pub(super) struct App {
     pub(super) router: Router,
     pub(super) traces: Traces,
 }
 
-/// What the app writes down.
 #[derive(Clone, Default)]
 pub(super) struct Traces {
     pub(super) events: Events,
@@ -35,7 +34,7 @@ pub(super) struct Traces {
 }
 
 impl App {
-    /// `None` when the case has not the form of one.
+    /// Returns the app of a case, or `None` if the case is malformed.
     pub(super) fn of(case: &Json, file: &FileFacts) -> Option<Self> {
         let state = case.get("state")?.text()?;
         let action = case.get("action")?.text()?;
@@ -77,7 +76,7 @@ fn flag(object: &Json, name: &str) -> Option<bool> {
     }
 }
 
-/// What the store has in a state; the record of a session is what Express's handler saw of it.
+/// Returns the store's content in a state. The record of a session is what Express's handler saw.
 fn holds(state: &str, case: &Json) -> Option<Holds> {
     Some(match state {
         "valid" | "expired_returned" | "reconnected" | "secure_http_valid" => {
@@ -123,7 +122,7 @@ fn options(state: &str, given: &Json, file: &FileFacts, traces: &Traces) -> Opti
     Some(options)
 }
 
-/// What stands for the `req.session` of an earlier middleware, which is `{"mine":true}`.
+/// Returns a session that stands for the `req.session` of an earlier middleware, `{"mine":true}`.
 fn a_session_of_another_layer() -> Option<Session> {
     let mut options = SessionOptions::new();
     options.genid = Some(Arc::new(|_| Ok("mine".to_owned())));
@@ -146,7 +145,7 @@ async fn handle(
     if let Ok(mut seen) = traces.seen.lock() {
         *seen = Some(what_is_seen(session.as_ref()));
     }
-    // As the handlers of the recording, it goes on whatever the outcome.
+    // Like the handlers of the recording, it continues whatever the outcome.
     let _ = match session {
         Some(session) => act(&session, &action, now_ms).await,
         None => Ok(()),
@@ -158,7 +157,7 @@ async fn handle(
 fn what_is_seen(session: Option<&Session>) -> Json {
     let record = session.map(|session| session.with(|record| record.to_json().into_owned()));
     let record = record.and_then(Result::ok).and_then(|text| Json::parse(&text).ok());
-    // The session of another layer has an id of its own, which Express's stand-in has not.
+    // The session of another layer has an id, whereas the stand-in in Express has none.
     let is_mine = record.as_ref().is_some_and(|record| record.get("mine").is_some());
     let id = session.filter(|_| !is_mine).map(|session| Json::from(&*session.id()));
     let record = if is_mine { Json::parse(r#"{"mine":true}"#).ok() } else { record };

@@ -1,4 +1,4 @@
-//! A store that notes what it is asked for, in the order of what happens around it.
+//! A store that records its calls, in one list with the other events.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, To
 
 use crate::json::Json;
 
-/// What happened, in order. Clones are the same list.
+/// The events in order. Clones share the list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events(Arc<Mutex<Vec<Json>>>);
 
@@ -21,17 +21,17 @@ impl Events {
     }
 }
 
-/// What a store answers to a `get`.
+/// The answer of the store to `get`.
 #[derive(Clone, Debug)]
 pub(super) enum Holds {
-    /// This record, whatever the id.
+    /// This record for any id.
     Record(String),
     Nothing,
-    /// It fails.
+    /// An error.
     Error,
 }
 
-/// Has one record, and fails where it is told to.
+/// A store with one record that fails on request.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     pub(super) events: Events,
@@ -43,7 +43,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Notes the call and, unless it fails, its end.
+    /// Records the call and, unless it fails, its completion.
     fn call(&self, operation: &'static str, arguments: &[&str]) -> Result<(), Error> {
         let call = [operation].iter().chain(arguments).map(|text| Json::from(*text)).collect();
         self.events.add(Json::Array(call));

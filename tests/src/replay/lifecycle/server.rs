@@ -39,7 +39,7 @@ impl Server {
         Ok(Self { url, app, client, _runtime: runtime })
     }
 
-    /// Sends a request through the app. `None` when there is no answer.
+    /// Sends a request through the app. Returns `None` if it is not answered.
     pub(super) fn serve(&mut self, app: App, path: &str, cookie: Option<&str>) -> Option<Observed> {
         *self.app.lock().ok()? = app.router;
         let mut request = self.client.get(format!("{}{path}", self.url));

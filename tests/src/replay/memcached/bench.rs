@@ -1,4 +1,4 @@
-//! A Memcached of its own, a tap before it, and a plain client beside it.
+//! A Memcached server, a tap in front of it, and a plain client.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -13,14 +13,14 @@ use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
 use cloakroom_test_support::{Memcached, MemcachedTap};
 use tokio::runtime::Runtime;
 
-/// A key with what is under it.
+/// A key and its item.
 pub(super) struct Item {
     pub(super) key: String,
     pub(super) flags: u32,
     pub(super) value: Vec<u8>,
 }
 
-/// What the store said when it was told to write.
+/// The command that the store sent to write.
 #[derive(Debug)]
 pub(super) enum Sent {
     Stored { line: String, key: String, exptime: i64 },
@@ -28,7 +28,7 @@ pub(super) enum Sent {
 }
 
 impl Sent {
-    /// `ms <key> <bytes> <flags…>`, where `T` is the exptime.
+    /// Parses `ms <key> <bytes> <flags…>`, where `T` is the exptime.
     fn of(line: &str) -> Self {
         let words: Vec<&str> = line.split(' ').collect();
         let exptime = words.iter().skip(3).find_map(|word| word.strip_prefix('T')?.parse().ok());
@@ -53,7 +53,7 @@ impl Sent {
     }
 }
 
-/// The clock stands where the recording's stood.
+/// The server, and a clock that is set to the time of the recording.
 pub(super) struct Bench {
     tap: MemcachedTap,
     raw: BufReader<TcpStream>,
@@ -82,7 +82,7 @@ impl Bench {
         options.namespace.clone_from(&given.namespace);
         options.flags = given.flags;
         options.ttl = given.ttl.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
-        // Nothing here is about how long an answer takes.
+        // These checks are not about the duration of an answer.
         (options.timeout, options.deadline) = (super::super::DEADLINE, super::super::DEADLINE);
         options.clock = self.clock.clone();
         options.encryption = encryption.map(|kruptein| Arc::new(kruptein) as _);
@@ -98,7 +98,7 @@ impl Bench {
         self.runtime.block_on(store.get(sid)).map_err(|error| error.to_string())
     }
 
-    /// Writes, and returns the one command that this took.
+    /// Writes, and returns the one command that was sent.
     pub(super) fn set(
         &self,
         store: &MemcachedStore,
@@ -108,7 +108,7 @@ impl Bench {
         drop(self.tap.commands());
         self.runtime.block_on(store.set(sid, session)).map_err(|error| error.to_string())?;
         let mut commands = self.tap.commands();
-        // The server's limit is asked for before the first record of some size.
+        // The store asks for the server's limit before the first record of more than about a kilobyte.
         commands.retain(|command| command != "stats settings");
         match &*commands {
             [command] => Ok(Sent::of(command)),
@@ -116,7 +116,7 @@ impl Bench {
         }
     }
 
-    /// Empties the server and stores this, for ever.
+    /// Empties the server and stores this item without an expiry.
     pub(super) fn plant(&mut self, item: &Item) -> Result<(), String> {
         self.flush()?;
         let Item { key, flags, value } = item;
@@ -129,7 +129,7 @@ impl Bench {
         self.says(b"flush_all", "OK")
     }
 
-    /// What is under a key.
+    /// Returns the item of a key.
     pub(super) fn item(&mut self, key: &str) -> Result<Option<Item>, String> {
         let line = self.say(format!("get {key}").as_bytes()).map_err(|error| error.to_string())?;
         let words: Vec<&str> = line.split(' ').collect();

@@ -9,7 +9,7 @@ use crate::{
     replay::{Outcome, kruptein, memcached::Options, report::Checks, script::Described},
 };
 
-/// `None` when the row has another form.
+/// Checks a row. Returns `None` if it is malformed.
 pub(super) fn check(
     bench: &mut Bench,
     row: &Json,
@@ -59,7 +59,7 @@ pub(super) fn check(
             let value =
                 written.as_ref().map(|item| String::from_utf8_lossy(&item.value).into_owned());
             checks.equal("flags", Some(item.flags), written.map(|item| item.flags));
-            // By one that has seen nothing of this before.
+            // Decrypted by an instance that has not seen any of this before.
             let decrypted = kruptein()?.decrypt(&value.unwrap_or_default());
             checks.equal("decrypted again", Some(&plaintext), decrypted.ok().as_ref());
         }

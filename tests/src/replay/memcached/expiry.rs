@@ -1,4 +1,4 @@
-//! The exptime of a session: by connect-memcached's rule, and by ours.
+//! The exptime of a session by connect-memcached's rule, and by ours.
 
 use cloakroom_core::{Clock, parse_date};
 
@@ -13,13 +13,13 @@ use crate::{
 };
 
 const A_SECOND_MORE: Outcome = Outcome::PassedDifferently(
-    "a time to live that is rounded down, by memcached's clock once more: here no session ends before its cookie",
+    "a time to live that is rounded down, and again by memcached's clock: here no session ends before its cookie",
 );
 const IMMORTAL: Outcome = Outcome::PassedDifferently(
     "a session with less than a second to live, which is stored for ever: here it ends",
 );
 const LOST: Outcome = Outcome::PassedDifferently(
-    "a session of more than 30 days, which is gone at once: here it is there",
+    "a session of more than 30 days, which ends at once: here it is kept",
 );
 const EXPIRED: Outcome = Outcome::PassedDifferently(
     "a session whose expiry has passed, which is stored: here it is destroyed",
@@ -28,22 +28,22 @@ const PLAIN_COOKIE: Outcome = Outcome::PassedDifferently(
     "a cookie that is a plain object, which gets a day whatever its expiry: here its expiry counts",
 );
 const NUMBER: Outcome = Outcome::PassedDifferently(
-    "a number as expiry, which is taken for a time from now: here it is a date, and 0 is none",
+    "a number as expiry, which counts from now: here it is a date, and 0 means no expiry",
 );
 const LONG_OPTION: Outcome = Outcome::PassedDifferently(
-    "a ttl option of more than 30 days, which memcached takes for a date: here it is a number of seconds",
+    "a ttl option of more than 30 days, which memcached reads as a date: here it is a number of seconds",
 );
 
 const DAY: i64 = 86_400;
-/// memcached takes more for a date.
+/// The longest time to live in seconds. memcached reads a larger number as a date.
 const LONGEST: i64 = 30 * DAY;
-/// memcached takes later dates for negative ones.
+/// The last date of memcached. It reads later dates as negative ones.
 const LAST_DATE: i64 = i32::MAX as i64;
-/// In 2023: what was recorded was recorded later.
+/// A time in 2023, before every recording.
 const BEFORE_RECORDING: i64 = 1_700_000_000;
 
-/// The exptime that is right for a session, `None` for one that is to be destroyed, and why it is another than
-/// connect-memcached's, whose own rules the recorded one must follow.
+/// Returns the correct exptime of a session, or `None` if it must be destroyed, and the reason if it differs from
+/// connect-memcached's. It also checks that the recorded one follows connect-memcached's rules.
 pub(super) fn expiry(
     recorded: &Recorded,
     record: &str,
@@ -71,10 +71,10 @@ pub(super) fn expiry(
             Some(ms) => vec![Some(seconds(ms))],
             None => vec![Some(DAY)],
         },
-        // A cookie that is a plain object has no `maxAge`, and no record tells whether it is one.
+        // A cookie that is a plain object has no `maxAge`, and the record does not show whether it is one.
         None => vec![of_cookie.or(Some(DAY)), Some(DAY)],
     };
-    // Who wants a session to live for more than 30 days sends a date.
+    // An application that wants a session to live for more than 30 days sends a date.
     let sends_date = ours.is_some_and(|ours| ours > LONGEST && (ours - 1..=ours).contains(&theirs));
     let follows_a_rule = by_rule.contains(&Some(theirs)) || options.ttl.is_none() && sends_date;
     if !follows_a_rule {
@@ -102,7 +102,7 @@ pub(super) fn expiry(
     (ours, why)
 }
 
-/// `(ms / 1000) | 0`
+/// Returns `(ms / 1000) | 0`.
 fn seconds(ms: f64) -> i64 {
     i64::from((ms / 1_000.0).trunc() as i64 as i32)
 }
@@ -127,7 +127,7 @@ fn ours(expires_ms: Option<i64>, options: &Options, now_ms: i64) -> Option<i64> 
     }
 }
 
-/// Whether it can have been there right after it was stored with this exptime, by the server's clock.
+/// Checks whether the session can have existed right after it was stored with this exptime, by the server's clock.
 pub(super) fn check_stored(recorded: &Recorded, checks: &mut Checks) {
     let now = Clock::system().now_ms() / 1_000;
     let is_there = match recorded.exptime {
@@ -136,7 +136,7 @@ pub(super) fn check_stored(recorded: &Recorded, checks: &mut Checks) {
         date if date <= BEFORE_RECORDING => false,
         date if date > LAST_DATE => false,
         date if date > now => true,
-        // It has passed since then, or had passed before.
+        // The exptime has passed since then, or had passed before.
         _ => recorded.stored,
     };
     checks.equal("stored", is_there, recorded.stored);

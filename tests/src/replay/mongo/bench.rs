@@ -1,4 +1,4 @@
-//! A mongod, and what is done to it for each row.
+//! A mongod, and the operations on it for each row.
 
 use std::time::Duration;
 
@@ -32,23 +32,23 @@ use crate::{
     },
 };
 
-const MENDED: Outcome = Outcome::PassedDifferently(
-    "a record without a usable cookie: connect-mongo writes it again as it is, here it is mended",
+const REPAIRED: Outcome = Outcome::PassedDifferently(
+    "a record without a usable cookie: connect-mongo writes it unchanged, here it gets a cookie",
 );
 const DESTROYED: Outcome = Outcome::PassedDifferently(
     "a session whose expiry has passed: connect-mongo stores it and hides it, here it is destroyed",
 );
 const EXTENDED: Outcome = Outcome::PassedDifferently(
-    "a session that is read and written again: connect-mongo goes by its expires, here it lives on for its max age or for the ttl",
+    "a session that is read and written again: connect-mongo uses its old expires, here it is extended by its max age or the ttl",
 );
 const NO_DATE: Outcome = Outcome::PassedDifferently(
-    "an expires that is no date: connect-mongo stores 1970 and loses the session, here it counts as none",
+    "an expires that is not a date: connect-mongo stores 1970 and loses the session, here it is ignored",
 );
 const SHOWN: Outcome = Outcome::PassedDifferently(
     "a regular expression, which is {} in JSON: here it is shown as extended JSON",
 );
 
-/// A mongod of its own, and a clock.
+/// A mongod and a clock.
 pub(super) struct Bench {
     server: Mongod,
     raw: Collection<RawDocumentBuf>,
@@ -59,7 +59,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn start(now_ms: i64) -> std::result::Result<Self, String> {
-        // Its clock is not the recording's, and what was recorded must not be removed by it.
+        // The server's clock is later than that of the recording, and it must not remove the recorded sessions.
         let server = Mongod::start_with(&["--setParameter", "ttlMonitorEnabled=false"])
             .map_err(|error| error.to_string())?;
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
@@ -75,7 +75,7 @@ impl Bench {
         options.stringify = !given.document;
         options.touch_after = Duration::from_secs(given.touch_after_s);
         options.timestamps = given.timestamps;
-        // Nothing here is about how long an answer takes.
+        // These checks are not about the duration of an answer.
         options.deadline = super::super::DEADLINE;
         options.auto_remove = AutoRemove::Disabled;
         options.clock = self.clock.clone();
@@ -85,7 +85,7 @@ impl Bench {
         MongoStore::open_with(&self.server.url(), options).map_err(|error| error.to_string())
     }
 
-    /// A session that connect-mongo could not store.
+    /// Checks a session that connect-mongo could not store.
     pub(super) fn refused(
         &self,
         sid: &str,
@@ -144,7 +144,7 @@ impl Bench {
             theirs::check(recorded, described, self.now_ms, &mut checks);
         }
 
-        // What had expired already is read at a time when it had not.
+        // A session that had already expired is read at an earlier time.
         let lives = recorded.expires_ms > self.now_ms;
         self.clock.set(if lives { self.now_ms } else { recorded.expires_ms - 1 });
         let session = match self.runtime.block_on(store.get(&recorded.sid)) {
@@ -182,7 +182,7 @@ impl Bench {
         Ok(checks.outcome_or(outcome))
     }
 
-    /// When a session that was read and is written again ends: nothing shortens its life.
+    /// Returns the expiry of a session that was read and is written again. It never becomes earlier.
     fn extended_ms(&self, recorded: &Recorded) -> i64 {
         let got =
             super::expected::text_of(&recorded.document).or_else(|| Some(recorded.got.clone()));
@@ -203,7 +203,7 @@ impl Bench {
         }
     }
 
-    /// What was written is what was recorded, or better on purpose.
+    /// Checks that the written document is the recorded one, or better on purpose.
     fn judge(
         &self,
         recorded: &Recorded,
@@ -221,7 +221,7 @@ impl Bench {
         checks.equal("expires that was written", Some(expected), expires_ms);
         let is_extended = expected != recorded.expires_ms;
         if document(&recorded.document).is_some_and(|document| document.values().any(has_regex)) {
-            // BSON asks for the options of a regular expression in order, which the driver of version 3 did not know.
+            // BSON requires sorted options of a regular expression, which the driver of version 3 did not write.
             let shown = |bytes| document(bytes).map(|document| document.to_string());
             checks.equal("document", shown(&recorded.document), shown(written));
             return None;
@@ -247,12 +247,12 @@ impl Bench {
         checks.equal("fields that were written", Some(recorded.fields.clone()), fields);
         match (recorded.expires_ms, has_usable_cookie(recorded)) {
             (0, _) => Some(NO_DATE),
-            (_, false) => Some(MENDED),
+            (_, false) => Some(REPAIRED),
             (_, true) => is_extended.then_some(EXTENDED),
         }
     }
 
-    /// Writes the session as a Rust program builds it, and compares with what was recorded.
+    /// Writes the session as a Rust program builds it, and compares it with the recording.
     fn written_as_built(
         &self,
         recorded: &Recorded,
@@ -268,7 +268,7 @@ impl Bench {
         let stored = document(&recorded.document).and_then(|found| found.get("session").cloned());
         let is_same = match &stored {
             Some(Bson::String(_)) => true,
-            // Of what JSON has no words for, the driver stores something of its own.
+            // For values that JSON cannot express, the Node.js driver stores a form of its own.
             Some(session) => {
                 of_express
                     && is_json(session)
@@ -302,7 +302,7 @@ impl Bench {
         Ok(None)
     }
 
-    /// A session that JSON has words for becomes the recorded document from its text alone, as in Rust it began.
+    /// Checks that the text alone leads to the recorded document, if JSON can express the session.
     fn written_from_text(
         &self,
         recorded: &Recorded,
@@ -318,7 +318,7 @@ impl Bench {
             return Ok(None);
         };
         let lives = recorded.expires_ms > self.now_ms;
-        // A cookie that is a plain object says in JSON that it is one of express-session's.
+        // The JSON of a plain object can look like that of an express-session cookie.
         let of_express = cookie_of(&session).is_some_and(|cookie| cookie.len() == 9);
         let says_all = as_text.stringify() == without_unset(&got).stringify();
         if !lives || !is_json(&session) || !of_express || !says_all {
@@ -337,7 +337,7 @@ impl Bench {
         Ok(None)
     }
 
-    /// Leaves this document in the collection and nothing else, and returns its bytes.
+    /// Makes this document the only one of the collection, and returns its bytes.
     fn plant(&self, document: Option<RawDocumentBuf>) -> Result<Vec<u8>> {
         self.runtime.block_on(async {
             self.raw.delete_many(doc! {}).await?;
@@ -359,7 +359,7 @@ impl Bench {
     }
 }
 
-/// Nothing of the session is lost, measured by what connect-mongo's `get` returned.
+/// Checks that nothing of the session is lost, compared with what connect-mongo's `get` returned.
 fn compare(recorded: &Recorded, session: &SessionData, checks: &mut Checks) -> Outcome {
     if let Some(text) = super::expected::text_of(&recorded.document) {
         nothing_is_lost(session, &text, checks);
@@ -373,7 +373,7 @@ fn compare(recorded: &Recorded, session: &SessionData, checks: &mut Checks) -> O
         );
         return SHOWN;
     }
-    // Of what it lost, connect-mongo returned nothing; its text is in another set.
+    // connect-mongo returned nothing for a session that it lost; the session's text is in another set.
     let lost = recorded.expires_ms == 0 && recorded.got == "null";
     let got = recorded.text.as_ref().filter(|_| lost).unwrap_or(&recorded.got);
     let got = Json::parse(got).map(|got| without_unset(&got).stringify());

@@ -1,4 +1,4 @@
-//! The document that connect-mongo makes of a session, by the rules of its source and of its driver's BSON library.
+//! The document that connect-mongo makes of a session, by the rules in its source and in its driver's BSON library.
 
 use cloakroom_core::{Cookie, CookieMember, JsValue, parse_date};
 use cloakroom_mongodb::mongodb::bson::{
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The members of a cookie that express-session prints, set or not.
+/// The members of a cookie that express-session prints, whether they are set or not.
 const COOKIE: [(&str, CookieMember); 9] = [
     ("originalMaxAge", CookieMember::OriginalMaxAge),
     ("partitioned", CookieMember::Partitioned),
@@ -44,14 +44,14 @@ pub(super) fn check(recorded: &Recorded, described: &Described, now_ms: i64, che
         "_id" => Some(Bson::from(recorded.sid.as_str())),
         "expires" => Some(expires.clone()),
         "session" => Some(stored.clone()),
-        // It tells the time of the recording.
+        // This field contains the time of the recording.
         other => found.get(other).filter(|time| matches!(time, Bson::DateTime(_))).cloned(),
     };
     let whole: Option<Document> =
         options.fields().into_iter().map(|name| Some((name.to_owned(), field(name)?))).collect();
     let bytes = whole.as_ref().and_then(bytes_of);
     if has_regex(&stored) {
-        // The driver of version 3 did not put the options of a regular expression in order.
+        // The driver of version 3 did not sort the options of a regular expression.
         let shown = |document: &Document| document.to_string();
         checks.equal("document of the session", whole.as_ref().map(shown), Some(shown(&found)));
     } else {
@@ -59,7 +59,7 @@ pub(super) fn check(recorded: &Recorded, described: &Described, now_ms: i64, che
     }
 }
 
-/// When the session ends: an `expires` that is no date makes it 1970.
+/// Returns the expiry of the session. An `expires` that is not a date becomes 1970.
 fn expires_ms(session: &Described, options: Options, now_ms: i64) -> i64 {
     match session.expires_ms() {
         None => now_ms + options.ttl_ms(),
@@ -67,7 +67,7 @@ fn expires_ms(session: &Described, options: Options, now_ms: i64) -> i64 {
     }
 }
 
-/// The value of the field `session`. `None` for what cannot be stored so.
+/// Returns the value of the field `session`, or `None` if it cannot be stored.
 fn session(session: &Described, options: Options, version: Version) -> Option<Bson> {
     if !options.document {
         if session.throws.is_some() {
@@ -86,7 +86,7 @@ fn session(session: &Described, options: Options, version: Version) -> Option<Bs
     let mut document = writer.document(members)?;
     if version >= Version::of_major(6) {
         let cookie = document.remove("cookie").unwrap_or(Bson::Null);
-        // It is the first but for array indices, which JavaScript keeps before all others.
+        // It comes first, except for array indices, which JavaScript keeps before all other names.
         let (indices, others): (Vec<_>, Vec<_>) = std::mem::take(&mut document)
             .into_iter()
             .partition(|(name, _)| Text::from(name.as_str()).index().is_some());
@@ -108,14 +108,14 @@ impl Writer<'_> {
         let mut inherited = Document::new();
         for (name, value) in members {
             if name == "__proto__" {
-                // It becomes the prototype of the copy, whose members the older drivers store.
+                // This becomes the prototype of the copy, whose members the older drivers store.
                 if let (Given::Object(members), true) = (value, self.version.driver_is_old()) {
                     inherited = self.document(members)?;
                 }
                 continue;
             }
             let name = name.to_lossy();
-            // No name of BSON can hold it.
+            // A name in BSON cannot contain NUL.
             if name.contains('\0') {
                 return None;
             }
@@ -195,7 +195,7 @@ impl Writer<'_> {
         if is_int {
             Bson::Int32(number as i32)
         } else if number.is_nan() && self.version < Version::of_major(4) {
-            // The first driver's own encoder makes another of the many that are none.
+            // The encoder of the first driver writes another of the many bit patterns of NaN.
             Bson::Double(f64::from_bits(0x7ff0_0000_0000_0001))
         } else {
             Bson::Double(number)
@@ -204,7 +204,7 @@ impl Writer<'_> {
 
     fn cookie(&self) -> Option<Document> {
         let cookie = self.cookie?;
-        // Express takes its age from a date, and from anything else what it is.
+        // Express computes the age of a date, and keeps any other value.
         let is_date = !matches!(cookie.raw(CookieMember::OriginalMaxAge), JsValue::String(_));
         let value = |member| {
             Some(match cookie.raw(member) {

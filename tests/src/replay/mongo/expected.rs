@@ -1,4 +1,4 @@
-//! What follows from a recorded document, without the code under test.
+//! Conclusions from a recorded document, without the code under test.
 
 use cloakroom_mongodb::mongodb::bson::{Bson, Document};
 
@@ -15,13 +15,13 @@ pub(super) fn document(bytes: &[u8]) -> Option<Document> {
     Document::from_reader(bytes).ok()
 }
 
-/// The session, if it is stored as a text.
+/// Returns the session if it is stored as a text.
 pub(super) fn text_of(bytes: &[u8]) -> Option<String> {
     document(bytes)?.get_str("session").ok().map(str::to_owned)
 }
 
-/// A session as connect-mongo's `get` returns it, without what is `null` in its cookie because it was not set: a
-/// document says so of every member, the JSON of a cookie leaves it out.
+/// Returns a session as connect-mongo's `get` returns it, without the members of its cookie that are `null` because
+/// they were not set. A document contains all of them, but the JSON of a cookie leaves them out.
 pub(super) fn without_unset(session: &Json) -> Json {
     let cookie = |cookie: &Json| match cookie {
         Json::Object(members) => {
@@ -48,7 +48,7 @@ pub(super) fn without_unset(session: &Json) -> Json {
     }
 }
 
-/// Whether JSON has a word for every value of the session, so that its text says all of it.
+/// Returns true if JSON can express every value of the session.
 pub(super) fn is_json(session: &Bson) -> bool {
     match session {
         Bson::String(_) | Bson::Boolean(_) | Bson::Null | Bson::Int32(_) => true,
@@ -61,7 +61,7 @@ pub(super) fn is_json(session: &Bson) -> bool {
     }
 }
 
-/// A cookie's expiry is a date, and the text of one in JSON.
+/// Returns true for a cookie, whose expiry is a date although its JSON is a string.
 fn is_cookie(cookie: &Document) -> bool {
     let mut members = cookie.iter();
     members.all(|(name, value)| {
@@ -69,7 +69,8 @@ fn is_cookie(cookie: &Document) -> bool {
     })
 }
 
-/// Whether something in it prints as nothing in JSON, where this code shows it as extended JSON.
+/// Returns true if it contains a regular expression, which `JSON.stringify` prints as `{}` and this code as extended
+/// JSON.
 pub(super) fn has_regex(value: &Bson) -> bool {
     match value {
         Bson::RegularExpression(_) => true,
@@ -79,7 +80,7 @@ pub(super) fn has_regex(value: &Bson) -> bool {
     }
 }
 
-/// The document without its fields of this name: those that tell when it was written.
+/// Returns the document without these fields, which contain the time of the write.
 pub(super) fn without(bytes: &[u8], fields: &[&str]) -> Option<Vec<u8>> {
     let mut document = document(bytes)?;
     for field in fields {
@@ -98,7 +99,7 @@ pub(super) fn has_usable_cookie(recorded: &Recorded) -> bool {
     has_cookie(&recorded.got) || text_of(&recorded.document).is_some_and(|text| has_cookie(&text))
 }
 
-/// The members of a session in either form, printed.
+/// Returns the printed members of a session in either form.
 pub(super) fn session_without_cookie(bytes: &[u8]) -> Option<String> {
     match document(bytes)?.get("session")?.clone() {
         Bson::String(text) => Some(format!("{:?}", members_without_cookie(&text))),

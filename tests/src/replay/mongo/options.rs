@@ -4,7 +4,7 @@ use crate::json::Json;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// What follows from the options of a set.
+/// The facts that follow from the options of a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) document: bool,
@@ -14,7 +14,8 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Those of `"stringify:false"`, `"stringify:false, ttl:60"`, or of an object. `None` for an unknown one.
+    /// Parses the options from a text such as `"stringify:false, ttl:60"`, or from an object. Returns `None` for an
+    /// unknown option.
     pub(super) fn parse(json: &Json) -> Option<Self> {
         let mut options = Self::default();
         match json {
@@ -45,7 +46,7 @@ impl Options {
             "touchAfter" => self.touch_after_s = value.parse().ok()?,
             "ttl" => self.ttl_s = Some(value.parse().ok()?),
             "timestamps" => self.timestamps = flag()?,
-            // What shows neither in a document nor in what is read of it.
+            // These options affect neither a document nor what is read from it.
             "autoRemove"
             | "autoRemoveInterval"
             | "collectionName"
@@ -57,7 +58,7 @@ impl Options {
         Some(())
     }
 
-    /// Whether a document tells when it was written, by a clock that nobody held.
+    /// Returns true if a document contains the time of the write, from a clock that was not fixed.
     pub(super) fn has_times(self) -> bool {
         self.touch_after_s > 0 || self.timestamps
     }
@@ -66,7 +67,7 @@ impl Options {
         self.ttl_s.map_or(14 * DAY_MS, |seconds| seconds as i64 * 1_000)
     }
 
-    /// The names of a document's fields, which an upsert with `$set` sorts.
+    /// Returns the names of a document's fields, which an upsert with `$set` sorts.
     pub(super) fn fields(self) -> Vec<&'static str> {
         let there = |name: &&str| match *name {
             "createdAt" | "updatedAt" => self.timestamps,
@@ -80,7 +81,7 @@ impl Options {
     }
 }
 
-/// Pairs of names and values. What stands in parentheses is a remark.
+/// Parses pairs of names and values. Text in parentheses is a remark.
 fn words(text: &str) -> Option<Vec<(String, String)>> {
     let mut plain = String::new();
     let mut remarks = 0;
@@ -112,13 +113,13 @@ impl Version {
         Self(major)
     }
 
-    /// That of `"connect-mongo 5.1.0"`.
+    /// Parses a version such as `"connect-mongo 5.1.0"`.
     pub(super) fn parse(store: &Json) -> Option<Self> {
         let label = store.get("store")?.text()?;
         Some(Self(label.strip_prefix("connect-mongo ")?.split('.').next()?.parse().ok()?))
     }
 
-    /// Whether its driver is of version 3 or 4.
+    /// Returns true if its driver has version 3 or 4.
     pub(super) fn driver_is_old(self) -> bool {
         self < Self(5)
     }

@@ -6,17 +6,17 @@ use crate::{
     replay::script::{Described, Given},
 };
 
-/// What a Rust program gets for such a session.
+/// How such a session fails in a Rust program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It cannot even be put into a session.
+    /// The value cannot be inserted into a session.
     ByInsert,
-    /// `set` is an error.
+    /// `set` returns an error.
     BySet,
 }
 
-/// Why the session cannot be stored, by the message of its error, and who refuses it here. `None` when nothing about
-/// it says so.
+/// Returns the reason why the session cannot be stored, from the message of its error, and how it fails here. `None` if
+/// the session does not explain the error.
 pub(super) fn refusal(
     session: &Described,
     options: Options,
@@ -54,7 +54,7 @@ pub(super) fn refusal(
     is_deep.then_some(Refusal::BySet)
 }
 
-/// How deep documents may be nested (MongoDB's manual, "Limits").
+/// The maximum depth of nested documents (MongoDB's manual, "Limits").
 const DEEPEST: usize = 100;
 
 fn is_with_nul(name: &Text) -> bool {

@@ -1,4 +1,4 @@
-//! What needs a mongod: an index in the way of the TTL index, and a document that is not encrypted.
+//! Checks that need a mongod: an index that conflicts with the TTL index, and a document that is not encrypted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,16 +20,15 @@ use super::super::{Outcome, report::Checks};
 use crate::json::Json;
 
 const IN_THE_WAY: Outcome = Outcome::PassedDifferently(
-    "an index in the way, over which connect-mongo fails with every get and set: here one error says so, and the rest works",
+    "a conflicting index, with which every get and set of connect-mongo fails: here one error says so, and the rest works",
 );
 
 const NOT_ENCRYPTED: Outcome = Outcome::PassedDifferently(
-    "a document that is not encrypted, which connect-mongo reads all the same: here it is an error",
+    "a document that is not encrypted, which connect-mongo reads: here it is an error",
 );
 
 const SID: &str = "sid";
 
-/// A mongod of its own.
 pub(super) struct Bench {
     server: Mongod,
     runtime: Runtime,
@@ -57,7 +56,7 @@ impl Bench {
         MongoStore::open_with(&self.server.url(), options)
     }
 
-    /// Makes the index that the label tells of, and then what connect-mongo does at its start.
+    /// Creates the index that the label describes, and then does what connect-mongo does at its start.
     pub(super) fn index(&self, row: &Json) -> Option<Outcome> {
         let label = row.get("label")?.text()?;
         let fails = match row.get("unhandledRejection")?.items() {
@@ -120,7 +119,7 @@ impl Bench {
         Ok(checks.outcome_or(if fails { IN_THE_WAY } else { Outcome::Passed }))
     }
 
-    /// Reads a document without an encryption, and with one.
+    /// Reads a document without an encryption and with one.
     pub(super) fn document(&self, session: &Json, encryption: Arc<dyn Encryption>) -> Outcome {
         let _entered = self.runtime.enter();
         let members = session.members().iter().filter_map(|(name, value)| {
@@ -153,7 +152,7 @@ impl Bench {
     }
 }
 
-/// The index that a label tells of.
+/// Returns the index that a label describes.
 fn index(label: &str) -> Option<IndexModel> {
     let (key, rest) = label.split_once(", ")?;
     let (direction, rest) = match (key, rest) {

@@ -1,4 +1,4 @@
-//! What connect-mongo 6 read through its adapters.
+//! What connect-mongo 6 reads through its adapters.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::json::Json;
 
-/// Checks each answer of the section. The secret is that of a row of the section `webcrypto`.
+/// Checks each answer of the section. The secret is that of a row in the section `webcrypto`.
 pub(super) fn check(
     store: &Json,
     rows: &[Json],
@@ -82,7 +82,7 @@ pub(super) fn check(
     Some(outcomes)
 }
 
-/// A callback's error is WebCrypto's, with this message.
+/// Checks that a callback got WebCrypto's error with this message.
 fn is_operation_error(calls: Option<&Json>, message: &str, checks: &mut Checks) {
     let known = [("t", "Error"), ("name", "OperationError"), ("message", message)];
     let mut known: Vec<_> = known.map(|(name, text)| (name.into(), Json::from(text))).into();
@@ -90,7 +90,7 @@ fn is_operation_error(calls: Option<&Json>, message: &str, checks: &mut Checks) 
     checks.equal("error", Some(&Json::Array(vec![Json::object(known)])), calls);
 }
 
-/// The value of a callback without error.
+/// Returns the value of a callback without an error.
 fn read(calls: &Json) -> Option<Json> {
     match calls.items() {
         [error, value] if error.get("t") == Some(&Json::from("null")) => plain(value),
@@ -98,7 +98,7 @@ fn read(calls: &Json) -> Option<Json> {
     }
 }
 
-/// A value in the notation that keeps types.
+/// Returns the plain value of the notation that keeps types.
 fn plain(value: &Json) -> Option<Json> {
     match &*value.get("t")?.text()? {
         "object" if value.get("proto") == Some(&Json::from("Object")) => {

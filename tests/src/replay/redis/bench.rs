@@ -1,4 +1,4 @@
-//! A Redis, and what is done to it for each row.
+//! A Redis server, and the operations on it for each row.
 
 use std::time::Instant;
 
@@ -17,17 +17,17 @@ use crate::{
     replay::{Outcome, report::Checks, script::Described},
 };
 
-const MENDED: Outcome = Outcome::PassedDifferently(
-    "a record without a usable cookie: connect-redis writes it again as it is, here it is mended",
+const REPAIRED: Outcome = Outcome::PassedDifferently(
+    "a record without a usable cookie: connect-redis writes it unchanged, here it gets a cookie",
 );
 const NO_DATE: Outcome = Outcome::PassedDifferently(
-    "an expires that is not a date: connect-redis destroys the session, here it counts as none",
+    "an expires that is not a date: connect-redis destroys the session, here it is ignored",
 );
 const NEWER_TTL: Outcome = Outcome::PassedDifferently(
-    "a time to live of connect-redis 3, which counts down to the last second and reads no plain cookie: here it is that of 4 to 10",
+    "a time to live of connect-redis 3, which counts down to the last second and does not read plain cookies: here it is that of 4 to 10",
 );
 
-/// A Redis of its own, and a clock that stands where the recording's stood.
+/// A Redis server, and a clock that is set to the time of the recording.
 pub(super) struct Bench {
     server: RedisServer,
     pub(super) raw: Connection,
@@ -36,11 +36,11 @@ pub(super) struct Bench {
     now_ms: i64,
 }
 
-/// What is in the database after a session was written.
+/// The content of the database after a session was written.
 pub(super) struct Written {
     pub(super) keys: Vec<String>,
     text: String,
-    /// `PTTL`, which is negative for a record that does not expire, and how long ago it was set at most.
+    /// `PTTL`, which is negative for a record that does not expire, and the longest time since it was set.
     lives_ms: i64,
     passed_ms: i64,
 }
@@ -72,7 +72,7 @@ impl Bench {
         options.prefix = given.prefix.clone();
         options.disable_ttl = given.disable_ttl;
         options.clock = self.clock.clone();
-        // Nothing here is about how long an answer takes.
+        // These checks are not about the duration of an answer.
         options.deadline = super::super::DEADLINE;
         if let Some(seconds) = given.ttl {
             options.ttl = std::time::Duration::from_secs(seconds.unsigned_abs()).into();
@@ -80,7 +80,7 @@ impl Bench {
         RedisStore::open_with(&self.server.url(), options).map_err(|error| error.to_string())
     }
 
-    /// Writes into an empty database. Again, if a short session has ended before it was looked at.
+    /// Writes into an empty database. Repeats that if a short session ended before it was inspected.
     pub(super) fn write(
         &mut self,
         store: &RedisStore,
@@ -108,7 +108,7 @@ impl Bench {
         }
     }
 
-    /// A row of a session that was not stored.
+    /// Checks a row of a session that was not stored.
     pub(super) fn refused(
         &mut self,
         sid: &str,
@@ -140,7 +140,7 @@ impl Bench {
             checks.equal("keys", Vec::<String>::new(), written.keys);
             return Ok(checks.outcome());
         };
-        // Only an older version refuses what the newest stores.
+        // Only an older version rejects what the newest one stores.
         checks.equal("keys", vec![key.to_owned()], written.keys.clone());
         checks.holds("time to live", written.lives_for(Some(seconds)));
         let text = session.text.as_deref().unwrap_or_default();
@@ -153,7 +153,7 @@ impl Bench {
         let difference = match session.expires_ms() {
             Some(None) => NO_DATE,
             _ if has_cookie(text) => NEWER_TTL,
-            _ => MENDED,
+            _ => REPAIRED,
         };
         Ok(checks.outcome_or(difference))
     }
@@ -181,7 +181,7 @@ impl Bench {
         };
         let is_mark = recorded.version.merges() && text == "TOMBSTONE";
         let Some(session) = session else {
-            // express-session takes every falsy value for "no session".
+            // express-session treats every falsy value as "no session".
             checks.holds(
                 "a record that Express takes for none",
                 is_mark || ["", "null", "0", "false", "\"\""].contains(&&*text),
@@ -213,7 +213,7 @@ impl Bench {
         Ok(checks.outcome_or(outcome))
     }
 
-    /// Writes a session and compares what is there then with what was recorded.
+    /// Writes a session and compares the result with the recording.
     fn written(
         &mut self,
         recorded: &Recorded,
@@ -235,7 +235,7 @@ impl Bench {
             let members = members_without_cookie;
             checks.equal("members", members(text), members(&written.text));
             checks.holds("the record has a cookie now", has_cookie(&written.text));
-            outcome = MENDED;
+            outcome = REPAIRED;
         }
         let is_old = recorded.version.major() < 4 && !options.disable_ttl;
         if !written.lives_for(recorded.ttl) && is_old && written.lives_for(recorded.newest_ttl) {

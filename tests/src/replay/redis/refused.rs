@@ -1,11 +1,11 @@
-//! What connect-redis cannot store, and what some versions add.
+//! Sessions that connect-redis cannot store, and members that some versions add.
 
 use cloakroom_core::{ErrorKind, SessionData};
 use serde::{Serialize, Serializer, ser::Error};
 
 use super::super::report::Checks;
 
-/// A value that is no JSON, as a cycle or a `BigInt` is none.
+/// A value that is not JSON, as a cycle or a `BigInt`.
 pub(in super::super) struct NotJson;
 
 impl Serialize for NotJson {
@@ -14,8 +14,7 @@ impl Serialize for NotJson {
     }
 }
 
-/// Over a value that JSON has no word for, `JSON.stringify` throws, and here `insert` refuses it: the session stays
-/// what it was.
+/// Checks that `insert` rejects a value for which `JSON.stringify` throws, and leaves the session unchanged.
 pub(in super::super) fn is_refused(checks: &mut Checks) {
     let mut session = SessionData::new();
     let refused = session.insert("value", NotJson);
@@ -27,7 +26,7 @@ pub(in super::super) fn is_refused(checks: &mut Checks) {
     checks.holds("nothing is set", session.is_empty() && !session.is_changed());
 }
 
-/// The record without the member that versions 6.1.0 and 6.1.2 put at its end.
+/// Returns the record without the member that versions 6.1.0 and 6.1.2 append.
 pub(super) fn without_last_modified(text: &str) -> String {
     let cut = text.rfind(",\"lastModified\":").map(|at| text.split_at(at));
     match cut {

@@ -13,7 +13,7 @@ const DAY: i64 = 86_400;
 pub(super) struct Version([u32; 3]);
 
 impl Version {
-    /// That of `{"store":"connect-redis 7.1.1"}`.
+    /// Parses the version in `{"store":"connect-redis 7.1.1"}`.
     pub(super) fn of(store: &Json) -> Option<Self> {
         let label = store.get("store")?.text()?;
         let numbers = label.strip_prefix("connect-redis ")?.split('.').map(str::parse::<u32>);
@@ -24,23 +24,24 @@ impl Version {
         self.0[0]
     }
 
-    /// Whether it adds `lastModified` to each record and writes `TOMBSTONE` where others delete.
+    /// Returns true if it adds `lastModified` to each record, and writes `TOMBSTONE` where other versions delete.
     pub(super) fn merges(self) -> bool {
         matches!(self.0, [6, 1, 0 | 2])
     }
 }
 
-/// The options that a store of the file was made with.
+/// The options of a store of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) prefix: String,
-    /// Zero counts as unset.
+    /// The option `ttl`. Zero counts as unset.
     pub(super) ttl: Option<i64>,
     pub(super) disable_ttl: bool,
 }
 
 impl Options {
-    /// From the members of the store itself and from its member `options`. `None` for an unknown option.
+    /// Returns the options from the members of the store and from its member `options`, or `None` for an unknown
+    /// option.
     pub(super) fn of(store: &Json) -> Option<Self> {
         let mut options = Self { prefix: "sess:".to_owned(), ttl: None, disable_ttl: false };
         let given = store.get("options").map_or(&[][..], Json::members);
@@ -53,7 +54,7 @@ impl Options {
                 ("ttl", Json::Number(seconds)) => options.ttl = Some(*seconds as i64),
                 ("ttl", Json::String(text)) => options.ttl = Some(text.to_str()?.parse().ok()?),
                 ("disableTTL", Json::Bool(value)) => options.disable_ttl = *value,
-                // What has no part in `set` and `get`.
+                // These options do not affect `set` and `get`.
                 ("disableTouch" | "scanCount" | "logErrors", _) => {}
                 _ => return None,
             }
@@ -66,16 +67,16 @@ impl Options {
 /// What a version sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
-    /// `SET`, with a time to live unless told otherwise.
+    /// `SET`, with a time to live if it has one.
     Set(Option<i64>),
-    /// What it does for a session whose expiry has passed.
+    /// The version's reaction to a session whose expiry has passed.
     Destroy,
-    /// Nothing: it fails before.
+    /// Nothing, because it fails before.
     Nothing,
 }
 
-/// The time to live by our rule: `None` for a session to be destroyed. It is that of versions 4 to 10, which destroy a
-/// session whose `expires` is not a date, too.
+/// Returns the time to live by our rule, or `None` if the session must be destroyed. The rule is that of versions 4 to
+/// 10, which also destroy a session whose `expires` is not a date.
 pub(super) fn ttl(session: &Described, options: &Options, now_ms: i64) -> Option<i64> {
     match session.expires_ms() {
         None | Some(None) => Some(options.ttl.unwrap_or(DAY)),
@@ -92,7 +93,7 @@ fn sent(session: &Described, version: Version, options: &Options, now_ms: i64) -
     let major = version.major();
     let without = session.throws.is_some() || session.text.is_none();
     if major < 4 {
-        // It reads `session.cookie.maxAge`, and prints the session before that.
+        // The version reads `session.cookie.maxAge` after it prints the session.
         if without || session.cookie_kind == CookieKind::None {
             return Sent::Nothing;
         }
@@ -106,7 +107,7 @@ fn sent(session: &Described, version: Version, options: &Options, now_ms: i64) -
     };
     let has_ended = seconds.is_none_or(|seconds| seconds <= 0);
     match (major, has_ended) {
-        // Version 8 looks at the time to live first.
+        // From version 8 on, the time to live is checked first.
         (8.., true) => Sent::Destroy,
         _ if without => Sent::Nothing,
         (4, _) => Sent::Set((!options.disable_ttl).then_some(seconds.unwrap_or_default())),
@@ -116,8 +117,7 @@ fn sent(session: &Described, version: Version, options: &Options, now_ms: i64) -
     }
 }
 
-/// Compares what was recorded with what this version's rules give for the session. `None` when the row has another
-/// form.
+/// Compares the recording with this version's rules. Returns `None` if the row is malformed.
 pub(super) fn check(
     row: &Json,
     session: &Described,
@@ -135,7 +135,7 @@ pub(super) fn check(
     let words =
         |text: &str| if version.major() < 7 { text.to_lowercase() } else { text.to_owned() };
     if version.merges() {
-        // It reads the old record first, sends the time to live twice, and marks what is destroyed.
+        // This version reads the old record first, sends the time to live twice, and marks destroyed sessions.
         return Some(());
     }
     let commands = match sent {
@@ -155,7 +155,7 @@ pub(super) fn check(
     Some(())
 }
 
-/// The message of the error that `set` ended with.
+/// Returns the message of the error with which `set` ended.
 fn recorded_error(set: &Json) -> Option<String> {
     let error = set.get("thrown").or_else(|| set.get("err"))?;
     error.get("message").and_then(Json::text)

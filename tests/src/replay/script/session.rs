@@ -1,4 +1,4 @@
-//! A session, built in Rust from what Node.js says of it.
+//! A session, built in Rust from the description by Node.js.
 
 use cloakroom_core::{Cookie, CookieMember, JsValue, SessionData, parse_date};
 
@@ -9,14 +9,14 @@ use super::{
 };
 use crate::json::{Json, Text};
 
-/// What a session has for a cookie.
+/// The kind of a session's cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CookieKind {
-    /// express-session's own, whose `maxAge` is computed.
+    /// A cookie of express-session, whose `maxAge` is computed.
     Express,
     /// A plain object.
     Plain,
-    /// None, or something that is no object.
+    /// No cookie, or a value that is not an object.
     None,
 }
 
@@ -24,21 +24,21 @@ pub(crate) enum CookieKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Described {
     pub(crate) value: Given,
-    /// What `JSON.stringify` throws over it.
+    /// What `JSON.stringify` throws for the session.
     pub(crate) throws: Option<String>,
     pub(crate) cookie_kind: CookieKind,
-    /// The cookie as ours.
+    /// The same cookie in Rust.
     pub(crate) cookie: Option<Cookie>,
-    /// The record, as it is built and printed in Rust; `None` for what is no JSON.
+    /// The record as it is built and printed in Rust, or `None` if JSON cannot express it.
     pub(crate) text: Option<String>,
-    /// The session as a Rust program makes it; `None` where no Rust program can.
+    /// The session as a Rust program makes it, or `None` if no Rust program can.
     pub(crate) session: Option<SessionData>,
 }
 
 impl Described {
     /// # Errors
     ///
-    /// What cannot be built.
+    /// If the session cannot be built.
     pub(super) fn of(value: Given, throws: Option<String>, now_ms: i64) -> Result<Self, String> {
         let mut described = Self {
             throws,
@@ -75,7 +75,7 @@ impl Described {
         Ok(described)
     }
 
-    /// The members as JSON, the cookie as our `Cookie` prints it, put together as `JSON.stringify` does.
+    /// Joins the members and the cookie, which `Cookie` prints, as `JSON.stringify` does.
     fn build(&mut self, members: &Members) -> Result<(), String> {
         let mut printed = Vec::new();
         for (name, value) in members {
@@ -94,7 +94,7 @@ impl Described {
         Ok(())
     }
 
-    /// What `new Date(cookie.expires)` is; `None` where `expires` is falsy, and `Some(None)` for an invalid date.
+    /// Returns `new Date(cookie.expires)`: `None` if `expires` is falsy, and `Some(None)` for an invalid date.
     pub(crate) fn expires_ms(&self) -> Option<Option<i64>> {
         let expires = self.cookie.as_ref()?.raw(CookieMember::Expires);
         match expires {
@@ -106,7 +106,8 @@ impl Described {
         }
     }
 
-    /// What `cookie.maxAge` is, if it is a number: the getter of express-session's own, a member of a plain object.
+    /// Returns `cookie.maxAge` if it is a number: from the getter of an express-session cookie, or from the member of a
+    /// plain object.
     pub(crate) fn max_age_ms(&self, now_ms: i64) -> Option<f64> {
         match self.cookie_kind {
             CookieKind::Express => match self.cookie.as_ref()?.raw(CookieMember::Expires) {
@@ -125,7 +126,8 @@ impl Described {
         }
     }
 
-    /// Whether a store that keeps what it is given writes the record of `text`: our `SessionData` puts its cookie first.
+    /// Returns true if a store that keeps the given order writes the record `text`. `SessionData` puts the cookie
+    /// first.
     pub(crate) fn has_cookie_first(&self) -> bool {
         self.text.as_deref().is_some_and(|text| text.starts_with(r#"{"cookie":{"#))
     }
@@ -144,7 +146,8 @@ fn express_cookie(options: &Members, later: &Members, now_ms: i64) -> Result<Coo
     Ok(cookie)
 }
 
-/// The session that a Rust program makes by setting each member; `None` where `insert` takes no such name or value.
+/// Returns the session that a Rust program makes by setting each member, or `None` if `insert` rejects a name or a
+/// value.
 fn inserted(
     cookie: Option<&Cookie>,
     kind: CookieKind,

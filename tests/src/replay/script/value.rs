@@ -21,7 +21,7 @@ pub(crate) enum Given {
     Text(Text),
     Array(Vec<Self>),
     Object(Members),
-    /// express-session's own, by its options and by what was set later.
+    /// A cookie of express-session: its options, and the assignments after that.
     Cookie(Members, Members),
     Date(Option<i64>),
     Buffer(Vec<u8>),
@@ -30,18 +30,18 @@ pub(crate) enum Given {
     Map(Members),
     /// A `String`, `Number` or `Boolean` object.
     Boxed(Box<Self>),
-    /// An object with a method `toJSON`: what that returns, and the members.
+    /// An object with a method `toJSON`: the result of the method, and the members.
     Replaced(Box<Self>, Members),
-    /// What JSON says of itself.
+    /// A JSON value.
     Json(Json),
-    /// An object that it is part of.
+    /// A reference to an enclosing object.
     Circular,
-    /// What threw this message.
+    /// An access that threw.
     Throws,
 }
 
 impl Given {
-    /// `None` when the value is in another notation.
+    /// Parses a value. Returns `None` if it is in another notation.
     pub(super) fn parse(json: &Json) -> Option<Self> {
         let (kind, value) = match json {
             Json::Null => return Some(Self::Null),
@@ -91,11 +91,11 @@ impl Given {
         })
     }
 
-    /// What `JSON.stringify` makes of it: `None` where it leaves a member out.
+    /// Returns what `JSON.stringify` prints, or `None` if it leaves the member out.
     ///
     /// # Errors
     ///
-    /// Where it throws.
+    /// If `JSON.stringify` throws.
     pub(crate) fn to_json(&self) -> Result<Option<Json>, Throws> {
         let object = |members: &Members| -> Result<_, Throws> {
             let members = members.iter().map(|(name, value)| Ok((name.clone(), value.to_json()?)));
@@ -130,14 +130,14 @@ impl Given {
             Self::Boxed(value) => return value.to_json(),
             Self::Replaced(printed, _) => return printed.to_json(),
             Self::Json(json) => json.clone(),
-            // A cookie stands in a session only, which knows how to print it.
+            // A cookie occurs only in a session, which prints it.
             Self::BigInt(_) | Self::Cookie(..) | Self::Circular | Self::Throws => {
                 return Err(Throws);
             }
         }))
     }
 
-    /// As the option of a cookie.
+    /// Returns the value as the option of a cookie.
     pub(crate) fn to_option(&self) -> Value {
         match self {
             Self::Undefined => Value::Undefined,
@@ -151,7 +151,7 @@ impl Given {
     }
 }
 
-/// That `JSON.stringify` throws.
+/// The error that `JSON.stringify` throws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Throws;
 

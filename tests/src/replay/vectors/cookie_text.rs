@@ -1,4 +1,4 @@
-//! Sections `parse` and `serialize`: npm's cookie on its own.
+//! Sections `parse` and `serialize`: npm's `cookie` alone.
 
 use std::borrow::Cow;
 
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::json::{Json, Text};
 
-/// A name that cookie 0.7.2 cannot put into its plain object, so that the cookie is lost.
+/// A name that cookie 0.7.2 loses, because it cannot be a member of a plain object.
 const LOST_NAME: &str = "__proto__";
 
-/// The header as cookie 0.7.2 reads it, and as 1.1.1 does, where the vector tells how that differs.
+/// Checks the header as cookie 0.7.2 reads it, and as 1.1.1 reads it if the vector contains the difference.
 pub(super) fn parse(row: &Json) -> Option<Outcome> {
     let header = header_bytes(&row.get("header")?.text()?)?;
     let expected = row.get("expect")?;
@@ -48,7 +48,7 @@ fn first_of_each<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) 
     first
 }
 
-/// `Object.entries` of an object with these members.
+/// Returns `Object.entries` of an object with these members.
 fn entries(pairs: Pairs) -> Json {
     let pair = |(name, value)| Json::Array(vec![Json::String(name), value]);
     Json::Array(Json::object(pairs).members().iter().cloned().map(pair).collect())

@@ -1,5 +1,5 @@
-//! A request whose handler is JavaScript code: what it does to the session is done to ours, and what Express makes of
-//! it follows from rules of express-session 1.19.0.
+//! A request whose handler is JavaScript code. Its changes are repeated on a session in Rust, and the result of Express
+//! follows from the rules of express-session 1.19.0.
 
 use cloakroom_core::{CookieMember, Error, ErrorKind, JsValue, SessionData};
 
@@ -14,7 +14,7 @@ use super::super::{
 use super::differences;
 use crate::json::{Json, Text};
 
-/// What Node.js says of the code; an outcome where it says nothing.
+/// Returns the steps of the code as Node.js describes them, or an outcome if it cannot.
 pub(super) fn steps(code: &str, stored: &str, now_ms: i64) -> Result<Vec<Step>, Outcome> {
     match script::handler(code, stored, now_ms) {
         Ok(Steps { steps, throws: None }) => Ok(steps),
@@ -25,8 +25,8 @@ pub(super) fn steps(code: &str, stored: &str, now_ms: i64) -> Result<Vec<Step>, 
     }
 }
 
-/// Does the steps to our session. Returns why one of them was refused, which leaves the session as it was; `None` when
-/// none was.
+/// Applies the steps to a session. If a step is rejected, which leaves the session unchanged, it returns the reason.
+/// Returns `None` if all steps were accepted.
 pub(super) fn apply(
     session: &mut SessionData,
     steps: &[Step],
@@ -52,7 +52,7 @@ fn apply_one(session: &mut SessionData, step: &Step, now_ms: i64) -> Result<(), 
     match step {
         Step::Set(name, value, _) => match value.to_json() {
             Ok(Some(json)) => session.insert(name, &json),
-            // What JSON has no word for is not there.
+            // A value that JSON cannot express is left out.
             Ok(None) => {
                 session.remove(name);
                 Ok(())
@@ -68,25 +68,25 @@ fn apply_one(session: &mut SessionData, step: &Step, now_ms: i64) -> Result<(), 
             Ok(())
         }
         Step::Cookie(name, value) => assign(session.cookie_mut(), name, &value.to_option(), now_ms),
-        // The end of each request does so once more.
+        // The end of each request does the same again.
         Step::Touch => Ok(()),
     }
 }
 
-/// The session as Express has it after the handler.
+/// The session in Express after the handler.
 pub(super) struct Expressed {
-    /// All members that `JSON.stringify` prints, but for the cookie, which is `None`.
+    /// All members that `JSON.stringify` prints. The cookie is `None`.
     members: Vec<(Text, Option<Json>)>,
-    /// What the end of the request throws.
+    /// What the end of the request throws, if anything.
     throws: Option<String>,
-    /// `save` is no function any more.
+    /// Whether `save` is no longer a function.
     breaks_save: bool,
-    /// The cookie is a plain object with these members.
+    /// The members of the cookie, if it is a plain object.
     plain_cookie: Option<Json>,
 }
 
 impl Expressed {
-    /// From the members of the record that Express keeps when it loads it.
+    /// Returns the session from the members that Express keeps when it loads the record.
     pub(super) fn of(loaded: &Json, steps: &[Step]) -> Self {
         let members = loaded
             .members()
@@ -119,7 +119,7 @@ impl Expressed {
 
     fn set(&mut self, name: &str, value: &Given, throws: Option<&str>) {
         match name {
-            // They cannot be written, or stay hidden from `JSON.stringify`.
+            // These cannot be assigned, or are hidden from `JSON.stringify`.
             "id" | "req" | "reload" => return,
             "save" => return self.breaks_save = true,
             "__proto__" => return self.fail("req.session.touch is not a function"),
@@ -155,7 +155,7 @@ impl Expressed {
         self.throws.get_or_insert_with(|| message.to_owned());
     }
 
-    /// The record that it becomes with this cookie.
+    /// Returns the record of the session with this cookie.
     pub(super) fn record(&self, cookie: &Json) -> Json {
         let cookie = self.plain_cookie.as_ref().unwrap_or(cookie);
         let members = self
@@ -165,12 +165,12 @@ impl Expressed {
         Json::object(members.collect())
     }
 
-    /// Whether the cookie is no longer express-session's own, so that its expiry is not looked at.
+    /// Returns true if the cookie is no longer one of express-session, so that its expiry is ignored.
     pub(super) fn has_plain_cookie(&self) -> bool {
         self.plain_cookie.is_some()
     }
 
-    /// What the end of the request throws.
+    /// What the end of the request throws, if anything.
     pub(super) fn throws(&self, session: &SessionData, is_changed: bool) -> Option<String> {
         let of_touch = throws_at_touch(session).then(|| NO_AGE.to_owned());
         let of_save = "req.session.save is not a function";
@@ -179,10 +179,10 @@ impl Expressed {
     }
 }
 
-/// What the setter of `maxAge` throws over an age that is neither a number nor falsy.
+/// What the setter of `maxAge` throws for an age that is neither a number nor falsy.
 pub(super) const NO_AGE: &str = "maxAge must be a number or Date";
 
-/// Whether `cookie.maxAge = cookie.originalMaxAge` throws.
+/// Returns true if `cookie.maxAge = cookie.originalMaxAge` throws.
 pub(super) fn throws_at_touch(session: &SessionData) -> bool {
     match session.cookie().raw(CookieMember::OriginalMaxAge) {
         JsValue::Number(_) => false,
@@ -190,7 +190,7 @@ pub(super) fn throws_at_touch(session: &SessionData) -> bool {
     }
 }
 
-/// Whether the expiry that Express makes of the age is an invalid date.
+/// Returns true if the expiry that Express computes from the age is an invalid date.
 pub(super) fn has_no_date(session: &SessionData, now_ms: i64) -> bool {
     match session.cookie().raw(CookieMember::OriginalMaxAge) {
         JsValue::Number(ms) => {

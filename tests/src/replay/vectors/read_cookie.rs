@@ -1,4 +1,4 @@
-//! Section `read_cookie`: which session a request asks for.
+//! Section `read_cookie`: the session that a request asks for.
 
 use cloakroom_core::{Secrets, find_cookie};
 
@@ -9,13 +9,13 @@ use super::{
 };
 use crate::json::Json;
 
-/// What Express says when the value that it finds under the cookie's name is no text.
+/// The error of Express if the value under the cookie's name is not a string.
 const NO_TEXT: &str = "raw.substr is not a function";
 
-/// The id that all new sessions have in the fixtures.
+/// The id of all new sessions in the fixtures.
 pub(super) const NEW_SID: &str = "NEW";
 
-/// Names that every JavaScript object has.
+/// The names that every JavaScript object inherits.
 const INHERITED: [&str; 12] = [
     "__defineGetter__",
     "__defineSetter__",
@@ -41,7 +41,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
 
     let expected = row.get("expect")?;
     let mut checks = Checks::default();
-    // Cookie 0.7.2 keeps `__proto__` out of its object, and looks others up there even if they were not sent.
+    // cookie 0.7.2 leaves `__proto__` out of its object, and finds the other names there even if they were not sent.
     if INHERITED.contains(&&*name) && (name == "__proto__" || find_cookie(&header, &name).is_none())
     {
         checks.equal("threw", expected.get("threw"), Some(&Json::from(NO_TEXT)));
@@ -60,7 +60,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
     Some(checks.outcome())
 }
 
-/// The bytes of all `Cookie` lines, joined as Node.js joins them.
+/// Returns the bytes of all `Cookie` lines, joined as in Node.js.
 fn header(row: &Json) -> Option<Vec<u8>> {
     let lines = match (row.get("headers"), row.get("header")) {
         (Some(lines), _) => lines.items(),
@@ -72,7 +72,7 @@ fn header(row: &Json) -> Option<Vec<u8>> {
     Some(lines.join(&b"; "[..]))
 }
 
-/// The session cookie's name: the option `name`, if it is not empty.
+/// Returns the session cookie's name: the option `name` if it is not empty.
 pub(super) fn name(row: &Json) -> String {
     let name = row.get("name").and_then(Json::text).filter(|name| !name.is_empty());
     name.unwrap_or_else(|| "connect.sid".to_owned())

@@ -1,7 +1,7 @@
-//! Section `record`: a stored record goes through a request that reads it, sets members or neither.
+//! Section `record`: a request loads a stored record, and may read it or set members.
 //!
-//! Our session keeps what it does not touch byte for byte, and Express prints everything anew. So what is compared is
-//! what Node.js sees in our text: the text, read and printed again as Node.js does it.
+//! A session here keeps unchanged members byte for byte, whereas Express prints everything again. So the comparison
+//! uses what Node.js sees in our text: the text as Node.js parses and prints it.
 
 use cloakroom_core::{Cookie, CookieMember, ErrorKind, JsValue, Secrets, SessionData, parse_date};
 
@@ -23,7 +23,7 @@ use crate::json::{Json, Text};
 /// The id of the session in all records of `express-vectors.json`.
 const DEFAULT_SID: &str = "abc";
 
-/// One vector, and what is known of it before our code is asked.
+/// One vector, and what is known about it before this code runs.
 struct Vector<'a> {
     row: &'a Json,
     expected: &'a Json,
@@ -32,7 +32,7 @@ struct Vector<'a> {
     sid: String,
     now_ms: i64,
     secrets: Secrets,
-    /// The record as Node.js reads it.
+    /// The record as Node.js parses it.
     stored: Json,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
     let passed = match SessionData::from_record(text.into_bytes()) {
         Ok(None) => vector.absent(&mut checks)?,
         Ok(Some(session)) => match vector.failure_of_express() {
-            Some(_) => vector.mended(&mut checks, session)?,
+            Some(_) => vector.repaired(&mut checks, session)?,
             None => vector.served(&mut checks, session)?,
         },
         Err(error) => {
@@ -62,7 +62,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
 }
 
 impl Vector<'_> {
-    /// What Express says of a record whose cookie it cannot read.
+    /// Returns the error of Express for a record whose cookie it cannot read, or `None`.
     fn failure_of_express(&self) -> Option<&'static str> {
         match self.stored.get("cookie") {
             None => Some("Cannot read properties of undefined (reading 'expires')"),
@@ -88,7 +88,7 @@ impl Vector<'_> {
         checks.equal("calls", self.calls, &[]);
     }
 
-    /// A record that counts as none: the request gets a new session.
+    /// Checks a record that means "no session": the request gets a new one.
     fn absent(&self, checks: &mut Checks) -> Option<Outcome> {
         let given = self.row.get("cookie").map(options).unwrap_or_default();
         let mut session = SessionData::with_cookie(new_cookie(&given, self.now_ms).ok()?);
@@ -102,8 +102,8 @@ impl Vector<'_> {
         Some(Outcome::Passed)
     }
 
-    /// A record that Express cannot serve: all its members are there, and what we write has a cookie.
-    fn mended(&self, checks: &mut Checks, mut session: SessionData) -> Option<Outcome> {
+    /// Checks a record that Express cannot serve: all its members are found, and the written record has a cookie.
+    fn repaired(&self, checks: &mut Checks, mut session: SessionData) -> Option<Outcome> {
         self.failed_in_express(checks);
         self.write(&mut session).ok()?;
         let ours = Json::parse(&session.to_json()).ok()?;
@@ -119,7 +119,7 @@ impl Vector<'_> {
         Some(differences::RECORD_WITHOUT_COOKIE)
     }
 
-    /// A record that Express serves.
+    /// Checks a record that Express serves.
     fn served(&self, checks: &mut Checks, mut session: SessionData) -> Option<Outcome> {
         let reserved = |name: &Text| name != "cookie" && is_reserved(name);
         let has_reserved = self.stored.members().iter().any(|(name, _)| reserved(name));
@@ -136,7 +136,7 @@ impl Vector<'_> {
         if let Some(refused) = &refused {
             passed = refused.clone();
         }
-        // Express compares with the record as it was before it dropped the reserved members.
+        // Express compares with the record before it drops the reserved members.
         let after = without(&expressed.record(&Json::Null), |name| name == "cookie");
         let is_changed_to_express = after != without(&self.stored, |name| name == "cookie");
         if let Some(message) = expressed.throws(&session, is_changed_to_express) {
@@ -181,7 +181,7 @@ impl Vector<'_> {
             checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
             checks.equal("nextError", self.expected.get("nextError"), None);
         } else if has_no_date && self.sends(&session, &self.sid, is_changed_to_express, true) {
-            // Express has an invalid date, which it cannot send.
+            // Express gets an invalid date, which it cannot send.
             let error = Json::from("option expires is invalid");
             checks.equal("nextError", self.expected.get("nextError"), Some(&error));
             checks.equal("setCookie", self.expected.get("setCookie"), Some(&Json::Null));
@@ -192,7 +192,7 @@ impl Vector<'_> {
         Some(passed)
     }
 
-    /// What the request does to the session: it sets members, or its handler runs code.
+    /// Returns what the request does to the session: it sets members, or its handler runs code.
     fn steps(&self) -> Result<Vec<Step>, Outcome> {
         if let Some(code) = self.row.get("handler").and_then(Json::text) {
             return handler::steps(&code, &self.stored.stringify(), self.now_ms);
@@ -205,7 +205,7 @@ impl Vector<'_> {
             .collect())
     }
 
-    /// Express throws at the end of the request, and stores and sends nothing.
+    /// Checks a request at whose end Express throws, and stores and sends nothing.
     fn thrown(&self, checks: &mut Checks, message: &str, refused: Option<Outcome>) -> Outcome {
         checks.equal("threw", self.expected.get("threw"), Some(&Json::from(message)));
         checks.equal("status", self.expected.get("status"), Some(&Json::Null));
@@ -215,7 +215,6 @@ impl Vector<'_> {
         refused.unwrap_or(differences::NO_AGE)
     }
 
-    /// Sets what the request sets.
     fn write(&self, session: &mut SessionData) -> Result<(), cloakroom_core::Error> {
         for (name, value) in self.row.get("write").map_or(&[][..], Json::members) {
             session.insert(&name.to_str().unwrap_or_default(), value)?;
@@ -223,14 +222,14 @@ impl Vector<'_> {
         Ok(())
     }
 
-    /// The members of the record, without the cookie, after the request.
+    /// Returns the members of the record without the cookie, after the request.
     fn with_writes(&self, keep: impl Fn(&Text) -> bool) -> Json {
         let written = self.row.get("write").map_or(&[][..], Json::members);
         let all = self.stored.members().iter().chain(written);
         Json::object(all.filter(|(name, _)| name != "cookie" && keep(name)).cloned().collect())
     }
 
-    /// Compares what the request saw at first. Returns whether Express showed an expiry of its own making.
+    /// Compares what the request saw first. Returns true if Express showed an expiry that it computed.
     fn seen(&self, checks: &mut Checks, session: &SessionData, sid: &str) -> bool {
         let cookie = session.cookie();
         let parsed = Json::parse(&session.to_json()).ok();
@@ -279,14 +278,14 @@ impl Vector<'_> {
         own.is_some()
     }
 
-    /// Compares the write, or that there is none.
+    /// Compares the write, or checks that nothing was written.
     fn call(&self, checks: &mut Checks, operation: Option<&str>, sid: &str, text: &str) {
         let call =
             operation.map(|operation| Json::Array([operation, sid, text].map(Json::from).into()));
         checks.equal("calls", self.calls, call.as_slice());
     }
 
-    /// Compares the cookie that goes to the browser.
+    /// Compares the cookie that is sent to the browser.
     fn sent(&self, checks: &mut Checks, session: &SessionData, sid: &str, is_changed: bool) {
         let is_persistent = !matches!(
             session.cookie().raw(CookieMember::Expires),
@@ -312,8 +311,8 @@ impl Vector<'_> {
         }
     }
 
-    /// Whether the response gets a cookie: a new session's if it was changed, another's with `rolling`, or if it was
-    /// changed and has an expiry.
+    /// Returns true if the response gets a cookie: for a new session if it was changed, for another session with
+    /// `rolling`, or if it was changed and has an expiry.
     fn sends(
         &self,
         session: &SessionData,
@@ -330,7 +329,7 @@ impl Vector<'_> {
     }
 }
 
-/// The session as Node.js prints it after reading it.
+/// Returns the session as Node.js prints it after parsing it.
 fn node_text(session: &SessionData) -> Option<String> {
     Some(Json::parse(&session.to_json()).ok()?.stringify())
 }
@@ -361,8 +360,8 @@ fn set_cookie_member(record: &mut Json, cookie: Json) {
     }
 }
 
-/// What Express writes for a cookie whose `toJSON` is no function: the object's own members, the ones that its
-/// constructor makes first.
+/// Returns what Express writes for a cookie whose `toJSON` is not a function: the object's own members, those of its
+/// constructor first.
 fn insides(cookie: &Cookie, stored: &Json) -> Option<Json> {
     let ours = Json::parse(&cookie.to_json()).ok()?;
     let mut members: Vec<(Text, Json)> = [

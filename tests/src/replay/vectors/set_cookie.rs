@@ -1,4 +1,4 @@
-//! Section `set_cookie`: a new session, what is stored of it, and the cookie that is sent.
+//! Section `set_cookie`: a new session, its record, and the cookie that is sent.
 
 use cloakroom_core::{
     Cookie, CookieMember, Error, ErrorKind, JsValue, Secrets, SessionData, set_cookie,
@@ -51,7 +51,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
     let session = match built {
         Ok(session) => session,
         Err(error) => {
-            // Express goes on with an invalid date, which it stores as null and cannot send.
+            // Express continues with an invalid date, which it stores as null and cannot send.
             checks.equal("kind of the refusal", ErrorKind::InvalidData, error.kind());
             passed = differences::EXPIRY_BEYOND_DATES;
             created.retain(|(name, _)| !matches!(&**name, "maxAge" | "expires"));
@@ -59,7 +59,7 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
         }
     };
     if throws_at_touch(&session) {
-        // What was set is there, and is sent or refused as any other cookie.
+        // The option was set, and the cookie is sent or rejected like any other.
         let set = mutated.iter().chain(&created).filter(|(name, _)| name == "expires");
         let set = set.map(|(_, value)| js_value(value)).next();
         checks.equal("expires", set.as_ref(), Some(session.cookie().raw(CookieMember::Expires)));
@@ -87,9 +87,9 @@ pub(super) fn check(row: &Json) -> Option<Outcome> {
     Some(checks.outcome_or(passed))
 }
 
-/// What Express throws over a `maxAge` that is neither a number nor falsy: where the cookie is made, and once more at
-/// the end of the request, which then has no session; or where it is set or renewed. No `Cookie` here takes such a
-/// value: an age is an integer.
+/// Checks a `maxAge` that is neither a number nor falsy, for which Express throws. It throws when it creates the
+/// cookie, and again at the end of the request, which then has no session; or when the age is set or extended. A
+/// `Cookie` in Rust cannot have such a value, because an age is an integer.
 fn threw(row: &Json, expected: &Json, sent: Vec<String>, when_made: bool) -> Outcome {
     let mut checks = Checks::default();
     let message = if when_made {
@@ -108,7 +108,8 @@ fn threw(row: &Json, expected: &Json, sent: Vec<String>, when_made: bool) -> Out
     checks.outcome_or(differences::NO_AGE)
 }
 
-/// The `cookie` option, and whether Express resolves `auto` in it: not in what a function returns.
+/// Returns the `cookie` option, and whether Express resolves `auto` in it, which it does not if a function returned the
+/// option.
 fn cookie_option(row: &Json) -> (Json, bool) {
     let given = row.get("cookie").cloned().unwrap_or_else(|| Json::object(Vec::new()));
     match Value::from(&given) {
@@ -117,7 +118,7 @@ fn cookie_option(row: &Json) -> (Json, bool) {
     }
 }
 
-/// A session as the request makes it, at the end of the request.
+/// Returns the session that the request makes, at its end.
 fn new_session(
     options: &[(String, Value)],
     mutations: &[(String, Value)],
@@ -143,7 +144,7 @@ fn new_session(
     Ok(session)
 }
 
-/// The `Set-Cookie` text; `None` when the cookie wants a secure request and this is none.
+/// Returns the `Set-Cookie` text, or `None` if the cookie requires a secure request and this one is not.
 pub(super) fn cookie_for(
     session: &SessionData,
     name: &str,
@@ -158,7 +159,7 @@ pub(super) fn cookie_for(
     set_cookie(name, &format!("s:{}", secrets.sign(sid)), cookie).map(Some)
 }
 
-/// express-session's `issecure`.
+/// Returns what express-session's `issecure` returns.
 pub(super) fn is_secure(row: &Json) -> bool {
     let is_true = |member: &str| row.get(member) == Some(&Json::Bool(true));
     if is_true("encrypted") {
@@ -171,7 +172,7 @@ pub(super) fn is_secure(row: &Json) -> bool {
     }
 }
 
-/// The first item of all `X-Forwarded-Proto` lines.
+/// Returns the first item of all `X-Forwarded-Proto` lines.
 fn forwarded_protocol(row: &Json) -> String {
     let lines = row.get("headers").map_or(&[][..], Json::items).iter();
     let mut values = lines.filter_map(|line| match line.items() {
@@ -182,7 +183,7 @@ fn forwarded_protocol(row: &Json) -> String {
     first.split(',').next().unwrap_or_default().trim().to_owned()
 }
 
-/// Whether Express looks at the request at all: its path starts with the cookie's.
+/// Returns true if Express handles the request: its path starts with that of the cookie.
 fn path_matches(row: &Json, options: &Json) -> bool {
     let text = |json: Option<&Json>| json.and_then(Json::text).filter(|text| !text.is_empty());
     let root = || "/".to_owned();
@@ -191,12 +192,12 @@ fn path_matches(row: &Json, options: &Json) -> bool {
     path.starts_with(&text(options.get("path")).unwrap_or_else(root))
 }
 
-/// The cookies that the response has already.
+/// Returns the cookies that the response already has.
 fn earlier(row: &Json) -> Vec<String> {
     row.get("preSetCookie").map(list).unwrap_or_default()
 }
 
-/// Nothing, one text or a list of them.
+/// Returns the texts of a missing value, one text or a list.
 pub(super) fn list(json: &Json) -> Vec<String> {
     match json {
         Json::Array(items) => items.iter().filter_map(Json::text).collect(),

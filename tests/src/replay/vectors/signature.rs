@@ -9,10 +9,10 @@ use super::super::{
 };
 use crate::json::Json;
 
-/// The secret of express-session's own tests, where a vector names none.
+/// The secret of a vector that does not name one: that of express-session's own tests.
 const DEFAULT_SECRET: &str = "keyboard cat";
 
-/// The `secret` of a vector: text, bytes, or a list of them.
+/// Returns the `secret` of a vector: text, bytes, or a list of them.
 pub(super) fn secrets(row: &Json) -> Option<Secrets> {
     let secret = |json: &Json| match Value::from(json) {
         Value::Bytes(bytes) => Some(bytes),

@@ -1,4 +1,4 @@
-//! A connection that the application lends: one of the client's own, which the application shares with the store.
+//! A connection of the crate `redis` that the application shares with the store.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,27 +12,27 @@ use crate::{
     mode::{About, Mode},
 };
 
-/// Any connection that can send commands.
+/// A connection that can send commands.
 trait Sender: Send + Sync {
     fn send<'a>(&self, command: &'a Cmd) -> BoxFuture<'a, Result<Value, RedisError>>;
 }
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> Sender for C {
     fn send<'a>(&self, command: &'a Cmd) -> BoxFuture<'a, Result<Value, RedisError>> {
-        // Sending needs one to itself; it is a handle on the same socket.
+        // Sending needs `&mut`. The clone is a handle on the same socket.
         let mut connection = self.clone();
         async move { connection.req_packed_command(command).await }.boxed()
     }
 }
 
-pub(crate) struct Lent {
+pub(crate) struct Given {
     sender: Box<dyn Sender>,
     runtimes: Runtimes,
-    /// What the server is, once it has been asked.
+    /// The server's mode. `None` until the server has been asked.
     mode: Mutex<Option<Mode>>,
 }
 
-impl Lent {
+impl Given {
     pub(crate) fn new(connection: impl ConnectionLike + Clone + Send + Sync + 'static) -> Self {
         Self {
             sender: Box::new(connection),
@@ -41,11 +41,11 @@ impl Lent {
         }
     }
 
-    /// Sends one command and returns the server's answer, a refusal included. It ends at the call's deadline.
+    /// Sends one command and returns the server's answer, which may be an error reply. It ends at the call's deadline.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         self.runtimes.current(operation)?;
         if self.mode(operation).await? == Mode::Sentinel {
-            let message = "the connection leads to a Redis Sentinel, which stores nothing";
+            let message = "the connection leads to a Redis Sentinel, which stores no sessions; connect to the master";
             return Err(operation.error(ErrorKind::Config, message));
         }
         loop {
@@ -61,7 +61,7 @@ impl Lent {
         }
     }
 
-    /// Refuses what would be done for a part of the keys.
+    /// Rejects an operation that would reach only a part of the keys.
     ///
     /// # Errors
     ///
@@ -84,13 +84,13 @@ impl Lent {
         let operation = &operation.reading();
         let mut answer = self.ask(operation, &redis::cmd("HELLO")).await;
         let mut read: fn(&Value) -> About = About::from_hello;
-        // Before Redis 6.2 it is unknown, or needs the version of a protocol, which is not for the store to choose.
+        // Before Redis 6.2, HELLO is unknown or requires a protocol version, which the application has chosen already.
         if matches!(answer, Ok(Value::ServerError(_))) {
             answer = self.ask(operation, redis::cmd("INFO").arg("server")).await;
             read = About::from_info;
         }
         let mode = match answer {
-            // A server that does not say what it is may say it later, to a user who may ask.
+            // The user may lack the permission to ask, so this answer is not remembered.
             Ok(Value::ServerError(_)) => return Ok(Mode::Standalone),
             Ok(answer) => read(&answer).mode,
             Err(Failure::Late) => return Err(operation.timeout()),
@@ -105,7 +105,7 @@ impl Lent {
             operation.lose_answer();
             return Err(Failure::Late);
         };
-        // Some connections turn a server's refusal into an error, some do not.
+        // Some connections return an error reply as `Err`, others as a value.
         let cause = match answer.map_err(ServerError::try_from) {
             Ok(answer) => return Ok(answer),
             Err(Ok(refusal)) => return Ok(Value::ServerError(refusal)),
