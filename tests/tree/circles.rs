@@ -7,9 +7,10 @@ use std::{
 };
 
 /// The crates that are made for this, by their folders.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "crates/cloakroom",
     "crates/cloakroom-backend",
+    "crates/cloakroom-file",
     "crates/cloakroom-memcached",
     "crates/cloakroom-mongodb",
     "crates/cloakroom-redis",

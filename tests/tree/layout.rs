@@ -58,6 +58,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     (
+        "cloakroom-file",
+        &["cloakroom-backend", "cloakroom-core", "cloakroom-encryption"],
+        &["cloakroom-conformance"],
+    ),
+    (
         "cloakroom-memcached",
         &["cloakroom-backend", "cloakroom-core", "cloakroom-encryption"],
         &[
@@ -75,6 +80,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-conformance",
             "cloakroom-core",
             "cloakroom-encryption",
+            "cloakroom-file",
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
@@ -100,6 +106,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "cloakroom-conformance",
             "cloakroom-core",
             "cloakroom-encryption",
+            "cloakroom-file",
             "cloakroom-memcached",
             "cloakroom-mongodb",
             "cloakroom-redis",
@@ -289,7 +296,7 @@ fn tests_in(text: &str) -> BTreeSet<&str> {
 #[test]
 fn every_loss_that_a_store_avoids_has_a_test() {
     let code = files(".rs");
-    for store in ["cloakroom-redis", "cloakroom-memcached", "cloakroom-mongodb"] {
+    for store in ["cloakroom-redis", "cloakroom-memcached", "cloakroom-mongodb", "cloakroom-file"] {
         // A test of another store shows nothing about this one.
         let places = [format!("crates/{store}/"), "tests/".to_owned()];
         let about =
@@ -338,6 +345,7 @@ const OPTIONS: &[(&str, &str, &[&str])] = &[
     ("ExpressSessionOptions", "compat/src/express_session/options", &[]),
     ("MemoryOptions", "crates/cloakroom-core/src/memory", &[]),
     ("RedisOptions", "crates/cloakroom-redis/src/options", &[]),
+    ("FileOptions", "crates/cloakroom-file/src/options", &[]),
     ("MemcachedOptions", "crates/cloakroom-memcached/src/options", &[]),
     ("MongoOptions", "crates/cloakroom-mongodb/src/options", &[]),
 ];
