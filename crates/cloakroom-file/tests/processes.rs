@@ -29,14 +29,27 @@ fn started_for() -> Option<FileStore> {
     env::var_os(FOLDER).map(|folder| store(Path::new(&folder)))
 }
 
-/// The same test in another process.
-fn start(test: &str, folder: &Path) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--include-ignored"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+/// A process that is killed when it is dropped, also by a test that fails.
+struct Started(Child);
+
+impl Started {
+    /// The same test in another process.
+    fn new(test: &str, folder: &Path) -> Self {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", test, "--include-ignored"])
+            .env(FOLDER, folder)
+            .stdout(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.0.kill());
+        self.0.wait().unwrap();
+    }
 }
 
 fn session(word: &str) -> SessionData {
@@ -76,14 +89,14 @@ async fn updates_of_several_processes_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     store.set("a", &session("ann")).await.unwrap();
-    let start = |_| start("updates_of_several_processes_lose_nothing", folder.path());
+    let start = |_| Started::new("updates_of_several_processes_lose_nothing", folder.path());
     let processes: Vec<_> = (0..PROCESSES).map(start).collect();
     // At the same time, touches move the time in the same file.
     for _ in 0..TIMES {
         store.get_and_touch("a", None).await.unwrap();
     }
     for mut process in processes {
-        assert!(process.wait().unwrap().success());
+        assert!(process.0.wait().unwrap().success());
     }
     let counted = count(&store.get("a").await.unwrap().unwrap());
     assert_eq!(counted, PROCESSES * TIMES);
@@ -101,8 +114,8 @@ async fn a_killed_process_leaves_a_whole_record_and_no_lock() {
     let store = store(folder.path());
     for round in 0..20_u32 {
         store.set("a", &session("nobody")).await.unwrap();
-        let mut process =
-            start("a_killed_process_leaves_a_whole_record_and_no_lock", folder.path());
+        let process =
+            Started::new("a_killed_process_leaves_a_whole_record_and_no_lock", folder.path());
         let who = || async {
             let read = store.get("a").await.unwrap().expect("the session is there");
             read.get::<String>("who").unwrap().unwrap()
@@ -112,8 +125,7 @@ async fn a_killed_process_leaves_a_whole_record_and_no_lock() {
         }
         // At another moment of its write in each round.
         std::thread::sleep(Duration::from_micros(u64::from(round) * 137));
-        process.kill().unwrap();
-        process.wait().unwrap();
+        drop(process);
         let who = who().await;
         assert!(["a", "b"].iter().any(|word| who == word.repeat(LARGE)), "{} bytes", who.len());
         let ids: Vec<_> = store.ids().try_collect().await.unwrap();
