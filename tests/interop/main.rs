@@ -5,6 +5,7 @@
 mod cases;
 mod encryption;
 mod express_app;
+mod file;
 mod memcached;
 mod mongodb;
 mod other_sites;

@@ -32,8 +32,9 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     result
 }
 
-/// Tests that take a network and a name server of their own.
-const IN_NAMESPACES: &[&str] = &["a_cluster_is_found_in_the_dns"];
+/// Tests that take a network and a name server of their own, or a file system.
+const IN_NAMESPACES: &[&str] =
+    &["a_cluster_is_found_in_the_dns", "a_full_disk_is_full_and_the_old_record_stays"];
 
 /// Whether they can have them: nothing that could be installed decides that, some containers forbid it.
 fn makes_namespaces() -> bool {

@@ -51,6 +51,9 @@ backends! {
         "mongodb": "mongodb";
         "mongodb-srv": "mongodb+srv";
     }
+    file("file") = cloakroom_file::FileStore {
+        "file": "file";
+    }
 }
 
 /// Opens the sessions at a URL.
@@ -64,6 +67,7 @@ backends! {
 /// | `memcached://h1,h2:11212` | Memcached, as connect-memcached stores them | `memcached` |
 /// | `mongodb://…` | MongoDB, as connect-mongo stores them | `mongodb` |
 /// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
+/// | `file:///folder` | files, as session-file-store stores them | `file` |
 ///
 /// Options are query parameters with the names of the npm package: `redis://localhost?prefix=app:&ttl=3600`.
 /// This function does not connect; the first operation does. So a service can start while its backend is unavailable.
@@ -145,7 +149,7 @@ mod tests {
     #[test]
     fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
         const KNOWN: &str =
-            "memory, redis, redis+unix, unix, rediss, memcached, mongodb, mongodb+srv";
+            "memory, redis, redis+unix, unix, rediss, memcached, mongodb, mongodb+srv, file";
         let no_scheme = format!(
             "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );
@@ -208,7 +212,12 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(any(feature = "redis", feature = "memcached", feature = "mongodb")))]
+    #[cfg(not(any(
+        feature = "redis",
+        feature = "memcached",
+        feature = "mongodb",
+        feature = "file"
+    )))]
     fn a_feature_that_is_off_is_named() {
         for (scheme, feature) in [
             ("redis", "redis"),
@@ -216,6 +225,7 @@ mod tests {
             ("memcached", "memcached"),
             ("mongodb", "mongodb"),
             ("mongodb+srv", "mongodb-srv"),
+            ("file", "file"),
         ] {
             let error =
                 open(&format!("{scheme}://user:hunter2@localhost")).unwrap_err().to_string();
@@ -225,12 +235,13 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(feature = "redis", feature = "memcached", feature = "mongodb"))]
+    #[cfg(all(feature = "redis", feature = "memcached", feature = "mongodb", feature = "file"))]
     fn every_backend_opens_without_a_server_and_names_a_wrong_parameter() {
         for (url, name) in [
             ("redis://127.0.0.1:1/0?prefix=app:", "redis"),
             ("memcached://127.0.0.1:1,127.0.0.1:2?prefix=app:", "memcached"),
             ("mongodb://127.0.0.1:1/app?collectionName=s", "mongodb"),
+            ("file:///nowhere/sessions?ttl=60", "file"),
         ] {
             assert_eq!(open(url).unwrap().name(), name);
             let error = open(&format!("{url}&nonsense=1")).unwrap_err();

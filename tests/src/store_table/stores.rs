@@ -1,5 +1,6 @@
 //! The stores of the table, each on a server that was started for it.
 
+mod file;
 mod memcached;
 mod memory;
 mod mongodb;
@@ -19,6 +20,7 @@ pub(super) async fn columns() -> Result<Vec<Column>> {
         redis::column().await?,
         memcached::column().await?,
         mongodb::column().await?,
+        file::column().await?,
     ])
 }
 

@@ -1,0 +1,98 @@
+//! The conditional writes, under the lock of the session.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cloakroom_backend::Idempotency;
+use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
+
+use crate::{
+    FileStore,
+    store::{Expiry, Shared},
+};
+
+#[async_trait]
+impl Atomic for FileStore {
+    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
+        let operation = self.operation("create", Idempotency::Once);
+        let name = self.name(&operation, sid)?;
+        let session = session.clone();
+        let work = move |shared: &Shared, until| {
+            let Expiry::At(expires_ms) = shared.expiry(&session) else {
+                return Ok(!shared.is_taken(&name)?);
+            };
+            let text = shared.written(&session, expires_ms)?;
+            let lock = shared.folder.lock(&name, until)?;
+            loop {
+                if shared.is_taken(&name)? {
+                    return Ok(false);
+                }
+                let prepared = shared.folder.prepare(&text)?;
+                // Only Node.js can have made a file since, because it takes no lock.
+                if shared.folder.read(&name)?.is_some() {
+                    shared.folder.put(prepared, &name)?;
+                } else if !shared.folder.put_new(prepared, &name)? {
+                    continue;
+                }
+                drop(lock);
+                return shared.folder.sync().map(|()| true);
+            }
+        };
+        Ok(if self.writing(&operation, work).await? {
+            Created::Stored(Revision::of_text())
+        } else {
+            Created::Exists
+        })
+    }
+
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
+        let operation = self.operation("update", Idempotency::Once);
+        let name = self.name(&operation, sid)?;
+        let is_of_text = session.revision().filter(|revision| revision.is_of_text());
+        operation.check_origin(is_of_text)?;
+        let session = session.clone();
+        let work = move |shared: &Shared, until| {
+            let prepared = match shared.expiry(&session) {
+                Expiry::At(ms) => Some(shared.folder.prepare(&shared.written(&session, ms)?)?),
+                Expiry::Passed => None,
+            };
+            let lock = shared.folder.lock(&name, until)?;
+            let Some((record, current)) = shared.live(&name)? else { return Ok(Updated::Gone) };
+            if !record.is_origin_of(&session) {
+                return Ok(Updated::Conflict(current));
+            }
+            match prepared {
+                Some(prepared) => shared.folder.put(prepared, &name)?,
+                None => shared.folder.remove(&name)?,
+            }
+            drop(lock);
+            shared.folder.sync()?;
+            Ok(Updated::Stored(Revision::of_text()))
+        };
+        self.writing(&operation, work).await
+    }
+
+    async fn get_and_touch(
+        &self,
+        sid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Option<SessionData>, Error> {
+        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
+        let name = self.name(&operation, sid)?;
+        operation.check_ttl(ttl)?;
+        let work =
+            move |shared: &Shared, until| shared.move_expiry(&name, shared.expiry_of(ttl), until);
+        self.writing(&operation, work).await
+    }
+}
+
+impl Shared {
+    /// Returns true for a live session, and for a record that cannot be read.
+    fn is_taken(&self, name: &str) -> Result<bool, Error> {
+        match self.live(name) {
+            Ok(live) => Ok(live.is_some()),
+            Err(error) if error.kind() == cloakroom_core::ErrorKind::Corrupt => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The listing, page by page.
+
+use std::fs::ReadDir;
+
+use async_trait::async_trait;
+use cloakroom_backend::Idempotency;
+use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+
+use crate::{FileStore, error::of_io, name, store::Shared};
+
+/// The number of names that are read at once, with the files that they are of.
+const PAGE: usize = 128;
+
+type Page = Vec<(String, Result<SessionData, Error>)>;
+
+/// The id of a session that is there. That its record is corrupt does not matter.
+fn id((sid, read): (String, Result<SessionData, Error>)) -> Result<String, Error> {
+    match read {
+        Err(error) if error.kind() != ErrorKind::Corrupt => Err(error),
+        _ => Ok(sid),
+    }
+}
+
+#[async_trait]
+impl Enumerate for FileStore {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.sessions("ids")
+            .map_ok(|page| stream::iter(page.into_iter().map(id)))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+        self.sessions("all")
+            .map_ok(|page| {
+                stream::iter(page.into_iter().map(|(sid, read)| read.map(|session| (sid, session))))
+            })
+            .try_flatten()
+            .boxed()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        self.sessions("length")
+            .try_fold(0, |length, page| async move {
+                let ids = page.into_iter().map(id).collect::<Result<Vec<_>, _>>()?;
+                Ok(length + ids.len() as u64)
+            })
+            .await
+    }
+
+    /// Removes the files with the extension. Others stay, and so does the folder.
+    async fn clear(&self) -> Result<(), Error> {
+        let mut pages = std::pin::pin!(self.pages("clear"));
+        while let Some(names) = pages.try_next().await? {
+            let operation = self.operation("clear", Idempotency::Repeatable);
+            let work = move |shared: &Shared, until| {
+                for name in names {
+                    let _lock = shared.folder.lock(&name, until)?;
+                    shared.folder.remove(&name)?;
+                }
+                shared.folder.sync()
+            };
+            self.writing(&operation, work).await?;
+        }
+        Ok(())
+    }
+}
+
+impl FileStore {
+    /// The names of the files of sessions.
+    pub(crate) fn pages(
+        &self,
+        operation: &'static str,
+    ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
+        // `None` before the first page. The folder is read on, not all at once.
+        stream::try_unfold(None, move |files: Option<ReadDir>| async move {
+            let operation = self.operation(operation, Idempotency::Read);
+            let work = move |shared: &Shared| {
+                let Some(files) =
+                    files.map_or_else(|| shared.folder.list(), |files| Ok(Some(files)))?
+                else {
+                    return Ok(None);
+                };
+                shared.page(files)
+            };
+            Ok(self.reading(&operation, work).await?.map(|(names, files)| (names, Some(files))))
+        })
+    }
+
+    /// The live sessions among them, without markers.
+    fn sessions(
+        &self,
+        operation: &'static str,
+    ) -> impl Stream<Item = Result<Page, Error>> + Send + '_ {
+        self.pages(operation).and_then(move |names| async move {
+            let operation = self.operation(operation, Idempotency::Read);
+            let page = self.reading(&operation, move |shared| Ok(shared.load(names))).await?;
+            Ok(page
+                .into_iter()
+                .map(|(sid, read)| (sid, read.map_err(|error| operation.named(error))))
+                .collect())
+        })
+    }
+}
+
+impl Shared {
+    /// The next names, and the rest; `None` at the end.
+    fn page(&self, mut files: ReadDir) -> Result<Option<(Vec<String>, ReadDir)>, Error> {
+        let mut names = Vec::with_capacity(PAGE);
+        let extension = &*self.options.file_extension;
+        for file in files.by_ref() {
+            let file = file.map_err(|cause| of_io("list the folder", &cause))?;
+            // An id is UTF-8, so other names are of other programs.
+            let Ok(name) = file.file_name().into_string() else { continue };
+            if name::to_id(&name, extension).is_some() {
+                names.push(name);
+            }
+            if names.len() == PAGE {
+                break;
+            }
+        }
+        Ok((!names.is_empty()).then_some((names, files)))
+    }
+
+    fn load(&self, names: Vec<String>) -> Page {
+        let mut page = Page::with_capacity(names.len());
+        for name in names {
+            let Some(sid) = name::to_id(&name, &self.options.file_extension) else { continue };
+            if is_marker(sid) {
+                continue;
+            }
+            if let Some(read) = self.live(&name).transpose() {
+                page.push((sid.to_owned(), read.map(|(_, session)| session)));
+            }
+        }
+        page
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod atomic;
+mod enumerate;
+mod error;
+mod folder;
+mod lock;
+mod name;
+mod options;
+mod parameter;
+mod reap;
+mod record;
+mod store;
+
+pub use options::FileOptions;
+pub use store::FileStore;

@@ -1,0 +1,83 @@
+//! Locks that hold between processes.
+//!
+//! A lock is on an open file, so the system releases it when its process ends, however that happens. The files stay:
+//! two processes could hold the lock of a file that is removed and made again.
+
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use cloakroom_backend::jitter;
+use cloakroom_core::Error;
+use fs4::{FileExt, TryLockError};
+
+use crate::error::{late, locked, of_io};
+
+/// The number of lock files. Sessions with the same one wait for each other.
+const LOCKS: u8 = 64;
+
+/// The first pause between two attempts, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock(#[allow(dead_code, reason = "closing the file releases it")] File);
+
+/// Returns the name of the lock file of a session. All processes and versions must agree on it.
+pub(crate) fn file_of(name: &str) -> String {
+    // FNV-1a, because the standard library's hashes may change.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("lock-{}", hash % u64::from(LOCKS))
+}
+
+impl Lock {
+    /// Waits for the lock of this file, which is created if it is missing.
+    pub(crate) fn wait(path: &Path, until: Instant) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|cause| of_io("open a lock", &cause))?;
+        let mut pause = PAUSES[0];
+        loop {
+            // Not `file.try_lock()`: that is a method of `File` itself from Rust 1.89 on.
+            match FileExt::try_lock(&file) {
+                Ok(()) if Instant::now() < until => return Ok(Self(file)),
+                Ok(()) => return Err(late()),
+                Err(TryLockError::WouldBlock) if Instant::now() >= until => return Err(locked()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(jitter(PAUSES[0]..=pause)),
+                Err(TryLockError::Error(cause)) => return Err(of_io("lock a session", &cause)),
+            }
+            pause = (pause * 2).min(PAUSES[1]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_takes_the_same_lock() {
+        assert_eq!(file_of("a.json"), "lock-0");
+        assert_eq!(file_of("b.json"), "lock-15");
+    }
+
+    #[test]
+    fn a_lock_excludes_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let soon = || Instant::now() + Duration::from_millis(20);
+        let lock = Lock::wait(&path, Instant::now() + Duration::from_secs(60)).unwrap();
+        let error = Lock::wait(&path, soon()).unwrap_err();
+        assert!(error.to_string().contains("did not release its lock"), "{error}");
+        drop(lock);
+        Lock::wait(&path, Instant::now() + Duration::from_secs(60)).unwrap();
+        let passed = Instant::now();
+        assert!(Lock::wait(&path, passed).unwrap_err().to_string().contains("has passed"));
+    }
+}

@@ -1,0 +1,75 @@
+//! The removal of what has expired.
+
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
+
+use cloakroom_backend::Idempotency;
+use cloakroom_core::Error;
+use futures::TryStreamExt;
+
+use crate::{FileStore, error::of_io, store::Shared};
+
+/// How old a record has to be that a killed process left before it was under its name. A write takes no longer than its
+/// deadline.
+const LEFT_BEHIND: Duration = Duration::from_secs(3_600);
+
+impl FileStore {
+    /// Removes the sessions that have expired, and what killed processes left behind. Returns the number of sessions
+    /// that were removed.
+    ///
+    /// It reads every file. The store does it by itself once in the [`reap_interval`](crate::FileOptions::reap_interval),
+    /// and session-file-store does it, too. A record that cannot be read stays.
+    ///
+    /// # Errors
+    ///
+    /// As any operation; each page of the folder has its own deadline.
+    pub async fn reap(&self) -> Result<u64, Error> {
+        let mut removed = 0;
+        let mut pages = std::pin::pin!(self.pages("reap"));
+        while let Some(names) = pages.try_next().await? {
+            let operation = self.operation("reap", Idempotency::Repeatable);
+            let work = move |shared: &Shared| {
+                let until = std::time::Instant::now() + shared.options.deadline;
+                let mut removed = 0;
+                for name in names.iter().filter(|name| shared.has_expired(name)) {
+                    let _lock = shared.folder.lock(name, until)?;
+                    // It can have been touched or replaced since.
+                    if shared.has_expired(name) {
+                        shared.folder.remove(name)?;
+                        removed += 1;
+                    }
+                }
+                Ok(removed)
+            };
+            removed += self.reading(&operation, work).await?;
+        }
+        let operation = self.operation("reap", Idempotency::Repeatable);
+        self.reading(&operation, Shared::remove_what_was_left_behind).await?;
+        Ok(removed)
+    }
+}
+
+impl Shared {
+    fn has_expired(&self, name: &str) -> bool {
+        matches!(self.record(name), Ok(Some(record)) if self.is_expired(&record))
+    }
+
+    fn remove_what_was_left_behind(&self) -> Result<(), Error> {
+        let refused = |cause| of_io("remove a file that was left behind", &cause);
+        for file in self.folder.list_own()?.into_iter().flatten() {
+            let file = file.map_err(refused)?;
+            if file.file_name().to_string_lossy().starts_with("lock-") {
+                continue;
+            }
+            let written = file.metadata().and_then(|metadata| metadata.modified());
+            let age = written.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+            if age.is_some_and(|age| age > LEFT_BEHIND) {
+                // Another process may have been faster.
+                drop(fs::remove_file(file.path()));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! The text of a session's file: the session with one more member, and how long it lives.
+//!
+//! session-file-store 1.5.0 stores `__lastAccess`, in milliseconds since 1970. A session is live until that time plus the
+//! cookie's `originalMaxAge`, or plus the option `ttl` if that is missing or 0; `expires` means nothing to it. So the
+//! time here is not that of the last access but what gives the expiry that is wanted.
+
+use std::borrow::Cow;
+
+use cloakroom_core::{Error, Revision, SessionData, json};
+
+const MEMBER: &str = "__lastAccess";
+/// As JSON.stringify writes the name.
+const NAME: &str = r#""__lastAccess":"#;
+
+/// The text of a file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Record(String);
+
+impl Record {
+    /// What `session` is stored as.
+    pub(crate) fn new(session: &SessionData, expires_ms: i64, ttl_ms: f64) -> Self {
+        Self(without(&session.to_json()).into_owned()).with_expiry(expires_ms, ttl_ms)
+    }
+
+    pub(crate) fn of_text(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the session, or `None` for what Express takes for none.
+    pub(crate) fn session(&self) -> Result<Option<SessionData>, Error> {
+        let session = SessionData::from_record(without(&self.0).into_owned().into_bytes())?;
+        Ok(session.map(|session| session.with_revision(Revision::of_text())))
+    }
+
+    /// Returns true if this is the text that `session` was read from.
+    pub(crate) fn is_origin_of(&self, session: &SessionData) -> bool {
+        without(&self.0) == without(session.loaded_json())
+    }
+
+    /// Returns true if it has expired. A record without a time never does, because JavaScript compares with `NaN`.
+    pub(crate) fn is_expired(&self, now_ms: i64, ttl_ms: f64) -> bool {
+        let expires_ms = self.last_access().and_then(|json| json.parse::<f64>().ok());
+        expires_ms.is_some_and(|last_ms| last_ms + self.life_ms(ttl_ms) < now_ms as f64)
+    }
+
+    /// Returns the same record with another expiry. Every other byte stays.
+    pub(crate) fn with_expiry(&self, expires_ms: i64, ttl_ms: f64) -> Self {
+        let life_ms = self.life_ms(ttl_ms);
+        let last_ms = expires_ms as f64 - if life_ms.is_finite() { life_ms } else { 0.0 };
+        let text = &self.0;
+        if let Some(place) = self.last_access().and_then(|value| place(text, value)) {
+            return Self(format!("{}{last_ms}{}", &text[..place], self.behind(place)));
+        }
+        let end = text.rfind('}').unwrap_or(text.len());
+        let comma =
+            if json::members(text).is_some_and(|mut all| all.next().is_some()) { "," } else { "" };
+        Self(format!("{}{comma}{NAME}{last_ms}{}", &text[..end], &text[end..]))
+    }
+
+    fn behind(&self, place: usize) -> &str {
+        let length = self.last_access().map_or(0, str::len);
+        &self.0[place + length..]
+    }
+
+    fn last_access(&self) -> Option<&str> {
+        member(&self.0, MEMBER)
+    }
+
+    /// How long the session lives from its time on.
+    fn life_ms(&self, ttl_ms: f64) -> f64 {
+        let max_age = member(&self.0, "cookie").and_then(|cookie| member(cookie, "originalMaxAge"));
+        let max_age_ms = max_age.and_then(|json| json.parse::<f64>().ok());
+        max_age_ms.filter(|ms| *ms != 0.0).unwrap_or(ttl_ms)
+    }
+}
+
+/// Returns the JSON text of a member. Of a doubled name the last value counts, as in JavaScript.
+fn member<'t>(text: &'t str, wanted: &str) -> Option<&'t str> {
+    json::members(text)?.rfind(|(name, _)| name == wanted).map(|(_, value)| value)
+}
+
+/// Where a part of a text begins in it.
+fn place(text: &str, part: &str) -> Option<usize> {
+    (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
+}
+
+/// Returns the text of a session without the store's own member.
+fn without(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    while let Some(shorter) = without_last(&text) {
+        text = Cow::Owned(shorter);
+    }
+    text
+}
+
+fn without_last(text: &str) -> Option<String> {
+    let value = member(text, MEMBER)?;
+    let begin = place(text, value)?;
+    let behind = &text[begin + value.len()..];
+    if let Some(before) = text[..begin].strip_suffix(NAME) {
+        if let Some(before) = before.strip_suffix(',') {
+            return Some([before, behind].concat());
+        }
+        if before.ends_with('{')
+            && let Some(behind) =
+                behind.strip_prefix(',').or(behind.strip_prefix('}').map(|_| behind))
+        {
+            return Some([before, behind].concat());
+        }
+    }
+    // With white space around it, as no JSON.stringify writes it.
+    let mut session = SessionData::from_json(text).ok()?;
+    session.remove(MEMBER).then(|| session.to_json().into_owned())
+}

@@ -1,0 +1,359 @@
+//! The store, and Express's own four operations on it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Needs, Operation};
+use cloakroom_core::{
+    Atomic, Enumerate, Error, ErrorKind, SessionData, Store, TimeToLive, Touched,
+};
+
+use crate::{FileOptions, error::STORE, folder::Folder, name, parameter, record::Record};
+
+/// Sessions in the files of a folder, as session-file-store keeps them.
+///
+/// It supports the whole contract. Clones share the folder, and any number of tasks, threads and processes may use it,
+/// Node.js among them. It needs a tokio runtime with timers; files are read and written on its threads for blocking
+/// work.
+///
+/// - A file is replaced as a whole, by a rename. A process that is killed leaves the old record or the new one.
+/// - Writes of one session wait for each other, across processes, with a lock that the system releases when its process
+///   ends. session-file-store takes no lock.
+/// - When a write returns, it is on the disk, unless [`durable`](FileOptions::durable) is off.
+/// - Files that the store creates are for their owner only (mode 600). A missing folder is created with mode 700. A file
+///   that is replaced keeps its permissions.
+///
+/// ```
+/// use cloakroom_core::{SessionData, Store};
+/// use cloakroom_file::FileStore;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().display();
+/// let store = FileStore::open(&format!("file://{path}?ttl=3600"))?;
+/// let mut session = SessionData::new();
+/// session.insert("user", "ann")?;
+/// store.set("an-id", &session).await?;
+/// assert_eq!(store.get("an-id").await?, Some(session));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct FileStore(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) options: FileOptions,
+    pub(crate) folder: Folder,
+    /// When expired sessions are removed next.
+    next_reap: Mutex<Option<Instant>>,
+}
+
+/// When a session expires after a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// At this time, in milliseconds since 1970.
+    At(i64),
+    /// It has expired already, so it goes.
+    Passed,
+}
+
+impl FileStore {
+    /// Returns a store in the folder of this URL. Nothing is read or written: the first write creates the folder.
+    ///
+    /// ```text
+    /// file:///folder[?parameters]
+    /// ```
+    ///
+    /// The parameters are the options of session-file-store with their names there, percent-encoded:
+    ///
+    /// | parameter | value | default |
+    /// | --- | --- | --- |
+    /// | `ttl` | seconds that a session without a max age lives | 3600 |
+    /// | `reapInterval` | seconds between removals of expired sessions, or -1 for never | 3600 |
+    /// | `fileExtension` | what follows the id in a file's name | `.json` |
+    /// | `secret` | text, with the feature `encryption` | not encrypted |
+    /// | `durable` | `true` or `false` | `true` |
+    /// | `deadline` | milliseconds | 5000 |
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for a malformed URL, naming the part, and for an unknown parameter, suggesting the
+    /// nearest one or listing all.
+    ///
+    /// ```
+    /// let error = cloakroom_file::FileStore::open("file://sessions").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "file: open: invalid host: must be empty, as in file:///var/lib/app/sessions",
+    /// );
+    /// ```
+    pub fn open(url: &str) -> Result<Self, Error> {
+        Self::open_with(url, FileOptions::default())
+    }
+
+    /// As [`open`](Self::open), with options. The URL's parameters win over them.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`Config`](ErrorKind::Config) for an invalid option.
+    pub fn open_with(url: &str, mut options: FileOptions) -> Result<Self, Error> {
+        let path = parameter::parse(url, &mut options)?;
+        Self::in_folder(path, options)
+    }
+
+    /// Returns a store in this folder. Nothing is read or written: the first write creates the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for an invalid option.
+    ///
+    /// ```
+    /// use cloakroom_file::{FileOptions, FileStore};
+    ///
+    /// let store = FileStore::in_folder("./sessions", FileOptions::default())?;
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn in_folder(path: impl Into<PathBuf>, options: FileOptions) -> Result<Self, Error> {
+        options.check()?;
+        let folder = Folder::new(path.into(), options.durable);
+        let next_reap = Mutex::new(options.reap_interval.and_then(later));
+        Ok(Self(Arc::new(Shared { options, folder, next_reap })))
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.folder.path()
+    }
+
+    pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, name, idempotency, self.0.options.deadline)
+    }
+
+    /// Returns the name of the session's file.
+    pub(crate) fn name(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
+        operation.check_id(sid)?;
+        name::of_id(sid, &self.0.options.file_extension)
+            .map_err(|why| operation.error(ErrorKind::InvalidId, why))
+    }
+
+    /// Runs blocking work that only reads.
+    pub(crate) async fn reading<T: Send + 'static>(
+        &self,
+        operation: &Operation,
+        work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = Arc::clone(&self.0);
+        operation.aside(move || work(&shared)).await
+    }
+
+    /// Runs blocking work that writes, and is to write nothing after the time that it is given.
+    pub(crate) async fn writing<T: Send + 'static>(
+        &self,
+        operation: &Operation,
+        work: impl FnOnce(&Shared, Instant) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        Needs::Time.check(operation)?;
+        let until = operation.deadline().into_std();
+        // Nobody waits for it after the deadline, but it can be in the middle of its write then.
+        operation.lose_answer();
+        let done = self.reading(operation, move |shared| work(shared, until)).await?;
+        self.reap_if_due();
+        Ok(done)
+    }
+
+    fn reap_if_due(&self) {
+        let mut next = self.0.next_reap.lock().unwrap_or_else(PoisonError::into_inner);
+        if next.is_some_and(|next| next <= Instant::now()) {
+            *next = self.0.options.reap_interval.and_then(later);
+            let store = self.clone();
+            // The write has succeeded even if this fails; it is tried again after the next interval.
+            drop(tokio::spawn(async move { store.reap().await }));
+        }
+    }
+}
+
+/// `None` beyond the end of the clock.
+fn later(interval: Duration) -> Option<Instant> {
+    Instant::now().checked_add(interval)
+}
+
+impl Shared {
+    pub(crate) fn ttl_ms(&self) -> f64 {
+        self.options.ttl.as_secs_f64() * 1_000.0
+    }
+
+    pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
+        let now_ms = self.options.clock.now_ms();
+        match session.time_to_live(now_ms) {
+            TimeToLive::Browser => Expiry::At(after(now_ms, self.options.ttl)),
+            TimeToLive::Seconds(seconds) => Expiry::At(after(now_ms, Duration::from_secs(seconds))),
+            TimeToLive::Expired => Expiry::Passed,
+        }
+    }
+
+    pub(crate) fn expiry_of(&self, ttl: Option<Duration>) -> Expiry {
+        let whole = |ttl| Duration::from_secs(cloakroom_backend::whole_seconds(ttl));
+        Expiry::At(after(self.options.clock.now_ms(), ttl.map_or(self.options.ttl, whole)))
+    }
+
+    /// The record in a file, whether it is live or not; `None` without a file.
+    pub(crate) fn record(&self, name: &str) -> Result<Option<Record>, Error> {
+        self.folder.read(name)?.map(|text| self.record_in(text)).transpose()
+    }
+
+    fn record_in(&self, text: String) -> Result<Record, Error> {
+        #[cfg(feature = "encryption")]
+        if let Some(encryption) = &self.options.encryption
+            && !text.is_empty()
+        {
+            return encryption.decrypt(&text).map(Record::of_text);
+        }
+        Ok(Record::of_text(text))
+    }
+
+    /// The record in a file, or `None` if it is missing, has expired, or is what Express takes for no session.
+    pub(crate) fn live(&self, name: &str) -> Result<Option<(Record, SessionData)>, Error> {
+        self.folder.read(name)?.map_or(Ok(None), |text| self.live_in(text))
+    }
+
+    fn live_in(&self, text: String) -> Result<Option<(Record, SessionData)>, Error> {
+        let record = self.record_in(text)?;
+        if self.is_expired(&record) {
+            return Ok(None);
+        }
+        Ok(record.session()?.map(|session| (record, session)))
+    }
+
+    pub(crate) fn is_expired(&self, record: &Record) -> bool {
+        record.is_expired(self.options.clock.now_ms(), self.ttl_ms())
+    }
+
+    /// What goes into the file of a record.
+    pub(crate) fn stored(&self, record: &Record) -> Result<String, Error> {
+        #[cfg(feature = "encryption")]
+        if let Some(encryption) = &self.options.encryption {
+            return encryption.encrypt(record.text());
+        }
+        Ok(record.text().to_owned())
+    }
+
+    /// The text of a file for `session`.
+    pub(crate) fn written(&self, session: &SessionData, expires_ms: i64) -> Result<String, Error> {
+        self.stored(&Record::new(session, expires_ms, self.ttl_ms()))
+    }
+
+    /// Removes a session, and makes that last.
+    pub(crate) fn remove(&self, name: &str, until: Instant) -> Result<(), Error> {
+        // Without a folder for its lock, or without a file, nothing has to be removed.
+        if self.folder.read(name).is_ok_and(|text| text.is_none()) {
+            return Ok(());
+        }
+        let lock = self.folder.lock(name, until)?;
+        self.folder.remove(name)?;
+        drop(lock);
+        self.folder.sync()
+    }
+
+    /// Moves the expiry of a live session. Returns the session, or `None` without one.
+    pub(crate) fn move_expiry(
+        &self,
+        name: &str,
+        expiry: Expiry,
+        until: Instant,
+    ) -> Result<Option<SessionData>, Error> {
+        let Expiry::At(expires_ms) = expiry else {
+            return self.remove(name, until).map(|()| None);
+        };
+        if self.live(name)?.is_none() {
+            return Ok(None);
+        }
+        let _lock = self.folder.lock(name, until)?;
+        loop {
+            let Some(before) = self.folder.read(name)? else { return Ok(None) };
+            let Some((record, session)) = self.live_in(before.clone())? else { return Ok(None) };
+            let moved = record.with_expiry(expires_ms, self.ttl_ms());
+            if moved == record {
+                return Ok(Some(session));
+            }
+            let prepared = self.folder.prepare(&self.stored(&moved)?)?;
+            // Node.js takes no lock, and what it has written since must stay.
+            if self.folder.read(name)?.as_ref() == Some(&before) {
+                // The name is not made to last: after a power failure the session has one expiry or the other.
+                self.folder.put(prepared, name)?;
+                return Ok(Some(session));
+            }
+        }
+    }
+}
+
+fn after(now_ms: i64, ttl: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[async_trait]
+impl Store for FileStore {
+    fn name(&self) -> &str {
+        STORE
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        let operation = self.operation("get", Idempotency::Read);
+        let name = self.name(&operation, sid)?;
+        let live = self.reading(&operation, move |shared| shared.live(&name)).await?;
+        Ok(live.map(|(_, session)| session))
+    }
+
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        let operation = self.operation("set", Idempotency::Once);
+        let name = self.name(&operation, sid)?;
+        let session = session.clone();
+        let work = move |shared: &Shared, until| {
+            let Expiry::At(expires_ms) = shared.expiry(&session) else {
+                return shared.remove(&name, until);
+            };
+            let prepared = shared.folder.prepare(&shared.written(&session, expires_ms)?)?;
+            let lock = shared.folder.lock(&name, until)?;
+            shared.folder.put(prepared, &name)?;
+            drop(lock);
+            shared.folder.sync()
+        };
+        self.writing(&operation, work).await
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        let operation = self.operation("destroy", Idempotency::Repeatable);
+        let name = self.name(&operation, sid)?;
+        self.writing(&operation, move |shared, until| shared.remove(&name, until)).await
+    }
+
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        let operation = self.operation("touch", Idempotency::Repeatable);
+        let name = self.name(&operation, sid)?;
+        let expiry = self.0.expiry(session);
+        let work = move |shared: &Shared, until| shared.move_expiry(&name, expiry, until);
+        let moved = self.writing(&operation, work).await?;
+        Ok(if moved.is_some() { Touched::Extended } else { Touched::Missing })
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore")
+            .field("path", &self.path())
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
