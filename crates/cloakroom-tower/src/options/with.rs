@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloakroom_core::{Clock, Error};
 
-use super::{PathMatch, Proxy, SessionOptions, TouchAfter, Unset, WhenUnavailable};
-use crate::{CookieOptions, Loading, RequestHead, SessionEvent};
+use super::{Loading, PathMatch, Proxy, SessionOptions, TouchAfter, Unset, WhenUnavailable};
+use crate::{CookieOptions, RequestHead, SessionEvent};
 
 impl SessionOptions {
     /// The same options with another [`name`](Self::name).
@@ -108,7 +108,7 @@ impl SessionOptions {
 
     /// The same options with another [`when_unavailable`](Self::when_unavailable).
     #[must_use]
-    pub fn with_when_down(mut self, when_unavailable: WhenUnavailable) -> Self {
+    pub fn with_when_unavailable(mut self, when_unavailable: WhenUnavailable) -> Self {
         self.when_unavailable = when_unavailable;
         self
     }
