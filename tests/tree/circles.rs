@@ -7,12 +7,13 @@ use std::{
 };
 
 /// The crates that are made for this, by their folders.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "crates/cloakroom",
     "crates/cloakroom-backend",
     "crates/cloakroom-memcached",
     "crates/cloakroom-mongodb",
     "crates/cloakroom-redis",
+    "crates/cloakroom-tower",
     "compat",
 ];
 

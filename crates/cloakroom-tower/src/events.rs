@@ -5,8 +5,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::SessionEngine;
-
 /// Is told of an event.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 
@@ -94,8 +92,13 @@ impl fmt::Display for SessionEvent {
 pub(crate) struct Events(Mutex<[(u64, Option<i64>); REASONS]>);
 
 impl Events {
-    /// Counts an event; returns the count if it is to be told.
-    fn note(&self, reason: EventReason, now_ms: i64) -> Option<u64> {
+    /// Counts an event of the cookie of this name. Returns it if it is to be told.
+    pub(crate) fn note(
+        &self,
+        reason: EventReason,
+        name: &str,
+        now_ms: i64,
+    ) -> Option<SessionEvent> {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, told_at) = &mut events[reason as usize];
         *count += 1;
@@ -105,16 +108,6 @@ impl Events {
             return None;
         }
         *told_at = Some(now_ms);
-        Some(std::mem::take(count))
-    }
-}
-
-impl SessionEngine {
-    /// Tells of an event, unless one of this reason has been told within the last hour.
-    pub(crate) fn note(&self, reason: EventReason) {
-        let Some(on_event) = &self.options().on_event else { return };
-        if let Some(count) = self.events().note(reason, self.now_ms()) {
-            on_event(&SessionEvent { reason, count, name: self.options().name.clone() });
-        }
+        Some(SessionEvent { reason, count: std::mem::take(count), name: name.to_owned() })
     }
 }

@@ -3,15 +3,17 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use cloakroom_core::{Clock, Cookie, Error, ErrorKind, set_cookie};
+use cloakroom_core::{Clock, Error, ErrorKind};
 
-use crate::{CookieOptions, Loading, OnEvent, RequestHead, SameSitePolicy, Secure, SessionError};
+use crate::{CookieOptions, OnEvent, RequestHead, SameSitePolicy, Secure, SessionError};
 
 mod path_match;
+mod preset;
 mod proxy;
 mod with;
 
 pub use path_match::PathMatch;
+pub use preset::Preset;
 pub use proxy::Proxy;
 
 /// Makes session ids, from the request if it likes.
@@ -111,18 +113,6 @@ pub struct SessionOptions {
     pub error_response: ErrorResponse,
 }
 
-/// The rules that a layer follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Preset {
-    /// The same cookie and the same records, without the known harm.
-    Safe,
-    /// What express-session 1.19.0 does, call for call.
-    Express,
-    /// The safe rules with the records of next-session 4: `maxAge` in seconds, and no `originalMaxAge`.
-    NextSession,
-}
-
 /// The `unset` option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -143,6 +133,17 @@ pub enum TouchAfter {
     Elapsed(Duration),
     /// Only by [`Session::touch`](crate::Session::touch).
     Never,
+}
+
+/// When a session is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Loading {
+    /// Before the handler runs. Each visit keeps the session alive, and [`Session`](crate::Session) is in the request's extensions.
+    Eager,
+    /// When a handler first asks for it, by axum's extractor or by [`LazySession::get`](crate::LazySession::get). A request that never asks sends
+    /// nothing to the store and does not depend on it, and does not keep the session alive either.
+    OnDemand,
 }
 
 /// The answer to a request when the store cannot be reached or does not answer.
@@ -231,90 +232,6 @@ impl SessionOptions {
         }
     }
 
-    /// The cookie of a session that this request makes.
-    ///
-    /// # Errors
-    ///
-    /// As [`CookieOptions::cookie`].
-    pub(crate) fn new_cookie(
-        &self,
-        head: RequestHead<'_>,
-        is_secure: bool,
-    ) -> Result<Cookie, Error> {
-        let now_ms = self.clock.now_ms();
-        let Some(cookie_for) = &self.cookie_for else {
-            return self.cookie.cookie(self.preset, is_secure, now_ms);
-        };
-        let made = cookie_for(head);
-        self.check_cookie(&made)?;
-        made.cookie(self.preset, is_secure, now_ms)
-    }
-
-    /// Checks that sessions can have such a cookie.
-    ///
-    /// # Errors
-    ///
-    /// [`Config`](ErrorKind::Config), quoting the offender.
-    pub(crate) fn check_cookie(&self, options: &CookieOptions) -> Result<(), Error> {
-        let is_sent = options
-            .cookie(self.preset, true, 0)
-            .and_then(|cookie| set_cookie(&self.name, "", &cookie));
-        if let Err(error) = is_sent {
-            let offender = options.offender().map(|text| format!(", not {text}"));
-            let message =
-                format!("the cookie cannot be sent: {error}{}", offender.unwrap_or_default());
-            return Err(config(message).with_source(error));
-        }
-        // Browsers would take a path of their own for it, and no request has such a path.
-        if let Some(path) = options.path.as_deref()
-            && !path.is_empty()
-            && !path.starts_with('/')
-        {
-            let path: String = path.chars().take(40).collect();
-            return Err(config(format!(
-                "the option \"path\" must begin with a slash, not {path:?}"
-            )));
-        }
-        if self.preset == Preset::Express {
-            return Ok(());
-        }
-        if options.max_age.is_some_and(|max_age| max_age.is_zero()) {
-            return Err(config("the option \"max_age\" is zero: no session would live"));
-        }
-        match (options.same_site, options.secure) {
-            (Some(SameSitePolicy::None), secure) if secure != Some(Secure::Always) => {
-                Err(config("SameSite=None without Secure: browsers refuse such a cookie"))
-            }
-            (Some(SameSitePolicy::Auto), None | Some(Secure::Never)) => Err(config(
-                "SameSite=auto is None on secure requests, where browsers ask for Secure: set secure to auto",
-            )),
-            _ => Ok(()),
-        }?;
-        self.check_secure(options)
-    }
-
-    /// Browsers refuse these without `Secure`.
-    fn check_secure(&self, options: &CookieOptions) -> Result<(), Error> {
-        let is_always = options.secure == Some(Secure::Always);
-        let is_host = self.name.starts_with("__Host-");
-        if (is_host || self.name.starts_with("__Secure-")) && !is_always {
-            let message =
-                format!("the name {:?} asks for a cookie that is always Secure", self.name);
-            return Err(config(message));
-        }
-        if is_host && (options.domain.is_some() || options.path.as_deref() != Some("/")) {
-            let message = format!("the name {:?} asks for the path \"/\" and no domain", self.name);
-            return Err(config(message));
-        }
-        let is_ever = is_always || options.secure == Some(Secure::Auto);
-        if options.partitioned == Some(true) && !is_ever {
-            return Err(config(
-                "a partitioned cookie without Secure: browsers refuse such a cookie",
-            ));
-        }
-        Ok(())
-    }
-
     pub(crate) fn tell(&self, error: &Error) {
         if let Some(on_error) = &self.on_error {
             on_error(error);
@@ -339,7 +256,7 @@ impl fmt::Debug for SessionOptions {
             .field("name", &self.name)
             .field("cookie", &self.cookie)
             .field("proxy", &self.proxy)
-            .field("when_down", &self.when_unavailable)
+            .field("when_unavailable", &self.when_unavailable)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloakroom_core::{Clock, Error};
 
-use super::{PathMatch, Proxy, SessionOptions, TouchAfter, Unset, WhenUnavailable};
-use crate::{CookieOptions, Loading, RequestHead, SessionEvent};
+use super::{Loading, PathMatch, Proxy, SessionOptions, TouchAfter, Unset, WhenUnavailable};
+use crate::{CookieOptions, RequestHead, SessionEvent};
 
 impl SessionOptions {
     /// The same options with another [`name`](Self::name).

@@ -5,9 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use cloakroom_core::Error;
-
-use crate::SessionEngine;
+use cloakroom_core::{Error, Store};
 
 /// How many are remembered. The store ends any others when they expire.
 const MOST: usize = 64;
@@ -26,25 +24,25 @@ impl LeftOver {
         ids.push_back(id);
     }
 
+    /// Destroys a session that has moved. When that fails or is cut short, a later write tries again.
+    pub(super) async fn destroy(&self, store: &dyn Store, id: &str) -> Result<(), Error> {
+        let mut old = Old { left_over: self, id: Some(id.to_owned()) };
+        store.destroy(id).await?;
+        old.id = None;
+        self.ids().retain(|left_over| left_over != id);
+        Ok(())
+    }
+
+    /// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.
+    pub(super) async fn destroy_one(&self, store: &dyn Store) {
+        let id = self.ids().pop_front();
+        if let Some(id) = id {
+            let _ = self.destroy(store, &id).await;
+        }
+    }
+
     fn ids(&self) -> MutexGuard<'_, VecDeque<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Destroys a session that has moved. When that fails or is cut short, a later write tries again.
-pub(super) async fn destroy_old(engine: &SessionEngine, id: &str) -> Result<(), Error> {
-    let mut old = Old { left_over: engine.left_over(), id: Some(id.to_owned()) };
-    engine.store().destroy(id).await?;
-    old.id = None;
-    engine.left_over().ids().retain(|left_over| left_over != id);
-    Ok(())
-}
-
-/// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.
-pub(super) async fn destroy_one(engine: &SessionEngine) {
-    let id = engine.left_over().ids().pop_front();
-    if let Some(id) = id {
-        let _ = destroy_old(engine, &id).await;
     }
 }
 

@@ -27,8 +27,7 @@ use cloakroom_core::{
     Atomic, Cookie, Created, Error, ErrorKind, SessionData, Updated, marker_name,
 };
 
-use super::milliseconds;
-use crate::SessionEngine;
+use super::{expiry::milliseconds, preset::Safe};
 
 /// How long a marker lives: longer than two requests overlap.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
@@ -116,21 +115,21 @@ impl Mark {
 }
 
 /// Marks a session as logged out. Returns what was marked before.
-pub(super) async fn end(engine: &SessionEngine, id: &str) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
+pub(super) async fn end(safe: &Safe, id: &str) -> Result<Mark, Error> {
+    if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
-    let store = engine.store();
+    let store = safe.setup.store();
     let marked = match store.atomic() {
-        Some(atomic) => change(engine, atomic, id, Mark::end).await,
-        None => Ends(engine).end(id).await,
+        Some(atomic) => change(safe, atomic, id, Mark::end).await,
+        None => Ends(safe).end(id).await,
     };
     marked.or_else(without)
 }
 
 /// Marks that a session moves to a new id, which is in the store already. Returns all that is marked now.
-pub(super) async fn add(engine: &SessionEngine, id: &str, new_id: &str) -> Result<Mark, Error> {
-    extend(engine, id, |mark| {
+pub(super) async fn add(safe: &Safe, id: &str, new_id: &str) -> Result<Mark, Error> {
+    extend(safe, id, |mark| {
         if !mark.is_ended && !mark.moved_to.iter().any(|id| id == new_id) {
             mark.moved_to.push(new_id.to_owned());
         }
@@ -141,17 +140,17 @@ pub(super) async fn add(engine: &SessionEngine, id: &str, new_id: &str) -> Resul
 /// Marks that a logout of one session ends another one too, for as long as a session with this cookie lives. Returns all
 /// that is marked now.
 pub(super) async fn link(
-    engine: &SessionEngine,
+    safe: &Safe,
     id: &str,
     other: &str,
     cookie: &Cookie,
 ) -> Result<Mark, Error> {
-    let now_ms = engine.now_ms();
+    let now_ms = safe.setup.now_ms();
     let until_ms = match cookie.original_max_age_ms() {
         Some(age) => now_ms.saturating_add(age).saturating_add(milliseconds(LIFE)),
         None => cookie.expires_ms().unwrap_or(NO_END_MS),
     };
-    extend(engine, id, |mark| {
+    extend(safe, id, |mark| {
         if !mark.is_ended && !mark.ends_with.iter().any(|id| id == other) {
             mark.ends_with.push(other.to_owned());
             mark.linked_until_ms = mark.linked_until_ms.max(until_ms.min(NO_END_MS));
@@ -162,33 +161,65 @@ pub(super) async fn link(
 
 /// Makes a mark say more. Returns all that is marked now.
 async fn extend(
-    engine: &SessionEngine,
+    safe: &Safe,
     id: &str,
     extend: impl Fn(&mut Mark) + Send + Sync,
 ) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
+    if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
-    let marked = match engine.store().atomic() {
-        Some(atomic) => change(engine, atomic, id, &extend).await.map(|mut mark| {
+    let marked = match safe.setup.store().atomic() {
+        Some(atomic) => change(safe, atomic, id, &extend).await.map(|mut mark| {
             extend(&mut mark);
             mark
         }),
-        None => Ends(engine).extend(id, extend).await,
+        None => Ends(safe).extend(id, extend).await,
     };
     marked.or_else(without)
 }
 
 /// Returns what is marked of a session.
-pub(super) async fn look(engine: &SessionEngine, id: &str) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
+pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
+    if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
-    let marked = match engine.store().atomic() {
-        Some(_) => read(engine, &marker_name(id)).await.map(|(mark, _)| mark),
-        None => Ends(engine).look(id).await,
+    let marked = match safe.setup.store().atomic() {
+        Some(_) => read(safe, &marker_name(id)).await.map(|(mark, _)| mark),
+        None => Ends(safe).look(id).await,
     };
     marked.or_else(without)
+}
+
+/// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
+pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<bool, Error> {
+    let mark = look(safe, old_id).await?;
+    if mark.is_ended {
+        return Ok(false);
+    }
+    let mut has_moved = false;
+    for other in mark.moved_to.iter().filter(|other| *other != id) {
+        if look(safe, other).await?.is_ended {
+            return Ok(false);
+        }
+        has_moved = true;
+    }
+    Ok(has_moved)
+}
+
+/// Returns true if a session was logged out, or moved to one that was stored.
+pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
+    let mark = look(safe, id).await?;
+    if mark.is_ended {
+        return Ok(true);
+    }
+    for new_id in &mark.moved_to {
+        // A move that failed after its mark has taken the new session back.
+        let is_there = safe.setup.store().get(new_id).await?.is_some();
+        if is_there || look(safe, new_id).await?.is_gone() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A store that cannot keep a marker's name, such as one with ids of its own shape, has none.
@@ -196,16 +227,16 @@ fn without(error: Error) -> Result<Mark, Error> {
     if error.kind() == ErrorKind::InvalidId { Ok(Mark::default()) } else { Err(error) }
 }
 
-async fn read(engine: &SessionEngine, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
-    match engine.store().get(name).await? {
-        Some(record) => Ok((Mark::read(&record, engine.now_ms())?, Some(record))),
+async fn read(safe: &Safe, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
+    match safe.setup.store().get(name).await? {
+        Some(record) => Ok((Mark::read(&record, safe.setup.now_ms())?, Some(record))),
         None => Ok((Mark::default(), None)),
     }
 }
 
 /// Changes a mark, whoever else does. Returns what it was before.
 async fn change(
-    engine: &SessionEngine,
+    safe: &Safe,
     atomic: &dyn Atomic,
     id: &str,
     change: impl Fn(&mut Mark) + Send + Sync,
@@ -220,12 +251,12 @@ async fn change(
         }
         let is_there = found.is_some();
         let mut record = found.unwrap_or_default();
-        after.write(&mut record, engine.now_ms())?;
+        after.write(&mut record, safe.setup.now_ms())?;
         if is_there {
             match atomic.update(&name, &record).await? {
                 Updated::Stored(_) => return Ok(before),
                 Updated::Conflict(current) => {
-                    before = Mark::read(&current, engine.now_ms())?;
+                    before = Mark::read(&current, safe.setup.now_ms())?;
                     found = Some(current);
                 }
                 Updated::Gone => (before, found) = (Mark::default(), None),
@@ -233,15 +264,15 @@ async fn change(
         } else {
             match atomic.create(&name, &record).await? {
                 Created::Stored(_) => return Ok(before),
-                Created::Exists => (before, found) = read(engine, &name).await?,
+                Created::Exists => (before, found) = read(safe, &name).await?,
             }
         }
     }
 }
 
 /// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
-/// Two moves of this engine take turns to write theirs.
-struct Ends<'a>(&'a SessionEngine);
+/// Two moves of this safe take turns to write theirs.
+struct Ends<'a>(&'a Safe);
 
 impl Ends<'_> {
     async fn end(&self, id: &str) -> Result<Mark, Error> {
@@ -258,7 +289,7 @@ impl Ends<'_> {
     ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
-            let _turn = self.0.marking().lock().await;
+            let _turn = self.0.marking.lock().await;
             let (mut mark, _) = read(self.0, &name).await?;
             extend(&mut mark);
             self.set(&name, &mark).await?;
@@ -279,8 +310,8 @@ impl Ends<'_> {
 
     async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
         let mut record = SessionData::new();
-        mark.write(&mut record, self.0.now_ms())?;
-        self.0.store().set(name, &record).await
+        mark.write(&mut record, self.0.setup.now_ms())?;
+        self.0.setup.store().set(name, &record).await
     }
 }
 

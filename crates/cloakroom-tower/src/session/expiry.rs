@@ -5,7 +5,6 @@ use std::time::Duration;
 use cloakroom_core::{Error, SessionData};
 
 use super::Session;
-use crate::safe;
 
 impl Session {
     /// Makes the session live for `max_age` from now and from each extension on, in the store and in the browser: Express's
@@ -31,7 +30,7 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_max_age(&self, max_age: impl Into<Option<Duration>>) -> Result<(), Error> {
-        let (max_age, now_ms) = (max_age.into(), self.shared().engine.now_ms());
+        let (max_age, now_ms) = (max_age.into(), self.shared().setup.now_ms());
         let mut state = self.shared().open_for_change("set_max_age")?;
         state.record_mut("set_max_age")?.set_max_age(max_age, now_ms)
     }
@@ -58,17 +57,17 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_end_after(&self, time: impl Into<Option<Duration>>) -> Result<(), Error> {
-        let now_ms = self.shared().engine.now_ms();
+        let now_ms = self.shared().setup.now_ms();
         // A sum that is too large is beyond JavaScript's dates, too.
         let ends_at_ms = time
             .into()
             .map(|time| now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
-        let edits = {
+        let computed = {
             let mut state = self.shared().open_for_change("set_end_after")?;
             state.record_mut("set_end_after")?.set_ends_at_ms(ends_at_ms)?;
-            safe::take_edits(&mut state, Some(SessionData::ENDS_AT))
+            state.memory.take_computed(Some(SessionData::ENDS_AT))
         };
-        drop(edits);
+        drop(computed);
         Ok(())
     }
 

@@ -4,7 +4,6 @@ use cloakroom_core::Error;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::{Preset, express, safe};
 
 impl Session {
     /// Reads all members into a type, as if they were one JSON object, without the cookie.
@@ -39,12 +38,12 @@ impl Session {
     ///
     /// As [`insert`](Self::insert).
     pub fn clear(&self) -> Result<(), Error> {
-        let edits = {
+        let computed = {
             let mut state = self.shared().open_for_change("clear")?;
             state.record_mut("clear")?.clear();
-            safe::take_edits(&mut state, None)
+            state.memory.take_computed(None)
         };
-        drop(edits);
+        drop(computed);
         Ok(())
     }
 
@@ -73,9 +72,6 @@ impl Session {
     /// }
     /// ```
     pub async fn rollback(&self) -> Result<(), Error> {
-        match self.preset() {
-            Preset::Express => express::rollback(self.shared()),
-            Preset::Safe | Preset::NextSession => safe::rollback(self.shared()).await,
-        }
+        self.life().rollback().await
     }
 }

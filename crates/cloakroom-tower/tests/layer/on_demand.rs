@@ -109,7 +109,7 @@ async fn each_failure_to_load_is_told_once() {
         error
     })
     .await;
-    let expected = ["log: get_and_touch: told to fail", "session: load: not done within 20ms"];
+    let expected = ["log: get_and_touch: told to fail", "session: load: no answer within 20ms"];
     assert_eq!(told, expected);
 }
 

@@ -1,0 +1,48 @@
+//! The session of a request by the rules of the safe preset. Each of its verbs has a file of its own.
+
+use std::sync::Arc;
+
+use cloakroom_core::{Cookie, Error, ErrorKind};
+use http::HeaderValue;
+
+use super::{memory::Memory, preset::Safe};
+use crate::{TouchAfter, state::Shared};
+
+pub(crate) struct SafeSession {
+    pub(super) safe: Arc<Safe>,
+    pub(super) shared: Shared<Memory>,
+}
+
+impl SafeSession {
+    pub(crate) const fn shared(&self) -> &Shared<Memory> {
+        &self.shared
+    }
+
+    pub(crate) fn touch(&self) -> Result<(), Error> {
+        let mut state = self.shared.open_for_change("touch")?;
+        state.record("touch")?;
+        state.memory.is_touched = true;
+        Ok(())
+    }
+
+    pub(crate) fn cookie_after_error(&self) -> Option<HeaderValue> {
+        self.shared.state().memory.after_error.clone()
+    }
+
+    /// Returns true if the browser would not be sent this cookie.
+    pub(super) fn withholds(&self, cookie: &Cookie) -> bool {
+        cookie.secure() && !self.shared.request.is_secure
+    }
+
+    /// Returns true if a write moves the expiry, whatever the handler asks for.
+    pub(super) fn extends_on_write(&self) -> bool {
+        self.shared.setup.options().touch_after == TouchAfter::EachRequest
+    }
+}
+
+/// The error for a new session whose cookie would not be sent, and which is not stored.
+pub(super) fn withheld(operation: &'static str) -> Error {
+    let message = "a new session is not stored: its cookie is Secure and the request is not; behind a proxy that ends \
+                   TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
+    Error::new(ErrorKind::Config, "session", operation, message)
+}
