@@ -344,6 +344,9 @@ fn every_path_on_the_map_exists() {
 /// The options that users set, and the fields that have no method: the preset is a constructor.
 const OPTIONS: &[(&str, &str, &[&str])] = &[
     ("SessionOptions", "crates/cloakroom-tower/src/options", &["preset"]),
+    ("IdOptions", "crates/cloakroom-tower/src/options/ids", &[]),
+    ("ExpiryOptions", "crates/cloakroom-tower/src/options/expiry", &[]),
+    ("FailureOptions", "crates/cloakroom-tower/src/options/failure", &[]),
     ("CookieOptions", "crates/cloakroom-tower/src/cookie_options", &[]),
     ("ExpressSessionOptions", "compat/src/express_session/options", &[]),
     ("MemoryOptions", "crates/cloakroom-core/src/memory", &[]),

@@ -38,7 +38,7 @@ impl IntoResponse for MissingSession {
 }
 
 /// A session that a handler asks for could not be loaded, as the option [`Loading::OnDemand`](crate::Loading::OnDemand)
-/// has it. It answers as [`error_response`](crate::SessionOptions::error_response) says.
+/// has it. It answers as [`error_response`](crate::FailureOptions::error_response) says.
 #[derive(Debug)]
 pub struct SessionNotLoaded {
     error: Error,
@@ -67,7 +67,7 @@ impl std::error::Error for SessionNotLoaded {
 
 impl IntoResponse for SessionNotLoaded {
     fn into_response(self) -> Response {
-        (self.engine.options().error_response)(&self.error).map(Body::from)
+        (self.engine.options().failure.error_response)(&self.error).map(Body::from)
     }
 }
 

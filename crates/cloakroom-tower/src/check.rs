@@ -8,17 +8,17 @@ use crate::{
 
 pub(crate) fn check(options: &SessionOptions) -> Result<(), Error> {
     check_cookie(options, &options.cookie)?;
-    if options.deadline.is_zero() {
+    if options.failure.deadline.is_zero() {
         return Err(config("the option \"deadline\" is zero"));
     }
     if options.preset.is_express() {
-        if options.touch_after != TouchAfter::EachRequest {
+        if options.expiry.touch_after != TouchAfter::EachRequest {
             return Err(config("the option \"touch_after\" is not one of the express preset"));
         }
         if options.loading != Loading::Eager {
             return Err(config("the option \"loading\" is not one of the express preset"));
         }
-        if !options.store_failed {
+        if !options.failure.store_failed {
             let message = "the option \"store_failed\" cannot be off with the express preset";
             return Err(config(message));
         }
@@ -39,7 +39,7 @@ pub(crate) fn check(options: &SessionOptions) -> Result<(), Error> {
 pub(crate) fn check_cookie(session: &SessionOptions, options: &CookieOptions) -> Result<(), Error> {
     let is_sent = options
         .cookie(session.preset.cookie_shape(), true, 0)
-        .and_then(|cookie| set_cookie(&session.name, "", &cookie));
+        .and_then(|cookie| set_cookie(&session.ids.cookie_name, "", &cookie));
     if let Err(error) = is_sent {
         let offender = options.offender().map(|text| format!(", not {text}"));
         let message = format!("the cookie cannot be sent: {error}{}", offender.unwrap_or_default());
@@ -68,7 +68,7 @@ pub(crate) fn check_cookie(session: &SessionOptions, options: &CookieOptions) ->
         )),
         _ => Ok(()),
     }?;
-    check_secure(&session.name, options)
+    check_secure(&session.ids.cookie_name, options)
 }
 
 /// Browsers refuse these without `Secure`.

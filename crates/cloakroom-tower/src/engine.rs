@@ -54,18 +54,6 @@ impl SessionEngine {
         Self::unchecked(store, secrets.into(), SessionOptions::new())
     }
 
-    /// What express-session 1.19.0 does, with its default options.
-    #[must_use]
-    pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
-        Self::unchecked(store, secrets.into(), SessionOptions::express())
-    }
-
-    /// For a site of next-session 4, with its default options.
-    #[must_use]
-    pub fn next_session(store: impl Store + 'static, ids: IdFormat) -> Self {
-        Self::unchecked(store, ids, SessionOptions::next_session())
-    }
-
     /// With options of your own.
     ///
     /// # Errors
@@ -82,7 +70,11 @@ impl SessionEngine {
         Ok(Self::unchecked(store, ids.into(), options))
     }
 
-    fn unchecked(store: impl Store + 'static, ids: IdFormat, options: SessionOptions) -> Self {
+    pub(crate) fn unchecked(
+        store: impl Store + 'static,
+        ids: IdFormat,
+        options: SessionOptions,
+    ) -> Self {
         let setup = Arc::new(Setup::new(Box::new(store), ids, options));
         Self { inner: Arc::new(Inner { rules: Rules::new(Arc::clone(&setup)), setup }) }
     }

@@ -35,7 +35,7 @@ impl SessionError {
     }
 
     /// The response, for those without axum. The error is in its extensions, as an `Arc<Error>`: there the layer finds
-    /// it, and tells [`on_error`](crate::SessionOptions::on_error).
+    /// it, and tells [`on_error`](crate::FailureOptions::on_error).
     ///
     /// Its name is not `into_response`, which is the method of axum's `IntoResponse`.
     #[must_use]

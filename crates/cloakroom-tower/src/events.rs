@@ -19,8 +19,8 @@ pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 /// use cloakroom_tower::SessionOptions;
 ///
 /// let mut options = SessionOptions::new();
-/// options.on_error = Some(Arc::new(|error| eprintln!("error: {error}")));
-/// options.on_event = Some(Arc::new(|event| eprintln!("warning: {event}")));
+/// options.failure.on_error = Some(Arc::new(|error| eprintln!("error: {error}")));
+/// options.failure.on_event = Some(Arc::new(|event| eprintln!("warning: {event}")));
 /// ```
 #[derive(Clone, Debug)]
 pub struct SessionEvent {

@@ -55,7 +55,8 @@ impl Express {
     /// Returns the id in the first cookie of our name, if that one verifies.
     pub(crate) fn session_id(&self, header: &[u8]) -> Option<String> {
         let options = self.setup.options();
-        let found = self.setup.ids().find_first(header, &options.name, options.unquote);
+        let found =
+            self.setup.ids().find_first(header, &options.ids.cookie_name, options.ids.unquote);
         found.map(|found| found.id)
     }
 
@@ -63,7 +64,9 @@ impl Express {
         let (setup, header) = (Arc::clone(&self.setup), head.cookie_header());
         let options = setup.options();
         let cookie_id = self.session_id(&header);
-        if cookie_id.is_none() && IdFormat::is_sent(&header, &options.name, options.unquote) {
+        if cookie_id.is_none()
+            && IdFormat::is_sent(&header, &options.ids.cookie_name, options.ids.unquote)
+        {
             setup.note(EventReason::CookieNotVerified);
         }
         let request = Arc::new(RequestFacts::new(options, head, cookie_id.is_some()));
@@ -304,7 +307,7 @@ impl Memory {
 
     fn should_set_cookie(&self, options: &SessionOptions, id: &str, record: &SessionData) -> bool {
         if self.cookie_id.as_deref() == Some(id) {
-            options.rolling || (has_expires(record) && self.is_modified(id, record))
+            options.expiry.rolling || (has_expires(record) && self.is_modified(id, record))
         } else {
             options.save_uninitialized || self.is_modified(id, record)
         }

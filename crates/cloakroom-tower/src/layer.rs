@@ -29,13 +29,7 @@ impl SessionLayer {
     /// What express-session 1.19.0 does, call for call, with its default options: [`SessionOptions::express`].
     #[must_use]
     pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
-        SessionEngine::express(store, secrets).into()
-    }
-
-    /// For a site of next-session 4: [`SessionOptions::next_session`].
-    #[must_use]
-    pub fn next_session(store: impl Store + 'static, ids: IdFormat) -> Self {
-        SessionEngine::next_session(store, ids).into()
+        SessionEngine::unchecked(store, secrets.into(), SessionOptions::express()).into()
     }
 
     /// With options of your own. They tell the preset, too.

@@ -113,7 +113,7 @@ impl LazySession {
     }
 
     /// The session, loaded now if nobody has asked before. `None` when the store is disconnected, as
-    /// [`is_connected`](crate::SessionOptions::is_connected) says.
+    /// [`is_connected`](crate::FailureOptions::is_connected) says.
     ///
     /// # Errors
     ///

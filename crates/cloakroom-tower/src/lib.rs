@@ -41,8 +41,9 @@ pub use layer::SessionLayer;
 pub use lazy::LazySession;
 pub use next::own_path;
 pub use options::{
-    AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, Loading, OnError, PathMatch, Preset,
-    Proxy, SessionOptions, TouchAfter, Unset, WhenUnavailable,
+    AskRequest, CookieFor, ErrorResponse, ExpiryOptions, FailureOptions, Genid, IdOptions,
+    IsConnected, Loading, OnError, PathMatch, Preset, Proxy, SessionOptions, TouchAfter, Unset,
+    WhenUnavailable,
 };
 pub use require::{RequireSession, RequireSessionService};
 pub use service::SessionService;

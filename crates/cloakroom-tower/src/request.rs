@@ -16,7 +16,7 @@ pub(crate) struct RequestFacts {
 impl RequestFacts {
     pub(crate) fn new(options: &SessionOptions, head: RequestHead<'_>, has_cookie: bool) -> Self {
         let is_secure = !options.preset.looks_at_transport() || options.proxy.is_secure(head);
-        let is_asked = options.cookie_for.is_some() || options.genid.is_some();
+        let is_asked = options.cookie_for.is_some() || options.ids.genid.is_some();
         let head = is_asked.then(|| {
             let (method, uri) = (head.method().clone(), head.uri().clone());
             (method, uri, head.headers().clone(), head.extensions().clone())

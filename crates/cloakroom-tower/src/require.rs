@@ -43,7 +43,7 @@ use wants::Want;
 /// innermost one has another path than the request, it does not ask a layer further out: it answers 500 and says so.
 ///
 /// Where sessions are loaded on demand, it asks for the session of each request that it guards; when that cannot be
-/// loaded, the answer is the engine's [`error_response`](crate::SessionOptions::error_response).
+/// loaded, the answer is the engine's [`error_response`](crate::FailureOptions::error_response).
 ///
 /// Which routes it guards is said best by the router: axum's `route_layer` takes it for the routes that are there
 /// already. [`with_paths`](Self::with_paths) compares the path that the browser asked for as text: escapes are decoded,

@@ -24,7 +24,7 @@ impl SessionEngine {
     ///
     /// # Errors
     ///
-    /// What the store says, unless [`when_unavailable`](SessionOptions::when_unavailable) turns it into a session that cannot be
+    /// What the store says, unless [`when_unavailable`](crate::FailureOptions::when_unavailable) turns it into a session that cannot be
     /// changed; each within the deadline.
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
         match self.part_in(head) {
@@ -66,7 +66,8 @@ impl SessionEngine {
             !options.preset.looks_at_path() || options.path_match.matches(path, head.path());
         if !is_ours {
             Part::None
-        } else if options.is_connected.as_ref().is_some_and(|is_connected| !is_connected()) {
+        } else if options.failure.is_connected.as_ref().is_some_and(|is_connected| !is_connected())
+        {
             Part::Unavailable
         } else {
             Part::Serve(cookie.max_age)
@@ -107,7 +108,7 @@ impl SessionEngine {
     ///
     /// With the safe preset, when a change could not be written: the response must not go out as if it had been, and the
     /// error response takes the cookie of [`cookie_after_error`](Self::cookie_after_error). The express preset tells
-    /// [`on_error`](SessionOptions::on_error) alone.
+    /// [`on_error`](crate::FailureOptions::on_error) alone.
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
         session.life().commit(false).await
     }
@@ -116,7 +117,7 @@ impl SessionEngine {
     ///
     /// When the request has failed, with a status of 500 or more or with 408, what the handler changed is dropped. What it
     /// has saved or destroyed itself stays so, and the browser is told. With the option
-    /// [`store_failed`](SessionOptions::store_failed) the status does not matter.
+    /// [`store_failed`](crate::FailureOptions::store_failed) the status does not matter.
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ impl Setup {
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
-        self.options.clock.now_ms()
+        self.options.expiry.clock.now_ms()
     }
 
     /// Tells the operator of an error.
@@ -48,8 +48,9 @@ impl Setup {
 
     /// Tells the operator of an event, unless one of this reason has been told within the last hour.
     pub(crate) fn note(&self, reason: EventReason) {
-        let Some(on_event) = &self.options.on_event else { return };
-        if let Some(event) = self.events.note(reason, &self.options.name, self.now_ms()) {
+        let Some(on_event) = &self.options.failure.on_event else { return };
+        if let Some(event) = self.events.note(reason, &self.options.ids.cookie_name, self.now_ms())
+        {
             on_event(&event);
         }
     }
@@ -60,7 +61,7 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        within(self.options.deadline, "session", operation, Idempotency::Once, work).await
+        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work).await
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
@@ -69,7 +70,7 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        within(self.options.deadline, "session", operation, Idempotency::Read, work).await
+        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work).await
     }
 
     /// Makes a new id and an empty session with the cookie of the options.
@@ -81,7 +82,7 @@ impl Setup {
                 check_cookie(options, made)?;
             }
             let cookie = self.cookie(made.as_ref().unwrap_or(&options.cookie), request)?;
-            let id = match &options.genid {
+            let id = match &options.ids.genid {
                 Some(genid) => genid(head)?,
                 None => generate_id()?,
             };
@@ -95,12 +96,12 @@ impl Setup {
 
     /// Returns the `Set-Cookie` line for this id and cookie.
     pub(crate) fn set_cookie(&self, id: &str, cookie: &Cookie) -> Result<HeaderValue, Error> {
-        header(&set_cookie(&self.options.name, &self.ids.value(id), cookie)?)
+        header(&set_cookie(&self.options.ids.cookie_name, &self.ids.value(id), cookie)?)
     }
 
     /// Returns the `Set-Cookie` line that makes the browser forget the cookie.
     pub(crate) fn clear_cookie(&self, cookie: &Cookie) -> Result<HeaderValue, Error> {
-        header(&clear_cookie(&self.options.name, cookie)?)
+        header(&clear_cookie(&self.options.ids.cookie_name, cookie)?)
     }
 }
 

@@ -52,7 +52,7 @@ impl SafeSession {
         if !self.shared.close() {
             return Ok(None);
         }
-        let is_dropped = is_failed && !setup.options().store_failed;
+        let is_dropped = is_failed && !setup.options().failure.store_failed;
         let result = setup.within("commit", commit_in_turn(self, is_dropped)).await;
         if let Err(error) = &result {
             let line = line_of_stored(self, error).await;
@@ -182,9 +182,9 @@ fn is_due(session: &SafeSession, record: &SessionData) -> bool {
         return false;
     }
     let left_ms = expires_ms.saturating_sub(session.shared.setup.now_ms());
-    match options.touch_after {
+    match options.expiry.touch_after {
         // A quarter of its life: a response that is lost has others behind it before the browser's copy ends.
-        TouchAfter::EachRequest => options.rolling && left_ms < max_age_ms / 4 * 3,
+        TouchAfter::EachRequest => options.expiry.rolling && left_ms < max_age_ms / 4 * 3,
         TouchAfter::Elapsed(after) => max_age_ms.saturating_sub(left_ms) >= milliseconds(after),
         TouchAfter::Never => false,
     }

@@ -39,7 +39,7 @@ impl Safe {
         let options = self.setup.options();
         let mut ids: Vec<FoundId> = Vec::new();
         let header = head.cookie_header();
-        for found in self.setup.ids().find(&header, &options.name, options.unquote) {
+        for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
             if ids.len() == MOST_COOKIES {
                 break;
             }
@@ -47,7 +47,9 @@ impl Safe {
                 ids.push(found);
             }
         }
-        if ids.is_empty() && IdFormat::is_sent(&header, &options.name, options.unquote) {
+        if ids.is_empty()
+            && IdFormat::is_sent(&header, &options.ids.cookie_name, options.ids.unquote)
+        {
             self.setup.note(EventReason::CookieNotVerified);
         }
         let request = Arc::new(RequestFacts::new(options, head, !ids.is_empty()));
@@ -65,7 +67,7 @@ impl Asked {
             Ok(found) => (found, None),
             Err(error) => {
                 setup.tell(&error);
-                if options.when_unavailable == WhenUnavailable::Error {
+                if options.failure.when_unavailable == WhenUnavailable::Error {
                     return Err(error);
                 }
                 (None, Some(error.kind()))
@@ -79,8 +81,8 @@ impl Asked {
                 (memory.is_stored, memory.is_extended) = (true, is_extended);
                 memory.is_refused = refused.is_some();
                 let mut state = State::new(id.id.clone(), Arc::new(record), false, memory);
-                state.refused =
-                    refused.filter(|_| options.when_unavailable == WhenUnavailable::ReadOnly);
+                state.refused = refused
+                    .filter(|_| options.failure.when_unavailable == WhenUnavailable::ReadOnly);
                 state
             }
             None => {
@@ -125,7 +127,7 @@ async fn find<'a>(
 
 async fn read(safe: &Safe, id: &str, max_age: Option<Duration>) -> Result<Option<Found>, Error> {
     let (options, store) = (safe.setup.options(), safe.setup.store());
-    let extends = options.touch_after == TouchAfter::EachRequest;
+    let extends = options.expiry.touch_after == TouchAfter::EachRequest;
     let Some(atomic) = store.atomic().filter(|_| extends) else {
         let found = |record| Found { record, is_extended: false, refused: None };
         return Ok(store.get(id).await?.map(found));

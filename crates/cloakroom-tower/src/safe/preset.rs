@@ -25,7 +25,7 @@ impl Safe {
     /// Returns the id in the first cookie of our name that verifies.
     pub(crate) fn session_id(&self, header: &[u8]) -> Option<String> {
         let options = self.setup.options();
-        let found = self.setup.ids().find(header, &options.name, options.unquote);
+        let found = self.setup.ids().find(header, &options.ids.cookie_name, options.ids.unquote);
         found.into_iter().next().map(|found| found.id)
     }
 

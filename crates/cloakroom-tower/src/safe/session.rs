@@ -36,7 +36,7 @@ impl SafeSession {
 
     /// Returns true if a write moves the expiry, whatever the handler asks for.
     pub(super) fn extends_on_write(&self) -> bool {
-        self.shared.setup.options().touch_after == TouchAfter::EachRequest
+        self.shared.setup.options().expiry.touch_after == TouchAfter::EachRequest
     }
 }
 

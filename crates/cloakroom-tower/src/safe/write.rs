@@ -239,7 +239,7 @@ async fn update(
         record.mark_stored(Revision::of_text());
         return Ok(Some(record));
     };
-    let patience = safe.setup.options().deadline / PATIENCE;
+    let patience = safe.setup.options().failure.deadline / PATIENCE;
     // A line for each safe, whose clones share the options.
     let place = std::ptr::from_ref(safe.setup.options()).addr();
     let _turn = Turn::take(place, id, patience, timer).await;

@@ -11,7 +11,7 @@ impl Session {
     /// `req.session.cookie.maxAge = ms`. `None` makes it a browser session.
     ///
     /// The record's `originalMaxAge` and `expires` change as in express-session 1.19.0, so Express goes on with the new
-    /// life. Time comes from the engine's [`clock`](crate::SessionOptions::clock).
+    /// life. Time comes from the engine's [`clock`](crate::ExpiryOptions::clock).
     ///
     /// # Errors
     ///

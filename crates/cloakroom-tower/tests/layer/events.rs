@@ -23,7 +23,7 @@ fn site_with(options: SessionOptions, change: impl FnOnce(&mut SessionOptions)) 
         ids,
         |store| store,
         |options| {
-            options.on_event = Some(Arc::new(move |event: &SessionEvent| {
+            options.failure.on_event = Some(Arc::new(move |event: &SessionEvent| {
                 events.lock().unwrap().push(event.clone())
             }));
             change(options);

@@ -17,7 +17,7 @@ use crate::site::{Reply, Site};
 fn site() -> Site {
     Site::with(|options| {
         options.loading = Loading::OnDemand;
-        options.deadline = Duration::from_millis(20);
+        options.failure.deadline = Duration::from_millis(20);
     })
 }
 
@@ -118,7 +118,7 @@ async fn each_failure_to_load_is_told_once() {
 async fn an_error_that_reads_like_an_earlier_failure_to_load_is_told() {
     let site = Site::with(|options| {
         options.loading = Loading::OnDemand;
-        options.touch_after = cloakroom_tower::TouchAfter::Never;
+        options.expiry.touch_after = cloakroom_tower::TouchAfter::Never;
     });
     visit(&site, true).await;
     let told = answered(&site, async |lazy, store| {

@@ -17,7 +17,7 @@ pub(crate) type Answer = Result<(String, Option<String>), Error>;
 
 pub(crate) fn engine(steps: &Steps) -> SessionEngine {
     let mut options = SessionOptions::new();
-    options.clock = cloakroom_core::Clock::fixed(NOW);
+    options.expiry.clock = cloakroom_core::Clock::fixed(NOW);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
     SessionEngine::with_options(steps.clone(), secrets, options).unwrap()
 }
