@@ -301,7 +301,8 @@ impl Session {
     /// attributes of the cookie come from the options, as for any new session.
     ///
     /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
-    /// it has loaded. A logout of one of them ends the other one, too.
+    /// it has loaded. A logout of one of them ends the other one, too. A request that finds the session moved already has
+    /// loaded nothing to move, and its login ends by itself.
     ///
     /// # Errors
     ///
@@ -314,8 +315,8 @@ impl Session {
     /// Destroys the session now.
     ///
     /// The safe preset logs the browser out: it also destroys the sessions of all other cookies of the name that the
-    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login that came
-    /// from the same session, and makes the browser forget the cookie.
+    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login of a request
+    /// that had loaded the same session, 32 sessions at the most. It makes the browser forget the cookie.
     ///
     /// # Errors
     ///

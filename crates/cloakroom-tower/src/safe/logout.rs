@@ -12,6 +12,10 @@ use super::{
 };
 use crate::state::Current;
 
+/// How many sessions one logout ends. Whoever moves a session to a new id with each request cannot make its logout cost
+/// more.
+const MOST_ENDED: usize = 32;
+
 /// Destroys the sessions of these ids, and whatever they have moved to. Returns true unless all of them had been logged
 /// out before.
 pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error> {
@@ -30,7 +34,7 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
         }
         is_news |= !before.is_ended;
         for related in before.related() {
-            if !ids.contains(related) {
+            if ids.len() < MOST_ENDED && !ids.contains(related) {
                 ids.push(related.clone());
             }
         }

@@ -8,15 +8,20 @@
 //!
 //! - A move stores the new session, then marks the old id, then ends the old session. If the mark says that the session
 //!   was logged out, the move is taken back.
-//! - A move that finds another new id in the mark links its own id with that one: two logins from one session, as after
-//!   a double click, end together. If the other one was logged out, the move is taken back.
+//! - A move that finds another new id in the mark links its own id with that one: two logins that had both loaded one
+//!   session, as after a double click, end together. If the other one was logged out, the move is taken back.
 //! - A logout destroys the session and marks its id, then logs out every id that the mark names. With conditional writes
 //!   it destroys first; without them it marks first, since a writer looks at the mark after its write.
 //!
 //! So either the move sees the logout in the mark, or the logout sees the new id there.
 //!
 //! A browser keeps one of two linked sessions and may log out hours later. Nobody visits the other one, so it lives no
-//! longer than its cookie says, and the marks that link the two live as long.
+//! longer than its cookie says, and the marks that link the two live as long. A linked session that moves hands its links
+//! on to the new id.
+//!
+//! Whoever knows an id that has ended must not be able to end, block or slow down what it became. So nothing but the move
+//! or the logout of a session that was there when its request loaded it writes a mark that lives on; a mark names only a
+//! few ids ([`MOST_IDS`]), and no later write moves the end of its minute.
 //!
 //! Plain ids have no markers. A next-session site would take a marker's name for the id of a session, and anybody can
 //! compute the name.
@@ -31,6 +36,10 @@ use super::{expiry::milliseconds, preset::Safe};
 
 /// How long a marker lives: longer than two requests overlap.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
+
+/// How many ids a mark names of each kind: the first, which the others are linked with, and the newest. A browser needs two
+/// or three. A logout does not end the others.
+pub(super) const MOST_IDS: usize = 8;
 
 /// The last millisecond that a JavaScript date can hold: a marker that lives as long as the store keeps a browser session.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
@@ -53,6 +62,8 @@ pub(super) struct Mark {
     ends_with: Vec<String>,
     /// How long these are kept.
     linked_until_ms: i64,
+    /// When the minute ends that began with the first move, or with the logout.
+    until_ms: i64,
 }
 
 impl Mark {
@@ -70,12 +81,20 @@ impl Mark {
         !self.ends_with.is_empty()
     }
 
+    /// Returns the ids that a logout of this session ends although it never had them.
+    pub(super) fn ends_with(&self) -> &[String] {
+        &self.ends_with
+    }
+
     /// Returns the ids of all sessions that a logout of this one ends.
     pub(super) fn related(&self) -> impl Iterator<Item = &String> {
         self.moved_to.iter().chain(&self.ends_with)
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, now_ms: i64) {
+        if !self.is_ended {
+            self.until_ms = end_of_life(now_ms);
+        }
         self.is_ended = true;
         // Whatever it names ends now. A cookie of it that is left in a browser is any other dead cookie in a minute.
         self.linked_until_ms = 0;
@@ -84,7 +103,8 @@ impl Mark {
     fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
         let is_until = |name| record.get(name).map(|until: Option<i64>| until.unwrap_or_default());
         let linked_until_ms = is_until(LINKED_UNTIL)?;
-        let (is_fresh, is_linked) = (is_until(UNTIL)? > now_ms, linked_until_ms > now_ms);
+        let until_ms = is_until(UNTIL)?;
+        let (is_fresh, is_linked) = (until_ms > now_ms, linked_until_ms > now_ms);
         if !is_fresh && !is_linked {
             return Ok(Self::default());
         }
@@ -92,26 +112,41 @@ impl Mark {
         let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
         let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
         if !is_fresh {
+            // The move was cut short before it handed on its links.
             ends_with.append(&mut moved_to);
         }
-        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms })
+        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms, until_ms })
     }
 
     /// Writes the mark into a record, which keeps its revision.
     fn write(&self, record: &mut SessionData, now_ms: i64) -> Result<(), Error> {
-        let until_ms = now_ms.saturating_add(milliseconds(LIFE));
         let mut cookie = Cookie::new();
         if self.linked_until_ms < NO_END_MS {
-            let last_ms = until_ms.max(self.linked_until_ms);
-            cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms)), now_ms)?;
+            let last_ms = self.until_ms.max(self.linked_until_ms);
+            cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms).max(1)), now_ms)?;
         }
         *record.cookie_mut() = cookie;
         record.insert(IS_ENDED, self.is_ended)?;
         record.insert(MOVED_TO, &self.moved_to)?;
         record.insert(ENDS_WITH, &self.ends_with)?;
-        record.insert(UNTIL, until_ms)?;
+        record.insert(UNTIL, self.until_ms)?;
         record.insert(LINKED_UNTIL, self.linked_until_ms)
     }
+}
+
+fn end_of_life(now_ms: i64) -> i64 {
+    now_ms.saturating_add(milliseconds(LIFE))
+}
+
+/// Adds an id. The first and the newest are kept.
+fn push(ids: &mut Vec<String>, id: &str) {
+    if ids.iter().any(|known| known == id) {
+        return;
+    }
+    if ids.len() >= MOST_IDS {
+        ids.drain(1..ids.len() + 2 - MOST_IDS);
+    }
+    ids.push(id.to_owned());
 }
 
 /// Marks a session as logged out. Returns what was marked before.
@@ -121,7 +156,7 @@ pub(super) async fn end(safe: &Safe, id: &str) -> Result<Mark, Error> {
     }
     let store = safe.setup.store();
     let marked = match store.atomic() {
-        Some(atomic) => change(safe, atomic, id, Mark::end).await,
+        Some(atomic) => change(safe, atomic, id, |mark| mark.end(safe.setup.now_ms())).await,
         None => Ends(safe).end(id).await,
     };
     marked.or_else(without)
@@ -129,9 +164,13 @@ pub(super) async fn end(safe: &Safe, id: &str) -> Result<Mark, Error> {
 
 /// Marks that a session moves to a new id, which is in the store already. Returns all that is marked now.
 pub(super) async fn add(safe: &Safe, id: &str, new_id: &str) -> Result<Mark, Error> {
+    let until_ms = end_of_life(safe.setup.now_ms());
     extend(safe, id, |mark| {
-        if !mark.is_ended && !mark.moved_to.iter().any(|id| id == new_id) {
-            mark.moved_to.push(new_id.to_owned());
+        if !mark.is_ended {
+            if mark.moved_to.is_empty() {
+                mark.until_ms = until_ms;
+            }
+            push(&mut mark.moved_to, new_id);
         }
     })
     .await
@@ -151,12 +190,17 @@ pub(super) async fn link(
         None => cookie.expires_ms().unwrap_or(NO_END_MS),
     };
     extend(safe, id, |mark| {
-        if !mark.is_ended && !mark.ends_with.iter().any(|id| id == other) {
-            mark.ends_with.push(other.to_owned());
+        if !mark.is_ended {
+            push(&mut mark.ends_with, other);
             mark.linked_until_ms = mark.linked_until_ms.max(until_ms.min(NO_END_MS));
         }
     })
     .await
+}
+
+/// Ends the links of a session that has handed them on, or whose family has ended: its mark ends with its minute.
+pub(super) async fn unlink(safe: &Safe, id: &str) -> Result<(), Error> {
+    extend(safe, id, |mark| mark.linked_until_ms = 0).await.map(drop)
 }
 
 /// Makes a mark say more. Returns all that is marked now.
@@ -246,8 +290,16 @@ async fn change(
     loop {
         let mut after = before.clone();
         change(&mut after);
-        if found.is_some() && after == before {
-            return Ok(before);
+        if after == before {
+            if found.is_some() {
+                return Ok(before);
+            }
+            // Nothing is to be marked, unless the store has a mark already.
+            (before, found) = read(safe, &name).await?;
+            if found.is_none() {
+                return Ok(before);
+            }
+            continue;
         }
         let is_there = found.is_some();
         let mut record = found.unwrap_or_default();
@@ -277,7 +329,10 @@ struct Ends<'a>(&'a Safe);
 impl Ends<'_> {
     async fn end(&self, id: &str) -> Result<Mark, Error> {
         let is_ended = self.is_ended(id).await?;
-        self.set(&end_name(id), &Mark { is_ended: true, ..Mark::default() }).await?;
+        if !is_ended {
+            let until_ms = end_of_life(self.0.setup.now_ms());
+            self.set(&end_name(id), &Mark { is_ended: true, until_ms, ..Mark::default() }).await?;
+        }
         let (mark, _) = read(self.0, &marker_name(id)).await?;
         Ok(Mark { is_ended, ..mark })
     }

@@ -6,15 +6,11 @@ use cloakroom_core::{Error, ErrorKind};
 
 use super::{
     load::MOST_COOKIES,
-    marker::{self, has_moved},
+    marker::{self, MOST_IDS, has_moved},
     preset::Safe,
     session::SafeSession,
     write::Write,
 };
-
-/// How many sessions one move is linked with. A browser needs two or three; whoever moves one session again and again
-/// within a minute cannot make each login cost more.
-const MOST_LINKS: usize = 8;
 
 impl Write {
     /// Returns true if the browser's session moved or was logged out a moment ago: the browser has a newer cookie, or is
@@ -62,20 +58,19 @@ impl Write {
                     return Err(error);
                 }
                 self.old_ids.pop();
+                self.end_old_links(&session.safe, &old_id).await;
             }
         }
         Ok(())
     }
 
-    /// A login whose cookie leads to a session that another login has just moved: the two end together.
-    pub(super) async fn join_moved(&mut self, session: &SafeSession) -> Result<(), Error> {
-        for id in mem::take(&mut self.sent).iter().take(MOST_COOKIES) {
-            let mark = marker::look(&session.safe, id).await?;
-            if mark.has_moved() && !mark.is_ended && !self.join(session, id).await? {
-                return Ok(());
-            }
+    /// Ends the links of an old session that has ended, if the new one has taken them over.
+    pub(super) async fn end_old_links(&mut self, safe: &Safe, old_id: &str) {
+        if mem::take(&mut self.hands_on_links)
+            && let Err(error) = marker::unlink(safe, old_id).await
+        {
+            safe.setup.tell(&error);
         }
-        Ok(())
     }
 
     /// Marks that an old session moves to this one, and links this one with all others that were made from it. Returns
@@ -97,18 +92,16 @@ impl Write {
         joined
     }
 
-    async fn try_to_join(&self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
+    async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
         let mark = marker::add(safe, old_id, &self.id).await?;
         let Some(record) = self.written.as_ref().filter(|_| !mark.is_ended) else {
             return Ok(false);
         };
-        // A link to one of a family is enough, since a logout follows all links: to the first that was made from the old
-        // session, and to that itself when it was one of a family already.
-        let is_linked = mark.is_linked();
-        let mut others: Vec<String> = mark.moved_to.into_iter().take(1).collect();
-        if is_linked {
-            others.push(old_id.to_owned());
-        }
+        // A link to one of the new ids is enough, since a logout follows all links: to the first. The old session's own
+        // links are handed on.
+        self.hands_on_links = mark.is_linked();
+        let first = mark.moved_to.first();
+        let mut others: Vec<String> = first.into_iter().chain(mark.ends_with()).cloned().collect();
         others.retain(|other| *other != self.id);
         let mut at = 0;
         while let Some(other) = others.get(at).cloned() {
@@ -125,7 +118,7 @@ impl Write {
             if let Some(moved_to) = mark.moved_to.into_iter().next()
                 && moved_to != self.id
                 && !others.contains(&moved_to)
-                && others.len() < MOST_LINKS
+                && others.len() < 2 * MOST_IDS
             {
                 others.push(moved_to);
             }

@@ -40,6 +40,8 @@ pub(super) struct Write {
     pub(super) sent: Vec<String>,
     /// The request began so long ago that the marker of a logout may have expired.
     is_late: bool,
+    /// This session has taken over the links of the old one.
+    pub(super) hands_on_links: bool,
     /// The record as it was written, even if what comes after has failed.
     pub(super) written: Option<SessionData>,
     /// Why nothing was written.
@@ -67,6 +69,7 @@ impl Write {
             is_login: !memory.old_ids.is_empty() || (memory.is_replaced && !memory.is_stored),
             sent: if leads_nowhere { memory.sent.clone() } else { Vec::new() },
             is_late: age_ms > milliseconds(marker::LIFE) / 2,
+            hands_on_links: false,
             written: None,
             obstacle: "another request destroyed the session; the changes were discarded",
         }
@@ -97,9 +100,6 @@ impl Write {
         }
         self.end_old_ids(session).await?;
         if self.written.is_some() {
-            if self.is_login {
-                self.join_moved(session).await?;
-            }
             safe.left_over.destroy_one(safe.setup.store()).await;
         }
         Ok(())
@@ -136,6 +136,8 @@ impl Write {
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
                         safe.setup.tell(&error);
                         self.link_to_left_over(session, old_id).await;
+                    } else {
+                        self.end_old_links(safe, old_id).await;
                     }
                     self.old_ids.pop();
                     return Ok(());

@@ -9,6 +9,7 @@ mod composing;
 mod contention;
 mod cookies;
 mod counting;
+mod dead_cookies;
 mod down;
 mod events;
 mod express;
