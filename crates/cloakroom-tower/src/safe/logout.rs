@@ -19,7 +19,7 @@ const MOST_ENDED: usize = 32;
 /// Destroys the sessions of these ids, and whatever they have moved to. Returns true unless all of them had been logged
 /// out before.
 pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error> {
-    let (mut ids, mut is_news, mut at) = (ids, false, 0);
+    let (mut ids, mut linked, mut is_news, mut at) = (ids, Vec::new(), false, 0);
     let has_atomic = safe.setup.store().atomic().is_some();
     while let Some(id) = ids.get(at).cloned() {
         at += 1;
@@ -33,11 +33,18 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
             continue;
         }
         is_news |= !before.is_ended;
+        if before.is_linked() {
+            linked.push(id);
+        }
         for related in before.related() {
             if ids.len() < MOST_ENDED && !ids.contains(related) {
                 ids.push(related.clone());
             }
         }
+    }
+    // Not before all of them have ended: a logout that fails half-way can be tried again at any time.
+    for id in linked {
+        marker::unlink(safe, &id).await?;
     }
     Ok(is_news)
 }

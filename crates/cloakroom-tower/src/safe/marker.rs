@@ -96,8 +96,6 @@ impl Mark {
             self.until_ms = end_of_life(now_ms);
         }
         self.is_ended = true;
-        // Whatever it names ends now. A cookie of it that is left in a browser is any other dead cookie in a minute.
-        self.linked_until_ms = 0;
     }
 
     fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
@@ -108,7 +106,8 @@ impl Mark {
         if !is_fresh && !is_linked {
             return Ok(Self::default());
         }
-        let is_ended = record.get(IS_ENDED)?.unwrap_or_default();
+        // After its minute it is any other dead session. A logout that was cut short can still find its links.
+        let is_ended = is_fresh && record.get(IS_ENDED)?.unwrap_or_default();
         let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
         let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
         if !is_fresh {

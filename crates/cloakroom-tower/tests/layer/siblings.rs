@@ -1,6 +1,6 @@
 //! Two logins from one session, as with a double click: a logout of one ends the other.
 
-use cloakroom_core::{Enumerate, marker_name};
+use cloakroom_core::{Enumerate, ErrorKind, marker_name};
 use cloakroom_tower::Session;
 use futures::executor::block_on;
 
@@ -230,6 +230,27 @@ fn a_login_that_is_alone_costs_one_marker() {
         let calls = ["get_and_touch", "get", "create", "create", "update", "destroy"];
         assert_eq!(site.store.calls(), calls);
     });
+}
+
+/// The user tries again when the marker of the first try has had its minute.
+#[tokio::test]
+async fn a_logout_that_failed_half_way_ends_the_other_login_when_it_is_tried_again() {
+    let site = Site::new();
+    let other = logged_in_twice(&site).await;
+    let store = site.store.clone();
+    // The browser's own session has ended and is marked, when the store goes away.
+    site.store.before("update", move |_| store.fail(&["destroy"], ErrorKind::Timeout));
+    site.visit(async |session: Session| {
+        assert!(session.destroy().await.is_err());
+        Ok(())
+    })
+    .await;
+    assert!(site.record(&other).await.is_some());
+    site.store.fail(&[], ErrorKind::Timeout);
+    site.clock.advance(61_000);
+    let reply = site.visit(async |session: Session| session.destroy().await).await;
+    assert!(reply.lines()[0].starts_with("connect.sid=; "));
+    assert_eq!(site.store.memory().length().await.unwrap(), 0);
 }
 
 /// Such as an id that changes each quarter of an hour, for two weeks.
