@@ -59,9 +59,10 @@ impl Memory {
         if self.is_stored {
             return None;
         }
+        // A new id is not asked for any more, even if there is no old session to go back to.
+        (self.keeps_data, self.is_replaced) = (false, false);
         let mut replaced = self.replaced.take()?;
         self.old_ids.pop();
-        (self.keeps_data, self.is_replaced) = (false, false);
         (self.is_stored, self.browser) = (true, mem::take(&mut replaced.browser));
         Some(replaced)
     }

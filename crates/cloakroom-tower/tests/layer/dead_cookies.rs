@@ -132,3 +132,18 @@ async fn a_logout_follows_a_bounded_number_of_moves() {
     let calls = site.store.calls().len();
     assert!(calls < 200, "{calls}");
 }
+
+/// It is no login any more.
+#[tokio::test]
+async fn a_new_id_that_was_rolled_back_replaces_no_newer_cookie() {
+    let (site, old) = logged_in().await;
+    let reply = site
+        .send(with_cookie(&old), async |session: Session| {
+            session.regenerate().await?;
+            session.rollback().await?;
+            session.insert("flash", 1)
+        })
+        .await;
+    assert_eq!((reply.status, reply.lines().len()), (StatusCode::OK, 0));
+    assert_eq!(site.store.memory().length().await.unwrap(), 1);
+}
