@@ -16,6 +16,11 @@ impl Write {
     /// Returns true if the browser's session moved or was logged out a moment ago: the browser has a newer cookie, or is
     /// about to get one, which that of a new session must not replace.
     pub(super) async fn is_outdated(&mut self, safe: &Safe) -> Result<bool, Error> {
+        if self.is_late && !self.sent.is_empty() {
+            self.obstacle = "the request brought the cookie of a session that is gone and took too long to tell whether the \
+                             browser has a newer one; the changes were discarded";
+            return Ok(true);
+        }
         for id in self.sent.iter().take(MOST_COOKIES) {
             let mark = marker::look(safe, id).await?;
             if mark.is_ended {

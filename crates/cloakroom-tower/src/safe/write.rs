@@ -38,8 +38,8 @@ pub(super) struct Write {
     pub(super) is_login: bool,
     /// Ids that the browser sent and that led to no session.
     pub(super) sent: Vec<String>,
-    /// The request began so long ago that the marker of a logout may have expired.
-    is_late: bool,
+    /// The request began so long ago that the marker of a logout or a move may have expired.
+    pub(super) is_late: bool,
     /// This session has taken over the links of the old one.
     pub(super) hands_on_links: bool,
     /// The record as it was written, even if what comes after has failed.

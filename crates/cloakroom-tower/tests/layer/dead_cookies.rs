@@ -147,3 +147,22 @@ async fn a_new_id_that_was_rolled_back_replaces_no_newer_cookie() {
     assert_eq!((reply.status, reply.lines().len()), (StatusCode::OK, 0));
     assert_eq!(site.store.memory().length().await.unwrap(), 1);
 }
+
+/// The marker has expired when it writes.
+#[tokio::test]
+async fn a_slow_request_that_came_with_a_dead_cookie_leaves_a_newer_one_alone() {
+    let (site, old) = logged_in().await;
+    let engine = site.layer.engine();
+    for saves in [false, true] {
+        let slow = engine.load((&with_cookie(&old)).into()).await.unwrap().unwrap();
+        site.clock.advance(61_000);
+        slow.insert("flash", 1).unwrap();
+        if saves {
+            assert!(!slow.save().await.unwrap());
+        }
+        assert_eq!(engine.commit(&slow).await.unwrap(), None);
+        let told = site.told();
+        assert!(told.len() == 1 && told[0].contains("too long"), "{told:?}");
+        assert_eq!(site.store.memory().length().await.unwrap(), 1);
+    }
+}
