@@ -57,6 +57,8 @@ impl SafeSession {
         if let Err(error) = &result {
             let line = line_of_stored(self, error).await;
             self.shared.state().memory.after_error = line;
+        } else {
+            self.end_one_left_over().await;
         }
         self.shared.forget();
         result.inspect_err(|error| setup.tell(error))

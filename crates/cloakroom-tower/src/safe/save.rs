@@ -28,7 +28,9 @@ impl SafeSession {
         // What was written is stored, even if what came after it has failed.
         let Some(stored) = write.written.take() else { return result.map(|()| false) };
         let adopted = self.adopt(write, &taken, stored, extends);
-        result.and(adopted).map(|()| true)
+        result.and(adopted)?;
+        self.end_one_left_over().await;
+        Ok(true)
     }
 
     /// Makes the written record the session's, with what was changed since it was taken.

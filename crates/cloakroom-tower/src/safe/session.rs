@@ -29,6 +29,14 @@ impl SafeSession {
         self.shared.state().memory.after_error.clone()
     }
 
+    /// Ends one of the old sessions that are left over, if this request has written: it has its own answer by now.
+    pub(super) async fn end_one_left_over(&self) {
+        let has_written = self.shared.state().memory.written.is_some();
+        if has_written {
+            self.safe.left_over.destroy_one(&self.safe.setup).await;
+        }
+    }
+
     /// Returns true if the browser would not be sent this cookie.
     pub(super) fn withholds(&self, cookie: &Cookie) -> bool {
         cookie.secure() && !self.shared.request.is_secure

@@ -98,11 +98,7 @@ impl Write {
         } else if !self.is_late || self.can_move(safe).await? {
             self.create(session, lay(SessionData::clone(&self.changes.record))).await?;
         }
-        self.end_old_ids(session).await?;
-        if self.written.is_some() {
-            safe.left_over.destroy_one(safe.setup.store()).await;
-        }
-        Ok(())
+        self.end_old_ids(session).await
     }
 
     /// Stores the session under its new id with all that is under the old one when that ends, and ends it. Nothing stays

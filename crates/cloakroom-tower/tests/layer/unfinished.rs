@@ -1,5 +1,7 @@
 //! Requests whose end fails half-way: what was saved stays within the browser's reach, and what is left over ends later.
 
+use std::time::Duration;
+
 use cloakroom_core::{Enumerate, ErrorKind, Secrets, Store};
 use cloakroom_tower::{Session, SessionOptions};
 use http::StatusCode;
@@ -120,5 +122,33 @@ async fn an_old_session_that_cannot_be_destroyed_is_destroyed_later() {
             site.write("n", 2).await;
             assert!(!site.store.calls().contains(&"destroy"), "it ends once");
         }
+    }
+}
+
+/// The part of the store that has it does not answer, and another user's session is elsewhere.
+#[tokio::test]
+async fn what_is_left_over_of_one_user_fails_nobody_elses_write() {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let site = Site::with_all(SessionOptions::new(), secrets, Log::with_own_life, |options| {
+        options.failure.deadline = Duration::from_secs(8);
+    });
+    site.write("cart", 1).await;
+    site.store.fail(&["destroy"], ErrorKind::Unavailable);
+    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    site.store.fail(&[], ErrorKind::Unavailable);
+    site.store.hang_on("destroy");
+    *site.cookie.lock().unwrap() = None;
+    for saves in [true, false] {
+        let reply = site
+            .visit(async move |session: Session| {
+                session.insert("n", 1)?;
+                if saves {
+                    session.save().await?;
+                }
+                Ok(())
+            })
+            .await;
+        assert_eq!((reply.status, &*reply.body), (StatusCode::OK, "ok"));
+        *site.cookie.lock().unwrap() = None;
     }
 }
