@@ -1,4 +1,4 @@
-//! Old sessions that could not be destroyed when they moved.
+//! Sessions that could not be destroyed: old ones that have moved, and new ones of moves that have failed.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,7 @@ const MOST: usize = 64;
 /// The part of the deadline that a write waits for one of them.
 const PATIENCE: u32 = 8;
 
-/// The ids of old sessions that a later write destroys.
+/// The ids of sessions that a later write destroys.
 #[derive(Default)]
 pub(crate) struct LeftOver(Mutex<VecDeque<String>>);
 
@@ -30,13 +30,18 @@ impl LeftOver {
         ids.push_back(id);
     }
 
-    /// Destroys a session that has moved. When that fails or is cut short, a later write tries again.
+    /// Destroys a session that has moved, or was to be moved to. When that fails or is cut short, a later write tries again.
     pub(super) async fn destroy(&self, store: &dyn Store, id: &str) -> Result<(), Error> {
         let mut old = Old { left_over: self, id: Some(id.to_owned()) };
         store.destroy(id).await?;
         old.id = None;
         self.ids().retain(|left_over| left_over != id);
         Ok(())
+    }
+
+    /// Returns true if a session is left over, so that nobody has its cookie.
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.ids().iter().any(|left_over| left_over == id)
     }
 
     /// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.

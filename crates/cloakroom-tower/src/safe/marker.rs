@@ -256,8 +256,9 @@ pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
         return Ok(true);
     }
     for new_id in &mark.moved_to {
-        // A move that failed after its mark has taken the new session back.
-        let is_there = safe.setup.store().get(new_id).await?.is_some();
+        // A move that failed after its mark has taken the new session back, or has left it over.
+        let is_there =
+            !safe.left_over.contains(new_id) && safe.setup.store().get(new_id).await?.is_some();
         if is_there || look(safe, new_id).await?.is_gone() {
             return Ok(true);
         }

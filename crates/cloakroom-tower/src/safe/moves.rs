@@ -143,8 +143,9 @@ impl Write {
     pub(super) async fn take_back(&mut self, session: &SafeSession) {
         self.written = None;
         self.note(session);
-        if let Err(error) = session.shared.setup.store().destroy(&self.id).await {
-            session.safe.setup.tell(&error);
+        let safe = &session.safe;
+        if let Err(error) = safe.left_over.destroy(safe.setup.store(), &self.id).await {
+            safe.setup.tell(&error);
         }
     }
 }

@@ -152,3 +152,32 @@ async fn what_is_left_over_of_one_user_fails_nobody_elses_write() {
         *site.cookie.lock().unwrap() = None;
     }
 }
+
+/// Its mark leads from the old session to a new one that could not be taken back.
+#[tokio::test]
+async fn without_conditional_writes_a_failed_login_does_not_end_the_session_that_stays() {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let site = Site::with_all(SessionOptions::new(), secrets, Log::without_atomic, |_| {});
+    site.write("n", 1).await;
+    let old = site.sid();
+    let store = site.store.clone();
+    let reply = site
+        .visit(async move |session: Session| {
+            session.regenerate().await?;
+            // The new session is set, then the marker; then the store goes away.
+            let stores = (store.clone(), store.clone());
+            store.before("set", move |_| {
+                stores.0.before("set", move |_| {
+                    stores.1.fail(&["get", "destroy"], ErrorKind::Unavailable);
+                });
+            });
+            Ok(())
+        })
+        .await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    site.store.fail(&[], ErrorKind::Unavailable);
+    assert_eq!(site.sid(), old);
+    site.write("n", 2).await;
+    assert_eq!(site.member("n").await, Some(2));
+    assert_eq!(site.store.memory().length().await.unwrap(), 1, "the new one ends later");
+}
