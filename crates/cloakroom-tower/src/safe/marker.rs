@@ -344,7 +344,9 @@ impl Ends<'_> {
     ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
-            let _turn = self.0.marking.lock().await;
+            // Nobody overtakes a writer before its own deadline ends it.
+            let patience = self.0.setup.options().failure.deadline;
+            let _turn = self.0.turn_to_write(&name, patience).await;
             let (mut mark, _) = read(self.0, &name).await?;
             extend(&mut mark);
             self.set(&name, &mark).await?;

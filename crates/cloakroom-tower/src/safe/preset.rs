@@ -1,8 +1,12 @@
 //! The safe preset of an engine, and what it remembers from one request to the next.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_backend::timer;
+use cloakroom_core::{Error, ErrorKind, Turn};
 
 use super::left_over::LeftOver;
 use crate::setup::Setup;
@@ -11,15 +15,12 @@ pub(crate) struct Safe {
     pub(super) setup: Arc<Setup>,
     /// Why the store could last be read and not written, if that is still so.
     refusal: Mutex<Option<ErrorKind>>,
-    /// Held while a marker is written to a store without conditional writes.
-    pub(super) marking: tokio::sync::Mutex<()>,
     pub(super) left_over: LeftOver,
 }
 
 impl Safe {
     pub(crate) fn new(setup: Arc<Setup>) -> Self {
-        let (refusal, marking) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { setup, refusal, marking, left_over: LeftOver::default() }
+        Self { setup, refusal: Mutex::default(), left_over: LeftOver::default() }
     }
 
     /// Returns the id in the first cookie of our name that verifies.
@@ -27,6 +28,14 @@ impl Safe {
         let options = self.setup.options();
         let found = self.setup.ids().find(header, &options.ids.cookie_name, options.ids.unquote);
         found.into_iter().next().map(|found| found.id)
+    }
+
+    /// Returns the turn to write this record: writers of this engine do so one after the other. One that holds it for longer
+    /// than `patience` loses it. `None` where there is no timer to wait with.
+    pub(super) async fn turn_to_write(&self, id: &str, patience: Duration) -> Option<Turn> {
+        // A line for each safe, whose clones share the options.
+        let place = std::ptr::from_ref(self.setup.options()).addr();
+        Turn::take(place, id, patience, timer).await
     }
 
     /// Tells why the store can be read and not written, unless it has been told since it last could be.

@@ -238,9 +238,7 @@ async fn update(
         return Ok(Some(record));
     };
     let patience = safe.setup.options().failure.deadline / PATIENCE;
-    // A line for each safe, whose clones share the options.
-    let place = std::ptr::from_ref(safe.setup.options()).addr();
-    let _turn = Turn::take(place, id, patience, timer).await;
+    let _turn = safe.turn_to_write(id, patience).await;
     let mut pauses = Pauses::new();
     let mut record = lay(SessionData::clone(&changes.record));
     loop {
