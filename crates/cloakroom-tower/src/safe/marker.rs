@@ -16,8 +16,9 @@
 //! So either the move sees the logout in the mark, or the logout sees the new id there.
 //!
 //! A browser keeps one of two linked sessions and may log out hours later. Nobody visits the other one, so it lives no
-//! longer than its cookie says, and the marks that link the two live as long. A linked session that moves hands its links
-//! on to the new id.
+//! longer than its cookie says, and the marks that link the two live as long as the cookies of both said when they were
+//! linked. A life that a session is given later does not count. A linked session that moves hands its links on to the new
+//! id.
 //!
 //! Whoever knows an id that has ended must not be able to end, block or slow down what it became. So nothing but the move
 //! or the logout of a session that was there when its request loaded it writes a mark that lives on; a mark names only a
@@ -47,6 +48,7 @@ const NO_END_MS: i64 = 8_640_000_000_000_000;
 const IS_ENDED: &str = "ended";
 const MOVED_TO: &str = "movedTo";
 const ENDS_WITH: &str = "endsWith";
+const LIVES_UNTIL: &str = "livesUntil";
 const LINKED_UNTIL: &str = "linkedUntil";
 /// A store that gives all records a life of its own keeps a marker for longer.
 const UNTIL: &str = "until";
@@ -62,6 +64,8 @@ pub(super) struct Mark {
     ends_with: Vec<String>,
     /// How long these are kept.
     linked_until_ms: i64,
+    /// How long the sessions live that it moved to, unless they are visited.
+    lives_until_ms: i64,
     /// When the minute ends that began with the first move, or with the logout.
     until_ms: i64,
 }
@@ -84,6 +88,11 @@ impl Mark {
     /// Returns the ids that a logout of this session ends although it never had them.
     pub(super) fn ends_with(&self) -> &[String] {
         &self.ends_with
+    }
+
+    /// Returns how long any session lives that this mark names, as far as it says.
+    pub(super) fn longest_until_ms(&self) -> i64 {
+        self.lives_until_ms.max(self.linked_until_ms)
     }
 
     /// Returns the ids of all sessions that a logout of this one ends.
@@ -114,7 +123,8 @@ impl Mark {
             // The move was cut short before it handed on its links.
             ends_with.append(&mut moved_to);
         }
-        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms, until_ms })
+        let lives_until_ms = is_until(LIVES_UNTIL)?;
+        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms, lives_until_ms, until_ms })
     }
 
     /// Writes the mark into a record, which keeps its revision.
@@ -129,6 +139,7 @@ impl Mark {
         record.insert(MOVED_TO, &self.moved_to)?;
         record.insert(ENDS_WITH, &self.ends_with)?;
         record.insert(UNTIL, self.until_ms)?;
+        record.insert(LIVES_UNTIL, self.lives_until_ms)?;
         record.insert(LINKED_UNTIL, self.linked_until_ms)
     }
 }
@@ -161,8 +172,14 @@ pub(super) async fn end(safe: &Safe, id: &str) -> Result<Mark, Error> {
     marked.or_else(without)
 }
 
-/// Marks that a session moves to a new id, which is in the store already. Returns all that is marked now.
-pub(super) async fn add(safe: &Safe, id: &str, new_id: &str) -> Result<Mark, Error> {
+/// Marks that a session moves to a new id, which is in the store already and lives until then. Returns all that is marked
+/// now.
+pub(super) async fn add(
+    safe: &Safe,
+    id: &str,
+    new_id: &str,
+    lives_until_ms: i64,
+) -> Result<Mark, Error> {
     let until_ms = end_of_life(safe.setup.now_ms());
     extend(safe, id, |mark| {
         if !mark.is_ended {
@@ -170,31 +187,31 @@ pub(super) async fn add(safe: &Safe, id: &str, new_id: &str) -> Result<Mark, Err
                 mark.until_ms = until_ms;
             }
             push(&mut mark.moved_to, new_id);
+            mark.lives_until_ms = mark.lives_until_ms.max(lives_until_ms);
         }
     })
     .await
 }
 
-/// Marks that a logout of one session ends another one too, for as long as a session with this cookie lives. Returns all
-/// that is marked now.
-pub(super) async fn link(
-    safe: &Safe,
-    id: &str,
-    other: &str,
-    cookie: &Cookie,
-) -> Result<Mark, Error> {
+/// Marks that a logout of one session ends another one too, until then. Returns all that is marked now.
+pub(super) async fn link(safe: &Safe, id: &str, other: &str, until_ms: i64) -> Result<Mark, Error> {
+    extend(safe, id, |mark| {
+        if !mark.is_ended {
+            push(&mut mark.ends_with, other);
+            mark.linked_until_ms = mark.linked_until_ms.max(until_ms);
+        }
+    })
+    .await
+}
+
+/// Returns when a session with this cookie ends unless it is visited.
+pub(super) fn end_of_session(safe: &Safe, cookie: &Cookie) -> i64 {
     let now_ms = safe.setup.now_ms();
     let until_ms = match cookie.original_max_age_ms() {
         Some(age) => now_ms.saturating_add(age).saturating_add(milliseconds(LIFE)),
         None => cookie.expires_ms().unwrap_or(NO_END_MS),
     };
-    extend(safe, id, |mark| {
-        if !mark.is_ended {
-            push(&mut mark.ends_with, other);
-            mark.linked_until_ms = mark.linked_until_ms.max(until_ms.min(NO_END_MS));
-        }
-    })
-    .await
+    until_ms.min(NO_END_MS)
 }
 
 /// Ends the links of a session that has handed them on, or whose family has ended: its mark ends with its minute.

@@ -98,10 +98,13 @@ impl Write {
     }
 
     async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
-        let mark = marker::add(safe, old_id, &self.id).await?;
-        let Some(record) = self.written.as_ref().filter(|_| !mark.is_ended) else {
+        let Some(record) = &self.written else { return Ok(false) };
+        let lives_until_ms = marker::end_of_session(safe, record.cookie());
+        let mark = marker::add(safe, old_id, &self.id, lives_until_ms).await?;
+        if mark.is_ended {
             return Ok(false);
-        };
+        }
+        let until_ms = mark.longest_until_ms().max(lives_until_ms);
         // A link to one of the new ids is enough, since a logout follows all links: to the first. The old session's own
         // links are handed on.
         self.hands_on_links = mark.is_linked();
@@ -112,10 +115,10 @@ impl Write {
         while let Some(other) = others.get(at).cloned() {
             at += 1;
             // This one first: whoever logs out the other one finds it, or is found out here.
-            if marker::link(safe, &self.id, &other, record.cookie()).await?.is_ended {
+            if marker::link(safe, &self.id, &other, until_ms).await?.is_ended {
                 return Ok(false);
             }
-            let mark = marker::link(safe, &other, &self.id, record.cookie()).await?;
+            let mark = marker::link(safe, &other, &self.id, until_ms).await?;
             if mark.is_ended {
                 return Ok(false);
             }
@@ -135,7 +138,8 @@ impl Write {
     pub(super) async fn link_to_left_over(&self, session: &SafeSession, old_id: &str) {
         if let Some(record) = &self.written {
             // The error that has left it over is told.
-            let _ = marker::link(&session.safe, &self.id, old_id, record.cookie()).await;
+            let until_ms = marker::end_of_session(&session.safe, record.cookie());
+            let _ = marker::link(&session.safe, &self.id, old_id, until_ms).await;
         }
     }
 

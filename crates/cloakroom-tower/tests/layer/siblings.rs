@@ -1,5 +1,7 @@
 //! Two logins from one session, as with a double click: a logout of one ends the other.
 
+use std::time::Duration;
+
 use cloakroom_core::{Enumerate, ErrorKind, marker_name};
 use cloakroom_tower::Session;
 use futures::executor::block_on;
@@ -250,6 +252,36 @@ async fn a_logout_that_failed_half_way_ends_the_other_login_when_it_is_tried_aga
     site.clock.advance(61_000);
     let reply = site.visit(async |session: Session| session.destroy().await).await;
     assert!(reply.lines()[0].starts_with("connect.sid=; "));
+    assert_eq!(site.store.memory().length().await.unwrap(), 0);
+}
+
+/// The browser keeps the shorter one, and each visit makes it live on.
+#[tokio::test]
+async fn a_login_that_was_given_a_longer_life_ends_with_the_shorter_one() {
+    let hour = Duration::from_secs(3_600);
+    let site = Site::with(|options| options.cookie.max_age = Some(hour));
+    site.write("cart", 1).await;
+    let cookie = site.cookie.lock().unwrap().clone().unwrap();
+    let request = http::Request::get("/").header("cookie", &*cookie).body(()).unwrap();
+    let engine = site.layer.engine();
+    let long = engine.load((&request).into()).await.unwrap().unwrap();
+    let short = engine.load((&request).into()).await.unwrap().unwrap();
+    long.regenerate_keeping_data().await.unwrap();
+    long.set_max_age(Some(hour * 720)).unwrap();
+    engine.commit(&long).await.unwrap();
+    short.regenerate_keeping_data().await.unwrap();
+    let line = engine.commit(&short).await.unwrap().unwrap();
+    let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();
+    *site.cookie.lock().unwrap() = Some(pair);
+    for visit in 0..10 {
+        site.clock.advance(HOUR_MS / 2);
+        site.read().await;
+        if visit == 5 {
+            site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+        }
+    }
+    assert!(site.record(&long.id()).await.is_some());
+    site.visit(async |session: Session| session.destroy().await).await;
     assert_eq!(site.store.memory().length().await.unwrap(), 0);
 }
 
