@@ -25,8 +25,12 @@ pub struct FailureOptions {
     pub store_failed: bool,
     /// The answer to a request when the store is down. The express preset answers 500.
     pub when_unavailable: WhenUnavailable,
-    /// How long loading may take, and how long writing back may take; 5 s each unless set. A store with a deadline of its
-    /// own keeps the earlier of the two, and says whether anything was sent.
+    /// How long loading may take, how long each call of the session in a handler may take, and how long writing back may
+    /// take; 5 s each unless set. A store with a deadline of its own keeps the earlier of the two, and says whether
+    /// anything was sent.
+    ///
+    /// The safe preset may take an eighth of it more to end a session that is left over. The express preset has a deadline
+    /// for each call to the store, of which loading makes up to three.
     pub deadline: Duration,
     /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns `false`,
     /// requests pass without a session, as in Express. Unless set, [`when_unavailable`](Self::when_unavailable) decides.

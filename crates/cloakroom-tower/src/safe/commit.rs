@@ -1,7 +1,11 @@
 //! The end of a request: what is written, and what the browser is told.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{Cookie, Error, ErrorKind, SessionData, Touched};
 use http::HeaderValue;
 
@@ -53,9 +57,11 @@ impl SafeSession {
             return Ok(None);
         }
         let is_dropped = is_failed && !setup.options().failure.store_failed;
+        let began = Instant::now();
         let result = setup.within("commit", commit_in_turn(self, is_dropped)).await;
         if let Err(error) = &result {
-            let line = line_of_stored(self, error).await;
+            let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
+            let line = line_of_stored(self, error, left).await;
             self.shared.state().memory.after_error = line;
         } else {
             self.end_one_left_over().await;
@@ -65,8 +71,13 @@ impl SafeSession {
     }
 }
 
-/// The line for what the request has stored before its end failed: the id that the browser has may be gone.
-async fn line_of_stored(session: &SafeSession, error: &Error) -> Option<HeaderValue> {
+/// The line for what the request has stored before its end failed: the id that the browser has may be gone. The store is
+/// asked for what is left of the deadline.
+async fn line_of_stored(
+    session: &SafeSession,
+    error: &Error,
+    left: Duration,
+) -> Option<HeaderValue> {
     let (id, cookie, browser, is_new) = {
         let state = session.shared.state();
         let memory = &state.memory;
@@ -76,9 +87,9 @@ async fn line_of_stored(session: &SafeSession, error: &Error) -> Option<HeaderVa
     let record = SessionData::with_cookie(cookie);
     let browser = browser.as_ref();
     // A store that does not answer is not waited for twice.
-    if error.kind() != ErrorKind::Timeout {
+    if error.kind() != ErrorKind::Timeout && !left.is_zero() {
         let line = async { Ok(as_it_was(session, &id, &record, browser, is_new).await) };
-        if let Ok(line) = session.shared.setup.within_reading("commit", line).await {
+        if let Ok(line) = within(left, "session", "commit", Idempotency::Read, line).await {
             return line;
         }
     }

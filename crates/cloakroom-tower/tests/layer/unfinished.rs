@@ -181,3 +181,30 @@ async fn without_conditional_writes_a_failed_login_does_not_end_the_session_that
     assert_eq!(site.member("n").await, Some(2));
     assert_eq!(site.store.memory().length().await.unwrap(), 1, "the new one ends later");
 }
+
+/// The deadline is one for all that the end of a request asks.
+#[tokio::test]
+async fn an_end_that_fails_at_its_deadline_asks_nothing_more() {
+    let deadline = Duration::from_millis(50);
+    let site = Site::with(|options| options.failure.deadline = deadline);
+    site.write("cart", 1).await;
+    let store = site.store.clone();
+    let reply = site
+        .visit(async move |session: Session| {
+            session.regenerate().await?;
+            session.save().await?;
+            session.insert("late", 1)?;
+            let (failing, id) = (store.clone(), session.id());
+            store.calls();
+            store.before("update", move |memory| {
+                std::thread::sleep(deadline * 2);
+                let theirs = cloakroom_core::SessionData::new();
+                futures::executor::block_on(memory.set(&id, &theirs)).unwrap();
+                failing.fail(&["update"], ErrorKind::Unavailable);
+            });
+            Ok(())
+        })
+        .await;
+    assert_eq!((reply.status, reply.lines().len()), (StatusCode::SERVICE_UNAVAILABLE, 1));
+    assert_eq!(site.store.calls(), ["update", "update"]);
+}
