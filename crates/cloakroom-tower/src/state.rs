@@ -28,7 +28,7 @@ pub(crate) struct State<M: ?Sized> {
     pub(crate) current: Current,
     /// No request before this one has had it, as far as is known.
     pub(crate) is_new: bool,
-    /// Why nothing can be changed: the store was away when the request began.
+    /// Why nothing can be changed: the store was away when the request began, or refused to extend the session.
     pub(crate) refused: Option<ErrorKind>,
     pub(crate) memory: M,
 }
@@ -86,8 +86,8 @@ impl<M: Memory + ?Sized> Shared<M> {
     ) -> Result<MutexGuard<'_, State<M>>, Error> {
         let state = self.open(operation)?;
         if let Some(kind) = state.refused {
-            let message =
-                "the store was away when the request began, so the session cannot be changed";
+            let message = "the session cannot be changed: when the request began, the store was away or refused to \
+                           extend the session";
             return Err(Error::new(kind, "session", operation, message));
         }
         Ok(state)

@@ -51,7 +51,9 @@ impl Session {
     /// that this request has made is new and empty again, so that nothing is stored and no cookie is sent.
     ///
     /// It asks nothing of the store. With the safe preset it undoes [`regenerate`](Self::regenerate), too, as long as the
-    /// new session is not saved; with the express preset the old session is gone by then, and the new one is empty.
+    /// new session is not saved. With the express preset the old session is gone by then: the new one is empty after
+    /// [`regenerate`](Self::regenerate), and after [`regenerate_keeping_data`](Self::regenerate_keeping_data) it keeps what
+    /// it had from the old one.
     ///
     /// # Errors
     ///
