@@ -58,7 +58,7 @@ impl SessionEngine {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain or path that no
+    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain or path that no
     /// cookie can have, a `max_age` beyond JavaScript's dates; with the safe preset also `resave`, a `max_age` of zero,
     /// and `SameSite=None` without `Secure`, which browsers refuse.
     pub fn with_options(

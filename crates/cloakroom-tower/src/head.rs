@@ -29,7 +29,8 @@ pub struct RequestHead<'a> {
 /// An extension of requests that came over TLS, for [`RequestHead::is_encrypted`].
 ///
 /// Neither `http` nor tower tells how a request came, so the part of a service that accepts TLS connections puts this
-/// into the extensions of each request. Behind a proxy that ends TLS it is [`Proxy`](crate::Proxy) that counts.
+/// into the extensions of each request. Behind a proxy that terminates TLS, set [`Proxy`](crate::Proxy)
+/// instead.
 ///
 /// ```
 /// let mut request = http::Request::new(());
@@ -97,7 +98,7 @@ impl<'a> RequestHead<'a> {
         self.extensions.get::<SecureTransport>().is_some()
     }
 
-    /// All `Cookie` lines as one, joined with `; ` as Node.js joins them. Empty when there is none.
+    /// All `Cookie` lines as one, joined with `; ` as Node.js joins them. Returns an empty text if there is no such line.
     #[must_use]
     pub fn cookie_header(&self) -> Vec<u8> {
         joined(self.headers)

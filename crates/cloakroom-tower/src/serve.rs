@@ -11,16 +11,16 @@ use crate::{LazySession, Loading, RequestHead, Session, SessionEngine};
 enum Part {
     /// Nothing: the cookie has another path, or the engine was asked before.
     None,
-    /// The store is disconnected.
+    /// The store is unavailable, as `is_connected` says.
     Unavailable,
     /// The life of the sessions that the request makes.
     Serve(Option<Duration>),
 }
 
 impl SessionEngine {
-    /// The session of a request: a stored one, or a new one. `None` when the request has none: its path is not the
-    /// cookie's, the store is disconnected, or this engine has given it a session already. Those of other engines do not
-    /// count.
+    /// Returns the session of a request: a stored one, or a new one. Returns `None` if the request's path is not below the
+    /// cookie's, if the store is unavailable, as [`is_connected`](crate::FailureOptions::is_connected) says, or if this
+    /// engine gave the request a session before. Sessions of other engines do not count.
     ///
     /// # Errors
     ///

@@ -290,9 +290,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy),
-    /// and the new session is there all the same; with the safe one the store is asked by [`save`](Self::save) or at the
-    /// end of the request, which then fails.
+    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy);
+    /// the request has the new session even then. With the safe preset the store is asked by [`save`](Self::save) or at
+    /// the end of the request, which then fails.
     pub async fn regenerate(&self) -> Result<(), Error> {
         self.life().regenerate(false).await
     }

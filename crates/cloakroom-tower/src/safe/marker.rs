@@ -35,7 +35,7 @@ pub(super) const LIFE: Duration = Duration::from_secs(60);
 /// The last millisecond that a JavaScript date can hold: a marker that lives as long as the store keeps a browser session.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
 
-const IS_ENDED: &str = "ended";
+const LOGGED_OUT: &str = "ended";
 const MOVED_TO: &str = "movedTo";
 const ENDS_WITH: &str = "endsWith";
 const LINKED_UNTIL: &str = "linkedUntil";
@@ -46,7 +46,7 @@ const UNTIL: &str = "until";
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// It was logged out.
-    pub(super) is_ended: bool,
+    pub(super) is_logged_out: bool,
     /// The ids that it moved to within the last minute.
     pub(super) moved_to: Vec<String>,
     /// The ids that a logout of it ends besides. The session itself may live.
@@ -58,7 +58,7 @@ pub(super) struct Mark {
 impl Mark {
     /// Returns true if the session moved or was logged out.
     pub(super) fn is_gone(&self) -> bool {
-        self.is_ended || self.has_moved()
+        self.is_logged_out || self.has_moved()
     }
 
     pub(super) fn has_moved(&self) -> bool {
@@ -75,8 +75,8 @@ impl Mark {
         self.moved_to.iter().chain(&self.ends_with)
     }
 
-    fn end(&mut self) {
-        self.is_ended = true;
+    fn log_out(&mut self) {
+        self.is_logged_out = true;
         // Whatever it names ends now. A cookie of it that is left in a browser is any other dead cookie in a minute.
         self.linked_until_ms = 0;
     }
@@ -88,13 +88,13 @@ impl Mark {
         if !is_fresh && !is_linked {
             return Ok(Self::default());
         }
-        let is_ended = record.get(IS_ENDED)?.unwrap_or_default();
+        let is_logged_out = record.get(LOGGED_OUT)?.unwrap_or_default();
         let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
         let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
         if !is_fresh {
             ends_with.append(&mut moved_to);
         }
-        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms })
+        Ok(Self { is_logged_out, moved_to, ends_with, linked_until_ms })
     }
 
     /// Writes the mark into a record, which keeps its revision.
@@ -106,7 +106,7 @@ impl Mark {
             cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms)), now_ms)?;
         }
         *record.cookie_mut() = cookie;
-        record.insert(IS_ENDED, self.is_ended)?;
+        record.insert(LOGGED_OUT, self.is_logged_out)?;
         record.insert(MOVED_TO, &self.moved_to)?;
         record.insert(ENDS_WITH, &self.ends_with)?;
         record.insert(UNTIL, until_ms)?;
@@ -115,22 +115,22 @@ impl Mark {
 }
 
 /// Marks a session as logged out. Returns what was marked before.
-pub(super) async fn end(safe: &Safe, id: &str) -> Result<Mark, Error> {
+pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Mark, Error> {
     if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
     let store = safe.setup.store();
     let marked = match store.atomic() {
-        Some(atomic) => change(safe, atomic, id, Mark::end).await,
-        None => Ends(safe).end(id).await,
+        Some(atomic) => change(safe, atomic, id, Mark::log_out).await,
+        None => SeparateMarks(safe).log_out(id).await,
     };
     marked.or_else(without)
 }
 
 /// Marks that a session moves to a new id, which is in the store already. Returns all that is marked now.
-pub(super) async fn add(safe: &Safe, id: &str, new_id: &str) -> Result<Mark, Error> {
-    extend(safe, id, |mark| {
-        if !mark.is_ended && !mark.moved_to.iter().any(|id| id == new_id) {
+pub(super) async fn mark_moved(safe: &Safe, id: &str, new_id: &str) -> Result<Mark, Error> {
+    add_to_mark(safe, id, |mark| {
+        if !mark.is_logged_out && !mark.moved_to.iter().any(|id| id == new_id) {
             mark.moved_to.push(new_id.to_owned());
         }
     })
@@ -150,8 +150,8 @@ pub(super) async fn link(
         Some(age) => now_ms.saturating_add(age).saturating_add(milliseconds(LIFE)),
         None => cookie.expires_ms().unwrap_or(NO_END_MS),
     };
-    extend(safe, id, |mark| {
-        if !mark.is_ended && !mark.ends_with.iter().any(|id| id == other) {
+    add_to_mark(safe, id, |mark| {
+        if !mark.is_logged_out && !mark.ends_with.iter().any(|id| id == other) {
             mark.ends_with.push(other.to_owned());
             mark.linked_until_ms = mark.linked_until_ms.max(until_ms.min(NO_END_MS));
         }
@@ -160,7 +160,7 @@ pub(super) async fn link(
 }
 
 /// Makes a mark say more. Returns all that is marked now.
-async fn extend(
+async fn add_to_mark(
     safe: &Safe,
     id: &str,
     extend: impl Fn(&mut Mark) + Send + Sync,
@@ -173,7 +173,7 @@ async fn extend(
             extend(&mut mark);
             mark
         }),
-        None => Ends(safe).extend(id, extend).await,
+        None => SeparateMarks(safe).extend(id, extend).await,
     };
     marked.or_else(without)
 }
@@ -185,7 +185,7 @@ pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
     }
     let marked = match safe.setup.store().atomic() {
         Some(_) => read(safe, &marker_name(id)).await.map(|(mark, _)| mark),
-        None => Ends(safe).look(id).await,
+        None => SeparateMarks(safe).look(id).await,
     };
     marked.or_else(without)
 }
@@ -193,12 +193,12 @@ pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
 /// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
 pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<bool, Error> {
     let mark = look(safe, old_id).await?;
-    if mark.is_ended {
+    if mark.is_logged_out {
         return Ok(false);
     }
     let mut has_moved = false;
     for other in mark.moved_to.iter().filter(|other| *other != id) {
-        if look(safe, other).await?.is_ended {
+        if look(safe, other).await?.is_logged_out {
             return Ok(false);
         }
         has_moved = true;
@@ -209,7 +209,7 @@ pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<boo
 /// Returns true if a session was logged out, or moved to one that was stored.
 pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
     let mark = look(safe, id).await?;
-    if mark.is_ended {
+    if mark.is_logged_out {
         return Ok(true);
     }
     for new_id in &mark.moved_to {
@@ -272,14 +272,14 @@ async fn change(
 
 /// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
 /// Two moves of this safe take turns to write theirs.
-struct Ends<'a>(&'a Safe);
+struct SeparateMarks<'a>(&'a Safe);
 
-impl Ends<'_> {
-    async fn end(&self, id: &str) -> Result<Mark, Error> {
-        let is_ended = self.is_ended(id).await?;
-        self.set(&end_name(id), &Mark { is_ended: true, ..Mark::default() }).await?;
+impl SeparateMarks<'_> {
+    async fn log_out(&self, id: &str) -> Result<Mark, Error> {
+        let is_logged_out = self.is_logged_out(id).await?;
+        self.set(&logged_out_name(id), &Mark { is_logged_out: true, ..Mark::default() }).await?;
         let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_ended, ..mark })
+        Ok(Mark { is_logged_out, ..mark })
     }
 
     async fn extend(
@@ -295,17 +295,17 @@ impl Ends<'_> {
             self.set(&name, &mark).await?;
             mark
         };
-        mark.is_ended = self.is_ended(id).await?;
+        mark.is_logged_out = self.is_logged_out(id).await?;
         Ok(mark)
     }
 
     async fn look(&self, id: &str) -> Result<Mark, Error> {
         let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_ended: self.is_ended(id).await?, ..mark })
+        Ok(Mark { is_logged_out: self.is_logged_out(id).await?, ..mark })
     }
 
-    async fn is_ended(&self, id: &str) -> Result<bool, Error> {
-        read(self.0, &end_name(id)).await.map(|(mark, _)| mark.is_ended)
+    async fn is_logged_out(&self, id: &str) -> Result<bool, Error> {
+        read(self.0, &logged_out_name(id)).await.map(|(mark, _)| mark.is_logged_out)
     }
 
     async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
@@ -315,6 +315,6 @@ impl Ends<'_> {
     }
 }
 
-fn end_name(id: &str) -> String {
+fn logged_out_name(id: &str) -> String {
     marker_name(&marker_name(id))
 }

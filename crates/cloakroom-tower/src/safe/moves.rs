@@ -22,7 +22,7 @@ impl Write {
     pub(super) async fn is_outdated(&mut self, safe: &Safe) -> Result<bool, Error> {
         for id in self.sent.iter().take(MOST_COOKIES) {
             let mark = marker::look(safe, id).await?;
-            if mark.is_ended {
+            if mark.is_logged_out {
                 self.obstacle = "the session was logged out a moment ago; the changes were discarded, since the browser \
                                  may have a newer cookie";
                 return Ok(true);
@@ -51,7 +51,7 @@ impl Write {
         Ok(true)
     }
 
-    pub(super) async fn end_old_ids(&mut self, session: &SafeSession) -> Result<(), Error> {
+    pub(super) async fn destroy_old_ids(&mut self, session: &SafeSession) -> Result<(), Error> {
         let store = session.shared.setup.store();
         while self.written.is_some()
             && let Some(old_id) = self.old_ids.last().cloned()
@@ -71,7 +71,7 @@ impl Write {
     pub(super) async fn join_moved(&mut self, session: &SafeSession) -> Result<(), Error> {
         for id in mem::take(&mut self.sent).iter().take(MOST_COOKIES) {
             let mark = marker::look(&session.safe, id).await?;
-            if mark.has_moved() && !mark.is_ended && !self.join(session, id).await? {
+            if mark.has_moved() && !mark.is_logged_out && !self.join(session, id).await? {
                 return Ok(());
             }
         }
@@ -98,8 +98,8 @@ impl Write {
     }
 
     async fn try_to_join(&self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
-        let mark = marker::add(safe, old_id, &self.id).await?;
-        let Some(record) = self.written.as_ref().filter(|_| !mark.is_ended) else {
+        let mark = marker::mark_moved(safe, old_id, &self.id).await?;
+        let Some(record) = self.written.as_ref().filter(|_| !mark.is_logged_out) else {
             return Ok(false);
         };
         // A link to one of a family is enough, since a logout follows all links: to the first that was made from the old
@@ -114,11 +114,11 @@ impl Write {
         while let Some(other) = others.get(at).cloned() {
             at += 1;
             // This one first: whoever logs out the other one finds it, or is found out here.
-            if marker::link(safe, &self.id, &other, record.cookie()).await?.is_ended {
+            if marker::link(safe, &self.id, &other, record.cookie()).await?.is_logged_out {
                 return Ok(false);
             }
             let mark = marker::link(safe, &other, &self.id, record.cookie()).await?;
-            if mark.is_ended {
+            if mark.is_logged_out {
                 return Ok(false);
             }
             // The other one may have moved on before it had a family.

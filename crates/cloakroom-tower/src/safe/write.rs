@@ -77,7 +77,7 @@ impl Write {
     pub(super) async fn run(&mut self, session: &SafeSession, extends: bool) -> Result<(), Error> {
         let safe = &*session.safe;
         let now_ms = safe.setup.now_ms();
-        let lay = |mut record: SessionData| {
+        let prepare = |mut record: SessionData| {
             // A store that was extended by others keeps sessions whose record says that they have ended.
             if extends || record.cookie().has_expired(now_ms) {
                 extend(&mut record, now_ms);
@@ -88,14 +88,14 @@ impl Write {
             return Ok(());
         }
         if self.is_stored {
-            self.written = update(safe, &self.id, &self.changes, lay).await?;
+            self.written = update(safe, &self.id, &self.changes, prepare).await?;
             self.note(session);
         } else if let Some(old_id) = self.old_ids.last().filter(|_| self.keeps_data).cloned() {
-            self.move_from(session, &old_id, lay).await?;
+            self.move_from(session, &old_id, prepare).await?;
         } else if !self.is_late || self.can_move(safe).await? {
-            self.create(session, lay(SessionData::clone(&self.changes.record))).await?;
+            self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
         }
-        self.end_old_ids(session).await?;
+        self.destroy_old_ids(session).await?;
         if self.written.is_some() {
             if self.is_login {
                 self.join_moved(session).await?;
@@ -111,7 +111,7 @@ impl Write {
         &mut self,
         session: &SafeSession,
         old_id: &str,
-        lay: impl Fn(SessionData) -> SessionData + Send + Sync,
+        prepare: impl Fn(SessionData) -> SessionData + Send + Sync,
     ) -> Result<(), Error> {
         let safe = &*session.safe;
         let store = safe.setup.store();
@@ -121,16 +121,16 @@ impl Write {
                 // Another request has moved the same session, as a double click does. This request moves what it has
                 // loaded: what the other one has made of it belongs to whoever has the other new id.
                 if has_moved(safe, old_id, &self.id).await? {
-                    self.create(session, lay(SessionData::clone(&self.changes.record))).await?;
+                    self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
                 }
                 return Ok(());
             };
-            self.create(session, lay(self.changes.applied_to(current.clone())?)).await?;
+            self.create(session, prepare(self.changes.applied_to(current.clone())?)).await?;
             let Some(atomic) = store.atomic() else { return Ok(()) };
             if !self.join(session, old_id).await? {
                 return Ok(());
             }
-            match end(atomic, old_id, current, safe.setup.now_ms()).await {
+            match expire(atomic, old_id, current, safe.setup.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
                     // It has ended, except in a store that gives all records a life of its own.
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
@@ -196,13 +196,13 @@ impl Write {
                 Created::Exists => self.id = session.shared.generate()?.0,
             }
         }
-        let message = "genid gives ids that are taken";
+        let message = "genid returned only ids that are in use";
         Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))
     }
 }
 
 /// Destroys a record if it is still the one that was read: an update whose expiry has passed does just that.
-async fn end(
+async fn expire(
     atomic: &dyn Atomic,
     id: &str,
     mut record: SessionData,
@@ -222,13 +222,13 @@ async fn update(
     safe: &Safe,
     id: &str,
     changes: &RequestChanges,
-    lay: impl Fn(SessionData) -> SessionData + Send + Sync,
+    prepare: impl Fn(SessionData) -> SessionData + Send + Sync,
 ) -> Result<Option<SessionData>, Error> {
     let store = safe.setup.store();
     let Some(atomic) = store.atomic() else {
         // Without a conditional write, the time between read and write is made as short as possible.
         let Some(current) = store.get(id).await? else { return Ok(None) };
-        let mut record = lay(changes.applied_to(current)?);
+        let mut record = prepare(changes.applied_to(current)?);
         store.set(id, &record).await?;
         // A logout and a move mark the id before they destroy the record: either they destroy this write, too, or their
         // mark is there by now.
@@ -244,7 +244,7 @@ async fn update(
     let place = std::ptr::from_ref(safe.setup.options()).addr();
     let _turn = Turn::take(place, id, patience, timer).await;
     let mut pauses = Pauses::new();
-    let mut record = lay(SessionData::clone(&changes.record));
+    let mut record = prepare(SessionData::clone(&changes.record));
     loop {
         let since = Instant::now();
         let current = match atomic.update(id, &record).await? {
@@ -265,6 +265,6 @@ async fn update(
         };
         let Some(current) = current else { return Ok(None) };
         // The edits are user callbacks.
-        record = lay(Turn::without_turns(|| changes.applied_to(current))?);
+        record = prepare(Turn::without_turns(|| changes.applied_to(current))?);
     }
 }

@@ -9,7 +9,6 @@ mod composing;
 mod contention;
 mod cookies;
 mod counting;
-mod down;
 mod events;
 mod express;
 #[cfg(feature = "axum")]
@@ -35,6 +34,7 @@ mod siblings;
 mod site;
 mod steps;
 mod testing;
+mod unavailable;
 mod unfinished;
 mod whole;
 mod writing;
