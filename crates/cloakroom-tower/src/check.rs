@@ -1,4 +1,4 @@
-//! Whether options fit together.
+//! Checks that options fit together.
 
 use cloakroom_core::{Error, set_cookie};
 
@@ -35,7 +35,7 @@ pub(crate) fn check(options: &SessionOptions) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Config`](ErrorKind::Config), quoting the offender.
+/// `Config`, quoting the offender.
 pub(crate) fn check_cookie(session: &SessionOptions, options: &CookieOptions) -> Result<(), Error> {
     let is_sent = options
         .cookie(session.preset.cookie_shape(), true, 0)
