@@ -26,7 +26,10 @@ pub struct MissingSession;
 
 impl fmt::Display for MissingSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this route has no session: add a SessionLayer around it, and check that its cookie's path covers the route")
+        f.write_str(
+            "this route has no session: add a SessionLayer around it, and check that its cookie's path covers the \
+             route",
+        )
     }
 }
 

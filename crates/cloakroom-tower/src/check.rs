@@ -25,7 +25,8 @@ pub(crate) fn check(options: &SessionOptions) -> Result<(), Error> {
         return Ok(());
     }
     if options.resave {
-        let message = "only the express preset supports the option \"resave\", which overwrites what other requests wrote";
+        let message = "only the express preset supports the option \"resave\", which overwrites what other requests \
+                       wrote";
         return Err(config(message));
     }
     Ok(())

@@ -22,13 +22,13 @@ use http::{Response, StatusCode, header::CONTENT_TYPE};
 pub struct SessionError(Error);
 
 impl SessionError {
-    /// The response's status.
+    /// Returns the response's status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         status(&self.0)
     }
 
-    /// The error.
+    /// Returns the error.
     #[must_use]
     pub const fn error(&self) -> &Error {
         &self.0

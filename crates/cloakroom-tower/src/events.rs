@@ -71,15 +71,18 @@ impl fmt::Display for SessionEvent {
         match reason {
             EventReason::CookieNotVerified => write!(
                 f,
-                "the cookie {name:?} was not signed with any of the secrets; if this happens often, compare the secrets with those of the service that signed it: users who get a new cookie here are logged out there"
+                "the cookie {name:?} was not signed with any of the secrets; if this happens often, compare the secrets \
+                 with those of the service that signed it: users who get a new cookie here are logged out there"
             ),
             EventReason::SessionUnknown => write!(
                 f,
-                "the cookie {name:?} is valid, but the store has no session with its id: the session has ended, or it is in another store; compare the server, the database and the prefix"
+                "the cookie {name:?} is valid, but the store has no session with its id: the session has ended, or it is \
+                 in another store; compare the server, the database and the prefix"
             ),
             EventReason::CookieWithheld => write!(
                 f,
-                "the cookie {name:?} was not sent because it is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto"
+                "the cookie {name:?} was not sent because it is Secure and the request is not; behind a proxy that \
+                 terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto"
             ),
         }
     }

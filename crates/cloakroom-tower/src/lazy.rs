@@ -154,7 +154,7 @@ impl LazySession {
         self.inner.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The engine that loads it.
+    /// Returns the engine that loads the session.
     #[must_use]
     pub fn engine(&self) -> &SessionEngine {
         &self.inner.engine

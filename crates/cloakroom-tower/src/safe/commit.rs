@@ -1,4 +1,4 @@
-//! The end of a request: what is written, and what the browser is told.
+//! The end of a request: decides what is written and which cookie the browser gets.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     state::{Current, State},
 };
 
-/// What is left to do when the handler is done.
+/// What is left to do after the handler.
 enum LastStep {
     Nothing,
     /// The record stays as it is, but the store is to extend it, or the browser to be told.
@@ -151,7 +151,7 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cook
     }
 }
 
-/// The end of a request that failed: only what the handler itself has stored or destroyed counts.
+/// The last step of a request that failed: only what the handler itself stored or destroyed counts.
 fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     let memory = &state.memory;
     if let Some((id, cookie)) = &memory.saved {
@@ -164,8 +164,8 @@ fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     }
 }
 
-/// The end of a session that the handler has destroyed. When another request had logged it out before, the browser was
-/// told then, and may have a newer cookie by now.
+/// The last step for a session that the handler destroyed. If another request had logged it out before, the browser lost
+/// its cookie then, and may have a newer one now.
 fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
     if memory.is_logged_out_already {
         return LastStep::Nothing;
@@ -173,7 +173,7 @@ fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
     LastStep::Drop { ids: Vec::new(), cookie: cookie.clone() }
 }
 
-/// Whether a session that was only read is to be written, so that it and the browser's copy live on.
+/// Returns true if a session that was only read must be written, so that it and the browser's copy live on.
 fn is_due(session: &SafeSession, record: &SessionData) -> bool {
     let (options, cookie) = (session.shared.setup.options(), record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())

@@ -1,4 +1,4 @@
-//! Old sessions that could not be destroyed when they moved.
+//! Remembers old sessions that could not be destroyed when they moved.
 
 use std::{
     collections::VecDeque,
@@ -7,7 +7,7 @@ use std::{
 
 use cloakroom_core::{Error, Store};
 
-/// How many are remembered. The store ends any others when they expire.
+/// The number that is remembered. The others end in the store when they expire.
 const MOST: usize = 64;
 
 /// The ids of old sessions that a later write destroys.

@@ -1,4 +1,4 @@
-//! The end of a session, and of all that descends from it.
+//! A logout ends a session and all sessions that descend from it.
 
 use std::mem;
 

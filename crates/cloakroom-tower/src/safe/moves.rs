@@ -1,4 +1,5 @@
-//! Moves to a new id that meet logouts and each other: what a write looks up in the markers, and what it marks.
+//! Moves to a new id can run at the same time as logouts and other moves. A write looks for these in the markers, and
+//! marks its own move.
 
 use std::mem;
 
@@ -12,8 +13,8 @@ use super::{
     write::Write,
 };
 
-/// How many sessions one move is linked with. A browser needs two or three; whoever moves one session again and again
-/// within a minute cannot make each login cost more.
+/// The number of sessions that one move is linked with. A browser needs two or three. The limit keeps the cost of a login
+/// constant if somebody moves one session again and again within a minute.
 const MOST_LINKS: usize = 8;
 
 impl Write {

@@ -1,4 +1,4 @@
-//! Writing a session without losing what others have written, and without bringing back what they have destroyed.
+//! Writes a session without losing what other requests have written, and without reviving what they have destroyed.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::state::State;
 
-/// How many new ids are tried until one is free. One is, unless `genid` is broken.
+/// The number of new ids that are tried until one is free. The first is free unless `genid` is broken.
 const MOST_IDS: usize = 4;
 
-/// A turn to write that is held for longer than this part of the deadline is taken over.
+/// If a turn to write is held for longer than this part of the deadline, the next writer takes over.
 const PATIENCE: u32 = 8;
 
 /// A session on its way into the store.
