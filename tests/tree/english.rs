@@ -46,7 +46,6 @@ const NOT_YET_CLEAN: &[&str] = &[
     "crates/cloakroom-memcached/",
     "crates/cloakroom-mongodb/",
     "crates/cloakroom-redis/",
-    "crates/cloakroom-tower/",
     "examples/side_by_side/",
     "tests/src/replay/",
     "tests/differential/",

@@ -19,22 +19,22 @@ use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, SessionData
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CookieOptions {
-    /// `path`: the paths that the browser sends the cookie to, and that have a session at all; `/` unless set. `None` is
-    /// Express's `path: null`: the attribute is left out, and every request has a session.
+    /// `path`: the browser sends the cookie to this path and those below it, and only their requests have a session.
+    /// Defaults to `/`. `None` is Express's `path: null`: the attribute is left out, and every request has a session.
     pub path: Option<String>,
-    /// `domain`.
+    /// `domain`: the browser also sends the cookie to subdomains of this domain.
     pub domain: Option<String>,
-    /// `maxAge`: how long a session lives from each touch on; a browser session unless set.
+    /// `maxAge`: how long a session lives after each touch. By default it ends with the browser.
     pub max_age: Option<Duration>,
-    /// `httpOnly`; on unless set.
+    /// `httpOnly`: hides the cookie from scripts. On by default.
     pub http_only: bool,
-    /// `secure`.
+    /// `secure`: restricts the cookie to secure connections.
     pub secure: Option<Secure>,
-    /// `sameSite`.
+    /// `sameSite`: restricts the cookie to requests from the same site.
     pub same_site: Option<SameSitePolicy>,
-    /// `partitioned`.
+    /// `partitioned`: gives the cookie a jar of its own for each embedding site.
     pub partitioned: Option<bool>,
-    /// `priority`.
+    /// `priority`: which cookies Chromium evicts last.
     pub priority: Option<Priority>,
 }
 
@@ -46,7 +46,7 @@ pub enum Secure {
     Always,
     /// `false`.
     Never,
-    /// `'auto'`: on if the request that makes the session is secure. The record keeps it.
+    /// `'auto'`: on if the request that makes the session is secure. The record keeps the value.
     Auto,
 }
 
@@ -60,11 +60,11 @@ pub enum SameSitePolicy {
     Lax,
     /// `'none'`: with all requests; browsers require `Secure` then.
     None,
-    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps it.
+    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps the value.
     Auto,
 }
 
-/// The `priority` option, which Chromium reads.
+/// The `priority` option. Chromium evicts cookies of low priority first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Priority {

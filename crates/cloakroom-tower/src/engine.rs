@@ -7,11 +7,11 @@ use http::HeaderMap;
 
 use crate::{IdFormat, SessionOptions, check::check, head::joined, rules::Rules, setup::Setup};
 
-/// Loads and commits the sessions of requests: what [`SessionLayer`](crate::SessionLayer) is made of, for those without
-/// tower. Clones share the store.
+/// Loads and commits the sessions of requests, for applications without tower. A
+/// [`SessionLayer`](crate::SessionLayer) wraps one. Clones share the store.
 ///
-/// A framework calls [`load`](Self::load) before its handler, [`commit`](Self::commit) after it, and adds the answer to
-/// the response as a `Set-Cookie` line. It is next-session's `getSession` with `autoCommit: false`.
+/// A framework calls [`load`](Self::load) before its handler and [`commit`](Self::commit) after it, and adds the result
+/// to the response as a `Set-Cookie` line. This is next-session's `getSession` with `autoCommit: false`.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
@@ -54,13 +54,13 @@ impl SessionEngine {
         Self::unchecked(store, secrets.into(), SessionOptions::new())
     }
 
-    /// With options of your own.
+    /// An engine with options of your own, which name the preset.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain or path that no
-    /// cookie can have, a `max_age` beyond JavaScript's dates; with the safe preset also `resave`, a `max_age` of zero,
-    /// and `SameSite=None` without `Secure`, which browsers refuse.
+    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain
+    /// or path that no cookie can have, or a `max_age` beyond JavaScript's dates. The safe presets also reject `resave`, a
+    /// `max_age` of zero, and `SameSite=None` without `Secure`, because browsers reject such a cookie.
     pub fn with_options(
         store: impl Store + 'static,
         ids: impl Into<IdFormat>,
@@ -79,13 +79,13 @@ impl SessionEngine {
         Self { inner: Arc::new(Inner { rules: Rules::new(Arc::clone(&setup)), setup }) }
     }
 
-    /// The options.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> &SessionOptions {
         self.inner.setup.options()
     }
 
-    /// The store.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         self.inner.setup.store()
@@ -104,8 +104,8 @@ impl SessionEngine {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// The session id that a request brings, without asking the store: what a WebSocket's upgrade needs to look the
-    /// session up itself. `None` without a cookie that verifies.
+    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the session up
+    /// with it. Returns `None` if no secret verifies the cookie.
     ///
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]

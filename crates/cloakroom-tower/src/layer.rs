@@ -32,7 +32,7 @@ impl SessionLayer {
         SessionEngine::unchecked(store, secrets.into(), SessionOptions::express()).into()
     }
 
-    /// With options of your own. They tell the preset, too.
+    /// A layer with options of your own, which name the preset.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl SessionLayer {
         SessionEngine::with_options(store, ids, options).map(Self::from)
     }
 
-    /// The engine, for requests that do not come through this layer, such as a WebSocket's upgrade.
+    /// Returns the engine, for requests that do not come through this layer, such as a WebSocket's upgrade.
     #[must_use]
     pub const fn engine(&self) -> &SessionEngine {
         &self.engine

@@ -37,7 +37,7 @@ pub struct LazySession {
 struct Inner {
     engine: SessionEngine,
     session: OnceCell<Session>,
-    /// The cookies to load a session by. `None` when the store is disconnected, or when the session is loaded.
+    /// The cookies to load a session by. `None` if the store is unavailable, or if the session is loaded.
     asked: Option<Asked>,
     is_closed: AtomicBool,
     /// Why it could not be loaded so far, which has been told.
@@ -112,7 +112,7 @@ impl LazySession {
         self.inner.session.get().is_some_and(|own| own.is(session))
     }
 
-    /// The session, loaded now if nobody has asked before. `None` when the store is disconnected, as
+    /// Returns the session, which is loaded now if nobody has asked before. Returns `None` if the store is unavailable, as
     /// [`is_connected`](crate::FailureOptions::is_connected) says.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl LazySession {
         self.inner.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The engine that loads it.
+    /// Returns the engine that loads the session.
     #[must_use]
     pub fn engine(&self) -> &SessionEngine {
         &self.inner.engine

@@ -24,7 +24,7 @@ pub use proxy::Proxy;
 /// Answers a question about a request, such as whether it is secure.
 pub type AskRequest = Arc<dyn Fn(RequestHead<'_>) -> bool + Send + Sync>;
 
-/// Gives the cookie options for a request.
+/// Returns the cookie options for a request.
 pub type CookieFor = Arc<dyn Fn(RequestHead<'_>) -> CookieOptions + Send + Sync>;
 
 /// What a [`SessionLayer`](crate::SessionLayer) does.
@@ -49,7 +49,7 @@ pub type CookieFor = Arc<dyn Fn(RequestHead<'_>) -> CookieOptions + Send + Sync>
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// The rules that the layer follows.
+    /// The rules that the layer follows. The constructors of this type choose them.
     pub preset: Preset,
     /// How session ids are made, and which cookie brings them back.
     pub ids: IdOptions,
@@ -57,22 +57,22 @@ pub struct SessionOptions {
     pub cookie: CookieOptions,
     /// `cookie` as a function of the request, in place of [`cookie`](Self::cookie).
     ///
-    /// It is called once a request for the path, and again when a session is made. A cookie that cannot be sent is then
-    /// an error of that request.
+    /// It is called once per request, to compare the paths, and again when a session is created. If its cookie cannot be
+    /// sent, that request fails.
     pub cookie_for: Option<CookieFor>,
-    /// `resave`: write sessions back that nobody changed. The safe preset refuses it, since it undoes the changes of other
-    /// requests.
+    /// `resave`: write back sessions that nobody changed. The safe preset rejects it, because it undoes the changes of
+    /// other requests.
     pub resave: bool,
     /// `saveUninitialized`: store new sessions that nobody changed.
     pub save_uninitialized: bool,
-    /// `unset`: whether the record of a session is destroyed that [`Session::unset`](crate::Session::unset) has dropped.
+    /// `unset`: what happens to the record when [`Session::unset`](crate::Session::unset) drops a session.
     pub unset: Unset,
-    /// `proxy`: how to tell that a request is secure when its own connection is not.
+    /// `proxy`: how to recognize a secure request if its own connection is not secure.
     pub proxy: Proxy,
     /// How the cookie's path is compared with a request's.
     pub path_match: PathMatch,
-    /// Whether a session is loaded before the handler runs, or when it is first asked for. The express preset loads it
-    /// before.
+    /// Whether a session is loaded before the handler runs or when it is first asked for. The express preset always loads
+    /// it before.
     pub loading: Loading,
     /// When a session is extended.
     pub expiry: ExpiryOptions,

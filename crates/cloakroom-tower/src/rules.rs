@@ -26,10 +26,10 @@ pub(crate) enum Asked {
     Safe(safe::Asked),
 }
 
-/// The life of one request's session.
+/// The life of one request's session. Boxed, because one preset remembers much more than the other.
 pub(crate) enum Life {
-    Express(ExpressSession),
-    Safe(SafeSession),
+    Express(Box<ExpressSession>),
+    Safe(Box<SafeSession>),
 }
 
 impl Rules {
@@ -68,8 +68,8 @@ impl Rules {
 impl Asked {
     pub(crate) async fn load(&self) -> Result<Life, Error> {
         match self {
-            Self::Express(asked) => asked.load().await.map(Life::Express),
-            Self::Safe(asked) => asked.load().await.map(Life::Safe),
+            Self::Express(asked) => asked.load().await.map(Box::new).map(Life::Express),
+            Self::Safe(asked) => asked.load().await.map(Box::new).map(Life::Safe),
         }
     }
 }

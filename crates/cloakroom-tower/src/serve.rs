@@ -11,16 +11,16 @@ use crate::{LazySession, Loading, RequestHead, Session, SessionEngine};
 enum Part {
     /// Nothing: the cookie has another path, or the engine was asked before.
     None,
-    /// The store is disconnected.
+    /// The store is unavailable, as `is_connected` says.
     Unavailable,
     /// The life of the sessions that the request makes.
     Serve(Option<Duration>),
 }
 
 impl SessionEngine {
-    /// The session of a request: a stored one, or a new one. `None` when the request has none: its path is not the
-    /// cookie's, the store is disconnected, or this engine has given it a session already. Those of other engines do not
-    /// count.
+    /// Returns the session of a request: a stored one, or a new one. Returns `None` if the request's path is not below the
+    /// cookie's, if the store is unavailable, as [`is_connected`](crate::FailureOptions::is_connected) says, or if this
+    /// engine gave the request a session before. Sessions of other engines do not count.
     ///
     /// # Errors
     ///
@@ -82,10 +82,10 @@ impl SessionEngine {
         Session::load(self, &self.rules().ask(head, max_age)).await
     }
 
-    /// This engine's session among the extensions of a request, whichever other engines have served it. `None` when the
-    /// request came through no layer of this engine, or has another path than its cookie.
+    /// Returns this engine's session from the extensions of a request that other engines may have served, too. Returns
+    /// `None` if the request came through no layer of this engine, or if its path is not below the cookie's.
     ///
-    /// Where layers are nested, the extractor gives the innermost one's session; this finds any other.
+    /// Where layers are nested, the extractor returns the innermost layer's session. This method finds the others.
     ///
     /// ```
     /// use cloakroom_core::Error;
@@ -101,13 +101,13 @@ impl SessionEngine {
         LazySession::of(self, extensions)
     }
 
-    /// Writes back what the request has changed, and returns the `Set-Cookie` line that the response needs, if any.
-    /// From here on the session's handles are closed, and another call finds nothing to do.
+    /// Writes back what the request changed, and returns the `Set-Cookie` line that the response needs, if any. It closes
+    /// the session's handles, so a second call does nothing.
     ///
     /// # Errors
     ///
-    /// With the safe preset, when a change could not be written: the response must not go out as if it had been, and the
-    /// error response takes the cookie of [`cookie_after_error`](Self::cookie_after_error). The express preset tells
+    /// With the safe preset, if a change could not be written. Do not send the handler's response then. Send an error
+    /// response with the cookie of [`cookie_after_error`](Self::cookie_after_error). The express preset calls
     /// [`on_error`](crate::FailureOptions::on_error) alone.
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
         session.life().commit(false).await
@@ -115,8 +115,8 @@ impl SessionEngine {
 
     /// As [`commit`](Self::commit), for a response with this status.
     ///
-    /// When the request has failed, with a status of 500 or more or with 408, what the handler changed is dropped. What it
-    /// has saved or destroyed itself stays so, and the browser is told. With the option
+    /// If the request failed, with a status of 500 or more or with 408, the handler's changes are dropped. What it saved or
+    /// destroyed itself stays, and the browser gets the cookie for it. With the option
     /// [`store_failed`](crate::FailureOptions::store_failed) the status does not matter.
     ///
     /// # Errors
@@ -132,10 +132,10 @@ impl SessionEngine {
         session.life().commit(is_failed).await
     }
 
-    /// The `Set-Cookie` line that belongs to the error response when [`commit`](Self::commit) has failed.
+    /// Returns the `Set-Cookie` line for the error response when [`commit`](Self::commit) has failed.
     ///
-    /// A session that was stored under a new id before the failure is there, and the browser's old id is gone: without
-    /// this line nobody could reach it. `None` when nothing was stored, when another request has logged the session out
+    /// If the session was stored under a new id before the failure, the browser's old id is gone, and without this line
+    /// nobody could reach the session. Returns `None` if nothing was stored, if another request has logged the session out
     /// since, and with the express preset, whose `commit` does not fail.
     ///
     /// ```

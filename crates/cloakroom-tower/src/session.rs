@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use cloakroom_core::{Cookie, Error, SessionData};
+use cloakroom_core::{Cookie, Error, NewMember, SessionData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -99,10 +99,10 @@ impl Session {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`SessionData::insert`]; the error that kept the session
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
-        let json = SessionData::member_json(name, value)?;
+        let member = NewMember::new(name, value)?;
         let computed = {
             let mut state = self.shared().open_for_change("insert")?;
-            state.record_mut("insert")?.insert_json(name, json)?;
+            state.record_mut("insert")?.insert_member(member);
             state.memory.take_computed(Some(name))
         };
         drop(computed);
@@ -140,12 +140,12 @@ impl Session {
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("modify")?;
             let value = change(copy.get(name)?);
-            let json = SessionData::member_json(name, &value)?;
+            let new = NewMember::new(name, &value)?;
             let mut state = self.shared().open_for_change("modify")?;
             // `change` may have changed the session itself, and so may other handles.
             if state.record("modify")?.get_json(name) == copy.get_json(name) {
                 state.add_computed(name, &again);
-                state.record_mut("modify")?.insert_json(name, json)?;
+                state.record_mut("modify")?.insert_member(new);
                 return Ok(value);
             }
         }
@@ -290,9 +290,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy),
-    /// and the new session is there all the same; with the safe one the store is asked by [`save`](Self::save) or at the
-    /// end of the request, which then fails.
+    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy);
+    /// the request has the new session even then. With the safe preset the store is asked by [`save`](Self::save) or at
+    /// the end of the request, which then fails.
     pub async fn regenerate(&self) -> Result<(), Error> {
         self.life().regenerate(false).await
     }

@@ -28,7 +28,7 @@ pub(crate) struct State<M: ?Sized> {
     pub(crate) current: Current,
     /// No request before this one has had it, as far as is known.
     pub(crate) is_new: bool,
-    /// Why nothing can be changed: the store was away when the request began, or refused to extend the session.
+    /// Why nothing can be changed: when the request began, the store was unavailable or refused to extend the session.
     pub(crate) refused: Option<ErrorKind>,
     pub(crate) memory: M,
 }
@@ -86,7 +86,7 @@ impl<M: Memory + ?Sized> Shared<M> {
     ) -> Result<MutexGuard<'_, State<M>>, Error> {
         let state = self.open(operation)?;
         if let Some(kind) = state.refused {
-            let message = "the session cannot be changed: when the request began, the store was away or refused to \
+            let message = "the session cannot be changed: when the request began, the store was unavailable or refused to \
                            extend the session";
             return Err(Error::new(kind, "session", operation, message));
         }
@@ -106,8 +106,8 @@ impl<M: Memory + ?Sized> Shared<M> {
         self.setup.within_reading(operation, async { Ok(self.turn.lock().await) }).await
     }
 
-    /// Closes the session's handles; returns whether they were open. What a handle has been given of others, which may
-    /// hold the session itself, is dropped when the request has ended: by [`forget`](Self::forget).
+    /// Closes the session's handles. Returns true if they were open. User callbacks, which may hold the session itself,
+    /// are dropped by [`forget`](Self::forget) when the request has ended.
     pub(crate) fn close(&self) -> bool {
         !std::mem::replace(&mut self.state().is_closed, true)
     }
@@ -188,6 +188,6 @@ pub(crate) const MOST_TRIES: usize = 100;
 
 /// A change that changes the session each time it is made would be made for ever.
 pub(crate) fn without_end(operation: &'static str) -> Error {
-    let message = "the session is changed again and again while it is changed";
+    let message = "the closure changes the session that it is called for; change it only through the argument";
     Error::new(ErrorKind::Other, "session", operation, message)
 }

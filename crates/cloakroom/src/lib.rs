@@ -12,9 +12,9 @@ pub use cloakroom_compat::{
 pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
     Atomic, Clock, Cookie, CookieMember, CookieParser, Created, Enumerate, Error, ErrorKind,
-    JsValue, Member, MemoryOptions, MemoryStore, Revision, SameSite, Secrets, SessionData, Store,
-    TimeToLive, Touched, Updated, Verified, clear_cookie, decode_uri_component, find_cookie,
-    generate_id, parse_date, set_cookie, to_iso_string, to_utc_string,
+    JsValue, Member, MemoryOptions, MemoryStore, NewMember, Revision, SameSite, Secrets,
+    SessionData, Store, TimeToLive, Touched, Updated, Verified, clear_cookie, decode_uri_component,
+    find_cookie, generate_id, parse_date, set_cookie, to_iso_string, to_utc_string,
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;

@@ -13,7 +13,7 @@ pub struct ExpiryOptions {
     pub rolling: bool,
     /// When a session that is only read is extended. The express preset extends with each request.
     pub touch_after: TouchAfter,
-    /// Where the time comes from. Defaults to the system's clock.
+    /// Supplies the time. Defaults to the system's clock.
     pub clock: Clock,
 }
 
@@ -23,7 +23,7 @@ pub struct ExpiryOptions {
 pub enum TouchAfter {
     /// With each request, in the round trip that loads it.
     EachRequest,
-    /// When so much of its life has passed, by writing it: `touchAfter` of next-session, which counts seconds.
+    /// When this much of its life has passed, by writing it: next-session's `touchAfter`, which counts seconds.
     Elapsed(Duration),
     /// Only by [`Session::touch`](crate::Session::touch).
     Never,

@@ -7,33 +7,34 @@ use cloakroom_core::Error;
 
 use crate::{OnEvent, SessionError, SessionEvent};
 
-/// Tells whether the store is connected.
+/// Returns true while the store is connected.
 pub type IsConnected = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Is told of an error.
+/// Receives errors, such as to log them.
 pub type OnError = Arc<dyn Fn(&Error) + Send + Sync>;
 
-/// Makes the response for an error.
+/// Returns the response for an error.
 pub type ErrorResponse = Arc<dyn Fn(&Error) -> http::Response<Bytes> + Send + Sync>;
 
-/// What happens when the store or the request fails, and who is told.
+/// What happens when the store or the request fails, and who hears of it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FailureOptions {
-    /// Whether the changes of a failed request are stored: one that is answered with a status of 500 or more, or with
-    /// 408. Express stores them; the safe preset stores only what the handler has saved itself.
+    /// Whether the changes of a failed request are stored. A request has failed if its answer has a status of 500 or
+    /// more, or 408. Express stores its changes; the safe preset stores only what the handler saved itself.
     pub store_failed: bool,
-    /// The answer to a request when the store is down. The express preset answers 500.
+    /// The answer to a request when the store is unavailable. The express preset always answers 500.
     pub when_unavailable: WhenUnavailable,
-    /// How long loading may take, how long each call of the session in a handler may take, and how long writing back may
-    /// take; 5 s each unless set. A store with a deadline of its own keeps the earlier of the two, and says whether
-    /// anything was sent.
+    /// How long loading may take, how long each call of a handler on its session may take, and how long writing back may
+    /// take. Defaults to 5 s each. If the store has a deadline of its own, the earlier one holds, and the store's error says
+    /// whether anything was sent.
     ///
     /// The safe preset may take an eighth of it more to end a session that is left over. The express preset has a deadline
     /// for each call to the store, of which loading makes up to three.
     pub deadline: Duration,
     /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns `false`,
-    /// requests pass without a session, as in Express. Unless set, [`when_unavailable`](Self::when_unavailable) decides.
+    /// requests pass without a session, as in Express. By default,
+    /// [`when_unavailable`](Self::when_unavailable) decides about requests to a store that does not answer.
     pub is_connected: Option<IsConnected>,
     /// Called with every error that the layer meets, including those that become responses: log them here. It is also
     /// called with the errors that a handler answers with, as a [`SessionError`] or an [`Error`]: these leave an
@@ -41,19 +42,18 @@ pub struct FailureOptions {
     ///
     /// A store that can be read but not written, so that sessions are not extended, is reported once until it is over.
     pub on_error: Option<OnError>,
-    /// Called for things that fail no request, such as a cookie that no secret verifies: at once, and then at most once an
-    /// hour for each reason, with the number of requests since.
+    /// Called for things that fail no request, such as a cookie that no secret verifies: at once, and then at most once
+    /// an hour for each reason, with the number of requests since the last call.
     pub on_event: Option<OnEvent>,
-    /// Makes the response when the session cannot be loaded or stored; as [`SessionError`] unless set.
+    /// Returns the response when the session cannot be loaded or stored. Defaults to that of [`SessionError`].
     pub error_response: ErrorResponse,
 }
 
 /// The answer to a request when the store cannot be reached or does not answer.
 ///
-/// A store that can be read and refuses to extend a session is not down: requests get their sessions.
+/// A store that can be read but refuses to extend a session counts as available: requests get their sessions.
 ///
-/// If the store fails to write a change, the answer is an error response in any case: a lost login is not answered with
-/// 200.
+/// If the store fails to write a change, the answer is always an error response: a lost login is not answered with 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenUnavailable {

@@ -6,7 +6,7 @@ use cloakroom_core::Error;
 
 use crate::RequestHead;
 
-/// Makes session ids, from the request if it likes.
+/// Returns a new session id. It may use the request.
 pub type Genid = Arc<dyn Fn(RequestHead<'_>) -> Result<String, Error> + Send + Sync>;
 
 /// How session ids are made, and which cookie brings them back.

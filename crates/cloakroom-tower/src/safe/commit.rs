@@ -1,4 +1,4 @@
-//! The end of a request: what is written, and what the browser is told.
+//! The end of a request: decides what is written and which cookie the browser gets.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,7 @@ use http::HeaderValue;
 use super::{
     expiry::{extend, milliseconds},
     logout::log_out,
-    memory::{Memory, ids_to_end},
+    memory::{Memory, ids_to_log_out},
     session::{SafeSession, withheld},
     write::Write,
 };
@@ -21,8 +21,8 @@ use crate::{
     state::{Current, State},
 };
 
-/// What is left to do when the handler is done.
-enum End {
+/// What is left to do after the handler.
+enum LastStep {
     Nothing,
     /// The record stays as it is, but the store is to extend it, or the browser to be told.
     Read {
@@ -102,42 +102,45 @@ async fn commit_in_turn(
     is_failed: bool,
 ) -> Result<Option<HeaderValue>, Error> {
     let _turn = session.shared.turn("commit").await?;
-    let (end, browser) = {
+    let (step, browser) = {
         let state = session.shared.state();
         let browser = state.memory.browser.clone();
-        let end =
-            if is_failed { end_of_failed(&state) } else { end(session, &state, browser.as_ref()) };
-        (end, browser)
+        let step = if is_failed {
+            last_step_of_failed(&state)
+        } else {
+            last_step(session, &state, browser.as_ref())
+        };
+        (step, browser)
     };
-    finish(session, end, browser.as_ref()).await
+    take(session, step, browser.as_ref()).await
 }
 
-fn end(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> End {
+fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> LastStep {
     let options = session.shared.setup.options();
     let memory = &state.memory;
     if state.refused.is_some() {
-        return End::Nothing;
+        return LastStep::Nothing;
     }
     let record = match &state.current {
         Current::Live(record) => record,
         Current::Destroyed(cookie) => return destroyed(memory, cookie),
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
-            return End::Drop { ids: ids_to_end(state), cookie: cookie.clone() };
+            return LastStep::Drop { ids: ids_to_log_out(state), cookie: cookie.clone() };
         }
         // What is kept is the session's own record, not one that it was to replace.
         Current::Unset(cookie) if !memory.old_ids.is_empty() => {
-            return End::Drop { ids: memory.old_ids.clone(), cookie: cookie.clone() };
+            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: cookie.clone() };
         }
-        Current::Unset(_) => return End::Nothing,
+        Current::Unset(_) => return LastStep::Nothing,
     };
     if !memory.is_stored {
         let is_replacement = !memory.old_ids.is_empty();
         if !is_replacement && !record.is_changed() && !options.save_uninitialized {
             let cookie = memory.destroyed.as_ref();
-            return cookie.map_or(End::Nothing, |cookie| destroyed(memory, cookie));
+            return cookie.map_or(LastStep::Nothing, |cookie| destroyed(memory, cookie));
         }
         if session.withholds(record.cookie()) {
-            return End::Withheld { is_changed: is_replacement || record.is_changed() };
+            return LastStep::Withheld { is_changed: is_replacement || record.is_changed() };
         }
     }
     let is_due = memory.is_stored && !memory.is_refused && is_due(session, record);
@@ -149,41 +152,41 @@ fn end(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -
     if is_due || is_changed {
         let extends = session.extends_on_write() || memory.is_touched || is_due;
         let write = Write::new(session, state, record);
-        return End::Write { write, extends, is_changed, is_new: state.is_new };
+        return LastStep::Write { write, extends, is_changed, is_new: state.is_new };
     }
     let extends = !memory.is_extended && !memory.is_refused && session.extends_on_write();
     // It differs after a save, and the browser has none of the secret in use after a rotation.
     if extends || browser != Some(record.cookie()) {
         let is_new = state.is_new;
-        End::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
+        LastStep::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
     } else {
-        End::Nothing
+        LastStep::Nothing
     }
 }
 
-/// The end of a request that failed: only what the handler itself has stored or destroyed counts.
-fn end_of_failed(state: &State<Memory>) -> End {
+/// The last step of a request that failed: only what the handler itself stored or destroyed counts.
+fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     let memory = &state.memory;
     if let Some((id, cookie)) = &memory.saved {
         let record = Arc::new(SessionData::with_cookie(cookie.clone()));
-        return End::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
+        return LastStep::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
     }
     match (&state.current, &memory.destroyed) {
         (Current::Destroyed(cookie), _) | (_, Some(cookie)) => destroyed(memory, cookie),
-        _ => End::Nothing,
+        _ => LastStep::Nothing,
     }
 }
 
-/// The end of a session that the handler has destroyed. When another request had logged it out before, the browser was
-/// told then, and may have a newer cookie by now.
-fn destroyed(memory: &Memory, cookie: &Cookie) -> End {
-    if memory.is_ended_already {
-        return End::Nothing;
+/// The last step for a session that the handler destroyed. If another request had logged it out before, the browser lost
+/// its cookie then, and may have a newer one now.
+fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
+    if memory.is_logged_out_already {
+        return LastStep::Nothing;
     }
-    End::Drop { ids: Vec::new(), cookie: cookie.clone() }
+    LastStep::Drop { ids: Vec::new(), cookie: cookie.clone() }
 }
 
-/// Whether a session that was only read is to be written, so that it and the browser's copy live on.
+/// Returns true if a session that was only read must be written, so that it and the browser's copy live on.
 fn is_due(session: &SafeSession, record: &SessionData) -> bool {
     let (options, cookie) = (session.shared.setup.options(), record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())
@@ -203,27 +206,27 @@ fn is_due(session: &SafeSession, record: &SessionData) -> bool {
     }
 }
 
-async fn finish(
+async fn take(
     session: &SafeSession,
-    end: End,
+    step: LastStep,
     browser: Option<&Cookie>,
 ) -> Result<Option<HeaderValue>, Error> {
     let setup = &session.shared.setup;
     let tell = |error: Error| setup.tell(&error);
-    match end {
-        End::Nothing => Ok(None),
-        End::Withheld { is_changed: true } => Err(withheld("commit")),
-        End::Withheld { is_changed: false } => {
+    match step {
+        LastStep::Nothing => Ok(None),
+        LastStep::Withheld { is_changed: true } => Err(withheld("commit")),
+        LastStep::Withheld { is_changed: false } => {
             setup.note(EventReason::CookieWithheld);
             Ok(None)
         }
-        End::Drop { ids, cookie } => {
+        LastStep::Drop { ids, cookie } => {
             if !ids.is_empty() && !log_out(&session.safe, ids).await? {
                 return Ok(None);
             }
             Ok(session.shared.request.has_cookie.then(|| clear(session, &cookie)).flatten())
         }
-        End::Write { mut write, extends, is_changed, is_new } => {
+        LastStep::Write { mut write, extends, is_changed, is_new } => {
             match write.run(session, extends).await {
                 Ok(()) => {}
                 Err(error) if is_changed => return Err(error),
@@ -248,7 +251,7 @@ async fn finish(
             }
             Ok(None)
         }
-        End::Read { id, record, extends, is_new } => {
+        LastStep::Read { id, record, extends, is_new } => {
             if extends {
                 let mut extended = SessionData::clone(&record);
                 extend(&mut extended, setup.now_ms());
@@ -262,7 +265,7 @@ async fn finish(
     }
 }
 
-/// The line for a record that was not written. One whose end has passed lives all the same, or it had not been found.
+/// The line for a record that was not written. A record whose expiry has passed is alive, since the store returned it.
 ///
 /// When the browser has sent a cookie, the store is asked whether the session is there still: a login or a logout that
 /// came first has given the browser another cookie.

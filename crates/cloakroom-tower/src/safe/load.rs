@@ -1,4 +1,4 @@
-//! The first of a request's cookies that leads to a session.
+//! Loads the session of the first cookie that leads to one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,8 @@ use crate::{
     state::{Shared, State},
 };
 
-/// How many cookies of our name are tried: browsers send a few of different paths and domains, attackers as many as fit.
+/// The number of cookies of our name that are tried. Browsers send a few, for different paths and domains; an attacker
+/// can send as many as fit into the head of a request.
 pub(super) const MOST_COOKIES: usize = 8;
 
 /// A session that an id led to.

@@ -1,4 +1,4 @@
-//! The end of a session, and of all that descends from it.
+//! A logout ends a session and all sessions that descend from it.
 
 use std::mem;
 
@@ -6,7 +6,7 @@ use cloakroom_core::{Error, ErrorKind};
 
 use super::{
     marker,
-    memory::{Memory, ids_to_end},
+    memory::{Memory, ids_to_log_out},
     preset::Safe,
     session::SafeSession,
 };
@@ -28,11 +28,11 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
         if has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
-        let before = marker::end(safe, &id).await?;
+        let before = marker::mark_logged_out(safe, &id).await?;
         if !has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
-        is_news |= !before.is_ended;
+        is_news |= !before.is_logged_out;
         if before.is_linked() {
             linked.push(id);
         }
@@ -63,7 +63,7 @@ impl SafeSession {
         let ids = {
             let state = self.shared.open_for_change("destroy")?;
             state.record("destroy")?;
-            ids_to_end(&state)
+            ids_to_log_out(&state)
         };
         let setup = &self.shared.setup;
         let is_news = ids.is_empty() | setup.within("destroy", log_out(&self.safe, ids)).await?;
@@ -72,7 +72,8 @@ impl SafeSession {
             let cookie = state.cookie().clone();
             state.current = Current::Destroyed(cookie);
             let loaded_at_ms = state.memory.loaded_at_ms;
-            let memory = Memory { is_ended_already: !is_news, loaded_at_ms, ..Memory::default() };
+            let memory =
+                Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };
             mem::replace(&mut state.memory, memory)
         };
         // It holds user callbacks.

@@ -45,7 +45,7 @@ pub(super) const MOST_IDS: usize = 8;
 /// The last millisecond that a JavaScript date can hold: a marker that lives as long as the store keeps a browser session.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
 
-const IS_ENDED: &str = "ended";
+const LOGGED_OUT: &str = "ended";
 const MOVED_TO: &str = "movedTo";
 const ENDS_WITH: &str = "endsWith";
 const LIVES_UNTIL: &str = "livesUntil";
@@ -57,7 +57,7 @@ const UNTIL: &str = "until";
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// It was logged out.
-    pub(super) is_ended: bool,
+    pub(super) is_logged_out: bool,
     /// The ids that it moved to within the last minute.
     pub(super) moved_to: Vec<String>,
     /// The ids that a logout of it ends besides. The session itself may live.
@@ -73,7 +73,7 @@ pub(super) struct Mark {
 impl Mark {
     /// Returns true if the session moved or was logged out.
     pub(super) fn is_gone(&self) -> bool {
-        self.is_ended || self.has_moved()
+        self.is_logged_out || self.has_moved()
     }
 
     pub(super) fn has_moved(&self) -> bool {
@@ -100,11 +100,11 @@ impl Mark {
         self.moved_to.iter().chain(&self.ends_with)
     }
 
-    fn end(&mut self, now_ms: i64) {
-        if !self.is_ended {
+    fn log_out(&mut self, now_ms: i64) {
+        if !self.is_logged_out {
             self.until_ms = end_of_life(now_ms);
         }
-        self.is_ended = true;
+        self.is_logged_out = true;
     }
 
     fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
@@ -116,7 +116,7 @@ impl Mark {
             return Ok(Self::default());
         }
         // After its minute it is any other dead session. A logout that was cut short can still find its links.
-        let is_ended = is_fresh && record.get(IS_ENDED)?.unwrap_or_default();
+        let is_logged_out = is_fresh && record.get(LOGGED_OUT)?.unwrap_or_default();
         let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
         let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
         if !is_fresh {
@@ -124,7 +124,7 @@ impl Mark {
             ends_with.append(&mut moved_to);
         }
         let lives_until_ms = is_until(LIVES_UNTIL)?;
-        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms, lives_until_ms, until_ms })
+        Ok(Self { is_logged_out, moved_to, ends_with, linked_until_ms, lives_until_ms, until_ms })
     }
 
     /// Writes the mark into a record, which keeps its revision.
@@ -135,7 +135,7 @@ impl Mark {
             cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms).max(1)), now_ms)?;
         }
         *record.cookie_mut() = cookie;
-        record.insert(IS_ENDED, self.is_ended)?;
+        record.insert(LOGGED_OUT, self.is_logged_out)?;
         record.insert(MOVED_TO, &self.moved_to)?;
         record.insert(ENDS_WITH, &self.ends_with)?;
         record.insert(UNTIL, self.until_ms)?;
@@ -160,29 +160,29 @@ fn push(ids: &mut Vec<String>, id: &str) {
 }
 
 /// Marks a session as logged out. Returns what was marked before.
-pub(super) async fn end(safe: &Safe, id: &str) -> Result<Mark, Error> {
+pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Mark, Error> {
     if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
     let store = safe.setup.store();
     let marked = match store.atomic() {
-        Some(atomic) => change(safe, atomic, id, |mark| mark.end(safe.setup.now_ms())).await,
-        None => Ends(safe).end(id).await,
+        Some(atomic) => change(safe, atomic, id, |mark| mark.log_out(safe.setup.now_ms())).await,
+        None => SeparateMarks(safe).log_out(id).await,
     };
     marked.or_else(without)
 }
 
 /// Marks that a session moves to a new id, which is in the store already and lives until then. Returns all that is marked
 /// now.
-pub(super) async fn add(
+pub(super) async fn mark_moved(
     safe: &Safe,
     id: &str,
     new_id: &str,
     lives_until_ms: i64,
 ) -> Result<Mark, Error> {
     let until_ms = end_of_life(safe.setup.now_ms());
-    extend(safe, id, |mark| {
-        if !mark.is_ended {
+    add_to_mark(safe, id, |mark| {
+        if !mark.is_logged_out {
             if mark.moved_to.is_empty() {
                 mark.until_ms = until_ms;
             }
@@ -195,8 +195,8 @@ pub(super) async fn add(
 
 /// Marks that a logout of one session ends another one too, until then. Returns all that is marked now.
 pub(super) async fn link(safe: &Safe, id: &str, other: &str, until_ms: i64) -> Result<Mark, Error> {
-    extend(safe, id, |mark| {
-        if !mark.is_ended {
+    add_to_mark(safe, id, |mark| {
+        if !mark.is_logged_out {
             push(&mut mark.ends_with, other);
             mark.linked_until_ms = mark.linked_until_ms.max(until_ms);
         }
@@ -216,11 +216,11 @@ pub(super) fn end_of_session(safe: &Safe, cookie: &Cookie) -> i64 {
 
 /// Ends the links of a session that has handed them on, or whose family has ended: its mark ends with its minute.
 pub(super) async fn unlink(safe: &Safe, id: &str) -> Result<(), Error> {
-    extend(safe, id, |mark| mark.linked_until_ms = 0).await.map(drop)
+    add_to_mark(safe, id, |mark| mark.linked_until_ms = 0).await.map(drop)
 }
 
 /// Makes a mark say more. Returns all that is marked now.
-async fn extend(
+async fn add_to_mark(
     safe: &Safe,
     id: &str,
     extend: impl Fn(&mut Mark) + Send + Sync,
@@ -233,7 +233,7 @@ async fn extend(
             extend(&mut mark);
             mark
         }),
-        None => Ends(safe).extend(id, extend).await,
+        None => SeparateMarks(safe).extend(id, extend).await,
     };
     marked.or_else(without)
 }
@@ -245,7 +245,7 @@ pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
     }
     let marked = match safe.setup.store().atomic() {
         Some(_) => read(safe, &marker_name(id)).await.map(|(mark, _)| mark),
-        None => Ends(safe).look(id).await,
+        None => SeparateMarks(safe).look(id).await,
     };
     marked.or_else(without)
 }
@@ -253,12 +253,12 @@ pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
 /// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
 pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<bool, Error> {
     let mark = look(safe, old_id).await?;
-    if mark.is_ended {
+    if mark.is_logged_out {
         return Ok(false);
     }
     let mut has_moved = false;
     for other in mark.moved_to.iter().filter(|other| *other != id) {
-        if look(safe, other).await?.is_ended {
+        if look(safe, other).await?.is_logged_out {
             return Ok(false);
         }
         has_moved = true;
@@ -269,7 +269,7 @@ pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<boo
 /// Returns true if a session was logged out, or moved to one that was stored.
 pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
     let mark = look(safe, id).await?;
-    if mark.is_ended {
+    if mark.is_logged_out {
         return Ok(true);
     }
     for new_id in &mark.moved_to {
@@ -341,17 +341,21 @@ async fn change(
 
 /// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
 /// Two moves of this safe take turns to write theirs.
-struct Ends<'a>(&'a Safe);
+struct SeparateMarks<'a>(&'a Safe);
 
-impl Ends<'_> {
-    async fn end(&self, id: &str) -> Result<Mark, Error> {
-        let is_ended = self.is_ended(id).await?;
-        if !is_ended {
+impl SeparateMarks<'_> {
+    async fn log_out(&self, id: &str) -> Result<Mark, Error> {
+        let is_logged_out = self.is_logged_out(id).await?;
+        if !is_logged_out {
             let until_ms = end_of_life(self.0.setup.now_ms());
-            self.set(&end_name(id), &Mark { is_ended: true, until_ms, ..Mark::default() }).await?;
+            self.set(
+                &logged_out_name(id),
+                &Mark { is_logged_out: true, until_ms, ..Mark::default() },
+            )
+            .await?;
         }
         let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_ended, ..mark })
+        Ok(Mark { is_logged_out, ..mark })
     }
 
     async fn extend(
@@ -369,17 +373,17 @@ impl Ends<'_> {
             self.set(&name, &mark).await?;
             mark
         };
-        mark.is_ended = self.is_ended(id).await?;
+        mark.is_logged_out = self.is_logged_out(id).await?;
         Ok(mark)
     }
 
     async fn look(&self, id: &str) -> Result<Mark, Error> {
         let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_ended: self.is_ended(id).await?, ..mark })
+        Ok(Mark { is_logged_out: self.is_logged_out(id).await?, ..mark })
     }
 
-    async fn is_ended(&self, id: &str) -> Result<bool, Error> {
-        read(self.0, &end_name(id)).await.map(|(mark, _)| mark.is_ended)
+    async fn is_logged_out(&self, id: &str) -> Result<bool, Error> {
+        read(self.0, &logged_out_name(id)).await.map(|(mark, _)| mark.is_logged_out)
     }
 
     async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
@@ -389,6 +393,6 @@ impl Ends<'_> {
     }
 }
 
-fn end_name(id: &str) -> String {
+fn logged_out_name(id: &str) -> String {
     marker_name(&marker_name(id))
 }

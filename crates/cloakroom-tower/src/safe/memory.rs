@@ -46,7 +46,7 @@ pub(crate) struct Memory {
     /// When the request asked for its session.
     pub(super) loaded_at_ms: i64,
     /// The session had been logged out before this request did so.
-    pub(super) is_ended_already: bool,
+    pub(super) is_logged_out_already: bool,
 }
 
 impl state::Memory for Memory {
@@ -89,7 +89,7 @@ impl Replaced {
 
 /// All that a logout of this request ends: every session that the browser sent a cookie of, and those that the request
 /// has made of it.
-pub(super) fn ids_to_end(state: &State<Memory>) -> Vec<String> {
+pub(super) fn ids_to_log_out(state: &State<Memory>) -> Vec<String> {
     let memory = &state.memory;
     let own = memory.is_stored.then_some(&state.id);
     let mut ids: Vec<String> = Vec::new();

@@ -1,4 +1,5 @@
-//! Moves to a new id that meet logouts and each other: what a write looks up in the markers, and what it marks.
+//! Moves to a new id can run at the same time as logouts and other moves. A write looks for these in the markers, and
+//! marks its own move.
 
 use std::mem;
 
@@ -23,7 +24,7 @@ impl Write {
         }
         for id in self.sent.iter().take(MOST_COOKIES) {
             let mark = marker::look(safe, id).await?;
-            if mark.is_ended {
+            if mark.is_logged_out {
                 self.obstacle = "the session was logged out a moment ago; the changes were discarded, since the browser \
                                  may have a newer cookie";
                 return Ok(true);
@@ -52,7 +53,7 @@ impl Write {
         Ok(true)
     }
 
-    pub(super) async fn end_old_ids(&mut self, session: &SafeSession) -> Result<(), Error> {
+    pub(super) async fn destroy_old_ids(&mut self, session: &SafeSession) -> Result<(), Error> {
         let store = session.shared.setup.store();
         while self.written.is_some()
             && let Some(old_id) = self.old_ids.last().cloned()
@@ -100,8 +101,8 @@ impl Write {
     async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
         let Some(record) = &self.written else { return Ok(false) };
         let lives_until_ms = marker::end_of_session(safe, record.cookie());
-        let mark = marker::add(safe, old_id, &self.id, lives_until_ms).await?;
-        if mark.is_ended {
+        let mark = marker::mark_moved(safe, old_id, &self.id, lives_until_ms).await?;
+        if mark.is_logged_out {
             return Ok(false);
         }
         let until_ms = mark.longest_until_ms().max(lives_until_ms);
@@ -115,11 +116,11 @@ impl Write {
         while let Some(other) = others.get(at).cloned() {
             at += 1;
             // This one first: whoever logs out the other one finds it, or is found out here.
-            if marker::link(safe, &self.id, &other, until_ms).await?.is_ended {
+            if marker::link(safe, &self.id, &other, until_ms).await?.is_logged_out {
                 return Ok(false);
             }
             let mark = marker::link(safe, &other, &self.id, until_ms).await?;
-            if mark.is_ended {
+            if mark.is_logged_out {
                 return Ok(false);
             }
             // The other one may have moved on before it had a family.

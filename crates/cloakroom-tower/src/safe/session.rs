@@ -50,7 +50,6 @@ impl SafeSession {
 
 /// The error for a new session whose cookie would not be sent, and which is not stored.
 pub(super) fn withheld(operation: &'static str) -> Error {
-    let message = "a new session is not stored: its cookie is Secure and the request is not; behind a proxy that ends \
-                   TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
+    let message = "the new session was not stored because its cookie is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
     Error::new(ErrorKind::Config, "session", operation, message)
 }

@@ -1,4 +1,4 @@
-//! Writing a session without losing what others have written, and without bringing back what they have destroyed.
+//! Writes a session without losing what other requests have written, and without reviving what they have destroyed.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::state::State;
 
-/// How many new ids are tried until one is free. One is, unless `genid` is broken.
+/// The number of new ids that are tried until one is free. The first is free unless `genid` is broken.
 const MOST_IDS: usize = 4;
 
-/// A turn to write that is held for longer than this part of the deadline is taken over.
+/// If a turn to write is held for longer than this part of the deadline, the next writer takes over.
 const PATIENCE: u32 = 8;
 
 /// A session on its way into the store.
@@ -80,7 +80,7 @@ impl Write {
     pub(super) async fn run(&mut self, session: &SafeSession, extends: bool) -> Result<(), Error> {
         let safe = &*session.safe;
         let now_ms = safe.setup.now_ms();
-        let lay = |mut record: SessionData| {
+        let prepare = |mut record: SessionData| {
             // A store that was extended by others keeps sessions whose record says that they have ended.
             if extends || record.cookie().has_expired(now_ms) {
                 extend(&mut record, now_ms);
@@ -91,14 +91,14 @@ impl Write {
             return Ok(());
         }
         if self.is_stored {
-            self.written = update(safe, &self.id, &self.changes, lay).await?;
+            self.written = update(safe, &self.id, &self.changes, prepare).await?;
             self.note(session);
         } else if let Some(old_id) = self.old_ids.last().filter(|_| self.keeps_data).cloned() {
-            self.move_from(session, &old_id, lay).await?;
+            self.move_from(session, &old_id, prepare).await?;
         } else if !self.is_late || self.can_move(safe).await? {
-            self.create(session, lay(SessionData::clone(&self.changes.record))).await?;
+            self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
         }
-        self.end_old_ids(session).await
+        self.destroy_old_ids(session).await
     }
 
     /// Stores the session under its new id with all that is under the old one when that ends, and ends it. Nothing stays
@@ -107,7 +107,7 @@ impl Write {
         &mut self,
         session: &SafeSession,
         old_id: &str,
-        lay: impl Fn(SessionData) -> SessionData + Send + Sync,
+        prepare: impl Fn(SessionData) -> SessionData + Send + Sync,
     ) -> Result<(), Error> {
         let safe = &*session.safe;
         let store = safe.setup.store();
@@ -117,16 +117,16 @@ impl Write {
                 // Another request has moved the same session, as a double click does. This request moves what it has
                 // loaded: what the other one has made of it belongs to whoever has the other new id.
                 if has_moved(safe, old_id, &self.id).await? {
-                    self.create(session, lay(SessionData::clone(&self.changes.record))).await?;
+                    self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
                 }
                 return Ok(());
             };
-            self.create(session, lay(self.changes.applied_to(current.clone())?)).await?;
+            self.create(session, prepare(self.changes.applied_to(current.clone())?)).await?;
             let Some(atomic) = store.atomic() else { return Ok(()) };
             if !self.join(session, old_id).await? {
                 return Ok(());
             }
-            match end(atomic, old_id, current, safe.setup.now_ms()).await {
+            match expire(atomic, old_id, current, safe.setup.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
                     // It has ended, except in a store that gives all records a life of its own.
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
@@ -194,13 +194,13 @@ impl Write {
                 Created::Exists => self.id = session.shared.generate()?.0,
             }
         }
-        let message = "genid gives ids that are taken";
+        let message = "genid returned only ids that are in use";
         Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))
     }
 }
 
 /// Destroys a record if it is still the one that was read: an update whose expiry has passed does just that.
-async fn end(
+async fn expire(
     atomic: &dyn Atomic,
     id: &str,
     mut record: SessionData,
@@ -220,13 +220,13 @@ async fn update(
     safe: &Safe,
     id: &str,
     changes: &RequestChanges,
-    lay: impl Fn(SessionData) -> SessionData + Send + Sync,
+    prepare: impl Fn(SessionData) -> SessionData + Send + Sync,
 ) -> Result<Option<SessionData>, Error> {
     let store = safe.setup.store();
     let Some(atomic) = store.atomic() else {
         // Without a conditional write, the time between read and write is made as short as possible.
         let Some(current) = store.get(id).await? else { return Ok(None) };
-        let mut record = lay(changes.applied_to(current)?);
+        let mut record = prepare(changes.applied_to(current)?);
         store.set(id, &record).await?;
         // A logout and a move mark the id before they destroy the record: either they destroy this write, too, or their
         // mark is there by now.
@@ -240,7 +240,7 @@ async fn update(
     let patience = safe.setup.options().failure.deadline / PATIENCE;
     let _turn = safe.turn_to_write(id, patience).await;
     let mut pauses = Pauses::new();
-    let mut record = lay(SessionData::clone(&changes.record));
+    let mut record = prepare(SessionData::clone(&changes.record));
     loop {
         let since = Instant::now();
         let current = match atomic.update(id, &record).await? {
@@ -261,6 +261,6 @@ async fn update(
         };
         let Some(current) = current else { return Ok(None) };
         // The edits are user callbacks.
-        record = lay(Turn::without_turns(|| changes.applied_to(current))?);
+        record = prepare(Turn::without_turns(|| changes.applied_to(current))?);
     }
 }

@@ -71,7 +71,7 @@ impl Session {
         Ok(())
     }
 
-    /// When the session ends, however often it is used, in milliseconds since 1970. `None` unless
+    /// Returns when the session ends, however often it is used, in milliseconds since 1970. Returns `None` unless
     /// [`set_end_after`](Self::set_end_after) has set an end.
     ///
     /// # Errors

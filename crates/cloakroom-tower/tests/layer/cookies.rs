@@ -197,7 +197,7 @@ async fn a_secure_cookie_is_not_sent_with_a_request_that_is_not_secure() {
     *site.cookie.lock().unwrap() = Some(cookie);
     site.clock.advance(5_000);
     assert!(site.write("n", 2).await.lines().is_empty());
-    assert_eq!(site.member("n").await, Some(2), "it is written all the same");
+    assert_eq!(site.member("n").await, Some(2), "it is written anyway");
 }
 
 #[tokio::test]

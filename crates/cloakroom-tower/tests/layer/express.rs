@@ -102,7 +102,7 @@ async fn a_max_age_that_is_no_number_stores_and_sends_nothing() {
     }
 }
 
-/// Its cookie cannot be sent; the store gets it all the same.
+/// Its cookie cannot be sent; the store gets it anyway.
 #[tokio::test]
 async fn an_expiry_beyond_the_last_date_sends_no_cookie_and_is_told() {
     for age in ["8.64e15", "-8.65e15", "1e400"] {
@@ -139,7 +139,7 @@ async fn a_new_id_can_keep_the_data() {
 
 /// `next(error)` is 500, whatever the error.
 #[tokio::test]
-async fn a_store_that_is_away_is_500() {
+async fn a_store_that_is_unavailable_is_500() {
     let site = site(|_| {});
     site.write("n", 1).await;
     for kind in [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::Other] {

@@ -93,7 +93,7 @@ async fn a_login_that_was_saved_by_hand_stays() {
             session.insert("late", 1)
         })
         .await;
-        assert_eq!(reply.lines().len(), 1, "the browser is told of the new id");
+        assert_eq!(reply.lines().len(), 1, "the browser gets the new id");
         assert_ne!(site.sid(), old);
         for (name, value) in [("cart", Some(1)), ("user", Some(7)), ("late", None)] {
             assert_eq!(site.member(name).await, value, "{status} {name}");

@@ -102,12 +102,12 @@ impl Log {
         self.shared.lock().unwrap().hangs = Some(operation);
     }
 
-    /// From now on this is what is read, as if another language had written it: our own stores mend what they write.
+    /// From now on this is what is read, as if another language had written it: our own stores repair what they write.
     pub(crate) fn holds(&self, raw: impl Into<String>) {
         self.shared.lock().unwrap().raw = Some(raw.into());
     }
 
-    /// From now on the name of a marker is no id.
+    /// From now on no session can have the name of a marker as its id.
     pub(crate) fn refuse_markers(&self) {
         self.shared.lock().unwrap().refuses_markers = true;
     }

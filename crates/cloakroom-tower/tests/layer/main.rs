@@ -10,7 +10,6 @@ mod contention;
 mod cookies;
 mod counting;
 mod dead_cookies;
-mod down;
 mod events;
 mod express;
 #[cfg(feature = "axum")]
@@ -36,6 +35,7 @@ mod siblings;
 mod site;
 mod steps;
 mod testing;
+mod unavailable;
 mod unfinished;
 mod whole;
 mod writing;

@@ -72,7 +72,7 @@ async fn a_request_that_never_asks_sends_nothing_and_needs_no_store() {
 }
 
 #[tokio::test]
-async fn a_guard_counts_as_asking_and_answers_for_a_store_that_is_away() {
+async fn a_guard_counts_as_asking_and_answers_for_a_store_that_is_unavailable() {
     let site = site();
     visit(&site, true).await;
     site.store.calls();

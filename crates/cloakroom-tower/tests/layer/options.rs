@@ -51,7 +51,7 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
         (
             "sameSite none, not always secure",
             |options| options.cookie.same_site = Some(SameSitePolicy::None),
-            "SameSite=None without Secure",
+            "SameSite=None requires Secure",
         ),
         (
             "sameSite auto, never secure",

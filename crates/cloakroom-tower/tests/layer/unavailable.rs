@@ -1,4 +1,4 @@
-//! A store that is away, refuses, or does not answer.
+//! A store that is unavailable, refuses, or does not answer.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn site(when_unavailable: WhenUnavailable) -> Site {
 const ALL: [&str; 7] = ["get", "set", "destroy", "touch", "create", "update", "get_and_touch"];
 
 #[tokio::test]
-async fn a_store_that_is_away_is_an_error_response() {
+async fn a_store_that_is_unavailable_is_an_error_response() {
     let site = site(WhenUnavailable::Error);
     site.write("n", 1).await;
     for (kind, status) in [
@@ -121,7 +121,7 @@ async fn a_store_that_refuses_writes_can_still_be_read() {
     })
     .await;
     assert_eq!(site.store.calls(), ["get_and_touch", "get"]);
-    // One that is away altogether makes it anonymous.
+    // If nothing can be read either, the session is anonymous.
     site.store.fail(&ALL, ErrorKind::Unavailable);
     site.visit(async |session: Session| {
         assert_eq!(session.get::<i32>("n")?, None);
