@@ -81,7 +81,7 @@ async fn nothing_tells_the_express_preset_from_express_session() {
 #[ignore = "needs redis-server and the npm packages"]
 async fn a_difference_is_found_and_shrunk() {
     let twists: [fn(&mut SessionOptions); 2] = [
-        |options| options.rolling = !options.rolling,
+        |options| options.expiry.rolling = !options.expiry.rolling,
         |options| options.unset = cloakroom_tower::Unset::Keep,
     ];
     for twist in twists {

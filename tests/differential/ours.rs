@@ -65,11 +65,11 @@ impl Ours {
         let secrets = options["secret"].as_array().unwrap().iter().map(|s| s.as_str().unwrap());
         let secrets = Secrets::new(secrets).unwrap();
         let mut options = session_options(options);
-        options.clock = self.clock.clone();
+        options.expiry.clock = self.clock.clone();
         let ids = Arc::clone(&self.ids);
-        options.genid =
+        options.ids.genid =
             Some(Arc::new(move |_| Ok(format!("NEW-{}", ids.fetch_add(1, Ordering::Relaxed)))));
-        options.error_response = Arc::new(|_| {
+        options.failure.error_response = Arc::new(|_| {
             let mut response = axum::http::Response::new("refused".into());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
@@ -86,10 +86,10 @@ impl Ours {
 fn session_options(options: &Value) -> SessionOptions {
     let mut made = SessionOptions::express();
     let flag = |name: &str, default| options[name].as_bool().unwrap_or(default);
-    made.name = options["name"].as_str().unwrap_or("connect.sid").to_owned();
+    made.ids.cookie_name = options["name"].as_str().unwrap_or("connect.sid").to_owned();
     made.resave = flag("resave", true);
     made.save_uninitialized = flag("saveUninitialized", true);
-    made.rolling = flag("rolling", false);
+    made.expiry.rolling = flag("rolling", false);
     made.unset = if options["unset"] == "destroy" { Unset::Destroy } else { Unset::Keep };
     made.proxy = if flag("proxy", false) { Proxy::Trusted } else { Proxy::Untrusted };
     made.cookie = cookie_options(&options["cookie"]);

@@ -43,7 +43,7 @@ impl Site {
         }
         let mut options = SessionOptions::next_session();
         options.cookie.max_age = Some(Duration::from_secs(100));
-        options.touch_after = TouchAfter::Elapsed(Duration::ZERO);
+        options.expiry.touch_after = TouchAfter::Elapsed(Duration::ZERO);
         Self::start(
             "next.mjs",
             &arguments,
@@ -58,7 +58,7 @@ impl Site {
         let mut arguments = vec!["--options", &options];
         arguments.extend(node.iter().flat_map(|secret| ["--secret", secret]));
         let mut options = SessionOptions::new();
-        options.name = "sessionId".to_owned();
+        options.ids.cookie_name = "sessionId".to_owned();
         options.cookie.max_age = Some(Duration::from_secs(100));
         Self::start(
             "fastify.mjs",

@@ -23,7 +23,7 @@ fn secrets() -> Secrets {
 fn engine(store: impl Store + 'static) -> SessionEngine {
     let mut options = SessionOptions::new();
     // Two cores that are busy with other things are no reason to give up.
-    options.deadline = std::time::Duration::from_secs(120);
+    options.failure.deadline = std::time::Duration::from_secs(120);
     SessionEngine::with_options(store, secrets(), options).unwrap()
 }
 

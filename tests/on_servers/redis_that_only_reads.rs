@@ -27,7 +27,8 @@ impl Bench {
         let told = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&told);
         let mut options = SessionOptions::new();
-        options.on_error = Some(Arc::new(move |error| log.lock().unwrap().push(error.to_string())));
+        options.failure.on_error =
+            Some(Arc::new(move |error| log.lock().unwrap().push(error.to_string())));
         let store = RedisStore::open(&server.url()).unwrap();
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
         let engine = SessionEngine::with_options(store, secrets, options).unwrap();

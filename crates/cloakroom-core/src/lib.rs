@@ -34,7 +34,7 @@ pub use marker::{MARKER_PREFIX, is_marker, marker_name};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use percent::{decode_uri_component, encode_uri_component};
 pub use revision::Revision;
-pub use session::{Member, SessionData, TimeToLive};
+pub use session::{Member, NewMember, SessionData, TimeToLive};
 pub use set_cookie::{clear_cookie, set_cookie};
 pub use signature::{Secrets, Verified};
 pub use store::{Atomic, Created, Enumerate, Store, Touched, Updated};

@@ -26,6 +26,7 @@ mod end;
 mod express;
 mod life;
 mod members;
+mod new_member;
 mod read;
 mod write;
 
@@ -33,6 +34,7 @@ use changes::Change;
 pub use life::TimeToLive;
 pub use members::Member;
 use members::parse;
+pub use new_member::NewMember;
 
 const COOKIE: &str = "cookie";
 
@@ -228,28 +230,8 @@ impl SessionData {
     /// assert!(session.insert("big", u64::MAX).unwrap_err().to_string().contains("\"big\""));
     /// ```
     pub fn insert<T: Serialize>(&mut self, name: &str, value: T) -> Result<(), Error> {
-        let json = Self::member_json(name, value)?;
-        self.change(name, Some(json));
+        self.insert_member(NewMember::new(name, value)?);
         Ok(())
-    }
-
-    /// Returns the JSON text that [`insert`](Self::insert) would store, to be passed to
-    /// [`insert_json`](Self::insert_json).
-    ///
-    /// Use it if the session is behind a lock: `Serialize` is user code, and should not run while the lock is held.
-    ///
-    /// # Errors
-    ///
-    /// As for [`insert`](Self::insert).
-    ///
-    /// ```
-    /// assert_eq!(cloakroom_core::SessionData::member_json("views", 1.0)?, "1");
-    /// assert!(cloakroom_core::SessionData::member_json("save", 1).is_err());
-    /// # Ok::<(), cloakroom_core::Error>(())
-    /// ```
-    pub fn member_json<T: Serialize>(name: &str, value: T) -> Result<String, Error> {
-        check_name(name)?;
-        js::stringify(value).map_err(|why| invalid(name, why))
     }
 
     /// Sets a member to a JSON text, which is written unchanged.

@@ -18,14 +18,18 @@ use crate::{
     LazySession, RequireSessionService, Session, SessionEngine, SessionError, SessionService,
 };
 
-/// A handler asks for a session on a route where there is none: no [`SessionLayer`](crate::SessionLayer), another path
-/// than the cookie's, or a store that is disconnected. It answers 500.
+/// A handler asks for a session, and its route has no session: a [`SessionLayer`](crate::SessionLayer) is missing, the
+/// path is not below the cookie's, or the store is unavailable, as [`is_connected`](crate::FailureOptions::is_connected)
+/// says. It answers 500.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingSession;
 
 impl fmt::Display for MissingSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no session on this route: a SessionLayer is missing, or its cookie has another path")
+        f.write_str(
+            "this route has no session: add a SessionLayer around it, and check that its cookie's path covers the \
+             route",
+        )
     }
 }
 
@@ -38,7 +42,7 @@ impl IntoResponse for MissingSession {
 }
 
 /// A session that a handler asks for could not be loaded, as the option [`Loading::OnDemand`](crate::Loading::OnDemand)
-/// has it. It answers as [`error_response`](crate::SessionOptions::error_response) says.
+/// has it. It answers as [`error_response`](crate::FailureOptions::error_response) says.
 #[derive(Debug)]
 pub struct SessionNotLoaded {
     error: Error,
@@ -67,7 +71,7 @@ impl std::error::Error for SessionNotLoaded {
 
 impl IntoResponse for SessionNotLoaded {
     fn into_response(self) -> Response {
-        (self.engine.options().error_response)(&self.error).map(Body::from)
+        (self.engine.options().failure.error_response)(&self.error).map(Body::from)
     }
 }
 
@@ -75,9 +79,9 @@ impl IntoResponse for SessionNotLoaded {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionRejection {
-    /// There is none on this route.
+    /// The route has no session.
     Missing(MissingSession),
-    /// It could not be loaded.
+    /// The session could not be loaded.
     NotLoaded(SessionNotLoaded),
 }
 

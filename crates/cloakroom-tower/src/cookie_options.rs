@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, set_cookie};
-
-use crate::Preset;
+use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, SessionData, set_cookie};
 
 /// express-session's `cookie` option: the attributes of new sessions' cookies. A session that was loaded keeps those in
 /// its record.
@@ -21,22 +19,22 @@ use crate::Preset;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CookieOptions {
-    /// `path`: the paths that the browser sends the cookie to, and that have a session at all; `/` unless set. `None` is
-    /// Express's `path: null`: the attribute is left out, and every request has a session.
+    /// `path`: the browser sends the cookie to this path and those below it, and only their requests have a session.
+    /// Defaults to `/`. `None` is Express's `path: null`: the attribute is left out, and every request has a session.
     pub path: Option<String>,
-    /// `domain`.
+    /// `domain`: the browser also sends the cookie to subdomains of this domain.
     pub domain: Option<String>,
-    /// `maxAge`: how long a session lives from each touch on; a browser session unless set.
+    /// `maxAge`: how long a session lives after each touch. By default it ends with the browser.
     pub max_age: Option<Duration>,
-    /// `httpOnly`; on unless set.
+    /// `httpOnly`: hides the cookie from scripts. On by default.
     pub http_only: bool,
-    /// `secure`.
+    /// `secure`: restricts the cookie to secure connections.
     pub secure: Option<Secure>,
-    /// `sameSite`.
+    /// `sameSite`: restricts the cookie to requests from the same site.
     pub same_site: Option<SameSitePolicy>,
-    /// `partitioned`.
+    /// `partitioned`: gives the cookie a jar of its own for each embedding site.
     pub partitioned: Option<bool>,
-    /// `priority`.
+    /// `priority`: which cookies Chromium evicts last.
     pub priority: Option<Priority>,
 }
 
@@ -48,7 +46,7 @@ pub enum Secure {
     Always,
     /// `false`.
     Never,
-    /// `'auto'`: on if the request that makes the session is secure. The record keeps it.
+    /// `'auto'`: on if the request that makes the session is secure. The record keeps the value.
     Auto,
 }
 
@@ -62,11 +60,11 @@ pub enum SameSitePolicy {
     Lax,
     /// `'none'`: with all requests; browsers require `Secure` then.
     None,
-    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps it.
+    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps the value.
     Auto,
 }
 
-/// The `priority` option, which Chromium reads.
+/// The `priority` option. Chromium evicts cookies of low priority first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Priority {
@@ -76,6 +74,15 @@ pub enum Priority {
     Medium,
     /// `'high'`.
     High,
+}
+
+/// The members by which a record's cookie counts its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CookieShape {
+    /// `originalMaxAge` in milliseconds, and `expires`.
+    Express,
+    /// `maxAge` in seconds, and `expires`; neither without a max age.
+    NextSession,
 }
 
 impl Default for CookieOptions {
@@ -160,19 +167,19 @@ impl CookieOptions {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) for a `max_age` beyond JavaScript's dates.
     pub(crate) fn cookie(
         &self,
-        preset: Preset,
+        shape: CookieShape,
         is_secure: bool,
         now_ms: i64,
     ) -> Result<Cookie, Error> {
-        let mut cookie = match (preset, self.max_age) {
-            (Preset::Safe | Preset::Express, _) => Cookie::new(),
+        let mut cookie = match (shape, self.max_age) {
+            (CookieShape::Express, _) => Cookie::new(),
             // `maxAge` alone tells next-session's shape; it gets its value below.
-            (Preset::NextSession, Some(_)) => {
+            (CookieShape::NextSession, Some(_)) => {
                 Cookie::from_json("{\"maxAge\":0}").unwrap_or_default()
             }
-            (Preset::NextSession, None) => Cookie::from_json("{}").unwrap_or_default(),
+            (CookieShape::NextSession, None) => Cookie::from_json("{}").unwrap_or_default(),
         };
-        if preset != Preset::NextSession || self.max_age.is_some() {
+        if shape == CookieShape::Express || self.max_age.is_some() {
             cookie.set_max_age(self.max_age, now_ms)?;
         }
         match &self.path {
@@ -218,6 +225,25 @@ impl CookieOptions {
     }
 }
 
+/// A cookie with the attributes of the options, and the life that the session has.
+pub(crate) fn with_life_of(record: &SessionData, new: &Cookie, now_ms: i64) -> Cookie {
+    // Node.js leaves the record's own `expires` stale.
+    let extended = record.extended(now_ms);
+    let (old, mut cookie) = (extended.cookie(), new.clone());
+    if old.is_next_session() || cookie.is_next_session() {
+        // The two shapes count a life in members of their own. One that JavaScript can hold was there already.
+        let (max_age_ms, expires_ms) = (old.original_max_age_ms(), old.expires_ms());
+        let set_at_ms =
+            expires_ms.unwrap_or_default().saturating_sub(max_age_ms.unwrap_or_default());
+        let _ = cookie.set_max_age_ms(max_age_ms, set_at_ms);
+    } else {
+        for member in [CookieMember::OriginalMaxAge, CookieMember::Expires] {
+            cookie.set_raw(member, old.raw(member).clone());
+        }
+    }
+    cookie
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,7 +276,8 @@ mod tests {
             ),
         ];
         for (options, is_secure, json) in rows {
-            let cookie = options.cookie(Preset::Express, is_secure, 1_700_000_000_000).unwrap();
+            let cookie =
+                options.cookie(CookieShape::Express, is_secure, 1_700_000_000_000).unwrap();
             assert_eq!(cookie.to_json(), json);
         }
     }
@@ -260,7 +287,7 @@ mod tests {
     fn a_new_cookie_for_next_session_counts_seconds() {
         let mut options = CookieOptions { secure: Some(Secure::Never), ..CookieOptions::default() };
         let json = |options: &CookieOptions| {
-            options.cookie(Preset::NextSession, false, 1_700_000_000_000).unwrap().to_json()
+            options.cookie(CookieShape::NextSession, false, 1_700_000_000_000).unwrap().to_json()
         };
         assert_eq!(json(&options), r#"{"secure":false,"httpOnly":true,"path":"/"}"#);
         options.max_age = Some(Duration::from_secs(60));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cloakroom_core::Error;
 use http::{Response, StatusCode, header::CONTENT_TYPE};
 
-/// An [`Error`] that can be a handler's answer: 503 when the store is away or slow, so that trying again can help, and
+/// An [`Error`] that can be a handler's answer: 503 if the store is unavailable or slow, so that trying again can help, and
 /// 500 otherwise. The response says no more than that.
 ///
 /// With the feature `axum` it is an `IntoResponse`, so that a handler can use `?` on sessions.
@@ -22,20 +22,20 @@ use http::{Response, StatusCode, header::CONTENT_TYPE};
 pub struct SessionError(Error);
 
 impl SessionError {
-    /// The response's status.
+    /// Returns the response's status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         status(&self.0)
     }
 
-    /// The error.
+    /// Returns the error.
     #[must_use]
     pub const fn error(&self) -> &Error {
         &self.0
     }
 
     /// The response, for those without axum. The error is in its extensions, as an `Arc<Error>`: there the layer finds
-    /// it, and tells [`on_error`](crate::SessionOptions::on_error).
+    /// it, and tells [`on_error`](crate::FailureOptions::on_error).
     ///
     /// Its name is not `into_response`, which is the method of axum's `IntoResponse`.
     #[must_use]

@@ -5,24 +5,23 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::SessionEngine;
-
-/// Is told of an event.
+/// Receives events, such as to log them.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 
-/// Something that can happen to any request, and that is a mistake of the configuration when it happens to many: a
-/// secret that differs from Express's logs people out of both, and no request fails.
+/// Something that can happen to any request, and that points to a mistake in the configuration when it happens to many.
 ///
-/// `Display` says in one sentence what happened, how often, and what to look at. It holds no id, no secret and nothing of
-/// a session.
+/// A secret that differs from Express's, for example, logs people out of both services, although no request fails.
+///
+/// `Display` says in one sentence what happened, how often, and what to look at. It contains no id, no secret
+/// and no session data.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use cloakroom_tower::SessionOptions;
 ///
 /// let mut options = SessionOptions::new();
-/// options.on_error = Some(Arc::new(|error| eprintln!("error: {error}")));
-/// options.on_event = Some(Arc::new(|event| eprintln!("warning: {event}")));
+/// options.failure.on_error = Some(Arc::new(|error| eprintln!("error: {error}")));
+/// options.failure.on_event = Some(Arc::new(|event| eprintln!("warning: {event}")));
 /// ```
 #[derive(Clone, Debug)]
 pub struct SessionEvent {
@@ -35,27 +34,27 @@ pub struct SessionEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventReason {
-    /// The browser sent cookies of the name, and none of them verifies.
+    /// The browser sent cookies of the name, but no secret verifies any of them.
     CookieNotVerified,
-    /// A cookie verifies, and the store has no session of its id.
+    /// A secret verifies a cookie, but the store has no session with its id.
     SessionUnknown,
-    /// A cookie was not sent, since it is `Secure` and the request is not.
+    /// A cookie was not sent because it is `Secure` and the request is not.
     CookieWithheld,
 }
 
 const REASONS: usize = 3;
 
-/// An event is told again when so much time has passed.
+/// An event is reported again after this time.
 const PAUSE_MS: i64 = 3_600_000;
 
 impl SessionEvent {
-    /// The reason.
+    /// Returns the reason.
     #[must_use]
     pub const fn reason(&self) -> EventReason {
         self.reason
     }
 
-    /// How many requests it has happened to since the last event of this reason, this one included.
+    /// Returns the number of requests that it happened to since the last event of this reason, including this request.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
@@ -72,30 +71,35 @@ impl fmt::Display for SessionEvent {
         match reason {
             EventReason::CookieNotVerified => write!(
                 f,
-                "no secret verifies the cookie {name:?}; if there are many, compare the secrets with those of the service \
-                 that signed it: users that get a new cookie here are logged out there"
+                "the cookie {name:?} was not signed with any of the secrets; if this happens often, compare the secrets \
+                 with those of the service that signed it: users who get a new cookie here are logged out there"
             ),
             EventReason::SessionUnknown => write!(
                 f,
-                "the cookie {name:?} verifies, and the store has no session of its id; it has ended, or the store is \
-                 another one than where it was written: compare the server, the database and the prefix"
+                "the cookie {name:?} is valid, but the store has no session with its id: the session has ended, or it is \
+                 in another store; compare the server, the database and the prefix"
             ),
             EventReason::CookieWithheld => write!(
                 f,
-                "the cookie {name:?} was not sent, since it is Secure and the request is not; behind a proxy that ends \
-                 TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto"
+                "the cookie {name:?} was not sent because it is Secure and the request is not; behind a proxy that \
+                 terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto"
             ),
         }
     }
 }
 
-/// How often each event has happened since it was last told, and when that was.
+/// How often each event happened since it was last reported, and when that was.
 #[derive(Default)]
 pub(crate) struct Events(Mutex<[(u64, Option<i64>); REASONS]>);
 
 impl Events {
-    /// Counts an event; returns the count if it is to be told.
-    fn note(&self, reason: EventReason, now_ms: i64) -> Option<u64> {
+    /// Counts an event about the cookie of this name. Returns the event if it is due to be reported.
+    pub(crate) fn note(
+        &self,
+        reason: EventReason,
+        name: &str,
+        now_ms: i64,
+    ) -> Option<SessionEvent> {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, told_at) = &mut events[reason as usize];
         *count += 1;
@@ -105,16 +109,6 @@ impl Events {
             return None;
         }
         *told_at = Some(now_ms);
-        Some(std::mem::take(count))
-    }
-}
-
-impl SessionEngine {
-    /// Tells of an event, unless one of this reason has been told within the last hour.
-    pub(crate) fn note(&self, reason: EventReason) {
-        let Some(on_event) = &self.options().on_event else { return };
-        if let Some(count) = self.events().note(reason, self.now_ms()) {
-            on_event(&SessionEvent { reason, count, name: self.options().name.clone() });
-        }
+        Some(SessionEvent { reason, count: std::mem::take(count), name: name.to_owned() })
     }
 }

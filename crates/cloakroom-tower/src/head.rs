@@ -1,10 +1,10 @@
-//! What the layer looks at of a request.
+//! The head of a request.
 
 use std::fmt;
 
 use http::{Extensions, HeaderMap, Method, Uri, header::COOKIE, request::Parts};
 
-/// The head of a request: what options that are functions get to see, and what a session is loaded by.
+/// The head of a request. A session is loaded by it, and options that are functions receive it.
 ///
 /// It borrows from whatever an HTTP library has at hand; a whole `http::Request` or its `Parts` will do.
 ///
@@ -29,7 +29,8 @@ pub struct RequestHead<'a> {
 /// An extension of requests that came over TLS, for [`RequestHead::is_encrypted`].
 ///
 /// Neither `http` nor tower tells how a request came, so the part of a service that accepts TLS connections puts this
-/// into the extensions of each request. Behind a proxy that ends TLS it is [`Proxy`](crate::Proxy) that counts.
+/// into the extensions of each request. Behind a proxy that terminates TLS, set [`Proxy`](crate::Proxy)
+/// instead.
 ///
 /// ```
 /// let mut request = http::Request::new(());
@@ -40,7 +41,7 @@ pub struct RequestHead<'a> {
 pub struct SecureTransport;
 
 impl<'a> RequestHead<'a> {
-    /// A head of its parts.
+    /// Makes a head from its parts.
     #[must_use]
     pub const fn new(
         method: &'a Method,
@@ -51,32 +52,32 @@ impl<'a> RequestHead<'a> {
         Self { method, uri, headers, extensions }
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub const fn method(&self) -> &'a Method {
         self.method
     }
 
-    /// The request's URI as this layer sees it: a router above may have cut a prefix off.
+    /// Returns the request's URI as this layer sees it: a router above may have cut a prefix off.
     #[must_use]
     pub const fn uri(&self) -> &'a Uri {
         self.uri
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub const fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
-    /// The extensions.
+    /// Returns the extensions.
     #[must_use]
     pub const fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 
-    /// The path that the browser asked for, undecoded, without the query: Express's `originalUrl`. With the feature
-    /// `axum`, a prefix that nested routers have cut off is back.
+    /// Returns the path that the browser asked for, undecoded and without the query: Express's `originalUrl`. With the
+    /// feature `axum` it includes a prefix that nested routers have cut off.
     #[must_use]
     pub fn path(&self) -> &'a str {
         self.original_uri().path()
@@ -91,13 +92,13 @@ impl<'a> RequestHead<'a> {
         self.uri
     }
 
-    /// Whether the connection itself is encrypted, as [`SecureTransport`] says.
+    /// Returns true if the connection itself is encrypted, as [`SecureTransport`] says.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.extensions.get::<SecureTransport>().is_some()
     }
 
-    /// All `Cookie` lines as one, joined with `; ` as Node.js joins them. Empty when there is none.
+    /// Returns all `Cookie` lines as one, joined with `; ` as Node.js joins them. Returns an empty text if there is no such line.
     #[must_use]
     pub fn cookie_header(&self) -> Vec<u8> {
         joined(self.headers)

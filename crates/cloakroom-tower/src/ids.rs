@@ -6,10 +6,11 @@ use cloakroom_core::{CookieParser, Secrets, Verified, is_marker};
 
 use crate::head::joined;
 
-/// next-session's `encode`: the cookie's value for an id, before percent-encoding.
+/// next-session's `encode`: returns the cookie's value for an id, before percent-encoding.
 pub type Encode = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-/// next-session's `decode`: the id in a cookie's value, after percent-decoding; `None` when there is none.
+/// next-session's `decode`: returns the id in a cookie's value, after percent-decoding, or `None` if the value contains
+/// no id.
 pub type Decode = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// How a session id stands in the cookie: signed, as Express has it, or as a next-session site has chosen.
@@ -23,7 +24,8 @@ pub enum IdFormat {
     Fastify(Secrets),
     /// The id itself: next-session without `encode` and `decode`. The id alone is the secret then.
     Plain,
-    /// next-session's `encode` and `decode`. What `decode` answers `None` to is no session.
+    /// next-session's `encode` and `decode`. If `decode` returns `None`, the request has no
+    /// session.
     Custom {
         /// The value for an id.
         encode: Encode,
@@ -87,7 +89,7 @@ impl IdFormat {
             Self::Plain => FoundId { id: value.into_owned(), is_outdated: false },
             Self::Custom { decode, .. } => FoundId { id: decode(&value)?, is_outdated: false },
         };
-        // A plain id is what the browser says, and a marker is no session.
+        // Anybody can send a plain id, also the name of a marker, which does not hold a session.
         Some(found).filter(|found| !found.id.is_empty() && !is_marker(&found.id))
     }
 }

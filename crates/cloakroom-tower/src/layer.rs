@@ -29,16 +29,10 @@ impl SessionLayer {
     /// What express-session 1.19.0 does, call for call, with its default options: [`SessionOptions::express`].
     #[must_use]
     pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
-        SessionEngine::express(store, secrets).into()
+        SessionEngine::unchecked(store, secrets.into(), SessionOptions::express()).into()
     }
 
-    /// For a site of next-session 4: [`SessionOptions::next_session`].
-    #[must_use]
-    pub fn next_session(store: impl Store + 'static, ids: IdFormat) -> Self {
-        SessionEngine::next_session(store, ids).into()
-    }
-
-    /// With options of your own. They tell the preset, too.
+    /// A layer with options of your own, which name the preset.
     ///
     /// # Errors
     ///
@@ -51,7 +45,7 @@ impl SessionLayer {
         SessionEngine::with_options(store, ids, options).map(Self::from)
     }
 
-    /// The engine, for requests that do not come through this layer, such as a WebSocket's upgrade.
+    /// Returns the engine, for requests that do not come through this layer, such as a WebSocket's upgrade.
     #[must_use]
     pub const fn engine(&self) -> &SessionEngine {
         &self.engine

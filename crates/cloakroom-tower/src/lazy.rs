@@ -12,18 +12,7 @@ use cloakroom_core::Error;
 use http::Extensions;
 use tokio::sync::OnceCell;
 
-use crate::{Session, SessionEngine, safe, state::closed};
-
-/// When a session is loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Loading {
-    /// Before the handler runs. Each visit keeps the session alive, and [`Session`] is in the request's extensions.
-    Eager,
-    /// When a handler first asks for it, by axum's extractor or by [`LazySession::get`]. A request that never asks sends
-    /// nothing to the store and does not depend on it, and does not keep the session alive either.
-    OnDemand,
-}
+use crate::{Session, SessionEngine, rules::Asked, state::closed};
 
 /// A request's session, loaded or not: what [`SessionLayer`](crate::SessionLayer) puts into the extensions of each request
 /// that it serves.
@@ -48,8 +37,8 @@ pub struct LazySession {
 struct Inner {
     engine: SessionEngine,
     session: OnceCell<Session>,
-    /// The cookies to load a session by. `None` when the store is disconnected, or when the session is loaded.
-    asked: Option<safe::Asked>,
+    /// The cookies to load a session by. `None` if the store is unavailable, or if the session is loaded.
+    asked: Option<Asked>,
     is_closed: AtomicBool,
     /// Why it could not be loaded so far, which has been told.
     failures: Mutex<Vec<String>>,
@@ -66,19 +55,19 @@ impl LazySession {
         Self::new(engine, OnceCell::new_with(Some(session)), None, outer)
     }
 
-    pub(crate) fn waiting(engine: SessionEngine, asked: safe::Asked, outer: Option<Self>) -> Self {
+    pub(crate) fn waiting(engine: SessionEngine, asked: Asked, outer: Option<Self>) -> Self {
         Self::new(engine, OnceCell::new(), Some(asked), outer)
     }
 
     /// For a request without a session; that of another engine does not take its place.
-    pub(crate) fn away(engine: SessionEngine, outer: Option<Self>) -> Self {
+    pub(crate) fn unavailable(engine: SessionEngine, outer: Option<Self>) -> Self {
         Self::new(engine, OnceCell::new(), None, outer)
     }
 
     fn new(
         engine: SessionEngine,
         session: OnceCell<Session>,
-        asked: Option<safe::Asked>,
+        asked: Option<Asked>,
         outer: Option<Self>,
     ) -> Self {
         let (is_closed, failures) = (AtomicBool::new(false), Mutex::default());
@@ -123,8 +112,8 @@ impl LazySession {
         self.inner.session.get().is_some_and(|own| own.is(session))
     }
 
-    /// The session, loaded now if nobody has asked before. `None` when the store is disconnected, as
-    /// [`is_connected`](crate::SessionOptions::is_connected) says.
+    /// Returns the session, which is loaded now if nobody has asked before. Returns `None` if the store is unavailable, as
+    /// [`is_connected`](crate::FailureOptions::is_connected) says.
     ///
     /// # Errors
     ///
@@ -139,7 +128,7 @@ impl LazySession {
         if is_closed.load(Ordering::SeqCst) {
             return Err(closed("load"));
         }
-        let session = session.get_or_try_init(|| safe::load(engine, asked)).await;
+        let session = session.get_or_try_init(|| Session::load(engine, asked)).await;
         let session = session.inspect_err(|error| self.note_failure(error))?;
         // The response may have begun while the store was asked; nothing would be written then.
         if is_closed.load(Ordering::SeqCst) {
@@ -165,7 +154,7 @@ impl LazySession {
         self.inner.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The engine that loads it.
+    /// Returns the engine that loads the session.
     #[must_use]
     pub fn engine(&self) -> &SessionEngine {
         &self.inner.engine

@@ -5,6 +5,7 @@
 mod axum;
 mod body;
 mod check;
+mod computed;
 mod cookie_options;
 mod engine;
 mod error;
@@ -16,10 +17,14 @@ mod layer;
 mod lazy;
 mod next;
 mod options;
+mod request;
 mod require;
+mod rules;
 mod safe;
+mod serve;
 mod service;
 mod session;
+mod setup;
 mod state;
 mod testing;
 
@@ -33,11 +38,12 @@ pub use events::{EventReason, OnEvent, SessionEvent};
 pub use head::{RequestHead, SecureTransport};
 pub use ids::{Decode, Encode, IdFormat, session_id};
 pub use layer::SessionLayer;
-pub use lazy::{LazySession, Loading};
+pub use lazy::LazySession;
 pub use next::own_path;
 pub use options::{
-    AskRequest, CookieFor, ErrorResponse, Genid, IsConnected, OnError, PathMatch, Preset, Proxy,
-    SessionOptions, TouchAfter, Unset, WhenUnavailable,
+    AskRequest, CookieFor, ErrorResponse, ExpiryOptions, FailureOptions, Genid, IdOptions,
+    IsConnected, Loading, OnError, PathMatch, Preset, Proxy, SessionOptions, TouchAfter, Unset,
+    WhenUnavailable,
 };
 pub use require::{RequireSession, RequireSessionService};
 pub use service::SessionService;

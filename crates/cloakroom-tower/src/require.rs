@@ -43,7 +43,7 @@ use wants::Want;
 /// innermost one has another path than the request, it does not ask a layer further out: it answers 500 and says so.
 ///
 /// Where sessions are loaded on demand, it asks for the session of each request that it guards; when that cannot be
-/// loaded, the answer is the engine's [`error_response`](crate::SessionOptions::error_response).
+/// loaded, the answer is the engine's [`error_response`](crate::FailureOptions::error_response).
 ///
 /// Which routes it guards is said best by the router: axum's `route_layer` takes it for the routes that are there
 /// already. [`with_paths`](Self::with_paths) compares the path that the browser asked for as text: escapes are decoded,
@@ -89,17 +89,17 @@ impl RequireSession {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) when the text cannot be a header, or names no page.
+    /// [`Config`](ErrorKind::Config) if the text contains characters that are not allowed in a header, or names no page.
     pub fn redirect(location: &str) -> Result<Self, Error> {
         let refused = |why: &str| {
-            let message = format!("the location {location:?} {why}");
+            let message = format!("invalid location {location:?}: {why}");
             Error::new(ErrorKind::Config, "session", "redirect", message)
         };
         if location.is_empty() || location.starts_with(['?', '#']) {
-            return Err(refused("leads back to the page that is guarded"));
+            return Err(refused("must not lead back to the guarded page"));
         }
         if HeaderValue::from_str(location).is_err() {
-            return Err(refused("cannot be a header"));
+            return Err(refused("must contain only characters that are allowed in a header"));
         }
         Ok(Self::of(Some(location.to_owned())))
     }
@@ -140,8 +140,8 @@ impl RequireSession {
 
     /// The same guard, which asks for a session with this member as well.
     ///
-    /// What JavaScript calls falsy is absent: no such member, `null`, `false`, `0` and `""`; so are `{}` and `[]`, since
-    /// Passport leaves `"passport":{}` after a logout. A name with dots is a path through objects, such as
+    /// What JavaScript calls falsy counts as absent: a missing member, `null`, `false`, `0` and `""`. Empty `{}` and `[]`
+    /// count as absent, too, because Passport leaves `"passport":{}` after a logout. A name with dots is a path through objects, such as
     /// `passport.user`, unless a member has the whole name.
     ///
     /// Passport takes a user `0` for one who is logged in; where that is a user's id, use
@@ -167,8 +167,8 @@ impl RequireSession {
         self.with(|rules| rules.wants.push(Want::Predicate(Arc::new(predicate))))
     }
 
-    /// The same guard for these paths and what is below them, by whole segments; for all unless set. It replaces those
-    /// that were set before. The paths are plain text: `{id}` matches only itself.
+    /// The same guard for these paths and those below them, by whole segments. By default it guards all paths. These paths
+    /// replace those that were set before. The paths are plain text: `{id}` matches only itself.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.paths = Some(absolute(paths)))

@@ -110,5 +110,5 @@ fn tell_of_handler<B>(
 
 /// The response that stands for one that cannot be given.
 pub(crate) fn refusal<B>(engine: &SessionEngine, error: &Error) -> Response<ResponseBody<B>> {
-    (engine.options().error_response)(error).map(ResponseBody::own)
+    (engine.options().failure.error_response)(error).map(ResponseBody::own)
 }

@@ -2,12 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use cloakroom_core::{Cookie, Error, ErrorKind, SessionData};
+use cloakroom_core::{Cookie, Error, NewMember, SessionData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Preset, SessionEngine, express, safe,
-    state::{Current, Shared},
+    SessionEngine,
+    computed::Computation,
+    rules::{Asked, Life},
+    state::{Current, MOST_TRIES, Memory, Shared, without_end},
 };
 
 mod expiry;
@@ -43,25 +45,31 @@ mod whole;
 /// ```
 #[derive(Clone)]
 pub struct Session {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: SessionEngine,
+    life: Life,
 }
 
 impl Session {
-    pub(crate) fn start(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
+    pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
+        let life = asked.load().await?;
+        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), life }) })
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) fn life(&self) -> &Life {
+        &self.inner.life
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<dyn Memory> {
+        self.life().shared()
     }
 
     /// Returns true if both are handles on one request's session.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
-    }
-
-    fn preset(&self) -> Preset {
-        self.shared.engine.options().preset
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Returns a member's value, or `None` if the session has no member of this name.
@@ -77,11 +85,11 @@ impl Session {
 
     /// Returns the record as it is now. User callbacks run on it without the lock.
     fn copy(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
-        self.shared.open(operation)?.record(operation).cloned()
+        self.shared().open(operation)?.record(operation).cloned()
     }
 
     fn copy_for_change(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
-        self.shared.open_for_change(operation)?.record(operation).cloned()
+        self.shared().open_for_change(operation)?.record(operation).cloned()
     }
 
     /// Sets a member.
@@ -91,13 +99,13 @@ impl Session {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`SessionData::insert`]; the error that kept the session
     /// from being loaded, when the request goes on without the store.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
-        let json = SessionData::member_json(name, value)?;
-        let edits = {
-            let mut state = self.shared.open_for_change("insert")?;
-            state.record_mut("insert")?.insert_json(name, json)?;
-            safe::take_edits(&mut state, Some(name))
+        let member = NewMember::new(name, value)?;
+        let computed = {
+            let mut state = self.shared().open_for_change("insert")?;
+            state.record_mut("insert")?.insert_member(member);
+            state.memory.take_computed(Some(name))
         };
-        drop(edits);
+        drop(computed);
         Ok(())
     }
 
@@ -125,19 +133,19 @@ impl Session {
         let (change, member) = (Arc::new(change), name.to_owned());
         let once_more = Arc::clone(&change);
         // Declared first so that it is dropped after the lock guard: its destructor runs user code.
-        let again: Arc<safe::Change> = Arc::new(move |record| {
+        let again: Arc<Computation> = Arc::new(move |record| {
             let value = once_more(record.get(&member)?);
             record.insert(&member, value)
         });
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("modify")?;
             let value = change(copy.get(name)?);
-            let json = SessionData::member_json(name, &value)?;
-            let mut state = self.shared.open_for_change("modify")?;
+            let new = NewMember::new(name, &value)?;
+            let mut state = self.shared().open_for_change("modify")?;
             // `change` may have changed the session itself, and so may other handles.
             if state.record("modify")?.get_json(name) == copy.get_json(name) {
-                safe::add_edit(&mut state, name, &again);
-                state.record_mut("modify")?.insert_json(name, json)?;
+                state.add_computed(name, &again);
+                state.record_mut("modify")?.insert_member(new);
                 return Ok(value);
             }
         }
@@ -155,12 +163,12 @@ impl Session {
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("remove")?;
             let value = copy.get(name)?;
-            let mut state = self.shared.open_for_change("remove")?;
+            let mut state = self.shared().open_for_change("remove")?;
             if state.record("remove")?.get_json(name) == copy.get_json(name) {
                 let is_removed = state.record_mut("remove")?.remove(name);
-                let edits = safe::take_edits(&mut state, Some(name));
+                let computed = state.memory.take_computed(Some(name));
                 drop(state);
-                drop(edits);
+                drop(computed);
                 // The cookie cannot be removed.
                 return Ok(value.filter(|_| is_removed));
             }
@@ -188,19 +196,19 @@ impl Session {
     /// Returns the session's id: Express's `req.sessionID`. It is a secret while the session lives.
     #[must_use]
     pub fn id(&self) -> String {
-        self.shared.state().id.clone()
+        self.shared().state().id.clone()
     }
 
     /// Returns true if this request made the session: the browser sent no cookie of a live session.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.shared.state().is_new
+        self.shared().state().is_new
     }
 
     /// Returns a copy of the session's cookie: change it and give it to [`set_cookie`](Self::set_cookie).
     #[must_use]
     pub fn cookie(&self) -> Cookie {
-        self.shared.state().cookie().clone()
+        self.shared().state().cookie().clone()
     }
 
     /// Sets the session's cookie, such as one for another path. [`set_max_age`](Self::set_max_age) sets how long it lives.
@@ -217,7 +225,7 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_cookie(&self, cookie: Cookie) -> Result<(), Error> {
-        let mut state = self.shared.open_for_change("set_cookie")?;
+        let mut state = self.shared().open_for_change("set_cookie")?;
         *state.record_mut("set_cookie")?.cookie_mut() = cookie;
         Ok(())
     }
@@ -230,15 +238,7 @@ impl Session {
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) where Express throws: the stored cookie's
     /// `originalMaxAge` is not a number.
     pub fn touch(&self) -> Result<(), Error> {
-        let mut state = self.shared.open_for_change("touch")?;
-        state.record("touch")?;
-        match self.preset() {
-            Preset::Express => express::touch(&self.shared, &mut state),
-            Preset::Safe | Preset::NextSession => {
-                safe::touch(&mut state);
-                Ok(())
-            }
-        }
+        self.life().touch()
     }
 
     /// Drops the session from this request: Express's `req.session = null`. The option
@@ -248,7 +248,7 @@ impl Session {
     ///
     /// As [`insert`](Self::insert).
     pub fn unset(&self) -> Result<(), Error> {
-        let mut state = self.shared.open_for_change("unset")?;
+        let mut state = self.shared().open_for_change("unset")?;
         let cookie = state.record("unset")?.cookie().clone();
         state.current = Current::Unset(cookie);
         Ok(())
@@ -267,10 +267,7 @@ impl Session {
     /// when the request is not: the browser is not sent it. Then as
     /// [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
     pub async fn save(&self) -> Result<bool, Error> {
-        match self.preset() {
-            Preset::Express => express::save(&self.shared).await,
-            Preset::Safe | Preset::NextSession => safe::save(&self.shared).await,
-        }
+        self.life().save().await
     }
 
     /// Loads the session again, and drops what this request has changed. Returns `false` if the store has it no more, or
@@ -280,10 +277,7 @@ impl Session {
     ///
     /// As [`Store::get`](cloakroom_core::Store::get), and as [`insert`](Self::insert).
     pub async fn reload(&self) -> Result<bool, Error> {
-        match self.preset() {
-            Preset::Express => express::reload(&self.shared).await,
-            Preset::Safe | Preset::NextSession => safe::reload(&self.shared).await,
-        }
+        self.life().reload().await
     }
 
     /// Gives the request a new, empty session under a new id. Call it at a login, so that an id that somebody knew before
@@ -296,64 +290,47 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy),
-    /// and the new session is there all the same; with the safe one the store is asked by [`save`](Self::save) or at the
-    /// end of the request, which then fails.
+    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy);
+    /// the request has the new session even then. With the safe preset the store is asked by [`save`](Self::save) or at
+    /// the end of the request, which then fails.
     pub async fn regenerate(&self) -> Result<(), Error> {
-        match self.preset() {
-            Preset::Express => express::regenerate(&self.shared, false).await,
-            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, false).await,
-        }
+        self.life().regenerate(false).await
     }
 
     /// As [`regenerate`](Self::regenerate), but the new session keeps the members and the life of the old one. The other
     /// attributes of the cookie come from the options, as for any new session.
     ///
     /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
-    /// it has loaded. A logout of one of them ends the other one, too.
+    /// it has loaded. A logout of one of them ends the other one, too. A request that finds the session moved already has
+    /// loaded nothing to move, and its login ends by itself.
     ///
     /// # Errors
     ///
     /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep. When another
     /// request logs it out first, the end of this one fails: a login is not answered as if it had been one.
     pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
-        match self.preset() {
-            Preset::Express => express::regenerate(&self.shared, true).await,
-            Preset::Safe | Preset::NextSession => safe::regenerate(&self.shared, true).await,
-        }
+        self.life().regenerate(true).await
     }
 
     /// Destroys the session now.
     ///
     /// The safe preset logs the browser out: it also destroys the sessions of all other cookies of the name that the
-    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login that came
-    /// from the same session, and makes the browser forget the cookie.
+    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login of a request
+    /// that had loaded the same session, 32 sessions at the most. It makes the browser forget the cookie.
     ///
     /// # Errors
     ///
     /// As [`Store::destroy`](cloakroom_core::Store::destroy), and as [`insert`](Self::insert). The express preset has
     /// dropped the session from the request even then; with the safe one it is as before.
     pub async fn destroy(&self) -> Result<(), Error> {
-        match self.preset() {
-            Preset::Express => express::destroy(&self.shared).await,
-            Preset::Safe | Preset::NextSession => safe::destroy(&self.shared).await,
-        }
+        self.life().destroy().await
     }
 
     /// Returns the engine that loaded the session.
     #[must_use]
     pub fn engine(&self) -> &SessionEngine {
-        &self.shared.engine
+        &self.inner.engine
     }
-}
-
-/// How often a change is tried while others change the same: more than handles that meet by chance need.
-pub(crate) const MOST_TRIES: usize = 100;
-
-/// A change that changes the session each time it is made would be made for ever.
-pub(crate) fn without_end(operation: &'static str) -> Error {
-    let message = "the session is changed again and again while it is changed";
-    Error::new(ErrorKind::Other, "session", operation, message)
 }
 
 impl fmt::Debug for Session {

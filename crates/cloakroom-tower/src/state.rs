@@ -3,33 +3,23 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloakroom_core::{Cookie, Error, ErrorKind, SessionData};
-use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::{
-    Preset, RequestHead, SessionEngine,
-    express::Express,
-    safe::{self, Safe},
+    computed::{Computation, ComputedMember},
+    request::RequestFacts,
+    setup::Setup,
 };
 
 /// All that the handles on one request's session share.
-pub(crate) struct Shared {
-    pub(crate) engine: SessionEngine,
+pub(crate) struct Shared<M: ?Sized> {
+    pub(crate) setup: Arc<Setup>,
     pub(crate) request: Arc<RequestFacts>,
-    state: Mutex<State>,
     /// Held while the store is asked.
     turn: tokio::sync::Mutex<()>,
+    state: Mutex<State<M>>,
 }
 
-/// What stays of the request while the handler has it.
-pub(crate) struct RequestFacts {
-    pub(crate) is_secure: bool,
-    /// The browser sent a cookie of our name that verifies.
-    pub(crate) has_cookie: bool,
-    /// A copy of the head, if there are options that are functions of it.
-    head: Option<(Method, Uri, HeaderMap, Extensions)>,
-}
-
-pub(crate) struct State {
+pub(crate) struct State<M: ?Sized> {
     /// Grows with each change of the record.
     version: u64,
     /// The response has begun.
@@ -38,9 +28,9 @@ pub(crate) struct State {
     pub(crate) current: Current,
     /// No request before this one has had it, as far as is known.
     pub(crate) is_new: bool,
-    /// Why nothing can be changed: the store was away when the request began.
+    /// Why nothing can be changed: when the request began, the store was unavailable or refused to extend the session.
     pub(crate) refused: Option<ErrorKind>,
-    pub(crate) rules: Rules,
+    pub(crate) memory: M,
 }
 
 /// What the request's session is by now.
@@ -53,49 +43,35 @@ pub(crate) enum Current {
     Unset(Cookie),
 }
 
-/// What one preset remembers, and the other does not.
-pub(crate) enum Rules {
-    Express(Box<Express>),
-    Safe(Box<Safe>),
-}
+/// What a preset remembers of a request besides the record.
+///
+/// Computations are user callbacks: whoever takes them drops them only after releasing the lock.
+pub(crate) trait Memory: Send {
+    /// Remembers how a member is computed, to compute it anew when another request has written in between. The record is
+    /// the one that the computation starts from.
+    fn add_computed(&mut self, _record: &SessionData, _name: &str, _compute: &Arc<Computation>) {}
 
-impl RequestFacts {
-    pub(crate) fn new(engine: &SessionEngine, head: RequestHead<'_>, has_cookie: bool) -> Self {
-        let options = engine.options();
-        // next-session sends whatever cookie it has over whatever connection there is.
-        let is_secure = options.preset == Preset::NextSession || options.proxy.is_secure(head);
-        let is_asked = options.cookie_for.is_some() || options.genid.is_some();
-        let head = is_asked.then(|| {
-            let (method, uri) = (head.method().clone(), head.uri().clone());
-            (method, uri, head.headers().clone(), head.extensions().clone())
-        });
-        Self { is_secure, has_cookie, head }
-    }
-
-    /// Calls `ask` with the request's head, or with an empty one if nobody looks at it.
-    pub(crate) fn with_head<T>(&self, ask: impl FnOnce(RequestHead<'_>) -> T) -> T {
-        match &self.head {
-            Some((method, uri, headers, extensions)) => {
-                ask(RequestHead::new(method, uri, headers, extensions))
-            }
-            None => ask((&http::Request::new(())).into()),
-        }
+    /// Takes the computations of one member, or of all.
+    fn take_computed(&mut self, _name: Option<&str>) -> Vec<ComputedMember> {
+        Vec::new()
     }
 }
 
-impl Shared {
-    pub(crate) fn new(engine: SessionEngine, request: Arc<RequestFacts>, state: State) -> Self {
-        Self { engine, request, state: Mutex::new(state), turn: tokio::sync::Mutex::default() }
+impl<M> Shared<M> {
+    pub(crate) fn new(setup: Arc<Setup>, request: Arc<RequestFacts>, state: State<M>) -> Self {
+        Self { setup, request, turn: tokio::sync::Mutex::default(), state: Mutex::new(state) }
     }
+}
 
+impl<M: Memory + ?Sized> Shared<M> {
     /// The state, for a moment: it is never held while something is awaited.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State<M>> {
         // No user callback runs under the lock, so nothing can panic there and leave half a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state, if the response has not begun.
-    pub(crate) fn open(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, Error> {
+    pub(crate) fn open(&self, operation: &'static str) -> Result<MutexGuard<'_, State<M>>, Error> {
         let state = self.state();
         if state.is_closed {
             return Err(closed(operation));
@@ -107,11 +83,11 @@ impl Shared {
     pub(crate) fn open_for_change(
         &self,
         operation: &'static str,
-    ) -> Result<MutexGuard<'_, State>, Error> {
+    ) -> Result<MutexGuard<'_, State<M>>, Error> {
         let state = self.open(operation)?;
         if let Some(kind) = state.refused {
-            let message =
-                "the store was away when the request began, so the session cannot be changed";
+            let message = "the session cannot be changed: when the request began, the store was unavailable or refused to \
+                           extend the session";
             return Err(Error::new(kind, "session", operation, message));
         }
         Ok(state)
@@ -127,31 +103,40 @@ impl Shared {
         &self,
         operation: &'static str,
     ) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
-        self.engine.within_reading(operation, async { Ok(self.turn.lock().await) }).await
+        self.setup.within_reading(operation, async { Ok(self.turn.lock().await) }).await
     }
 
-    /// Closes the session's handles; returns whether they were open. What a handle has been given of others, which may
-    /// hold the session itself, is dropped when the request has ended: by [`forget`](Self::forget).
+    /// Closes the session's handles. Returns true if they were open. User callbacks, which may hold the session itself,
+    /// are dropped by [`forget`](Self::forget) when the request has ended.
     pub(crate) fn close(&self) -> bool {
         !std::mem::replace(&mut self.state().is_closed, true)
     }
 
     /// Drops the user callbacks that handles have been given.
     pub(crate) fn forget(&self) {
-        let edits = safe::take_edits(&mut self.state(), None);
-        drop(edits);
+        let computed = self.state().memory.take_computed(None);
+        drop(computed);
     }
 
     /// A new id and an empty session with the cookie of the options.
     pub(crate) fn generate(&self) -> Result<(String, SessionData), Error> {
-        self.engine.generate(&self.request)
+        self.setup.generate(&self.request)
     }
 }
 
-impl State {
-    pub(crate) fn new(id: String, record: Arc<SessionData>, is_new: bool, rules: Rules) -> Self {
+impl<M> State<M> {
+    pub(crate) fn new(id: String, record: Arc<SessionData>, is_new: bool, memory: M) -> Self {
         let current = Current::Live(record);
-        Self { version: 0, is_closed: false, id, current, is_new, refused: None, rules }
+        Self { version: 0, is_closed: false, id, current, is_new, refused: None, memory }
+    }
+}
+
+impl<M: Memory + ?Sized> State<M> {
+    /// Remembers how a member is computed, before the record gets the new value.
+    pub(crate) fn add_computed(&mut self, name: &str, compute: &Arc<Computation>) {
+        if let Current::Live(record) = &self.current {
+            self.memory.add_computed(record, name, compute);
+        }
     }
 
     /// A number that is another one after each change of the record.
@@ -196,4 +181,13 @@ pub(crate) fn closed(operation: &'static str) -> Error {
 fn gone(operation: &'static str) -> Error {
     let message = "the session was destroyed or unset; regenerate() starts a new one";
     Error::new(ErrorKind::Unsupported, "session", operation, message)
+}
+
+/// How often a change is tried while others change the same: more than handles that meet by chance need.
+pub(crate) const MOST_TRIES: usize = 100;
+
+/// A change that changes the session each time it is made would be made for ever.
+pub(crate) fn without_end(operation: &'static str) -> Error {
+    let message = "the closure changes the session that it is called for; change it only through the argument";
+    Error::new(ErrorKind::Other, "session", operation, message)
 }

@@ -3,11 +3,11 @@
 use cloakroom_core::{Error, ErrorKind, SessionData};
 use http::HeaderValue;
 
-use crate::{SessionEngine, state::RequestFacts};
+use crate::{SessionEngine, request::RequestFacts};
 
 impl SessionEngine {
-    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it: what a
-    /// test of a handler sends to be somebody.
+    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it. A test of
+    /// a handler sends it to be logged in.
     ///
     /// The session and the cookie are made as for a browser, by the options and the secrets, so the request goes through
     /// the whole layer. Take a [`MemoryStore`](cloakroom_core::MemoryStore), and no server is needed.
@@ -34,11 +34,11 @@ impl SessionEngine {
         fill: impl FnOnce(&mut SessionData) -> Result<(), Error> + Send,
     ) -> Result<HeaderValue, Error> {
         let request = http::Request::new(());
-        let facts = RequestFacts::new(self, (&request).into(), false);
-        let (id, mut record) = self.generate(&facts)?;
+        let facts = RequestFacts::new(self.options(), (&request).into(), false);
+        let (id, mut record) = self.setup().generate(&facts)?;
         fill(&mut record)?;
-        self.within("test_cookie", self.store().set(&id, &record)).await?;
-        let line = self.set_cookie(&id, record.cookie())?;
+        self.setup().within("test_cookie", self.store().set(&id, &record)).await?;
+        let line = self.setup().set_cookie(&id, record.cookie())?;
         // Behind the first semicolon come the attributes; the value has none, since it is percent-encoded.
         let pair = line.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         HeaderValue::from_bytes(pair).map_err(|error| {

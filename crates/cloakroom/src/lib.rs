@@ -11,7 +11,7 @@ pub use cloakroom_compat::{
 pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, Member, MemoryOptions, MemoryStore,
-    Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated, generate_id,
+    NewMember, Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated, generate_id,
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;

@@ -1,22 +1,28 @@
-//! The end of a request: what is written, and what the browser is told.
+//! The end of a request: decides what is written and which cookie the browser gets.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{Cookie, Error, ErrorKind, SessionData, Touched};
 use http::HeaderValue;
 
 use super::{
-    Safe, Write, extend, extends_on_write, is_withheld,
-    logout::{ids_to_end, log_out},
-    milliseconds, withheld,
+    expiry::{extend, milliseconds},
+    logout::log_out,
+    memory::{Memory, ids_to_log_out},
+    session::{SafeSession, withheld},
+    write::Write,
 };
 use crate::{
-    EventReason, Session, SessionEngine, TouchAfter, Unset,
-    state::{Current, Rules, Shared, State},
+    EventReason, TouchAfter, Unset,
+    state::{Current, State},
 };
 
-/// What is left to do when the handler is done.
-enum End {
+/// What is left to do after the handler.
+enum LastStep {
     Nothing,
     /// The record stays as it is, but the store is to extend it, or the browser to be told.
     Read {
@@ -42,165 +48,147 @@ enum End {
     },
 }
 
-/// `is_failed` says that nothing is to be stored but what the handler has stored itself.
-pub(crate) async fn commit(shared: &Shared, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
-    if !shared.close() {
-        return Ok(None);
-    }
-    let result = shared.engine.within("commit", commit_in_turn(shared, is_failed)).await;
-    if let Err(error) = &result {
-        let line = line_of_stored(shared, error).await;
-        if let Rules::Safe(rules) = &mut shared.state().rules {
-            rules.after_error = line;
+impl SafeSession {
+    /// When `is_failed` and the options do not store failed requests, nothing is stored but what the handler has stored
+    /// itself.
+    pub(crate) async fn commit(&self, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
+        let setup = &self.shared.setup;
+        if !self.shared.close() {
+            return Ok(None);
         }
-    }
-    shared.forget();
-    result
-}
-
-impl SessionEngine {
-    /// The `Set-Cookie` line that belongs to the error response when [`commit`](Self::commit) has failed.
-    ///
-    /// A session that was stored under a new id before the failure is there, and the browser's old id is gone: without
-    /// this line nobody could reach it. `None` when nothing was stored, when another request has logged the session out
-    /// since, and with the express preset, whose `commit` does not fail.
-    ///
-    /// ```
-    /// use cloakroom_tower::{Session, SessionEngine};
-    /// use http::HeaderValue;
-    ///
-    /// /// Whether the response is to be an error, and the cookie to add to it.
-    /// async fn finish(engine: &SessionEngine, session: &Session) -> (bool, Option<HeaderValue>) {
-    ///     match engine.commit(session).await {
-    ///         Ok(cookie) => (false, cookie),
-    ///         Err(_) => (true, engine.cookie_after_error(session)),
-    ///     }
-    /// }
-    /// ```
-    #[must_use]
-    pub fn cookie_after_error(&self, session: &Session) -> Option<HeaderValue> {
-        match &session.shared().state().rules {
-            Rules::Safe(rules) => rules.after_error.clone(),
-            Rules::Express(_) => None,
+        let is_dropped = is_failed && !setup.options().failure.store_failed;
+        let began = Instant::now();
+        let result = setup.within("commit", commit_in_turn(self, is_dropped)).await;
+        if let Err(error) = &result {
+            let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
+            let line = line_of_stored(self, error, left).await;
+            self.shared.state().memory.after_error = line;
+        } else {
+            self.end_one_left_over().await;
         }
+        self.shared.forget();
+        result.inspect_err(|error| setup.tell(error))
     }
 }
 
-/// The line for what the request has stored before its end failed: the id that the browser has may be gone.
-async fn line_of_stored(shared: &Shared, error: &Error) -> Option<HeaderValue> {
+/// The line for what the request has stored before its end failed: the id that the browser has may be gone. The store is
+/// asked for what is left of the deadline.
+async fn line_of_stored(
+    session: &SafeSession,
+    error: &Error,
+    left: Duration,
+) -> Option<HeaderValue> {
     let (id, cookie, browser, is_new) = {
-        let state = shared.state();
-        let Rules::Safe(rules) = &state.rules else { return None };
-        let (id, cookie) = rules.written.as_ref().or(rules.saved.as_ref())?.clone();
-        (id, cookie, rules.browser.clone(), state.is_new)
+        let state = session.shared.state();
+        let memory = &state.memory;
+        let (id, cookie) = memory.written.as_ref().or(memory.saved.as_ref())?.clone();
+        (id, cookie, memory.browser.clone(), state.is_new)
     };
     let record = SessionData::with_cookie(cookie);
     let browser = browser.as_ref();
     // A store that does not answer is not waited for twice.
-    if error.kind() != ErrorKind::Timeout {
-        let line = async { Ok(as_it_was(shared, &id, &record, browser, is_new).await) };
-        if let Ok(line) = shared.engine.within_reading("commit", line).await {
+    if error.kind() != ErrorKind::Timeout && !left.is_zero() {
+        let line = async { Ok(as_it_was(session, &id, &record, browser, is_new).await) };
+        if let Ok(line) = within(left, "session", "commit", Idempotency::Read, line).await {
             return line;
         }
     }
-    let line = line_without_asking(shared, &id, &record, browser);
+    let line = line_without_asking(session, &id, &record, browser);
     line.filter(|_| is_new)
 }
 
-async fn commit_in_turn(shared: &Shared, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
-    let _turn = shared.turn("commit").await?;
-    let (end, browser) = {
-        let state = shared.state();
-        let browser = match &state.rules {
-            Rules::Safe(rules) => rules.browser.clone(),
-            Rules::Express(_) => None,
+async fn commit_in_turn(
+    session: &SafeSession,
+    is_failed: bool,
+) -> Result<Option<HeaderValue>, Error> {
+    let _turn = session.shared.turn("commit").await?;
+    let (step, browser) = {
+        let state = session.shared.state();
+        let browser = state.memory.browser.clone();
+        let step = if is_failed {
+            last_step_of_failed(&state)
+        } else {
+            last_step(session, &state, browser.as_ref())
         };
-        let end =
-            if is_failed { end_of_failed(&state) } else { end(shared, &state, browser.as_ref()) };
-        (end, browser)
+        (step, browser)
     };
-    finish(shared, end, browser.as_ref()).await
+    take(session, step, browser.as_ref()).await
 }
 
-fn end(shared: &Shared, state: &State, browser: Option<&Cookie>) -> End {
-    let options = shared.engine.options();
-    let Rules::Safe(rules) = &state.rules else { return End::Nothing };
+fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> LastStep {
+    let options = session.shared.setup.options();
+    let memory = &state.memory;
     if state.refused.is_some() {
-        return End::Nothing;
+        return LastStep::Nothing;
     }
     let record = match &state.current {
         Current::Live(record) => record,
-        Current::Destroyed(cookie) => return destroyed(rules, cookie),
+        Current::Destroyed(cookie) => return destroyed(memory, cookie),
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
-            return End::Drop { ids: ids_to_end(state), cookie: cookie.clone() };
+            return LastStep::Drop { ids: ids_to_log_out(state), cookie: cookie.clone() };
         }
         // What is kept is the session's own record, not one that it was to replace.
-        Current::Unset(cookie) if !rules.old_ids.is_empty() => {
-            return End::Drop { ids: rules.old_ids.clone(), cookie: cookie.clone() };
+        Current::Unset(cookie) if !memory.old_ids.is_empty() => {
+            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: cookie.clone() };
         }
-        Current::Unset(_) => return End::Nothing,
+        Current::Unset(_) => return LastStep::Nothing,
     };
-    if !rules.is_stored {
-        let is_replacement = !rules.old_ids.is_empty();
+    if !memory.is_stored {
+        let is_replacement = !memory.old_ids.is_empty();
         if !is_replacement && !record.is_changed() && !options.save_uninitialized {
-            let cookie = rules.destroyed.as_ref();
-            return cookie.map_or(End::Nothing, |cookie| destroyed(rules, cookie));
+            let cookie = memory.destroyed.as_ref();
+            return cookie.map_or(LastStep::Nothing, |cookie| destroyed(memory, cookie));
         }
-        if is_withheld(shared, record.cookie()) {
-            return End::Withheld { is_changed: is_replacement || record.is_changed() };
+        if session.withholds(record.cookie()) {
+            return LastStep::Withheld { is_changed: is_replacement || record.is_changed() };
         }
     }
-    let is_due = rules.is_stored && !rules.is_refused && is_due(shared, record);
-    let is_changed = !rules.is_stored
-        || rules.is_touched
-        || !rules.old_ids.is_empty()
+    let is_due = memory.is_stored && !memory.is_refused && is_due(session, record);
+    let is_changed = !memory.is_stored
+        || memory.is_touched
+        || !memory.old_ids.is_empty()
         || record.is_changed()
         || record.is_cookie_changed();
     if is_due || is_changed {
-        let extends = extends_on_write(shared) || rules.is_touched || is_due;
-        let write = Write::of(shared, state, record);
-        return write.map_or(End::Nothing, |write| End::Write {
-            write,
-            extends,
-            is_changed,
-            is_new: state.is_new,
-        });
+        let extends = session.extends_on_write() || memory.is_touched || is_due;
+        let write = Write::new(session, state, record);
+        return LastStep::Write { write, extends, is_changed, is_new: state.is_new };
     }
-    let extends = !rules.is_extended && !rules.is_refused && extends_on_write(shared);
+    let extends = !memory.is_extended && !memory.is_refused && session.extends_on_write();
     // It differs after a save, and the browser has none of the secret in use after a rotation.
     if extends || browser != Some(record.cookie()) {
         let is_new = state.is_new;
-        End::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
+        LastStep::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
     } else {
-        End::Nothing
+        LastStep::Nothing
     }
 }
 
-/// The end of a request that failed: only what the handler itself has stored or destroyed counts.
-fn end_of_failed(state: &State) -> End {
-    let Rules::Safe(rules) = &state.rules else { return End::Nothing };
-    if let Some((id, cookie)) = &rules.saved {
+/// The last step of a request that failed: only what the handler itself stored or destroyed counts.
+fn last_step_of_failed(state: &State<Memory>) -> LastStep {
+    let memory = &state.memory;
+    if let Some((id, cookie)) = &memory.saved {
         let record = Arc::new(SessionData::with_cookie(cookie.clone()));
-        return End::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
+        return LastStep::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
     }
-    match (&state.current, &rules.destroyed) {
-        (Current::Destroyed(cookie), _) | (_, Some(cookie)) => destroyed(rules, cookie),
-        _ => End::Nothing,
+    match (&state.current, &memory.destroyed) {
+        (Current::Destroyed(cookie), _) | (_, Some(cookie)) => destroyed(memory, cookie),
+        _ => LastStep::Nothing,
     }
 }
 
-/// The end of a session that the handler has destroyed. When another request had logged it out before, the browser was
-/// told then, and may have a newer cookie by now.
-fn destroyed(rules: &Safe, cookie: &Cookie) -> End {
-    if rules.is_ended_already {
-        return End::Nothing;
+/// The last step for a session that the handler destroyed. If another request had logged it out before, the browser lost
+/// its cookie then, and may have a newer one now.
+fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
+    if memory.is_logged_out_already {
+        return LastStep::Nothing;
     }
-    End::Drop { ids: Vec::new(), cookie: cookie.clone() }
+    LastStep::Drop { ids: Vec::new(), cookie: cookie.clone() }
 }
 
-/// Whether a session that was only read is to be written, so that it and the browser's copy live on.
-fn is_due(shared: &Shared, record: &SessionData) -> bool {
-    let (options, cookie) = (shared.engine.options(), record.cookie());
+/// Returns true if a session that was only read must be written, so that it and the browser's copy live on.
+fn is_due(session: &SafeSession, record: &SessionData) -> bool {
+    let (options, cookie) = (session.shared.setup.options(), record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())
     else {
         return false;
@@ -209,48 +197,48 @@ fn is_due(shared: &Shared, record: &SessionData) -> bool {
     if record.ends_at_ms().is_some_and(|ends_at_ms| ends_at_ms <= expires_ms) {
         return false;
     }
-    let left_ms = expires_ms.saturating_sub(shared.engine.now_ms());
-    match options.touch_after {
+    let left_ms = expires_ms.saturating_sub(session.shared.setup.now_ms());
+    match options.expiry.touch_after {
         // A quarter of its life: a response that is lost has others behind it before the browser's copy ends.
-        TouchAfter::EachRequest => options.rolling && left_ms < max_age_ms / 4 * 3,
+        TouchAfter::EachRequest => options.expiry.rolling && left_ms < max_age_ms / 4 * 3,
         TouchAfter::Elapsed(after) => max_age_ms.saturating_sub(left_ms) >= milliseconds(after),
         TouchAfter::Never => false,
     }
 }
 
-async fn finish(
-    shared: &Shared,
-    end: End,
+async fn take(
+    session: &SafeSession,
+    step: LastStep,
     browser: Option<&Cookie>,
 ) -> Result<Option<HeaderValue>, Error> {
-    let engine = &shared.engine;
-    let tell = |error: Error| engine.options().tell(&error);
-    match end {
-        End::Nothing => Ok(None),
-        End::Withheld { is_changed: true } => Err(withheld("commit")),
-        End::Withheld { is_changed: false } => {
-            engine.note(EventReason::CookieWithheld);
+    let setup = &session.shared.setup;
+    let tell = |error: Error| setup.tell(&error);
+    match step {
+        LastStep::Nothing => Ok(None),
+        LastStep::Withheld { is_changed: true } => Err(withheld("commit")),
+        LastStep::Withheld { is_changed: false } => {
+            setup.note(EventReason::CookieWithheld);
             Ok(None)
         }
-        End::Drop { ids, cookie } => {
-            if !ids.is_empty() && !log_out(engine, ids).await? {
+        LastStep::Drop { ids, cookie } => {
+            if !ids.is_empty() && !log_out(&session.safe, ids).await? {
                 return Ok(None);
             }
-            Ok(shared.request.has_cookie.then(|| clear(shared, &cookie)).flatten())
+            Ok(session.shared.request.has_cookie.then(|| clear(session, &cookie)).flatten())
         }
-        End::Write { mut write, extends, is_changed, is_new } => {
-            match write.run(shared, extends).await {
+        LastStep::Write { mut write, extends, is_changed, is_new } => {
+            match write.run(session, extends).await {
                 Ok(()) => {}
                 Err(error) if is_changed => return Err(error),
                 Err(error) => {
                     // Nothing of the request is lost by it, and the session is as it was.
                     tell(error);
                     let record = &write.changes.record;
-                    return Ok(as_it_was(shared, &write.id, record, browser, is_new).await);
+                    return Ok(as_it_was(session, &write.id, record, browser, is_new).await);
                 }
             }
             if let Some(record) = &write.written {
-                return Ok(cookie_for(shared, &write.id, record.cookie(), browser));
+                return Ok(cookie_for(session, &write.id, record.cookie(), browser));
             }
             // The browser may have a newer cookie by now, which this response leaves alone.
             let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle);
@@ -263,38 +251,38 @@ async fn finish(
             }
             Ok(None)
         }
-        End::Read { id, record, extends, is_new } => {
+        LastStep::Read { id, record, extends, is_new } => {
             if extends {
                 let mut extended = SessionData::clone(&record);
-                extend(&mut extended, engine.now_ms());
-                match engine.store().touch(&id, &extended).await {
+                extend(&mut extended, setup.now_ms());
+                match setup.store().touch(&id, &extended).await {
                     Ok(Touched::Missing) => return Ok(None),
                     touched => touched.map_or_else(tell, drop),
                 }
             }
-            Ok(as_it_was(shared, &id, &record, browser, is_new).await)
+            Ok(as_it_was(session, &id, &record, browser, is_new).await)
         }
     }
 }
 
-/// The line for a record that was not written. One whose end has passed lives all the same, or it had not been found.
+/// The line for a record that was not written. A record whose expiry has passed is alive, since the store returned it.
 ///
 /// When the browser has sent a cookie, the store is asked whether the session is there still: a login or a logout that
 /// came first has given the browser another cookie.
 async fn as_it_was(
-    shared: &Shared,
+    session: &SafeSession,
     id: &str,
     record: &SessionData,
     browser: Option<&Cookie>,
     is_new: bool,
 ) -> Option<HeaderValue> {
-    let engine = &shared.engine;
-    let line = line_without_asking(shared, id, record, browser)?;
-    if shared.request.has_cookie {
-        match engine.store().get(id).await {
+    let setup = &session.shared.setup;
+    let line = line_without_asking(session, id, record, browser)?;
+    if session.shared.request.has_cookie {
+        match setup.store().get(id).await {
             Ok(found) => found?,
             Err(error) => {
-                engine.options().tell(&error);
+                setup.tell(&error);
                 // Nobody else knows a new id. For one that the browser has, the next request tries again.
                 return is_new.then_some(line);
             }
@@ -304,48 +292,48 @@ async fn as_it_was(
 }
 
 fn line_without_asking(
-    shared: &Shared,
+    session: &SafeSession,
     id: &str,
     record: &SessionData,
     browser: Option<&Cookie>,
 ) -> Option<HeaderValue> {
-    let now_ms = shared.engine.now_ms();
+    let now_ms = session.shared.setup.now_ms();
     let mut extended = record.clone();
     if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
         extend(&mut extended, now_ms);
     }
-    cookie_for(shared, id, extended.cookie(), browser)
+    cookie_for(session, id, extended.cookie(), browser)
 }
 
 /// The line for the browser, if its copy is another one and it would take this one. A record can hold a cookie that no
 /// browser can be sent, which costs it the line and no more, as in Express.
 fn cookie_for(
-    shared: &Shared,
+    session: &SafeSession,
     id: &str,
     cookie: &Cookie,
     browser: Option<&Cookie>,
 ) -> Option<HeaderValue> {
-    let engine = &shared.engine;
+    let setup = &session.shared.setup;
     if browser == Some(cookie) {
         return None;
     }
-    if is_withheld(shared, cookie) {
-        engine.note(EventReason::CookieWithheld);
+    if session.withholds(cookie) {
+        setup.note(EventReason::CookieWithheld);
         return None;
     }
-    engine.set_cookie(id, cookie).map_err(|error| engine.options().tell(&error)).ok()
+    setup.set_cookie(id, cookie).map_err(|error| setup.tell(&error)).ok()
 }
 
 /// The line that makes the browser forget: by the record's attributes, or by the options' where nobody can send those.
-fn clear(shared: &Shared, cookie: &Cookie) -> Option<HeaderValue> {
-    let engine = &shared.engine;
+fn clear(session: &SafeSession, cookie: &Cookie) -> Option<HeaderValue> {
+    let setup = &session.shared.setup;
     let of_options = || {
-        let (_, record) = shared.generate()?;
-        engine.clear_cookie(record.cookie())
+        let (_, record) = session.shared.generate()?;
+        setup.clear_cookie(record.cookie())
     };
-    let line = engine.clear_cookie(cookie).or_else(|error| {
-        engine.options().tell(&error);
+    let line = setup.clear_cookie(cookie).or_else(|error| {
+        setup.tell(&error);
         of_options()
     });
-    line.map_err(|error| engine.options().tell(&error)).ok()
+    line.map_err(|error| setup.tell(&error)).ok()
 }

@@ -1,18 +1,22 @@
-//! Old sessions that could not be destroyed when they moved.
+//! Sessions that could not be destroyed: old ones that have moved, and new ones of moves that have failed.
 
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use cloakroom_core::Error;
+use cloakroom_backend::{Idempotency, within};
+use cloakroom_core::{Error, Store};
 
-use crate::SessionEngine;
+use crate::setup::Setup;
 
 /// How many are remembered. The store ends any others when they expire.
 const MOST: usize = 64;
 
-/// The ids of old sessions that a later write destroys.
+/// The part of the deadline that a write waits for one of them.
+const PATIENCE: u32 = 8;
+
+/// The ids of sessions that a later write destroys.
 #[derive(Default)]
 pub(crate) struct LeftOver(Mutex<VecDeque<String>>);
 
@@ -26,25 +30,35 @@ impl LeftOver {
         ids.push_back(id);
     }
 
+    /// Destroys a session that has moved, or was to be moved to. When that fails or is cut short, a later write tries again.
+    pub(super) async fn destroy(&self, store: &dyn Store, id: &str) -> Result<(), Error> {
+        let mut old = Old { left_over: self, id: Some(id.to_owned()) };
+        store.destroy(id).await?;
+        old.id = None;
+        self.ids().retain(|left_over| left_over != id);
+        Ok(())
+    }
+
+    /// Returns true if a session is left over, so that nobody has its cookie.
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.ids().iter().any(|left_over| left_over == id)
+    }
+
+    /// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.
+    ///
+    /// It may be another user's, in a part of the store that does not answer: it holds up its request for a small part of
+    /// the deadline, and does not fail it.
+    pub(super) async fn destroy_one(&self, setup: &Setup) {
+        let id = self.ids().pop_front();
+        if let Some(id) = id {
+            let limit = setup.options().failure.deadline / PATIENCE;
+            let destroy = self.destroy(setup.store(), &id);
+            let _ = within(limit, "session", "destroy", Idempotency::Once, destroy).await;
+        }
+    }
+
     fn ids(&self) -> MutexGuard<'_, VecDeque<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Destroys a session that has moved. When that fails or is cut short, a later write tries again.
-pub(super) async fn destroy_old(engine: &SessionEngine, id: &str) -> Result<(), Error> {
-    let mut old = Old { left_over: engine.left_over(), id: Some(id.to_owned()) };
-    engine.store().destroy(id).await?;
-    old.id = None;
-    engine.left_over().ids().retain(|left_over| left_over != id);
-    Ok(())
-}
-
-/// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.
-pub(super) async fn destroy_one(engine: &SessionEngine) {
-    let id = engine.left_over().ids().pop_front();
-    if let Some(id) = id {
-        let _ = destroy_old(engine, &id).await;
     }
 }
 

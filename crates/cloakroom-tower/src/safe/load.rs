@@ -1,17 +1,19 @@
-//! The first of a request's cookies that leads to a session.
+//! Loads the session of the first cookie that leads to one.
 
 use std::{sync::Arc, time::Duration};
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
-use super::{Safe, extend};
+use super::{expiry::extend, memory::Memory, preset::Safe, session::SafeSession};
 use crate::{
-    EventReason, IdFormat, RequestHead, Session, SessionEngine, TouchAfter, WhenUnavailable,
+    EventReason, IdFormat, RequestHead, TouchAfter, WhenUnavailable,
     ids::FoundId,
-    state::{RequestFacts, Rules, Shared, State},
+    request::RequestFacts,
+    state::{Shared, State},
 };
 
-/// How many cookies of our name are tried: browsers send a few of different paths and domains, attackers as many as fit.
+/// The number of cookies of our name that are tried. Browsers send a few, for different paths and domains; an attacker
+/// can send as many as fit into the head of a request.
 pub(super) const MOST_COOKIES: usize = 8;
 
 /// A session that an id led to.
@@ -25,6 +27,7 @@ struct Found {
 
 /// What a request asks for: all that loading its session needs of it.
 pub(crate) struct Asked {
+    safe: Arc<Safe>,
     /// The ids of all cookies of our name that verify, one each.
     ids: Vec<FoundId>,
     request: Arc<RequestFacts>,
@@ -32,16 +35,12 @@ pub(crate) struct Asked {
     max_age: Option<Duration>,
 }
 
-impl Asked {
-    pub(crate) fn new(
-        engine: &SessionEngine,
-        head: RequestHead<'_>,
-        max_age: Option<Duration>,
-    ) -> Self {
-        let options = engine.options();
+impl Safe {
+    pub(crate) fn ask(self: &Arc<Self>, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
+        let options = self.setup.options();
         let mut ids: Vec<FoundId> = Vec::new();
         let header = head.cookie_header();
-        for found in engine.ids().find(&header, &options.name, options.unquote) {
+        for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
             if ids.len() == MOST_COOKIES {
                 break;
             }
@@ -49,94 +48,96 @@ impl Asked {
                 ids.push(found);
             }
         }
-        if ids.is_empty() && IdFormat::is_sent(&header, &options.name, options.unquote) {
-            engine.note(EventReason::CookieNotVerified);
+        if ids.is_empty()
+            && IdFormat::is_sent(&header, &options.ids.cookie_name, options.ids.unquote)
+        {
+            self.setup.note(EventReason::CookieNotVerified);
         }
-        let request = Arc::new(RequestFacts::new(engine, head, !ids.is_empty()));
-        Self { ids, request, max_age }
+        let request = Arc::new(RequestFacts::new(options, head, !ids.is_empty()));
+        Asked { safe: Arc::clone(self), ids, request, max_age }
     }
 }
 
-pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Session, Error> {
-    let options = engine.options();
-    let loaded_at_ms = engine.now_ms();
-    let found = engine.within_reading("load", find(engine, &asked.ids, asked.max_age)).await;
-    let (found, down) = match found {
-        Ok(found) => (found, None),
-        Err(error) => {
-            options.tell(&error);
-            if options.when_unavailable == WhenUnavailable::Error {
-                return Err(error);
+impl Asked {
+    pub(crate) async fn load(&self) -> Result<SafeSession, Error> {
+        let (safe, setup) = (&self.safe, &self.safe.setup);
+        let options = setup.options();
+        let loaded_at_ms = setup.now_ms();
+        let found = setup.within_reading("load", find(safe, &self.ids, self.max_age)).await;
+        let (found, unavailable) = match found {
+            Ok(found) => (found, None),
+            Err(error) => {
+                setup.tell(&error);
+                if options.failure.when_unavailable == WhenUnavailable::Error {
+                    return Err(error);
+                }
+                (None, Some(error.kind()))
             }
-            (None, Some(error.kind()))
-        }
-    };
-    let sent = asked.ids.iter().map(|found| found.id.clone()).collect();
-    let mut rules = Box::new(Safe { sent, loaded_at_ms, ..Safe::default() });
-    let mut state = match found {
-        Some((id, Found { record, is_extended, refused })) => {
-            rules.browser = (!id.is_outdated).then(|| record.cookie().clone());
-            (rules.is_stored, rules.is_extended) = (true, is_extended);
-            rules.is_refused = refused.is_some();
-            let mut state = State::new(id.id.clone(), Arc::new(record), false, Rules::Safe(rules));
-            state.refused =
-                refused.filter(|_| options.when_unavailable == WhenUnavailable::ReadOnly);
-            state
-        }
-        None => {
-            let (id, record) =
-                engine.generate(&asked.request).inspect_err(|error| options.tell(error))?;
-            State::new(id, Arc::new(record), true, Rules::Safe(rules))
-        }
-    };
-    state.refused = state.refused.or(down);
-    Ok(Session::start(Shared::new(engine.clone(), Arc::clone(&asked.request), state)))
+        };
+        let sent = self.ids.iter().map(|found| found.id.clone()).collect();
+        let mut memory = Memory { sent, loaded_at_ms, ..Memory::default() };
+        let mut state = match found {
+            Some((id, Found { record, is_extended, refused })) => {
+                memory.browser = (!id.is_outdated).then(|| record.cookie().clone());
+                (memory.is_stored, memory.is_extended) = (true, is_extended);
+                memory.is_refused = refused.is_some();
+                let mut state = State::new(id.id.clone(), Arc::new(record), false, memory);
+                state.refused = refused
+                    .filter(|_| options.failure.when_unavailable == WhenUnavailable::ReadOnly);
+                state
+            }
+            None => {
+                let (id, record) =
+                    setup.generate(&self.request).inspect_err(|error| setup.tell(error))?;
+                State::new(id, Arc::new(record), true, memory)
+            }
+        };
+        state.refused = state.refused.or(unavailable);
+        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        Ok(SafeSession { safe: Arc::clone(safe), shared })
+    }
 }
 
 /// The first of the ids under which there is a session.
 async fn find<'a>(
-    engine: &SessionEngine,
+    safe: &Safe,
     ids: &'a [FoundId],
     max_age: Option<Duration>,
 ) -> Result<Option<(&'a FoundId, Found)>, Error> {
     let mut is_unknown = false;
     for id in ids.iter().take(MOST_COOKIES) {
-        match read(engine, &id.id, max_age).await {
+        match read(safe, &id.id, max_age).await {
             Ok(None) => is_unknown = true,
             // Node.js, which knows no end, may have extended the session beyond it, and so has reading it.
-            Ok(Some(found)) if found.record.has_ended(engine.now_ms()) => {
-                engine.store().destroy(&id.id).await.unwrap_or_else(|error| {
-                    engine.options().tell(&error);
+            Ok(Some(found)) if found.record.has_ended(safe.setup.now_ms()) => {
+                safe.setup.store().destroy(&id.id).await.unwrap_or_else(|error| {
+                    safe.setup.tell(&error);
                 });
             }
             Ok(Some(found)) => return Ok(Some((id, found))),
             // Such a session is lost already, and must not lock its user out.
-            Err(error) if is_lost(&error) => engine.options().tell(&error),
+            Err(error) if is_lost(&error) => safe.setup.tell(&error),
             Err(error) => return Err(error),
         }
     }
     if is_unknown {
-        engine.note(EventReason::SessionUnknown);
+        safe.setup.note(EventReason::SessionUnknown);
     }
     Ok(None)
 }
 
-async fn read(
-    engine: &SessionEngine,
-    id: &str,
-    max_age: Option<Duration>,
-) -> Result<Option<Found>, Error> {
-    let (options, store) = (engine.options(), engine.store());
-    let extends = options.touch_after == TouchAfter::EachRequest;
+async fn read(safe: &Safe, id: &str, max_age: Option<Duration>) -> Result<Option<Found>, Error> {
+    let (options, store) = (safe.setup.options(), safe.setup.store());
+    let extends = options.expiry.touch_after == TouchAfter::EachRequest;
     let Some(atomic) = store.atomic().filter(|_| extends) else {
         let found = |record| Found { record, is_extended: false, refused: None };
         return Ok(store.get(id).await?.map(found));
     };
     match atomic.get_and_touch(id, max_age).await {
         Ok(found) => {
-            engine.end_refusal();
+            safe.end_refusal();
             let Some(record) = found else { return Ok(None) };
-            if let Some(extended) = with_own_life(&record, max_age, engine.now_ms())
+            if let Some(extended) = with_own_life(&record, max_age, safe.setup.now_ms())
                 && let Err(error) = store.touch(id, &extended).await
             {
                 // It has been read, and it lives: the next request tries again.
@@ -149,7 +150,7 @@ async fn read(
         // its disk, a replica after a failover, a user who may only read.
         Err(error) => {
             let Ok(found) = store.get(id).await else { return Err(error) };
-            engine.tell_refusal(&error);
+            safe.tell_refusal(&error);
             let refused = Some(error.kind());
             Ok(found.map(|record| Found { record, is_extended: false, refused }))
         }

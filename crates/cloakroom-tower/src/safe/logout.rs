@@ -1,83 +1,83 @@
-//! The end of a session, and of all that descends from it.
+//! A logout ends a session and all sessions that descend from it.
+
+use std::mem;
 
 use cloakroom_core::{Error, ErrorKind};
 
-use super::marker;
-use crate::{
-    SessionEngine,
-    state::{Current, Rules, Shared, State},
+use super::{
+    marker,
+    memory::{Memory, ids_to_log_out},
+    preset::Safe,
+    session::SafeSession,
 };
+use crate::state::Current;
+
+/// How many sessions one logout ends. Whoever moves a session to a new id with each request cannot make its logout cost
+/// more.
+const MOST_ENDED: usize = 32;
 
 /// Destroys the sessions of these ids, and whatever they have moved to. Returns true unless all of them had been logged
 /// out before.
-pub(super) async fn log_out(engine: &SessionEngine, ids: Vec<String>) -> Result<bool, Error> {
-    let (mut ids, mut is_news, mut at) = (ids, false, 0);
-    let has_atomic = engine.store().atomic().is_some();
+pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error> {
+    let (mut ids, mut linked, mut is_news, mut at) = (ids, Vec::new(), false, 0);
+    let has_atomic = safe.setup.store().atomic().is_some();
     while let Some(id) = ids.get(at).cloned() {
         at += 1;
         // The first before what it moved to: a move that is under way makes the new session anew as long as the old one
         // is there. The second after the mark, which a writer looks for when it has written.
-        if has_atomic && !destroy_record(engine, &id).await? {
+        if has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
-        let before = marker::end(engine, &id).await?;
-        if !has_atomic && !destroy_record(engine, &id).await? {
+        let before = marker::mark_logged_out(safe, &id).await?;
+        if !has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
-        is_news |= !before.is_ended;
+        is_news |= !before.is_logged_out;
+        if before.is_linked() {
+            linked.push(id);
+        }
         for related in before.related() {
-            if !ids.contains(related) {
+            if ids.len() < MOST_ENDED && !ids.contains(related) {
                 ids.push(related.clone());
             }
         }
+    }
+    // Not before all of them have ended: a logout that fails half-way can be tried again at any time.
+    for id in linked {
+        marker::unlink(safe, &id).await?;
     }
     Ok(is_news)
 }
 
 /// Returns false for a cookie with an id that this store cannot have.
-async fn destroy_record(engine: &SessionEngine, id: &str) -> Result<bool, Error> {
-    match engine.store().destroy(id).await {
+async fn destroy_record(safe: &Safe, id: &str) -> Result<bool, Error> {
+    match safe.setup.store().destroy(id).await {
         Err(error) if error.kind() == ErrorKind::InvalidId => Ok(false),
         destroyed => destroyed.map(|()| true),
     }
 }
 
-pub(crate) async fn destroy(shared: &Shared) -> Result<(), Error> {
-    let _turn = shared.turn("destroy").await?;
-    let ids = {
-        let state = shared.open_for_change("destroy")?;
-        state.record("destroy")?;
-        ids_to_end(&state)
-    };
-    let engine = &shared.engine;
-    let is_news = ids.is_empty() | engine.within("destroy", log_out(engine, ids)).await?;
-    let rules = {
-        let mut state = shared.state();
-        let cookie = state.cookie().clone();
-        state.current = Current::Destroyed(cookie);
-        let loaded_at_ms = match &state.rules {
-            Rules::Safe(rules) => rules.loaded_at_ms,
-            Rules::Express(_) => 0,
+impl SafeSession {
+    pub(crate) async fn destroy(&self) -> Result<(), Error> {
+        let _turn = self.shared.turn("destroy").await?;
+        let ids = {
+            let state = self.shared.open_for_change("destroy")?;
+            state.record("destroy")?;
+            ids_to_log_out(&state)
         };
-        let rules =
-            super::Safe { is_ended_already: !is_news, loaded_at_ms, ..super::Safe::default() };
-        std::mem::replace(&mut state.rules, Rules::Safe(Box::new(rules)))
-    };
-    // It holds user callbacks.
-    drop(rules);
-    Ok(())
-}
-
-/// All that a logout of this request ends: every session that the browser sent a cookie of, and those that the request
-/// has made of it.
-pub(super) fn ids_to_end(state: &State) -> Vec<String> {
-    let Rules::Safe(rules) = &state.rules else { return Vec::new() };
-    let own = rules.is_stored.then_some(&state.id);
-    let mut ids: Vec<String> = Vec::new();
-    for id in rules.sent.iter().chain(&rules.old_ids).chain(own) {
-        if !ids.contains(id) {
-            ids.push(id.clone());
-        }
+        let setup = &self.shared.setup;
+        let is_news = ids.is_empty() | setup.within("destroy", log_out(&self.safe, ids)).await?;
+        let memory = {
+            let mut state = self.shared.state();
+            let cookie = state.cookie().clone();
+            state.current = Current::Destroyed(cookie);
+            let loaded_at_ms = state.memory.loaded_at_ms;
+            let memory =
+                Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };
+            mem::replace(&mut state.memory, memory)
+        };
+        // It holds user callbacks.
+        drop(memory);
+        Ok(())
     }
-    ids
 }

@@ -8,15 +8,21 @@
 //!
 //! - A move stores the new session, then marks the old id, then ends the old session. If the mark says that the session
 //!   was logged out, the move is taken back.
-//! - A move that finds another new id in the mark links its own id with that one: two logins from one session, as after
-//!   a double click, end together. If the other one was logged out, the move is taken back.
+//! - A move that finds another new id in the mark links its own id with that one: two logins that had both loaded one
+//!   session, as after a double click, end together. If the other one was logged out, the move is taken back.
 //! - A logout destroys the session and marks its id, then logs out every id that the mark names. With conditional writes
 //!   it destroys first; without them it marks first, since a writer looks at the mark after its write.
 //!
 //! So either the move sees the logout in the mark, or the logout sees the new id there.
 //!
 //! A browser keeps one of two linked sessions and may log out hours later. Nobody visits the other one, so it lives no
-//! longer than its cookie says, and the marks that link the two live as long.
+//! longer than its cookie says, and the marks that link the two live as long as the cookies of both said when they were
+//! linked. A life that a session is given later does not count. A linked session that moves hands its links on to the new
+//! id.
+//!
+//! Whoever knows an id that has ended must not be able to end, block or slow down what it became. So nothing but the move
+//! or the logout of a session that was there when its request loaded it writes a mark that lives on; a mark names only a
+//! few ids ([`MOST_IDS`]), and no later write moves the end of its minute.
 //!
 //! Plain ids have no markers. A next-session site would take a marker's name for the id of a session, and anybody can
 //! compute the name.
@@ -27,18 +33,22 @@ use cloakroom_core::{
     Atomic, Cookie, Created, Error, ErrorKind, SessionData, Updated, marker_name,
 };
 
-use super::milliseconds;
-use crate::SessionEngine;
+use super::{expiry::milliseconds, preset::Safe};
 
 /// How long a marker lives: longer than two requests overlap.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
 
+/// How many ids a mark names of each kind: the first, which the others are linked with, and the newest. A browser needs two
+/// or three. A logout does not end the others.
+pub(super) const MOST_IDS: usize = 8;
+
 /// The last millisecond that a JavaScript date can hold: a marker that lives as long as the store keeps a browser session.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
 
-const IS_ENDED: &str = "ended";
+const LOGGED_OUT: &str = "ended";
 const MOVED_TO: &str = "movedTo";
 const ENDS_WITH: &str = "endsWith";
+const LIVES_UNTIL: &str = "livesUntil";
 const LINKED_UNTIL: &str = "linkedUntil";
 /// A store that gives all records a life of its own keeps a marker for longer.
 const UNTIL: &str = "until";
@@ -47,19 +57,23 @@ const UNTIL: &str = "until";
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// It was logged out.
-    pub(super) is_ended: bool,
+    pub(super) is_logged_out: bool,
     /// The ids that it moved to within the last minute.
     pub(super) moved_to: Vec<String>,
     /// The ids that a logout of it ends besides. The session itself may live.
     ends_with: Vec<String>,
     /// How long these are kept.
     linked_until_ms: i64,
+    /// How long the sessions live that it moved to, unless they are visited.
+    lives_until_ms: i64,
+    /// When the minute ends that began with the first move, or with the logout.
+    until_ms: i64,
 }
 
 impl Mark {
     /// Returns true if the session moved or was logged out.
     pub(super) fn is_gone(&self) -> bool {
-        self.is_ended || self.has_moved()
+        self.is_logged_out || self.has_moved()
     }
 
     pub(super) fn has_moved(&self) -> bool {
@@ -71,124 +85,202 @@ impl Mark {
         !self.ends_with.is_empty()
     }
 
+    /// Returns the ids that a logout of this session ends although it never had them.
+    pub(super) fn ends_with(&self) -> &[String] {
+        &self.ends_with
+    }
+
+    /// Returns how long any session lives that this mark names, as far as it says.
+    pub(super) fn longest_until_ms(&self) -> i64 {
+        self.lives_until_ms.max(self.linked_until_ms)
+    }
+
     /// Returns the ids of all sessions that a logout of this one ends.
     pub(super) fn related(&self) -> impl Iterator<Item = &String> {
         self.moved_to.iter().chain(&self.ends_with)
     }
 
-    fn end(&mut self) {
-        self.is_ended = true;
-        // Whatever it names ends now. A cookie of it that is left in a browser is any other dead cookie in a minute.
-        self.linked_until_ms = 0;
+    fn log_out(&mut self, now_ms: i64) {
+        if !self.is_logged_out {
+            self.until_ms = end_of_life(now_ms);
+        }
+        self.is_logged_out = true;
     }
 
     fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
         let is_until = |name| record.get(name).map(|until: Option<i64>| until.unwrap_or_default());
         let linked_until_ms = is_until(LINKED_UNTIL)?;
-        let (is_fresh, is_linked) = (is_until(UNTIL)? > now_ms, linked_until_ms > now_ms);
+        let until_ms = is_until(UNTIL)?;
+        let (is_fresh, is_linked) = (until_ms > now_ms, linked_until_ms > now_ms);
         if !is_fresh && !is_linked {
             return Ok(Self::default());
         }
-        let is_ended = record.get(IS_ENDED)?.unwrap_or_default();
+        // After its minute it is any other dead session. A logout that was cut short can still find its links.
+        let is_logged_out = is_fresh && record.get(LOGGED_OUT)?.unwrap_or_default();
         let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
         let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
         if !is_fresh {
+            // The move was cut short before it handed on its links.
             ends_with.append(&mut moved_to);
         }
-        Ok(Self { is_ended, moved_to, ends_with, linked_until_ms })
+        let lives_until_ms = is_until(LIVES_UNTIL)?;
+        Ok(Self { is_logged_out, moved_to, ends_with, linked_until_ms, lives_until_ms, until_ms })
     }
 
     /// Writes the mark into a record, which keeps its revision.
     fn write(&self, record: &mut SessionData, now_ms: i64) -> Result<(), Error> {
-        let until_ms = now_ms.saturating_add(milliseconds(LIFE));
         let mut cookie = Cookie::new();
         if self.linked_until_ms < NO_END_MS {
-            let last_ms = until_ms.max(self.linked_until_ms);
-            cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms)), now_ms)?;
+            let last_ms = self.until_ms.max(self.linked_until_ms);
+            cookie.set_max_age_ms(Some(last_ms.saturating_sub(now_ms).max(1)), now_ms)?;
         }
         *record.cookie_mut() = cookie;
-        record.insert(IS_ENDED, self.is_ended)?;
+        record.insert(LOGGED_OUT, self.is_logged_out)?;
         record.insert(MOVED_TO, &self.moved_to)?;
         record.insert(ENDS_WITH, &self.ends_with)?;
-        record.insert(UNTIL, until_ms)?;
+        record.insert(UNTIL, self.until_ms)?;
+        record.insert(LIVES_UNTIL, self.lives_until_ms)?;
         record.insert(LINKED_UNTIL, self.linked_until_ms)
     }
 }
 
+fn end_of_life(now_ms: i64) -> i64 {
+    now_ms.saturating_add(milliseconds(LIFE))
+}
+
+/// Adds an id. The first and the newest are kept.
+fn push(ids: &mut Vec<String>, id: &str) {
+    if ids.iter().any(|known| known == id) {
+        return;
+    }
+    if ids.len() >= MOST_IDS {
+        ids.drain(1..ids.len() + 2 - MOST_IDS);
+    }
+    ids.push(id.to_owned());
+}
+
 /// Marks a session as logged out. Returns what was marked before.
-pub(super) async fn end(engine: &SessionEngine, id: &str) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
+pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Mark, Error> {
+    if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
-    let store = engine.store();
+    let store = safe.setup.store();
     let marked = match store.atomic() {
-        Some(atomic) => change(engine, atomic, id, Mark::end).await,
-        None => Ends(engine).end(id).await,
+        Some(atomic) => change(safe, atomic, id, |mark| mark.log_out(safe.setup.now_ms())).await,
+        None => SeparateMarks(safe).log_out(id).await,
     };
     marked.or_else(without)
 }
 
-/// Marks that a session moves to a new id, which is in the store already. Returns all that is marked now.
-pub(super) async fn add(engine: &SessionEngine, id: &str, new_id: &str) -> Result<Mark, Error> {
-    extend(engine, id, |mark| {
-        if !mark.is_ended && !mark.moved_to.iter().any(|id| id == new_id) {
-            mark.moved_to.push(new_id.to_owned());
+/// Marks that a session moves to a new id, which is in the store already and lives until then. Returns all that is marked
+/// now.
+pub(super) async fn mark_moved(
+    safe: &Safe,
+    id: &str,
+    new_id: &str,
+    lives_until_ms: i64,
+) -> Result<Mark, Error> {
+    let until_ms = end_of_life(safe.setup.now_ms());
+    add_to_mark(safe, id, |mark| {
+        if !mark.is_logged_out {
+            if mark.moved_to.is_empty() {
+                mark.until_ms = until_ms;
+            }
+            push(&mut mark.moved_to, new_id);
+            mark.lives_until_ms = mark.lives_until_ms.max(lives_until_ms);
         }
     })
     .await
 }
 
-/// Marks that a logout of one session ends another one too, for as long as a session with this cookie lives. Returns all
-/// that is marked now.
-pub(super) async fn link(
-    engine: &SessionEngine,
-    id: &str,
-    other: &str,
-    cookie: &Cookie,
-) -> Result<Mark, Error> {
-    let now_ms = engine.now_ms();
+/// Marks that a logout of one session ends another one too, until then. Returns all that is marked now.
+pub(super) async fn link(safe: &Safe, id: &str, other: &str, until_ms: i64) -> Result<Mark, Error> {
+    add_to_mark(safe, id, |mark| {
+        if !mark.is_logged_out {
+            push(&mut mark.ends_with, other);
+            mark.linked_until_ms = mark.linked_until_ms.max(until_ms);
+        }
+    })
+    .await
+}
+
+/// Returns when a session with this cookie ends unless it is visited.
+pub(super) fn end_of_session(safe: &Safe, cookie: &Cookie) -> i64 {
+    let now_ms = safe.setup.now_ms();
     let until_ms = match cookie.original_max_age_ms() {
         Some(age) => now_ms.saturating_add(age).saturating_add(milliseconds(LIFE)),
         None => cookie.expires_ms().unwrap_or(NO_END_MS),
     };
-    extend(engine, id, |mark| {
-        if !mark.is_ended && !mark.ends_with.iter().any(|id| id == other) {
-            mark.ends_with.push(other.to_owned());
-            mark.linked_until_ms = mark.linked_until_ms.max(until_ms.min(NO_END_MS));
-        }
-    })
-    .await
+    until_ms.min(NO_END_MS)
+}
+
+/// Ends the links of a session that has handed them on, or whose family has ended: its mark ends with its minute.
+pub(super) async fn unlink(safe: &Safe, id: &str) -> Result<(), Error> {
+    add_to_mark(safe, id, |mark| mark.linked_until_ms = 0).await.map(drop)
 }
 
 /// Makes a mark say more. Returns all that is marked now.
-async fn extend(
-    engine: &SessionEngine,
+async fn add_to_mark(
+    safe: &Safe,
     id: &str,
     extend: impl Fn(&mut Mark) + Send + Sync,
 ) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
+    if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
-    let marked = match engine.store().atomic() {
-        Some(atomic) => change(engine, atomic, id, &extend).await.map(|mut mark| {
+    let marked = match safe.setup.store().atomic() {
+        Some(atomic) => change(safe, atomic, id, &extend).await.map(|mut mark| {
             extend(&mut mark);
             mark
         }),
-        None => Ends(engine).extend(id, extend).await,
+        None => SeparateMarks(safe).extend(id, extend).await,
     };
     marked.or_else(without)
 }
 
 /// Returns what is marked of a session.
-pub(super) async fn look(engine: &SessionEngine, id: &str) -> Result<Mark, Error> {
-    if !engine.ids().is_verified() {
+pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
+    if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
     }
-    let marked = match engine.store().atomic() {
-        Some(_) => read(engine, &marker_name(id)).await.map(|(mark, _)| mark),
-        None => Ends(engine).look(id).await,
+    let marked = match safe.setup.store().atomic() {
+        Some(_) => read(safe, &marker_name(id)).await.map(|(mark, _)| mark),
+        None => SeparateMarks(safe).look(id).await,
     };
     marked.or_else(without)
+}
+
+/// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
+pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<bool, Error> {
+    let mark = look(safe, old_id).await?;
+    if mark.is_logged_out {
+        return Ok(false);
+    }
+    let mut has_moved = false;
+    for other in mark.moved_to.iter().filter(|other| *other != id) {
+        if look(safe, other).await?.is_logged_out {
+            return Ok(false);
+        }
+        has_moved = true;
+    }
+    Ok(has_moved)
+}
+
+/// Returns true if a session was logged out, or moved to one that was stored.
+pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
+    let mark = look(safe, id).await?;
+    if mark.is_logged_out {
+        return Ok(true);
+    }
+    for new_id in &mark.moved_to {
+        // A move that failed after its mark has taken the new session back, or has left it over.
+        let is_there =
+            !safe.left_over.contains(new_id) && safe.setup.store().get(new_id).await?.is_some();
+        if is_there || look(safe, new_id).await?.is_gone() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A store that cannot keep a marker's name, such as one with ids of its own shape, has none.
@@ -196,16 +288,16 @@ fn without(error: Error) -> Result<Mark, Error> {
     if error.kind() == ErrorKind::InvalidId { Ok(Mark::default()) } else { Err(error) }
 }
 
-async fn read(engine: &SessionEngine, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
-    match engine.store().get(name).await? {
-        Some(record) => Ok((Mark::read(&record, engine.now_ms())?, Some(record))),
+async fn read(safe: &Safe, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
+    match safe.setup.store().get(name).await? {
+        Some(record) => Ok((Mark::read(&record, safe.setup.now_ms())?, Some(record))),
         None => Ok((Mark::default(), None)),
     }
 }
 
 /// Changes a mark, whoever else does. Returns what it was before.
 async fn change(
-    engine: &SessionEngine,
+    safe: &Safe,
     atomic: &dyn Atomic,
     id: &str,
     change: impl Fn(&mut Mark) + Send + Sync,
@@ -215,17 +307,25 @@ async fn change(
     loop {
         let mut after = before.clone();
         change(&mut after);
-        if found.is_some() && after == before {
-            return Ok(before);
+        if after == before {
+            if found.is_some() {
+                return Ok(before);
+            }
+            // Nothing is to be marked, unless the store has a mark already.
+            (before, found) = read(safe, &name).await?;
+            if found.is_none() {
+                return Ok(before);
+            }
+            continue;
         }
         let is_there = found.is_some();
         let mut record = found.unwrap_or_default();
-        after.write(&mut record, engine.now_ms())?;
+        after.write(&mut record, safe.setup.now_ms())?;
         if is_there {
             match atomic.update(&name, &record).await? {
                 Updated::Stored(_) => return Ok(before),
                 Updated::Conflict(current) => {
-                    before = Mark::read(&current, engine.now_ms())?;
+                    before = Mark::read(&current, safe.setup.now_ms())?;
                     found = Some(current);
                 }
                 Updated::Gone => (before, found) = (Mark::default(), None),
@@ -233,22 +333,29 @@ async fn change(
         } else {
             match atomic.create(&name, &record).await? {
                 Created::Stored(_) => return Ok(before),
-                Created::Exists => (before, found) = read(engine, &name).await?,
+                Created::Exists => (before, found) = read(safe, &name).await?,
             }
         }
     }
 }
 
 /// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
-/// Two moves of this engine take turns to write theirs.
-struct Ends<'a>(&'a SessionEngine);
+/// Two moves of this safe take turns to write theirs.
+struct SeparateMarks<'a>(&'a Safe);
 
-impl Ends<'_> {
-    async fn end(&self, id: &str) -> Result<Mark, Error> {
-        let is_ended = self.is_ended(id).await?;
-        self.set(&end_name(id), &Mark { is_ended: true, ..Mark::default() }).await?;
+impl SeparateMarks<'_> {
+    async fn log_out(&self, id: &str) -> Result<Mark, Error> {
+        let is_logged_out = self.is_logged_out(id).await?;
+        if !is_logged_out {
+            let until_ms = end_of_life(self.0.setup.now_ms());
+            self.set(
+                &logged_out_name(id),
+                &Mark { is_logged_out: true, until_ms, ..Mark::default() },
+            )
+            .await?;
+        }
         let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_ended, ..mark })
+        Ok(Mark { is_logged_out, ..mark })
     }
 
     async fn extend(
@@ -258,32 +365,34 @@ impl Ends<'_> {
     ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
-            let _turn = self.0.marking().lock().await;
+            // Nobody overtakes a writer before its own deadline ends it.
+            let patience = self.0.setup.options().failure.deadline;
+            let _turn = self.0.turn_to_write(&name, patience).await;
             let (mut mark, _) = read(self.0, &name).await?;
             extend(&mut mark);
             self.set(&name, &mark).await?;
             mark
         };
-        mark.is_ended = self.is_ended(id).await?;
+        mark.is_logged_out = self.is_logged_out(id).await?;
         Ok(mark)
     }
 
     async fn look(&self, id: &str) -> Result<Mark, Error> {
         let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_ended: self.is_ended(id).await?, ..mark })
+        Ok(Mark { is_logged_out: self.is_logged_out(id).await?, ..mark })
     }
 
-    async fn is_ended(&self, id: &str) -> Result<bool, Error> {
-        read(self.0, &end_name(id)).await.map(|(mark, _)| mark.is_ended)
+    async fn is_logged_out(&self, id: &str) -> Result<bool, Error> {
+        read(self.0, &logged_out_name(id)).await.map(|(mark, _)| mark.is_logged_out)
     }
 
     async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
         let mut record = SessionData::new();
-        mark.write(&mut record, self.0.now_ms())?;
-        self.0.store().set(name, &record).await
+        mark.write(&mut record, self.0.setup.now_ms())?;
+        self.0.setup.store().set(name, &record).await
     }
 }
 
-fn end_name(id: &str) -> String {
+fn logged_out_name(id: &str) -> String {
     marker_name(&marker_name(id))
 }

@@ -1,23 +1,30 @@
-//! Moves to a new id that meet logouts and each other: what a write looks up in the markers, and what it marks.
+//! Moves to a new id can run at the same time as logouts and other moves. A write looks for these in the markers, and
+//! marks its own move.
 
 use std::mem;
 
 use cloakroom_core::{Error, ErrorKind};
 
-use super::{Write, left_over, load::MOST_COOKIES, marker};
-use crate::{SessionEngine, state::Shared};
-
-/// How many sessions one move is linked with. A browser needs two or three; whoever moves one session again and again
-/// within a minute cannot make each login cost more.
-const MOST_LINKS: usize = 8;
+use super::{
+    load::MOST_COOKIES,
+    marker::{self, MOST_IDS, has_moved},
+    preset::Safe,
+    session::SafeSession,
+    write::Write,
+};
 
 impl Write {
     /// Returns true if the browser's session moved or was logged out a moment ago: the browser has a newer cookie, or is
     /// about to get one, which that of a new session must not replace.
-    pub(super) async fn is_outdated(&mut self, engine: &SessionEngine) -> Result<bool, Error> {
+    pub(super) async fn is_outdated(&mut self, safe: &Safe) -> Result<bool, Error> {
+        if self.is_late && !self.sent.is_empty() {
+            self.obstacle = "the request brought the cookie of a session that is gone and took too long to tell whether the \
+                             browser has a newer one; the changes were discarded";
+            return Ok(true);
+        }
         for id in self.sent.iter().take(MOST_COOKIES) {
-            let mark = marker::look(engine, id).await?;
-            if mark.is_ended {
+            let mark = marker::look(safe, id).await?;
+            if mark.is_logged_out {
                 self.obstacle = "the session was logged out a moment ago; the changes were discarded, since the browser \
                                  may have a newer cookie";
                 return Ok(true);
@@ -32,90 +39,95 @@ impl Write {
     }
 
     /// Returns false when an old session is gone and did not move: it was logged out, or it expired.
-    pub(super) async fn can_move(&self, engine: &SessionEngine) -> Result<bool, Error> {
+    pub(super) async fn can_move(&self, safe: &Safe) -> Result<bool, Error> {
         for old_id in &self.old_ids {
-            let is_there = match engine.store().get(old_id).await {
+            let is_there = match safe.setup.store().get(old_id).await {
                 Ok(found) => found.is_some(),
                 Err(error) if error.kind() == ErrorKind::Corrupt => true,
                 Err(error) => return Err(error),
             };
-            if !is_there && !has_moved(engine, old_id, &self.id).await? {
+            if !is_there && !has_moved(safe, old_id, &self.id).await? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    pub(super) async fn end_old_ids(&mut self, shared: &Shared) -> Result<(), Error> {
+    pub(super) async fn destroy_old_ids(&mut self, session: &SafeSession) -> Result<(), Error> {
+        let store = session.shared.setup.store();
         while self.written.is_some()
             && let Some(old_id) = self.old_ids.last().cloned()
         {
-            if self.join(shared, &old_id).await? {
-                if let Err(error) = left_over::destroy_old(&shared.engine, &old_id).await {
-                    self.link_to_left_over(shared, &old_id).await;
+            if self.join(session, &old_id).await? {
+                if let Err(error) = session.safe.left_over.destroy(store, &old_id).await {
+                    self.link_to_left_over(session, &old_id).await;
                     return Err(error);
                 }
                 self.old_ids.pop();
+                self.end_old_links(&session.safe, &old_id).await;
             }
         }
         Ok(())
     }
 
-    /// A login whose cookie leads to a session that another login has just moved: the two end together.
-    pub(super) async fn join_moved(&mut self, shared: &Shared) -> Result<(), Error> {
-        for id in mem::take(&mut self.sent).iter().take(MOST_COOKIES) {
-            let mark = marker::look(&shared.engine, id).await?;
-            if mark.has_moved() && !mark.is_ended && !self.join(shared, id).await? {
-                return Ok(());
-            }
+    /// Ends the links of an old session that has ended, if the new one has taken them over.
+    pub(super) async fn end_old_links(&mut self, safe: &Safe, old_id: &str) {
+        if mem::take(&mut self.hands_on_links)
+            && let Err(error) = marker::unlink(safe, old_id).await
+        {
+            safe.setup.tell(&error);
         }
-        Ok(())
     }
 
     /// Marks that an old session moves to this one, and links this one with all others that were made from it. Returns
     /// false when one of them was logged out, after which nothing stays written.
-    pub(super) async fn join(&mut self, shared: &Shared, old_id: &str) -> Result<bool, Error> {
-        let joined = self.try_to_join(&shared.engine, old_id).await;
+    pub(super) async fn join(
+        &mut self,
+        session: &SafeSession,
+        old_id: &str,
+    ) -> Result<bool, Error> {
+        let joined = self.try_to_join(&session.safe, old_id).await;
         let is_kept = match &joined {
             Ok(has_joined) => *has_joined,
             // What was stored before this write is the browser's already.
             Err(_) => self.is_stored,
         };
         if !is_kept {
-            self.take_back(shared).await;
+            self.take_back(session).await;
         }
         joined
     }
 
-    async fn try_to_join(&self, engine: &SessionEngine, old_id: &str) -> Result<bool, Error> {
-        let mark = marker::add(engine, old_id, &self.id).await?;
-        let Some(record) = self.written.as_ref().filter(|_| !mark.is_ended) else {
+    async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
+        let Some(record) = &self.written else { return Ok(false) };
+        let lives_until_ms = marker::end_of_session(safe, record.cookie());
+        let mark = marker::mark_moved(safe, old_id, &self.id, lives_until_ms).await?;
+        if mark.is_logged_out {
             return Ok(false);
-        };
-        // A link to one of a family is enough, since a logout follows all links: to the first that was made from the old
-        // session, and to that itself when it was one of a family already.
-        let is_linked = mark.is_linked();
-        let mut others: Vec<String> = mark.moved_to.into_iter().take(1).collect();
-        if is_linked {
-            others.push(old_id.to_owned());
         }
+        let until_ms = mark.longest_until_ms().max(lives_until_ms);
+        // A link to one of the new ids is enough, since a logout follows all links: to the first. The old session's own
+        // links are handed on.
+        self.hands_on_links = mark.is_linked();
+        let first = mark.moved_to.first();
+        let mut others: Vec<String> = first.into_iter().chain(mark.ends_with()).cloned().collect();
         others.retain(|other| *other != self.id);
         let mut at = 0;
         while let Some(other) = others.get(at).cloned() {
             at += 1;
             // This one first: whoever logs out the other one finds it, or is found out here.
-            if marker::link(engine, &self.id, &other, record.cookie()).await?.is_ended {
+            if marker::link(safe, &self.id, &other, until_ms).await?.is_logged_out {
                 return Ok(false);
             }
-            let mark = marker::link(engine, &other, &self.id, record.cookie()).await?;
-            if mark.is_ended {
+            let mark = marker::link(safe, &other, &self.id, until_ms).await?;
+            if mark.is_logged_out {
                 return Ok(false);
             }
             // The other one may have moved on before it had a family.
             if let Some(moved_to) = mark.moved_to.into_iter().next()
                 && moved_to != self.id
                 && !others.contains(&moved_to)
-                && others.len() < MOST_LINKS
+                && others.len() < 2 * MOST_IDS
             {
                 others.push(moved_to);
             }
@@ -124,55 +136,21 @@ impl Write {
     }
 
     /// Lets a logout of this session end an old one that may be left over, also in another process.
-    pub(super) async fn link_to_left_over(&self, shared: &Shared, old_id: &str) {
+    pub(super) async fn link_to_left_over(&self, session: &SafeSession, old_id: &str) {
         if let Some(record) = &self.written {
             // The error that has left it over is told.
-            let _ = marker::link(&shared.engine, &self.id, old_id, record.cookie()).await;
+            let until_ms = marker::end_of_session(&session.safe, record.cookie());
+            let _ = marker::link(&session.safe, &self.id, old_id, until_ms).await;
         }
     }
 
     /// Destroys the written session: it would stand beside the one that the browser has, and outlive its logout.
-    pub(super) async fn take_back(&mut self, shared: &Shared) {
+    pub(super) async fn take_back(&mut self, session: &SafeSession) {
         self.written = None;
-        self.note(shared);
-        if let Err(error) = shared.engine.store().destroy(&self.id).await {
-            shared.engine.options().tell(&error);
+        self.note(session);
+        let safe = &session.safe;
+        if let Err(error) = safe.left_over.destroy(safe.setup.store(), &self.id).await {
+            safe.setup.tell(&error);
         }
     }
-}
-
-/// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
-pub(super) async fn has_moved(
-    engine: &SessionEngine,
-    old_id: &str,
-    id: &str,
-) -> Result<bool, Error> {
-    let mark = marker::look(engine, old_id).await?;
-    if mark.is_ended {
-        return Ok(false);
-    }
-    let mut has_moved = false;
-    for other in mark.moved_to.iter().filter(|other| *other != id) {
-        if marker::look(engine, other).await?.is_ended {
-            return Ok(false);
-        }
-        has_moved = true;
-    }
-    Ok(has_moved)
-}
-
-/// Returns true if a session was logged out, or moved to one that was stored.
-pub(super) async fn is_gone(engine: &SessionEngine, id: &str) -> Result<bool, Error> {
-    let mark = marker::look(engine, id).await?;
-    if mark.is_ended {
-        return Ok(true);
-    }
-    for new_id in &mark.moved_to {
-        // A move that failed after its mark has taken the new session back.
-        let is_there = engine.store().get(new_id).await?.is_some();
-        if is_there || marker::look(engine, new_id).await?.is_gone() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

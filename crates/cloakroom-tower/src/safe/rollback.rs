@@ -1,62 +1,69 @@
-//! Back to the session that the request began with.
+//! Back to the session that the request began with, or to the one that is stored.
 
-use std::{mem, sync::Arc};
+use std::mem;
 
-use cloakroom_core::{Cookie, Error, SessionData};
+use cloakroom_core::Error;
 
-use super::take_edits;
-use crate::state::{Current, Rules, Shared, State};
+use super::{
+    memory::{Memory, Replaced},
+    session::SafeSession,
+};
+use crate::state::{Current, Memory as _};
 
-/// The stored session that a new id has replaced in this request.
-pub(super) struct Replaced {
-    id: String,
-    record: Arc<SessionData>,
-    is_new: bool,
-    browser: Option<Cookie>,
-}
-
-impl Replaced {
-    /// What is about to be replaced. `None` when it is not in the store: there is nothing to go back to.
-    pub(super) fn of(state: &State) -> Option<Self> {
-        let (Current::Live(record), Rules::Safe(rules)) = (&state.current, &state.rules) else {
-            return None;
+impl SafeSession {
+    pub(crate) async fn reload(&self) -> Result<bool, Error> {
+        let _turn = self.shared.turn("reload").await?;
+        let id = {
+            let state = self.shared.open_for_change("reload")?;
+            state.record("reload")?;
+            if !state.memory.is_stored {
+                return Ok(false);
+            }
+            state.id.clone()
         };
-        rules.is_stored.then(|| Self {
-            id: state.id.clone(),
-            record: Arc::clone(record),
-            is_new: state.is_new,
-            browser: rules.browser.clone(),
-        })
+        let setup = &self.shared.setup;
+        let Some(loaded) = setup.within_reading("reload", setup.store().get(&id)).await? else {
+            return Ok(false);
+        };
+        let computed = {
+            let mut state = self.shared.open("reload")?;
+            *state.record_mut("reload")? = loaded;
+            state.memory.take_computed(None)
+        };
+        drop(computed);
+        Ok(true)
+    }
+
+    pub(crate) async fn rollback(&self) -> Result<(), Error> {
+        let _turn = self.shared.turn("rollback").await?;
+        let computed = {
+            let mut state = self.shared.open_for_change("rollback")?;
+            state.record("rollback")?;
+            if let Some(replaced) = state.memory.take_replaced() {
+                state.id = replaced.id;
+                state.is_new = replaced.is_new;
+                state.current = Current::Live(replaced.record);
+            }
+            state.record_mut("rollback")?.rollback();
+            state.memory.take_computed(None)
+        };
+        drop(computed);
+        Ok(())
     }
 }
 
-pub(crate) async fn rollback(shared: &Shared) -> Result<(), Error> {
-    let _turn = shared.turn("rollback").await?;
-    let edits = {
-        let mut state = shared.open_for_change("rollback")?;
-        state.record("rollback")?;
-        if let Some(replaced) = take_replaced(&mut state) {
-            state.id = replaced.id;
-            state.is_new = replaced.is_new;
-            state.current = Current::Live(replaced.record);
+impl Memory {
+    /// Takes the session that was replaced, if the new one is not stored.
+    fn take_replaced(&mut self) -> Option<Replaced> {
+        self.is_touched = false;
+        if self.is_stored {
+            return None;
         }
-        state.record_mut("rollback")?.rollback();
-        take_edits(&mut state, None)
-    };
-    drop(edits);
-    Ok(())
-}
-
-/// Takes the session that was replaced, if the new one is not stored.
-fn take_replaced(state: &mut State) -> Option<Replaced> {
-    let Rules::Safe(rules) = &mut state.rules else { return None };
-    rules.is_touched = false;
-    if rules.is_stored {
-        return None;
+        // A new id is not asked for any more, even if there is no old session to go back to.
+        (self.keeps_data, self.is_replaced) = (false, false);
+        let mut replaced = self.replaced.take()?;
+        self.old_ids.pop();
+        (self.is_stored, self.browser) = (true, mem::take(&mut replaced.browser));
+        Some(replaced)
     }
-    let mut replaced = rules.replaced.take()?;
-    rules.old_ids.pop();
-    (rules.keeps_data, rules.is_replaced) = (false, false);
-    (rules.is_stored, rules.browser) = (true, mem::take(&mut replaced.browser));
-    Some(replaced)
 }

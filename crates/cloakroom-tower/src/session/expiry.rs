@@ -5,14 +5,13 @@ use std::time::Duration;
 use cloakroom_core::{Error, SessionData};
 
 use super::Session;
-use crate::safe;
 
 impl Session {
     /// Makes the session live for `max_age` from now and from each extension on, in the store and in the browser: Express's
     /// `req.session.cookie.maxAge = ms`. `None` makes it a browser session.
     ///
     /// The record's `originalMaxAge` and `expires` change as in express-session 1.19.0, so Express goes on with the new
-    /// life. Time comes from the engine's [`clock`](crate::SessionOptions::clock).
+    /// life. Time comes from the engine's [`clock`](crate::ExpiryOptions::clock).
     ///
     /// # Errors
     ///
@@ -31,7 +30,7 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_max_age(&self, max_age: impl Into<Option<Duration>>) -> Result<(), Error> {
-        let (max_age, now_ms) = (max_age.into(), self.shared().engine.now_ms());
+        let (max_age, now_ms) = (max_age.into(), self.shared().setup.now_ms());
         let mut state = self.shared().open_for_change("set_max_age")?;
         state.record_mut("set_max_age")?.set_max_age(max_age, now_ms)
     }
@@ -58,21 +57,21 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_end_after(&self, time: impl Into<Option<Duration>>) -> Result<(), Error> {
-        let now_ms = self.shared().engine.now_ms();
+        let now_ms = self.shared().setup.now_ms();
         // A sum that is too large is beyond JavaScript's dates, too.
         let ends_at_ms = time
             .into()
             .map(|time| now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
-        let edits = {
+        let computed = {
             let mut state = self.shared().open_for_change("set_end_after")?;
             state.record_mut("set_end_after")?.set_ends_at_ms(ends_at_ms)?;
-            safe::take_edits(&mut state, Some(SessionData::ENDS_AT))
+            state.memory.take_computed(Some(SessionData::ENDS_AT))
         };
-        drop(edits);
+        drop(computed);
         Ok(())
     }
 
-    /// When the session ends, however often it is used, in milliseconds since 1970. `None` unless
+    /// Returns when the session ends, however often it is used, in milliseconds since 1970. Returns `None` unless
     /// [`set_end_after`](Self::set_end_after) has set an end.
     ///
     /// # Errors

@@ -4,7 +4,6 @@ use cloakroom_core::Error;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::{Preset, express, safe};
 
 impl Session {
     /// Reads all members into a type, as if they were one JSON object, without the cookie.
@@ -39,12 +38,12 @@ impl Session {
     ///
     /// As [`insert`](Self::insert).
     pub fn clear(&self) -> Result<(), Error> {
-        let edits = {
+        let computed = {
             let mut state = self.shared().open_for_change("clear")?;
             state.record_mut("clear")?.clear();
-            safe::take_edits(&mut state, None)
+            state.memory.take_computed(None)
         };
-        drop(edits);
+        drop(computed);
         Ok(())
     }
 
@@ -52,7 +51,9 @@ impl Session {
     /// that this request has made is new and empty again, so that nothing is stored and no cookie is sent.
     ///
     /// It asks nothing of the store. With the safe preset it undoes [`regenerate`](Self::regenerate), too, as long as the
-    /// new session is not saved; with the express preset the old session is gone by then, and the new one is empty.
+    /// new session is not saved. With the express preset the old session is gone by then: the new one is empty after
+    /// [`regenerate`](Self::regenerate), and after [`regenerate_keeping_data`](Self::regenerate_keeping_data) it keeps what
+    /// it had from the old one.
     ///
     /// # Errors
     ///
@@ -73,9 +74,6 @@ impl Session {
     /// }
     /// ```
     pub async fn rollback(&self) -> Result<(), Error> {
-        match self.preset() {
-            Preset::Express => express::rollback(self.shared()),
-            Preset::Safe | Preset::NextSession => safe::rollback(self.shared()).await,
-        }
+        self.life().rollback().await
     }
 }

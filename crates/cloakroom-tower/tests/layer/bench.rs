@@ -21,7 +21,7 @@ impl Bench {
         let clock = Clock::fixed(NOW);
         let store = Log::new(&clock);
         let mut options = SessionOptions::new();
-        options.clock = clock;
+        options.expiry.clock = clock;
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
         let engine = SessionEngine::with_options(store.clone(), secrets, options).unwrap();
         block_on(store.memory().set(SID, &SessionData::from_json(record).unwrap())).unwrap();

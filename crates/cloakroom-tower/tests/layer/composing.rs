@@ -1,4 +1,4 @@
-//! The layers among those of others, and around a whole router.
+//! The layers among other crates' layers, and around a whole router.
 
 use std::time::Duration;
 

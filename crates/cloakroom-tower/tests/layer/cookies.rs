@@ -49,8 +49,8 @@ async fn the_browsers_copy_is_extended_when_a_quarter_of_its_life_is_over() {
         let reply = site.read().await;
         assert_eq!((site.store.calls().len(), reply.lines().len()), (commands, cookies));
     }
-    let site =
-        site.rebuilt(Secrets::new(["keyboard cat"]).unwrap(), |options| options.rolling = false);
+    let site = site
+        .rebuilt(Secrets::new(["keyboard cat"]).unwrap(), |options| options.expiry.rolling = false);
     site.clock.advance(50_000);
     site.store.calls();
     let reply = site.read().await;
@@ -107,7 +107,7 @@ async fn an_old_secret_is_replaced_when_it_is_met() {
 async fn a_cookie_that_is_signed_anew_does_not_end_what_the_store_keeps_alive() {
     let site = Site::with(|options| {
         options.cookie.max_age = Some(crate::site::MINUTE);
-        options.rolling = false;
+        options.expiry.rolling = false;
     });
     site.write("n", 1).await;
     for _ in 0..2 {
@@ -126,7 +126,7 @@ async fn a_cookie_that_is_signed_anew_does_not_end_what_the_store_keeps_alive() 
 #[tokio::test]
 async fn destroying_a_session_makes_the_browser_forget_it() {
     let site = Site::with(|options| {
-        options.name = "__Host-sid".to_owned();
+        options.ids.cookie_name = "__Host-sid".to_owned();
         options.cookie.secure = Some(Secure::Always);
         options.proxy = Proxy::Trusted;
     });
@@ -197,7 +197,7 @@ async fn a_secure_cookie_is_not_sent_with_a_request_that_is_not_secure() {
     *site.cookie.lock().unwrap() = Some(cookie);
     site.clock.advance(5_000);
     assert!(site.write("n", 2).await.lines().is_empty());
-    assert_eq!(site.member("n").await, Some(2), "it is written all the same");
+    assert_eq!(site.member("n").await, Some(2), "it is written anyway");
 }
 
 #[tokio::test]
@@ -282,7 +282,7 @@ async fn options_can_be_a_function_of_the_request() {
                 head.headers().get("host").and_then(|host| host.to_str().ok()).map(str::to_owned);
             cookie
         }));
-        options.genid = Some(std::sync::Arc::new(|head| Ok(format!("for{}", head.path()))));
+        options.ids.genid = Some(std::sync::Arc::new(|head| Ok(format!("for{}", head.path()))));
     });
     let request = Request::get("/x").header("host", "shop.example").body(()).unwrap();
     let reply = site

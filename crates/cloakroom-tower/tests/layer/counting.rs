@@ -126,7 +126,7 @@ fn what_is_called_back_can_use_the_session() {
         inner.insert("count", count).unwrap();
         count
     });
-    assert!(error.unwrap_err().to_string().contains("again and again"));
+    assert!(error.unwrap_err().to_string().contains("the closure changes the session"));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn site_with(options: SessionOptions, change: impl FnOnce(&mut SessionOptions)) 
         ids,
         |store| store,
         |options| {
-            options.on_event = Some(Arc::new(move |event: &SessionEvent| {
+            options.failure.on_event = Some(Arc::new(move |event: &SessionEvent| {
                 events.lock().unwrap().push(event.clone())
             }));
             change(options);
@@ -112,7 +112,7 @@ async fn a_cookie_that_the_store_does_not_know_is_told_by_a_reason_of_its_own() 
 
 /// Nobody knows whether it is there.
 #[tokio::test]
-async fn a_store_that_is_away_does_not_count_as_one_that_does_not_know() {
+async fn a_store_that_is_unavailable_does_not_count_as_one_that_does_not_know() {
     for options in presets() {
         let (site, told) = site_with(options, |_| {});
         let known = Secrets::new(["keyboard cat"]).unwrap().cookie_value("apple");

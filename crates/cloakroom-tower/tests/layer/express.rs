@@ -73,7 +73,7 @@ async fn an_empty_expiry_is_sent_as_a_session_cookie() {
 #[tokio::test]
 async fn a_max_age_that_is_no_number_stores_and_sends_nothing() {
     for age in ["\"60000\"", "true", "{}", "[]", "\"\\ud800\""] {
-        let site = site(|options| options.rolling = true);
+        let site = site(|options| options.expiry.rolling = true);
         let cookie = format!(
             r#""cookie":{{"originalMaxAge":{age},"expires":"2100-01-01T00:00:00.000Z","httpOnly":true,"path":"/"}}"#
         );
@@ -102,12 +102,12 @@ async fn a_max_age_that_is_no_number_stores_and_sends_nothing() {
     }
 }
 
-/// Its cookie cannot be sent; the store gets it all the same.
+/// Its cookie cannot be sent; the store gets it anyway.
 #[tokio::test]
 async fn an_expiry_beyond_the_last_date_sends_no_cookie_and_is_told() {
     for age in ["8.64e15", "-8.65e15", "1e400"] {
         for rolling in [true, false] {
-            let site = site(|options| options.rolling = rolling);
+            let site = site(|options| options.expiry.rolling = rolling);
             let record = format!(
                 r#"{{"cookie":{{"originalMaxAge":{age},"expires":"2100-01-01T00:00:00.000Z"}},"a":1}}"#
             );
@@ -139,7 +139,7 @@ async fn a_new_id_can_keep_the_data() {
 
 /// `next(error)` is 500, whatever the error.
 #[tokio::test]
-async fn a_store_that_is_away_is_500() {
+async fn a_store_that_is_unavailable_is_500() {
     let site = site(|_| {});
     site.write("n", 1).await;
     for kind in [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::Other] {
@@ -161,7 +161,7 @@ async fn errors_at_the_end_are_told_and_change_no_response() {
 #[tokio::test]
 async fn a_quoted_cookie_is_read_unless_told_otherwise() {
     for unquote in [true, false] {
-        let site = site(|options| options.unquote = unquote);
+        let site = site(|options| options.ids.unquote = unquote);
         site.write("n", 1).await;
         let cookie = site.cookie.lock().unwrap().clone().unwrap();
         let (name, value) = cookie.split_once('=').unwrap();

@@ -124,11 +124,12 @@ async fn a_session_that_cannot_be_loaded_is_the_layers_error_response() {
 #[tokio::test]
 async fn a_handler_inside_two_layers_gets_the_innermost_session() {
     let mut options = SessionOptions::new();
-    options.name = "admin.sid".to_owned();
+    options.ids.cookie_name = "admin.sid".to_owned();
     let secrets = Secrets::new(["another"]).unwrap();
     let admin = SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap();
     let shop = layer("/");
-    let pages = |session: Session| async move { session.engine().options().name.clone() };
+    let pages =
+        |session: Session| async move { session.engine().options().ids.cookie_name.clone() };
     let guard = cloakroom_tower::RequireSession::json();
     let app = Router::new()
         .nest("/admin", Router::new().route("/", get(pages)).layer(guard).layer(admin))

@@ -93,7 +93,7 @@ async fn a_login_that_was_saved_by_hand_stays() {
             session.insert("late", 1)
         })
         .await;
-        assert_eq!(reply.lines().len(), 1, "the browser is told of the new id");
+        assert_eq!(reply.lines().len(), 1, "the browser gets the new id");
         assert_ne!(site.sid(), old);
         for (name, value) in [("cart", Some(1)), ("user", Some(7)), ("late", None)] {
             assert_eq!(site.member(name).await, value, "{status} {name}");
@@ -130,14 +130,21 @@ async fn a_logout_stays_one() {
 async fn an_option_stores_it_all_the_same_as_express_does() {
     for options in [SessionOptions::express(), SessionOptions::new()] {
         let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
-        let site =
-            Site::with_all(options, secrets, |store| store, |options| options.store_failed = true);
+        let site = Site::with_all(
+            options,
+            secrets,
+            |store| store,
+            |options| options.failure.store_failed = true,
+        );
         visit(&site, FAILED[0], async |session| session.insert("n", 1)).await;
         assert_eq!(site.member("n").await, Some(1));
     }
-    assert!(SessionOptions::express().store_failed && !SessionOptions::new().store_failed);
+    assert!(
+        SessionOptions::express().failure.store_failed
+            && !SessionOptions::new().failure.store_failed
+    );
     let mut options = SessionOptions::express();
-    options.store_failed = false;
+    options.failure.store_failed = false;
     let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
     let store = cloakroom_core::MemoryStore::new();
     let error = SessionLayer::with_options(store, secrets, options).unwrap_err();

@@ -63,7 +63,7 @@ async fn outside_of_the_layer_that_it_names_it_is_an_error_that_is_told() {
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let tell = Arc::clone(&told);
     let named = layer(|options| {
-        options.on_error =
+        options.failure.on_error =
             Some(Arc::new(move |error: &Error| tell.lock().unwrap().push(error.to_string())));
     });
     let guard = RequireSession::json().with_engine(named.engine());

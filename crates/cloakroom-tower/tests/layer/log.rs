@@ -33,6 +33,7 @@ struct Shared {
     raw: Option<String>,
     refuses_markers: bool,
     hook: Option<(&'static str, Hook)>,
+    hangs: Option<&'static str>,
 }
 
 type Hook = Box<dyn FnOnce(&MemoryStore) + Send>;
@@ -96,12 +97,17 @@ impl Log {
         self.gate.add_permits(1);
     }
 
-    /// From now on this is what is read, as if another language had written it: our own stores mend what they write.
+    /// From now on this operation is not answered.
+    pub(crate) fn hang_on(&self, operation: &'static str) {
+        self.shared.lock().unwrap().hangs = Some(operation);
+    }
+
+    /// From now on this is what is read, as if another language had written it: our own stores repair what they write.
     pub(crate) fn holds(&self, raw: impl Into<String>) {
         self.shared.lock().unwrap().raw = Some(raw.into());
     }
 
-    /// From now on the name of a marker is no id.
+    /// From now on no session can have the name of a marker as its id.
     pub(crate) fn refuse_markers(&self) {
         self.shared.lock().unwrap().refuses_markers = true;
     }
@@ -139,6 +145,10 @@ impl Log {
                 let is_unknown = *kind == ErrorKind::Timeout;
                 return Err(if is_unknown { error.with_outcome_unknown() } else { error });
             }
+        }
+        let hangs = self.shared.lock().unwrap().hangs;
+        if hangs == Some(operation) {
+            std::future::pending::<()>().await;
         }
         if self.is_slow {
             tokio::task::yield_now().await;

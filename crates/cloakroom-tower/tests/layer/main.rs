@@ -9,7 +9,7 @@ mod composing;
 mod contention;
 mod cookies;
 mod counting;
-mod down;
+mod dead_cookies;
 mod events;
 mod express;
 #[cfg(feature = "axum")]
@@ -35,6 +35,7 @@ mod siblings;
 mod site;
 mod steps;
 mod testing;
+mod unavailable;
 mod unfinished;
 mod whole;
 mod writing;

@@ -9,7 +9,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 fn layer(name: &str, change: impl FnOnce(&mut SessionOptions)) -> SessionLayer {
     let mut options = SessionOptions::new();
-    options.name = name.to_owned();
+    options.ids.cookie_name = name.to_owned();
     change(&mut options);
     let secrets = Secrets::new([format!("the secret of {name}")]).unwrap();
     SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap()
@@ -46,7 +46,7 @@ async fn each_engine_finds_its_own_session_and_the_innermost_is_the_handlers() {
     let express = |name| {
         layer(name, |options| {
             *options = SessionOptions::express();
-            options.name = name.to_owned();
+            options.ids.cookie_name = name.to_owned();
         })
     };
     each_finds_its_own(express("shop"), express("admin")).await;
@@ -106,7 +106,7 @@ async fn a_guard_asks_the_engine_that_it_belongs_to() {
 #[tokio::test]
 async fn a_store_that_is_disconnected_lets_no_other_session_in() {
     let shop = layer("shop", |_| {});
-    let admin = layer("admin", |options| options.is_connected = Some(Arc::new(|| false)));
+    let admin = layer("admin", |options| options.failure.is_connected = Some(Arc::new(|| false)));
     let customer = login(&shop, "/").await;
     let guard = RequireSession::json();
     let page = service_fn(async |request: Request<()>| {
@@ -155,9 +155,9 @@ async fn a_guard_below_a_layer_of_another_path_lets_no_other_session_in() {
         |_| {},
         |options| options.loading = Loading::OnDemand,
         |options| {
-            let name = std::mem::take(&mut options.name);
+            let name = std::mem::take(&mut options.ids.cookie_name);
             *options = SessionOptions::express();
-            options.name = name;
+            options.ids.cookie_name = name;
         },
     ];
     for (outer, inner) in [(0, 0), (1, 1), (2, 2), (0, 2), (2, 1), (1, 0)] {
@@ -167,7 +167,7 @@ async fn a_guard_below_a_layer_of_another_path_lets_no_other_session_in() {
             presets[inner](options);
             options.cookie.path = Some("/admin".to_owned());
             let told = Arc::clone(&told);
-            options.on_error = Some(Arc::new(move |error: &cloakroom_core::Error| {
+            options.failure.on_error = Some(Arc::new(move |error: &cloakroom_core::Error| {
                 told.lock().unwrap().push(error.to_string());
             }));
         });
@@ -229,7 +229,7 @@ async fn the_express_preset_leaves_a_session_alone_that_was_put_there_by_hand() 
     let by_hand = layer("hand", |_| {});
     let express = layer("shop", |options| {
         *options = SessionOptions::express();
-        options.name = "shop".to_owned();
+        options.ids.cookie_name = "shop".to_owned();
     });
     for (layer, is_kept) in [(express, true), (layer("safe", |_| {}), false)] {
         let session = by_hand.engine().load((&request("/", &[])).into()).await.unwrap().unwrap();

@@ -205,7 +205,7 @@ async fn what_is_left_of_an_old_id_costs_nobody_the_new_one() {
 async fn a_session_that_was_moved_by_hand_is_told_even_if_it_cannot_be_extended() {
     let site = Site::with(|options| {
         options.cookie.max_age = Some(crate::site::MINUTE);
-        options.touch_after = TouchAfter::Elapsed(std::time::Duration::from_secs(10));
+        options.expiry.touch_after = TouchAfter::Elapsed(std::time::Duration::from_secs(10));
     });
     site.write("n", 1).await;
     site.clock.advance(20_000);
@@ -266,7 +266,7 @@ async fn an_id_that_is_taken_is_left_to_its_owner() {
     let made = Arc::new(AtomicUsize::new(0));
     let site = Site::with(|options| {
         // Each id twice: 0, 0, 1, 1, and so on.
-        options.genid =
+        options.ids.genid =
             Some(Arc::new(move |_| Ok((made.fetch_add(1, Ordering::Relaxed) / 2).to_string())));
     });
     site.write("n", 1).await;
@@ -279,7 +279,7 @@ async fn an_id_that_is_taken_is_left_to_its_owner() {
 
 #[tokio::test]
 async fn ids_that_are_always_taken_are_an_error() {
-    let site = Site::with(|options| options.genid = Some(Arc::new(|_| Ok("same".to_owned()))));
+    let site = Site::with(|options| options.ids.genid = Some(Arc::new(|_| Ok("same".to_owned()))));
     site.write("n", 1).await;
     *site.cookie.lock().unwrap() = None;
     let reply = site.write("n", 2).await;

@@ -14,8 +14,8 @@ fn site(ids: IdFormat, touch_after: TouchAfter) -> Site {
         |store| store,
         |options| {
             options.cookie.max_age = Some(MINUTE);
-            options.touch_after = touch_after;
-            options.genid = Some(Arc::new(|_| Ok("NEW1".to_owned())));
+            options.expiry.touch_after = touch_after;
+            options.ids.genid = Some(Arc::new(|_| Ok("NEW1".to_owned())));
         },
     )
 }

@@ -17,7 +17,7 @@ use crate::site::{Reply, Site};
 fn site() -> Site {
     Site::with(|options| {
         options.loading = Loading::OnDemand;
-        options.deadline = Duration::from_millis(20);
+        options.failure.deadline = Duration::from_millis(20);
     })
 }
 
@@ -72,7 +72,7 @@ async fn a_request_that_never_asks_sends_nothing_and_needs_no_store() {
 }
 
 #[tokio::test]
-async fn a_guard_counts_as_asking_and_answers_for_a_store_that_is_away() {
+async fn a_guard_counts_as_asking_and_answers_for_a_store_that_is_unavailable() {
     let site = site();
     visit(&site, true).await;
     site.store.calls();
@@ -109,7 +109,7 @@ async fn each_failure_to_load_is_told_once() {
         error
     })
     .await;
-    let expected = ["log: get_and_touch: told to fail", "session: load: not done within 20ms"];
+    let expected = ["log: get_and_touch: told to fail", "session: load: no answer within 20ms"];
     assert_eq!(told, expected);
 }
 
@@ -118,7 +118,7 @@ async fn each_failure_to_load_is_told_once() {
 async fn an_error_that_reads_like_an_earlier_failure_to_load_is_told() {
     let site = Site::with(|options| {
         options.loading = Loading::OnDemand;
-        options.touch_after = cloakroom_tower::TouchAfter::Never;
+        options.expiry.touch_after = cloakroom_tower::TouchAfter::Never;
     });
     visit(&site, true).await;
     let told = answered(&site, async |lazy, store| {

@@ -22,8 +22,8 @@ fn error(mut options: SessionOptions, change: fn(&mut SessionOptions)) -> Option
 #[test]
 fn what_no_cookie_can_be_is_refused_by_both_presets() {
     let rows: [Row; 8] = [
-        ("name", |options| options.name = "bad name".to_owned(), "\"bad name\""),
-        ("empty name", |options| options.name = String::new(), "\"\""),
+        ("name", |options| options.ids.cookie_name = "bad name".to_owned(), "\"bad name\""),
+        ("empty name", |options| options.ids.cookie_name = String::new(), "\"\""),
         (
             "domain",
             |options| options.cookie.domain = Some("exa mple.com".into()),
@@ -33,7 +33,7 @@ fn what_no_cookie_can_be_is_refused_by_both_presets() {
         ("star", |options| options.cookie.path = Some("*".into()), "\"*\""),
         ("path", |options| options.cookie.path = Some("/a;b".into()), "\"/a;b\""),
         ("max_age", |options| options.cookie.max_age = Some(Duration::MAX), "JavaScript date"),
-        ("deadline", |options| options.deadline = Duration::ZERO, "\"deadline\""),
+        ("deadline", |options| options.failure.deadline = Duration::ZERO, "\"deadline\""),
     ];
     for (what, change, text) in rows {
         for options in [SessionOptions::new(), SessionOptions::express()] {
@@ -51,7 +51,7 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
         (
             "sameSite none, not always secure",
             |options| options.cookie.same_site = Some(SameSitePolicy::None),
-            "SameSite=None without Secure",
+            "SameSite=None requires Secure",
         ),
         (
             "sameSite auto, never secure",
@@ -61,12 +61,20 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
             },
             "SameSite=auto",
         ),
-        ("__Host- name", |options| options.name = "__Host-sid".to_owned(), "\"__Host-sid\""),
-        ("__Secure- name", |options| options.name = "__Secure-sid".to_owned(), "\"__Secure-sid\""),
+        (
+            "__Host- name",
+            |options| options.ids.cookie_name = "__Host-sid".to_owned(),
+            "\"__Host-sid\"",
+        ),
+        (
+            "__Secure- name",
+            |options| options.ids.cookie_name = "__Secure-sid".to_owned(),
+            "\"__Secure-sid\"",
+        ),
         (
             "__Host- name with a domain",
             |options| {
-                options.name = "__Host-sid".to_owned();
+                options.ids.cookie_name = "__Host-sid".to_owned();
                 options.cookie.secure = Some(Secure::Always);
                 options.cookie.domain = Some("example.com".to_owned());
             },
@@ -87,7 +95,7 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
         assert!(found.contains(text), "{what}: {found}");
         assert_eq!(error(SessionOptions::express(), change), None, "{what}: Express takes it");
     }
-    let touch_after = |options: &mut SessionOptions| options.touch_after = TouchAfter::Never;
+    let touch_after = |options: &mut SessionOptions| options.expiry.touch_after = TouchAfter::Never;
     assert!(error(SessionOptions::express(), touch_after).unwrap().contains("\"touch_after\""));
 }
 
@@ -115,11 +123,14 @@ fn what_works_is_taken() {
 #[test]
 fn the_presets_have_their_counterparts_defaults() {
     let express = SessionOptions::express();
-    assert!(express.resave && express.save_uninitialized && !express.rolling);
+    assert!(express.resave && express.save_uninitialized && !express.expiry.rolling);
     assert_eq!((express.unset, express.path_match), (Unset::Keep, PathMatch::Prefix));
-    assert_eq!((&*express.name, &express.cookie), ("connect.sid", &CookieOptions::default()));
+    assert_eq!(
+        (&*express.ids.cookie_name, &express.cookie),
+        ("connect.sid", &CookieOptions::default())
+    );
     let next = SessionOptions::next_session();
-    assert!(!next.resave && !next.save_uninitialized && !next.rolling);
-    assert_eq!((&*next.name, next.touch_after), ("sid", TouchAfter::Never));
+    assert!(!next.resave && !next.save_uninitialized && !next.expiry.rolling);
+    assert_eq!((&*next.ids.cookie_name, next.expiry.touch_after), ("sid", TouchAfter::Never));
     assert_eq!((next.cookie.max_age, next.cookie.same_site), (None, None));
 }

@@ -17,7 +17,7 @@ pub(crate) type Answer = Result<(String, Option<String>), Error>;
 
 pub(crate) fn engine(steps: &Steps) -> SessionEngine {
     let mut options = SessionOptions::new();
-    options.clock = cloakroom_core::Clock::fixed(NOW);
+    options.expiry.clock = cloakroom_core::Clock::fixed(NOW);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
     SessionEngine::with_options(steps.clone(), secrets, options).unwrap()
 }
@@ -236,6 +236,34 @@ fn a_write_that_meets_a_logout_leaves_nothing_behind() {
             assert!(orders > 10, "{orders}");
         }
     }
+}
+
+/// Two users log in, and one of them gets no further.
+#[test]
+fn without_conditional_writes_no_login_waits_for_another_users() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    for turns in 0..30 {
+        let steps = store(false);
+        let record = SessionData::from_json(r#"{"cookie":{}}"#).unwrap();
+        block_on(steps.memory.set("b", &record)).unwrap();
+        let engine = engine(&steps);
+        let sessions = ["a", "b"].map(|sid| drive(load(&engine, sid)));
+        let [mut first, mut second] =
+            sessions.map(|session| Box::pin(login(&engine, session, Login::Fresh)));
+        for _ in 0..turns {
+            next_turn();
+            if futures::FutureExt::now_or_never(&mut first).is_some() {
+                return;
+            }
+        }
+        let is_done = (0..200).any(|_| {
+            next_turn();
+            futures::FutureExt::now_or_never(&mut second).is_some_and(|answer| answer.is_ok())
+        });
+        assert!(is_done, "{turns}");
+    }
+    panic!("the first login is never done");
 }
 
 /// Runs a request that meets no other.

@@ -1,6 +1,8 @@
 //! Two logins from one session, as with a double click: a logout of one ends the other.
 
-use cloakroom_core::Enumerate;
+use std::time::Duration;
+
+use cloakroom_core::{Enumerate, ErrorKind, marker_name};
 use cloakroom_tower::Session;
 use futures::executor::block_on;
 
@@ -23,11 +25,8 @@ fn a_logout_of_one_of_two_logins_ends_the_other() {
                     let engine = engine(&steps);
                     let requests = (0..2).map(|_| {
                         let engine = engine.clone();
-                        // The second click may come before or after the first one is done.
-                        let login = async move {
-                            let session = load(&engine, "a").await;
-                            login(&engine, session, how).await
-                        };
+                        let session = drive(load(&engine, "a"));
+                        let login = async move { login(&engine, session, how).await };
                         Box::pin(login) as Request<Answer>
                     });
                     let requests = requests.collect();
@@ -61,16 +60,14 @@ fn a_logout_that_meets_the_other_login_leaves_nothing_behind() {
                 let steps = store(has_atomic);
                 let engine = engine(&steps);
                 let engines = (engine.clone(), engine);
+                let session = drive(load(&engines.0, "a"));
                 let both = async move {
-                    let session = load(&engines.0, "a").await;
                     let (sid, _) = login(&engines.0, session, how).await?;
                     let session = load(&engines.0, &sid).await;
                     logout(&engines.0, session).await
                 };
-                let other = async move {
-                    let session = load(&engines.1, "a").await;
-                    login(&engines.1, session, how).await
-                };
+                let session = drive(load(&engines.1, "a"));
+                let other = async move { login(&engines.1, session, how).await };
                 (steps, vec![Box::pin(both) as Request<Answer>, Box::pin(other)])
             },
             |steps, answers| {
@@ -93,17 +90,48 @@ fn a_login_that_moves_on_ends_with_the_other() {
                     let steps = store(has_atomic);
                     let engine = engine(&steps);
                     let engines = (engine.clone(), engine);
+                    let session = drive(load(&engines.0, "a"));
                     let twice = async move {
-                        let session = load(&engines.0, "a").await;
                         let (sid, _) = login(&engines.0, session, Login::Keeping).await?;
                         let session = load(&engines.0, &sid).await;
                         login(&engines.0, session, Login::Fresh).await
                     };
-                    let once = async move {
-                        let session = load(&engines.1, "a").await;
-                        login(&engines.1, session, Login::Keeping).await
-                    };
+                    let session = drive(load(&engines.1, "a"));
+                    let once = async move { login(&engines.1, session, Login::Keeping).await };
                     (steps, vec![Box::pin(twice) as Request<Answer>, Box::pin(once)])
+                },
+                |steps, answers| {
+                    let engine = engine(steps);
+                    let sid = &answers[logged_out].as_ref().unwrap().0;
+                    let ends = async { logout(&engine, load(&engine, sid).await).await };
+                    drive(ends).unwrap();
+                    assert!(is_empty(steps), "{has_atomic} {answers:?}");
+                },
+            );
+            assert!(orders > 50, "{orders}");
+        }
+    }
+}
+
+/// Both of two logins that are linked move on at once.
+#[test]
+fn logins_that_both_move_on_still_end_together() {
+    for has_atomic in [true, false] {
+        for logged_out in [0, 1] {
+            let orders = in_every_order(
+                2,
+                || {
+                    let steps = store(has_atomic);
+                    let engine = engine(&steps);
+                    let sessions = [drive(load(&engine, "a")), drive(load(&engine, "a"))];
+                    let requests = sessions.map(|session| {
+                        let (sid, _) = drive(login(&engine, session, Login::Keeping)).unwrap();
+                        let session = drive(load(&engine, &sid));
+                        let engine = engine.clone();
+                        let moves = async move { login(&engine, session, Login::Keeping).await };
+                        Box::pin(moves) as Request<Answer>
+                    });
+                    (steps, requests.into())
                 },
                 |steps, answers| {
                     let engine = engine(steps);
@@ -204,4 +232,88 @@ fn a_login_that_is_alone_costs_one_marker() {
         let calls = ["get_and_touch", "get", "create", "create", "update", "destroy"];
         assert_eq!(site.store.calls(), calls);
     });
+}
+
+/// The user tries again when the marker of the first try has had its minute.
+#[tokio::test]
+async fn a_logout_that_failed_half_way_ends_the_other_login_when_it_is_tried_again() {
+    let site = Site::new();
+    let other = logged_in_twice(&site).await;
+    let store = site.store.clone();
+    // The browser's own session has ended and is marked, when the store goes away.
+    site.store.before("update", move |_| store.fail(&["destroy"], ErrorKind::Timeout));
+    site.visit(async |session: Session| {
+        assert!(session.destroy().await.is_err());
+        Ok(())
+    })
+    .await;
+    assert!(site.record(&other).await.is_some());
+    site.store.fail(&[], ErrorKind::Timeout);
+    site.clock.advance(61_000);
+    let reply = site.visit(async |session: Session| session.destroy().await).await;
+    assert!(reply.lines()[0].starts_with("connect.sid=; "));
+    assert_eq!(site.store.memory().length().await.unwrap(), 0);
+}
+
+/// The browser keeps the shorter one, and each visit makes it live on.
+#[tokio::test]
+async fn a_login_that_was_given_a_longer_life_ends_with_the_shorter_one() {
+    let hour = Duration::from_secs(3_600);
+    let site = Site::with(|options| options.cookie.max_age = Some(hour));
+    site.write("cart", 1).await;
+    let cookie = site.cookie.lock().unwrap().clone().unwrap();
+    let request = http::Request::get("/").header("cookie", &*cookie).body(()).unwrap();
+    let engine = site.layer.engine();
+    let long = engine.load((&request).into()).await.unwrap().unwrap();
+    let short = engine.load((&request).into()).await.unwrap().unwrap();
+    long.regenerate_keeping_data().await.unwrap();
+    long.set_max_age(Some(hour * 720)).unwrap();
+    engine.commit(&long).await.unwrap();
+    short.regenerate_keeping_data().await.unwrap();
+    let line = engine.commit(&short).await.unwrap().unwrap();
+    let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();
+    *site.cookie.lock().unwrap() = Some(pair);
+    for visit in 0..10 {
+        site.clock.advance(HOUR_MS / 2);
+        site.read().await;
+        if visit == 5 {
+            site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+        }
+    }
+    assert!(site.record(&long.id()).await.is_some());
+    site.visit(async |session: Session| session.destroy().await).await;
+    assert_eq!(site.store.memory().length().await.unwrap(), 0);
+}
+
+/// Such as an id that changes each quarter of an hour, for two weeks.
+#[tokio::test]
+async fn a_login_that_moves_on_again_and_again_leaves_no_trail() {
+    let site = Site::new();
+    let other = logged_in_twice(&site).await;
+    let (mut ids, mut calls) = (vec![site.sid()], Vec::new());
+    for _ in 0..40 {
+        site.clock.advance(HOUR_MS / 4);
+        site.store.calls();
+        site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+        calls.push(site.store.calls().len());
+        ids.push(site.sid());
+    }
+    assert_eq!(calls[20], calls[39]);
+    let mark = site.record(&marker_name(&other)).await.unwrap();
+    assert!(mark.get::<Vec<String>>("endsWith").unwrap().unwrap().len() <= 8);
+    site.clock.advance(61_000);
+    let last = ids.pop().unwrap();
+    assert!(site.record(&marker_name(&last)).await.is_some());
+    for id in ids {
+        assert!(site.record(&marker_name(&id)).await.is_none(), "it is no part of the family now");
+    }
+    site.store.calls();
+    site.visit(async |session: Session| session.destroy().await).await;
+    let calls = site.store.calls().len();
+    assert!(calls < 60, "{calls}");
+    assert_eq!(site.store.memory().length().await.unwrap(), 0);
+    site.clock.advance(61_000);
+    for id in [other, last] {
+        assert!(site.record(&marker_name(&id)).await.is_none());
+    }
 }

@@ -64,10 +64,10 @@ impl Site {
     ) -> Self {
         let clock = Clock::fixed(NOW);
         let store = store(Log::new(&clock));
-        options.clock = clock.clone();
+        options.expiry.clock = clock.clone();
         let errors = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&errors);
-        options.on_error =
+        options.failure.on_error =
             Some(Arc::new(move |error: &Error| told.lock().unwrap().push(error.to_string())));
         change(&mut options);
         let layer = SessionLayer::with_options(store.clone(), ids, options).unwrap();

@@ -16,9 +16,18 @@ async fn a_test_cookie_leads_to_the_session_that_was_filled() {
         }),
     };
     for (ids, options) in [
-        (IdFormat::Signed(secrets()), SessionOptions::new().with_name("sid")),
-        (IdFormat::Signed(secrets()), SessionOptions::express().with_name("sid")),
-        (IdFormat::Fastify(secrets()), SessionOptions::new().with_name("sid")),
+        (
+            IdFormat::Signed(secrets()),
+            SessionOptions::new().with_ids(|ids| ids.with_cookie_name("sid")),
+        ),
+        (
+            IdFormat::Signed(secrets()),
+            SessionOptions::express().with_ids(|ids| ids.with_cookie_name("sid")),
+        ),
+        (
+            IdFormat::Fastify(secrets()),
+            SessionOptions::new().with_ids(|ids| ids.with_cookie_name("sid")),
+        ),
         (IdFormat::Plain, SessionOptions::next_session()),
         (custom, SessionOptions::next_session()),
     ] {

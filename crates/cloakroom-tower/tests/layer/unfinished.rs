@@ -1,5 +1,7 @@
 //! Requests whose end fails half-way: what was saved stays within the browser's reach, and what is left over ends later.
 
+use std::time::Duration;
+
 use cloakroom_core::{Enumerate, ErrorKind, Secrets, Store};
 use cloakroom_tower::{Session, SessionOptions};
 use http::StatusCode;
@@ -121,4 +123,88 @@ async fn an_old_session_that_cannot_be_destroyed_is_destroyed_later() {
             assert!(!site.store.calls().contains(&"destroy"), "it ends once");
         }
     }
+}
+
+/// The part of the store that has it does not answer, and another user's session is elsewhere.
+#[tokio::test]
+async fn what_is_left_over_of_one_user_fails_nobody_elses_write() {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let site = Site::with_all(SessionOptions::new(), secrets, Log::with_own_life, |options| {
+        options.failure.deadline = Duration::from_secs(8);
+    });
+    site.write("cart", 1).await;
+    site.store.fail(&["destroy"], ErrorKind::Unavailable);
+    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    site.store.fail(&[], ErrorKind::Unavailable);
+    site.store.hang_on("destroy");
+    *site.cookie.lock().unwrap() = None;
+    for saves in [true, false] {
+        let reply = site
+            .visit(async move |session: Session| {
+                session.insert("n", 1)?;
+                if saves {
+                    session.save().await?;
+                }
+                Ok(())
+            })
+            .await;
+        assert_eq!((reply.status, &*reply.body), (StatusCode::OK, "ok"));
+        *site.cookie.lock().unwrap() = None;
+    }
+}
+
+/// Its mark leads from the old session to a new one that could not be taken back.
+#[tokio::test]
+async fn without_conditional_writes_a_failed_login_does_not_end_the_session_that_stays() {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let site = Site::with_all(SessionOptions::new(), secrets, Log::without_atomic, |_| {});
+    site.write("n", 1).await;
+    let old = site.sid();
+    let store = site.store.clone();
+    let reply = site
+        .visit(async move |session: Session| {
+            session.regenerate().await?;
+            // The new session is set, then the marker; then the store goes away.
+            let stores = (store.clone(), store.clone());
+            store.before("set", move |_| {
+                stores.0.before("set", move |_| {
+                    stores.1.fail(&["get", "destroy"], ErrorKind::Unavailable);
+                });
+            });
+            Ok(())
+        })
+        .await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    site.store.fail(&[], ErrorKind::Unavailable);
+    assert_eq!(site.sid(), old);
+    site.write("n", 2).await;
+    assert_eq!(site.member("n").await, Some(2));
+    assert_eq!(site.store.memory().length().await.unwrap(), 1, "the new one ends later");
+}
+
+/// The deadline is one for all that the end of a request asks.
+#[tokio::test]
+async fn an_end_that_fails_at_its_deadline_asks_nothing_more() {
+    let deadline = Duration::from_millis(50);
+    let site = Site::with(|options| options.failure.deadline = deadline);
+    site.write("cart", 1).await;
+    let store = site.store.clone();
+    let reply = site
+        .visit(async move |session: Session| {
+            session.regenerate().await?;
+            session.save().await?;
+            session.insert("late", 1)?;
+            let (failing, id) = (store.clone(), session.id());
+            store.calls();
+            store.before("update", move |memory| {
+                std::thread::sleep(deadline * 2);
+                let theirs = cloakroom_core::SessionData::new();
+                futures::executor::block_on(memory.set(&id, &theirs)).unwrap();
+                failing.fail(&["update"], ErrorKind::Unavailable);
+            });
+            Ok(())
+        })
+        .await;
+    assert_eq!((reply.status, reply.lines().len()), (StatusCode::SERVICE_UNAVAILABLE, 1));
+    assert_eq!(site.store.calls(), ["update", "update"]);
 }

@@ -238,3 +238,17 @@ async fn with_the_express_preset_a_regenerated_session_is_rolled_back_to_an_empt
     assert!(site.record(&old).await.is_none());
     assert!(site.record(&site.sid()).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn with_the_express_preset_a_session_that_kept_its_data_is_rolled_back_to_it() {
+    let site = express();
+    fill(&site).await;
+    site.visit(async |session| {
+        session.regenerate_keeping_data().await?;
+        session.insert("late", 2)?;
+        session.rollback().await
+    })
+    .await;
+    let record = site.record(&site.sid()).await.unwrap();
+    assert!(!record.is_empty() && !record.contains("late"));
+}

@@ -118,7 +118,7 @@ async fn a_change_of_a_session_that_is_gone_is_told() {
 async fn a_touch_extends_by_a_save_too() {
     let site = Site::with(|options| {
         options.cookie.max_age = Some(crate::site::MINUTE);
-        options.touch_after = TouchAfter::Never;
+        options.expiry.touch_after = TouchAfter::Never;
     });
     site.write("n", 1).await;
     site.clock.advance(10_000);
@@ -243,7 +243,7 @@ async fn an_unset_session_is_destroyed_or_kept_as_told() {
 async fn a_session_that_is_extended_now_and_then_is_written_when_it_is_due() {
     let site = Site::with(|options| {
         options.cookie.max_age = Some(crate::site::MINUTE);
-        options.touch_after = TouchAfter::Elapsed(std::time::Duration::from_secs(20));
+        options.expiry.touch_after = TouchAfter::Elapsed(std::time::Duration::from_secs(20));
     });
     site.write("n", 1).await;
     site.store.calls();
@@ -254,7 +254,7 @@ async fn a_session_that_is_extended_now_and_then_is_written_when_it_is_due() {
     }
     let extended = Site::with(|options| {
         options.cookie.max_age = Some(crate::site::MINUTE);
-        options.touch_after = TouchAfter::Never;
+        options.expiry.touch_after = TouchAfter::Never;
     });
     extended.write("n", 1).await;
     extended.clock.advance(30_000);

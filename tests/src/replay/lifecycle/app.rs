@@ -92,7 +92,7 @@ fn options(state: &str, given: &Json, file: &FileFacts, traces: &Traces) -> Opti
     let mut options = SessionOptions::express();
     options.resave = flag(given, "resave")?;
     options.save_uninitialized = flag(given, "saveUninitialized")?;
-    options.rolling = flag(given, "rolling")?;
+    options.expiry.rolling = flag(given, "rolling")?;
     options.unset = match &*given.get("unset")?.text()? {
         "destroy" => Unset::Destroy,
         "keep" => Unset::Keep,
@@ -104,12 +104,12 @@ fn options(state: &str, given: &Json, file: &FileFacts, traces: &Traces) -> Opti
     if state == "path_mismatch" {
         options.cookie.path = Some("/admin".to_owned());
     }
-    options.clock = Clock::fixed(file.now_ms);
+    options.expiry.clock = Clock::fixed(file.now_ms);
     let made = AtomicUsize::new(0);
-    options.genid =
+    options.ids.genid =
         Some(Arc::new(move |_| Ok(format!("NEW{}", made.fetch_add(1, Ordering::Relaxed) + 1))));
     let errors = Arc::clone(&traces.errors);
-    options.on_error = Some(Arc::new(move |error: &Error| {
+    options.failure.on_error = Some(Arc::new(move |error: &Error| {
         if let Ok(mut errors) = errors.lock() {
             errors.push(error.to_string());
         }
@@ -117,7 +117,7 @@ fn options(state: &str, given: &Json, file: &FileFacts, traces: &Traces) -> Opti
     if matches!(state, "disconnected" | "reconnected") {
         let is_connected = AtomicBool::new(false);
         is_connected.store(state == "reconnected", Ordering::Relaxed);
-        options.is_connected = Some(Arc::new(move || is_connected.load(Ordering::Relaxed)));
+        options.failure.is_connected = Some(Arc::new(move || is_connected.load(Ordering::Relaxed)));
     }
     Some(options)
 }
@@ -125,7 +125,7 @@ fn options(state: &str, given: &Json, file: &FileFacts, traces: &Traces) -> Opti
 /// Returns a session that stands for the `req.session` of an earlier middleware, `{"mine":true}`.
 fn a_session_of_another_layer() -> Option<Session> {
     let mut options = SessionOptions::new();
-    options.genid = Some(Arc::new(|_| Ok("mine".to_owned())));
+    options.ids.genid = Some(Arc::new(|_| Ok("mine".to_owned())));
     let secrets = Secrets::new(["another secret"]).ok()?;
     let engine = SessionEngine::with_options(MemoryStore::new(), secrets, options).ok()?;
     let request = Request::new(());

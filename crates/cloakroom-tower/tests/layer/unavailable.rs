@@ -1,4 +1,4 @@
-//! A store that is away, refuses, or does not answer.
+//! A store that is unavailable, refuses, or does not answer.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use http::{Response, StatusCode};
 use crate::site::Site;
 
 fn site(when_unavailable: WhenUnavailable) -> Site {
-    Site::with(|options| options.when_unavailable = when_unavailable)
+    Site::with(|options| options.failure.when_unavailable = when_unavailable)
 }
 
 const ALL: [&str; 7] = ["get", "set", "destroy", "touch", "create", "update", "get_and_touch"];
 
 #[tokio::test]
-async fn a_store_that_is_away_is_an_error_response() {
+async fn a_store_that_is_unavailable_is_an_error_response() {
     let site = site(WhenUnavailable::Error);
     site.write("n", 1).await;
     for (kind, status) in [
@@ -70,7 +70,7 @@ async fn what_refuses_to_extend_is_read_and_tells_it_once() {
         [WhenUnavailable::Error, WhenUnavailable::Anonymous, WhenUnavailable::ReadOnly]
     {
         let site = Site::with(|options| {
-            options.when_unavailable = when_unavailable;
+            options.failure.when_unavailable = when_unavailable;
             options.cookie.max_age = Some(crate::site::MINUTE);
         });
         site.write("n", 1).await;
@@ -121,7 +121,7 @@ async fn a_store_that_refuses_writes_can_still_be_read() {
     })
     .await;
     assert_eq!(site.store.calls(), ["get_and_touch", "get"]);
-    // One that is away altogether makes it anonymous.
+    // If nothing can be read either, the session is anonymous.
     site.store.fail(&ALL, ErrorKind::Unavailable);
     site.visit(async |session: Session| {
         assert_eq!(session.get::<i32>("n")?, None);
@@ -146,7 +146,7 @@ async fn a_change_that_cannot_be_written_is_an_error_response_whatever_is_told()
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_an_error_by_the_deadline() {
-    let site = Site::with(|options| options.deadline = Duration::from_millis(20));
+    let site = Site::with(|options| options.failure.deadline = Duration::from_millis(20));
     site.write("n", 1).await;
     let stored = site.cookie.lock().unwrap().clone();
     site.store.hang();
@@ -219,7 +219,7 @@ async fn a_destroy_that_failed_leaves_the_session_as_it_was() {
 #[tokio::test]
 async fn the_error_response_can_be_ones_own() {
     let site = Site::with(|options| {
-        options.error_response = std::sync::Arc::new(|error| {
+        options.failure.error_response = std::sync::Arc::new(|error| {
             let mut response = Response::new(format!("kind {:?}", error.kind()).into());
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             response
@@ -232,7 +232,8 @@ async fn the_error_response_can_be_ones_own() {
 
 #[tokio::test]
 async fn a_store_that_says_it_is_disconnected_is_not_asked() {
-    let site = Site::with(|options| options.is_connected = Some(std::sync::Arc::new(|| false)));
+    let site =
+        Site::with(|options| options.failure.is_connected = Some(std::sync::Arc::new(|| false)));
     let request = http::Request::new(());
     let reply = site.send(request, async |_| Ok(())).await;
     assert_eq!(reply.body, "no session");
@@ -240,7 +241,7 @@ async fn a_store_that_says_it_is_disconnected_is_not_asked() {
 
 #[tokio::test]
 async fn what_only_reads_has_no_unknown_outcome() {
-    let site = Site::with(|options| options.deadline = Duration::from_millis(20));
+    let site = Site::with(|options| options.failure.deadline = Duration::from_millis(20));
     site.write("n", 1).await;
     let store = site.store.clone();
     site.visit(async move |session: Session| {

@@ -1,0 +1,61 @@
+//! The group `ids` of the options.
+
+use std::{fmt, sync::Arc};
+
+use cloakroom_core::Error;
+
+use crate::RequestHead;
+
+/// Returns a new session id. It may use the request.
+pub type Genid = Arc<dyn Fn(RequestHead<'_>) -> Result<String, Error> + Send + Sync>;
+
+/// How session ids are made, and which cookie brings them back.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct IdOptions {
+    /// Express's `name`: the cookie's name. Defaults to `connect.sid`, and to `sid` for next-session.
+    pub cookie_name: String,
+    /// Whether a quoted cookie value is unquoted, as express-session 1 does and version 2 will not. On by default.
+    pub unquote: bool,
+    /// Express's `genid`. Defaults to [`generate_id`](cloakroom_core::generate_id).
+    pub genid: Option<Genid>,
+}
+
+impl IdOptions {
+    pub(super) fn new(cookie_name: &str) -> Self {
+        Self { cookie_name: cookie_name.to_owned(), unquote: true, genid: None }
+    }
+
+    /// The same options with another [`cookie_name`](Self::cookie_name).
+    #[must_use]
+    pub fn with_cookie_name(mut self, cookie_name: impl Into<String>) -> Self {
+        self.cookie_name = cookie_name.into();
+        self
+    }
+
+    /// The same options with another [`unquote`](Self::unquote).
+    #[must_use]
+    pub fn with_unquote(mut self, unquote: bool) -> Self {
+        self.unquote = unquote;
+        self
+    }
+
+    /// The same options with another [`genid`](Self::genid).
+    #[must_use]
+    pub fn with_genid(
+        mut self,
+        genid: impl Fn(RequestHead<'_>) -> Result<String, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.genid = Some(Arc::new(genid));
+        self
+    }
+}
+
+impl fmt::Debug for IdOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdOptions")
+            .field("cookie_name", &self.cookie_name)
+            .field("unquote", &self.unquote)
+            .finish_non_exhaustive()
+    }
+}

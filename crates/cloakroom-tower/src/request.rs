@@ -1,0 +1,36 @@
+//! What stays of a request while its handler runs.
+
+use http::{Extensions, HeaderMap, Method, Uri};
+
+use crate::{RequestHead, SessionOptions};
+
+/// What a session has to know of its request until the end.
+pub(crate) struct RequestFacts {
+    pub(crate) is_secure: bool,
+    /// The browser sent a cookie of our name that verifies.
+    pub(crate) has_cookie: bool,
+    /// A copy of the head, if an option is a function of it.
+    head: Option<(Method, Uri, HeaderMap, Extensions)>,
+}
+
+impl RequestFacts {
+    pub(crate) fn new(options: &SessionOptions, head: RequestHead<'_>, has_cookie: bool) -> Self {
+        let is_secure = !options.preset.looks_at_transport() || options.proxy.is_secure(head);
+        let is_asked = options.cookie_for.is_some() || options.ids.genid.is_some();
+        let head = is_asked.then(|| {
+            let (method, uri) = (head.method().clone(), head.uri().clone());
+            (method, uri, head.headers().clone(), head.extensions().clone())
+        });
+        Self { is_secure, has_cookie, head }
+    }
+
+    /// Calls `ask` with the request's head, or with an empty one if no option is a function of it.
+    pub(crate) fn with_head<T>(&self, ask: impl FnOnce(RequestHead<'_>) -> T) -> T {
+        match &self.head {
+            Some((method, uri, headers, extensions)) => {
+                ask(RequestHead::new(method, uri, headers, extensions))
+            }
+            None => ask((&http::Request::new(())).into()),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Which preset does what: the one place that dispatches.
+
+use std::{sync::Arc, time::Duration};
+
+use cloakroom_core::Error;
+use http::HeaderValue;
+
+use crate::{
+    RequestHead,
+    express::{self, Express, ExpressSession},
+    safe::{self, Safe, SafeSession},
+    setup::Setup,
+    state::{Memory, Shared},
+};
+
+/// The preset of an engine.
+pub(crate) enum Rules {
+    Express(Express),
+    /// next-session's as well: its cookies have another shape, and its sessions live by the same rules.
+    Safe(Arc<Safe>),
+}
+
+/// What a request asks of its preset: all that loading its session needs of it.
+pub(crate) enum Asked {
+    Express(express::Asked),
+    Safe(safe::Asked),
+}
+
+/// The life of one request's session. Boxed, because one preset remembers much more than the other.
+pub(crate) enum Life {
+    Express(Box<ExpressSession>),
+    Safe(Box<SafeSession>),
+}
+
+impl Rules {
+    /// The rules of the preset that the options name.
+    pub(crate) fn new(setup: Arc<Setup>) -> Self {
+        if setup.options().preset.is_express() {
+            Self::Express(Express::new(setup))
+        } else {
+            Self::Safe(Arc::new(Safe::new(setup)))
+        }
+    }
+
+    /// Returns true if a session that another middleware has put into the request takes this one's place: express-session
+    /// does nothing when `req.session` is set.
+    pub(crate) const fn gives_way(&self) -> bool {
+        matches!(self, Self::Express(_))
+    }
+
+    /// Returns the session id in these cookies, without asking the store.
+    pub(crate) fn session_id(&self, header: &[u8]) -> Option<String> {
+        match self {
+            Self::Express(express) => express.session_id(header),
+            Self::Safe(safe) => safe.session_id(header),
+        }
+    }
+
+    /// Takes from a request what loading its session needs. `max_age` is the life of the sessions that it makes.
+    pub(crate) fn ask(&self, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
+        match self {
+            Self::Express(express) => Asked::Express(express.ask(head)),
+            Self::Safe(safe) => Asked::Safe(safe.ask(head, max_age)),
+        }
+    }
+}
+
+impl Asked {
+    pub(crate) async fn load(&self) -> Result<Life, Error> {
+        match self {
+            Self::Express(asked) => asked.load().await.map(Box::new).map(Life::Express),
+            Self::Safe(asked) => asked.load().await.map(Box::new).map(Life::Safe),
+        }
+    }
+}
+
+impl Life {
+    /// What the session's handles share, whatever the preset remembers.
+    pub(crate) const fn shared(&self) -> &Shared<dyn Memory> {
+        match self {
+            Self::Express(session) => session.shared(),
+            Self::Safe(session) => session.shared(),
+        }
+    }
+
+    pub(crate) fn touch(&self) -> Result<(), Error> {
+        match self {
+            Self::Express(session) => session.touch(),
+            Self::Safe(session) => session.touch(),
+        }
+    }
+
+    pub(crate) async fn save(&self) -> Result<bool, Error> {
+        match self {
+            Self::Express(session) => session.save().await,
+            Self::Safe(session) => session.save().await,
+        }
+    }
+
+    pub(crate) async fn reload(&self) -> Result<bool, Error> {
+        match self {
+            Self::Express(session) => session.reload().await,
+            Self::Safe(session) => session.reload().await,
+        }
+    }
+
+    pub(crate) async fn rollback(&self) -> Result<(), Error> {
+        match self {
+            Self::Express(session) => session.rollback(),
+            Self::Safe(session) => session.rollback().await,
+        }
+    }
+
+    pub(crate) async fn regenerate(&self, keeps_data: bool) -> Result<(), Error> {
+        match self {
+            Self::Express(session) => session.regenerate(keeps_data).await,
+            Self::Safe(session) => session.regenerate(keeps_data).await,
+        }
+    }
+
+    pub(crate) async fn destroy(&self) -> Result<(), Error> {
+        match self {
+            Self::Express(session) => session.destroy().await,
+            Self::Safe(session) => session.destroy().await,
+        }
+    }
+
+    /// `is_failed` says that the request has failed.
+    pub(crate) async fn commit(&self, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
+        match self {
+            Self::Express(session) => Ok(session.commit().await),
+            Self::Safe(session) => session.commit(is_failed).await,
+        }
+    }
+
+    /// The `Set-Cookie` line for the response when the commit has failed, which Express's does not.
+    pub(crate) fn cookie_after_error(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Express(_) => None,
+            Self::Safe(session) => session.cookie_after_error(),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the safe preset remembers of a request.
+
+use std::sync::Arc;
+
+use cloakroom_core::{Cookie, SessionData};
+use http::HeaderValue;
+
+use crate::{
+    computed::{Computation, ComputedMember},
+    state::{self, Current, State},
+};
+
+/// What the safe preset remembers of a request.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The record is in the store under the session's id.
+    pub(super) is_stored: bool,
+    /// Loading it has extended it.
+    pub(super) is_extended: bool,
+    /// The store has refused to extend it, and would again.
+    pub(super) is_refused: bool,
+    /// The handler has asked for its extension.
+    pub(super) is_touched: bool,
+    /// The cookie as the browser has it; `None` when it has none of this id, or one that an old secret signed.
+    pub(super) browser: Option<Cookie>,
+    /// Changes that depend on what the record is when it is written.
+    pub(super) computed: Vec<ComputedMember>,
+    /// The ids that this session had before, which are in the store still.
+    pub(super) old_ids: Vec<String>,
+    /// The session under the last of the old ids, to go back to.
+    pub(super) replaced: Option<Replaced>,
+    /// The members come from the record under the last of the old ids.
+    pub(super) keeps_data: bool,
+    /// The cookie of a session that was destroyed before this one was made.
+    pub(super) destroyed: Option<Cookie>,
+    /// The ids of all cookies of our name that verify, one each.
+    pub(super) sent: Vec<String>,
+    /// The handler asked for a new id.
+    pub(super) is_replaced: bool,
+    /// The session as it was last saved by hand: its id, and the cookie that the browser is to be told.
+    pub(super) saved: Option<(String, Cookie)>,
+    /// The session as the write that is under way has stored it, likewise.
+    pub(super) written: Option<(String, Cookie)>,
+    /// The `Set-Cookie` line for what is stored of a request whose end has failed.
+    pub(super) after_error: Option<HeaderValue>,
+    /// When the request asked for its session.
+    pub(super) loaded_at_ms: i64,
+    /// The session had been logged out before this request did so.
+    pub(super) is_logged_out_already: bool,
+}
+
+impl state::Memory for Memory {
+    fn add_computed(&mut self, record: &SessionData, name: &str, compute: &Arc<Computation>) {
+        let is_first = !self.computed.iter().any(|member| &*member.name == name);
+        if is_first && record.changed_keys().any(|changed| changed == name) {
+            // The computation starts from what this request has set before, whatever other requests make of the member.
+            self.computed.push(ComputedMember::fixed(record, name));
+        }
+        self.computed.push(ComputedMember { name: name.into(), compute: Arc::clone(compute) });
+    }
+
+    fn take_computed(&mut self, name: Option<&str>) -> Vec<ComputedMember> {
+        let is_taken = |member: &mut ComputedMember| name.is_none_or(|name| &*member.name == name);
+        self.computed.extract_if(.., is_taken).collect()
+    }
+}
+
+/// The stored session that a new id has replaced in this request.
+pub(super) struct Replaced {
+    pub(super) id: String,
+    pub(super) record: Arc<SessionData>,
+    pub(super) is_new: bool,
+    pub(super) browser: Option<Cookie>,
+}
+
+impl Replaced {
+    /// What is about to be replaced. `None` when it is not in the store: there is nothing to go back to.
+    pub(super) fn of(state: &State<Memory>) -> Option<Self> {
+        let Current::Live(record) = &state.current else { return None };
+        let memory = &state.memory;
+        memory.is_stored.then(|| Self {
+            id: state.id.clone(),
+            record: Arc::clone(record),
+            is_new: state.is_new,
+            browser: memory.browser.clone(),
+        })
+    }
+}
+
+/// All that a logout of this request ends: every session that the browser sent a cookie of, and those that the request
+/// has made of it.
+pub(super) fn ids_to_log_out(state: &State<Memory>) -> Vec<String> {
+    let memory = &state.memory;
+    let own = memory.is_stored.then_some(&state.id);
+    let mut ids: Vec<String> = Vec::new();
+    for id in memory.sent.iter().chain(&memory.old_ids).chain(own) {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
+    ids
+}

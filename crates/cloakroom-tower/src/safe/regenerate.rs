@@ -1,0 +1,59 @@
+//! A new id for the session.
+
+use std::{mem, sync::Arc};
+
+use cloakroom_core::{Error, SessionData};
+
+use super::{memory::Replaced, session::SafeSession};
+use crate::{
+    computed::ComputedMember,
+    cookie_options::with_life_of,
+    state::{Current, Memory as _},
+};
+
+impl SafeSession {
+    pub(crate) async fn regenerate(&self, keeps_data: bool) -> Result<(), Error> {
+        let _turn = self.shared.turn("regenerate").await?;
+        let new = self.shared.generate()?;
+        self.replace(new, keeps_data).map(drop)
+    }
+
+    /// Gives the session another id, and an empty record if it does not keep its own. Returns the user callbacks of the
+    /// record that was replaced.
+    fn replace(
+        &self,
+        (id, record): (String, SessionData),
+        keeps_data: bool,
+    ) -> Result<Vec<ComputedMember>, Error> {
+        let mut state = self.shared.open_for_change("regenerate")?;
+        if keeps_data {
+            state.record("regenerate")?;
+        }
+        let destroyed = match &state.current {
+            Current::Live(_) => None,
+            Current::Destroyed(cookie) | Current::Unset(cookie) => Some(cookie.clone()),
+        };
+        let replaced = Replaced::of(&state);
+        let old_id = mem::replace(&mut state.id, id);
+        let mut computed = Vec::new();
+        if keeps_data {
+            let kept = state.record_mut("regenerate")?;
+            let cookie = with_life_of(kept, record.cookie(), self.shared.setup.now_ms());
+            *kept.cookie_mut() = cookie;
+        } else {
+            state.current = Current::Live(Arc::new(record));
+            computed = state.memory.take_computed(None);
+        }
+        state.is_new = true;
+        let memory = &mut state.memory;
+        memory.destroyed = destroyed.or(memory.destroyed.take());
+        memory.keeps_data = keeps_data && (memory.is_stored || memory.keeps_data);
+        if mem::take(&mut memory.is_stored) {
+            memory.old_ids.push(old_id);
+            memory.replaced = replaced;
+        }
+        memory.browser = None;
+        memory.is_replaced = true;
+        Ok(computed)
+    }
+}

@@ -1,0 +1,78 @@
+//! Saving a session while its request is served.
+
+use std::sync::Arc;
+
+use cloakroom_core::{Error, SessionData};
+
+use super::{
+    changes::RequestChanges,
+    session::{SafeSession, withheld},
+    write::Write,
+};
+use crate::state::{Current, MOST_TRIES, Memory as _, without_end};
+
+impl SafeSession {
+    pub(crate) async fn save(&self) -> Result<bool, Error> {
+        let _turn = self.shared.turn("save").await?;
+        let (mut write, extends) = {
+            let state = self.shared.open_for_change("save")?;
+            let record = state.record("save")?;
+            if !state.memory.is_stored && self.withholds(record.cookie()) {
+                return Err(withheld("save"));
+            }
+            let extends = self.extends_on_write() || state.memory.is_touched;
+            (Write::new(self, &state, record), extends)
+        };
+        let taken = write.changes.clone();
+        let result = self.shared.setup.within("save", write.run(self, extends)).await;
+        // What was written is stored, even if what came after it has failed.
+        let Some(stored) = write.written.take() else { return result.map(|()| false) };
+        let adopted = self.adopt(write, &taken, stored, extends);
+        result.and(adopted)?;
+        self.end_one_left_over().await;
+        Ok(true)
+    }
+
+    /// Makes the written record the session's, with what was changed since it was taken.
+    fn adopt(
+        &self,
+        write: Write,
+        taken: &RequestChanges,
+        stored: SessionData,
+        extends: bool,
+    ) -> Result<(), Error> {
+        {
+            let mut state = self.shared.state();
+            let memory = &mut state.memory;
+            memory.saved = Some((write.id.clone(), stored.cookie().clone()));
+            memory.is_stored = true;
+            memory.is_extended = true;
+            memory.is_touched &= !extends;
+            memory.old_ids = write.old_ids;
+            state.id = write.id;
+        }
+        for _ in 0..MOST_TRIES {
+            let (version, now) = {
+                let state = self.shared.state();
+                // Another handle may have dropped the session while it was saved; it stays so.
+                let Current::Live(record) = &state.current else { return Ok(()) };
+                let computed = state.memory.computed.clone();
+                (state.version(), RequestChanges { record: Arc::clone(record), computed })
+            };
+            // Computations are user callbacks, which may use the session itself.
+            let (later, result) = taken.made_since(stored.clone(), &now);
+            let mut state = self.shared.state();
+            if state.version() == version {
+                if let Current::Live(record) = &mut state.current {
+                    *record = later.record;
+                }
+                let done = state.memory.take_computed(None);
+                state.memory.computed = later.computed;
+                drop(state);
+                drop(done);
+                return result;
+            }
+        }
+        Err(without_end("save"))
+    }
+}

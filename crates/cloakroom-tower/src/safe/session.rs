@@ -1,0 +1,55 @@
+//! The session of a request by the rules of the safe preset. Each of its verbs has a file of its own.
+
+use std::sync::Arc;
+
+use cloakroom_core::{Cookie, Error, ErrorKind};
+use http::HeaderValue;
+
+use super::{memory::Memory, preset::Safe};
+use crate::{TouchAfter, state::Shared};
+
+pub(crate) struct SafeSession {
+    pub(super) safe: Arc<Safe>,
+    pub(super) shared: Shared<Memory>,
+}
+
+impl SafeSession {
+    pub(crate) const fn shared(&self) -> &Shared<Memory> {
+        &self.shared
+    }
+
+    pub(crate) fn touch(&self) -> Result<(), Error> {
+        let mut state = self.shared.open_for_change("touch")?;
+        state.record("touch")?;
+        state.memory.is_touched = true;
+        Ok(())
+    }
+
+    pub(crate) fn cookie_after_error(&self) -> Option<HeaderValue> {
+        self.shared.state().memory.after_error.clone()
+    }
+
+    /// Ends one of the old sessions that are left over, if this request has written: it has its own answer by now.
+    pub(super) async fn end_one_left_over(&self) {
+        let has_written = self.shared.state().memory.written.is_some();
+        if has_written {
+            self.safe.left_over.destroy_one(&self.safe.setup).await;
+        }
+    }
+
+    /// Returns true if the browser would not be sent this cookie.
+    pub(super) fn withholds(&self, cookie: &Cookie) -> bool {
+        cookie.secure() && !self.shared.request.is_secure
+    }
+
+    /// Returns true if a write moves the expiry, whatever the handler asks for.
+    pub(super) fn extends_on_write(&self) -> bool {
+        self.shared.setup.options().expiry.touch_after == TouchAfter::EachRequest
+    }
+}
+
+/// The error for a new session whose cookie would not be sent, and which is not stored.
+pub(super) fn withheld(operation: &'static str) -> Error {
+    let message = "the new session was not stored because its cookie is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
+    Error::new(ErrorKind::Config, "session", operation, message)
+}

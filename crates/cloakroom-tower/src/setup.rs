@@ -1,0 +1,117 @@
+//! What an engine is given: a store, a format of ids and options. Every preset works with it.
+
+use std::future::Future;
+
+use cloakroom_backend::{Idempotency, within};
+use cloakroom_core::{
+    Cookie, Error, ErrorKind, SessionData, Store, clear_cookie, generate_id, set_cookie,
+};
+use http::HeaderValue;
+
+use crate::{
+    CookieOptions, EventReason, IdFormat, SessionOptions, check::check_cookie, events::Events,
+    request::RequestFacts,
+};
+
+pub(crate) struct Setup {
+    store: Box<dyn Store>,
+    ids: IdFormat,
+    options: SessionOptions,
+    events: Events,
+}
+
+impl Setup {
+    pub(crate) fn new(store: Box<dyn Store>, ids: IdFormat, options: SessionOptions) -> Self {
+        Self { store, ids, options, events: Events::default() }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    pub(crate) const fn ids(&self) -> &IdFormat {
+        &self.ids
+    }
+
+    pub(crate) const fn options(&self) -> &SessionOptions {
+        &self.options
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.options.expiry.clock.now_ms()
+    }
+
+    /// Tells the operator of an error.
+    pub(crate) fn tell(&self, error: &Error) {
+        self.options.tell(error);
+    }
+
+    /// Tells the operator of an event, unless one of this reason has been told within the last hour.
+    pub(crate) fn note(&self, reason: EventReason) {
+        let Some(on_event) = &self.options.failure.on_event else { return };
+        if let Some(event) = self.events.note(reason, &self.options.ids.cookie_name, self.now_ms())
+        {
+            on_event(&event);
+        }
+    }
+
+    /// Returns the answer of `work`, which writes, within the deadline.
+    pub(crate) async fn within<T: Send>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work).await
+    }
+
+    /// As [`within`](Self::within), of work that writes nothing.
+    pub(crate) async fn within_reading<T: Send>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work).await
+    }
+
+    /// Makes a new id and an empty session with the cookie of the options.
+    pub(crate) fn generate(&self, request: &RequestFacts) -> Result<(String, SessionData), Error> {
+        let options = &self.options;
+        request.with_head(|head| {
+            let made = options.cookie_for.as_ref().map(|cookie_for| cookie_for(head));
+            if let Some(made) = &made {
+                check_cookie(options, made)?;
+            }
+            let cookie = self.cookie(made.as_ref().unwrap_or(&options.cookie), request)?;
+            let id = match &options.ids.genid {
+                Some(genid) => genid(head)?,
+                None => generate_id()?,
+            };
+            Ok((id, SessionData::with_cookie(cookie)))
+        })
+    }
+
+    fn cookie(&self, options: &CookieOptions, request: &RequestFacts) -> Result<Cookie, Error> {
+        options.cookie(self.options.preset.cookie_shape(), request.is_secure, self.now_ms())
+    }
+
+    /// Returns the `Set-Cookie` line for this id and cookie.
+    pub(crate) fn set_cookie(&self, id: &str, cookie: &Cookie) -> Result<HeaderValue, Error> {
+        header(&set_cookie(&self.options.ids.cookie_name, &self.ids.value(id), cookie)?)
+    }
+
+    /// Returns the `Set-Cookie` line that makes the browser forget the cookie.
+    pub(crate) fn clear_cookie(&self, cookie: &Cookie) -> Result<HeaderValue, Error> {
+        header(&clear_cookie(&self.options.ids.cookie_name, cookie)?)
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(text).map_err(|_| {
+        Error::new(
+            ErrorKind::InvalidData,
+            "session",
+            "set_cookie",
+            "the cookie contains characters that are not allowed in a header",
+        )
+    })
+}
