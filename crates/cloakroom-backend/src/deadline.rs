@@ -1,10 +1,12 @@
-//! The deadline of a call, which is kept once, by the innermost code that knows of it.
+//! The deadline of a call, of which the innermost code that knows of it tells that it has passed.
 //!
 //! A call of an application passes the layer or a handle, a store, and what the store waits for. Each has a limit of its
 //! own, and only the store knows whether anything was sent when the time is up. So a limit is handed inwards: while the
-//! work is polled, its deadline lies in a thread-local, [`Operation::start`](crate::Operation::start) and an inner
-//! [`within`] take it if it is earlier than their own, and say in each poll that they keep it. Where nobody says so, as in
-//! a store that knows no deadlines, the outer one sets a timer itself.
+//! work is polled, its deadline lies in a thread-local, and [`Operation::start`](crate::Operation::start) and an inner
+//! [`within`] take it if it is earlier than their own.
+//!
+//! Each of them has a timer: what was inside may be dropped, or never polled again. A timer only wakes; the clock decides,
+//! and who is further out looks at it first. So the innermost tells, whichever timer fires first.
 
 use std::{
     cell::Cell,
@@ -15,16 +17,16 @@ use std::{
 };
 
 use cloakroom_core::{Error, ErrorKind};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{Idempotency, drivers::has_time};
 
 /// Longer limits are cut to this.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
+pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 thread_local! {
-    /// The deadline of the work that is being polled on this thread, and whether what it waits for keeps it.
-    static ENCLOSING: Cell<Option<(Deadline, bool)>> = const { Cell::new(None) };
+    /// The deadline of the work that is being polled on this thread.
+    static ENCLOSING: Cell<Option<Deadline>> = const { Cell::new(None) };
 }
 
 /// When something has to end, and the limit that this comes from.
@@ -38,10 +40,7 @@ impl Deadline {
     /// The deadline after `limit`, or that of the enclosing work if it is earlier.
     pub(crate) fn after(limit: Duration) -> Self {
         let own = Self { at: Instant::now() + limit.min(FAR), limit };
-        match ENCLOSING.get() {
-            Some((enclosing, _)) if enclosing.at < own.at => enclosing,
-            _ => own,
-        }
+        ENCLOSING.get().filter(|enclosing| enclosing.at < own.at).unwrap_or(own)
     }
 
     pub(crate) fn message(self) -> String {
@@ -50,34 +49,42 @@ impl Deadline {
 
     /// What `work` comes to, or `None` when the deadline passes first.
     pub(crate) async fn keep<F: Future + Send>(self, work: F) -> Option<F::Output> {
-        let mut work = pin!(timeout_at(self.at, work));
-        poll_fn(|cx| kept(work.as_mut().poll(cx))).await.ok()
+        let mut work = pin!(work);
+        let mut timer = pin!(sleep_until(self.at));
+        poll_fn(|cx| {
+            let has_passed = self.has_passed();
+            match work.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if has_passed => Poll::Ready(None),
+                Poll::Pending => wait(timer.as_mut(), cx),
+            }
+        })
+        .await
     }
 
-    /// Polls `work` with this as its deadline. Returns whether what it waits for keeps that, too.
-    fn poll_inside<F: Future>(
-        self,
-        work: Pin<&mut F>,
-        cx: &mut Context<'_>,
-    ) -> (Poll<F::Output>, bool) {
-        struct Restore(Option<(Deadline, bool)>);
+    fn has_passed(self) -> bool {
+        self.at <= Instant::now()
+    }
+
+    /// Polls `work` with this as its deadline.
+    fn poll_inside<F: Future>(self, work: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        struct Restore(Option<Deadline>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 ENCLOSING.set(self.0);
             }
         }
-        let _restore = Restore(ENCLOSING.replace(Some((self, false))));
-        let polled = work.poll(cx);
-        (polled, ENCLOSING.get().is_some_and(|(_, is_kept)| is_kept))
+        let _restore = Restore(ENCLOSING.replace(Some(self)));
+        work.poll(cx)
     }
 }
 
-/// Tells the enclosing work whether it waits for something that keeps its deadline.
-fn kept<T>(polled: Poll<T>) -> Poll<T> {
-    if let Some((enclosing, _)) = ENCLOSING.get() {
-        ENCLOSING.set(Some((enclosing, polled.is_pending())));
+/// Has the timer wake the task, which then looks at the clock again.
+fn wait<T>(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<T> {
+    if timer.poll(cx).is_ready() {
+        cx.waker().wake_by_ref();
     }
-    polled
+    Poll::Pending
 }
 
 /// Returns a timer, or `None` without a tokio runtime, or where that has no timers.
@@ -89,9 +96,14 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 /// Returns the answer of `work`, or an error under the names of `store` and `operation` when `limit` passes first. For
 /// what calls stores of any kind.
 ///
-/// The limit holds for all calls in `work` together. Stores that are made of [`Operation`](crate::Operation)s, and every
-/// `within` in `work`, keep it themselves, with errors of their own: they know whether anything was sent. Only for what
-/// has no deadline does it take a timer.
+/// The limit holds for all calls in `work` together, and whatever `work` does, it ends: what is inside is dropped then.
+///
+/// - An [`Operation`](crate::Operation) that is started in `work`, and a `within` in `work`, end at the limit too if their
+///   own is later. The innermost one tells, with an error of its own: it knows whether anything was sent.
+/// - Whatever else `work` waits for, such as a store that knows no deadlines, a fallback, or an operation that was started
+///   before, is ended from outside.
+/// - It holds in the task that polls `work`, not in one that `work` spawns.
+///
 /// Work that is ready at once needs no runtime. The outcome of a [`Read`](Idempotency::Read) is never unknown.
 ///
 /// ```
@@ -124,13 +136,13 @@ pub async fn within<T: Send>(
         idempotency.unanswered(Error::new(kind, store.to_owned(), operation, message))
     };
     let answer = poll_fn(|cx| {
-        // The work first: where both are due, it knows better what became of it.
-        let (polled, is_kept) = deadline.poll_inside(work.as_mut(), cx);
-        if let Poll::Ready(answer) = polled {
+        // Before the work is polled: what is due inside too looks at the clock later, and knows better what became of it.
+        let has_passed = deadline.has_passed();
+        if let Poll::Ready(answer) = deadline.poll_inside(work.as_mut(), cx) {
             return Poll::Ready(answer.map_err(|error| idempotency.answered(error)));
         }
-        if is_kept {
-            return Poll::Pending;
+        if has_passed {
+            return Poll::Ready(Err(unanswered(ErrorKind::Timeout, deadline.message())));
         }
         if timer.is_none() {
             if !has_time() {
@@ -139,9 +151,7 @@ pub async fn within<T: Send>(
             }
             timer.set(Some(sleep_until(deadline.at)));
         }
-        let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
-        timer.poll(cx).map(|()| Err(unanswered(ErrorKind::Timeout, deadline.message())))
+        timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| wait(timer, cx))
     });
-    let mut answer = pin!(answer);
-    poll_fn(|cx| kept(answer.as_mut().poll(cx))).await
+    answer.await
 }
