@@ -9,7 +9,10 @@ use std::{
 use cloakroom_core::{Error, ErrorKind};
 use tokio::time::Instant;
 
-use crate::{Idempotency, deadline::Deadline};
+use crate::{
+    Idempotency,
+    deadline::{Deadline, FAR},
+};
 
 /// One operation of a store: its name for errors, what it does, when it has to end, and whether an answer was lost. All
 /// its round trips share the deadline.
@@ -38,6 +41,8 @@ pub struct Operation {
     idempotency: Idempotency,
     began: Instant,
     deadline: Deadline,
+    /// The store's own limit, which can be later.
+    own: Duration,
     /// Whether it was sent and its answer lost: whatever fails later, it can have been done.
     unanswered: AtomicBool,
     repeated: AtomicBool,
@@ -59,6 +64,7 @@ impl Operation {
             idempotency,
             began: Instant::now(),
             deadline: Deadline::after(limit),
+            own: limit.min(FAR),
             unanswered: AtomicBool::new(false),
             repeated: AtomicBool::new(false),
         }
@@ -112,14 +118,14 @@ impl Operation {
         self.time_left().is_zero()
     }
 
-    /// Returns how long a connection may stay silent during this operation before it is left: three quarters of the
-    /// operation's time.
+    /// Returns how long a connection may stay silent before it is left: three quarters of the limit that the store gave
+    /// to [`start`](Self::start), however little time its caller has.
     ///
-    /// An operation that waited for something else first, and has hardly begun at its deadline, says nothing of the
-    /// connection.
+    /// Measure it from when something was sent. An operation whose caller is in a hurry, or that waited for something
+    /// else first, has hardly begun at its deadline and says nothing of a connection that others use too.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        self.deadline.at.saturating_duration_since(self.began) / 4 * 3
+        self.own / 4 * 3
     }
 
     /// Returns what `work` comes to, or `None` when the deadline passes first. `work` is dropped then.

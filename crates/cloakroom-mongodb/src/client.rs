@@ -5,7 +5,7 @@
 //!   dropped or out of time is what waits for it.
 //! - As many tasks run as there are connections: what has to wait for one is not sent, and can be dropped, so that a
 //!   server that was frozen gets no flood of old writes when it is back.
-//! - A connection on which nothing came for most of a call's time can be one that never answers again, and the driver
+//! - A connection on which nothing came for most of the store's own deadline can be one that never answers again, and the driver
 //!   keeps it. So the client is left, and the next call makes another one. What runs on the old one goes on until it is
 //!   out of time too; then its future is dropped after all, as nobody uses those internals any more.
 
