@@ -277,7 +277,7 @@ async fn ping_has_a_deadline_of_its_own_and_asks_for_no_session_that_is_there() 
     tell(Some(ErrorKind::Timeout));
     let started = tokio::time::Instant::now();
     let error = sessions.ping_within(Duration::from_millis(250)).await.unwrap_err();
-    assert_eq!(error.to_string(), "failing: ping: no answer within 250 ms");
+    assert_eq!(error.to_string(), "failing: ping: no answer within 250ms");
     assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, false));
     assert_eq!(started.elapsed().as_millis(), 250);
     let started = tokio::time::Instant::now();
