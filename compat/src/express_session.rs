@@ -150,7 +150,8 @@ impl ExpressSession {
         Ok(self.unless_ended(found))
     }
 
-    /// Returns the ids of the live sessions. The listing as a whole has no deadline.
+    /// Returns the ids of the sessions that the store has, which can be past their [end](SessionData::ends_at_ms) if
+    /// Express has extended them. The listing as a whole has no deadline.
     ///
     /// # Errors
     ///
@@ -164,7 +165,8 @@ impl ExpressSession {
         }
     }
 
-    /// Returns the live sessions with their ids. The listing as a whole has no deadline.
+    /// Returns the sessions that the store has, with their ids. As in [`ids`](Self::ids), they can be past their end. The
+    /// listing as a whole has no deadline.
     ///
     /// # Errors
     ///
@@ -178,7 +180,7 @@ impl ExpressSession {
         }
     }
 
-    /// Returns the number of live sessions. This may take longer than the deadline, because a store lists in steps and
+    /// Returns the number of sessions that [`ids`](Self::ids) lists. This may take longer than the deadline, because a store lists in steps and
     /// each step has its own.
     ///
     /// # Errors

@@ -8,9 +8,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use cloakroom_compat::ExpressSession;
+use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
-    Atomic, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched, marker_name,
+    Atomic, Clock, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched,
+    marker_name,
 };
 use futures::{
     executor::block_on,
@@ -47,6 +48,22 @@ async fn those_that_are_picked_are_gone_and_the_others_stay() {
     assert!(store.get(&marker_name("id0")).await.unwrap().is_some(), "markers stay");
     assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), 0);
     assert_eq!(sessions.destroy_where(|sid, _| sid == "id1").await.unwrap(), 1);
+}
+
+/// Express gives a session another life that it writes back after its end.
+#[tokio::test]
+async fn a_session_that_the_store_has_beyond_its_end_is_destroyed_too() {
+    let store = MemoryStore::new();
+    let mut session = of("ann");
+    let ends_at = Clock::system().now_ms() + 3_600_000;
+    session.set_ends_at_ms(Some(ends_at)).unwrap();
+    store.set("id", &session).await.unwrap();
+    let options = ExpressSessionOptions::default().with_clock(Clock::fixed(ends_at + 1));
+    let sessions = ExpressSession::with_options(store.clone(), options);
+    assert!(sessions.get("id").await.unwrap().is_none());
+    assert!(store.get("id").await.unwrap().is_some());
+    assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), 1);
+    assert!(store.get("id").await.unwrap().is_none());
 }
 
 /// The predicate is asked as soon as a session is listed, so it stands for another request here.

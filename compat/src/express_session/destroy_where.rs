@@ -1,9 +1,11 @@
 //! The end of all sessions that a predicate picks, such as those of one user.
 
+use cloakroom_backend::Idempotency::Read;
 use cloakroom_core::{Error, ErrorKind, SessionData};
 use futures::stream::TryStreamExt;
 
 use super::ExpressSession;
+use crate::promisify::read_from_store;
 
 /// What has been done so far.
 #[derive(Default)]
@@ -22,7 +24,8 @@ impl ExpressSession {
     /// is read once more and shown to `is_picked` again before it is destroyed, so that one that is somebody else's by now
     /// stays, and each counts once. It takes as long as the store has sessions; each step keeps the deadline.
     ///
-    /// Sessions that are there, and are picked, from the beginning to the end are gone afterwards. One that is made in the
+    /// Sessions that the store has, and that are picked, from the beginning to the end are gone afterwards, also those past
+    /// their [end](SessionData::ends_at_ms) that Express has extended. One that is made in the
     /// meantime can be missed, and so can one that gets a new id; only a call that begins later is sure to meet it. So make
     /// it impossible to sign in first, by changing the password, and repeat the call until it returns 0:
     ///
@@ -55,8 +58,9 @@ impl ExpressSession {
     /// # Ok::<(), Error>(()) }).unwrap();
     /// ```
     ///
-    /// A request that is under way writes its session back if it is one of express-session's, as after any logout; one of
-    /// this project's layer does not.
+    /// A request that is under way can write its session back, as after any logout: each one of express-session's does, and
+    /// one of this project's layer does with the express preset, or on a store without conditional writes. With the safe
+    /// preset and conditional writes it does not.
     ///
     /// # Errors
     ///
@@ -101,7 +105,9 @@ impl ExpressSession {
         sid: &str,
         is_picked: &mut (impl FnMut(&str, &SessionData) -> bool + Send),
     ) -> Result<bool, Error> {
-        let Some(session) = self.get(sid).await? else { return Ok(false) };
+        // As it was listed: one that Express keeps beyond its end is to go, too.
+        let found = self.run("get", Read, self.store.get(sid)).await?;
+        let Some(session) = found.map(read_from_store) else { return Ok(false) };
         if !is_picked(sid, &session) {
             return Ok(false);
         }

@@ -27,9 +27,6 @@ impl ExpressSession {
     /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
     /// after a request through express-session. Its [end](SessionData::ends_at_ms) does not move.
     ///
-    /// Unless `change` sets another expiry, the session then lives for its own max age from now, and its cookie says so,
-    /// as after a request through express-session.
-    ///
     /// Handles of this process change one session one after the other, in the order of their calls. Conflicts with other
     /// processes are retried after growing pauses. The deadline includes both.
     ///

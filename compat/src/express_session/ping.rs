@@ -22,7 +22,8 @@ impl ExpressSession {
         self.ping_within(DEADLINE).await
     }
 
-    /// Returns `Ok` if the store answers within this time, whatever the other operations' deadline is.
+    /// Returns `Ok` if the store answers within this time, or within its own deadline if that is shorter. The deadline of
+    /// the options does not count. A check that ends early leaves the connections as they are: others may wait on them.
     ///
     /// It reads a session that does not exist, under an id that nobody has been given, so it tests what requests need: a
     /// connection, the login, the database. It does not test whether the store can be written, and of several Memcached

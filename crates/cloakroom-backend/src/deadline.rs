@@ -1,10 +1,13 @@
-//! The deadline of a call, which only the innermost code that knows it enforces.
+//! The deadline of a call, which the innermost code that knows it reports.
 //!
 //! A call passes through the layer or a handle, a store, and whatever the store waits for. Each has its own limit, but
 //! only the store knows whether anything was sent when the time is up. So limits are passed inwards: while the work is
-//! polled, its deadline is in a thread-local. [`Operation::start`](crate::Operation::start) and an inner [`within`]
-//! adopt it if it is earlier than their own, and report in each poll that they enforce it. If nothing reports this, as
-//! in a store without deadlines, the outer code sets a timer itself.
+//! polled, its deadline is in a thread-local, and [`Operation::start`](crate::Operation::start) and an inner [`within`]
+//! adopt it if it is earlier than their own.
+//!
+//! Each of them has a timer, because what is inside may be dropped, or never polled again. A timer only wakes the task;
+//! the clock decides, and the outer code reads it before the inner code does. So the innermost code reports the timeout,
+//! no matter which timer fires first.
 
 use std::{
     cell::Cell,
@@ -15,16 +18,16 @@ use std::{
 };
 
 use cloakroom_core::{Error, ErrorKind};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{Idempotency, drivers::has_time};
 
 /// The maximum limit; longer ones are shortened to it. A year keeps the deadline within the range of `Instant`.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
+pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 thread_local! {
-    /// The deadline of the work that is being polled on this thread, and whether inner code enforces it.
-    static ENCLOSING: Cell<Option<(Deadline, bool)>> = const { Cell::new(None) };
+    /// The deadline of the work that is being polled on this thread.
+    static ENCLOSING: Cell<Option<Deadline>> = const { Cell::new(None) };
 }
 
 /// The time by which something must end, and the limit from which it was computed.
@@ -38,10 +41,7 @@ impl Deadline {
     /// Returns the deadline after `limit`, or that of the enclosing work if it is earlier.
     pub(crate) fn after(limit: Duration) -> Self {
         let own = Self { at: Instant::now() + limit.min(FAR), limit };
-        match ENCLOSING.get() {
-            Some((enclosing, _)) if enclosing.at < own.at => enclosing,
-            _ => own,
-        }
+        ENCLOSING.get().filter(|enclosing| enclosing.at < own.at).unwrap_or(own)
     }
 
     pub(crate) fn message(self) -> String {
@@ -50,34 +50,42 @@ impl Deadline {
 
     /// Returns the result of `work`, or `None` if the deadline passes first.
     pub(crate) async fn keep<F: Future + Send>(self, work: F) -> Option<F::Output> {
-        let mut work = pin!(timeout_at(self.at, work));
-        poll_fn(|cx| kept(work.as_mut().poll(cx))).await.ok()
+        let mut work = pin!(work);
+        let mut timer = pin!(sleep_until(self.at));
+        poll_fn(|cx| {
+            let has_passed = self.has_passed();
+            match work.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if has_passed => Poll::Ready(None),
+                Poll::Pending => wait(timer.as_mut(), cx),
+            }
+        })
+        .await
     }
 
-    /// Polls `work` with this deadline. Also returns whether inner code enforces it.
-    fn poll_inside<F: Future>(
-        self,
-        work: Pin<&mut F>,
-        cx: &mut Context<'_>,
-    ) -> (Poll<F::Output>, bool) {
-        struct Restore(Option<(Deadline, bool)>);
+    fn has_passed(self) -> bool {
+        self.at <= Instant::now()
+    }
+
+    /// Polls `work` with this as its deadline.
+    fn poll_inside<F: Future>(self, work: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        struct Restore(Option<Deadline>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 ENCLOSING.set(self.0);
             }
         }
-        let _restore = Restore(ENCLOSING.replace(Some((self, false))));
-        let polled = work.poll(cx);
-        (polled, ENCLOSING.get().is_some_and(|(_, is_kept)| is_kept))
+        let _restore = Restore(ENCLOSING.replace(Some(self)));
+        work.poll(cx)
     }
 }
 
-/// Reports to the enclosing work whether it waits for code that enforces its deadline.
-fn kept<T>(polled: Poll<T>) -> Poll<T> {
-    if let Some((enclosing, _)) = ENCLOSING.get() {
-        ENCLOSING.set(Some((enclosing, polled.is_pending())));
+/// Lets the timer wake the task, which then reads the clock again.
+fn wait<T>(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<T> {
+    if timer.poll(cx).is_ready() {
+        cx.waker().wake_by_ref();
     }
-    polled
+    Poll::Pending
 }
 
 /// Returns a timer, or `None` outside of a tokio runtime, and on a runtime without timers.
@@ -89,10 +97,15 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 /// Returns the result of `work`, or an error with the names `store` and `operation` if `limit` passes first. It is for
 /// layers and handles, which call stores of any kind.
 ///
-/// The limit applies to all calls in `work` together. Stores that use [`Operation`](crate::Operation), and every
-/// `within` inside `work`, enforce it themselves with their own errors, because they know whether anything was sent. A
-/// timer is needed only for code without a deadline, and work that is ready at once needs no runtime. The outcome of a
-/// [`Read`](Idempotency::Read) is never unknown.
+/// The limit applies to all calls in `work` together. It ends `work` whatever that does, and drops it:
+///
+/// - An [`Operation`](crate::Operation) that starts in `work`, and a `within` in `work`, end at this limit if their own is
+///   later. The innermost one returns its own error, because it knows whether anything was sent.
+/// - If `work` waits for anything else, such as a store without deadlines, a fallback, or an operation that started
+///   before, this function ends it.
+/// - The limit applies in the task that polls `work`, not in tasks that `work` spawns.
+///
+/// Work that is ready at once needs no runtime. The outcome of a [`Read`](Idempotency::Read) is never unknown.
 ///
 /// ```
 /// use std::{future::pending, time::Duration};
@@ -124,13 +137,13 @@ pub async fn within<T: Send>(
         idempotency.unanswered(Error::new(kind, store.to_owned(), operation, message))
     };
     let answer = poll_fn(|cx| {
-        // The work is polled first: if both are due, its own result is more precise.
-        let (polled, is_kept) = deadline.poll_inside(work.as_mut(), cx);
-        if let Poll::Ready(answer) = polled {
+        // Read before the work is polled: if both are due, the inner code reads the clock later and reports more precisely.
+        let has_passed = deadline.has_passed();
+        if let Poll::Ready(answer) = deadline.poll_inside(work.as_mut(), cx) {
             return Poll::Ready(answer.map_err(|error| idempotency.answered(error)));
         }
-        if is_kept {
-            return Poll::Pending;
+        if has_passed {
+            return Poll::Ready(Err(unanswered(ErrorKind::Timeout, deadline.message())));
         }
         if timer.is_none() {
             if !has_time() {
@@ -140,9 +153,7 @@ pub async fn within<T: Send>(
             }
             timer.set(Some(sleep_until(deadline.at)));
         }
-        let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
-        timer.poll(cx).map(|()| Err(unanswered(ErrorKind::Timeout, deadline.message())))
+        timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| wait(timer, cx))
     });
-    let mut answer = pin!(answer);
-    poll_fn(|cx| kept(answer.as_mut().poll(cx))).await
+    answer.await
 }

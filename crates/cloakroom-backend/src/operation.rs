@@ -9,7 +9,10 @@ use std::{
 use cloakroom_core::{Error, ErrorKind};
 use tokio::time::Instant;
 
-use crate::{Idempotency, deadline::Deadline};
+use crate::{
+    Idempotency,
+    deadline::{Deadline, FAR},
+};
 
 /// One operation of a store: its name in errors, what it does, its deadline, and whether an answer was lost. All its
 /// round trips share the deadline.
@@ -38,6 +41,8 @@ pub struct Operation {
     idempotency: Idempotency,
     began: Instant,
     deadline: Deadline,
+    /// The store's own limit, which may be later than the deadline.
+    own: Duration,
     /// Whether it was sent and its answer was lost. If so, it may have been carried out, whatever fails later.
     unanswered: AtomicBool,
     repeated: AtomicBool,
@@ -59,6 +64,7 @@ impl Operation {
             idempotency,
             began: Instant::now(),
             deadline: Deadline::after(limit),
+            own: limit.min(FAR),
             unanswered: AtomicBool::new(false),
             repeated: AtomicBool::new(false),
         }
@@ -112,14 +118,14 @@ impl Operation {
         self.time_left().is_zero()
     }
 
-    /// Returns how long a connection may be silent during this operation before it is given up: three quarters of the
-    /// operation's time.
+    /// Returns how long a connection may be silent before it is given up: three quarters of the limit that the store
+    /// passed to [`start`](Self::start), even if its caller has less time.
     ///
-    /// An operation that first waited for something else, and was sent only shortly before its deadline, proves nothing
-    /// about the connection.
+    /// Count it from when something was sent. An operation whose caller is in a hurry, or that first waited for something
+    /// else, proves nothing about a connection that others use too.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        self.deadline.at.saturating_duration_since(self.began) / 4 * 3
+        self.own / 4 * 3
     }
 
     /// Returns the result of `work`. If the deadline passes first, it drops `work` and returns `None`.

@@ -5,23 +5,15 @@
 use std::{
     future::{Future, pending, ready},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    task::Context,
     time::Duration,
 };
 
 use cloakroom_backend::{Idempotency, Operation, timer, within};
 use cloakroom_core::{Error, ErrorKind};
-use futures::{
-    executor::block_on,
-    task::{ArcWake, waker},
-};
+use futures::{FutureExt, executor::block_on};
 use tokio::{
     runtime::Builder,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -64,30 +56,58 @@ async fn of_limits_around_limits_the_earliest_holds_and_the_innermost_says_so() 
     }
 }
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
+/// Timers of one deadline fire one after the other, and any of them can be the first to wake the call.
+#[tokio::test]
+async fn whichever_timer_wakes_the_call_the_innermost_says_so() {
+    let limit = 20 * MS;
+    let call = around(limit, "layer", around(limit, "handle", stored(limit)));
+    let mut call = pin!(call);
+    assert!(call.as_mut().now_or_never().is_none());
+    // No timer fires while the thread is blocked.
+    std::thread::sleep(2 * limit);
+    let error = call.now_or_never().expect("it waits for a timer").unwrap_err();
+    assert_eq!(error.to_string(), "store: set: no answer within 20ms");
+}
 
-impl ArcWake for Wakes {
-    fn wake_by_ref(this: &Arc<Self>) {
-        this.0.fetch_add(1, Relaxed);
+/// The layer ends this work, in time.
+async fn ends_from_outside(work: impl Future<Output = Result<(), Error>> + Send) {
+    let began = Instant::now();
+    let call = timeout(60_000 * MS, around(20 * MS, "layer", work));
+    let error = call.await.expect("it hangs").unwrap_err();
+    assert_eq!(error.to_string(), "layer: call: no answer within 20ms");
+    assert!((20 * MS..25 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_call_that_was_given_up_is_ended_from_outside() {
+    for given_up_after in [5, 15] {
+        ends_from_outside(async move {
+            match timeout(given_up_after * MS, stored(5_000 * MS)).await {
+                Ok(outcome) => outcome,
+                // A fallback that knows no deadlines.
+                Err(_) => pending().await,
+            }
+        })
+        .await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_takes_one_timer() {
-    let limit = 20 * MS;
-    let call = around(limit, "layer", around(limit, "handle", stored(limit)));
-    let mut call = pin!(call);
-    let wakes = Arc::new(Wakes::default());
-    let waker = waker(Arc::clone(&wakes));
-    let mut context = Context::from_waker(&waker);
-    for _ in 0..3 {
-        assert!(call.as_mut().poll(&mut context).is_pending());
-    }
-    tokio::time::advance(2 * limit).await;
-    assert_eq!(wakes.0.load(Relaxed), 1);
-    assert!(call.as_mut().poll(&mut context).is_ready());
+async fn a_call_that_began_outside_is_ended_by_the_limit_around_its_rest() {
+    let mut call = Box::pin(stored(5_000 * MS));
+    assert!(call.as_mut().now_or_never().is_none());
+    ends_from_outside(call).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_polls_again_ends_nothing_and_holds_nothing_up() {
+    ends_from_outside(async {
+        let mut call = Box::pin(stored(5_000 * MS));
+        assert!(call.as_mut().now_or_never().is_none());
+        pending::<()>().await;
+        call.await
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

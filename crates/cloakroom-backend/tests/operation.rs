@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, within};
 use cloakroom_core::{Error, ErrorKind};
 use futures::executor::block_on;
 use tokio::runtime::Builder;
@@ -61,6 +61,16 @@ fn a_limit_without_end_does_not_overflow() {
     let operation = Operation::start("store", "get", Idempotency::Read, Duration::MAX);
     assert!(operation.time_left() > MINUTE && !operation.is_over());
     assert!(operation.patience() < operation.time_left());
+}
+
+#[tokio::test]
+async fn the_patience_is_the_stores_own_whatever_the_caller_has() {
+    let patience = within(MINUTE, "layer", "call", Idempotency::Read, async {
+        let operation = Operation::start("store", "get", Idempotency::Read, 2 * MINUTE);
+        assert!(operation.time_left() <= MINUTE);
+        Ok(operation.part().patience())
+    });
+    assert_eq!(patience.await.unwrap(), MINUTE / 2 * 3);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(crate) async fn ask<T>(
     command: impl Future<Output = Result<T, ClientError>> + Send,
 ) -> Result<T, Failure> {
     let mut pass = pool.gate.pass().await.map_err(Failure::shared)?;
-    let mut asked = Asked { pool, operation, since: Some(Instant::now()) };
+    let limit = patience.min(operation.patience());
+    let mut asked = Asked { pool, operation, limit, since: Some(Instant::now()) };
     let outcome = pass.hold(patience, command).await;
     let since = asked.since.take();
     match (outcome, since) {
@@ -40,6 +41,8 @@ pub(crate) async fn ask<T>(
 struct Asked<'a> {
     pool: &'a Pool,
     operation: &'a Operation,
+    /// How long the server may be silent.
+    limit: Duration,
     since: Option<Instant>,
 }
 
@@ -48,8 +51,9 @@ impl Drop for Asked<'_> {
         let Some(since) = self.since else { return };
         // The client does not report whether the command was sent.
         self.operation.lose_answer();
-        if self.operation.is_over() && !self.pool.gate.has_answered_since(since) {
-            self.pool.gate.lost(since);
+        let gate = &self.pool.gate;
+        if gate.is_silent(since, self.limit) && !gate.has_answered_since(since) {
+            gate.lost(since);
         }
     }
 }

@@ -43,6 +43,8 @@ struct State {
     lost: Option<Instant>,
     /// The number of losses in a row, each within [`CALM`] of the one before it.
     losses: u32,
+    /// The time span in which calls waited, one after the other, without an answer.
+    waited: Option<(Instant, Instant)>,
     /// The number of new connections that failed, and the error of the last one.
     failed: u64,
     cause: Option<ClientError>,
@@ -89,6 +91,14 @@ impl Gate {
         self.lock().answered.is_some_and(|answered| answered > then)
     }
 
+    /// Notes that a call which asked at this moment ends without an answer. Returns true if the server is silent: it has
+    /// answered neither this call nor the calls just before it for `limit`.
+    ///
+    /// If all callers were in a hurry, one call alone would prove nothing.
+    pub(crate) fn is_silent(&self, asked: Instant, limit: Duration) -> bool {
+        self.lock().waits(asked, Instant::now(), limit)
+    }
+
     /// Notes that a connection was lost whose command was sent at this moment.
     pub(crate) fn lost(&self, asked: Instant) {
         let mut state = self.lock();
@@ -120,6 +130,21 @@ impl Gate {
 }
 
 impl State {
+    fn waits(&mut self, asked: Instant, now: Instant, limit: Duration) -> bool {
+        let since = match self.waited {
+            // After a longer pause it may have been there in between: nobody asked.
+            Some((since, until))
+                if asked.saturating_duration_since(until) < limit
+                    && self.answered.is_none_or(|answered| answered <= since) =>
+            {
+                since.min(asked)
+            }
+            _ => asked,
+        };
+        self.waited = Some((since, now));
+        now.saturating_duration_since(since) >= limit
+    }
+
     fn is_open(&self) -> bool {
         match (self.answered, self.lost) {
             (None, _) => false,
@@ -279,6 +304,35 @@ mod tests {
         assert_eq!(gate.lock().losses, 1);
         gate.lost(Instant::now());
         assert_eq!(gate.lock().losses, 2);
+    }
+
+    #[test]
+    fn silence_is_told_by_one_long_call_or_by_short_ones_together() {
+        let limit = Duration::from_secs(4);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for (answered, calls, expected) in [
+            (None, &[(0, 4)][..], true),
+            (None, &[(0, 3)], false),
+            (None, &[(0, 1), (1, 2), (2, 3), (3, 4)], true),
+            (None, &[(0, 1), (4, 5)], true),
+            // Nobody asked for a while.
+            (None, &[(0, 1), (5, 6)], false),
+            // Side by side.
+            (None, &[(1, 2), (0, 3), (2, 4)], true),
+            // An answer in between.
+            (Some(2), &[(0, 1), (3, 4), (4, 5)], false),
+            (Some(2), &[(0, 1), (3, 4), (4, 7)], true),
+            // One slow answer beside others.
+            (Some(3), &[(0, 4)], true),
+        ] {
+            let mut state = State { answered: answered.map(at), ..State::default() };
+            let mut is_silent = false;
+            for (asked, ended) in calls {
+                is_silent = state.waits(at(*asked), at(*ended), limit);
+            }
+            assert_eq!(is_silent, expected, "{answered:?} {calls:?}");
+        }
     }
 
     #[test]

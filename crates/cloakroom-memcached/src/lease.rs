@@ -96,8 +96,12 @@ impl Drop for Lease<'_> {
         if connection.sent() {
             self.operation.lose_answer();
         }
-        let waited = self.operation.is_over() || asked.elapsed() >= self.patience;
-        if waited && !connection.is_answering() {
+        if connection.is_answering() {
+            return;
+        }
+        // A caller in a hurry says nothing of the connections of others.
+        let limit = self.patience.min(self.operation.patience());
+        if self.pool.gate.is_silent(asked, limit) {
             self.pool.give_up_older(asked);
             // If another call was answered since, this one was only slow.
             if !self.pool.gate.has_answered_since(asked) {

@@ -5,7 +5,7 @@
 //!   only the future that waits for the task is dropped.
 //! - There are at most as many tasks as connections. An operation that waits for a connection has sent nothing and can
 //!   be dropped, so a frozen server gets no flood of old writes when it resumes.
-//! - A connection that was silent for most of a call's time may never answer again, but the driver keeps it. So the
+//! - A connection that was silent for most of the store's own deadline may never answer again, but the driver keeps it. So the
 //!   client is given up, and the next call makes another one. Operations on the old client continue until their
 //!   deadline; then their futures can be dropped, because nothing uses that client's state any more.
 

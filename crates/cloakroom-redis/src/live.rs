@@ -3,9 +3,10 @@
 use std::{
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use cloakroom_backend::{Idempotency, Operation};
@@ -28,10 +29,27 @@ pub(crate) struct Live {
     began: Instant,
     /// Whether the server said at the login that it is a replica.
     is_replica: bool,
-    /// When a command was sent that met its deadline before anything was received after it.
-    unanswered: Mutex<Option<Moment>>,
+    silence: Mutex<Silence>,
     /// Wakes the calls that can continue on another connection.
     given_up: Notify,
+}
+
+/// What the server owes, to all calls together.
+#[derive(Default)]
+struct Silence {
+    /// When the first command was sent after which nothing has been received.
+    since: Option<Moment>,
+    /// Whether it has lasted for so long that the connection is left.
+    is_too_long: bool,
+}
+
+/// A command under way. However it ends, the connection is left if it has been silent for too long by then.
+struct Asking<'a>(&'a Live, Duration);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.suspect(self.1);
+    }
 }
 
 /// The outcome of a command.
@@ -83,7 +101,7 @@ impl Live {
             traffic,
             began: Instant::now(),
             is_replica: false,
-            unanswered: Mutex::default(),
+            silence: Mutex::default(),
             given_up: Notify::new(),
         }
     }
@@ -107,25 +125,46 @@ impl Live {
         self.began.elapsed() >= LONG_ENOUGH
     }
 
-    /// Returns true if a command met its deadline, and nothing has been received since it was sent.
-    ///
-    /// A late answer resets this: the connection is slow, not dead.
-    fn is_silent(&self) -> bool {
-        let unanswered = *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        unanswered.is_some_and(|sent| !self.traffic.has_received_since(sent))
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        // Nothing panics while the lock is held.
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn suspect(&self, sent: Moment) {
-        if !self.traffic.has_received_since(sent) {
-            *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
-            self.given_up.notify_waiters();
+    /// Whether it was left, and nothing at all has been received since.
+    ///
+    /// A command that is answered late clears the connection: it is slow, not dead.
+    fn is_silent(&self) -> bool {
+        let silence = self.silence();
+        silence.is_too_long
+            && silence.since.is_some_and(|sent| !self.traffic.has_received_since(sent))
+    }
+
+    /// A command is sent now.
+    fn note_asked(&self, sent: Moment) {
+        let mut silence = self.silence();
+        if silence.since.is_none_or(|since| self.traffic.has_received_since(since)) {
+            *silence = Silence { since: Some(sent), is_too_long: false };
         }
+    }
+
+    /// Leaves the connection if nothing has been received for so long, whichever calls waited for it.
+    fn suspect(&self, patience: Duration) {
+        let mut silence = self.silence();
+        let Some(since) = silence.since else { return };
+        if self.traffic.has_received_since(since) || self.traffic.elapsed(since) < patience {
+            return;
+        }
+        silence.is_too_long = true;
+        drop(silence);
+        self.given_up.notify_waiters();
     }
 
     /// Sends one command and waits for its answer until the call's deadline.
     pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked {
         let mut connection = self.connection();
         let sent = self.traffic.now();
+        self.note_asked(sent);
+        let _asking = Asking(self, operation.patience());
         let answer = pin!(operation.within(connection.send_packed_command(command)));
         let answer = if operation.idempotency() == Idempotency::Once {
             answer.await
@@ -136,10 +175,7 @@ impl Live {
             }
         };
         match answer {
-            None => {
-                self.suspect(sent);
-                Asked::Late
-            }
+            None => Asked::Late,
             Some(Ok(answer)) => {
                 if self.is_parting(&answer) {
                     self.lost.store(true, Ordering::Release);

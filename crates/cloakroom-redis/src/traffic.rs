@@ -40,8 +40,12 @@ impl Traffic {
     pub(crate) fn silent_for(&self) -> Option<Duration> {
         match self.received.load(Ordering::Acquire) {
             0 => None,
-            received => Some(Duration::from_nanos(self.now().0.saturating_sub(received))),
+            received => Some(self.elapsed(Moment(received))),
         }
+    }
+
+    pub(crate) fn elapsed(&self, moment: Moment) -> Duration {
+        Duration::from_nanos(self.now().0.saturating_sub(moment.0))
     }
 
     pub(crate) fn has_sent_since(&self, moment: Moment) -> bool {

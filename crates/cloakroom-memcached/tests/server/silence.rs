@@ -2,9 +2,10 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_test_support::{Memcached, Proxy};
@@ -25,9 +26,7 @@ struct Silent {
 }
 
 /// A store behind a proxy, with many connections that nobody uses.
-async fn silent(deadline: Duration, timeout: Duration) -> Silent {
-    let server = Memcached::start().unwrap();
-    let proxy = Proxy::start(&server.addr()).unwrap();
+async fn behind(proxy: &Proxy, deadline: Duration, timeout: Duration) -> MemcachedStore {
     let options = options(|options| (options.deadline, options.timeout) = (deadline, timeout));
     let url = format!("memcached://{}", proxy.addr());
     let store = MemcachedStore::open_with(&url, options).unwrap();
@@ -35,6 +34,14 @@ async fn silent(deadline: Duration, timeout: Duration) -> Silent {
         outcome.unwrap();
     }
     assert!(proxy.open() >= 10, "{}", proxy.open());
+    store
+}
+
+/// The same, and none of the connections answers any more.
+async fn silent(deadline: Duration, timeout: Duration) -> Silent {
+    let server = Memcached::start().unwrap();
+    let proxy = Proxy::start(&server.addr()).unwrap();
+    let store = behind(&proxy, deadline, timeout).await;
     proxy.silence();
     Silent { _server: server, proxy, store }
 }
@@ -75,6 +82,45 @@ async fn a_call_that_waits_in_silence_holds_up_no_other_for_long() {
     call.expect("it waits for the one that is stuck").unwrap();
     assert!(!stuck.is_finished());
     stuck.abort();
+}
+
+/// A call of somebody who waits less than the store does, such as a health check. Returns whether it was answered.
+async fn hurried(store: &MemcachedStore) -> bool {
+    let limit = Duration::from_millis(50);
+    within(limit, "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_caller_in_a_hurry_costs_the_others_no_connection() {
+    let mut server = Memcached::start().unwrap();
+    let proxy = Proxy::start(&server.addr()).unwrap();
+    let store = behind(&proxy, FAR, FAR).await;
+    let before = proxy.connections();
+    server.pause().unwrap();
+    let other = tokio::spawn({
+        let store = store.clone();
+        async move { store.get("a").await }
+    });
+    assert!(!hurried(&store).await);
+    server.resume().unwrap();
+    other.await.unwrap().unwrap();
+    for outcome in join_all((0..5).map(|_| store.get("a"))).await {
+        outcome.unwrap();
+    }
+    assert_eq!(proxy.connections(), before, "there are enough of them");
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_silent_connection_is_left_by_calls_that_are_all_in_a_hurry() {
+    let limit = Duration::from_millis(200);
+    let silent = silent(limit, limit).await;
+    silent.proxy.pass();
+    let since = Instant::now();
+    while !hurried(&silent.store).await {
+        assert!(since.elapsed() < FAR);
+    }
 }
 
 #[tokio::test]

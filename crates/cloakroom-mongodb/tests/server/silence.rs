@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_mongodb::MongoStore;
-use cloakroom_test_support::{Proxy, unique};
+use cloakroom_test_support::{Mongod, Proxy, unique};
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 
@@ -79,6 +80,46 @@ async fn calls_that_nobody_waits_for_leave_them_too() {
     let since = Instant::now();
     // Each is dropped long before its deadline.
     while !matches!(timeout(Duration::from_millis(300), store.get("a")).await, Ok(Ok(Some(_)))) {
+        assert!(since.elapsed() < Duration::from_secs(60));
+    }
+}
+
+/// A call of somebody who waits less than the store does, such as a health check. Returns whether it was answered.
+async fn hurried(store: &MongoStore) -> bool {
+    let limit = Duration::from_millis(300);
+    within(limit, "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn a_caller_in_a_hurry_costs_the_others_no_client() {
+    let mut server = Mongod::start().unwrap();
+    let proxy = Proxy::start(&server.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=60000&maxPoolSize=4", 5).await;
+    server.pause().unwrap();
+    let other = tokio::spawn({
+        let store = store.clone();
+        async move { store.get("a").await }
+    });
+    for _ in 0..2 {
+        assert!(!hurried(&store).await);
+    }
+    server.resume().unwrap();
+    other.await.unwrap().unwrap();
+    store.get("a").await.unwrap();
+    // The pool's four and the monitors' two: another client would have made more.
+    assert!(proxy.connections() <= 6, "{} connections", proxy.connections());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn calls_that_are_all_in_a_hurry_leave_them_too() {
+    let proxy = Proxy::start(&SERVER.addr()).unwrap();
+    let store = behind(&proxy, "&deadline=2000&maxPoolSize=4", 4).await;
+    proxy.silence();
+    proxy.pass();
+    let since = Instant::now();
+    while !hurried(&store).await {
         assert!(since.elapsed() < Duration::from_secs(60));
     }
 }

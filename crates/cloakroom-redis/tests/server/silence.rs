@@ -8,14 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_redis::RedisStore;
 use cloakroom_test_support::{Proxy, RedisServer};
+use tokio::time::timeout;
 
 use crate::{
     fake::{Fake, HELLO, Then},
     options, session,
 };
+
+/// So long that a test fails by it rather than waits for it.
+const FAR: Duration = Duration::from_secs(60);
 
 fn behind(proxy: &Proxy, deadline: Duration) -> RedisStore {
     let options = options(|options| options.deadline = deadline);
@@ -89,6 +94,59 @@ async fn a_silent_connection_costs_all_tasks_one_deadline_and_one_connection() {
         assert!(task.await.unwrap() <= 1);
     }
     assert_eq!(proxy.connections(), 2);
+}
+
+/// A call of somebody who waits less than the store does, such as a health check. Returns whether it was answered.
+async fn hurried(store: &RedisStore) -> bool {
+    let limit = Duration::from_millis(50);
+    within(limit, "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_caller_in_a_hurry_costs_the_others_no_connection() {
+    for is_connected in [true, false] {
+        let mut server = RedisServer::start().unwrap();
+        let proxy = Proxy::start(&server.addr()).unwrap();
+        let store = behind(&proxy, FAR);
+        if is_connected {
+            store.get("a").await.unwrap();
+        }
+        server.pause().unwrap();
+        let other = tokio::spawn({
+            let store = store.clone();
+            async move { store.get("a").await }
+        });
+        assert!(!hurried(&store).await);
+        server.resume().unwrap();
+        other.await.unwrap().unwrap();
+        store.get("a").await.unwrap();
+        assert_eq!(proxy.connections(), 1, "connected before: {is_connected}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_silent_connection_is_left_by_calls_that_are_all_in_a_hurry() {
+    for are_dropped in [false, true] {
+        let server = RedisServer::start().unwrap();
+        let proxy = Proxy::start(&server.addr()).unwrap();
+        let store = behind(&proxy, Duration::from_millis(400));
+        store.get("a").await.unwrap();
+        proxy.silence();
+        proxy.pass();
+        let since = Instant::now();
+        let mut is_answered = false;
+        while !is_answered {
+            assert!(since.elapsed() < FAR, "dropped: {are_dropped}");
+            is_answered = if are_dropped {
+                let call = timeout(Duration::from_millis(50), store.get("a"));
+                call.await.is_ok_and(|outcome| outcome.is_ok())
+            } else {
+                hurried(&store).await
+            };
+        }
+    }
 }
 
 /// Whatever a server does, tasks share the attempts to connect, and these pause.
