@@ -99,7 +99,7 @@ impl Drop for Lease<'_> {
         if connection.is_answering() {
             return;
         }
-        // A caller in a hurry says nothing of the connections of others.
+        // A caller in a hurry proves nothing about other callers' connections.
         let limit = self.patience.min(self.operation.patience());
         if self.pool.gate.is_silent(asked, limit) {
             self.pool.give_up_older(asked);

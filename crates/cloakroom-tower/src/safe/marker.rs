@@ -1,4 +1,4 @@
-//! Markers: for a minute the store says what became of a session whose id has ended.
+//! Markers: for a minute the store says what happened to a session whose id has ended.
 //!
 //! A marker is a record of its own beside the sessions, written through the ordinary contract. Its name follows from the
 //! old id ([`marker_name`]), and no cookie leads to it. It says three things: whether the session was logged out, to which
@@ -53,7 +53,7 @@ const LINKED_UNTIL: &str = "linkedUntil";
 /// A store that gives all records a life of its own keeps a marker for longer.
 const UNTIL: &str = "until";
 
-/// What became of a session.
+/// What happened to a session.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// It was logged out.

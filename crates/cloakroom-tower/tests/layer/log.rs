@@ -141,7 +141,7 @@ impl Log {
             if let Some((_, kind)) = shared.fails.iter().find(|(failing, _)| *failing == operation)
             {
                 let error = Error::new(*kind, "log", operation, "told to fail");
-                // As with a real store: nobody knows what became of a write whose answer did not come.
+                // As with a real store: nobody knows whether a write without an answer was carried out.
                 let is_unknown = *kind == ErrorKind::Timeout;
                 return Err(if is_unknown { error.with_outcome_unknown() } else { error });
             }
