@@ -33,7 +33,10 @@ use cloakroom_core::{
     Atomic, Cookie, Created, Error, ErrorKind, SessionData, Updated, marker_name,
 };
 
+use self::separate::SeparateMarks;
 use super::{expiry::milliseconds, preset::Safe};
+
+mod separate;
 
 /// How long a marker lives: longer than two requests overlap.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
@@ -337,62 +340,4 @@ async fn change(
             }
         }
     }
-}
-
-/// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
-/// Two moves of this safe take turns to write theirs.
-struct SeparateMarks<'a>(&'a Safe);
-
-impl SeparateMarks<'_> {
-    async fn log_out(&self, id: &str) -> Result<Mark, Error> {
-        let is_logged_out = self.is_logged_out(id).await?;
-        if !is_logged_out {
-            let until_ms = end_of_life(self.0.setup.now_ms());
-            self.set(
-                &logged_out_name(id),
-                &Mark { is_logged_out: true, until_ms, ..Mark::default() },
-            )
-            .await?;
-        }
-        let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_logged_out, ..mark })
-    }
-
-    async fn extend(
-        &self,
-        id: &str,
-        extend: impl Fn(&mut Mark) + Send + Sync,
-    ) -> Result<Mark, Error> {
-        let name = marker_name(id);
-        let mut mark = {
-            // Nobody overtakes a writer before its own deadline ends it.
-            let patience = self.0.setup.options().failure.deadline;
-            let _turn = self.0.turn_to_write(&name, patience).await;
-            let (mut mark, _) = read(self.0, &name).await?;
-            extend(&mut mark);
-            self.set(&name, &mark).await?;
-            mark
-        };
-        mark.is_logged_out = self.is_logged_out(id).await?;
-        Ok(mark)
-    }
-
-    async fn look(&self, id: &str) -> Result<Mark, Error> {
-        let (mark, _) = read(self.0, &marker_name(id)).await?;
-        Ok(Mark { is_logged_out: self.is_logged_out(id).await?, ..mark })
-    }
-
-    async fn is_logged_out(&self, id: &str) -> Result<bool, Error> {
-        read(self.0, &logged_out_name(id)).await.map(|(mark, _)| mark.is_logged_out)
-    }
-
-    async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
-        let mut record = SessionData::new();
-        mark.write(&mut record, self.0.setup.now_ms())?;
-        self.0.setup.store().set(name, &record).await
-    }
-}
-
-fn logged_out_name(id: &str) -> String {
-    marker_name(&marker_name(id))
 }

@@ -133,7 +133,7 @@ async fn a_logout_follows_a_bounded_number_of_moves() {
     assert!(calls < 200, "{calls}");
 }
 
-/// After the rollback it is not a login.
+/// The request asks for a new id no longer.
 #[tokio::test]
 async fn a_new_id_that_was_rolled_back_replaces_no_newer_cookie() {
     let (site, old) = logged_in().await;

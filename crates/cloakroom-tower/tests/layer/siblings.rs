@@ -305,7 +305,7 @@ async fn a_login_that_moves_on_again_and_again_leaves_no_trail() {
     let last = ids.pop().unwrap();
     assert!(site.record(&marker_name(&last)).await.is_some());
     for id in ids {
-        assert!(site.record(&marker_name(&id)).await.is_none(), "it has left the family");
+        assert!(site.record(&marker_name(&id)).await.is_none(), "it has handed on its links");
     }
     site.store.calls();
     site.visit(async |session: Session| session.destroy().await).await;

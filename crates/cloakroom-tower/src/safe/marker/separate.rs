@@ -1,0 +1,64 @@
+//! Marks in a store without conditional writes.
+
+use cloakroom_core::{Error, SessionData, marker_name};
+
+use super::{Mark, end_of_life, read};
+use crate::safe::preset::Safe;
+
+/// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
+/// Two moves of this safe take turns to write theirs.
+pub(super) struct SeparateMarks<'a>(pub(super) &'a Safe);
+
+impl SeparateMarks<'_> {
+    pub(super) async fn log_out(&self, id: &str) -> Result<Mark, Error> {
+        let is_logged_out = self.is_logged_out(id).await?;
+        if !is_logged_out {
+            let until_ms = end_of_life(self.0.setup.now_ms());
+            self.set(
+                &logged_out_name(id),
+                &Mark { is_logged_out: true, until_ms, ..Mark::default() },
+            )
+            .await?;
+        }
+        let (mark, _) = read(self.0, &marker_name(id)).await?;
+        Ok(Mark { is_logged_out, ..mark })
+    }
+
+    pub(super) async fn extend(
+        &self,
+        id: &str,
+        extend: impl Fn(&mut Mark) + Send + Sync,
+    ) -> Result<Mark, Error> {
+        let name = marker_name(id);
+        let mut mark = {
+            // Nobody overtakes a writer before its own deadline ends it.
+            let patience = self.0.setup.options().failure.deadline;
+            let _turn = self.0.turn_to_write(&name, patience).await;
+            let (mut mark, _) = read(self.0, &name).await?;
+            extend(&mut mark);
+            self.set(&name, &mark).await?;
+            mark
+        };
+        mark.is_logged_out = self.is_logged_out(id).await?;
+        Ok(mark)
+    }
+
+    pub(super) async fn look(&self, id: &str) -> Result<Mark, Error> {
+        let (mark, _) = read(self.0, &marker_name(id)).await?;
+        Ok(Mark { is_logged_out: self.is_logged_out(id).await?, ..mark })
+    }
+
+    async fn is_logged_out(&self, id: &str) -> Result<bool, Error> {
+        read(self.0, &logged_out_name(id)).await.map(|(mark, _)| mark.is_logged_out)
+    }
+
+    async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
+        let mut record = SessionData::new();
+        mark.write(&mut record, self.0.setup.now_ms())?;
+        self.0.setup.store().set(name, &record).await
+    }
+}
+
+fn logged_out_name(id: &str) -> String {
+    marker_name(&marker_name(id))
+}
