@@ -36,7 +36,8 @@ pub(super) fn of_crate(name: &str) -> Result<String> {
     let version = manifest
         .lines()
         .find_map(|line| {
-            line.strip_prefix(name)?.strip_prefix(" = { version = \"")?.split('"').next()
+            let value = line.strip_prefix(name)?.strip_prefix(" = ")?;
+            value.strip_prefix("{ version = ").unwrap_or(value).strip_prefix('"')?.split('"').next()
         })
         .ok_or_else(|| format!("Cargo.toml names no version of {name}"))?;
     // A pinned version has an equals sign before it.
