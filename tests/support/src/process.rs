@@ -1,9 +1,11 @@
 //! Child processes that never outlive the test.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{Error, folder::Folder};
@@ -95,6 +97,31 @@ impl Process {
             Ok(status) if status.success() => Ok(()),
             _ => Err(Error::new(format!("cannot send the signal {name} to `{}`", self.command))),
         }
+    }
+
+    /// Freezes the process, and returns when all of its threads stand still: the signal alone is only on its way.
+    pub(crate) fn freeze(&mut self) -> Result<(), Error> {
+        self.signal("STOP")?;
+        let started = Instant::now();
+        while !self.stands_still() {
+            if started.elapsed() > Duration::from_secs(60) {
+                return Err(Error::new(format!("`{}` does not stop", self.command)));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Returns true if every thread is stopped, by the state in `/proc/PID/task/TID/stat`: see proc(5).
+    fn stands_still(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.id())) else { return true };
+        // A thread that has ended has no file.
+        let mut stats =
+            threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+        stats.all(|stat| {
+            // The state follows the name, which is in brackets and can contain some itself.
+            stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with(['T', 't']))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crate::{Error, free_port};
@@ -175,11 +176,25 @@ impl Proxy {
 
     /// Closes all connections, and listens no more, so that new ones are refused.
     pub fn refuse(&self) {
+        self.end();
+        // A program that is being started has a copy of the listening socket until it executes, so the port can stay
+        // open for a moment.
+        let started = Instant::now();
+        while self.connect().is_ok() && started.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn connect(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port)))
+    }
+
+    fn end(&self) {
         self.shared.close(Mode::Ended);
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = listening.take() {
             // Wakes the thread that accepts, which sees the end of it.
-            let _ = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port)));
+            let _ = self.connect();
             let _ = thread.join();
         }
     }
@@ -187,7 +202,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.refuse();
+        self.end();
     }
 }
 

@@ -166,7 +166,7 @@ impl<K: Kind> Server<K> {
     ///
     /// If the server does not run.
     pub fn pause(&mut self) -> Result<(), Error> {
-        self.signal("STOP")
+        self.process.as_mut().ok_or_else(|| Error::new("the server is stopped"))?.freeze()
     }
 
     /// Resumes a frozen server, which then answers the requests that arrived in the meantime.
