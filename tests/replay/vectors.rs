@@ -51,6 +51,8 @@ fn express_vectors_hold() {
 #[ignore = "needs Node.js and the npm packages"]
 fn express_vectors_with_code_hold() {
     let report = replay_text("vectors", &vectors_file(true).stringify()).unwrap();
+    // Names what failed.
+    report.print(&mut std::io::stderr()).unwrap();
     assert_eq!((report.failed(), report.passed(), report.not_applicable()), (0, 24, 0));
 }
 

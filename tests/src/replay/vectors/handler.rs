@@ -138,7 +138,7 @@ impl Expressed {
         }
         if *value == Given::Circular {
             self.fail(&format!(
-                "Converting circular structure to JSON\n    --> starting at object with constructor 'SessionData'\n    --- property '{name}' closes the circle"
+                "Converting circular structure to JSON\n    --> starting at object with constructor 'Session'\n    --- property '{name}' closes the circle"
             ));
         }
         let json = value.to_json().ok().flatten();
