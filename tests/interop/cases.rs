@@ -35,7 +35,6 @@ pub(crate) struct Sides {
 
 /// How an npm store's `touch` treats the record.
 #[derive(Clone, Copy, PartialEq)]
-#[allow(dead_code, reason = "each backend has one of them")]
 pub(crate) enum NodeTouch {
     /// It leaves it alone.
     Moves,

@@ -96,7 +96,7 @@ fn say(addr: &str, command: &str) -> Result<(BufReader<TcpStream>, String), Acce
 impl RawAccess for RawMemcached {
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
         let (key, value) = (format!("{}{sid}", self.prefix), (self.encrypt)(record)?);
-        let mut place = self.addrs.first().ok_or("there is no server")?;
+        let mut place = self.addrs.first().ok_or("no server was given")?;
         for addr in &self.addrs[1..] {
             if Self::lives(addr, &key)?.is_some() {
                 place = addr;
