@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process,
+    process::{self, Command},
 };
 
 use crate::{
@@ -17,10 +17,14 @@ use crate::{
 pub(crate) fn features() -> Result<(), Failure> {
     let crates = published()?;
     for one in &crates {
-        run(cargo("check --no-default-features --package").arg(&one.name))?;
+        run(&mut without_warnings(
+            cargo("clippy --no-default-features --package"),
+            &one.name,
+            None,
+        ))?;
         for feature in &one.features {
-            let mut check = cargo("check --no-default-features --package");
-            run(check.arg(&one.name).arg("--features").arg(feature))?;
+            let check = cargo("clippy --no-default-features --package");
+            run(&mut without_warnings(check, &one.name, Some(feature)))?;
         }
     }
     let mut test = cargo("test --lib");
@@ -30,24 +34,33 @@ pub(crate) fn features() -> Result<(), Failure> {
     run(&mut test)
 }
 
-/// Packages every crate, builds it from its package, and builds and runs an application that depends on the packages:
+/// A check of one crate that fails on a warning, and for which what it depends on is not built again.
+fn without_warnings(mut check: Command, name: &str, feature: Option<&str>) -> Command {
+    check.arg(name).args(feature.iter().flat_map(|feature| ["--features", feature]));
+    check.args(["--", "-D", "warnings"]);
+    check
+}
+
+/// Packages every crate, checks each package alone, and builds and runs an application that depends on the packages:
 /// the first example of the README.
+///
+/// cargo's own verification cannot be used: it unpacks the packages that a package depends on into its home folder, and
+/// a package of the same version that an earlier run left there is taken for the new one.
 pub(crate) fn package() -> Result<(), Failure> {
     let crates = published()?;
-    // A folder of its own, empty at the start: to cargo a package of the same version is the same package, and what was
-    // built of it before would be used again.
+    // Empty at the start, for the same reason.
     let target = target();
     if target.exists() {
         fs::remove_dir_all(&target).map_err(|error| at(&target, &error))?;
     }
-    let mut package = cargo("package --allow-dirty");
+    let mut package = cargo("package --no-verify --allow-dirty");
     package.arg("--target-dir").arg(&target);
     for one in &crates {
         package.arg("--package").arg(&one.name);
     }
     run(&mut package)?;
     let folder = std::env::temp_dir().join(format!("cloakroom-package-{}", process::id()));
-    let result = application(&folder, &crates);
+    let result = build(&folder, &crates);
     // A rest in the temporary folder does no harm.
     let _ = fs::remove_dir_all(&folder);
     result
@@ -57,22 +70,35 @@ fn target() -> PathBuf {
     root().join("target/packages")
 }
 
-fn application(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
+/// Checks each package with its default features, then builds and runs the application.
+fn build(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
     let mut patches = String::new();
     for one in crates {
         let unpacked = unpack(folder, one)?;
         patches += &format!("{} = {{ path = {unpacked:?} }}\n", one.name);
     }
     let app = folder.join("app");
-    write(&app.join("Cargo.toml"), &format!("{MANIFEST}\n[patch.crates-io]\n{patches}"))?;
+    write(&folder.join("Cargo.toml"), &format!("{WORKSPACE}\n[patch.crates-io]\n{patches}"))?;
+    write(&app.join("Cargo.toml"), MANIFEST)?;
     write(&app.join("src/main.rs"), &format!("{}\n{MAIN}", example(&root().join("README.md"))?))?;
     // With the versions that everything else is tested with.
     let lock = read(&root().join("Cargo.lock"))?;
-    write(&app.join("Cargo.lock"), &lock)?;
-    let mut build = cargo("run --quiet");
-    build.current_dir(&app).env("CARGO_TARGET_DIR", target());
-    run(&mut build)
+    write(&folder.join("Cargo.lock"), &lock)?;
+    let there = |arguments| {
+        let mut command = cargo(arguments);
+        command.current_dir(folder).env("CARGO_TARGET_DIR", target());
+        command
+    };
+    for one in crates {
+        run(&mut without_warnings(there("clippy --quiet --package"), &one.name, None))?;
+    }
+    run(&mut there("run --quiet --package app"))
 }
+
+const WORKSPACE: &str = r#"[workspace]
+members = ["app", "cloakroom*"]
+resolver = "3"
+"#;
 
 const MANIFEST: &str = r#"[package]
 name = "app"

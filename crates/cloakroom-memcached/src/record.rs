@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, Revision, SessionData};
 
-use crate::{MemcachedOptions, options::JSON};
+use crate::MemcachedOptions;
 
 pub(crate) struct Record {
     pub(crate) flags: u32,
@@ -74,7 +74,7 @@ fn decrypt(
 ) -> Result<Vec<u8>, Error> {
     use cloakroom_core::ErrorKind;
 
-    use crate::error::STORE;
+    use crate::{error::STORE, options::JSON};
 
     let corrupt = |message| Error::new(ErrorKind::Corrupt, STORE, "decrypt", message);
     // connect-memcached stores a plain session if its secret is too weak. An attacker who can write to the server could
@@ -128,6 +128,7 @@ mod tests {
 
     use super::*;
     use crate::error::STORE;
+    use crate::options::JSON;
 
     fn operation() -> Operation {
         Operation::start(STORE, "get", Idempotency::Read, Duration::from_secs(5))
