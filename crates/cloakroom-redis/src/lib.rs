@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod atomic;
+mod batch;
 #[cfg(feature = "tls")]
 mod certificate;
 mod connection;

@@ -15,6 +15,7 @@ use redis::{Cmd, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 use crate::{
+    batch::batched,
     error,
     pace::LONG_ENOUGH,
     traffic::{Moment, Traffic},
@@ -92,7 +93,7 @@ impl Live {
         let ending = Ending(Arc::clone(&lost));
         let driver = tokio::spawn(async move {
             let _ending = ending;
-            driver.await;
+            batched(driver).await;
         });
         Self {
             connection,

@@ -64,6 +64,12 @@ impl Bench {
         self.raw(redis::cmd("GET").arg(key))
     }
 
+    /// A number of the server's statistics.
+    fn stat(&self, name: &str) -> u64 {
+        let stats: redis::InfoDict = self.raw(redis::cmd("INFO").arg("stats"));
+        stats.get(name).unwrap()
+    }
+
     fn ttl(&self, key: &str) -> i64 {
         self.raw(redis::cmd("TTL").arg(key))
     }
