@@ -28,6 +28,7 @@ mod target;
 mod tls;
 mod traffic;
 mod ttl;
+mod update;
 mod url;
 #[cfg(feature = "tls")]
 mod verifier;

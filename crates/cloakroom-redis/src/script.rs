@@ -7,7 +7,7 @@ use cloakroom_core::Error;
 use redis::{Cmd, ServerErrorKind, Value};
 use sha1::{Digest, Sha1};
 
-use crate::{connection::Connection, record::hex};
+use crate::connection::Connection;
 
 pub(crate) static UPDATE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("update.lua")));
@@ -22,7 +22,9 @@ pub(crate) struct Script {
 
 impl Script {
     fn new(code: &'static str) -> Self {
-        Self { code, digest: hex(&Sha1::digest(code)) }
+        let digest = Sha1::digest(code);
+        let digest = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        Self { code, digest }
     }
 
     /// Runs the script on one key, in one round trip. If the server does not know the script yet, a second one sends

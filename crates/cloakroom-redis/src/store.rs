@@ -49,6 +49,7 @@ struct Shared {
 }
 
 /// The expiry that a write gives to the key.
+#[derive(Clone, Copy)]
 pub(crate) enum Expiry {
     /// The key lives for this many seconds.
     Seconds(u64),
@@ -242,10 +243,10 @@ impl Store for RedisStore {
         match self.expiry(session) {
             Expiry::Seconds(seconds) => {
                 let record = self.options().stringify(&operation, session)?;
-                command.arg(key).arg(record).arg("EX").arg(seconds);
+                command.arg(key).arg(&*record).arg("EX").arg(seconds);
             }
             Expiry::Never => {
-                command.arg(key).arg(self.options().stringify(&operation, session)?);
+                command.arg(key).arg(&*self.options().stringify(&operation, session)?);
             }
             Expiry::Passed => {
                 let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;

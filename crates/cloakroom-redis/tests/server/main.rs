@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod atomic;
+mod comparing;
 mod connecting;
 mod fake;
 mod given;
+mod large;
 mod listing;
 mod load;
 mod operations;
