@@ -6,7 +6,7 @@
 
 use std::{convert::Infallible, env, error::Error};
 
-use cloakroom::tower::{RequestHead, Session, SessionEngine, SessionError};
+use cloakroom::tower::{RequestHead, Session, SessionEngine, SessionError, SessionOptions};
 use hyper::{Request, Response, body::Incoming, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
@@ -54,7 +54,8 @@ async fn serve(
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sessions = cloakroom::open(&env::args().nth(1).unwrap_or_else(|| "memory:".to_owned()))?;
-    let engine = SessionEngine::new(sessions, cloakroom::Secrets::new(["keyboard cat"])?);
+    let engine =
+        SessionOptions::new().engine(sessions, cloakroom::Secrets::new(["keyboard cat"])?)?;
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", listener.local_addr()?);

@@ -30,20 +30,20 @@ pub type CookieFor = Arc<dyn Fn(RequestHead<'_>) -> CookieOptions + Send + Sync>
 /// What a [`SessionLayer`](crate::SessionLayer) does.
 ///
 /// Take the options of a preset and change them, by the `with_…` methods or field by field. A group, such as
-/// [`failure`](Self::failure), has fields and methods of its own; what they do not change stays as in the preset. Options that do not fit
-/// together are an error when the layer is built.
+/// [`failure`](Self::failure), has fields and methods of its own; what they do not change stays as in the preset.
+/// [`layer`](Self::layer) and [`engine`](Self::engine) check whether the options fit together.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cloakroom_core::{MemoryStore, Secrets};
-/// use cloakroom_tower::{Proxy, SessionLayer, SessionOptions};
+/// use cloakroom_tower::{Proxy, SessionOptions};
 ///
 /// let mut options = SessionOptions::new()
 ///     .with_ids(|ids| ids.with_cookie_name("sid"))
 ///     .with_proxy(Proxy::Trusted);
 /// options.cookie.max_age = Some(Duration::from_secs(14 * 86_400));
 /// let secrets = Secrets::new(["new secret", "old secret"])?;
-/// let layer = SessionLayer::with_options(MemoryStore::new(), secrets, options)?;
+/// let layer = options.layer(MemoryStore::new(), secrets)?;
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone)]

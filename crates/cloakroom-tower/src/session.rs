@@ -26,7 +26,7 @@ mod whole;
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
-/// use cloakroom_tower::{RequestHead, Session, SessionEngine};
+/// use cloakroom_tower::{RequestHead, Session, SessionOptions};
 ///
 /// fn greet(session: &Session) -> Result<String, cloakroom_core::Error> {
 ///     let views = session.modify("views", |views: Option<u32>| views.unwrap_or_default() + 1)?;
@@ -35,7 +35,7 @@ mod whole;
 /// }
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+/// let engine = SessionOptions::new().engine(MemoryStore::new(), Secrets::new(["keyboard cat"])?)?;
 /// let request = http::Request::new(());
 /// let session = engine.load(RequestHead::from(&request)).await?.expect("the cookie's path is /");
 /// assert_eq!(greet(&session)?, "nobody, view 1");

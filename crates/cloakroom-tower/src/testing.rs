@@ -18,10 +18,10 @@ impl SessionEngine {
     ///
     /// ```
     /// use cloakroom_core::{Error, MemoryStore, Secrets};
-    /// use cloakroom_tower::{RequestHead, SessionEngine};
+    /// use cloakroom_tower::{RequestHead, SessionOptions};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+    /// let engine = SessionOptions::new().engine(MemoryStore::new(), Secrets::new(["keyboard cat"])?)?;
     /// let cookie = engine.test_cookie(|session| session.insert("user", "ann")).await?;
     ///
     /// let request = http::Request::get("/account").header("cookie", cookie).body(()).unwrap();

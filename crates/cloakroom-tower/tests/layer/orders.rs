@@ -19,7 +19,7 @@ pub(crate) fn engine(steps: &Steps) -> SessionEngine {
     let mut options = SessionOptions::new();
     options.expiry.clock = cloakroom_core::Clock::fixed(NOW);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
-    SessionEngine::with_options(steps.clone(), secrets, options).unwrap()
+    options.engine(steps.clone(), secrets).unwrap()
 }
 
 /// A store with a session `a` that has a cart.
