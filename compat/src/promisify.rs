@@ -27,13 +27,13 @@ pub struct Promisified<S> {
 
 /// Makes an async [`Store`] of a callback-style one. It supports exactly what the store supports.
 ///
-/// Every operation ends within 5 s; [`with_deadline`](Promisified::with_deadline) changes that. Its errors are those that
-/// the callback receives, and
+/// Every operation ends within 5 s; [`with_deadline`](Promisified::with_deadline) changes that. Its errors are those
+/// that the callback receives, and
 ///
 /// - [`Timeout`](cloakroom_core::ErrorKind::Timeout) if the callback is not answered in time;
 /// - [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) as soon as the callback is dropped without an answer;
-/// - [`Config`](cloakroom_core::ErrorKind::Config) if the answer does not come inline and the current thread has no tokio
-///   runtime with timers, which the deadline needs.
+/// - [`Config`](cloakroom_core::ErrorKind::Config) if the answer does not come inline and the current thread has no
+///   tokio runtime with timers, which the deadline needs.
 ///
 /// By then the callback-style code is running, so a write may still happen. The error has
 /// [`outcome_unknown`](Error::outcome_unknown) in that case. Errors of reads never have it.

@@ -58,9 +58,9 @@ impl SessionEngine {
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain
-    /// or path that no cookie can have, or a `max_age` beyond JavaScript's dates. The safe presets also reject `resave`, a
-    /// `max_age` of zero, and `SameSite=None` without `Secure`, because browsers reject such a cookie.
+    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name,
+    /// domain or path that no cookie can have, or a `max_age` beyond JavaScript's dates. The safe presets also reject
+    /// `resave`, a `max_age` of zero, and `SameSite=None` without `Secure`, because browsers reject such a cookie.
     pub fn with_options(
         store: impl Store + 'static,
         ids: impl Into<IdFormat>,
@@ -104,8 +104,8 @@ impl SessionEngine {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the session up
-    /// with it. Returns `None` if no secret verifies the cookie.
+    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the
+    /// session up with it. Returns `None` if no secret verifies the cookie.
     ///
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]
