@@ -72,7 +72,7 @@ impl Drop for Live {
     }
 }
 
-/// Notes on drop that the driver has ended, for whatever reason.
+/// Notes on drop that the driver has ended, for any reason.
 struct Ending(Arc<AtomicBool>);
 
 impl Drop for Ending {

@@ -8,7 +8,7 @@
 //! the old id ([`marker_name`]), and no cookie leads to it. It says whether the session was logged out, to which ids it
 //! moved, and which sessions end with it.
 //!
-//! Three rules make a logout end all that descends from a session, whichever request comes first:
+//! Three rules make a logout end every session that descends from the one it ends, whichever request comes first:
 //!
 //! - A move stores the new session, then marks the old id, then ends the old session. If the mark says that the session
 //!   was logged out, the move is taken back.
