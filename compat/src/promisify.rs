@@ -1,4 +1,5 @@
-//! Makes an async store of a callback-style one.
+//! Makes an async store of a callback-style one. What the contract promises beyond Connect's four calls is added here:
+//! a deadline, a check of the id, and expiries that do not go stale.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -93,6 +94,7 @@ pub(crate) fn read_from_store(session: SessionData) -> SessionData {
     }
 }
 
+/// Rejects an empty id, which Connect's contract does not mention.
 fn check(sid: &str, store: &str, operation: &'static str) -> Result<(), Error> {
     if sid.is_empty() {
         return Err(Error::new(

@@ -220,6 +220,7 @@ pub(crate) async fn update_notices_a_foreign_write(subject: &StoreUnderTest) -> 
     let text = current.loaded_json();
     check(text == theirs, format_args!("the conflict contains {}", shown(text)))?;
     is_stored(subject, "id", &theirs).await?;
+    // What a caller does after a conflict. Both changes must be in the record then.
     current.merge(&ours);
     if !matches!(atomic.update("id", &current).await?, Updated::Stored(_)) {
         return Err(broken("nobody has written since, but the second try was not stored"));
@@ -245,6 +246,7 @@ pub(crate) async fn touch_leaves_the_stored_record_as_it_is(subject: &StoreUnder
     subject.raw()?.put("id", RECORD).await?;
     let mut session = subject.read("id").await?;
     session.insert("who", "bob")?;
+    // Another member, and another expiry: a store that wrote either into the record would show it.
     session.cookie_mut().set_max_age_ms(Some(HOUR_MS / 2), subject.now_ms())?;
     subject.touch("id", &session).await?;
     is_stored(subject, "id", RECORD).await

@@ -20,6 +20,7 @@ pub(crate) async fn a_second_handle_sees_a_set(subject: &StoreUnderTest) -> Verd
 pub(crate) async fn a_second_handle_sees_a_replacement(subject: &StoreUnderTest) -> Verdict {
     let second = subject.second_handle()?;
     second.set("id", &subject.lasting("ann")?).await?;
+    // A handle with a cache has the session in it now.
     second.get("id").await?;
     let session = subject.lasting("bob")?;
     subject.store().set("id", &session).await?;

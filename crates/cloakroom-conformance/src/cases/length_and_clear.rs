@@ -77,6 +77,7 @@ pub(crate) async fn clear_removes_more_than_a_page(subject: &StoreUnderTest) -> 
 async fn cleared(subject: &StoreUnderTest, count: usize) -> Verdict {
     let ids = names(count);
     fill(subject, subject.store(), &ids).await?;
+    // Otherwise a store that stored nothing would pass.
     for id in &ids {
         subject.is_there(id).await?;
     }

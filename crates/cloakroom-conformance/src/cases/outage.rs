@@ -108,6 +108,7 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     }
     let (many, _) = connect_all(subject, &*faults, deadline).await?;
     faults.freeze().await?;
+    // The tolerance is half a deadline, plus what this machine has cost the calls.
     let delays = Delays::measure();
     let since = Instant::now();
     // More calls than the store has connections.
@@ -180,6 +181,8 @@ pub(crate) async fn calls_under_way_end_with_the_server(subject: &StoreUnderTest
 pub(crate) async fn calls_work_again_after_an_outage(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, subject.deadline()).await?;
+    // Frozen and stopped end differently: in the first the old connections can still be used, in the second they
+    // cannot.
     for is_frozen in [true, false] {
         if is_frozen {
             faults.freeze().await?;
@@ -369,6 +372,7 @@ pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTe
     if let Some(first) = ids.next().await {
         listed.insert(first?);
     }
+    // Pages that had arrived by now may still be listed. What counts is the end of the stream.
     faults.stop().await?;
     while let Some(item) = ids.next().await {
         match item {

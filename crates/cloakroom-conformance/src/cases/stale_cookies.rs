@@ -13,6 +13,7 @@ use crate::{
 /// Stores a session whose cookie expires soon, but that lives for an hour after each touch.
 async fn ending(subject: &StoreUnderTest, sid: &str) -> Result<SessionData, Failure> {
     let mut session = subject.lasting("ann")?;
+    // Only `expires` is moved, as in a record that Node.js wrote an hour ago and has touched since.
     let end = to_iso_string(subject.now_ms() + subject.short_ms()).unwrap_or_default();
     session.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(end.into()));
     subject.store().set(sid, &session).await?;

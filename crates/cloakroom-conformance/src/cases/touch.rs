@@ -53,6 +53,7 @@ pub(crate) async fn touch_shortens(subject: &StoreUnderTest) -> Verdict {
 pub(crate) async fn touch_keeps_the_members(subject: &StoreUnderTest) -> Verdict {
     let session = subject.lasting("ann")?;
     subject.store().set("id", &session).await?;
+    // The session of another request, which has changed members that it has not written yet.
     let mut other = session.clone();
     other.insert("who", "bob")?;
     other.insert("more", 1)?;

@@ -73,6 +73,7 @@ pub(crate) async fn update_answers_the_next_revision(subject: &StoreUnderTest) -
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
+    // Three times, since the first revision comes from reading and the others from writing.
     for round in 1..=3 {
         session.insert("round", round)?;
         match atomic.update("id", &session).await? {
