@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 async fn handle(session: &Session, route: &str) -> Result<String, SessionError> {
     match route {
         "POST /login" => {
-            session.regenerate().await?; // An id from before the login is worth nothing.
+            session.regenerate().await?; // An id from before the login no longer works.
             session.insert("user", "ann")?; // A real one asks who it is.
             Ok("welcome\n".to_owned())
         }

@@ -82,8 +82,8 @@ impl SessionEngine {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the session up
-    /// with it. Returns `None` if no secret verifies the cookie.
+    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the
+    /// session up with it. Returns `None` if no secret verifies the cookie.
     ///
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]

@@ -6,11 +6,11 @@ use http::HeaderValue;
 use crate::{SessionEngine, request::RequestFacts};
 
 impl SessionEngine {
-    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it. A test of
-    /// a handler sends it to be logged in.
+    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it. A test
+    /// of a handler sends it to be logged in.
     ///
-    /// The session and the cookie are made as for a browser, by the options and the secrets, so the request goes through
-    /// the whole layer. Take a [`MemoryStore`](cloakroom_core::MemoryStore), and no server is needed.
+    /// The session and the cookie are made as for a browser, by the options and the secrets, so the request goes
+    /// through the whole layer. Take a [`MemoryStore`](cloakroom_core::MemoryStore), and no server is needed.
     ///
     /// # Errors
     ///
