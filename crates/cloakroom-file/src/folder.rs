@@ -130,6 +130,7 @@ impl Folder {
         list(&self.own)
     }
 
+    /// Creates the folder and its subfolder if they are missing, both for their owner only.
     fn create(&self) -> Result<(), Error> {
         if self.own.is_dir() {
             return Ok(());

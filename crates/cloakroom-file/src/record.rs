@@ -97,6 +97,8 @@ fn without(text: &str) -> Cow<'_, str> {
     text
 }
 
+/// Returns the text without the last `__lastAccess`, or `None` if it has none. A record that went through another
+/// program can have several.
 fn without_last(text: &str) -> Option<String> {
     let value = member(text, MEMBER)?;
     let begin = place(text, value)?;

@@ -167,6 +167,8 @@ impl FileStore {
         Ok(done)
     }
 
+    /// Starts the removal of expired sessions if the interval is over. Only writes do this, so a service that only
+    /// reads leaves the folder alone.
     fn reap_if_due(&self) {
         let mut next = self.0.next_reap.lock().unwrap_or_else(PoisonError::into_inner);
         if next.is_some_and(|next| next <= Instant::now()) {
@@ -188,6 +190,7 @@ impl Shared {
         self.options.ttl.as_secs_f64() * 1_000.0
     }
 
+    /// Returns the expiry that a write gives to the session.
     pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
         let now_ms = self.options.clock.now_ms();
         match session.time_to_live(now_ms) {
