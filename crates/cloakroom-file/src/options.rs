@@ -10,8 +10,8 @@ use cloakroom_encryption::Encryption;
 
 use crate::{error::STORE, name::check_extension};
 
-/// How a [`FileStore`](crate::FileStore) keeps sessions: the options of session-file-store with their names there, and a
-/// few more.
+/// How a [`FileStore`](crate::FileStore) keeps sessions: the options of session-file-store with their names there, and
+/// a few more.
 ///
 /// Each can be given in the URL, too, and the URL wins; see [`FileStore::open`](crate::FileStore::open).
 ///
@@ -27,7 +27,7 @@ pub struct FileOptions {
     /// How long a session without a max age lives after each write or touch. Defaults to an hour. Node.js must have the
     /// same value: it is not in the file.
     pub ttl: Duration,
-    /// What follows the id in the name of a file. Defaults to `.json`.
+    /// The end of a file's name, after the id. Defaults to `.json`.
     pub file_extension: String,
     /// How often expired sessions are removed, after a write. Defaults to an hour. `None` leaves that to Node.js, or to
     /// [`FileStore::reap`](crate::FileStore::reap).
@@ -35,12 +35,12 @@ pub struct FileOptions {
     /// Whether a write is on the disk when it returns. Defaults to `true`. Without it, writes are faster, and a power
     /// failure can lose or damage the last ones.
     pub durable: bool,
-    /// How sessions are encrypted. They are not unless this is set.
+    /// Encrypts sessions. Not encrypted by default.
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
     /// How long an operation, or a page of a listing, takes at most. Defaults to 5 seconds.
     pub deadline: Duration,
-    /// The clock that sessions expire by. Defaults to the system's.
+    /// The clock by which sessions expire. Defaults to the system's.
     pub clock: Clock,
 }
 
@@ -110,7 +110,7 @@ impl FileOptions {
         self
     }
 
-    /// Refuses an invalid option by its name.
+    /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (option, why) = match self {
             Self { ttl: Duration::ZERO, .. } => ("ttl", "must not be zero"),

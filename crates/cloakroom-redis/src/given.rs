@@ -25,6 +25,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Sender for C {
     }
 }
 
+/// The application's connection. Its type is erased, so that `RedisStore` has no type parameter.
 pub(crate) struct Given {
     sender: Box<dyn Sender>,
     runtimes: Runtimes,
@@ -75,7 +76,8 @@ impl Given {
         }
     }
 
-    /// Returns what the server says about itself. On a cluster, that is one node of it.
+    /// Returns what the server says about itself, and asks it at the first call. A store cannot see from the connection if
+    /// it leads to a cluster, whose keys cannot be listed; then one of its nodes answers.
     pub(crate) async fn about(&self, operation: &Operation) -> Result<About, Error> {
         self.runtimes.current(operation)?;
         if let Some(about) = *self.about.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -100,6 +102,7 @@ impl Given {
         Ok(about)
     }
 
+    /// Sends one command without repeating it. An error reply of the server is an answer here.
     async fn ask(&self, operation: &Operation, command: &Cmd) -> Result<Value, Failure> {
         let Some(answer) = operation.within(self.sender.send(command)).await else {
             operation.lose_answer();

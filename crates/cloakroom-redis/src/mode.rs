@@ -84,6 +84,7 @@ fn numbers(version: &Value) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// Returns true if one line of the answer is this. A connection to several servers returns one text for each.
 fn says(value: &Value, line: &str) -> bool {
     match value {
         Value::Map(pairs) => pairs.iter().any(|(_, value)| says(value, line)),

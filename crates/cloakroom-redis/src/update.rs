@@ -1,12 +1,13 @@
 //! Writes a record only if it is still the one that was read.
 //!
-//! | the server | the command | its work for a record of 500 bytes, 20 KB, 200 KB |
+//! | the server | the commands | its work for 500 bytes, 20 KB, 200 KB |
 //! | --- | --- | --- |
 //! | Redis 8.4, Valkey 8.1 or later | `SET … IFEQ` | 1, 5, 90 µs |
-//! | older, large records | `WATCH`, `MULTI` and `EXEC`: [`watch`](crate::own) | 15, 17, 81 µs |
+//! | older, large records | `WATCH`, `MULTI` and `EXEC`, in `own/watch.rs` | 15, 17, 81 µs |
 //! | older, other records | the script [`UPDATE`] | 4, 77, 764 µs |
 //!
-//! The figures are the processor time of Redis 7.0 and Valkey 9.1 beyond that of `PING`, one command at a time.
+//! The work is the processor time beyond that of `PING`, one command at a time: of Valkey 9.1 in the first row, and of
+//! Redis 7.0.15.
 
 use cloakroom_backend::Operation;
 use cloakroom_core::Error;
