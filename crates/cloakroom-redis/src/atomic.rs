@@ -10,9 +10,8 @@ use redis::Value;
 use crate::{
     RedisStore, Ttl, error, reply,
     script::GET_AND_TOUCH,
-    store::Expiry,
-    ttl::LONGEST,
-    update::{Swap, Swapped},
+    swap::{Swap, Swapped},
+    ttl::{Expiry, LONGEST},
 };
 
 #[async_trait]

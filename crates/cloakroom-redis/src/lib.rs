@@ -23,6 +23,7 @@ mod serializer;
 mod socket;
 mod store;
 mod stream;
+mod swap;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;

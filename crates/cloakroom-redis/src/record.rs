@@ -10,7 +10,7 @@ use crate::RedisOptions;
 /// The value that connect-redis 6.1.0 and 6.1.2 store instead of deleting a key.
 const TOMBSTONE: &[u8] = b"TOMBSTONE";
 
-/// Ends the revisions of this store, so that those of others are recognized.
+/// Ends the revisions of this store, so that another store's are recognized.
 const MARK: &[u8] = b"\0redis";
 
 impl RedisOptions {

@@ -13,24 +13,14 @@ use cloakroom_backend::Operation;
 use cloakroom_core::Error;
 use redis::Value;
 
-use crate::{RedisStore, connection::Connection, error, reply, script::UPDATE, store::Expiry};
-
-/// What an update compares and writes.
-pub(crate) struct Swap<'a> {
-    pub(crate) key: &'a str,
-    /// The stored value that the session was read from.
-    pub(crate) read_from: &'a [u8],
-    pub(crate) record: &'a [u8],
-    pub(crate) expiry: Expiry,
-}
-
-pub(crate) enum Swapped {
-    Stored,
-    /// The key does not exist.
-    Missing,
-    /// The key has this value, which another writer stored.
-    Other(Vec<u8>),
-}
+use crate::{
+    RedisStore,
+    connection::Connection,
+    error, reply,
+    script::UPDATE,
+    swap::{Swap, Swapped},
+    ttl::Expiry,
+};
 
 impl RedisStore {
     pub(crate) async fn swap(

@@ -6,8 +6,8 @@
 //! compares, no record enters a script, and 2 MB take the server as long as `GET` and `SET`, which is 1 ms.
 //!
 //! It takes a second round trip. It cannot use the shared connection, because a `WATCH` holds for all that follows on its
-//! connection and ends with any `EXEC`. If anything is in the way, such as a server that allows no more clients or a user
-//! without the permission, the script does it.
+//! connection and ends with any `EXEC`. The script does it after all if a server allows no more clients, or
+//! a user lacks the permission.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -24,14 +24,10 @@ use crate::{
     error,
     live::{Asked, Live},
     reply,
-    store::Expiry,
+    swap::{Swap, Swapped},
     traffic::Traffic,
-    update::{Swap, Swapped},
+    ttl::Expiry,
 };
-
-/// The length of both records together from which an update counts as large. Below it, the script takes the server about
-/// as long as the second round trip does, and nobody needs another connection.
-const LARGE: usize = 32 * 1024;
 
 /// The largest number of such connections. Further updates wait for one.
 const MOST: usize = 8;
@@ -79,12 +75,6 @@ impl Spare {
     fn put(&self, runtime: Id, live: Arc<Live>) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(Idle { live, runtime, since: Instant::now() });
-    }
-}
-
-impl Swap<'_> {
-    pub(crate) fn is_large(&self) -> bool {
-        self.read_from.len() + self.record.len() >= LARGE
     }
 }
 

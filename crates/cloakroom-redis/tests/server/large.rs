@@ -97,7 +97,6 @@ async fn no_large_update_is_lost_and_none_brings_a_session_back() {
     assert!((2..=9).contains(&open), "{open}");
 }
 
-/// What is in the way is found out by the server's own means.
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn without_a_second_connection_or_its_commands_the_script_does_it() {
