@@ -47,7 +47,7 @@ fn session() -> SessionData {
 
 impl Folder {
     async fn fill(sessions: usize, durable: bool) -> Self {
-        let guard = tempfile::tempdir_in(env::current_dir().unwrap()).unwrap();
+        let guard = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let fast = FileStore::in_folder(guard.path(), options().with_durable(false)).unwrap();
         for number in 0..sessions {
             fast.set(&sid(number), &session()).await.unwrap();
