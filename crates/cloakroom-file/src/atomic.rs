@@ -1,4 +1,5 @@
-//! The conditional writes, under the lock of the session.
+//! The conditional writes, under the lock of the session. Processes with this crate wait for each other. Node.js takes
+//! no lock, so its writes are noticed by comparing the text just before the rename.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ impl Atomic for FileStore {
                     return Ok(false);
                 }
                 let prepared = shared.folder.prepare(&text)?;
-                // Only Node.js can have made a file since, because it takes no lock.
+                // Only Node.js can have created a file since, because it takes no lock.
                 if shared.folder.read(&name)?.is_some() {
                     shared.folder.put(prepared, &name)?;
                 } else if !shared.folder.put_new(prepared, &name)? {

@@ -1,7 +1,7 @@
 //! Locks that hold between processes.
 //!
-//! A lock is on an open file, so the system releases it when its process ends, however that happens. The files stay:
-//! two processes could hold the lock of a file that is removed and made again.
+//! A lock is on an open file, so the system releases it when its process ends, even if the process is killed. The lock
+//! files are never removed: if one were removed and created again, two processes could each hold a lock of that name.
 
 use std::{
     fs::{File, OpenOptions},

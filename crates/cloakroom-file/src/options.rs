@@ -11,8 +11,8 @@ use cloakroom_encryption::Encryption;
 
 use crate::{error::STORE, name::check_extension};
 
-/// How a [`FileStore`](crate::FileStore) keeps sessions: the options of session-file-store with their names there, and a
-/// few more.
+/// How a [`FileStore`](crate::FileStore) keeps sessions: the options of session-file-store with their names there, and
+/// a few more.
 ///
 /// Each can be given in the URL, too, and the URL wins; see [`FileStore::open`](crate::FileStore::open).
 ///
@@ -28,11 +28,11 @@ pub struct FileOptions {
     /// How long a session without a max age lives after each write or touch. Defaults to an hour. Node.js must have the
     /// same value: it is not in the file.
     pub ttl: Duration,
-    /// The clock that sessions expire by. Defaults to the system's.
+    /// The clock by which sessions expire. Defaults to the system's.
     pub clock: Clock,
-    /// What follows the id in the name of a file. Defaults to `.json`.
+    /// The end of a file's name, after the id. Defaults to `.json`.
     pub file_extension: String,
-    /// How sessions are encrypted. They are not unless this is set.
+    /// Encrypts sessions. Not encrypted by default.
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
     /// How often expired sessions are removed, after a write. Defaults to an hour. `None` leaves that to Node.js, or to
@@ -104,7 +104,7 @@ impl FileOptions {
         Self { deadline, ..self }
     }
 
-    /// Refuses an invalid option by its name.
+    /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (option, why) = match self {
             Self { ttl: Duration::ZERO, .. } => ("ttl", "must be above zero"),

@@ -25,8 +25,8 @@ use crate::{
 /// - Writes of one session wait for each other, across processes, with a lock that the system releases when its process
 ///   ends. session-file-store takes no lock.
 /// - When a write returns, it is on the disk, unless [`durable`](FileOptions::durable) is off.
-/// - Files that the store creates are for their owner only (mode 600). A missing folder is created with mode 700. A file
-///   that is replaced keeps its permissions.
+/// - Files that the store creates are for their owner only (mode 600). A missing folder is created with mode 700. A
+///   file that is replaced keeps its permissions.
 ///
 /// ```
 /// use cloakroom_core::{SessionData, Store};
@@ -48,7 +48,7 @@ pub struct FileStore(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) options: FileOptions,
     pub(crate) folder: Folder,
-    /// When expired sessions are removed next.
+    /// When expired sessions are next removed.
     next_reap: Mutex<Option<Instant>>,
 }
 
@@ -149,7 +149,7 @@ impl FileStore {
         operation.aside(move || work(&shared)).await
     }
 
-    /// Runs blocking work that writes under a lock, which it gets until the deadline.
+    /// Runs blocking work that writes under a lock, for which it waits until the deadline: the work cannot be cancelled.
     pub(crate) async fn writing<T: Send + 'static>(
         &self,
         operation: &Operation,
@@ -168,18 +168,20 @@ impl FileStore {
         Ok(done)
     }
 
+    /// Starts the removal of expired sessions if the interval is over. Only writes do this, so a service that only
+    /// reads leaves the folder alone.
     fn reap_if_due(&self) {
         let mut next = self.0.next_reap.lock().unwrap_or_else(PoisonError::into_inner);
         if next.is_some_and(|next| next <= Instant::now()) {
             *next = self.0.options.reap_interval.and_then(in_time);
             let store = self.clone();
-            // The write has succeeded even if this fails; it is tried again after the next interval.
+            // In a task of its own: the write has succeeded, and must neither wait for this nor fail with it.
             drop(tokio::spawn(async move { store.reap().await }));
         }
     }
 }
 
-/// `None` beyond the end of the clock.
+/// Returns the time after the interval, or `None` if the clock cannot represent it.
 fn in_time(interval: Duration) -> Option<Instant> {
     Instant::now().checked_add(interval)
 }
@@ -189,7 +191,7 @@ impl Shared {
         self.options.ttl.as_secs_f64() * 1_000.0
     }
 
-    /// When a session expires that is written now, or `None` if its expiry has passed.
+    /// Returns the expiry that a write gives to the session, or `None` if it has passed.
     pub(crate) fn expiry(&self, session: &SessionData) -> Option<i64> {
         expires_at_ms(session, self.options.clock.now_ms(), self.options.ttl)
     }
@@ -199,7 +201,7 @@ impl Shared {
         later(self.options.clock.now_ms(), ttl.map_or(self.options.ttl, whole))
     }
 
-    /// The record in a file, whether it is live or not; `None` without a file.
+    /// Returns the record in a file, live or not, or `None` if the file does not exist.
     pub(crate) fn record(&self, name: &str) -> Result<Option<Record>, Error> {
         self.folder.read(name)?.map(|text| self.record_in(text)).transpose()
     }
@@ -214,7 +216,8 @@ impl Shared {
         Ok(Record::of_text(text))
     }
 
-    /// The record in a file, or `None` if it is missing, has expired, or is what Express takes for no session.
+    /// Returns the record and the session in a file, or `None` if the file is missing, has expired, or means "no
+    /// session" in Express.
     pub(crate) fn live(&self, name: &str) -> Result<Option<(Record, SessionData)>, Error> {
         self.folder.read(name)?.map_or(Ok(None), |text| self.live_in(text))
     }
@@ -231,7 +234,7 @@ impl Shared {
         record.is_expired(self.options.clock.now_ms(), self.ttl_ms())
     }
 
-    /// What goes into the file of a record.
+    /// Returns the text of a record's file, encrypted if the options say so.
     pub(crate) fn stored(&self, record: &Record) -> Result<String, Error> {
         #[cfg(feature = "encryption")]
         if let Some(encryption) = &self.options.encryption {
@@ -240,14 +243,14 @@ impl Shared {
         Ok(record.text().to_owned())
     }
 
-    /// The text of a file for `session`.
+    /// Returns the text of the file for `session`.
     pub(crate) fn written(&self, session: &SessionData, expires_ms: i64) -> Result<String, Error> {
         self.stored(&Record::new(session, expires_ms, self.ttl_ms()))
     }
 
-    /// Removes a session, and makes that last.
+    /// Removes a session, and writes that to the disk.
     pub(crate) fn remove(&self, name: &str, until: &Until) -> Result<(), Error> {
-        // Without a folder for its lock, or without a file, nothing has to be removed.
+        // A missing file needs no lock, whose folder would have to be created for it.
         if self.folder.read(name).is_ok_and(|text| text.is_none()) {
             return Ok(());
         }
@@ -257,7 +260,7 @@ impl Shared {
         self.folder.sync()
     }
 
-    /// Moves the expiry of a live session, or removes it with `None`. Returns the session, or `None` without one.
+    /// Moves the expiry of a live session, or removes it with `None`. Returns the session, or `None` if it is not live.
     pub(crate) fn move_expiry(
         &self,
         name: &str,
@@ -279,9 +282,9 @@ impl Shared {
                 return Ok(Some(session));
             }
             let prepared = self.folder.prepare(&self.stored(&moved)?)?;
-            // Node.js takes no lock, and what it has written since must stay.
+            // Node.js takes no lock. If it has written since, its record stays, and the loop begins again.
             if self.folder.read(name)?.as_ref() == Some(&before) {
-                // The name is not made to last: after a power failure the session has one expiry or the other.
+                // The folder is not synced: after a power failure the session has the old expiry or the new one.
                 self.folder.put(prepared, name)?;
                 return Ok(Some(session));
             }

@@ -9,6 +9,7 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use crate::{MongoOptions, origin::Times};
 
+/// The expiry that a write gives to the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     /// The session expires at this time, in milliseconds since 1970.

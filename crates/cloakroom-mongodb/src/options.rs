@@ -205,6 +205,7 @@ pub(crate) fn is_database(name: &str) -> bool {
         && !name.contains(['\0', '/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?'])
 }
 
+/// Returns true for `w: 0`. The server then answers nothing, and no promise about a write could be kept.
 pub(crate) fn is_unacknowledged(concern: &WriteConcern) -> bool {
     concern.w == Some(Acknowledgment::Nodes(0))
 }

@@ -100,6 +100,7 @@ async fn line_of_stored(
     line.filter(|_| is_new)
 }
 
+/// Chooses the last step and takes it, when the handles that still ask the store are done.
 async fn commit_in_turn(
     session: &SafeSession,
     is_failed: bool,
@@ -118,6 +119,7 @@ async fn commit_in_turn(
     take(session, step, browser.as_ref()).await
 }
 
+/// Chooses the last step of a request that succeeded.
 fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> LastStep {
     let options = session.shared.setup.options();
     let memory = &state.memory;
@@ -214,6 +216,7 @@ fn is_due(session: &SafeSession, record: &SessionData) -> bool {
     }
 }
 
+/// Takes the step. Only then, with the store's answer, the `Set-Cookie` line is decided.
 async fn take(
     session: &SafeSession,
     step: LastStep,
@@ -303,6 +306,7 @@ async fn as_it_was(
     Some(line)
 }
 
+/// Returns the line for a record that was not written, without asking the store whether the session still exists.
 fn line_without_asking(
     session: &SafeSession,
     id: &str,
