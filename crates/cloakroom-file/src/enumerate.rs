@@ -7,7 +7,7 @@ use cloakroom_backend::Idempotency;
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
-use crate::{FileStore, error::of_io, name, store::Shared};
+use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
 
 /// The number of names in a page, whose files are read together on one blocking thread.
 const PAGE: usize = 128;
@@ -54,7 +54,7 @@ impl Enumerate for FileStore {
         let mut pages = std::pin::pin!(self.pages("clear"));
         while let Some(names) = pages.try_next().await? {
             let operation = self.operation("clear", Idempotency::Repeatable);
-            let work = move |shared: &Shared, until| {
+            let work = move |shared: &Shared, until: &Until| {
                 for name in names {
                     let _lock = shared.folder.lock(&name, until)?;
                     shared.folder.remove(&name)?;

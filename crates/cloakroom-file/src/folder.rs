@@ -6,7 +6,6 @@ use std::{
     fs::{self, File, ReadDir},
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use cloakroom_core::{Error, ErrorKind};
@@ -15,6 +14,7 @@ use tempfile::NamedTempFile;
 use crate::{
     error::{STORE, of_io},
     lock::{self, Lock},
+    until::Until,
 };
 
 /// The subfolder for our own files: locks, and records that are not yet under their names. session-file-store lists
@@ -58,8 +58,8 @@ impl Folder {
         }
     }
 
-    /// Waits for the lock of a file.
-    pub(crate) fn lock(&self, name: &str, until: Instant) -> Result<Lock, Error> {
+    /// Waits for the lock of a file. Every write and every removal comes after this.
+    pub(crate) fn lock(&self, name: &str, until: &Until) -> Result<Lock, Error> {
         self.create()?;
         Lock::wait(&self.own.join(lock::file_of(name)), until)
     }
@@ -115,7 +115,10 @@ impl Folder {
         // Windows cannot sync a folder.
         if self.durable && cfg!(unix) {
             let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
-            return synced.map_err(|cause| of_io("write the folder to the disk", &cause));
+            return synced.map_err(|cause| {
+                // The files are as they were written, but a power failure may undo that.
+                of_io("write the folder to the disk", &cause).with_outcome_unknown()
+            });
         }
         Ok(())
     }

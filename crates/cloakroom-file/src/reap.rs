@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use cloakroom_backend::Idempotency;
 use cloakroom_core::Error;
 use futures::TryStreamExt;
 
-use crate::{FileStore, error::of_io, store::Shared};
+use crate::{FileStore, error::of_io, store::Shared, until::Until};
 
 /// The age from which an unfinished record counts as left behind by a killed process. A write takes no longer than its
 /// deadline, so this never removes one in progress.
@@ -30,10 +30,10 @@ impl FileStore {
         while let Some(names) = pages.try_next().await? {
             let operation = self.operation("reap", Idempotency::Repeatable);
             let work = move |shared: &Shared| {
-                let until = std::time::Instant::now() + shared.options.deadline;
+                let until = Until::new(Instant::now() + shared.options.deadline);
                 let mut removed = 0;
                 for name in names.iter().filter(|name| shared.has_expired(name)) {
-                    let _lock = shared.folder.lock(name, until)?;
+                    let _lock = shared.folder.lock(name, &until)?;
                     // Checked again under the lock: it can have been touched or replaced since.
                     if shared.has_expired(name) {
                         shared.folder.remove(name)?;

@@ -17,9 +17,10 @@ const NAME: &str = r#""__lastAccess":"#;
 pub(crate) struct Record(String);
 
 impl Record {
-    /// Returns the record that stores `session`.
+    /// Returns the record that stores `session`. A member `__lastAccess` of its own gets the store's value in its place,
+    /// as in session-file-store.
     pub(crate) fn new(session: &SessionData, expires_ms: i64, ttl_ms: f64) -> Self {
-        Self(without(&session.to_json()).into_owned()).with_expiry(expires_ms, ttl_ms)
+        Self(session.to_json().into_owned()).with_expiry(expires_ms, ttl_ms)
     }
 
     pub(crate) fn of_text(text: String) -> Self {
@@ -43,8 +44,13 @@ impl Record {
 
     /// Returns true if it has expired. A record without a time never does, because JavaScript compares with `NaN`.
     pub(crate) fn is_expired(&self, now_ms: i64, ttl_ms: f64) -> bool {
-        let expires_ms = self.last_access().and_then(|json| json.parse::<f64>().ok());
-        expires_ms.is_some_and(|last_ms| last_ms + self.life_ms(ttl_ms) < now_ms as f64)
+        // What JavaScript adds for a value that is not a number.
+        let last_ms = self.last_access().and_then(|json| match json {
+            "null" | "false" => Some(0.0),
+            "true" => Some(1.0),
+            json => json.parse::<f64>().ok(),
+        });
+        last_ms.is_some_and(|last_ms| last_ms + self.life_ms(ttl_ms) < now_ms as f64)
     }
 
     /// Returns the same record with another expiry. Every other byte stays.
