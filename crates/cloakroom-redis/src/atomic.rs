@@ -1,4 +1,4 @@
-//! The conditional writes: `SET NX`, and a script that compares the stored record's digest. connect-redis has none.
+//! The conditional writes: `SET NX`, and an update that compares the stored record (`update.rs`). connect-redis has none.
 
 use std::{sync::atomic::Ordering, time::Duration};
 

@@ -118,6 +118,11 @@ pub(crate) fn is_unknown_command(refusal: &ServerError) -> bool {
     refusal.details().is_some_and(|detail| detail.starts_with("unknown command"))
 }
 
+/// Returns true if the server does not know the command, or the user lacks the permission for it.
+pub(crate) fn is_forbidden(refusal: &ServerError) -> bool {
+    refusal.code() == "NOPERM" || is_unknown_command(refusal)
+}
+
 /// Returns true if the server does not know an option of the command.
 pub(crate) fn is_syntax_error(refusal: &ServerError) -> bool {
     refusal.details().is_some_and(|detail| detail.starts_with("syntax error"))

@@ -21,7 +21,8 @@ use crate::{
 /// a tokio runtime with I/O and time enabled. It is not tied to one runtime: each runtime that calls it has its own
 /// connection.
 ///
-/// - Every operation is one round trip.
+/// - Every operation is one round trip, except an `update` of a large record, and one that meets a conflict on a server
+///   that compares by `SET … IFEQ`: those are two.
 /// - The connection is made on first use, so a service can start while Redis is down. It is replaced when it is lost,
 ///   and when it answers nothing for a whole deadline.
 /// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.

@@ -8,7 +8,7 @@
 -- Returns 1 if the record was written, 0 if it does not exist, and the current record if it has changed.
 --
 -- It compares the records themselves. To compute a digest costs the server as much as to take in the record that was
--- read, and the store would have to compute one too. Large records do not come here: see own/watch.rs.
+-- read, and the store would have to compute one too. Large records come here only if own/watch.rs cannot write them.
 --
 -- On a replica every answer must be an error: its data may be old, and "does not exist" would end a live session. A
 -- replica rejects write commands even if they would change nothing; the writes in the first two branches serve that.

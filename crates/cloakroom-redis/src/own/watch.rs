@@ -8,6 +8,9 @@
 //! It takes a second round trip. It cannot use the shared connection, because a `WATCH` holds for all that follows on its
 //! connection and ends with any `EXEC`. The script does it after all if a server allows no more clients, or
 //! a user lacks the permission.
+//!
+//! `MULTI` is sent with `WATCH`, a round trip before `SET`: a server that refuses `MULTI` alone, as its user's
+//! permissions may have it, would execute the `SET` at once and without the condition.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +20,11 @@ use std::{
 use cloakroom_backend::Operation;
 use cloakroom_core::Error;
 use redis::Value;
-use tokio::{runtime::Id, sync::Semaphore, time::Instant};
+use tokio::{
+    runtime::Id,
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use super::Own;
 use crate::{
@@ -32,6 +39,14 @@ use crate::{
 /// The largest number of such connections. Further updates wait for one.
 const MOST: usize = 8;
 
+/// How long an update waits for one. All of them may be held by calls that nobody polls, such as those of a runtime that
+/// stands still.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the script does everything after the server refused a connection or a command. Without a pause, each update
+/// would connect and be refused again.
+const PAUSE: Duration = Duration::from_secs(60);
+
 /// An idle connection is not used again after this time, because routers drop such connections silently.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
@@ -42,39 +57,59 @@ const TRIES: usize = 3;
 pub(super) struct Spare {
     permits: Semaphore,
     idle: Mutex<Vec<Idle>>,
+    /// When the server last refused.
+    refused: Mutex<Option<Instant>>,
 }
 
 struct Idle {
-    live: Arc<Live>,
+    connection: Watching,
     runtime: Id,
     since: Instant,
+}
+
+/// A connection, and the transaction on it.
+struct Watching {
+    live: Arc<Live>,
+    /// Whether a transaction is open: an update that found another record has not ended it.
+    is_open: bool,
 }
 
 enum Attempt {
     Done(Swapped),
     /// Somebody wrote or touched the key in the meantime.
     Disturbed,
-    /// Nothing was written, and the script has to do it.
-    Impossible,
+    /// The server refused one of the commands. Nothing was written, and the script has to do it.
+    Refused,
+    /// The connection was lost. Nothing was written, and the script has to do it.
+    Lost,
 }
 
 impl Default for Spare {
     fn default() -> Self {
-        Self { permits: Semaphore::new(MOST), idle: Mutex::default() }
+        Self { permits: Semaphore::new(MOST), idle: Mutex::default(), refused: Mutex::default() }
     }
 }
 
 impl Spare {
-    fn take(&self, runtime: Id) -> Option<Arc<Live>> {
+    fn take(&self, runtime: Id) -> Option<Watching> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE && !idle.live.is_over());
+        idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE && !idle.connection.live.is_over());
         let place = idle.iter().rposition(|idle| idle.runtime == runtime)?;
-        Some(idle.swap_remove(place).live)
+        Some(idle.swap_remove(place).connection)
     }
 
-    fn put(&self, runtime: Id, live: Arc<Live>) {
+    fn put(&self, runtime: Id, connection: Watching) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(Idle { live, runtime, since: Instant::now() });
+        idle.push(Idle { connection, runtime, since: Instant::now() });
+    }
+
+    fn pauses(&self) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.is_some_and(|refused| refused.elapsed() < PAUSE)
+    }
+
+    fn pause(&self) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
@@ -86,79 +121,106 @@ impl Own {
         swap: &Swap<'_>,
     ) -> Result<Option<Swapped>, Error> {
         let runtime = self.0.runtimes.current(operation)?.id();
-        let Some(_permit) = operation.within(self.0.spare.permits.acquire()).await else {
-            return Err(operation.timeout());
+        let spare = &self.0.spare;
+        if spare.pauses() {
+            return Ok(None);
+        }
+        let permit = match operation.within(timeout(PATIENCE, spare.permits.acquire())).await {
+            Some(Ok(permit)) => permit,
+            Some(Err(_)) => return Ok(None),
+            None => return Err(operation.timeout()),
         };
-        let live = match self.0.spare.take(runtime) {
-            Some(live) => live,
+        let mut connection = match spare.take(runtime) {
+            Some(connection) => connection,
             None => match operation.within(self.0.connect(Arc::new(Traffic::new()))).await {
-                Some(Ok(live)) => live,
-                Some(Err(_)) => return Ok(None),
+                Some(Ok(live)) => Watching { live, is_open: false },
+                Some(Err(_)) => {
+                    spare.pause();
+                    return Ok(None);
+                }
                 None => return Err(operation.timeout()),
             },
         };
         // Whenever this returns early or is dropped, the connection is closed, and its WATCH with it.
+        let mut swapped = None;
         for _ in 0..TRIES {
-            match attempt(&live, operation, swap).await? {
-                Attempt::Done(swapped) => {
-                    self.0.spare.put(runtime, live);
-                    return Ok(Some(swapped));
+            match connection.attempt(operation, swap).await? {
+                Attempt::Done(done) => {
+                    swapped = Some(done);
+                    break;
                 }
                 Attempt::Disturbed => {}
-                Attempt::Impossible => return Ok(None),
+                Attempt::Refused => {
+                    spare.pause();
+                    return Ok(None);
+                }
+                Attempt::Lost => return Ok(None),
             }
         }
-        self.0.spare.put(runtime, live);
-        Ok(None)
+        spare.put(runtime, connection);
+        drop(permit);
+        Ok(swapped)
     }
 }
 
-async fn attempt(live: &Live, operation: &Operation, swap: &Swap<'_>) -> Result<Attempt, Error> {
-    let reading = operation.reading();
-    let mut look = redis::pipe();
-    // UNWATCH ends what an update left behind that found another record. GETEX counts as a write, which a replica
-    // rejects: its data may be old, and "does not exist" would end a live session.
-    look.cmd("UNWATCH").cmd("WATCH").arg(swap.key).cmd("GETEX").arg(swap.key);
-    let answers = match live.ask_all(&reading, &look).await {
-        Asked::Answered(answers) => answers,
-        Asked::Late => return Err(reading.timeout()),
-        _ => return Ok(Attempt::Impossible),
-    };
-    let current = match <[Value; 3]>::try_from(answers) {
-        Ok([Value::Okay, Value::Okay, Value::BulkString(current)]) => current,
-        Ok([Value::Okay, Value::Okay, Value::Nil]) => return Ok(Attempt::Done(Swapped::Missing)),
-        _ => return Ok(Attempt::Impossible),
-    };
-    if current != swap.read_from {
-        return Ok(Attempt::Done(Swapped::Other(current)));
-    }
-    drop(current);
-    let mut write = redis::pipe();
-    // XX: before Redis 6.0.9, EXEC does not notice that a watched key has expired.
-    write.cmd("MULTI").cmd("SET").arg(swap.key).arg(swap.record).arg("XX");
-    if let Expiry::Seconds(seconds) = swap.expiry {
-        write.arg("EX").arg(seconds);
-    }
-    write.cmd("EXEC");
-    match live.ask_all(operation, &write).await {
-        Asked::Answered(answers) => judge(operation, &answers),
-        Asked::Late => {
-            operation.lose_answer();
-            Err(operation.timeout())
+impl Watching {
+    async fn attempt(&mut self, operation: &Operation, swap: &Swap<'_>) -> Result<Attempt, Error> {
+        let reading = operation.reading();
+        let mut look = redis::pipe();
+        if self.is_open {
+            look.cmd("DISCARD");
         }
-        Asked::Unsent(_) => Ok(Attempt::Impossible),
-        Asked::Lost(cause) => {
-            operation.lose_answer();
-            Err(error::lost(operation, cause))
+        // GETEX counts as a write, which a replica rejects: its data may be old, and "does not exist" would end a live
+        // session.
+        look.cmd("WATCH").arg(swap.key).cmd("GETEX").arg(swap.key).cmd("MULTI");
+        let mut answers = match self.live.ask_all(&reading, &look).await {
+            Asked::Answered(answers) => answers,
+            Asked::Late => return Err(reading.timeout()),
+            _ => return Ok(Attempt::Lost),
+        };
+        if self.is_open && answers.remove(0) != Value::Okay {
+            return Ok(Attempt::Refused);
         }
-        Asked::GivenUp => {
-            operation.lose_answer();
-            Err(error::silent(operation))
+        let current = match <[Value; 3]>::try_from(answers) {
+            Ok([Value::Okay, current, Value::Okay]) => current,
+            _ => return Ok(Attempt::Refused),
+        };
+        self.is_open = true;
+        match current {
+            Value::BulkString(current) if current == swap.read_from => {}
+            Value::BulkString(current) => return Ok(Attempt::Done(Swapped::Other(current))),
+            Value::Nil => return Ok(Attempt::Done(Swapped::Missing)),
+            _ => return Ok(Attempt::Refused),
         }
+        let mut write = redis::pipe();
+        // XX: on a server that does not count the end of a watched key as a change, the session is over all the same.
+        write.cmd("SET").arg(swap.key).arg(swap.record).arg("XX");
+        if let Expiry::Seconds(seconds) = swap.expiry {
+            write.arg("EX").arg(seconds);
+        }
+        write.cmd("EXEC");
+        let answers = match self.live.ask_all(operation, &write).await {
+            Asked::Answered(answers) => answers,
+            Asked::Late => {
+                operation.lose_answer();
+                return Err(operation.timeout());
+            }
+            Asked::Unsent(_) => return Ok(Attempt::Lost),
+            Asked::Lost(cause) => {
+                operation.lose_answer();
+                return Err(error::lost(operation, cause));
+            }
+            Asked::GivenUp => {
+                operation.lose_answer();
+                return Err(error::silent(operation));
+            }
+        };
+        self.is_open = false;
+        judge(operation, &answers)
     }
 }
 
-/// Reads the answers to `MULTI`, `SET` and `EXEC`.
+/// Reads the answers to `SET` and `EXEC`.
 fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
     match answers.last() {
         Some(Value::Nil) => return Ok(Attempt::Disturbed),
@@ -168,6 +230,10 @@ fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
             [answer] => return Err(reply::refused_or_unexpected(operation, answer)),
             _ => {}
         },
+        // It was queued, but nothing executes it.
+        Some(Value::ServerError(refusal)) if error::is_forbidden(refusal) => {
+            return Ok(Attempt::Refused);
+        }
         _ => {}
     }
     // The first refusal says why; that of EXEC says only that there was one.

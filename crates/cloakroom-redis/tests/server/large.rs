@@ -14,8 +14,8 @@ use crate::{
     session,
 };
 
-const LOOK: [&str; 3] = ["UNWATCH", "WATCH", "GETEX"];
-const WRITE: [&str; 3] = ["MULTI", "SET", "EXEC"];
+const LOOK: [&str; 3] = ["WATCH", "GETEX", "MULTI"];
+const WRITE: [&str; 2] = ["SET", "EXEC"];
 
 fn large(mut session: SessionData) -> SessionData {
     session.insert("padding", "x".repeat(20_000)).unwrap();
@@ -52,7 +52,7 @@ async fn a_large_update_is_two_round_trips_on_a_connection_of_its_own() {
     assert_eq!(current, read);
 
     assert!(matches!(atomic(store).update("a", &current).await.unwrap(), Updated::Stored(_)));
-    assert_eq!(names(&monitor.commands()), [LOOK, WRITE].concat());
+    assert_eq!(names(&monitor.commands()), [&["DISCARD"], &LOOK[..], &WRITE].concat());
 
     store.destroy("a").await.unwrap();
     monitor.commands();
@@ -103,13 +103,15 @@ async fn without_a_second_connection_or_its_commands_the_script_does_it() {
     for arguments in [
         &["--rename-command", "WATCH", ""][..],
         &["--rename-command", "GETEX", ""],
+        &["--rename-command", "MULTI", ""],
+        &["--rename-command", "EXEC", ""],
         // The store's first connection, and the test's.
         &["--maxclients", "2"],
     ] {
         let bench = Bench::on(RedisServer::start_with(arguments).unwrap(), Default::default());
         let mut read = stored(&bench.store, &large(session())).await;
         let stale = read.clone();
-        let monitor = Monitor::start(&bench.server);
+        let mut monitor = Monitor::start(&bench.server);
         for n in 0..2 {
             read.insert("n", n).unwrap();
             let updated = atomic(&bench.store).update("a", &read).await.unwrap();
@@ -118,7 +120,30 @@ async fn without_a_second_connection_or_its_commands_the_script_does_it() {
         }
         let conflict = atomic(&bench.store).update("a", &stale).await.unwrap();
         assert!(matches!(conflict, Updated::Conflict(current) if current == read));
-        drop(monitor);
+        let commands = monitor.commands();
+        let logins = names(&commands).iter().filter(|name| **name == "HELLO").count();
+        assert!(logins <= 1, "the refusal is remembered: {arguments:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn without_multi_nothing_is_written_over_another_writers_record() {
+    let bench = Bench::start();
+    bench.raw::<()>(redis::cmd("ACL").arg(&["SETUSER", "default", "-multi"]));
+    let mut read = stored(&bench.store, &large(session())).await;
+    read.insert("mine", 1).unwrap();
+    let other = read.clone();
+    for _ in 0..50 {
+        let (ours, theirs) = tokio::join!(
+            atomic(&bench.store).update("a", &read),
+            atomic(&bench.store).update("a", &other)
+        );
+        let stored = [ours.unwrap(), theirs.unwrap()];
+        let won = stored.iter().filter(|updated| matches!(updated, Updated::Stored(_))).count();
+        assert_eq!(won, 1, "{stored:?}");
+        read = bench.store.get("a").await.unwrap().unwrap();
+        read.insert("mine", read.get::<u64>("mine").unwrap().unwrap() + 1).unwrap();
     }
 }
 
@@ -179,6 +204,28 @@ async fn the_refusal_of_a_command_inside_is_that_refusal() {
     let error = update(&fake).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     assert!(!error.outcome_unknown(), "{error}");
+}
+
+#[tokio::test]
+async fn calls_that_nobody_polls_do_not_stop_others() {
+    let record = large(session()).to_json().into_owned();
+    let bulk: &str = format!("${}\r\n{record}\r\n", record.len()).leak();
+    let fake = Fake::start(move |_, words| match &*words[0] {
+        "HELLO" => Then::Answer(HELLO),
+        "GET" => Then::Answer(bulk),
+        "GETEX" => Then::Silence,
+        "EVALSHA" => Then::Answer(":1\r\n"),
+        _ => Then::Answer("+OK\r\n"),
+    });
+    let store = RedisStore::open(&fake.url).unwrap();
+    let read = store.get("a").await.unwrap().unwrap();
+    let mut calls: Vec<_> = (0..8).map(|_| Box::pin(atomic(&store).update("a", &read))).collect();
+    while fake.commands().iter().filter(|name| *name == "GETEX").count() < calls.len() {
+        let tick = Box::pin(tokio::time::sleep(Duration::from_millis(1)));
+        futures::future::select(futures::future::select_all(&mut calls), tick).await;
+    }
+    assert!(matches!(atomic(&store).update("a", &read).await.unwrap(), Updated::Stored(_)));
+    assert!(fake.commands().contains(&"EVALSHA".to_owned()));
 }
 
 #[tokio::test]
