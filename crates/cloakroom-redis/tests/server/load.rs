@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::Store;
 use cloakroom_test_backends::a_thousand_tasks_share;
 
-use crate::Bench;
+use crate::{Bench, session};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
