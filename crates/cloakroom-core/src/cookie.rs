@@ -183,21 +183,27 @@ impl Cookie {
     /// Returns the JSON text in express-session's member order, followed by the members that Express does not know.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let known =
-            MEMBERS.iter().filter_map(|(member, name)| Some((*name, self.raw(*member).to_json()?)));
-        let unknown = self.unknown.iter().map(|(name, value)| (&**name, value.to_string()));
-        let mut json = String::from("{");
-        for (name, value) in known.chain(unknown) {
-            if json.len() > 1 {
-                json.push(',');
-            }
-            json.push('"');
-            json.push_str(name);
-            json.push_str("\":");
-            json.push_str(&value);
-        }
-        json.push('}');
+        let mut json = String::with_capacity(128);
+        self.push_json(&mut json);
         json
+    }
+
+    /// Appends what [`to_json`](Self::to_json) returns.
+    pub(crate) fn push_json(&self, out: &mut String) {
+        let mut before = "{\"";
+        for (member, name) in MEMBERS {
+            let value = self.raw(member);
+            if *value != JsValue::Undefined {
+                out.extend([before, name, "\":"]);
+                value.push_json(out);
+                before = ",\"";
+            }
+        }
+        for (name, value) in &self.unknown {
+            out.extend([before, name, "\":", value]);
+            before = ",\"";
+        }
+        out.push_str(if before == "{\"" { "{}" } else { "}" });
     }
 
     /// Returns the member as a JavaScript value, [`Undefined`](JsValue::Undefined) if it is missing.
