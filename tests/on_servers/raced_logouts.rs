@@ -24,7 +24,7 @@ fn engine(store: impl Store + 'static) -> SessionEngine {
     let mut options = SessionOptions::new();
     // Two cores that are busy with other things are no reason to give up.
     options.failure.deadline = std::time::Duration::from_secs(120);
-    SessionEngine::with_options(store, secrets(), options).unwrap()
+    options.engine(store, secrets()).unwrap()
 }
 
 async fn load(engine: &SessionEngine, sid: &str) -> Session {

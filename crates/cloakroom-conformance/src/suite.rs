@@ -195,6 +195,10 @@ where
     }
 }
 
+/// Returns why the outcome is not the declared one, and what to change in the declaration.
+///
+/// A declaration that is no longer true fails, too. Otherwise a promise that a store keeps today could be broken
+/// tomorrow without a failing test.
 fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Option<String> {
     let reason = report.reason.as_deref().unwrap_or_default();
     Some(match (expectation, report.outcome) {
@@ -204,6 +208,7 @@ fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Opti
         (Expectation::NotOffered(parts), Outcome::NotOffered) if parts.contains(&reason) => {
             return None;
         }
+        // A part that nobody has declared must not count as passed: the author may only have forgotten to provide it.
         (_, Outcome::NotOffered) => {
             format!("`{reason}` is not offered: declare it with not_offered = [{reason}]")
         }

@@ -50,7 +50,7 @@ impl Folder {
             Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
                 Error::new(ErrorKind::Corrupt, STORE, "io", "the record is not valid UTF-8")
             }),
-            // A folder is not a session, whatever its name.
+            // A folder is not a session, even if its name looks like one.
             Err(cause) if is_missing(&cause) || cause.kind() == io::ErrorKind::IsADirectory => {
                 Ok(None)
             }

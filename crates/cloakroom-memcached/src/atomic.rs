@@ -1,4 +1,7 @@
-//! The conditional writes.
+//! The conditional writes: `add`, and `set` with the item's `cas`.
+//!
+//! The server gives an item a new `cas` with every write, no matter which client makes it. So a write of Node.js is
+//! noticed, although npm's `memcached` 2.2.2 never sends a `cas` itself.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Sends commands through the application's client.
+//! Sends commands through the application's client, which makes its own connections. All that is known here is whether
+//! a call was answered, so the store can neither leave a silent connection nor say that a command was not sent.
 
 use std::{
     future::Future,

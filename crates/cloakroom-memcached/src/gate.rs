@@ -91,8 +91,8 @@ impl Gate {
         self.lock().answered.is_some_and(|answered| answered > then)
     }
 
-    /// Notes that a call which asked at this moment ends without an answer. Returns true if the server is silent: it has
-    /// answered neither this call nor the calls just before it for `limit`.
+    /// Notes that a call which asked at this moment ends without an answer. Returns true if the server is silent: it
+    /// has answered neither this call nor the calls just before it for `limit`.
     ///
     /// If all callers were in a hurry, one call alone would prove nothing.
     pub(crate) fn is_silent(&self, asked: Instant, limit: Duration) -> bool {

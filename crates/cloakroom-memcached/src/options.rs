@@ -37,8 +37,8 @@ pub struct MemcachedOptions {
     pub prefix: String,
     /// The text that npm's client puts before the prefix. Empty by default.
     pub namespace: String,
-    /// The time to live of every session, whatever its cookie says. By default, a session lives as long as its cookie,
-    /// and a browser session for a day.
+    /// The time to live of every session, even if its cookie says otherwise. By default, a session lives as long as its
+    /// cookie, and a browser session for a day.
     pub ttl: Option<Duration>,
     /// The longest time to live that is sent as a number of seconds; a longer one is sent as a date. 30 days by
     /// default.
@@ -49,7 +49,7 @@ pub struct MemcachedOptions {
     /// The maximum size of a record in bytes. By default, the store asks the server for its limit.
     pub max_value: Option<u64>,
     /// The client flags of records that are not encrypted. 2 by default, which means JSON to connect-memcached 2 and 3;
-    /// 0 is for older versions. Records are read whatever their flags.
+    /// 0 is for older versions. Records are read with any flags.
     pub flags: u32,
     /// The hash of the ring of servers. MD5 by default.
     pub algorithm: Algorithm,

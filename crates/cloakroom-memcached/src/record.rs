@@ -37,7 +37,7 @@ impl MemcachedOptions {
 
     /// Returns the session in a value, or `None` for a value that means "no session".
     ///
-    /// A value that is not encrypted counts as JSON whatever its flags: connect-memcached wrote 0 before version 2, and
+    /// A value that is not encrypted counts as JSON, with any flags: connect-memcached wrote 0 before version 2, and
     /// other clients have their own flags.
     #[cfg_attr(
         not(feature = "encryption"),

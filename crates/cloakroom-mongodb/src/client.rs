@@ -5,8 +5,8 @@
 //!   only the future that waits for the task is dropped.
 //! - There are at most as many tasks as connections. An operation that waits for a connection has sent nothing and can
 //!   be dropped, so a frozen server gets no flood of old writes when it resumes.
-//! - A connection that was silent for most of the store's own deadline may never answer again, but the driver keeps it. So the
-//!   client is given up, and the next call makes another one. Operations on the old client continue until their
+//! - A connection that was silent for most of the store's own deadline may never answer again, but the driver keeps it.
+//!   So the client is given up, and the next call makes another one. Operations on the old client continue until their
 //!   deadline; then their futures can be dropped, because nothing uses that client's state any more.
 
 use std::sync::Arc;

@@ -43,7 +43,8 @@ impl Enumerate for MongoStore {
             .boxed()
     }
 
-    /// With `transform_id`, the server cannot recognise [markers](cloakroom_core::is_marker), so it counts them as well.
+    /// With `transform_id`, the server cannot recognise [markers](cloakroom_core::is_marker), so it counts them as
+    /// well.
     async fn length(&self) -> Result<u64, Error> {
         let operation = self.operation("length", Idempotency::Read);
         let now_ms = self.now_ms();

@@ -42,7 +42,8 @@ impl MongoOptions {
     }
 }
 
-/// Returns the middle between now and then, in milliseconds since 1970.
+/// Returns the middle between now and then, in milliseconds since 1970. connect-mongo's `touchAfter` can be longer than
+/// a session lives, which would then never be extended; half of the life is the limit here.
 pub(crate) fn half_way(then_ms: i64, now_ms: i64) -> i64 {
     now_ms.saturating_add(then_ms.saturating_sub(now_ms) / 2)
 }
@@ -56,7 +57,8 @@ fn millis(time: Duration) -> i64 {
 }
 
 /// Adds the condition that the session is live: it expires later than now, or never. An `expires` that is `null` or not
-/// a date counts as past, as in connect-mongo.
+/// a date counts as past, as in connect-mongo. MongoDB's TTL monitor runs once a minute, so an expired document can
+/// still be there.
 pub(crate) fn and_live(mut filter: Document, now_ms: i64) -> Document {
     filter.insert(
         "$or",

@@ -1,4 +1,7 @@
 //! Removes expired sessions from the disk: by the TTL index, or every few minutes.
+//!
+//! The index must be exactly connect-mongo's. If another one is there, each operation of the Node.js side fails with
+//! the code 85, and its process ends at the start by an unhandled rejection.
 
 use std::{
     fmt::Write,

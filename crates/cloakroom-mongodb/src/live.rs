@@ -255,7 +255,7 @@ impl Live {
 /// logged out.
 fn primary(direct: bool) -> SelectionCriteria {
     if direct {
-        // With `directConnection`, the driver uses the server whatever its role, so a secondary would answer.
+        // With `directConnection`, the driver uses the server in any role, so a secondary would answer.
         return SelectionCriteria::Predicate(Arc::new(|server: &ServerInfo<'_>| {
             !matches!(
                 server.server_type(),

@@ -1,4 +1,7 @@
 //! Converts a document of the collection to a session and back.
+//!
+//! With `stringify: true`, the default of connect-mongo, the session is its JSON text. With `false` it is a document,
+//! which cannot hold everything that the text can: doubled names, a number of 20 digits, half a surrogate pair.
 
 use std::borrow::Cow;
 

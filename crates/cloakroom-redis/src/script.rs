@@ -1,4 +1,8 @@
 //! The scripts that run inside the server, each as one command.
+//!
+//! Redis has no command that replaces a value only if it is still the one that was read. `WATCH` and `MULTI` do it in
+//! two round trips and need a connection of their own, since on a shared one other calls' commands fall in between.
+//! Nothing runs in the server at the same time as a script.
 
 use std::sync::LazyLock;
 
@@ -35,6 +39,7 @@ impl Script {
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
         let known = command("EVALSHA", &self.digest, key, arguments);
+        // A server forgets its scripts when it restarts, and a replica that becomes the master may never have had them.
         match connection.send(operation, &known).await? {
             Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::NoScript) => {
                 let whole = command("EVAL", self.code, key, arguments);

@@ -24,7 +24,7 @@ use crate::{
 /// - Every operation is one round trip.
 /// - The connection is made on first use, so a service can start while Redis is down. It is replaced when it is lost,
 ///   and when it answers nothing for a whole deadline.
-/// - Every operation ends within its deadline, 5 seconds by default, whatever the server and the network do.
+/// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.
 ///
 /// ```no_run
 /// use cloakroom_core::{SessionData, Store};
@@ -197,6 +197,8 @@ impl RedisStore {
         key: String,
         expiry: Expiry,
     ) -> Result<Touched, Error> {
+        // connect-redis sends `EXPIRE` with a negative number for an expiry that has passed, which deletes the key,
+        // too.
         if let Expiry::Seconds(seconds) = expiry {
             let mut command = redis::cmd("EXPIRE");
             command.arg(key).arg(seconds);
@@ -244,9 +246,11 @@ impl Store for RedisStore {
                 let record = self.options().stringify(&operation, session)?;
                 command.arg(key).arg(record).arg("EX").arg(seconds);
             }
+            // `SET` without `EX` also removes the expiry that the key had.
             Expiry::Never => {
                 command.arg(key).arg(self.options().stringify(&operation, session)?);
             }
+            // As connect-redis 10. Redis rejects `EX 0`, after which connect-redis 4 left the old record there.
             Expiry::Passed => {
                 let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;
                 return reply::number(&operation, answer).map(drop);

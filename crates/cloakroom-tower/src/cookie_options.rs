@@ -102,56 +102,56 @@ impl Default for CookieOptions {
 }
 
 impl CookieOptions {
-    /// The same options with another [`path`](Self::path).
+    /// Sets [`path`](Self::path).
     #[must_use]
     pub fn with_path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// The same options with another [`domain`](Self::domain).
+    /// Sets [`domain`](Self::domain).
     #[must_use]
     pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// The same options with another [`max_age`](Self::max_age).
+    /// Sets [`max_age`](Self::max_age).
     #[must_use]
     pub fn with_max_age(mut self, max_age: impl Into<Option<Duration>>) -> Self {
         self.max_age = max_age.into();
         self
     }
 
-    /// The same options with another [`http_only`](Self::http_only).
+    /// Sets [`http_only`](Self::http_only).
     #[must_use]
     pub fn with_http_only(mut self, http_only: bool) -> Self {
         self.http_only = http_only;
         self
     }
 
-    /// The same options with another [`secure`](Self::secure).
+    /// Sets [`secure`](Self::secure).
     #[must_use]
     pub fn with_secure(mut self, secure: impl Into<Option<Secure>>) -> Self {
         self.secure = secure.into();
         self
     }
 
-    /// The same options with another [`same_site`](Self::same_site).
+    /// Sets [`same_site`](Self::same_site).
     #[must_use]
     pub fn with_same_site(mut self, same_site: impl Into<Option<SameSitePolicy>>) -> Self {
         self.same_site = same_site.into();
         self
     }
 
-    /// The same options with another [`partitioned`](Self::partitioned).
+    /// Sets [`partitioned`](Self::partitioned).
     #[must_use]
     pub fn with_partitioned(mut self, partitioned: impl Into<Option<bool>>) -> Self {
         self.partitioned = partitioned.into();
         self
     }
 
-    /// The same options with another [`priority`](Self::priority).
+    /// Sets [`priority`](Self::priority).
     #[must_use]
     pub fn with_priority(mut self, priority: impl Into<Option<Priority>>) -> Self {
         self.priority = priority.into();

@@ -1,11 +1,14 @@
 //! The layer: an engine that waits for a service.
 
-use cloakroom_core::{Error, Secrets, Store};
+use cloakroom_core::{Secrets, Store};
 use tower_layer::Layer;
 
-use crate::{IdFormat, SessionEngine, SessionOptions, SessionService};
+use crate::{SessionEngine, SessionOptions, SessionService};
 
 /// Gives each request a [`Session`](crate::Session), and writes it back before the response begins.
+///
+/// These constructors take a preset's default options. With options of your own a layer comes from
+/// [`SessionOptions::layer`].
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
@@ -23,26 +26,13 @@ impl SessionLayer {
     /// The safe preset with its default options: [`SessionOptions::new`].
     #[must_use]
     pub fn new(store: impl Store + 'static, secrets: Secrets) -> Self {
-        SessionEngine::new(store, secrets).into()
+        SessionEngine::unchecked(store, secrets.into(), SessionOptions::new()).into()
     }
 
     /// What express-session 1.19.0 does, call for call, with its default options: [`SessionOptions::express`].
     #[must_use]
     pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
         SessionEngine::unchecked(store, secrets.into(), SessionOptions::express()).into()
-    }
-
-    /// A layer with options of your own, which name the preset.
-    ///
-    /// # Errors
-    ///
-    /// As [`SessionEngine::with_options`].
-    pub fn with_options(
-        store: impl Store + 'static,
-        ids: impl Into<IdFormat>,
-        options: SessionOptions,
-    ) -> Result<Self, Error> {
-        SessionEngine::with_options(store, ids, options).map(Self::from)
     }
 
     /// Returns the engine, for requests that do not come through this layer, such as a WebSocket's upgrade.

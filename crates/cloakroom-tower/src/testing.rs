@@ -6,11 +6,11 @@ use http::HeaderValue;
 use crate::{SessionEngine, request::RequestFacts};
 
 impl SessionEngine {
-    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it. A test of
-    /// a handler sends it to be logged in.
+    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it. A test
+    /// of a handler sends it to be logged in.
     ///
-    /// The session and the cookie are made as for a browser, by the options and the secrets, so the request goes through
-    /// the whole layer. Take a [`MemoryStore`](cloakroom_core::MemoryStore), and no server is needed.
+    /// The session and the cookie are made as for a browser, by the options and the secrets, so the request goes
+    /// through the whole layer. Take a [`MemoryStore`](cloakroom_core::MemoryStore), and no server is needed.
     ///
     /// # Errors
     ///
@@ -18,10 +18,10 @@ impl SessionEngine {
     ///
     /// ```
     /// use cloakroom_core::{Error, MemoryStore, Secrets};
-    /// use cloakroom_tower::{RequestHead, SessionEngine};
+    /// use cloakroom_tower::{RequestHead, SessionOptions};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+    /// let engine = SessionOptions::new().engine(MemoryStore::new(), Secrets::new(["keyboard cat"])?)?;
     /// let cookie = engine.test_cookie(|session| session.insert("user", "ann")).await?;
     ///
     /// let request = http::Request::get("/account").header("cookie", cookie).body(()).unwrap();

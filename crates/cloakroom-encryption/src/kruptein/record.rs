@@ -1,4 +1,5 @@
-//! The stored text of kruptein: encoded DER, or JSON.
+//! The stored text of kruptein: encoded DER, or JSON. It names neither the version nor the cipher nor the digest, so
+//! these follow from its form and from the length of the HMAC.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,8 @@ impl Record {
 
     /// Computes the HMAC as this generation does: over the ciphertext, or over the ciphertext, the salt and the IV.
     pub(super) fn hmac(&self, version: KrupteinVersion, hashing: Hashing, key: &Key) -> Vec<u8> {
-        // JavaScript's `text + buffer` decodes the buffer as UTF-8, with U+FFFD for invalid bytes.
+        // kruptein 3.1.1 to 3.3.0 compute `text + salt + iv`. JavaScript decodes the buffers as UTF-8 there, with
+        // U+FFFD for invalid bytes, so the HMAC covers only a part of them.
         let (salt, iv) = (String::from_utf8_lossy(&self.salt), String::from_utf8_lossy(&self.iv));
         let text = self.ciphertext_text.as_bytes();
         let parts = match version {

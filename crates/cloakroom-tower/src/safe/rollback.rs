@@ -1,4 +1,4 @@
-//! Back to the session that the request began with, or to the one that is stored.
+//! Back to the session as the request loaded it, or as it is stored now.
 
 use std::mem;
 
@@ -16,6 +16,7 @@ impl SafeSession {
         let id = {
             let state = self.shared.open_for_change("reload")?;
             state.record("reload")?;
+            // The store cannot have it under an id that nobody has written to.
             if !state.memory.is_stored {
                 return Ok(false);
             }
@@ -53,13 +54,14 @@ impl SafeSession {
 }
 
 impl Memory {
-    /// Takes the session that was replaced, if the new one is not stored.
+    /// Takes the session that was replaced, unless the new one is stored: its store has ended the old one then.
     fn take_replaced(&mut self) -> Option<Replaced> {
         self.is_touched = false;
         if self.is_stored {
             return None;
         }
-        // A new id is not asked for any more, even if there is no old session to go back to.
+        // From now on no new id is wanted, even if there is no old session to go back to. Otherwise a later write would
+        // count as a login, and fail the request where it should only be dropped.
         (self.keeps_data, self.is_replaced) = (false, false);
         let mut replaced = self.replaced.take()?;
         self.old_ids.pop();

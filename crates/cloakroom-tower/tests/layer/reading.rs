@@ -60,7 +60,7 @@ async fn reading_extends_the_session_in_the_store() {
     assert!(site.record(&site.sid()).await.is_none(), "it ends when nobody reads it");
 }
 
-/// Redis and the others extend by the options' life, which is not the one of a session that is to be remembered.
+/// Redis and the others extend by the options' life, which is not that of a session with "remember me".
 #[tokio::test]
 async fn a_session_keeps_a_life_of_its_own() {
     for own_minutes in [10, 1_000_000] {

@@ -1,12 +1,16 @@
 //! Marks in a store without conditional writes.
+//!
+//! There, a mark that is read, changed and written can overwrite what another request wrote in between. A logout must
+//! not get lost that way: a session that its user ended would stay alive. So a logout has a record of its own, which
+//! only another logout writes.
 
 use cloakroom_core::{Error, SessionData, marker_name};
 
 use super::{Mark, end_of_life, read};
 use crate::safe::preset::Safe;
 
-/// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
-/// Two moves of this safe take turns to write theirs.
+/// The marks of one engine. Its moves take turns to change a mark; those of another process can still overwrite each
+/// other's.
 pub(super) struct SeparateMarks<'a>(pub(super) &'a Safe);
 
 impl SeparateMarks<'_> {
@@ -31,7 +35,7 @@ impl SeparateMarks<'_> {
     ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
-            // Nobody overtakes a writer before its own deadline ends it.
+            // The turn is all that protects the mark here, so it lasts as long as the deadline of whoever holds it.
             let patience = self.0.setup.options().failure.deadline;
             let _turn = self.0.turn_to_write(&name, patience).await;
             let (mut mark, _) = read(self.0, &name).await?;
@@ -39,6 +43,7 @@ impl SeparateMarks<'_> {
             self.set(&name, &mark).await?;
             mark
         };
+        // After the write: a logout that did not see this mark wrote its own before, so it is seen here.
         mark.is_logged_out = self.is_logged_out(id).await?;
         Ok(mark)
     }
