@@ -133,7 +133,9 @@ impl LazySession {
         let session = session.inspect_err(|error| self.note_failure(error))?;
         // The response may have begun while the store was asked; nothing would be written then.
         if is_closed.load(Ordering::SeqCst) {
-            session.shared().close();
+            if let Some(life) = session.end() {
+                life.shared().close();
+            }
         }
         Ok(Some(session.clone()))
     }

@@ -56,21 +56,21 @@ impl Setup {
     }
 
     /// Returns the answer of `work`, which writes, within the deadline.
-    pub(crate) async fn within<T: Send>(
+    pub(crate) fn within<T: Send>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work).await
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work)
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
-    pub(crate) async fn within_reading<T: Send>(
+    pub(crate) fn within_reading<T: Send>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work).await
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work)
     }
 
     /// Makes a new id and an empty session with the cookie of the options.

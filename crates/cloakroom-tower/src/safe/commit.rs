@@ -8,6 +8,7 @@ use std::{
 use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{Cookie, Error, ErrorKind, SessionData, Touched};
 use http::HeaderValue;
+use tokio::sync::MutexGuard;
 
 use super::{
     expiry::{extend, milliseconds},
@@ -60,10 +61,15 @@ impl SafeSession {
         }
         let is_dropped = is_failed && !setup.options().failure.store_failed;
         let began = Instant::now();
-        let result = setup.within("commit", commit_in_turn(self, is_dropped)).await;
+        let ready = self.shared.turn_at_once().map(|turn| Ready::new(self, turn, is_dropped));
+        let result = match ready {
+            Some(Ready { step: LastStep::Nothing, .. }) => Ok(None),
+            // Boxed, like what follows: it is large, and most requests have nothing left to do.
+            ready => setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await,
+        };
         if let Err(error) = &result {
             let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
-            let line = line_of_stored(self, error, left).await;
+            let line = Box::pin(line_of_stored(self, error, left)).await;
             self.shared.state().memory.after_error = line;
         } else {
             self.end_one_left_over().await;
@@ -100,12 +106,15 @@ async fn line_of_stored(
     line.filter(|_| is_new)
 }
 
-async fn commit_in_turn(
-    session: &SafeSession,
-    is_failed: bool,
-) -> Result<Option<HeaderValue>, Error> {
-    let _turn = session.shared.turn("commit").await?;
-    let (step, browser) = {
+/// The last step of a request whose turn it is, and the cookie as the browser has it.
+struct Ready<'a> {
+    turn: MutexGuard<'a, ()>,
+    step: LastStep,
+    browser: Option<Cookie>,
+}
+
+impl<'a> Ready<'a> {
+    fn new(session: &SafeSession, turn: MutexGuard<'a, ()>, is_failed: bool) -> Self {
         let state = session.shared.state();
         let browser = state.memory.browser.clone();
         let step = if is_failed {
@@ -113,7 +122,19 @@ async fn commit_in_turn(
         } else {
             last_step(session, &state, browser.as_ref())
         };
-        (step, browser)
+        Self { turn, step, browser }
+    }
+}
+
+/// Takes the last step, after handles that are asking the store.
+async fn finish(
+    session: &SafeSession,
+    ready: Option<Ready<'_>>,
+    is_failed: bool,
+) -> Result<Option<HeaderValue>, Error> {
+    let Ready { turn: _turn, step, browser } = match ready {
+        Some(ready) => ready,
+        None => Ready::new(session, session.shared.turn("commit").await?, is_failed),
     };
     take(session, step, browser.as_ref()).await
 }

@@ -4,7 +4,7 @@
 //! comes first (RFC 6265, section 5.4). Express looks at the first alone: if it is stale, its user cannot log in any
 //! more.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
@@ -63,14 +63,55 @@ impl Safe {
     }
 }
 
+/// What a session is made of that the request did not bring.
+pub(crate) struct NewSession {
+    safe: Arc<Safe>,
+    request: Arc<RequestFacts>,
+    asked_at_ms: i64,
+}
+
+impl NewSession {
+    pub(crate) fn begin(&self) -> SafeSession {
+        let setup = &self.safe.setup;
+        let memory = Memory { loaded_at_ms: self.asked_at_ms, ..Memory::default() };
+        let (id, record, refused) = match setup.generate(&self.request) {
+            Ok((id, record)) => (id, record, None),
+            // The system's random source has failed.
+            Err(error) => {
+                setup.tell(&error);
+                (String::new(), SessionData::new(), Some(error.kind()))
+            }
+        };
+        let mut state = State::new(id, Arc::new(record), true, memory);
+        state.refused = refused;
+        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        SafeSession { safe: Arc::clone(&self.safe), shared }
+    }
+}
+
 impl Asked {
+    /// Returns what makes the session if the request has none. `None` also if the session will be stored in any case, and
+    /// if it is up to a function of the application, which is called before the handler.
+    pub(crate) fn new_session(&self) -> Option<NewSession> {
+        let setup = &self.safe.setup;
+        let is_late =
+            self.ids.is_empty() && !self.request.is_asked() && !setup.options().save_uninitialized;
+        is_late.then(|| NewSession {
+            safe: Arc::clone(&self.safe),
+            request: Arc::clone(&self.request),
+            asked_at_ms: setup.now_ms(),
+        })
+    }
+
     pub(crate) async fn load(&self) -> Result<SafeSession, Error> {
         let (safe, setup) = (&self.safe, &self.safe.setup);
         let options = setup.options();
         // Before the store is asked: a slow read counts towards the age of the request, which decides whether the
         // marker of a logout can have expired.
         let loaded_at_ms = setup.now_ms();
-        let found = setup.within_reading("load", find(safe, &self.ids, self.max_age)).await;
+        // Pinned here, because a future that is passed on takes its room twice.
+        let found = pin!(find(safe, &self.ids, self.max_age));
+        let found = setup.within_reading("load", found).await;
         let (found, unavailable) = match found {
             Ok(found) => (found, None),
             Err(error) => {
