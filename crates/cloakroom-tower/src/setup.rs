@@ -96,7 +96,16 @@ impl Setup {
 
     /// Returns the `Set-Cookie` line for this id and cookie.
     pub(crate) fn set_cookie(&self, id: &str, cookie: &Cookie) -> Result<HeaderValue, Error> {
-        header(&set_cookie(&self.options.ids.cookie_name, &self.ids.value(id), cookie)?)
+        self.set_cookie_value(&self.ids.value(id), cookie)
+    }
+
+    /// Returns the `Set-Cookie` line for a value that stands for an id already.
+    pub(crate) fn set_cookie_value(
+        &self,
+        value: &str,
+        cookie: &Cookie,
+    ) -> Result<HeaderValue, Error> {
+        header(&set_cookie(&self.options.ids.cookie_name, value, cookie)?)
     }
 
     /// Returns the `Set-Cookie` line that makes the browser forget the cookie.

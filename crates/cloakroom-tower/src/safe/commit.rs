@@ -13,9 +13,9 @@ use tokio::sync::MutexGuard;
 use super::{
     expiry::{extend, milliseconds},
     logout::log_out,
-    memory::{Memory, ids_to_log_out},
+    memory::{Browser, Memory, ids_to_log_out},
     session::{SafeSession, withheld},
-    write::Write,
+    write::{Write, Written},
 };
 use crate::{
     EventReason, TouchAfter, Unset,
@@ -110,7 +110,7 @@ async fn line_of_stored(
 struct Ready<'a> {
     turn: MutexGuard<'a, ()>,
     step: LastStep,
-    browser: Option<Cookie>,
+    browser: Option<Browser>,
 }
 
 impl<'a> Ready<'a> {
@@ -139,7 +139,7 @@ async fn finish(
     take(session, step, browser.as_ref()).await
 }
 
-fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> LastStep {
+fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Browser>) -> LastStep {
     let options = session.shared.setup.options();
     let memory = &state.memory;
     // The handles have refused every change, and the store would refuse the extension.
@@ -183,7 +183,7 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cook
     let extends = !memory.is_extended && !memory.is_refused && session.extends_on_write();
     // The cookies differ if the handler has saved the session. After a rotation of the secrets, `browser` is `None`, so
     // the cookie is sent once more, signed with the secret in use.
-    if extends || browser != Some(record.cookie()) {
+    if extends || !Browser::has(browser, record.cookie()) {
         let is_new = state.is_new;
         LastStep::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
     } else {
@@ -238,7 +238,7 @@ fn is_due(session: &SafeSession, record: &SessionData) -> bool {
 async fn take(
     session: &SafeSession,
     step: LastStep,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
 ) -> Result<Option<HeaderValue>, Error> {
     let setup = &session.shared.setup;
     let tell = |error: Error| setup.tell(&error);
@@ -268,7 +268,7 @@ async fn take(
                     return Ok(as_it_was(session, &write.id, record, browser, is_new).await);
                 }
             }
-            if let Some(record) = &write.written {
+            if let Some(Written { record, .. }) = &write.written {
                 return Ok(cookie_for(session, &write.id, record.cookie(), browser));
             }
             // Another request ended the session. It may have given the browser a newer cookie, so this response sends
@@ -305,7 +305,7 @@ async fn as_it_was(
     session: &SafeSession,
     id: &str,
     record: &SessionData,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
     is_new: bool,
 ) -> Option<HeaderValue> {
     let setup = &session.shared.setup;
@@ -328,13 +328,13 @@ fn line_without_asking(
     session: &SafeSession,
     id: &str,
     record: &SessionData,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
 ) -> Option<HeaderValue> {
     let now_ms = session.shared.setup.now_ms();
     let mut extended = record.clone();
     // Node.js leaves an old `expires` in the record when it only touches the session. The store has returned the
     // record, so the session lives, but a browser would delete a cookie with that date at once.
-    if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
+    if !Browser::has(browser, record.cookie()) && record.cookie().has_expired(now_ms) {
         extend(&mut extended, now_ms);
     }
     cookie_for(session, id, extended.cookie(), browser)
@@ -346,17 +346,23 @@ fn cookie_for(
     session: &SafeSession,
     id: &str,
     cookie: &Cookie,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
 ) -> Option<HeaderValue> {
     let setup = &session.shared.setup;
-    if browser == Some(cookie) {
+    if Browser::has(browser, cookie) {
         return None;
     }
     if session.withholds(cookie) {
         setup.note(EventReason::CookieWithheld);
         return None;
     }
-    setup.set_cookie(id, cookie).map_err(|error| setup.tell(&error)).ok()
+    // The signature of the value that the browser has sent is right: it was verified.
+    let known = browser.map(|browser| &browser.found).filter(|found| found.id == id);
+    let line = match known.and_then(|found| found.value.as_deref()) {
+        Some(value) => setup.set_cookie_value(value, cookie),
+        None => setup.set_cookie(id, cookie),
+    };
+    line.map_err(|error| setup.tell(&error)).ok()
 }
 
 /// Returns the line that makes the browser forget the cookie. A browser does so only if path and domain are those that

@@ -8,7 +8,12 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
-use super::{expiry::extend, memory::Memory, preset::Safe, session::SafeSession};
+use super::{
+    expiry::extend,
+    memory::{Browser, Memory},
+    preset::Safe,
+    session::SafeSession,
+};
 use crate::{
     EventReason, IdFormat, RequestHead, TouchAfter, WhenUnavailable,
     ids::FoundId,
@@ -33,7 +38,7 @@ struct Found {
 pub(crate) struct Asked {
     safe: Arc<Safe>,
     /// The ids of all cookies of our name that verify, one each.
-    ids: Vec<FoundId>,
+    ids: Vec<Arc<FoundId>>,
     request: Arc<RequestFacts>,
     /// The life of this request's sessions. A session that is found is extended by it in the round trip that reads it,
     /// before its record, and so its own life, is known.
@@ -43,14 +48,14 @@ pub(crate) struct Asked {
 impl Safe {
     pub(crate) fn ask(self: &Arc<Self>, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
         let options = self.setup.options();
-        let mut ids: Vec<FoundId> = Vec::new();
+        let mut ids: Vec<Arc<FoundId>> = Vec::new();
         let header = head.cookie_header();
         for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
             if ids.len() == MOST_COOKIES {
                 break;
             }
             if !ids.iter().any(|known| known.id == found.id) {
-                ids.push(found);
+                ids.push(Arc::new(found));
             }
         }
         if ids.is_empty()
@@ -122,14 +127,15 @@ impl Asked {
                 (None, Some(error.kind()))
             }
         };
-        let sent = self.ids.iter().map(|found| found.id.clone()).collect();
-        let mut memory = Memory { sent, loaded_at_ms, ..Memory::default() };
+        let mut memory = Memory { sent: self.ids.clone(), loaded_at_ms, ..Memory::default() };
         let mut state = match found {
             Some((id, Found { record, is_extended, refused })) => {
-                memory.browser = (!id.is_outdated).then(|| record.cookie().clone());
+                let record = Arc::new(record);
+                memory.browser = (!id.is_outdated)
+                    .then(|| Browser { found: Arc::clone(id), record: Arc::clone(&record) });
                 (memory.is_stored, memory.is_extended) = (true, is_extended);
                 memory.is_refused = refused.is_some();
-                let mut state = State::new(id.id.clone(), Arc::new(record), false, memory);
+                let mut state = State::new(id.id.clone(), record, false, memory);
                 state.refused = refused
                     .filter(|_| options.failure.when_unavailable == WhenUnavailable::ReadOnly);
                 state
@@ -149,9 +155,9 @@ impl Asked {
 /// Returns the first of the ids that leads to a session, and the session.
 async fn find<'a>(
     safe: &Safe,
-    ids: &'a [FoundId],
+    ids: &'a [Arc<FoundId>],
     max_age: Option<Duration>,
-) -> Result<Option<(&'a FoundId, Found)>, Error> {
+) -> Result<Option<(&'a Arc<FoundId>, Found)>, Error> {
     let mut is_unknown = false;
     for id in ids.iter().take(MOST_COOKIES) {
         match read(safe, &id.id, max_age).await {
