@@ -227,6 +227,9 @@ impl Session {
     }
 
     /// Returns the session's id: Express's `req.sessionID`. Whoever knows it can use the session, so never log it.
+    ///
+    /// With the safe presets, a new session gets its id when somebody first asks for it. If the system's random source
+    /// fails then, the id is empty, and every change of the session is an error.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared().state().id.clone()

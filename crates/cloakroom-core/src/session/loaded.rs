@@ -65,7 +65,8 @@ impl Loaded {
         if self.has_escapes {
             self.spans.iter().rposition(|span| is_name(span.name(text), name))
         } else {
-            self.spans.iter().rposition(|span| span.name(text) == name)
+            let is_as_long = |span: &Span| (span.name_end - span.name_start) as usize == name.len();
+            self.spans.iter().rposition(|span| is_as_long(span) && span.name(text) == name)
         }
     }
 
