@@ -3,7 +3,7 @@
 //! The text is kept rather than a parsed tree, because a tree cannot reproduce what Node.js wrote: `1.0` parses to the
 //! same number as `1`, and half a surrogate pair does not fit into a Rust string.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,6 @@ mod life;
 mod loaded;
 mod members;
 mod new_member;
-mod printed;
 mod read;
 mod write;
 
@@ -26,7 +25,6 @@ use loaded::{Loaded, Text};
 pub use members::Member;
 use members::parse;
 pub use new_member::NewMember;
-use printed::Printed;
 
 const COOKIE: &str = "cookie";
 
@@ -57,7 +55,7 @@ const COOKIE: &str = "cookie";
 #[derive(Clone)]
 pub struct SessionData {
     loaded: Arc<Loaded>,
-    edits: Printed<Edits>,
+    edits: Edits,
     revision: Option<Revision>,
 }
 
@@ -104,7 +102,7 @@ impl SessionData {
     }
 
     fn of(loaded: Loaded) -> Self {
-        Self { loaded: Arc::new(loaded), edits: Printed::default(), revision: None }
+        Self { loaded: Arc::new(loaded), edits: Edits::default(), revision: None }
     }
 
     /// Parses a record: the text of a JSON object.
@@ -239,9 +237,8 @@ impl SessionData {
 
     /// Returns the cookie for modification.
     pub fn cookie_mut(&mut self) -> &mut Cookie {
-        let edits = &mut *self.edits;
-        edits.is_extended = false;
-        edits.cookie.get_or_insert_with(|| Box::new(self.loaded.cookie().clone()))
+        self.edits.is_extended = false;
+        self.edits.cookie.get_or_insert_with(|| Box::new(self.loaded.cookie().clone()))
     }
 
     /// Returns true if the cookie differs from the loaded one.
@@ -277,8 +274,7 @@ impl SessionData {
     /// Marks all changes as stored, after a write that was answered with `revision`: the session counts as unchanged, and
     /// the next [`update`](crate::Atomic::update) compares with this write.
     pub fn mark_stored(&mut self, revision: Revision) {
-        if self.is_printed_anew() {
-            let text = self.edits.take_text().unwrap_or_else(|| self.print());
+        if let Cow::Owned(text) = self.to_json() {
             // The text is JSON: the old one was scanned, and each new value was checked.
             let rescanned = Self::from_text(Text::Own(text));
             debug_assert!(rescanned.is_ok(), "a record that was written must be readable");

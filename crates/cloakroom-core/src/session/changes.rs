@@ -69,7 +69,7 @@ impl SessionData {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn rollback(&mut self) {
-        let edits = &mut *self.edits;
+        let edits = &mut self.edits;
         edits.changes.clear();
         edits.made += 1;
         edits.cookie = None;
@@ -156,7 +156,7 @@ impl SessionData {
 
     pub(super) fn change(&mut self, name: &str, value: Option<String>) {
         let Loaded { text, spans, .. } = &*self.loaded;
-        let Edits { changes, made, .. } = &mut *self.edits;
+        let Edits { changes, made, .. } = &mut self.edits;
         let index = match changes.iter().position(|change| change.name == name) {
             Some(index) if value.is_some() && changes[index].value.is_none() => {
                 let removed = changes.remove(index);

@@ -12,26 +12,20 @@ use crate::json;
 type Edit<'a> = (usize, Option<&'a str>);
 
 impl SessionData {
-    /// Returns the current record, which is what a store writes. Nothing is copied if nothing was changed; otherwise the
-    /// text is printed once for each state of the session, and borrowed from then on.
+    /// Returns the current record, which is what a store writes. Borrowed if nothing was changed.
     ///
     /// A record without a usable cookie gets the default one: Express would answer each request of that session with
     /// status 500.
     #[must_use]
     pub fn to_json(&self) -> Cow<'_, str> {
-        Cow::Borrowed(if self.is_printed_anew() {
-            self.edits.text(|| self.print())
+        if self.is_changed() || self.prints_cookie() {
+            Cow::Owned(self.print())
         } else {
-            &self.loaded.text
-        })
+            Cow::Borrowed(&self.loaded.text)
+        }
     }
 
-    /// Returns true if the record differs from the loaded text.
-    pub(super) fn is_printed_anew(&self) -> bool {
-        self.is_changed() || self.prints_cookie()
-    }
-
-    pub(super) fn print(&self) -> String {
+    fn print(&self) -> String {
         let (text, spans) = (&*self.loaded.text, &*self.loaded.spans);
         let mut edits: Vec<Edit<'_>> = Vec::new();
         let mut news = Vec::new();
