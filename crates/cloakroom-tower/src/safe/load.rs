@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     EventReason, IdFormat, RequestHead, TouchAfter, WhenUnavailable,
+    head::joined,
     ids::FoundId,
     request::RequestFacts,
     state::{Shared, State},
@@ -49,7 +50,7 @@ impl Safe {
     pub(crate) fn ask(self: &Arc<Self>, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
         let options = self.setup.options();
         let mut ids: Vec<Arc<FoundId>> = Vec::new();
-        let header = head.cookie_header();
+        let header = joined(head.headers());
         for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
             if ids.len() == MOST_COOKIES {
                 break;
