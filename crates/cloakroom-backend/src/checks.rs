@@ -51,6 +51,19 @@ impl Operation {
     }
 }
 
+/// Returns the error for an invalid option of a store, which is refused when the store is opened. `why` says what is
+/// accepted.
+///
+/// ```
+/// let error = cloakroom_backend::invalid_option("redis", "ttl", "must be above zero");
+/// assert_eq!(error.to_string(), "redis: open: invalid option \"ttl\": must be above zero");
+/// ```
+#[must_use]
+pub fn invalid_option(store: &'static str, option: &str, why: &str) -> Error {
+    let message = format!("invalid option {option:?}: {why}");
+    Error::new(ErrorKind::Config, store, "open", message)
+}
+
 /// Returns a time to live in seconds, rounded up: rounded down, a session of less than a second would have none.
 ///
 /// ```

@@ -146,6 +146,7 @@ impl StoreUnderTest {
         self.read(sid).await.map(drop)
     }
 
+    /// Checks that no live session has this id.
     pub(crate) async fn is_gone(&self, sid: &str) -> Verdict {
         let there = self.store().get(sid).await?.is_some();
         check(!there, format_args!("a session exists under {}", shown(sid)))

@@ -126,6 +126,7 @@ fn spawn(case: &Case, run: impl FnOnce() + Send + 'static) -> Result<(), Failure
     thread::Builder::new().name(case.name().to_owned()).spawn(run).map(drop).map_err(cannot_start)
 }
 
+/// Runs the case on this thread, with a runtime of its own.
 fn run_here(case: &Case, subject: &MakeSubject, limit: Duration) -> Verdict {
     // Two workers, so that the tasks of a case really run at the same time.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -146,6 +147,7 @@ fn run_here(case: &Case, subject: &MakeSubject, limit: Duration) -> Verdict {
     verdict
 }
 
+/// Runs the case, and again with twice the time for as long as the machine was too slow.
 async fn hold(case: &Case, subject: &MakeSubject) -> Verdict {
     let mut patience = 1;
     loop {

@@ -99,6 +99,7 @@ impl ConnectMongo3 {
         })
     }
 
+    /// Encrypts with this IV. The additional data of GCM is an HMAC of the plaintext.
     fn seal(&self, session_json: &str, iv: [u8; 16]) -> String {
         let ConnectMongo3Options { hashing, encode_as } = self.options;
         let key = self.key();
@@ -116,6 +117,7 @@ impl ConnectMongo3 {
         text::quote(&serde_json::to_string(&stored).expect("texts and numbers are always JSON"))
     }
 
+    /// Returns the plaintext, or `None` if the HMAC or the tag does not verify.
     fn open(&self, stored: &Stored) -> Option<Vec<u8>> {
         let ConnectMongo3Options { hashing, encode_as } = self.options;
         let hmac = hashing.hmac(&**self.key(), &[stored.ct.as_bytes()]);

@@ -96,6 +96,7 @@ impl Parts {
         Some(Self { hash, counter, mask })
     }
 
+    /// Returns the tag: GHASH over the data and the ciphertext, masked with the first block of the counter.
     fn tag(&self, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG] {
         let mut tag = hashed(&self.hash, aad, ciphertext);
         tag.iter_mut().zip(self.mask).for_each(|(byte, mask)| *byte ^= mask);

@@ -116,6 +116,8 @@ impl Kruptein {
         Kdf::of(version, hashing, self.options.use_scrypt)
     }
 
+    /// Encrypts with these random bytes. Every option that changes a byte of the text is applied here, in kruptein's
+    /// order.
     fn seal(&self, session_json: &str, records_per_salt: u32, fresh: Fresh) -> String {
         let KrupteinOptions { version, hashing, encode_as, algorithm, .. } = self.options;
         let plaintext = plaintext::write(version, self.options.plaintext, session_json);

@@ -133,6 +133,7 @@ impl WebCrypto {
         })
     }
 
+    /// Encrypts with this IV, which becomes the beginning of the text.
     fn seal(&self, session_json: &str, iv: Vec<u8>) -> String {
         let mut bytes = iv;
         match self.options.algorithm {

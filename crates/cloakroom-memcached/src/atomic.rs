@@ -96,6 +96,7 @@ fn read_from(operation: &Operation, session: &SessionData) -> Result<u64, Error>
     }
 }
 
+/// Returns the revision of the stored item, or one that no item has if the item was deleted.
 fn revision(answer: &MutationResult) -> Revision {
     Revision::from_number(answer.cas.unwrap_or(NO_CAS))
 }

@@ -39,6 +39,7 @@ pub(crate) async fn ask<T>(
     }
 }
 
+/// A command on the application's client. If its call is dropped or meets its deadline, the answer counts as lost.
 struct Asked<'a> {
     pool: &'a Pool,
     operation: &'a Operation,

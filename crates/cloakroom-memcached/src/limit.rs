@@ -12,6 +12,7 @@ use std::{
 /// limit.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// The limit of one server.
 pub(crate) struct Limit {
     /// The option `max_value`. If it is set, the server is not asked.
     pub(crate) of_option: Option<u64>,

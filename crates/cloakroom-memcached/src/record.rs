@@ -13,6 +13,8 @@ pub(crate) struct Record {
 }
 
 impl MemcachedOptions {
+    /// Returns the value and the flags for a session. An encrypted one has the flags 0, as in connect-memcached, so
+    /// that npm's client does not parse it as JSON.
     #[cfg_attr(
         not(feature = "encryption"),
         allow(clippy::unused_async, reason = "it is one only with the feature")
@@ -66,6 +68,7 @@ impl MemcachedOptions {
     }
 }
 
+/// Returns the JSON text of an encrypted value.
 #[cfg(feature = "encryption")]
 fn decrypt(
     encryption: &dyn cloakroom_encryption::Encryption,

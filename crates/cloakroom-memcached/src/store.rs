@@ -206,6 +206,7 @@ impl MemcachedStore {
         Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
+    /// Returns the key and the server of a session. The ring hashes the full key, even if its digest is what is sent.
     pub(crate) fn place(&self, operation: &Operation, sid: &str) -> Result<Place, Error> {
         operation.check_id(sid)?;
         let full = [self.prefix(), sid].concat();

@@ -33,6 +33,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Creates a connection to the servers of a URL.
     pub(crate) fn to(target: Target) -> Self {
         Self {
             source: Source::Url(Box::new(target.connection)),
@@ -43,6 +44,7 @@ impl Connection {
         }
     }
 
+    /// Creates a connection on the application's client, which says nothing about its hosts.
     pub(crate) fn of(client: Client, database: String) -> Self {
         Self {
             source: Source::Given(client),
@@ -159,6 +161,7 @@ impl Connection {
         }
     }
 
+    /// Returns the client of this runtime if it exists. Nearly every call ends here, without a task or an attempt.
     fn started(&self, runtime: &Handle) -> Option<Arc<Live>> {
         let id = runtime.id();
         self.clients.lock().iter().find_map(|(other, state)| match state {

@@ -135,6 +135,7 @@ impl MongoStore {
         .await
     }
 
+    /// Returns the id of the session with this `_id`, or `None` if it belongs to no session.
     fn sid(&self, id: &str) -> Option<String> {
         let sid = match &self.options().transform_id {
             None => id.to_owned(),

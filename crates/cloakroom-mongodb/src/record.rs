@@ -256,6 +256,7 @@ fn decoded(operation: &Operation, document: &[u8]) -> Result<Document, Error> {
         .map_err(|_| error::corrupt(operation, "the document is not well-formed"))
 }
 
+/// Rejects a document of more than 16 MB before it is sent, with an error of the right kind.
 fn check_size(operation: &Operation, bytes: usize) -> Result<(), Error> {
     if bytes > LARGEST { Err(error::too_large(operation, bytes)) } else { Ok(()) }
 }

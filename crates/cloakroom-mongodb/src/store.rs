@@ -247,6 +247,7 @@ impl MongoStore {
         }
     }
 
+    /// Deletes the document that matches the filter. Returns true if there was one.
     pub(crate) async fn delete(
         &self,
         operation: &Operation,

@@ -97,6 +97,7 @@ impl Atomic for RedisStore {
 }
 
 impl RedisStore {
+    /// Sends `GETEX`, or a script with the same effect to a server before Redis 6.2.
     async fn getex(&self, operation: &Operation, key: &str, seconds: u64) -> Result<Value, Error> {
         if !self.lacks_getex().load(Ordering::Relaxed) {
             let mut command = redis::cmd("GETEX");

@@ -195,6 +195,8 @@ impl Live {
         }
     }
 
+    /// Waits until another call has given the connection up. The notice is requested before the state is read, so that
+    /// none is missed in between.
     async fn is_given_up(&self) {
         loop {
             let woken = self.given_up.notified();

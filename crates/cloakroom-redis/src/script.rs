@@ -13,9 +13,11 @@ use sha1::{Digest, Sha1};
 
 use crate::{connection::Connection, record::hex};
 
+/// Stores a record if the key still holds the one that was read.
 pub(crate) static UPDATE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("update.lua")));
 
+/// Returns a record and sets its expiry, as `GETEX` does from Redis 6.2 on.
 pub(crate) static GET_AND_TOUCH: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("get_and_touch.lua")));
 

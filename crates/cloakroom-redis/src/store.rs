@@ -185,6 +185,8 @@ impl RedisStore {
         self.0.connection.send(operation, command).await
     }
 
+    /// Returns the key of a session: the prefix and the id, as in connect-redis. An empty id is an error, since its key
+    /// would be the prefix.
     pub(crate) fn key(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
         operation.check_id(sid)?;
         Ok([&self.0.options.prefix, sid].concat())
@@ -210,6 +212,8 @@ impl RedisStore {
         reply::number(operation, answer).map(|_| Touched::Missing)
     }
 
+    /// Returns the expiry of a write. An expiry that has passed counts even with `disable_ttl`, as in connect-redis 7
+    /// and later.
     pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
         let options = self.options();
         match options.ttl.seconds(session, options.clock.now_ms()) {

@@ -23,9 +23,9 @@ impl SessionOptions {
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain or path that no
-    /// cookie can have, or a `max_age` beyond JavaScript's dates. The safe presets also reject `resave`, a `max_age` of
-    /// zero, and `SameSite=None` without `Secure`, because browsers reject such a cookie.
+    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name,
+    /// domain or path that no cookie can have, or a `max_age` beyond JavaScript's dates. The safe presets also reject
+    /// `resave`, a `max_age` of zero, and `SameSite=None` without `Secure`, because browsers reject such a cookie.
     ///
     /// ```
     /// use cloakroom_core::{MemoryStore, Secrets};

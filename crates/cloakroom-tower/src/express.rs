@@ -142,6 +142,7 @@ impl ExpressSession {
         touch(&mut state, self.shared.setup.now_ms())
     }
 
+    /// Loads the record again: Express's `req.session.reload()`, which is an error there if the session is gone.
     pub(crate) async fn reload(&self) -> Result<bool, Error> {
         let id = {
             let state = self.shared.open_for_change("reload")?;
@@ -172,6 +173,7 @@ impl ExpressSession {
         Ok(())
     }
 
+    /// Writes the whole record, over whatever other requests have written: Express's `req.session.save()`.
     pub(crate) async fn save(&self) -> Result<bool, Error> {
         let (id, record) = {
             let mut state = self.shared.open_for_change("save")?;
@@ -185,6 +187,8 @@ impl ExpressSession {
         setup.within("save", setup.store().set(&id, &record)).await.map(|()| true)
     }
 
+    /// Destroys the session and makes a new one: Express's `req.session.regenerate()`, which has no way to keep the
+    /// data.
     pub(crate) async fn regenerate(&self, keeps_data: bool) -> Result<(), Error> {
         let id = {
             let state = self.shared.open_for_change("regenerate")?;
@@ -307,6 +311,9 @@ impl Memory {
             && self.saved.as_ref().is_some_and(|saved| same_members(saved, record))
     }
 
+    /// A session that was neither loaded nor saved by hand is stored if it was modified, unless `saveUninitialized` is
+    /// on; any other one is stored if it differs from what was saved last. With `resave`, a loaded session counts as
+    /// not saved.
     fn should_save(&self, options: &SessionOptions, id: &str, record: &SessionData) -> bool {
         let is_ours = self.cookie_id.as_deref() == Some(id);
         if !options.save_uninitialized && self.saved.is_none() && !is_ours {

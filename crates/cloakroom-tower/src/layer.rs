@@ -7,8 +7,7 @@ use crate::{SessionEngine, SessionOptions, SessionService};
 
 /// Gives each request a [`Session`](crate::Session), and writes it back before the response begins.
 ///
-/// These constructors take a preset's default options. With options of your own a layer comes from
-/// [`SessionOptions::layer`].
+/// The constructors use a preset's default options. For a layer with your own options, call [`SessionOptions::layer`].
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
@@ -23,13 +22,14 @@ pub struct SessionLayer {
 }
 
 impl SessionLayer {
-    /// The safe preset with its default options: [`SessionOptions::new`].
+    /// Creates a layer with the safe preset and its default options, those of [`SessionOptions::new`].
     #[must_use]
     pub fn new(store: impl Store + 'static, secrets: Secrets) -> Self {
         SessionEngine::unchecked(store, secrets.into(), SessionOptions::new()).into()
     }
 
-    /// What express-session 1.19.0 does, call for call, with its default options: [`SessionOptions::express`].
+    /// Creates a layer that does what express-session 1.19.0 does, call for call, with its default options, those of
+    /// [`SessionOptions::express`].
     #[must_use]
     pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
         SessionEngine::unchecked(store, secrets.into(), SessionOptions::express()).into()

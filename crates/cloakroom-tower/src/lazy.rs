@@ -140,6 +140,7 @@ impl LazySession {
         Ok(Some(session.clone()))
     }
 
+    /// Remembers an error by its text, since a handler can answer with a copy of it.
     fn note_failure(&self, error: &Error) {
         let (failure, mut failures) = (error.to_string(), self.failures());
         if failures.len() < MOST_FAILURES && !failures.contains(&failure) {

@@ -280,6 +280,7 @@ fn misplaced(message: impl Into<Cow<'static, str>>) -> Error {
 }
 
 impl Rules {
+    /// Returns true if a request for this path has to pass the guard. A path that cannot be decoded has to.
     fn guards(&self, path: &str) -> bool {
         let Some(resolved) = resolved(path) else { return true };
         let is_named = self.paths.as_deref().is_none_or(|paths| {
@@ -294,6 +295,7 @@ impl Rules {
         is_named && !is_exempt
     }
 
+    /// Returns true if the session has everything that is required.
     fn is_met(&self, session: Option<&Session>) -> bool {
         // A session that this request has made counts only by a member that somebody set: a middleware around the guard
         // has logged the visitor in.

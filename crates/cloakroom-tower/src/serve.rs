@@ -50,6 +50,7 @@ impl SessionEngine {
         }
     }
 
+    /// Decides what this engine has to do with a request, without asking the store.
     fn part_in(&self, head: RequestHead<'_>) -> Part {
         let options = self.options();
         if self.lazy_session(head.extensions()).is_some() {

@@ -111,6 +111,8 @@ impl Session {
         self.shared().open(operation)?.record(operation).cloned()
     }
 
+    /// Like [`copy`](Self::copy), but an error if the session cannot be changed: the caller is told before its closure
+    /// runs.
     fn copy_for_change(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
         self.shared().open_for_change(operation)?.record(operation).cloned()
     }

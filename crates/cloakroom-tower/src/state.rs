@@ -181,6 +181,7 @@ impl<M: Memory + ?Sized> State<M> {
     }
 }
 
+/// The error for a handle that is used after the end of its request.
 pub(crate) fn closed(operation: &'static str) -> Error {
     let message = "the response has begun, so the session can no longer be used";
     Error::new(ErrorKind::Unsupported, "session", operation, message)

@@ -148,6 +148,7 @@ pub(crate) async fn create_has_one_winner(subject: &StoreUnderTest) -> Verdict {
     Ok(())
 }
 
+/// Lets 20 tasks create one session at the same moment. Exactly one may win, and its session must be the stored one.
 async fn one_winner(subject: &StoreUnderTest, sid: &str) -> Verdict {
     const TASKS: usize = 20;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));

@@ -37,6 +37,7 @@ async fn is_stored(subject: &StoreUnderTest, sid: &str, wanted: &str) -> Verdict
     )
 }
 
+/// Checks that the call failed as `Corrupt`. Any other kind would make the layer treat the record as an outage.
 fn is_corrupt(operation: &str, planted: &str, outcome: Result<(), Error>) -> Verdict {
     let got = match outcome {
         Ok(()) => "success".to_owned(),

@@ -92,6 +92,7 @@ const CONTROL: &[&str] = &[
     "a\u{85}b",
 ];
 
+/// Ids that some normalization of Unicode makes equal, or that look alike.
 const UNICODE: &[&str] = &[
     // Composed, decomposed, and look-alikes that some normalization form makes equal.
     "é",

@@ -13,6 +13,7 @@ use crate::{
     probe::same,
 };
 
+/// Returns a session whose number proves whose answer it is.
 fn numbered(
     subject: &StoreUnderTest,
     number: usize,

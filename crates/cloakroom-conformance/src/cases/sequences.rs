@@ -81,6 +81,7 @@ impl<'a> Model<'a> {
         self.records.insert(id, (step, session.clone()));
     }
 
+    /// Keeps a session that was read, for a later update from it.
     fn remember(&mut self, id: &'static str, session: SessionData) {
         if let Some((step, _)) = self.records.get(id) {
             self.read.insert(id, (*step, session));
@@ -91,6 +92,7 @@ impl<'a> Model<'a> {
         Ok(self.subject.lasting(&format!("step {step}"))?)
     }
 
+    /// Makes one call that every store has, and compares its answer with the model.
     async fn plain(&mut self, step: u64, id: &'static str) -> Verdict {
         let store = self.subject.store();
         match self.dice.roll(6) {
@@ -127,6 +129,7 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
+    /// Makes one conditional call, and compares its answer with the model.
     async fn conditional(&mut self, step: u64, id: &'static str) -> Verdict {
         let atomic = self.subject.atomic()?;
         match self.dice.roll(4) {

@@ -30,6 +30,7 @@ pub(crate) async fn touch_of_a_browser_session_gives_the_default(
     extends(subject, &subject.session("ann", None)?).await
 }
 
+/// Checks that a touch with `longer` lets the session outlive a short one.
 async fn extends(subject: &StoreUnderTest, longer: &SessionData) -> Verdict {
     let (lasting, short) = (subject.lasting("ann")?, subject.short("ann")?);
     subject.store().set("id", &lasting).await?;

@@ -17,6 +17,7 @@ pub(super) fn is_stored(updated: &Updated) -> Verdict {
     )
 }
 
+/// Returns the current record of a conflict, and fails for any other answer.
 fn conflict(updated: Updated) -> Result<SessionData, Failure> {
     match updated {
         Updated::Conflict(current) => Ok(current),

@@ -46,6 +46,7 @@ pub(super) struct Keys {
 
 type Origin = (Kdf, Vec<u8>);
 
+/// The keys, and the order in which they were added.
 #[derive(Default)]
 struct Remembered {
     keys: HashMap<Origin, Arc<Key>>,

@@ -66,6 +66,8 @@ impl Record {
         }
     }
 
+    /// Writes the form of 3.0 and later. Before 3.4, encoded texts stand in the strings, so the whole is base64 of
+    /// base64.
     pub(super) fn write_der(&self, version: KrupteinVersion, encode_as: EncodeAs) -> String {
         let inner = |bytes: &[u8]| match version {
             KrupteinVersion::V3_4 => bytes.to_vec(),
@@ -82,6 +84,7 @@ impl Record {
         encode_as.encode(&der::write(if is_short { &strings[..4] } else { &strings }))
     }
 
+    /// Writes the form of 2.x, and of later versions with `use_asn1: false`.
     pub(super) fn write_json(&self, version: KrupteinVersion, encode_as: EncodeAs) -> String {
         let authenticated = self.authenticated.as_ref();
         let hmac = encode_as.encode(&self.hmac);

@@ -126,7 +126,7 @@ impl<'a> Ready<'a> {
     }
 }
 
-/// Takes the last step, after handles that are asking the store.
+/// Takes the last step, when the handles that still ask the store are done.
 async fn finish(
     session: &SafeSession,
     ready: Option<Ready<'_>>,
@@ -139,6 +139,7 @@ async fn finish(
     take(session, step, browser.as_ref()).await
 }
 
+/// Chooses the last step of a request that succeeded.
 fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Browser>) -> LastStep {
     let options = session.shared.setup.options();
     let memory = &state.memory;
@@ -235,6 +236,7 @@ fn is_due(session: &SafeSession, record: &SessionData) -> bool {
     }
 }
 
+/// Takes the step. Only then, with the store's answer, the `Set-Cookie` line is decided.
 async fn take(
     session: &SafeSession,
     step: LastStep,
@@ -324,6 +326,7 @@ async fn as_it_was(
     Some(line)
 }
 
+/// Returns the line for a record that was not written, without asking the store whether the session still exists.
 fn line_without_asking(
     session: &SafeSession,
     id: &str,

@@ -109,6 +109,8 @@ impl Asked {
         })
     }
 
+    /// Loads the session, or makes a new one if no cookie leads to a session. A store that is unavailable gives an
+    /// empty session or an error, as `when_unavailable` says.
     pub(crate) async fn load(&self) -> Result<SafeSession, Error> {
         let (safe, setup) = (&self.safe, &self.safe.setup);
         let options = setup.options();
@@ -181,6 +183,7 @@ async fn find<'a>(
     Ok(None)
 }
 
+/// Reads the session and extends it in the same round trip, if the store and the options allow that.
 async fn read(safe: &Safe, id: &str, max_age: Option<Duration>) -> Result<Option<Found>, Error> {
     let (options, store) = (safe.setup.options(), safe.setup.store());
     let extends = options.expiry.touch_after == TouchAfter::EachRequest;

@@ -117,6 +117,8 @@ impl Mark {
         self.is_logged_out = true;
     }
 
+    /// Reads the mark in a marker's record. Parts of it that have expired are left out, since the record lives as long
+    /// as its last part.
     fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
         let is_until = |name| record.get(name).map(|until: Option<i64>| until.unwrap_or_default());
         let linked_until_ms = is_until(LINKED_UNTIL)?;
@@ -303,6 +305,7 @@ fn without(error: Error) -> Result<Mark, Error> {
     if error.kind() == ErrorKind::InvalidId { Ok(Mark::default()) } else { Err(error) }
 }
 
+/// Reads a marker. Returns its record, too, which a conditional write starts from.
 async fn read(safe: &Safe, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
     match safe.setup.store().get(name).await? {
         Some(record) => Ok((Mark::read(&record, safe.setup.now_ms())?, Some(record))),

@@ -106,6 +106,7 @@ impl Write {
         joined
     }
 
+    /// Marks the move and links the sessions, and leaves it to the caller to destroy this one.
     async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
         let Some(Written { record, .. }) = &self.written else { return Ok(false) };
         let lives_until_ms = marker::end_of_session(safe, record.cookie());

@@ -15,6 +15,7 @@ use crate::{
 };
 
 impl SafeSession {
+    /// Gives the session a new id. It takes the turn, so that a `save` that is under way ends under the old one.
     pub(crate) async fn regenerate(&self, keeps_data: bool) -> Result<(), Error> {
         let _turn = self.shared.turn("regenerate").await?;
         let new = self.shared.generate()?;

@@ -11,6 +11,7 @@ use super::{
 use crate::state::{Current, Memory as _};
 
 impl SafeSession {
+    /// Replaces the record by the stored one, and forgets the computations that belong to the old one.
     pub(crate) async fn reload(&self) -> Result<bool, Error> {
         let _turn = self.shared.turn("reload").await?;
         let id = {
@@ -35,6 +36,7 @@ impl SafeSession {
         Ok(true)
     }
 
+    /// Undoes the changes since the session was loaded or saved, a new id included.
     pub(crate) async fn rollback(&self) -> Result<(), Error> {
         let _turn = self.shared.turn("rollback").await?;
         let computed = {

@@ -15,6 +15,7 @@ use super::{
 use crate::state::{Current, MOST_TRIES, Memory as _, without_end};
 
 impl SafeSession {
+    /// Writes the session now. Returns false if a logout or a move of another request keeps it from being stored.
     pub(crate) async fn save(&self) -> Result<bool, Error> {
         let _turn = self.shared.turn("save").await?;
         let (mut write, extends) = {

@@ -26,6 +26,7 @@ impl SafeSession {
         Ok(())
     }
 
+    /// Returns the `Set-Cookie` line for the error response, which the failed end of the request has left behind.
     pub(crate) fn cookie_after_error(&self) -> Option<HeaderValue> {
         self.shared.state().memory.after_error.clone()
     }

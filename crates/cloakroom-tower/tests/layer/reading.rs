@@ -244,7 +244,7 @@ async fn a_path_that_is_not_the_cookies_has_no_session() {
 
 /// Express answers 500 to such a record for ever.
 #[tokio::test]
-async fn a_record_without_a_cookie_is_read_and_mended() {
+async fn a_record_without_a_cookie_is_read_and_completed() {
     let site = Site::new();
     site.write("n", 1).await;
     site.store.holds(r#"{"user":"ann"}"#);

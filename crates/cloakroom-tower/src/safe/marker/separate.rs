@@ -14,6 +14,8 @@ use crate::safe::preset::Safe;
 pub(super) struct SeparateMarks<'a>(pub(super) &'a Safe);
 
 impl SeparateMarks<'_> {
+    /// Writes the record of the logout first and reads the mark after it: a move that the mark does not name yet sees
+    /// the logout.
     pub(super) async fn log_out(&self, id: &str) -> Result<Mark, Error> {
         let is_logged_out = self.is_logged_out(id).await?;
         if !is_logged_out {
@@ -28,6 +30,7 @@ impl SeparateMarks<'_> {
         Ok(Mark { is_logged_out, ..mark })
     }
 
+    /// Changes the mark and returns it with the record of the logout, which is read last.
     pub(super) async fn extend(
         &self,
         id: &str,
@@ -64,6 +67,8 @@ impl SeparateMarks<'_> {
     }
 }
 
+/// The name of the record of a logout: the marker's name of the marker's name, so that a store needs to know nothing
+/// more.
 fn logged_out_name(id: &str) -> String {
     marker_name(&marker_name(id))
 }

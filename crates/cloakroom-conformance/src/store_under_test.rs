@@ -173,6 +173,6 @@ impl StoreUnderTest {
 
 impl fmt::Debug for StoreUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subject").field("store", &self.store.name()).finish_non_exhaustive()
+        f.debug_struct("StoreUnderTest").field("store", &self.store.name()).finish_non_exhaustive()
     }
 }
