@@ -90,7 +90,7 @@ fn push_digits(text: &mut String, number: i64, least: usize) {
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    text.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+    text.extend(digits[at..].iter().copied().map(char::from));
 }
 
 /// Parses a date as `new Date(text).getTime()` does, in milliseconds since 1970, if it has one of the two formats that
