@@ -89,6 +89,9 @@ mod tests {
         assert_unknown(store.touch("a", &ended).await);
         assert_unknown(store.update("a", &ended).await);
         assert_unknown(store.clear().await);
+        // Only Node.js has used the folder.
+        std::fs::remove_dir_all(folder.path().join(".cloakroom")).unwrap();
+        assert_unknown(store.destroy("a").await);
         repair(folder.path());
         store.destroy("a").await.unwrap();
         assert!(matches!(store.update("a", &ended).await.unwrap(), Updated::Gone));
