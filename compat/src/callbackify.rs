@@ -1,4 +1,5 @@
-//! Makes a callback-style store of an async one.
+//! Makes a callback-style store of an async one. A call that has to wait becomes a task, since its caller goes on without
+//! waiting; its callback is answered exactly once, even if the runtime shuts down before the task has begun.
 
 use std::{
     fmt,
@@ -32,11 +33,10 @@ pub struct Callbackified<S> {
 /// - On a thread of another runtime than the one set with `on`, all of it runs as a task.
 ///
 /// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or does
-/// so before the answer, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error. So it does if the store
-/// panics; the caller does not panic.
+/// so before the answer, or if the store panics, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error.
 ///
-/// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that `x`
-/// keeps.
+/// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that
+/// `x` keeps.
 ///
 /// ```
 /// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};
@@ -130,8 +130,8 @@ fn begin(runtime: &Handle, is_inside: bool, call: impl Future<Output = ()> + Sen
     }
 }
 
-/// The callback of a task that has not run yet. A runtime that shuts down drops such a task, and since nothing was sent, the
-/// error says that the outcome is known.
+/// The callback of a task that has not run yet. A runtime that shuts down drops such a task, and since nothing was
+/// sent, the error says that the outcome is known.
 struct Unbegun<T> {
     callback: Option<Callback<T>>,
     error: Option<Error>,

@@ -28,8 +28,8 @@ use shard::{Entry, Key, Shard};
 
 const STORE: &str = "memory";
 
-/// From this bound on the sessions are spread over several locks. Below it, the share of each lock would be so small that
-/// it fills up long before the store does.
+/// From this bound on the sessions are spread over several locks. Below it, the share of each lock would be so small
+/// that it fills up long before the store does.
 const ONE_LOCK: usize = 1_024;
 
 /// The number of sessions for which a lock is added. What grows under a lock is copied as a whole, which takes a fraction
@@ -70,7 +70,8 @@ struct Shared {
     shards: Box<[Mutex<Shard>]>,
     /// The maximum number of sessions under one lock.
     bound: usize,
-    /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another one.
+    /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another
+    /// one.
     revision: AtomicU64,
 }
 
@@ -134,6 +135,7 @@ impl MemoryStore {
         // A poisoned lock is safe to use: nothing panics while it is held.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.now_ms();
+        // Each call pays for a few of the sessions that have expired, so no background task is needed.
         shard.sweep(now_ms);
         (shard, now_ms)
     }
