@@ -1,5 +1,5 @@
-//! Makes a callback-style store of an async one. A call that has to wait becomes a task, since its caller goes on without
-//! waiting; its callback is answered exactly once, even if the runtime shuts down before the task has begun.
+//! Makes a callback-style store of an async one. A call that has to wait becomes a task, since its caller goes on
+//! without waiting; its callback is answered exactly once, even if the runtime shuts down before the task has begun.
 
 use std::{
     fmt,
@@ -27,13 +27,13 @@ pub struct Callbackified<S> {
 ///
 /// Each call runs on the runtime set with [`on`](Callbackified::on), or on the tokio runtime of the calling thread:
 ///
-/// - It begins on the calling thread, before the method returns. An answer that is there at once, such as that of a store
-///   in memory, is given to the callback before the method returns.
+/// - It begins on the calling thread. The callback receives an answer that is there at once, such as that of a store in
+///   memory, before the method returns.
 /// - If it has to wait, the rest runs as a task.
 /// - On a thread of another runtime than the one set with `on`, all of it runs as a task.
 ///
-/// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or does
-/// so before the answer, or if the store panics, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error.
+/// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
+/// does so before the answer, or if the store panics, it receives an [`Unavailable`](ErrorKind::Unavailable) error.
 ///
 /// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that
 /// `x` keeps.
@@ -115,8 +115,8 @@ impl<S: Store + 'static> Callbackified<S> {
     }
 }
 
-/// Runs a call on this thread until it has to wait, and the rest of it as a task. A task costs several times as much as an
-/// answer from memory.
+/// Runs a call on this thread until it has to wait, and the rest of it as a task. A task costs several times as much as
+/// an answer from memory.
 fn begin(runtime: &Handle, is_inside: bool, call: impl Future<Output = ()> + Send + 'static) {
     let mut call = Box::pin(call);
     // Unwind safe: a call that panicked is not polled again. As in a task, a panic drops the callback.

@@ -32,20 +32,21 @@ const STORE: &str = "memory";
 /// that it fills up long before the store does.
 const ONE_LOCK: usize = 1_024;
 
-/// The number of sessions for which a lock is added. What grows under a lock is copied as a whole, which takes a fraction
-/// of a millisecond for that many.
+/// The number of sessions for which a lock is added. What grows under a lock is copied as a whole, which takes a
+/// fraction of a millisecond for that many.
 const A_LOCK: usize = 8_192;
 
 /// Sessions in this process's memory: for tests, examples and single-process services.
 ///
 /// It supports the whole contract. Clones share the sessions, and any number of threads may use them.
 ///
-/// - Expired sessions are never returned or counted. Nothing runs in the background: each call removes at most 32 of them
-///   and frees their memory. So no call takes long when many expire at once, and a store that nobody calls keeps them.
-/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over locks by
-///   their id: one lock for each 8,192 of `max_sessions`, at least 16, or a single one if `max_sessions` is below 1,024.
-///   Each lock has its share of `max_sessions`. So the store may begin to replace sessions a few percent before it holds
-///   `max_sessions`, and it never holds more.
+/// - Expired sessions are never returned or counted. Nothing runs in the background: each call removes at most 32 of
+///   them and frees their memory. So no call takes long when many expire at once, and a store that nobody calls keeps
+///   them.
+/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over locks
+///   by their id: one lock for each 8,192 of `max_sessions`, at least 16, or a single one if `max_sessions` is below
+///   1,024. Each lock has its share of `max_sessions`. So the store may begin to replace sessions a few percent before
+///   it holds `max_sessions`, and it never holds more.
 /// - A session takes the bytes of its record and its id, plus at most 160 bytes.
 /// - [`length`](Enumerate::length) counts sessions one by one only under locks where expired ones are left.
 ///   [`ids`](Enumerate::ids) and [`all`](Enumerate::all) copy the sessions of one lock at a time.

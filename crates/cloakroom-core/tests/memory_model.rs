@@ -1,4 +1,5 @@
-//! `MemoryStore` beside a map that forgets nothing and counts everything: whatever is called, both hold the same sessions.
+//! `MemoryStore` beside a map that forgets nothing and counts everything: both hold the same sessions, whatever is
+//! called.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 

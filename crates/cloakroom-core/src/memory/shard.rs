@@ -140,8 +140,8 @@ impl Shard {
         removed.text.len()
     }
 
-    /// Frees memory when three quarters of it are unused. The table stays until the last session is removed: a smaller one
-    /// would be an allocation, and glibc's malloc takes milliseconds for one after many records were freed.
+    /// Frees memory when three quarters of it are unused. The table stays until the last session is removed: a smaller
+    /// one would be an allocation, and glibc's malloc takes milliseconds for one after many records were freed.
     fn shrink(&mut self) {
         let (length, capacity) = (self.entries.len(), self.entries.capacity());
         if capacity <= SMALL || length >= capacity / 4 {
