@@ -94,7 +94,7 @@ impl MemoryStore {
     pub fn with_options(options: MemoryOptions) -> Self {
         let locks = match options.max_sessions {
             ..ONE_LOCK => 1,
-            // Checked against the upper limit first, because the power of two behind a huge number is none.
+            // Limited first, because the next power of two of a huge number would overflow.
             more => (more / A_LOCK).min(4_096).next_power_of_two().max(16),
         };
         Self(Arc::new(Shared {
