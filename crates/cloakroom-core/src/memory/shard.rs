@@ -144,12 +144,9 @@ impl Shard {
     /// one would be an allocation, and glibc's malloc takes milliseconds for one after many records were freed.
     fn shrink(&mut self) {
         let (length, capacity) = (self.entries.len(), self.entries.capacity());
-        if capacity <= SMALL || length >= capacity / 4 {
-            return;
-        }
-        if length == 0 {
+        if length == 0 && self.index.capacity() > SMALL {
             *self = Self::default();
-        } else {
+        } else if length < capacity / 4 && capacity > SMALL {
             self.entries.shrink_to(2 * length);
             self.queue.shrink_to(2 * length);
         }
