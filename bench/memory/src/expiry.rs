@@ -1,0 +1,36 @@
+//! How long one call takes after all sessions have expired.
+
+use cloakroom::{Clock, MemoryOptions, MemoryStore, SessionData, Store};
+use cloakroom_bench::cpu;
+use futures::executor::block_on;
+
+use crate::{
+    sessions::{CLOAKROOM, NOW, key},
+    threads::Numbers,
+};
+
+/// The CPU time of the longest of the calls that follow, in microseconds: a thread that waits for its turn on the core is
+/// none of the store's doing. Nothing for a store that does not remove what has expired.
+pub(crate) fn longest_call(name: &str, number: usize, text: &str) -> Option<f64> {
+    if name != CLOAKROOM {
+        return None;
+    }
+    let clock = Clock::fixed(NOW);
+    let options = MemoryOptions::default().with_max_sessions(number * 2).with_clock(clock.clone());
+    let store = MemoryStore::with_options(options);
+    let mut session = SessionData::from_json(text).expect("it is a session");
+    session.set_max_age(std::time::Duration::from_secs(3_600), NOW).expect("an hour is allowed");
+    for at in 0..number {
+        block_on(store.set(&key(at), &session)).expect("there is space");
+    }
+    clock.advance(7_200_000);
+    let mut numbers = Numbers::new(9);
+    let mut worst = std::time::Duration::ZERO;
+    for _ in 0..20_000 {
+        let sid = key(numbers.next(number));
+        let before = cpu::of_this_thread();
+        assert!(block_on(store.get(&sid)).expect("it answers").is_none());
+        worst = worst.max(cpu::of_this_thread() - before);
+    }
+    Some(worst.as_secs_f64() * 1e6)
+}
