@@ -60,4 +60,13 @@ Area {
 Each subject runs in a process of its own, with as many sessions as the table says.
 The base of the calls is a concurrent hash table that knows no expiry; what is compared there is the time per call.",
 },
+    Area {
+        name: "scale",
+        title: "Growth",
+        about: "\
+What an operation costs as there are more sessions, more writers of one session, and longer records.
+Where the number of sessions grows, the base is the same subject with the fewest sessions.
+Each change of a session that many tasks change is counted: none is lost.
+The base of `set` and `update` of long records is `SET`, which compares nothing.",
+    },
 ];

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-/// The core of what is measured.
+/// The core on which a subject runs.
 pub const SUBJECT: usize = 1;
-/// The core of everything else: the servers behind a subject, and what sends it requests.
+/// The core of everything else: the servers behind a subject, and the load generator.
 pub const OTHERS: usize = 0;
 
 /// The CPU time of a process so far, of all its threads, ended ones too. Zero if it does not run.

@@ -3,6 +3,7 @@
 mod areas;
 mod machine;
 mod page;
+mod plot;
 mod readme;
 mod run;
 mod statistics;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::summary::{Ratio, Row};
+use crate::{
+    plot::plots,
+    summary::{Ratio, Row},
+};
 
 /// A table for each kind of data, with the works one below the other.
 pub(crate) fn tables(rows: &[Row]) -> String {
@@ -10,6 +13,9 @@ pub(crate) fn tables(rows: &[Row]) -> String {
     for name in distinct(rows.iter().map(|row| &row.table)) {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.table == *name).collect();
         let _ = write!(text, "\n### {name}\n\n{}", table(&rows));
+        if name.ends_with(" grows") {
+            text += &plots(&rows);
+        }
     }
     text
 }

@@ -42,7 +42,7 @@ const TARGETS: &[Target] = &[
     Target { what: "an anonymous request", work: "anonymous", limit: 1.05, ..HTTP },
 ];
 
-/// A table of the targets that have been measured here, or nothing if there are none.
+/// Returns a table of the targets that have been measured here, or `None` if nothing has been measured.
 pub(crate) fn table() -> Option<String> {
     let lines: Vec<String> = TARGETS.iter().filter_map(line).collect();
     let head =

@@ -12,7 +12,7 @@ use tokio::{spawn, time::sleep};
 
 use crate::{allocations, cpu};
 
-/// What one task does: it asks for the next key until there is none.
+/// What one task does: it asks for the next number until the time is over.
 #[derive(Debug)]
 pub struct Task {
     number: usize,
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Task {
-    /// The number of the next operation of this task, or `None` when the time is over.
+    /// Returns the number of this task's next operation, or `None` when the time is over.
     #[allow(
         clippy::should_implement_trait,
         reason = "it is used in `while let`, and an iterator is not needed"

@@ -59,7 +59,7 @@ struct Case<'a> {
     work: &'static str,
     path: &'static str,
     base: &'static str,
-    /// Who is in the table: the server's name, but for the pages without a session, which are the base of others.
+    /// The name in the table: the server's, except for the page without a session layer.
     name: &'static str,
     cookies: Option<PathBuf>,
     allocations: Option<f64>,

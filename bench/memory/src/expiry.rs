@@ -9,8 +9,8 @@ use crate::{
     threads::Numbers,
 };
 
-/// The CPU time of the longest of the calls that follow, in microseconds: a thread that waits for its turn on the core is
-/// none of the store's doing. Nothing for a store that does not remove what has expired.
+/// Returns the CPU time of the longest call after the expiry, in microseconds, or `None` for a store that does not remove
+/// expired sessions. It is CPU time because a thread also waits for its core, which the store cannot help.
 pub(crate) fn longest_call(name: &str, number: usize, text: &str) -> Option<f64> {
     if name != CLOAKROOM {
         return None;

@@ -58,7 +58,7 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
     ]
 }
 
-/// Each task has sessions of its own, and writes each as it was read: that of others is never in between.
+/// Each task has sessions of its own, so that no update meets another.
 async fn update<S: Store + Clone + 'static>(
     place: &Place,
     store: S,
