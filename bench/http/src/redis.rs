@@ -65,7 +65,7 @@ pub(crate) fn commands_per_request(
     let each = after.iter().map(|(name, calls)| {
         (name, (calls - before.get(name).copied().unwrap_or_default()) / requests)
     });
-    let each = each.filter(|(_, calls)| *calls > 0.005);
+    let each = each.filter(|(_, calls)| *calls > 0.02);
     let texts = each.map(|(name, calls)| format!("{name} {}", (calls * 100.0).round() / 100.0));
     texts.collect::<Vec<_>>().join(" · ")
 }

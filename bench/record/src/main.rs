@@ -46,7 +46,7 @@ fn main() {
         }
         for round in 0..options.rounds {
             for Subject { name, read, update } in SUBJECTS {
-                let mut sample = |work, run: &dyn Fn(Vec<u8>)| {
+                let sample = |work, run: &dyn Fn(Vec<u8>)| {
                     let (nanos, allocations) = measure(options, &text, run);
                     Sample::new(table, work, name, BASE, round)
                         .with("CPU, ns", nanos)

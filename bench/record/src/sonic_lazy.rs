@@ -9,7 +9,7 @@ pub(crate) const SUBJECT: Subject = Subject { name: "sonic-rs, lazy members", re
 fn read(text: Vec<u8>) -> i64 {
     // All of it is read, as by the others: a store must know that the text is whole.
     let mut views = None;
-    for member in sonic_rs::to_object_iter(&text) {
+    for member in sonic_rs::to_object_iter(&text[..]) {
         let (name, value) = member.expect("it is JSON");
         if name == "views" {
             views = value.as_i64();
@@ -20,7 +20,7 @@ fn read(text: Vec<u8>) -> i64 {
 
 fn update(text: Vec<u8>) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 16);
-    for member in sonic_rs::to_object_iter(&text) {
+    for member in sonic_rs::to_object_iter(&text[..]) {
         let (name, value) = member.expect("it is JSON");
         out.push(if out.is_empty() { b'{' } else { b',' });
         let name: &str = &name;
