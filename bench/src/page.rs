@@ -15,8 +15,8 @@ const HEAD: &str = "\
 `cargo xtask bench --write` writes this page; do not edit it.
 It measures cloakroom beside the bare clients and beside similar libraries, all with the same work in one run.
 
-The numbers to look at are the ratios: each is the median of a subject's rounds, divided by the median of the base's.
-In brackets are the quartiles of the ratios of the single rounds.
+The numbers to look at are the ratios: in each round a subject is compared with the base, which ran in the same round.
+The table has the median of the rounds, and their quartiles in brackets.
 The other columns are medians, and depend on the machine.
 ";
 

@@ -36,7 +36,7 @@ fn lines(rows: &[Row]) -> Option<String> {
     let ratio = |work: &str, subject: &str| {
         let mut rows = rows.iter().filter(|row| row.table == "500 bytes" && row.work == work);
         let row = rows.find(|row| row.subject == subject)?;
-        row.columns.first()?.ratio.map(|ratio| ratio.of_medians)
+        row.columns.first()?.ratio.map(|ratio| ratio.median)
     };
     let ours = |work| ratio(work, OURS).map(|ratio| format!("{ratio:.2} ×"));
     let peers = |work| {

@@ -33,7 +33,7 @@ fn table(rows: &[&Row]) -> String {
         let mut rows: Vec<&&Row> = rows.iter().filter(|row| row.work == *work).collect();
         let ratio = |row: &Row| row.columns.first().and_then(|column| column.ratio);
         rows.sort_by(|one, other| {
-            let of = |row| ratio(row).map_or(f64::MAX, |ratio| ratio.of_medians);
+            let of = |row| ratio(row).map_or(f64::MAX, |ratio| ratio.median);
             of(one).total_cmp(&of(other))
         });
         let heading = rows.first().map(|row| format!("**{work}**, base: {}", row.base));
@@ -68,7 +68,7 @@ fn table(rows: &[&Row]) -> String {
 
 /// `1.32 (1.28–1.35)`
 pub(crate) fn with_spread(ratio: Ratio) -> String {
-    format!("{} ({}–{})", factor(ratio.of_medians), factor(ratio.low), factor(ratio.high))
+    format!("{} ({}–{})", factor(ratio.median), factor(ratio.low), factor(ratio.high))
 }
 
 fn factor(value: f64) -> String {

@@ -53,10 +53,10 @@ pub(crate) fn table() -> Option<String> {
 fn line(target: &Target) -> Option<String> {
     let area = AREAS.iter().find(|area| area.name == target.area)?;
     let (base, ratio) = measured(target, &kept(area)?)?;
-    let verdict = if ratio.of_medians <= target.limit {
+    let verdict = if ratio.median <= target.limit {
         "reached".to_owned()
     } else {
-        format!("missed by {:.0} %", (ratio.of_medians / target.limit - 1.0) * 100.0)
+        format!("missed by {:.0} %", (ratio.median / target.limit - 1.0) * 100.0)
     };
     let Target { what, table, limit, .. } = target;
     Some(format!("| {what} | {table} | {base} | {limit} | {} | {verdict} |", with_spread(ratio)))

@@ -6,6 +6,7 @@ mod stores;
 use std::{
     hint::black_box,
     pin::pin,
+    rc::Rc,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -27,7 +28,7 @@ struct Subject {
 fn main() {
     let options = Options::from_arguments();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime can be made");
+    let runtime = Rc::new(runtime.expect("a runtime can be made"));
     let subjects: Vec<Subject> =
         calls::subjects().into_iter().chain(stores::subjects(&runtime)).collect();
     for round in 0..options.rounds {
