@@ -58,7 +58,7 @@ Area {
     title: "Sessions in memory",
     about: "\
 Each subject runs in a process of its own, with as many sessions as the table says.
-The base of the calls is a concurrent hash table that knows no expiry; what is compared there is the time per call.",
+The base of the calls is a concurrent hash table that knows no expiry; what is compared there is the CPU time per call of one thread.",
 },
     Area {
         name: "scale",

@@ -67,9 +67,11 @@ fn row(first: &Sample, samples: &[Sample]) -> Row {
             .filter_map(|(round, value)| Some(value / in_round(*round)?))
             .filter(|ratio| ratio.is_finite())
             .collect();
-        let of_medians = median(&values(&ours)) / median(&values(&base));
-        let ratio =
-            Ratio { of_medians, low: quantile(&rounds, 0.25), high: quantile(&rounds, 0.75) };
+        let ratio = Ratio {
+            median: median(&rounds),
+            low: quantile(&rounds, 0.25),
+            high: quantile(&rounds, 0.75),
+        };
         Column {
             name: name.clone(),
             median: median(&ours.iter().map(|(_, value)| *value).collect::<Vec<_>>()),

@@ -9,7 +9,7 @@ mod threads;
 
 use std::{collections::BTreeMap, env, fs, process::Command};
 
-use cloakroom_bench::{Options, Sample, documents};
+use cloakroom_bench::{Options, Sample, cpu, documents};
 
 use crate::sessions::{Sessions, key};
 
@@ -60,17 +60,19 @@ fn samples(subject: &str, number: usize, round: u32, measured: &BTreeMap<String,
             .print();
     }
     for work in ["set", "get", "touch"] {
-        let Some(one) = measured.get(&format!("{work} 1")) else { continue };
-        let mut sample = sample(work, sessions::BASE).with("ns per call", *one);
-        if let Some(two) = measured.get(&format!("{work} 2")) {
-            sample = sample.with("calls by two threads, × one", one / two);
+        let Some(cpu) = measured.get(&format!("{work} CPU")) else { continue };
+        let mut sample = sample(work, sessions::BASE).with("CPU, ns", *cpu);
+        if let Some(gain) = measured.get(&format!("{work} gain")) {
+            sample = sample.with("calls per second with two threads, × one", *gain);
         }
         sample.print();
     }
-    if let Some(worst) = measured.get("worst") {
-        sample("get, after all have expired at once", sessions::BASE)
-            .with("longest call, µs", *worst)
-            .print();
+    for name in [expiry::BEFORE, expiry::AFTER] {
+        if let Some(longest) = measured.get(name) {
+            Sample::new(&table, "the longest of 20,000 calls of get", name, expiry::BEFORE, round)
+                .with("CPU, µs", *longest)
+                .print();
+        }
     }
 }
 
@@ -80,22 +82,27 @@ fn measure(name: &str, number: usize, millis: u64) {
     let sessions: Box<dyn Sessions> = sessions::open(name, number, &text);
     let mut measured = BTreeMap::new();
     let before = resident();
-    let began = std::time::Instant::now();
+    let began = cpu::of_this_thread();
     for at in 0..number {
         sessions.set(at);
     }
-    measured.insert("set 1".to_owned(), began.elapsed().as_nanos() as f64 / number as f64);
+    let set = (cpu::of_this_thread() - began).as_nanos() as f64 / number as f64;
+    measured.insert("set CPU".to_owned(), set);
     sessions.settle();
     measured.insert("bytes".to_owned(), (resident() - before) / number as f64);
-    for threads in [1, 2] {
-        let get = threads::run(threads, millis, number, |at| assert!(sessions.get(at)));
-        let touch = threads::run(threads, millis, number, |at| assert!(sessions.touch(at)));
-        measured.insert(format!("get {threads}"), get);
-        measured.insert(format!("touch {threads}"), touch);
+    let get = |at| assert!(sessions.get(at));
+    let touch = |at| assert!(sessions.touch(at));
+    let calls: [(&str, &(dyn Fn(usize) + Sync)); 2] = [("get", &get), ("touch", &touch)];
+    for (work, call) in calls {
+        let [one, two] = [1, 2].map(|threads| threads::run(threads, millis, number, call));
+        measured.insert(format!("{work} CPU"), one.cpu);
+        measured.insert(format!("{work} gain"), one.wall / two.wall);
     }
     drop(sessions);
-    if let Some(worst) = expiry::longest_call(name, number, &text) {
-        measured.insert("worst".to_owned(), worst);
+    if name == sessions::CLOAKROOM {
+        let [before, after] = expiry::longest_calls(number, &text);
+        measured.insert(expiry::BEFORE.to_owned(), before);
+        measured.insert(expiry::AFTER.to_owned(), after);
     }
     println!("{}", serde_json::to_string(&measured).expect("numbers are JSON"));
 }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_bench::cpu;
+
 /// Numbers without order, the same in each run.
 pub(crate) struct Numbers(u64);
 
@@ -23,10 +25,18 @@ impl Numbers {
     }
 }
 
-/// Returns the nanoseconds per call of all threads together.
-pub(crate) fn run(number: u64, millis: u64, limit: usize, call: impl Fn(usize) + Sync) -> f64 {
+/// What a call costs, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) cpu: f64,
+    /// How much time goes by, for all threads together.
+    pub(crate) wall: f64,
+}
+
+/// Calls for some time.
+pub(crate) fn run(number: u64, millis: u64, limit: usize, call: impl Fn(usize) + Sync) -> Cost {
     let (is_over, calls) = (AtomicBool::new(false), AtomicU64::new(0));
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), cpu::of_this_process());
     thread::scope(|scope| {
         for seed in 0..number {
             let (is_over, calls, call) = (&is_over, &calls, &call);
@@ -43,5 +53,6 @@ pub(crate) fn run(number: u64, millis: u64, limit: usize, call: impl Fn(usize) +
         thread::sleep(Duration::from_millis(millis));
         is_over.store(true, Relaxed);
     });
-    began.elapsed().as_nanos() as f64 / calls.load(Relaxed) as f64
+    let per_call = |time: Duration| time.as_nanos() as f64 / calls.load(Relaxed) as f64;
+    Cost { cpu: per_call(cpu::of_this_process() - before), wall: per_call(began.elapsed()) }
 }
