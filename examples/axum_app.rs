@@ -27,7 +27,7 @@ async fn home(session: Session) -> Result<String, SessionError> {
 }
 
 async fn login(session: Session, Form(login): Form<Login>) -> Result<Redirect, SessionError> {
-    session.regenerate_keeping_data().await?; // An id from before the login is worth nothing.
+    session.regenerate_keeping_data().await?; // An id from before the login no longer works.
     session.insert("user", login.user)?; // A real one asks for a password.
     Ok(Redirect::to("/account"))
 }

@@ -6,14 +6,14 @@
 
 use std::{convert::Infallible, env, error::Error};
 
-use cloakroom::tower::{RequestHead, Session, SessionEngine, SessionError};
+use cloakroom::tower::{RequestHead, Session, SessionEngine, SessionError, SessionOptions};
 use hyper::{Request, Response, body::Incoming, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
 async fn handle(session: &Session, route: &str) -> Result<String, SessionError> {
     match route {
         "POST /login" => {
-            session.regenerate().await?; // An id from before the login is worth nothing.
+            session.regenerate().await?; // An id from before the login no longer works.
             session.insert("user", "ann")?; // A real one asks who it is.
             Ok("welcome\n".to_owned())
         }
@@ -54,7 +54,8 @@ async fn serve(
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sessions = cloakroom::open(&env::args().nth(1).unwrap_or_else(|| "memory:".to_owned()))?;
-    let engine = SessionEngine::new(sessions, cloakroom::Secrets::new(["keyboard cat"])?);
+    let engine =
+        SessionOptions::new().engine(sessions, cloakroom::Secrets::new(["keyboard cat"])?)?;
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", listener.local_addr()?);

@@ -1,4 +1,5 @@
-//! Makes a callback-style store of an async one.
+//! Makes a callback-style store of an async one. Each call becomes a task, since its caller goes on without waiting;
+//! its callback is answered exactly once, even if the runtime shuts down before the task has begun.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -18,11 +19,11 @@ pub struct Callbackified<S> {
 /// Makes a callback-style store of an async one, like Node.js's `util.callbackify` for a whole store.
 ///
 /// Each call runs as a task on the runtime set with [`on`](Callbackified::on), or on the tokio runtime of the calling
-/// thread. Without either, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
-/// does so before the answer, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error.
+/// thread. Without either, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down,
+/// or does so before the answer, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error.
 ///
-/// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that `x`
-/// keeps.
+/// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that
+/// `x` keeps.
 ///
 /// ```
 /// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};
@@ -78,8 +79,8 @@ impl<S: Store + 'static> Callbackified<S> {
     }
 }
 
-/// The callback of a task that has not run yet. A runtime that shuts down drops such a task, and since nothing was sent, the
-/// error says that the outcome is known.
+/// The callback of a task that has not run yet. A runtime that shuts down drops such a task, and since nothing was
+/// sent, the error says that the outcome is known.
 struct Unbegun<T> {
     callback: Option<Callback<T>>,
     error: Option<Error>,

@@ -21,8 +21,8 @@ pub use options::ExpressSessionOptions;
 
 /// Sessions over any store: one handle for Redis, Memcached, MongoDB, memory, and callback-style stores.
 ///
-/// Cloning it is cheap, and it implements [`Store`] itself. Except for listings and `clear`, every operation ends within
-/// [`deadline`](ExpressSessionOptions::deadline).
+/// Cloning it is cheap, and it implements [`Store`] itself. Except for listings and `clear`, every operation ends
+/// within [`deadline`](ExpressSessionOptions::deadline).
 ///
 /// ```
 /// use cloakroom_compat::ExpressSession;
@@ -71,7 +71,8 @@ impl ExpressSession {
         &self.options
     }
 
-    /// Returns the session, or `None` if it does not exist, has expired, or has reached its [end](SessionData::ends_at_ms).
+    /// Returns the session, or `None` if it does not exist, has expired, or has reached its
+    /// [end](SessionData::ends_at_ms).
     ///
     /// # Errors
     ///
@@ -133,8 +134,9 @@ impl ExpressSession {
             .await
     }
 
-    /// Returns the session and sets its expiry to `ttl` from now, in one round trip. Returns `None` if no live session has
-    /// this id, or if the session has reached its [end](SessionData::ends_at_ms). A `ttl` of `None` means the store's default.
+    /// Returns the session and sets its expiry to `ttl` from now, in one round trip. Returns `None` if no live session
+    /// has this id, or if the session has reached its [end](SessionData::ends_at_ms). A `ttl` of `None` means the
+    /// store's default.
     ///
     /// # Errors
     ///
@@ -165,8 +167,8 @@ impl ExpressSession {
         }
     }
 
-    /// Returns the sessions that the store has, with their ids. As in [`ids`](Self::ids), they can be past their end. The
-    /// listing as a whole has no deadline.
+    /// Returns the sessions that the store has, with their ids. As in [`ids`](Self::ids), they can be past their end.
+    /// The listing as a whole has no deadline.
     ///
     /// # Errors
     ///
@@ -180,21 +182,21 @@ impl ExpressSession {
         }
     }
 
-    /// Returns the number of sessions that [`ids`](Self::ids) lists. This may take longer than the deadline, because a store lists in steps and
-    /// each step has its own.
+    /// Returns the number of sessions that [`ids`](Self::ids) lists. This may take longer than the deadline, because a
+    /// store lists in steps and each step has its own.
     ///
     /// # Errors
     ///
     /// As for [`Enumerate::length`](cloakroom_core::Enumerate::length). [`Unsupported`](ErrorKind::Unsupported) if the
     /// store does not support it.
     pub async fn length(&self) -> Result<u64, Error> {
-        // A read has no outcome that could be unknown, whatever a store of the application says.
+        // The outcome of a read is never unknown, even if a store of the application says so.
         let length = self.offered("length", self.store.enumerate())?.length().await;
         length.map_err(Error::with_outcome_known)
     }
 
-    /// Removes the sessions under the store's prefix and nothing else. This may take longer than the deadline, because a
-    /// store clears in steps and each step has its own.
+    /// Removes the sessions under the store's prefix and nothing else. This may take longer than the deadline, because
+    /// a store clears in steps and each step has its own.
     ///
     /// # Errors
     ///
@@ -226,7 +228,8 @@ impl ExpressSession {
     ///
     /// As for [`destroy`](Self::destroy) and [`generate`](Self::generate).
     pub async fn regenerate(&self, sid: &str) -> Result<(String, SessionData), Error> {
-        // In the order of express-session's `Store.regenerate`.
+        // In the order of express-session's `Store.regenerate`. The handle knows no request, so it cannot wait with the
+        // destruction until the new session is stored, as the layer's safe preset does.
         self.destroy(sid).await?;
         self.generate()
     }
@@ -262,7 +265,7 @@ impl ExpressSession {
         within(deadline, self.store.name(), operation, idempotency, work).await
     }
 
-    /// The session, unless its end has come. A store that Node.js has told to keep it for longer still has it.
+    /// Returns the session unless its end has come. If Node.js has extended it beyond that, the store still has it.
     fn unless_ended(&self, found: Option<SessionData>) -> Option<SessionData> {
         found.filter(|session| !session.has_ended(self.options.clock.now_ms()))
     }

@@ -1,4 +1,5 @@
-//! Makes an async store of a callback-style one.
+//! Makes an async store of a callback-style one. What the contract promises beyond Connect's four calls is added here:
+//! a deadline, a check of the id, and expiries that do not go stale.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -27,13 +28,13 @@ pub struct Promisified<S> {
 
 /// Makes an async [`Store`] of a callback-style one. It supports exactly what the store supports.
 ///
-/// Every operation ends within 5 s; [`with_deadline`](Promisified::with_deadline) changes that. Its errors are those that
-/// the callback receives, and
+/// Every operation ends within 5 s; [`with_deadline`](Promisified::with_deadline) changes that. Its errors are those
+/// that the callback receives, and
 ///
 /// - [`Timeout`](cloakroom_core::ErrorKind::Timeout) if the callback is not answered in time;
 /// - [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) as soon as the callback is dropped without an answer;
-/// - [`Config`](cloakroom_core::ErrorKind::Config) if the answer does not come inline and the current thread has no tokio
-///   runtime with timers, which the deadline needs.
+/// - [`Config`](cloakroom_core::ErrorKind::Config) if the answer does not come inline and the current thread has no
+///   tokio runtime with timers, which the deadline needs.
 ///
 /// By then the callback-style code is running, so a write may still happen. The error has
 /// [`outcome_unknown`](Error::outcome_unknown) in that case. Errors of reads never have it.
@@ -93,6 +94,7 @@ pub(crate) fn read_from_store(session: SessionData) -> SessionData {
     }
 }
 
+/// Rejects an empty id, which Connect's contract does not mention.
 fn check(sid: &str, store: &str, operation: &'static str) -> Result<(), Error> {
     if sid.is_empty() {
         return Err(Error::new(

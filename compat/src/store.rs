@@ -80,8 +80,8 @@ pub trait CallbackStore: Send + Sync {
     fn enumerate(&self) -> Option<&dyn CallbackEnumerate>;
 }
 
-/// [`Atomic`](cloakroom_core::Atomic) with callbacks. Call [`Callback::not_offered`] for an operation that the store does
-/// not support.
+/// [`Atomic`](cloakroom_core::Atomic) with callbacks. Call [`Callback::not_offered`] for an operation that the store
+/// does not support.
 pub trait CallbackAtomic: Send + Sync {
     /// Stores the session only if no live session has this id.
     fn create(&self, sid: &str, session: &SessionData, callback: Callback<Created>);
@@ -89,8 +89,8 @@ pub trait CallbackAtomic: Send + Sync {
     /// Stores the session only if the record has not changed since `session` was read.
     fn update(&self, sid: &str, session: &SessionData, callback: Callback<Updated>);
 
-    /// Answers with the session and sets its expiry to `ttl` from now. `None` means the store's default. Answers `None` if
-    /// no live session has this id.
+    /// Answers with the session and sets its expiry to `ttl` from now. `None` means the store's default. Answers `None`
+    /// if no live session has this id.
     fn get_and_touch(
         &self,
         sid: &str,
@@ -99,7 +99,8 @@ pub trait CallbackAtomic: Send + Sync {
     );
 }
 
-/// Connect's `all`, `length` and `clear`. Call [`Callback::not_offered`] for an operation that the store does not support.
+/// Connect's `all`, `length` and `clear`. Call [`Callback::not_offered`] for an operation that the store does not
+/// support.
 pub trait CallbackEnumerate: Send + Sync {
     /// Answers with all live sessions and their ids.
     fn all(&self, callback: Callback<Vec<(String, SessionData)>>);

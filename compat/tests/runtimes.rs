@@ -171,7 +171,7 @@ fn a_runtime_that_stands_still_does_not_stop_the_writers_of_others() {
     );
     other.block_on(sessions.set("still", &SessionData::new())).unwrap();
     let mut stands = Box::pin(sessions.modify("still", |session| session.insert("a", 1)));
-    // It takes the turn, and is polled no more.
+    // It takes the turn and is never polled again.
     let is_ready = poll_fn(|cx| Poll::Ready(stands.as_mut().poll(cx).is_ready()));
     assert!(!still.block_on(is_ready));
     let changed = other.block_on(sessions.modify("still", |session| session.insert("b", 1)));

@@ -17,8 +17,7 @@ use axum::{
 use cloakroom_core::{Clock, Error, ErrorKind, SameSite, Secrets};
 use cloakroom_redis::{RedisOptions, RedisStore};
 use cloakroom_tower::{
-    CookieOptions, Priority, Proxy, SameSitePolicy, Secure, Session, SessionLayer, SessionOptions,
-    Unset,
+    CookieOptions, Priority, Proxy, SameSitePolicy, Secure, Session, SessionOptions, Unset,
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -75,7 +74,7 @@ impl Ours {
             response
         });
         (self.twist)(&mut options);
-        let layer = SessionLayer::with_options(self.store.clone(), secrets, options).unwrap();
+        let layer = options.layer(self.store.clone(), secrets).unwrap();
         let clock = self.clock.clone();
         let handle = move |session: Option<Session>, script| handle(session, script, clock.clone());
         *self.app.lock().unwrap() = Router::new().fallback(handle).layer(layer);

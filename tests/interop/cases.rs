@@ -93,7 +93,7 @@ pub(crate) fn but_for_expiry(record: &str) -> String {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// A short life, of which a backend that counts in ticks of a second leaves at least one. On a slow machine it is several
-/// times what is to be done in it.
+/// times the work to do in it.
 fn short_ms(needed: Duration) -> i64 {
     i64::try_from(needed.as_millis()).unwrap().saturating_mul(5).max(2_000)
 }

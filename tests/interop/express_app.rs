@@ -62,7 +62,7 @@ impl Site {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server and the npm packages"]
 async fn a_login_made_in_express_is_read_changed_and_kept_from_rust() {
-    // The first life that is long enough on this machine for what is to be done in it.
+    // The first life that is long enough on this machine for the work to do in it.
     for max_age_ms in [2_000, 8_000, 32_000, 128_000] {
         let site = Site::start(json!({ "cookie": { "maxAge": max_age_ms } }));
         if read_changed_and_kept(site).await {

@@ -1,19 +1,15 @@
 //! Sessions that go back and forth between the real session-file-store and `FileStore`, plain and encrypted.
 
-// The raw access of the store's own tests.
-#[path = "../../crates/cloakroom-file/tests/raw/mod.rs"]
-mod raw;
-
 use std::{fs, path::PathBuf, sync::Arc};
 
 use cloakroom::{ExpressSession, SessionData};
 use cloakroom_encryption::{Counterpart, EncodeAs, Encryption, Kruptein, KrupteinOptions};
 use cloakroom_file::FileStore;
+use cloakroom_test_backends::RawFiles;
 use cloakroom_test_support::NodeProgram;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::raw::RawFiles;
 use crate::cases::{NodeTouch, Sides, loaded};
 
 const SECRET: &str = "S3cre+_Squ1rr3l";

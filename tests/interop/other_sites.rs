@@ -85,7 +85,7 @@ impl Site {
             http: ureq::Agent::config_builder().http_status_as_error(false).build().into(),
             cookie: None,
             origin: format!("http://127.0.0.1:{}", ready["port"]),
-            rust: SessionEngine::with_options(store, ids, options).unwrap(),
+            rust: options.engine(store, ids).unwrap(),
             _node: node,
             _server: server,
         }

@@ -65,6 +65,13 @@ fn check(url: &str) {
     assert!(sum(|process| process.tries) <= 3 * all, "{url}: {four:?}");
 }
 
+/// A folder has no server, so its processes wait for each other by themselves.
+#[test]
+fn many_writers_of_one_session_in_a_folder_need_few_tries() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&format!("file://{}?deadline=600000", folder.path().display()));
+}
+
 #[test]
 #[ignore = "needs redis-server"]
 fn many_writers_of_one_session_in_redis_need_few_tries() {

@@ -12,6 +12,7 @@ use cloakroom::{
     mongodb::{MongoOptions, MongoStore},
     redis::{RedisOptions, RedisStore},
 };
+use cloakroom_file::{FileOptions, FileStore};
 use cloakroom_test_support::{Memcached, Mongod, RedisServer};
 
 /// Longer than any test waits: what ends sooner did not end by the store's own deadline.
@@ -159,6 +160,19 @@ async fn the_memory_store_has_all_conveniences() {
     sessions.ping().await.unwrap();
     signs_out_everywhere(sessions).await;
     ends(Arc::new(MemoryStore::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_has_all_conveniences() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| {
+        let options = FileOptions::default().with_deadline(LONG);
+        FileStore::in_folder(folder.path().join(name), options).unwrap()
+    };
+    let sessions = ExpressSession::new(open("sessions"));
+    sessions.ping().await.unwrap();
+    signs_out_everywhere(sessions).await;
+    ends(Arc::new(open("others"))).await;
 }
 
 macro_rules! on {

@@ -24,7 +24,7 @@ impl Bench {
         options.cookie.max_age = max_age;
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
         let store = RedisStore::open(&server.url()).unwrap();
-        let engine = SessionEngine::with_options(store, secrets, options).unwrap();
+        let engine = options.engine(store, secrets).unwrap();
         let raw = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
         Self { engine, cookie: None, raw, _server: server }
     }

@@ -11,6 +11,7 @@ use cloakroom::{
     tower::{RequestHead, Session, SessionEngine, SessionOptions},
 };
 use cloakroom_core::marker_name;
+use cloakroom_file::{FileOptions, FileStore};
 use cloakroom_test_support::{Memcached, Mongod, RedisServer};
 use futures::TryStreamExt;
 
@@ -24,7 +25,7 @@ fn engine(store: impl Store + 'static) -> SessionEngine {
     let mut options = SessionOptions::new();
     // Two cores that are busy with other things are no reason to give up.
     options.failure.deadline = std::time::Duration::from_secs(120);
-    SessionEngine::with_options(store, secrets(), options).unwrap()
+    options.engine(store, secrets()).unwrap()
 }
 
 async fn load(engine: &SessionEngine, sid: &str) -> Session {
@@ -124,6 +125,15 @@ async fn lists_no_marker(engine: &SessionEngine) {
 async fn no_session_outlives_its_logout_in_memory() {
     let store = MemoryStore::new();
     assert_eq!(outlived(engine(store.clone()), engine(store)).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_outlives_its_logout_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    // Whether a write is on the disk makes no other order.
+    let options = FileOptions::default().with_durable(false);
+    let open = || engine(FileStore::in_folder(folder.path(), options.clone()).unwrap());
+    assert_eq!(outlived(open(), open()).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

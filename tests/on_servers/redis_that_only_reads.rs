@@ -31,7 +31,7 @@ impl Bench {
             Some(Arc::new(move |error| log.lock().unwrap().push(error.to_string())));
         let store = RedisStore::open(&server.url()).unwrap();
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
-        let engine = SessionEngine::with_options(store, secrets, options).unwrap();
+        let engine = options.engine(store, secrets).unwrap();
         let session = engine.load(RequestHead::from(&http::Request::new(()))).await.unwrap();
         let session = session.unwrap();
         session.insert("user", "ann").unwrap();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod encryption;
+mod file;
 mod lifecycle;
 mod memcached;
 mod mongodb;

@@ -234,7 +234,7 @@ impl Shop {
         expect(&visitor.browser.post(&self.url(side, "/add"), &form), 403)
     }
 
-    /// A cookie that the browser has no more is worth nothing, on either side.
+    /// A cookie that the browser no longer has must not work, on either side.
     fn check_old_cookies(
         &self,
         before: &Browser,

@@ -41,6 +41,16 @@ const PHRASES: &[(&str, &str)] = &[
     ("has not the", "\"does not have the …\""),
     ("is in the way", "\"conflicts with …\""),
     ("goes by its", "\"uses its …\""),
+    ("is to be", "\"must be …\", or say who does it"),
+    ("are to be", "\"must be …\", or say who does it"),
+    ("at the most", "\"at most\""),
+    ("has been told", "\"was reported\""),
+    ("have been told", "\"were reported\""),
+    ("sentence a line", "\"per\""),
+    ("a file a", "\"one file per\""),
+    ("one a theme", "\"per\""),
+    ("no use for", "\"does not use …\""),
+    ("for whatever reason", "\"for any reason\""),
 ];
 
 /// Beginnings of paths whose texts still contain such phrases. The test fails if one of them is clean, so that it is

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{self, Command},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -48,18 +49,16 @@ fn without_warnings(mut check: Command, name: &str, feature: Option<&str>) -> Co
 /// a package of the same version that an earlier run left there is taken for the new one.
 pub(crate) fn package() -> Result<(), Failure> {
     let crates = published()?;
-    // Empty at the start, for the same reason.
-    let target = target();
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(|error| at(&target, &error))?;
-    }
     let mut package = cargo("package --no-verify --allow-dirty");
-    package.arg("--target-dir").arg(&target);
     for one in &crates {
         package.arg("--package").arg(&one.name);
     }
     run(&mut package)?;
-    let folder = std::env::temp_dir().join(format!("cloakroom-package-{}", process::id()));
+    // A name that was never used: packages keep the times of their files, so in a folder of an earlier run cargo would
+    // take what it built there for the new packages.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let name = format!("cloakroom-package-{}-{}", now.as_nanos(), process::id());
+    let folder = std::env::temp_dir().join(name);
     let result = build(&folder, &crates);
     // A rest in the temporary folder does no harm.
     let _ = fs::remove_dir_all(&folder);
@@ -67,7 +66,7 @@ pub(crate) fn package() -> Result<(), Failure> {
 }
 
 fn target() -> PathBuf {
-    root().join("target/packages")
+    root().join("target")
 }
 
 /// Checks each package with its default features, then builds and runs the application.
@@ -86,6 +85,7 @@ fn build(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
     write(&folder.join("Cargo.lock"), &lock)?;
     let there = |arguments| {
         let mut command = cargo(arguments);
+        // The clients are built already.
         command.current_dir(folder).env("CARGO_TARGET_DIR", target());
         command
     };

@@ -12,22 +12,22 @@ use crate::promisify::read_from_store;
 struct Progress {
     ended: u64,
     unread: u64,
-    /// Why the first of them could not be read.
+    /// Why the first of the unread ones could not be read.
     why: Option<Error>,
 }
 
 impl ExpressSession {
-    /// Destroys all sessions that `is_picked` returns true for, and returns how many: how a user is signed out everywhere
-    /// after a new password.
+    /// Destroys every session for which `is_picked` returns true, and returns their number. Use it to sign a user out
+    /// everywhere after a new password.
     ///
-    /// It goes through the listing of the store and never holds more than a page of it in memory. A session that is picked
-    /// is read once more and shown to `is_picked` again before it is destroyed, so that one that is somebody else's by now
-    /// stays, and each counts once. It takes as long as the store has sessions; each step keeps the deadline.
+    /// It reads the store's listing page by page, so its time grows with the number of all sessions. Each step has the
+    /// deadline. A picked session is read and passed to `is_picked` once more just before it is destroyed: if it
+    /// belongs to somebody else by then, it stays. A session that is listed twice counts once.
     ///
-    /// Sessions that the store has, and that are picked, from the beginning to the end are gone afterwards, also those past
-    /// their [end](SessionData::ends_at_ms) that Express has extended. One that is made in the
-    /// meantime can be missed, and so can one that gets a new id; only a call that begins later is sure to meet it. So make
-    /// it impossible to sign in first, by changing the password, and repeat the call until it returns 0:
+    /// Every session that exists and is picked from the beginning to the end is gone afterwards, even one past its
+    /// [end](SessionData::ends_at_ms) that Express has extended. A session that is created meanwhile, or gets a new id,
+    /// can be missed. So first make it impossible to sign in, by changing the password, and then repeat the call until
+    /// it returns 0:
     ///
     /// ```
     /// use cloakroom_compat::ExpressSession;
@@ -58,17 +58,16 @@ impl ExpressSession {
     /// # Ok::<(), Error>(()) }).unwrap();
     /// ```
     ///
-    /// A request that is under way can write its session back, as after any logout: each one of express-session's does, and
-    /// one of this project's layer does with the express preset, or on a store without conditional writes. With the safe
-    /// preset and conditional writes it does not.
+    /// A request that is already running can write its session back, as after any logout. express-session does so, and
+    /// so do the layer's express preset and any store without conditional writes. The safe preset on a store with
+    /// conditional writes does not.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) when the store does not list, before anything is destroyed. Any other error
-    /// says how many sessions had been destroyed by then; call again for the rest.
+    /// [`Unsupported`](ErrorKind::Unsupported) if the store cannot list sessions; nothing is destroyed then. Any other
+    /// error says how many sessions were destroyed before it; call again for the rest.
     ///
-    /// A record that cannot be read is not picked, and does not stop the others: at the end the error is
-    /// [`Corrupt`](ErrorKind::Corrupt).
+    /// A record that cannot be read is skipped, and the error at the end is [`Corrupt`](ErrorKind::Corrupt).
     pub async fn destroy_where(
         &self,
         mut is_picked: impl FnMut(&str, &SessionData) -> bool + Send,
@@ -99,13 +98,15 @@ impl ExpressSession {
         }
     }
 
-    /// Destroys a session if it is picked as it is now.
+    /// Destroys a session if its current record is picked. The listing may be old: under this id, somebody else may
+    /// have logged in since.
     async fn destroy_if(
         &self,
         sid: &str,
         is_picked: &mut (impl FnMut(&str, &SessionData) -> bool + Send),
     ) -> Result<bool, Error> {
-        // As it was listed: one that Express keeps beyond its end is to go, too.
+        // From the store itself, since `self.get` hides a session that Express keeps beyond its end. That one must go,
+        // too.
         let found = self.run("get", Read, self.store.get(sid)).await?;
         let Some(session) = found.map(read_from_store) else { return Ok(false) };
         if !is_picked(sid, &session) {

@@ -12,8 +12,8 @@ use cloakroom_core::{Atomic, Error, SessionData, Turn, Updated};
 use super::ExpressSession;
 use crate::promisify::read_from_store;
 
-/// The next writer takes over a turn that is held for longer than the deadline divided by this. Several stuck writers in
-/// a row then still leave time within the deadline.
+/// The next writer takes over a turn that is held for longer than the deadline divided by this. Several stuck writers
+/// in a row then still leave time within the deadline.
 const PATIENCE: u32 = 8;
 
 impl ExpressSession {
@@ -21,22 +21,22 @@ impl ExpressSession {
     /// `None` if it does not exist or another request destroyed it before the change was stored.
     ///
     /// The method reads the session, calls `change` and updates the record. If another writer was faster, it calls
-    /// `change` again with the current record, until it succeeds or the deadline passes. So `change` should have no side
-    /// effects.
+    /// `change` again with the current record, until it succeeds or the deadline passes. So `change` should have no
+    /// side effects.
     ///
     /// Unless `change` sets another expiry, the session lives for its own max age from now, and its cookie says so, as
     /// after a request through express-session. Its [end](SessionData::ends_at_ms) does not move.
     ///
-    /// Handles of this process change one session one after the other, in the order of their calls. Conflicts with other
-    /// processes are retried after growing pauses. The deadline includes both.
+    /// Handles of this process change one session one after the other, in the order of their calls. Conflicts with
+    /// other processes are retried after growing pauses. The deadline includes both.
     ///
     /// # Errors
     ///
     /// - The error that `change` returns. Nothing is written then.
-    /// - [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), before anything is read, if the store does not support
-    ///   [`Atomic`].
-    /// - As for [`get`](Self::get) and [`update`](Self::update). The outcome is unknown only if an update was in progress
-    ///   when the deadline passed.
+    /// - [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), before anything is read, if the store does not
+    ///   support [`Atomic`].
+    /// - As for [`get`](Self::get) and [`update`](Self::update). The outcome is unknown only if an update was in
+    ///   progress when the deadline passed.
     pub async fn modify(
         &self,
         sid: &str,
@@ -47,7 +47,8 @@ impl ExpressSession {
         let work = self.modify_in_turn(sid, atomic, &mut change, &is_unanswered);
         let outcome = self.run("modify", Once, work).await;
         outcome.map_err(|error| {
-            // Of the deadline itself, which may pass before anything is written.
+            // The error of the deadline itself, which can pass before anything is written. All other errors come from
+            // the store, which knows if its command was sent.
             let is_deadline = error.operation() == "modify";
             if is_deadline && !is_unanswered.load(Relaxed) {
                 error.with_outcome_known()
@@ -70,11 +71,13 @@ impl ExpressSession {
         let mut since = Instant::now();
         let mut found = self.read(sid).await?;
         while let Some(mut session) = self.unless_ended(found) {
-            // `change` may itself modify this session and block on that; it must not wait for the turn that is held here.
+            // `change` may itself modify this session and block on that; it must not wait for the turn that is held
+            // here.
             Turn::without_turns(|| change(&mut session))?;
             if let Cow::Owned(extended) = session.extended(self.options.clock.now_ms()) {
                 session = extended;
             }
+            // Until the answer is there, the write may or may not have happened.
             is_unanswered.store(true, Relaxed);
             let updated = atomic.update(sid, &session).await?;
             is_unanswered.store(false, Relaxed);

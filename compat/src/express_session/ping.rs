@@ -1,4 +1,4 @@
-//! A health check of whatever store there is.
+//! A health check of any store.
 
 use std::time::Duration;
 
@@ -7,13 +7,12 @@ use cloakroom_core::{Error, generate_id};
 use super::ExpressSession;
 use cloakroom_backend::Idempotency::Read;
 
-/// A check that takes longer is a failed one to most who ask: Kubernetes gives a probe one second.
+/// Most callers count a longer check as failed: Kubernetes gives a probe one second by default.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 impl ExpressSession {
-    /// Returns `Ok` if the store answers within one second: what a health check of a service asks.
-    ///
-    /// As [`ping_within`](Self::ping_within).
+    /// Returns `Ok` if the store answers within one second, for the health check of a service. For another limit, call
+    /// [`ping_within`](Self::ping_within).
     ///
     /// # Errors
     ///
@@ -22,18 +21,20 @@ impl ExpressSession {
         self.ping_within(DEADLINE).await
     }
 
-    /// Returns `Ok` if the store answers within this time, or within its own deadline if that is shorter. The deadline of
-    /// the options does not count. A check that ends early leaves the connections as they are: others may wait on them.
+    /// Returns `Ok` if the store answers within this time, or within its own deadline if that is shorter. The deadline
+    /// of the options does not count. A check that times out leaves the connections alone, because other calls may be
+    /// waiting on them.
     ///
-    /// It reads a session that does not exist, under an id that nobody has been given, so it tests what requests need: a
-    /// connection, the login, the database. It does not test whether the store can be written, and of several Memcached
-    /// servers it asks one, a different one each time.
+    /// It reads a session under a random id, which does not exist. So it tests what requests need: a connection, the
+    /// login, the database. It does not test if the store can be written. Of several Memcached servers it asks one,
+    /// chosen by the id.
     ///
     /// # Errors
     ///
-    /// [`Timeout`](cloakroom_core::ErrorKind::Timeout) when there is no answer by then, and
-    /// [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) when the store cannot be reached. Redis and Memcached tell
-    /// the latter at once; MongoDB's driver looks for a server for up to two seconds. Then as [`get`](Self::get).
+    /// [`Timeout`](cloakroom_core::ErrorKind::Timeout) if there is no answer in time, and
+    /// [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) if the store cannot be reached. Redis and Memcached
+    /// report the latter at once; MongoDB's driver looks for a server for up to two seconds. Otherwise as for
+    /// [`get`](Self::get).
     ///
     /// ```
     /// use std::time::Duration;
@@ -50,7 +51,7 @@ impl ExpressSession {
         let sid = generate_id()?;
         let answer = self.run_within(deadline, "ping", Read, self.store.get(&sid)).await;
         answer.map(drop).map_err(|error| {
-            // The store calls it a get, which nobody has asked for.
+            // The store names it `get`, an operation that the caller did not ask for.
             let store = error.store().to_owned();
             error.with_context(store, "ping")
         })

@@ -1,4 +1,7 @@
 //! Runs work that takes milliseconds of processor time without blocking other tasks.
+//!
+//! Deriving a key of kruptein takes about 10 ms. On a worker thread of the runtime, all other requests of that thread
+//! would wait for it.
 
 use cloakroom_core::{Error, ErrorKind};
 

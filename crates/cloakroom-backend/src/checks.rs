@@ -1,4 +1,6 @@
 //! Checks that every store makes before it sends anything.
+//!
+//! They are here and not in the stores, so that the same mistake is the same error everywhere.
 
 use std::time::Duration;
 
@@ -7,7 +9,8 @@ use cloakroom_core::{Error, ErrorKind};
 use crate::Operation;
 
 impl Operation {
-    /// Rejects an empty id.
+    /// Rejects an empty id. With a key prefix it would name a record of its own, which everybody with an empty cookie
+    /// shares.
     ///
     /// # Errors
     ///
@@ -19,7 +22,8 @@ impl Operation {
         Ok(())
     }
 
-    /// Rejects a time to live of zero. `None`, the store's default, is accepted.
+    /// Rejects a time to live of zero. `None`, the store's default, is accepted. Backends disagree about zero:
+    /// Memcached keeps such a record for ever, and Redis deletes it.
     ///
     /// # Errors
     ///
@@ -47,7 +51,20 @@ impl Operation {
     }
 }
 
-/// Returns a time to live in seconds, rounded up.
+/// Returns the error for an invalid option of a store, which is refused when the store is opened. `why` says what is
+/// accepted.
+///
+/// ```
+/// let error = cloakroom_backend::invalid_option("redis", "ttl", "must be above zero");
+/// assert_eq!(error.to_string(), "redis: open: invalid option \"ttl\": must be above zero");
+/// ```
+#[must_use]
+pub fn invalid_option(store: &'static str, option: &str, why: &str) -> Error {
+    let message = format!("invalid option {option:?}: {why}");
+    Error::new(ErrorKind::Config, store, "open", message)
+}
+
+/// Returns a time to live in seconds, rounded up: rounded down, a session of less than a second would have none.
 ///
 /// ```
 /// use std::time::Duration;

@@ -6,8 +6,8 @@
 //! adopt it if it is earlier than their own.
 //!
 //! Each of them has a timer, because what is inside may be dropped, or never polled again. A timer only wakes the task;
-//! the clock decides, and the outer code reads it before the inner code does. So the innermost code reports the timeout,
-//! no matter which timer fires first.
+//! the clock decides, and the outer code reads it before the inner code does. So the innermost code reports the
+//! timeout, no matter which timer fires first.
 
 use std::{
     cell::Cell,
@@ -53,6 +53,7 @@ impl Deadline {
         let mut work = pin!(work);
         let mut timer = pin!(sleep_until(self.at));
         poll_fn(|cx| {
+            // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
             let has_passed = self.has_passed();
             match work.as_mut().poll(cx) {
                 Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -69,6 +70,7 @@ impl Deadline {
 
     /// Polls `work` with this as its deadline.
     fn poll_inside<F: Future>(self, work: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // A guard, so that a panic in the work does not leave its deadline to the next task on this thread.
         struct Restore(Option<Deadline>);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -99,8 +101,8 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 ///
 /// The limit applies to all calls in `work` together. It ends `work` whatever that does, and drops it:
 ///
-/// - An [`Operation`](crate::Operation) that starts in `work`, and a `within` in `work`, end at this limit if their own is
-///   later. The innermost one returns its own error, because it knows whether anything was sent.
+/// - An [`Operation`](crate::Operation) that starts in `work`, and a `within` in `work`, end at this limit if their own
+///   is later. The innermost one returns its own error, because it knows whether anything was sent.
 /// - If `work` waits for anything else, such as a store without deadlines, a fallback, or an operation that started
 ///   before, this function ends it.
 /// - The limit applies in the task that polls `work`, not in tasks that `work` spawns.
@@ -137,7 +139,8 @@ pub async fn within<T: Send>(
         idempotency.unanswered(Error::new(kind, store.to_owned(), operation, message))
     };
     let answer = poll_fn(|cx| {
-        // Read before the work is polled: if both are due, the inner code reads the clock later and reports more precisely.
+        // Read before the work is polled: if both are due, the inner code reads the clock later and reports more
+        // precisely.
         let has_passed = deadline.has_passed();
         if let Poll::Ready(answer) = deadline.poll_inside(work.as_mut(), cx) {
             return Poll::Ready(answer.map_err(|error| idempotency.answered(error)));
@@ -145,6 +148,8 @@ pub async fn within<T: Send>(
         if has_passed {
             return Poll::Ready(Err(unanswered(ErrorKind::Timeout, deadline.message())));
         }
+        // Made on the first wait: work that is ready at once, as with `MemoryStore`, then needs no runtime and pays for
+        // no timer.
         if timer.is_none() {
             if !has_time() {
                 let message =

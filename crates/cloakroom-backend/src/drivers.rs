@@ -1,4 +1,7 @@
 //! Finds out what the runtime of this thread supports.
+//!
+//! tokio panics if a timer or a socket is used on a runtime without them. A library must not panic for a mistake in the
+//! caller's set-up, so this asks first, and the caller gets an error that says what to enable.
 
 use std::{
     net::{Ipv4Addr, UdpSocket},

@@ -5,14 +5,16 @@ mod aside;
 mod checks;
 mod deadline;
 mod drivers;
+mod expiry;
 mod idempotency;
 mod operation;
 mod pauses;
 mod runtimes;
 mod store_url;
 
-pub use checks::whole_seconds;
+pub use checks::{invalid_option, whole_seconds};
 pub use deadline::{timer, within};
+pub use expiry::{expires_at_ms, later};
 pub use idempotency::Idempotency;
 pub use operation::Operation;
 pub use pauses::{Pauses, doubled, jitter};

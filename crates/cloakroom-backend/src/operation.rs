@@ -43,8 +43,9 @@ pub struct Operation {
     deadline: Deadline,
     /// The store's own limit, which may be later than the deadline.
     own: Duration,
-    /// Whether it was sent and its answer was lost. If so, it may have been carried out, whatever fails later.
+    /// Whether it was sent and its answer was lost. If so, it may have been carried out, no matter what fails later.
     unanswered: AtomicBool,
+    /// Whether it was sent a second time. There is no third: a server that loses two answers in a row is in trouble.
     repeated: AtomicBool,
 }
 
@@ -121,8 +122,8 @@ impl Operation {
     /// Returns how long a connection may be silent before it is given up: three quarters of the limit that the store
     /// passed to [`start`](Self::start), even if its caller has less time.
     ///
-    /// Count it from when something was sent. An operation whose caller is in a hurry, or that first waited for something
-    /// else, proves nothing about a connection that others use too.
+    /// Count it from when something was sent. An operation whose caller is in a hurry, or that first waited for
+    /// something else, proves nothing about a connection that others use too.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.own / 4 * 3

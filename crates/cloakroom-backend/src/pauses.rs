@@ -1,4 +1,4 @@
-//! Random pauses.
+//! Random pauses: without chance, writers or processes that met once would meet again after every pause.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,9 +13,9 @@ const LONGEST: Duration = Duration::from_millis(100);
 ///
 /// Writers of one process queue for a [`Turn`](cloakroom_core::Turn) instead; processes share no queue.
 ///
-/// There is no pause after the first conflict. Each later pause is a random time between zero and a limit, so that writers
-/// that collided once do not collide again. The limit starts at the duration of one attempt, doubles with each conflict,
-/// and never exceeds 100 ms.
+/// There is no pause after the first conflict. Each later pause is a random time between zero and a limit, so that
+/// writers that collided once do not collide again. The limit starts at the duration of one attempt, doubles with each
+/// conflict, and never exceeds 100 ms.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,7 +39,8 @@ impl Pauses {
         Self { conflicts: 0 }
     }
 
-    /// Returns how long to pause after a conflict, or `None` after the first one. `took` is the duration of the attempt.
+    /// Returns how long to pause after a conflict, or `None` after the first one. `took` is the duration of the
+    /// attempt.
     ///
     /// After a pause, read the session again: the record that came with the conflict has probably been replaced.
     pub fn after(&mut self, took: Duration) -> Option<Duration> {
@@ -63,7 +64,7 @@ impl Pauses {
 #[must_use]
 pub fn jitter(range: RangeInclusive<Duration>) -> Duration {
     let (shortest, longest) = range.into_inner();
-    // Random enough, and different in each process.
+    // The keys of a hasher are random enough to spread callers, and save a dependency.
     let random = RandomState::new().hash_one(());
     let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
     shortest + longest.saturating_sub(shortest).mul_f64(share)

@@ -1,4 +1,6 @@
 //! The runtime of an operation, and whether it has the drivers that the operation needs.
+//!
+//! A store can be used on several runtimes, such as a store in a `static` that each `#[tokio::test]` uses on its own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -73,6 +75,8 @@ impl Runtimes {
         if !known().contains(&runtime.id()) {
             self.needs.check(operation)?;
             let mut known = known();
+            // Ids of runtimes that have ended stay in the list, and nothing says which these are. Checking again is
+            // cheap.
             if known.len() == MOST {
                 known.clear();
             }

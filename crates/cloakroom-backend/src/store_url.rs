@@ -70,10 +70,13 @@ impl<'a> StoreUrl<'a> {
         let (rest, fragment) = cut(rest, '#');
         let (place, query) = cut(rest, '?');
         let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+        // The last `@`: a password with an unencoded `@` stays in the login, and no error quotes it as a host.
         let (login, hosts) = match authority.rsplit_once('@') {
             Some((login, hosts)) => (Some(login), hosts),
             None => (None, authority),
         };
+        // An `@` behind the hosts means that a password contains an unencoded `/`, `?` or `#`, and that its parts are
+        // everywhere.
         let behind = [Some(path), query, fragment];
         let torn = behind.into_iter().flatten().any(|part| part.contains('@'));
         let query = query.unwrap_or_default();

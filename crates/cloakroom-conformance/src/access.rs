@@ -1,4 +1,6 @@
 //! Access behind a store's back: reading and writing records, and faults of the server.
+//!
+//! A store that is tested only through itself can be wrong in the same way when it writes and when it reads.
 
 use std::{error::Error, time::Duration};
 

@@ -1,4 +1,7 @@
 //! Every operation of a store, for cases that test all of them.
+//!
+//! A promise about errors or outages holds for each operation. A store usually breaks it in the one whose code is
+//! apart.
 
 use cloakroom_core::{Error, ErrorKind, SessionData, Store, Touched};
 use futures::TryStreamExt;
@@ -18,7 +21,8 @@ pub(crate) const OPERATIONS: [&str; 11] = [
     "clear",
 ];
 
-/// Returns true if the outcome of this operation can never be unknown.
+/// Returns true if the outcome of this operation can never be unknown: it only reads. `get_and_touch` and `touch` move
+/// the expiry, so they count as writes.
 pub(crate) fn only_reads(operation: &str) -> bool {
     matches!(operation, "get" | "ids" | "all" | "length")
 }
@@ -52,7 +56,7 @@ pub(crate) async fn call(
     }
 }
 
-/// Returns everything that an error and its causes print.
+/// Returns everything that an error and its causes print, in both formats, since a log can contain either.
 pub(crate) fn told(error: &Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut cause = std::error::Error::source(error);

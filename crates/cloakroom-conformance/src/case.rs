@@ -43,8 +43,8 @@ impl Case {
         self.promise
     }
 
-    /// Returns the parts of the contract that the case needs in addition to `get`, `set` and `destroy`, by the names that
-    /// `not_offered` accepts.
+    /// Returns the parts of the contract that the case needs in addition to `get`, `set` and `destroy`, by the names
+    /// that `not_offered` accepts.
     #[must_use]
     pub const fn needs(&self) -> &'static [&'static str] {
         self.needs

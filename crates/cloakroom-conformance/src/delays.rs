@@ -15,12 +15,15 @@ const NAP: Duration = Duration::from_millis(1);
 const TURNS: u32 = 20;
 
 /// Measures how late this machine wakes a thread, so that a limit in a case holds on a busy machine too.
+///
+/// A fixed limit would be either too short for a busy machine or too long to notice a store that ignores its deadline.
 pub(crate) struct Delays {
     latest_us: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
 }
 
 impl Delays {
+    /// Begins to measure, on a thread of its own: a task would be late together with the tasks of the case.
     pub(crate) fn measure() -> Self {
         let delays = Self { latest_us: Arc::default(), is_over: Arc::default() };
         let (latest_us, is_over) = (Arc::clone(&delays.latest_us), Arc::clone(&delays.is_over));

@@ -1,4 +1,4 @@
-//! Drops futures before they end.
+//! Drops futures before they end, as a server drops a handler whose browser has disconnected.
 
 use std::{
     future::{Future, poll_fn},
@@ -12,7 +12,8 @@ pub(crate) const POINTS: u32 = 16;
 
 /// Runs the future up to one of [`POINTS`] points, in turn, and drops it there, unless it has ended before.
 ///
-/// The first points are a number of polls in quick succession; the others let the backend answer in between.
+/// The first points are a number of polls in quick succession, which drop it while it connects or sends. The others let
+/// the backend answer in between, which drops it while it reads the answer.
 pub(crate) async fn drop_at<T>(point: u32, future: impl Future<Output = T> + Send) {
     let point = point % POINTS;
     let mut future = pin!(future);

@@ -15,17 +15,20 @@ pub(crate) enum Failure {
     Broken(String),
     /// The store or the subject lacks this part. The name is one that `not_offered` accepts.
     NotOffered(&'static str),
-    /// A time limit that suits most machines was too short, for this reason. This says nothing about the store, so the case
-    /// runs again with twice the time.
+    /// A time limit that suits most machines was too short, for this reason. This says nothing about the store, so the
+    /// case runs again with twice the time.
     TooSlow(&'static str),
 }
 
+/// An error that a case does not expect breaks the promise. Its kind comes first, since a wrong kind is the usual
+/// reason.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Broken(format!("{} error: {error}", error.kind().as_str()))
     }
 }
 
+/// The subject's own access failed. That is not the store's fault, but a case that could not look must not pass.
 impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
         Self::Broken(format!("the access to the backend failed: {error}"))

@@ -40,7 +40,8 @@ pub(crate) async fn open(
     Ok(Arc::from(faults.open(deadline).await?))
 }
 
-/// Returns a connected handle, and the session under `id` as it read it.
+/// Returns a connected handle, and the session under `id` as it read it. It has read the session, so that `update` has
+/// a revision, and so that the connection exists before the server is harmed.
 pub(crate) async fn connect(
     subject: &StoreUnderTest,
     faults: &dyn Faults,
@@ -52,7 +53,8 @@ pub(crate) async fn connect(
     Ok((store, read.ok_or_else(|| broken("the session that was just stored does not exist"))?))
 }
 
-/// Like [`connect`], but with as many connections as the store makes.
+/// Like [`connect`], but with as many connections as the store makes. A pool that notices only one dead connection at a
+/// time fails one call for each of the others.
 pub(crate) async fn connect_all(
     subject: &StoreUnderTest,
     faults: &dyn Faults,
@@ -65,18 +67,20 @@ pub(crate) async fn connect_all(
     Ok((store, session))
 }
 
-/// Returns true if the error names this operation. One listing may be based on another.
+/// Returns true if the error names this operation. One listing may be based on another, so these may name each other.
 pub(crate) fn is_named(operation: &str, error: &Error) -> bool {
     let listings = ["ids", "all", "length"];
     error.operation() == operation
         || (listings.contains(&operation) && listings.contains(&error.operation()))
 }
 
+/// Checks that the error says that it may be retried: an outage passes, and the caller's arguments were valid.
 pub(crate) fn is_retryable(operation: &str, error: &Error) -> Verdict {
     check(error.is_retryable(), format_args!("{operation} in an outage fails with: {error}"))
 }
 
-/// Checks that the outcome is not unknown for a read, or for a write that was not sent.
+/// Checks that the outcome is not unknown for a read, or for a write that was not sent. A caller must not look for the
+/// effect of a call that can have had none.
 pub(crate) fn is_honest(operation: &str, was_sent: bool, error: &Error) -> Verdict {
     check(
         !error.outcome_unknown() || (was_sent && !only_reads(operation)),

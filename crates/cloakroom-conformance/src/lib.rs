@@ -13,14 +13,14 @@ mod list;
 mod probe;
 mod report;
 mod run;
-mod subject;
+mod store_under_test;
 mod suite;
 
 pub use access::{AccessError, Faults, RawAccess};
 pub use case::{CASES, Case};
 pub use report::{CaseReport, Outcome, Report};
 pub use run::{Options, run, run_with};
-pub use subject::StoreUnderTest;
+pub use store_under_test::StoreUnderTest;
 
 /// For the code that [`suite!`] generates. Not part of the public API.
 #[doc(hidden)]

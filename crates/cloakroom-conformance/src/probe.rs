@@ -35,10 +35,12 @@ impl StoreUnderTest {
         1_000 * self.patience()
     }
 
+    /// Lets time pass: moves the subject's clock, or waits.
     pub(crate) async fn pass(&self, ms: i64) {
         match self.clock() {
             Some(clock) => {
                 clock.advance(ms);
+                // A background task of the store may act on the new time.
                 tokio::task::yield_now().await;
             }
             None => tokio::time::sleep(Duration::from_millis(ms.unsigned_abs())).await,
@@ -105,6 +107,7 @@ impl StoreUnderTest {
             )?;
             self.pass(POLL_MS).await;
         }
+        // A session that ends too early logs its user out, so early is an error as well as late.
         let early_ms = expires_ms - self.now_ms();
         check(
             early_ms <= 0,
@@ -119,6 +122,7 @@ impl StoreUnderTest {
     pub(crate) async fn lives_until(&self, sid: &str, until_ms: i64) -> Verdict {
         loop {
             let there = self.store().get(sid).await?.is_some();
+            // Measured after the call: a session that ended while a slow call ran has not ended too early.
             let left_ms = until_ms - self.now_ms();
             if left_ms <= 0 {
                 return Ok(());
@@ -142,6 +146,7 @@ impl StoreUnderTest {
         self.read(sid).await.map(drop)
     }
 
+    /// Checks that no live session has this id.
     pub(crate) async fn is_gone(&self, sid: &str) -> Verdict {
         let there = self.store().get(sid).await?.is_some();
         check(!there, format_args!("a session exists under {}", shown(sid)))
@@ -181,6 +186,7 @@ impl StoreUnderTest {
         Ok(start().await?)
     }
 
+    /// Calls `touch`, whose answer says if the store supports it: there is no method to ask for that.
     pub(crate) async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Failure> {
         match self.store().touch(sid, session).await? {
             Touched::NotOffered | Touched::NotDue => Err(Failure::NotOffered("touch")),
@@ -216,6 +222,7 @@ impl StoreUnderTest {
     }
 }
 
+/// A store whose protocol can list only some things offers `Enumerate` and answers the rest with `Unsupported`.
 fn part(name: &'static str, error: Error) -> Failure {
     match error.kind() {
         ErrorKind::Unsupported => Failure::NotOffered(name),

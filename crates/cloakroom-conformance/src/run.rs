@@ -17,7 +17,8 @@ use crate::{
     failure::{Failure, Verdict, broken},
 };
 
-/// The factor by which the last run of a case waits longer than its first.
+/// The factor by which the last run of a case waits longer than its first. A machine that is slower than that would
+/// make any verdict a matter of luck.
 const MOST_PATIENCE: u32 = 16;
 
 /// Options of [`run_with`].
@@ -45,9 +46,10 @@ impl Default for Options {
 
 /// Runs every case on its own subject and returns the outcomes.
 ///
-/// Each case calls the function once, inside its own tokio runtime, and drops the subject there. If the machine is too slow
-/// for a short session or a short deadline of a case, the case runs again with twice the time. A case that panics or does
-/// not end fails, and the other cases continue. A case that blocks its thread for ever leaves that thread behind.
+/// Each case calls the function once, inside its own tokio runtime, and drops the subject there. If the machine is too
+/// slow for a short session or a short deadline of a case, the case runs again with twice the time. A case that panics
+/// or does not end fails, and the other cases continue. A case that blocks its thread for ever leaves that thread
+/// behind.
 ///
 /// ```
 /// use cloakroom_conformance::{StoreUnderTest, run};
@@ -74,6 +76,7 @@ where
 {
     let subject = maker(subject);
     let cases = stream::iter(CASES).map(|case| {
+        // A thread of its own, not a task: the caller's runtime may have one thread, which a case could block.
         let (tx, rx) = oneshot::channel();
         let (make, limit) = (Arc::clone(&subject), options.time_limit);
         let started = spawn(case, move || {
@@ -87,6 +90,7 @@ where
             }
         }
     });
+    // `buffered` keeps the order of the list, so that two reports can be compared line by line.
     Report { cases: cases.buffered(options.at_once.max(1)).collect().await }
 }
 
@@ -122,7 +126,9 @@ fn spawn(case: &Case, run: impl FnOnce() + Send + 'static) -> Result<(), Failure
     thread::Builder::new().name(case.name().to_owned()).spawn(run).map(drop).map_err(cannot_start)
 }
 
+/// Runs the case on this thread, with a runtime of its own.
 fn run_here(case: &Case, subject: &MakeSubject, limit: Duration) -> Verdict {
+    // Two workers, so that the tasks of a case really run at the same time.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -136,13 +142,16 @@ fn run_here(case: &Case, subject: &MakeSubject, limit: Duration) -> Verdict {
             Err(_) => Err(out_of_time(limit)),
         }
     });
+    // Dropping the runtime would wait for its blocking tasks, and one of these may be what hangs.
     runtime.shutdown_background();
     verdict
 }
 
+/// Runs the case, and again with twice the time for as long as the machine was too slow.
 async fn hold(case: &Case, subject: &MakeSubject) -> Verdict {
     let mut patience = 1;
     loop {
+        // A fresh subject each time: the records of a run that was too slow must not count in the next.
         let subject = subject().await.with_patience(patience);
         match case.hold(&subject).await {
             Err(Failure::TooSlow(_)) if patience < MOST_PATIENCE => patience *= 2,
@@ -171,6 +180,7 @@ fn cannot_start(error: io::Error) -> Failure {
     broken(format_args!("the case could not be started: {error}"))
 }
 
+/// Returns the text of a panic. `panic!` without arguments has a `&str`, and with arguments a `String`.
 fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));

@@ -9,11 +9,11 @@ use crate::{
 
 /// Generates a named test from every case, for the store in a [`StoreUnderTest`].
 ///
-/// The first argument is an async function without arguments, or a closure, that returns a fresh subject for each case.
+/// The first argument is an async function without arguments, or a closure, that returns a fresh `StoreUnderTest` for each case.
 /// These optional arguments follow, in this order:
 ///
 /// - `ignore = "needs redis-server"` excludes all tests from a plain `cargo test`, which shows the reason.
-/// - `not_offered = [touch, atomic, …]` declares what the store or the subject lacks. Those tests are in a module
+/// - `not_offered = [touch, atomic, …]` declares what the store, or the access behind it, lacks. Those tests are in a module
 ///   `not_offered`, and fail if the part is offered after all. Without the declaration, the cases fail. The parts are
 ///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and `second_handle`,
 ///   `neighbour`, `raw` and `faults`.
@@ -195,6 +195,10 @@ where
     }
 }
 
+/// Returns why the outcome is not the declared one, and what to change in the declaration.
+///
+/// A declaration that is no longer true fails, too. Otherwise a promise that a store keeps today could be broken
+/// tomorrow without a failing test.
 fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Option<String> {
     let reason = report.reason.as_deref().unwrap_or_default();
     Some(match (expectation, report.outcome) {
@@ -204,6 +208,7 @@ fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Opti
         (Expectation::NotOffered(parts), Outcome::NotOffered) if parts.contains(&reason) => {
             return None;
         }
+        // A part that nobody has declared must not count as passed: the author may only have forgotten to provide it.
         (_, Outcome::NotOffered) => {
             format!("`{reason}` is not offered: declare it with not_offered = [{reason}]")
         }

@@ -26,8 +26,8 @@ use shard::Shard;
 
 const STORE: &str = "memory";
 
-/// From this bound on the sessions are spread over several locks. Below it, the share of each lock would be so small that
-/// it fills up long before the store does.
+/// From this bound on the sessions are spread over several locks. Below it, the share of each lock would be so small
+/// that it fills up long before the store does.
 const ONE_LOCK: usize = 1_024;
 const LOCKS: usize = 16;
 
@@ -37,9 +37,9 @@ const LOCKS: usize = 16;
 ///
 /// - Expired sessions are never returned. Later calls remove them in the order of their expiry, without scanning the
 ///   others. Nothing runs in the background.
-/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over 16 locks
-///   by their id (one lock if `max_sessions` is below 1,024), each with its share of `max_sessions`. So the store may
-///   begin to replace sessions a little before it holds `max_sessions`, and never holds more.
+/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over 16
+///   locks by their id (one lock if `max_sessions` is below 1,024), each with its share of `max_sessions`. So the store
+///   may begin to replace sessions a little before it holds `max_sessions`, and never holds more.
 /// - A session takes the bytes of its record and its id, plus at most 250 bytes.
 ///
 /// ```
@@ -60,7 +60,8 @@ struct Shared {
     options: MemoryOptions,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
-    /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another one.
+    /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another
+    /// one.
     revision: AtomicU64,
 }
 
@@ -111,6 +112,7 @@ impl MemoryStore {
         // A poisoned lock is safe to use: nothing panics while it is held.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.now_ms();
+        // Each call pays for the sessions that have expired since the last one, so no background task is needed.
         while shard.remove_next(Some(now_ms)) {}
         shard
     }

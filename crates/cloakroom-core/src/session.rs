@@ -73,7 +73,7 @@ pub struct SessionData {
     loaded_cookie: OnceLock<Box<Cookie>>,
     /// The cookie that `cookie_mut` returned a reference to, changed or not.
     cookie: Option<Box<Cookie>>,
-    /// Write the cookie anew even if it is unchanged: Express prints it in its own member order.
+    /// Write the cookie again even if it is unchanged: Express prints it in its own member order.
     prints_cookie: bool,
     /// Only [`SessionData::extended`] changed the cookie. Such a change must not win over another request's in a merge.
     is_extended: bool,

@@ -1,4 +1,7 @@
-//! AES-256-CBC.
+//! AES-256-CBC, which the npm stores offer beside GCM.
+//!
+//! It hides a text but does not protect it: nothing here notices that a stored text was changed. Hence the `Insecure`
+//! in the names of the options that choose it.
 
 use aes::Aes256;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};

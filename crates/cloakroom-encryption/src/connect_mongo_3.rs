@@ -1,4 +1,5 @@
-//! The option `secret` of connect-mongo 3.
+//! The option `secret` of connect-mongo 3 (3.2.0), which has a format of its own; kruptein came with connect-mongo
+//! 4.1.0.
 
 use std::{fmt, sync::OnceLock};
 
@@ -70,7 +71,8 @@ impl ConnectMongo3 {
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config) for an empty secret, and for an encoding that is neither hex nor base64.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) for an empty secret, and for an encoding that is neither hex nor
+    /// base64.
     pub fn new(secret: &str, options: ConnectMongo3Options) -> Result<Self, Error> {
         if secret.is_empty() {
             return Err(config("invalid option \"secret\": must not be empty".to_owned()));
@@ -82,7 +84,8 @@ impl ConnectMongo3 {
         Ok(Self { secret, options, key: OnceLock::new() })
     }
 
-    /// Returns the key: the first 32 characters of the derived key's text.
+    /// Returns the key: the first 32 characters of the derived key's text. connect-mongo 3 encodes the key, cuts the
+    /// text and passes it to OpenSSL as it is, so each byte of the key has only 16 or 64 values.
     fn key(&self) -> &Key {
         self.key.get_or_init(|| {
             let ConnectMongo3Options { hashing, encode_as } = self.options;
@@ -96,9 +99,11 @@ impl ConnectMongo3 {
         })
     }
 
+    /// Encrypts with this IV. The additional data of GCM is an HMAC of the plaintext.
     fn seal(&self, session_json: &str, iv: [u8; 16]) -> String {
         let ConnectMongo3Options { hashing, encode_as } = self.options;
         let key = self.key();
+        // From here on the IV is its text, as the key is: GCM's nonce has 32 bytes in hex.
         let iv = encode_as.encode(&iv);
         let aad_key = Zeroizing::new([iv.as_bytes(), &**key].concat());
         let aad = encode_as.encode(&hashing.hmac(&aad_key, &[session_json.as_bytes()]));
@@ -108,9 +113,11 @@ impl ConnectMongo3 {
         let ct = encode_as.encode(&ciphertext);
         let hmac = encode_as.encode(&hashing.hmac(&**key, &[ct.as_bytes()]));
         let stored = Stored { hmac, ct, at: NodeBuffer::new(&tag), aad, iv };
+        // With `stringify: true`, connect-mongo 3 serializes the encrypted JSON text like a session, so it is quoted.
         text::quote(&serde_json::to_string(&stored).expect("texts and numbers are always JSON"))
     }
 
+    /// Returns the plaintext, or `None` if the HMAC or the tag does not verify.
     fn open(&self, stored: &Stored) -> Option<Vec<u8>> {
         let ConnectMongo3Options { hashing, encode_as } = self.options;
         let hmac = hashing.hmac(&**self.key(), &[stored.ct.as_bytes()]);
@@ -130,7 +137,7 @@ impl Encryption for ConnectMongo3 {
     }
 
     fn decrypt(&self, stored: &str) -> Result<String, Error> {
-        // connect-mongo 3 passes the text through JSON.stringify a second time.
+        // With `stringify: true`, connect-mongo 3 passes the text through JSON.stringify a second time.
         let stored = if stored.starts_with('"') {
             &*text::unquote(stored).map_err(|_| other_form())?
         } else {

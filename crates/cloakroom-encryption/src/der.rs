@@ -1,4 +1,7 @@
 //! The part of DER (X.690) that kruptein uses: a SEQUENCE of OCTET STRINGs.
+//!
+//! Reading accepts only what [`write`] writes, so that each record has one text: a text with another length encoding
+//! was not written by kruptein.
 
 const SEQUENCE: u8 = 0x30;
 const OCTET_STRING: u8 = 0x04;

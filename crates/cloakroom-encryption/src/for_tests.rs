@@ -1,4 +1,6 @@
 //! For the tests of this workspace only, which reproduce recorded ciphertexts. Any release may change or remove it.
+//!
+//! A format is proved by writing what the npm package wrote, byte for byte. That takes the package's random bytes.
 
 /// An encryption whose random bytes the caller supplies.
 pub trait EncryptWith {

@@ -1,5 +1,8 @@
 //! AES-256-GCM with a nonce of any length that OpenSSL accepts.
 //!
+//! connect-mongo 4.2.2 to 5.1.0 with kruptein 3.4 writes nonces of 16 bytes, connect-mongo 3 the 32 characters of a hex
+//! text, and the option `iv_size` allows any other length.
+//!
 //! The crate aes-gcm fixes the length in a type, and is used for the usual 12 bytes. With another length only the first
 //! counter block differs (NIST SP 800-38D, 7.1), so this module combines AES, the counter mode and GHASH itself.
 
@@ -61,6 +64,7 @@ pub(crate) fn open(
         return Some(bytes);
     }
     let mut parts = Parts::new(key, nonce)?;
+    // Before decrypting, so that no caller ever sees a plaintext that was changed.
     if !bool::from(parts.tag(aad, &bytes).ct_eq(tag)) {
         return None;
     }
@@ -84,6 +88,7 @@ impl Parts {
         let mut hash_key = Block::default();
         Aes256::new_from_slice(&**key).ok()?.encrypt_block(&mut hash_key);
         let hash = GHash::new(&hash_key);
+        // For any length but 12 bytes, the first counter block is the GHASH of the nonce instead of the nonce itself.
         let first = hashed(&hash, b"", nonce);
         let mut counter = Ctr32BE::new_from_slices(&**key, &first).ok()?;
         let mut mask = [0; TAG];
@@ -91,6 +96,7 @@ impl Parts {
         Some(Self { hash, counter, mask })
     }
 
+    /// Returns the tag: GHASH over the data and the ciphertext, masked with the first block of the counter.
     fn tag(&self, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG] {
         let mut tag = hashed(&self.hash, aad, ciphertext);
         tag.iter_mut().zip(self.mask).for_each(|(byte, mask)| *byte ^= mask);

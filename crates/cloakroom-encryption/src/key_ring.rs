@@ -1,4 +1,7 @@
 //! Several encryptions for reading and one for writing.
+//!
+//! A change of the secret must not log anybody out: sessions that the old one encrypted are read until they expire, and
+//! each one that is written again is encrypted with the new one.
 
 use std::sync::Arc;
 
@@ -55,6 +58,7 @@ impl Encryption for KeyRing {
     }
 
     fn decrypt(&self, stored: &str) -> Result<String, Error> {
+        // The first error is reported, since the first encryption is the one that new records have.
         self.first.decrypt(stored).or_else(|error| {
             self.others.iter().find_map(|other| other.decrypt(stored).ok()).ok_or(error)
         })

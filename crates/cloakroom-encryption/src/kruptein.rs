@@ -1,4 +1,8 @@
-//! kruptein, the encryption of connect-memcached 2 and 3 and of connect-mongo 4 to 6.
+//! kruptein, the encryption of connect-memcached 2 and 3, of connect-mongo 4 to 6, and of session-file-store 1.5.
+//!
+//! Its versions 2.1 to 3.4 write five formats, and a version reads only its own. Which of them an npm store writes
+//! depends on what npm installed: connect-mongo 5.1.0 asks for kruptein ^3.0.0, so one deployment can have records of
+//! several. All are therefore read here, whichever is written.
 
 mod complexity;
 mod keys;
@@ -90,7 +94,8 @@ impl Kruptein {
         Ok(Self { keys: Keys::new(secret), options })
     }
 
-    /// Draws the random bytes for a record, in the order in which kruptein draws them.
+    /// Draws the random bytes for a record, in the order in which kruptein draws them, so that the recorded vectors of
+    /// `tests/fixtures/kruptein.json` can be reproduced byte for byte.
     fn fresh<E>(&self, mut random: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Fresh, E> {
         let is_gcm = self.options.algorithm == KrupteinAlgorithm::Aes256Gcm;
         let is_3_4 = self.options.version == KrupteinVersion::V3_4;
@@ -111,6 +116,8 @@ impl Kruptein {
         Kdf::of(version, hashing, self.options.use_scrypt)
     }
 
+    /// Encrypts with these random bytes. Every option that changes a byte of the text is applied here, in kruptein's
+    /// order.
     fn seal(&self, session_json: &str, records_per_salt: u32, fresh: Fresh) -> String {
         let KrupteinOptions { version, hashing, encode_as, algorithm, .. } = self.options;
         let plaintext = plaintext::write(version, self.options.plaintext, session_json);
@@ -183,6 +190,8 @@ impl Encryption for Kruptein {
 
     fn decrypt(&self, stored: &str) -> Result<String, Error> {
         let found = Record::read(stored).ok_or_else(other_form)?;
+        // A text names no cipher. Reading either would let whoever can write to the backend choose CBC, which does not
+        // protect the plaintext.
         if found.record.algorithm() != self.options.algorithm {
             return Err(other_form());
         }

@@ -1,4 +1,4 @@
-//! Plaintexts as JSON.
+//! Plaintexts as JSON. The npm packages encrypt what `JSON.stringify` makes of a value, and some stringify twice.
 
 use cloakroom_core::{Error, json};
 

@@ -1,4 +1,7 @@
-//! The WebCrypto adapter of connect-mongo 6.
+//! The WebCrypto adapter of connect-mongo 6.0.0: the encoded bytes of IV, ciphertext and tag, one after the other.
+//!
+//! There is one key for all records, since the salt is an option and not a part of the record. It is derived once, from
+//! 310,000 rounds.
 
 use std::{fmt, ops::RangeInclusive, sync::OnceLock};
 
@@ -130,9 +133,11 @@ impl WebCrypto {
         })
     }
 
+    /// Encrypts with this IV, which becomes the beginning of the text.
     fn seal(&self, session_json: &str, iv: Vec<u8>) -> String {
         let mut bytes = iv;
         match self.options.algorithm {
+            // WebCrypto returns the tag as the end of the ciphertext, and authenticates no additional data here.
             WebCryptoAlgorithm::AesGcm => {
                 let (ciphertext, tag) = gcm::seal(self.key(), &bytes, b"", session_json.as_bytes())
                     .expect("the length of the nonce was checked");

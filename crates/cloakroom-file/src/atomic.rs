@@ -1,4 +1,5 @@
-//! The conditional writes, under the lock of the session.
+//! The conditional writes, under the lock of the session. Processes with this crate wait for each other. Node.js takes
+//! no lock, so its writes are noticed by comparing the text just before the rename.
 
 use std::time::Duration;
 
@@ -6,19 +7,15 @@ use async_trait::async_trait;
 use cloakroom_backend::Idempotency;
 use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
 
-use crate::{
-    FileStore,
-    store::{Expiry, Shared},
-};
+use crate::{FileStore, store::Shared, until::Until};
 
 #[async_trait]
 impl Atomic for FileStore {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
-        let operation = self.operation("create", Idempotency::Once);
-        let name = self.name(&operation, sid)?;
+        let (operation, name) = self.start("create", Idempotency::Once, sid)?;
         let session = session.clone();
-        let work = move |shared: &Shared, until| {
-            let Expiry::At(expires_ms) = shared.expiry(&session) else {
+        let work = move |shared: &Shared, until: &Until| {
+            let Some(expires_ms) = shared.expiry(&session) else {
                 return Ok(!shared.is_taken(&name)?);
             };
             let text = shared.written(&session, expires_ms)?;
@@ -28,7 +25,7 @@ impl Atomic for FileStore {
                     return Ok(false);
                 }
                 let prepared = shared.folder.prepare(&text)?;
-                // Only Node.js can have made a file since, because it takes no lock.
+                // Only Node.js can have created a file since, because it takes no lock.
                 if shared.folder.read(&name)?.is_some() {
                     shared.folder.put(prepared, &name)?;
                 } else if !shared.folder.put_new(prepared, &name)? {
@@ -46,15 +43,14 @@ impl Atomic for FileStore {
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
-        let operation = self.operation("update", Idempotency::Once);
-        let name = self.name(&operation, sid)?;
+        let (operation, name) = self.start("update", Idempotency::Once, sid)?;
         let is_of_text = session.revision().filter(|revision| revision.is_of_text());
         operation.check_origin(is_of_text)?;
         let session = session.clone();
-        let work = move |shared: &Shared, until| {
+        let work = move |shared: &Shared, until: &Until| {
             let prepared = match shared.expiry(&session) {
-                Expiry::At(ms) => Some(shared.folder.prepare(&shared.written(&session, ms)?)?),
-                Expiry::Passed => None,
+                Some(ms) => Some(shared.folder.prepare(&shared.written(&session, ms)?)?),
+                None => None,
             };
             let lock = shared.folder.lock(&name, until)?;
             let Some((record, current)) = shared.live(&name)? else { return Ok(Updated::Gone) };
@@ -77,11 +73,11 @@ impl Atomic for FileStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
-        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
-        let name = self.name(&operation, sid)?;
+        let (operation, name) = self.start("get_and_touch", Idempotency::Repeatable, sid)?;
         operation.check_ttl(ttl)?;
-        let work =
-            move |shared: &Shared, until| shared.move_expiry(&name, shared.expiry_of(ttl), until);
+        let work = move |shared: &Shared, until: &Until| {
+            shared.move_expiry(&name, Some(shared.expiry_of(ttl)), until)
+        };
         self.writing(&operation, work).await
     }
 }

@@ -1,4 +1,4 @@
-//! The listing, page by page.
+//! The listing, page by page. session-file-store 1.5.0 lists names only, and counts expired sessions.
 
 use std::fs::ReadDir;
 
@@ -7,14 +7,14 @@ use cloakroom_backend::Idempotency;
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
-use crate::{FileStore, error::of_io, name, store::Shared};
+use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
 
-/// The number of names that are read at once, with the files that they are of.
+/// The number of names in a page, whose files are read together on one blocking thread.
 const PAGE: usize = 128;
 
 type Page = Vec<(String, Result<SessionData, Error>)>;
 
-/// The id of a session that is there. That its record is corrupt does not matter.
+/// Returns the id of a listed session. A corrupt record does not hide its id, so that it can be destroyed.
 fn id((sid, read): (String, Result<SessionData, Error>)) -> Result<String, Error> {
     match read {
         Err(error) if error.kind() != ErrorKind::Corrupt => Err(error),
@@ -49,12 +49,12 @@ impl Enumerate for FileStore {
             .await
     }
 
-    /// Removes the files with the extension. Others stay, and so does the folder.
+    /// Removes the files with the extension. Other files stay, and the folder itself.
     async fn clear(&self) -> Result<(), Error> {
         let mut pages = std::pin::pin!(self.pages("clear"));
         while let Some(names) = pages.try_next().await? {
             let operation = self.operation("clear", Idempotency::Repeatable);
-            let work = move |shared: &Shared, until| {
+            let work = move |shared: &Shared, until: &Until| {
                 for name in names {
                     let _lock = shared.folder.lock(&name, until)?;
                     shared.folder.remove(&name)?;
@@ -68,12 +68,12 @@ impl Enumerate for FileStore {
 }
 
 impl FileStore {
-    /// The names of the files of sessions.
+    /// Returns the names of the sessions' files, page by page.
     pub(crate) fn pages(
         &self,
         operation: &'static str,
     ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
-        // `None` before the first page. The folder is read on, not all at once.
+        // `None` before the first page. The folder is read in steps, since 100,000 names would block a thread for long.
         stream::try_unfold(None, move |files: Option<ReadDir>| async move {
             let operation = self.operation(operation, Idempotency::Read);
             let work = move |shared: &Shared| {
@@ -88,7 +88,7 @@ impl FileStore {
         })
     }
 
-    /// The live sessions among them, without markers.
+    /// Returns the live sessions, page by page, without markers.
     fn sessions(
         &self,
         operation: &'static str,
@@ -105,13 +105,13 @@ impl FileStore {
 }
 
 impl Shared {
-    /// The next names, and the rest; `None` at the end.
+    /// Returns the next names and the rest of the folder, or `None` at the end.
     fn page(&self, mut files: ReadDir) -> Result<Option<(Vec<String>, ReadDir)>, Error> {
         let mut names = Vec::with_capacity(PAGE);
         let extension = &*self.options.file_extension;
         for file in files.by_ref() {
             let file = file.map_err(|cause| of_io("list the folder", &cause))?;
-            // An id is UTF-8, so other names are of other programs.
+            // An id is UTF-8, so a name that is not belongs to another program.
             let Ok(name) = file.file_name().into_string() else { continue };
             if name::to_id(&name, extension).is_some() {
                 names.push(name);

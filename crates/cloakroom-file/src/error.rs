@@ -1,6 +1,4 @@
-//! Turns the system's errors into those of the contract.
-//!
-//! They never contain a path of a session, because its name is the id.
+//! Maps the system's errors to the contract's. None contains the path of a session, because the file's name is the id.
 
 use std::io;
 
@@ -9,7 +7,7 @@ use cloakroom_core::{Error, ErrorKind};
 /// The store's name.
 pub(crate) const STORE: &str = "file";
 
-/// Returns the error for what the system refused. `did` says what was tried, such as `read a session`.
+/// Returns the error for a failed call to the system. `did` says what was tried, such as `read a session`.
 pub(crate) fn of_io(did: &'static str, cause: &io::Error) -> Error {
     use io::ErrorKind as Io;
 
@@ -23,20 +21,21 @@ pub(crate) fn of_io(did: &'static str, cause: &io::Error) -> Error {
         Io::InvalidFilename => (ErrorKind::InvalidId, "the file system does not accept the name"),
         _ => (ErrorKind::Unavailable, "the system refused"),
     };
-    // The cause of the system has a number and no path. Errors of `tempfile` have a path, but of no session.
+    // The system's error contains a number and no path. An error of `tempfile` contains a path, but not that of a
+    // session.
     let source = cause
         .raw_os_error()
         .map_or_else(|| io::Error::from(cause.kind()), io::Error::from_raw_os_error);
     Error::new(kind, STORE, "io", format!("cannot {did}: {why}")).with_source(source)
 }
 
-/// Returns the error that another process kept the lock until the deadline. Nothing was written.
+/// Returns the error for a lock that another process held until the deadline. Nothing was written.
 pub(crate) fn locked() -> Error {
     let message = "another process did not release its lock in time";
     Error::new(ErrorKind::Timeout, STORE, "io", message)
 }
 
-/// Returns the error that the deadline passed before anything was written.
+/// Returns the error for a deadline that passed before anything was written.
 pub(crate) fn late() -> Error {
     Error::new(ErrorKind::Timeout, STORE, "io", "the deadline has passed")
 }

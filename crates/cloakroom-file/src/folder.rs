@@ -1,12 +1,11 @@
 //! The folder: files that are read, replaced as a whole, and removed.
 //!
-//! Everything here blocks, and runs on a thread for blocking work.
+//! Everything here blocks, so it runs on a thread for blocking work.
 
 use std::{
     fs::{self, File, ReadDir},
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use cloakroom_core::{Error, ErrorKind};
@@ -15,10 +14,11 @@ use tempfile::NamedTempFile;
 use crate::{
     error::{STORE, of_io},
     lock::{self, Lock},
+    until::Until,
 };
 
-/// The folder in the folder for files of our own: locks, and records that are not yet in their place.
-/// session-file-store lists the files whose name ends with its extension, so it never sees this one.
+/// The subfolder for our own files: locks, and records that are not yet under their names. session-file-store lists
+/// only files whose name ends with its extension, so it never sees this one.
 pub(crate) const OWN: &str = ".cloakroom";
 
 /// A folder of sessions.
@@ -50,7 +50,7 @@ impl Folder {
             Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
                 Error::new(ErrorKind::Corrupt, STORE, "io", "the record is not valid UTF-8")
             }),
-            // A folder is not a session, whatever its name.
+            // A folder is not a session, even if its name looks like one.
             Err(cause) if is_missing(&cause) || cause.kind() == io::ErrorKind::IsADirectory => {
                 Ok(None)
             }
@@ -58,8 +58,8 @@ impl Folder {
         }
     }
 
-    /// Waits for the lock of a file.
-    pub(crate) fn lock(&self, name: &str, until: Instant) -> Result<Lock, Error> {
+    /// Waits for the lock of a file. Every write and every removal comes after this.
+    pub(crate) fn lock(&self, name: &str, until: &Until) -> Result<Lock, Error> {
         self.create()?;
         Lock::wait(&self.own.join(lock::file_of(name)), until)
     }
@@ -68,7 +68,7 @@ impl Folder {
     pub(crate) fn prepare(&self, text: &str) -> Result<Prepared, Error> {
         self.create()?;
         let write = || {
-            // The owner alone can read it.
+            // `tempfile` creates it with mode 600: only the owner can read it.
             let mut file = NamedTempFile::new_in(&self.own)?;
             file.write_all(text.as_bytes())?;
             if self.durable {
@@ -79,11 +79,11 @@ impl Folder {
         write().map_err(|cause| of_io("write a session", &cause))
     }
 
-    /// Puts a record under its name, in place of the one that is there, and with its permissions.
+    /// Puts a record under its name. It replaces the record that is there, and takes its permissions.
     pub(crate) fn put(&self, prepared: Prepared, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
         let put = || {
-            // As session-file-store does: who could read the session still can.
+            // As session-file-store does: a Node.js process of another user that could read the session still can.
             if let Ok(there) = fs::metadata(&path) {
                 prepared.0.as_file().set_permissions(there.permissions())?;
             }
@@ -92,7 +92,7 @@ impl Folder {
         put().map(drop).map_err(|cause| of_io("write a session", &cause))
     }
 
-    /// Puts a record under its name if there is no such file. Returns whether it did.
+    /// Puts a record under its name unless a file has that name. Returns false in that case.
     pub(crate) fn put_new(&self, prepared: Prepared, name: &str) -> Result<bool, Error> {
         match prepared.0.persist_noclobber(self.path.join(name)) {
             Ok(_) => Ok(true),
@@ -109,26 +109,31 @@ impl Folder {
         }
     }
 
-    /// Makes the names of all files last, after writes and removals.
+    /// Writes the folder to the disk after renames and removals. Otherwise a power failure could undo them, and a
+    /// session could come back after its logout.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        // Windows has no such call.
+        // Windows cannot sync a folder.
         if self.durable && cfg!(unix) {
             let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
-            return synced.map_err(|cause| of_io("write the folder to the disk", &cause));
+            return synced.map_err(|cause| {
+                // The files are as they were written, but a power failure may undo that.
+                of_io("write the folder to the disk", &cause).with_outcome_unknown()
+            });
         }
         Ok(())
     }
 
-    /// Returns the files, or `None` without a folder.
+    /// Returns the files, or `None` if the folder does not exist.
     pub(crate) fn list(&self) -> Result<Option<ReadDir>, Error> {
         list(&self.path)
     }
 
-    /// Returns the store's own files, or `None` without them.
+    /// Returns the store's own files, or `None` if their folder does not exist.
     pub(crate) fn list_own(&self) -> Result<Option<ReadDir>, Error> {
         list(&self.own)
     }
 
+    /// Creates the folder and its subfolder if they are missing, both for their owner only.
     fn create(&self) -> Result<(), Error> {
         if self.own.is_dir() {
             return Ok(());

@@ -12,6 +12,7 @@ mod parameter;
 mod reap;
 mod record;
 mod store;
+mod until;
 
 pub use options::FileOptions;
 pub use store::FileStore;

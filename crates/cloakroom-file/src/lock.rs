@@ -1,19 +1,22 @@
 //! Locks that hold between processes.
 //!
-//! A lock is on an open file, so the system releases it when its process ends, however that happens. The files stay:
-//! two processes could hold the lock of a file that is removed and made again.
+//! A lock is on an open file, so the system releases it when its process ends, even if the process is killed. The lock
+//! files are never removed: if one were removed and created again, two processes could each hold a lock of that name.
 
 use std::{
     fs::{File, OpenOptions},
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cloakroom_backend::jitter;
 use cloakroom_core::Error;
 use fs4::{FileExt, TryLockError};
 
-use crate::error::{late, locked, of_io};
+use crate::{
+    error::{late, locked, of_io},
+    until::Until,
+};
 
 /// The number of lock files. Sessions with the same one wait for each other.
 const LOCKS: u8 = 64;
@@ -35,8 +38,8 @@ pub(crate) fn file_of(name: &str) -> String {
 }
 
 impl Lock {
-    /// Waits for the lock of this file, which is created if it is missing.
-    pub(crate) fn wait(path: &Path, until: Instant) -> Result<Self, Error> {
+    /// Waits for the lock of this file, which is created if it is missing. From then on, the caller may write.
+    pub(crate) fn wait(path: &Path, until: &Until) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
@@ -46,9 +49,9 @@ impl Lock {
         loop {
             // Not `file.try_lock()`: that is a method of `File` itself from Rust 1.89 on.
             match FileExt::try_lock(&file) {
-                Ok(()) if Instant::now() < until => return Ok(Self(file)),
+                Ok(()) if until.may_write() => return Ok(Self(file)),
                 Ok(()) => return Err(late()),
-                Err(TryLockError::WouldBlock) if Instant::now() >= until => return Err(locked()),
+                Err(TryLockError::WouldBlock) if until.is_over() => return Err(locked()),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(jitter(PAUSES[0]..=pause)),
                 Err(TryLockError::Error(cause)) => return Err(of_io("lock a session", &cause)),
             }
@@ -59,6 +62,8 @@ impl Lock {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -71,13 +76,14 @@ mod tests {
     fn a_lock_excludes_until_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let soon = || Instant::now() + Duration::from_millis(20);
-        let lock = Lock::wait(&path, Instant::now() + Duration::from_secs(60)).unwrap();
-        let error = Lock::wait(&path, soon()).unwrap_err();
+        let within = |limit| Until::new(Instant::now() + limit);
+        let (long, short) = (Duration::from_secs(60), Duration::from_millis(20));
+        let lock = Lock::wait(&path, &within(long)).unwrap();
+        let error = Lock::wait(&path, &within(short)).unwrap_err();
         assert!(error.to_string().contains("did not release its lock"), "{error}");
         drop(lock);
-        Lock::wait(&path, Instant::now() + Duration::from_secs(60)).unwrap();
-        let passed = Instant::now();
-        assert!(Lock::wait(&path, passed).unwrap_err().to_string().contains("has passed"));
+        Lock::wait(&path, &within(long)).unwrap();
+        let error = Lock::wait(&path, &within(Duration::ZERO)).unwrap_err();
+        assert!(error.to_string().contains("has passed"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ const LONGEST: usize = 255;
 
 /// Returns the name of the file of a session, or why the id cannot have one.
 ///
-/// session-file-store 1.5.0 joins the folder and the id: `../x` is a file outside of the folder there.
+/// session-file-store 1.5.0 joins the folder and the id, so there `../x` is a file outside of the folder.
 pub(crate) fn of_id(sid: &str, extension: &str) -> Result<String, &'static str> {
     if sid.contains(is_refused) {
         return Err(if cfg!(windows) {
@@ -28,7 +28,7 @@ pub(crate) fn to_id<'n>(name: &'n str, extension: &str) -> Option<&'n str> {
     name.strip_suffix(extension).filter(|sid| !sid.is_empty())
 }
 
-/// A file of this name is one of ours below the folder: it must not begin like the path of another one.
+/// Returns true for a character that no file name can have, such as one that would make the name a path to elsewhere.
 fn is_refused(character: char) -> bool {
     match character {
         '/' | '\0' => true,

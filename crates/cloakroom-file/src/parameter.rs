@@ -13,7 +13,7 @@ const NO_RETRIES: &str =
 const ONE_REAPER: &str = "expired sessions are always removed aside; leave it out";
 const IN_CODE: &str = "use FileOptions::encryption for another encryption than the default";
 
-/// The options of session-file-store, spelled as there, then those that only this store has.
+/// The options of session-file-store with their names there, and then those of this store alone.
 const NAMES: ParameterNames<'_> = ParameterNames {
     exact: &["ttl", "reapInterval", "fileExtension", "secret", "durable", "deadline"],
     any_case: &[],
@@ -32,7 +32,7 @@ const NAMES: ParameterNames<'_> = ParameterNames {
     ],
 };
 
-/// Reads a URL. Its parameters win over those in `options`. Returns the folder.
+/// Reads a URL and returns its folder. The parameters take precedence over `options`.
 pub(crate) fn parse(url: &str, options: &mut FileOptions) -> Result<PathBuf, Error> {
     let url = StoreUrl::parse(STORE, url, "file:///")?;
     if !url.scheme().eq_ignore_ascii_case("file") {
@@ -58,7 +58,7 @@ pub(crate) fn parse(url: &str, options: &mut FileOptions) -> Result<PathBuf, Err
 fn apply(parameter: &UrlParameter<'_>, options: &mut FileOptions) -> Result<(), Error> {
     match &*parameter.name {
         "ttl" => options.ttl = parameter.seconds()?,
-        // As session-file-store has it for "never".
+        // session-file-store's value for "never".
         "reapInterval" if parameter.value == "-1" => options.reap_interval = None,
         "reapInterval" => {
             let why = "must be a whole number of seconds above zero, or -1 for never";
@@ -73,7 +73,7 @@ fn apply(parameter: &UrlParameter<'_>, options: &mut FileOptions) -> Result<(), 
     Ok(())
 }
 
-/// Takes over the secret, or says what is wrong with it without quoting it.
+/// Applies the secret, or returns an error that does not quote it.
 #[cfg(feature = "encryption")]
 fn encrypt_with(secret: &str, options: &mut FileOptions) -> Result<(), Error> {
     use cloakroom_encryption::{Counterpart, EncodeAs, Kruptein, KrupteinOptions};

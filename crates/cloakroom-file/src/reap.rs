@@ -1,41 +1,40 @@
-//! The removal of what has expired.
+//! Removes expired sessions.
 
 use std::{
     fs,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use cloakroom_backend::Idempotency;
 use cloakroom_core::Error;
 use futures::TryStreamExt;
 
-use crate::{FileStore, error::of_io, store::Shared};
+use crate::{FileStore, error::of_io, store::Shared, until::Until};
 
-/// How old a record has to be that a killed process left before it was under its name. A write takes no longer than its
-/// deadline.
+/// The age from which an unfinished record counts as left behind by a killed process. A write takes no longer than its
+/// deadline, so this never removes one in progress.
 const LEFT_BEHIND: Duration = Duration::from_secs(3_600);
 
 impl FileStore {
-    /// Removes the sessions that have expired, and what killed processes left behind. Returns the number of sessions
-    /// that were removed.
+    /// Removes expired sessions and the unfinished records of killed processes. Returns the number of removed sessions.
     ///
-    /// It reads every file. The store does it by itself once in the [`reap_interval`](crate::FileOptions::reap_interval),
-    /// and session-file-store does it, too. A record that cannot be read stays.
+    /// It reads every file. The store calls it once per [`reap_interval`](crate::FileOptions::reap_interval), and
+    /// session-file-store has the same. A record that cannot be read stays.
     ///
     /// # Errors
     ///
-    /// As any operation; each page of the folder has its own deadline.
+    /// As for any operation. Each page of the folder has its own deadline.
     pub async fn reap(&self) -> Result<u64, Error> {
         let mut removed = 0;
         let mut pages = std::pin::pin!(self.pages("reap"));
         while let Some(names) = pages.try_next().await? {
             let operation = self.operation("reap", Idempotency::Repeatable);
             let work = move |shared: &Shared| {
-                let until = std::time::Instant::now() + shared.options.deadline;
+                let until = Until::new(Instant::now() + shared.options.deadline);
                 let mut removed = 0;
                 for name in names.iter().filter(|name| shared.has_expired(name)) {
-                    let _lock = shared.folder.lock(name, until)?;
-                    // It can have been touched or replaced since.
+                    let _lock = shared.folder.lock(name, &until)?;
+                    // Checked again under the lock: it can have been touched or replaced since.
                     if shared.has_expired(name) {
                         shared.folder.remove(name)?;
                         removed += 1;
@@ -66,7 +65,7 @@ impl Shared {
             let written = file.metadata().and_then(|metadata| metadata.modified());
             let age = written.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
             if age.is_some_and(|age| age > LEFT_BEHIND) {
-                // Another process may have been faster.
+                // Another process may have removed it first.
                 drop(fs::remove_file(file.path()));
             }
         }

@@ -1,15 +1,15 @@
 //! The text of a session's file: the session with one more member, and how long it lives.
 //!
-//! session-file-store 1.5.0 stores `__lastAccess`, in milliseconds since 1970. A session is live until that time plus the
-//! cookie's `originalMaxAge`, or plus the option `ttl` if that is missing or 0; `expires` means nothing to it. So the
-//! time here is not that of the last access but what gives the expiry that is wanted.
+//! session-file-store 1.5.0 stores `__lastAccess`, in milliseconds since 1970. A session is live until that time plus
+//! the cookie's `originalMaxAge`, or plus the option `ttl` if that is missing or 0. It ignores `expires`. So the time
+//! that is stored here is not that of the last access, but the one from which Node.js computes the right expiry.
 
 use std::borrow::Cow;
 
 use cloakroom_core::{Error, Revision, SessionData, json};
 
 const MEMBER: &str = "__lastAccess";
-/// As JSON.stringify writes the name.
+/// The name as JSON.stringify writes it.
 const NAME: &str = r#""__lastAccess":"#;
 
 /// The text of a file.
@@ -17,9 +17,10 @@ const NAME: &str = r#""__lastAccess":"#;
 pub(crate) struct Record(String);
 
 impl Record {
-    /// What `session` is stored as.
+    /// Returns the record that stores `session`. A member `__lastAccess` of its own gets the store's value in its place,
+    /// as in session-file-store.
     pub(crate) fn new(session: &SessionData, expires_ms: i64, ttl_ms: f64) -> Self {
-        Self(without(&session.to_json()).into_owned()).with_expiry(expires_ms, ttl_ms)
+        Self(session.to_json().into_owned()).with_expiry(expires_ms, ttl_ms)
     }
 
     pub(crate) fn of_text(text: String) -> Self {
@@ -30,7 +31,7 @@ impl Record {
         &self.0
     }
 
-    /// Returns the session, or `None` for what Express takes for none.
+    /// Returns the session, or `None` for a text that means "no session" in Express.
     pub(crate) fn session(&self) -> Result<Option<SessionData>, Error> {
         let session = SessionData::from_record(without(&self.0).into_owned().into_bytes())?;
         Ok(session.map(|session| session.with_revision(Revision::of_text())))
@@ -43,8 +44,13 @@ impl Record {
 
     /// Returns true if it has expired. A record without a time never does, because JavaScript compares with `NaN`.
     pub(crate) fn is_expired(&self, now_ms: i64, ttl_ms: f64) -> bool {
-        let expires_ms = self.last_access().and_then(|json| json.parse::<f64>().ok());
-        expires_ms.is_some_and(|last_ms| last_ms + self.life_ms(ttl_ms) < now_ms as f64)
+        // What JavaScript adds for a value that is not a number.
+        let last_ms = self.last_access().and_then(|json| match json {
+            "null" | "false" => Some(0.0),
+            "true" => Some(1.0),
+            json => json.parse::<f64>().ok(),
+        });
+        last_ms.is_some_and(|last_ms| last_ms + self.life_ms(ttl_ms) < now_ms as f64)
     }
 
     /// Returns the same record with another expiry. Every other byte stays.
@@ -70,7 +76,7 @@ impl Record {
         member(&self.0, MEMBER)
     }
 
-    /// How long the session lives from its time on.
+    /// Returns how long the session lives after its `__lastAccess`.
     fn life_ms(&self, ttl_ms: f64) -> f64 {
         let max_age = member(&self.0, "cookie").and_then(|cookie| member(cookie, "originalMaxAge"));
         let max_age_ms = max_age.and_then(|json| json.parse::<f64>().ok());
@@ -78,12 +84,12 @@ impl Record {
     }
 }
 
-/// Returns the JSON text of a member. Of a doubled name the last value counts, as in JavaScript.
+/// Returns the JSON text of a member. If the name occurs twice, the last value counts, as in JavaScript.
 fn member<'t>(text: &'t str, wanted: &str) -> Option<&'t str> {
     json::members(text)?.rfind(|(name, _)| name == wanted).map(|(_, value)| value)
 }
 
-/// Where a part of a text begins in it.
+/// Returns the position at which a part of a text begins.
 fn place(text: &str, part: &str) -> Option<usize> {
     (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
 }
@@ -97,6 +103,8 @@ fn without(text: &str) -> Cow<'_, str> {
     text
 }
 
+/// Returns the text without the last `__lastAccess`, or `None` if it has none. A record that went through another
+/// program can have several.
 fn without_last(text: &str) -> Option<String> {
     let value = member(text, MEMBER)?;
     let begin = place(text, value)?;
@@ -112,7 +120,7 @@ fn without_last(text: &str) -> Option<String> {
             return Some([before, behind].concat());
         }
     }
-    // With white space around it, as no JSON.stringify writes it.
+    // JSON.stringify writes no white space around the member, but another program may.
     let mut session = SessionData::from_json(text).ok()?;
     session.remove(MEMBER).then(|| session.to_json().into_owned())
 }

@@ -8,12 +8,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Needs, Operation};
-use cloakroom_core::{
-    Atomic, Enumerate, Error, ErrorKind, SessionData, Store, TimeToLive, Touched,
-};
+use cloakroom_backend::{Idempotency, Operation, expires_at_ms, later, whole_seconds};
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 
-use crate::{FileOptions, error::STORE, folder::Folder, name, parameter, record::Record};
+use crate::{
+    FileOptions, error::STORE, folder::Folder, name, parameter, record::Record, until::Until,
+};
 
 /// Sessions in the files of a folder, as session-file-store keeps them.
 ///
@@ -25,8 +25,8 @@ use crate::{FileOptions, error::STORE, folder::Folder, name, parameter, record::
 /// - Writes of one session wait for each other, across processes, with a lock that the system releases when its process
 ///   ends. session-file-store takes no lock.
 /// - When a write returns, it is on the disk, unless [`durable`](FileOptions::durable) is off.
-/// - Files that the store creates are for their owner only (mode 600). A missing folder is created with mode 700. A file
-///   that is replaced keeps its permissions.
+/// - Files that the store creates are for their owner only (mode 600). A missing folder is created with mode 700. A
+///   file that is replaced keeps its permissions.
 ///
 /// ```
 /// use cloakroom_core::{SessionData, Store};
@@ -48,17 +48,8 @@ pub struct FileStore(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) options: FileOptions,
     pub(crate) folder: Folder,
-    /// When expired sessions are removed next.
+    /// When expired sessions are next removed.
     next_reap: Mutex<Option<Instant>>,
-}
-
-/// When a session expires after a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expiry {
-    /// At this time, in milliseconds since 1970.
-    At(i64),
-    /// It has expired already, so it goes.
-    Passed,
 }
 
 impl FileStore {
@@ -120,7 +111,7 @@ impl FileStore {
     pub fn in_folder(path: impl Into<PathBuf>, options: FileOptions) -> Result<Self, Error> {
         options.check()?;
         let folder = Folder::new(path.into(), options.durable);
-        let next_reap = Mutex::new(options.reap_interval.and_then(later));
+        let next_reap = Mutex::new(options.reap_interval.and_then(in_time));
         Ok(Self(Arc::new(Shared { options, folder, next_reap })))
     }
 
@@ -134,11 +125,18 @@ impl FileStore {
         Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
-    /// Returns the name of the session's file.
-    pub(crate) fn name(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
+    /// Starts an operation on a session. Returns it with the name of the session's file.
+    pub(crate) fn start(
+        &self,
+        operation: &'static str,
+        idempotency: Idempotency,
+        sid: &str,
+    ) -> Result<(Operation, String), Error> {
+        let operation = self.operation(operation, idempotency);
         operation.check_id(sid)?;
-        name::of_id(sid, &self.0.options.file_extension)
-            .map_err(|why| operation.error(ErrorKind::InvalidId, why))
+        let name = name::of_id(sid, &self.0.options.file_extension)
+            .map_err(|why| operation.error(ErrorKind::InvalidId, why))?;
+        Ok((operation, name))
     }
 
     /// Runs blocking work that only reads.
@@ -151,34 +149,40 @@ impl FileStore {
         operation.aside(move || work(&shared)).await
     }
 
-    /// Runs blocking work that writes, and is to write nothing after the time that it is given.
+    /// Runs blocking work that writes under a lock, for which it waits until the deadline: the work cannot be cancelled.
     pub(crate) async fn writing<T: Send + 'static>(
         &self,
         operation: &Operation,
-        work: impl FnOnce(&Shared, Instant) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Shared, &Until) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        Needs::Time.check(operation)?;
-        let until = operation.deadline().into_std();
-        // Nobody waits for it after the deadline, but it can be in the middle of its write then.
-        operation.lose_answer();
-        let done = self.reading(operation, move |shared| work(shared, until)).await?;
+        let until = Arc::new(Until::new(operation.deadline().into_std()));
+        let theirs = Arc::clone(&until);
+        let ended = self.reading(operation, move |shared| Ok(work(shared, &theirs))).await;
+        let done = match ended {
+            Ok(done) => done.map_err(|error| operation.named(error))?,
+            Err(error) if until.give_up() => return Err(error),
+            // Nobody has seen its end, so it may have written.
+            Err(error) => return Err(error.with_outcome_unknown()),
+        };
         self.reap_if_due();
         Ok(done)
     }
 
+    /// Starts the removal of expired sessions if the interval is over. Only writes do this, so a service that only
+    /// reads leaves the folder alone.
     fn reap_if_due(&self) {
         let mut next = self.0.next_reap.lock().unwrap_or_else(PoisonError::into_inner);
         if next.is_some_and(|next| next <= Instant::now()) {
-            *next = self.0.options.reap_interval.and_then(later);
+            *next = self.0.options.reap_interval.and_then(in_time);
             let store = self.clone();
-            // The write has succeeded even if this fails; it is tried again after the next interval.
+            // In a task of its own: the write has succeeded, and must neither wait for this nor fail with it.
             drop(tokio::spawn(async move { store.reap().await }));
         }
     }
 }
 
-/// `None` beyond the end of the clock.
-fn later(interval: Duration) -> Option<Instant> {
+/// Returns the time after the interval, or `None` if the clock cannot represent it.
+fn in_time(interval: Duration) -> Option<Instant> {
     Instant::now().checked_add(interval)
 }
 
@@ -187,21 +191,17 @@ impl Shared {
         self.options.ttl.as_secs_f64() * 1_000.0
     }
 
-    pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
-        let now_ms = self.options.clock.now_ms();
-        match session.time_to_live(now_ms) {
-            TimeToLive::Browser => Expiry::At(after(now_ms, self.options.ttl)),
-            TimeToLive::Seconds(seconds) => Expiry::At(after(now_ms, Duration::from_secs(seconds))),
-            TimeToLive::Expired => Expiry::Passed,
-        }
+    /// Returns the expiry that a write gives to the session, or `None` if it has passed.
+    pub(crate) fn expiry(&self, session: &SessionData) -> Option<i64> {
+        expires_at_ms(session, self.options.clock.now_ms(), self.options.ttl)
     }
 
-    pub(crate) fn expiry_of(&self, ttl: Option<Duration>) -> Expiry {
-        let whole = |ttl| Duration::from_secs(cloakroom_backend::whole_seconds(ttl));
-        Expiry::At(after(self.options.clock.now_ms(), ttl.map_or(self.options.ttl, whole)))
+    pub(crate) fn expiry_of(&self, ttl: Option<Duration>) -> i64 {
+        let whole = |ttl| Duration::from_secs(whole_seconds(ttl));
+        later(self.options.clock.now_ms(), ttl.map_or(self.options.ttl, whole))
     }
 
-    /// The record in a file, whether it is live or not; `None` without a file.
+    /// Returns the record in a file, live or not, or `None` if the file does not exist.
     pub(crate) fn record(&self, name: &str) -> Result<Option<Record>, Error> {
         self.folder.read(name)?.map(|text| self.record_in(text)).transpose()
     }
@@ -216,7 +216,8 @@ impl Shared {
         Ok(Record::of_text(text))
     }
 
-    /// The record in a file, or `None` if it is missing, has expired, or is what Express takes for no session.
+    /// Returns the record and the session in a file, or `None` if the file is missing, has expired, or means "no
+    /// session" in Express.
     pub(crate) fn live(&self, name: &str) -> Result<Option<(Record, SessionData)>, Error> {
         self.folder.read(name)?.map_or(Ok(None), |text| self.live_in(text))
     }
@@ -233,7 +234,7 @@ impl Shared {
         record.is_expired(self.options.clock.now_ms(), self.ttl_ms())
     }
 
-    /// What goes into the file of a record.
+    /// Returns the text of a record's file, encrypted if the options say so.
     pub(crate) fn stored(&self, record: &Record) -> Result<String, Error> {
         #[cfg(feature = "encryption")]
         if let Some(encryption) = &self.options.encryption {
@@ -242,14 +243,14 @@ impl Shared {
         Ok(record.text().to_owned())
     }
 
-    /// The text of a file for `session`.
+    /// Returns the text of the file for `session`.
     pub(crate) fn written(&self, session: &SessionData, expires_ms: i64) -> Result<String, Error> {
         self.stored(&Record::new(session, expires_ms, self.ttl_ms()))
     }
 
-    /// Removes a session, and makes that last.
-    pub(crate) fn remove(&self, name: &str, until: Instant) -> Result<(), Error> {
-        // Without a folder for its lock, or without a file, nothing has to be removed.
+    /// Removes a session, and writes that to the disk.
+    pub(crate) fn remove(&self, name: &str, until: &Until) -> Result<(), Error> {
+        // A missing file needs no lock, whose folder would have to be created for it.
         if self.folder.read(name).is_ok_and(|text| text.is_none()) {
             return Ok(());
         }
@@ -259,14 +260,14 @@ impl Shared {
         self.folder.sync()
     }
 
-    /// Moves the expiry of a live session. Returns the session, or `None` without one.
+    /// Moves the expiry of a live session, or removes it with `None`. Returns the session, or `None` if it is not live.
     pub(crate) fn move_expiry(
         &self,
         name: &str,
-        expiry: Expiry,
-        until: Instant,
+        expires_ms: Option<i64>,
+        until: &Until,
     ) -> Result<Option<SessionData>, Error> {
-        let Expiry::At(expires_ms) = expiry else {
+        let Some(expires_ms) = expires_ms else {
             return self.remove(name, until).map(|()| None);
         };
         if self.live(name)?.is_none() {
@@ -281,18 +282,14 @@ impl Shared {
                 return Ok(Some(session));
             }
             let prepared = self.folder.prepare(&self.stored(&moved)?)?;
-            // Node.js takes no lock, and what it has written since must stay.
+            // Node.js takes no lock. If it has written since, its record stays, and the loop begins again.
             if self.folder.read(name)?.as_ref() == Some(&before) {
-                // The name is not made to last: after a power failure the session has one expiry or the other.
+                // The folder is not synced: after a power failure the session has the old expiry or the new one.
                 self.folder.put(prepared, name)?;
                 return Ok(Some(session));
             }
         }
     }
-}
-
-fn after(now_ms: i64, ttl: Duration) -> i64 {
-    now_ms.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[async_trait]
@@ -302,18 +299,16 @@ impl Store for FileStore {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        let operation = self.operation("get", Idempotency::Read);
-        let name = self.name(&operation, sid)?;
+        let (operation, name) = self.start("get", Idempotency::Read, sid)?;
         let live = self.reading(&operation, move |shared| shared.live(&name)).await?;
         Ok(live.map(|(_, session)| session))
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        let operation = self.operation("set", Idempotency::Once);
-        let name = self.name(&operation, sid)?;
+        let (operation, name) = self.start("set", Idempotency::Once, sid)?;
         let session = session.clone();
-        let work = move |shared: &Shared, until| {
-            let Expiry::At(expires_ms) = shared.expiry(&session) else {
+        let work = move |shared: &Shared, until: &Until| {
+            let Some(expires_ms) = shared.expiry(&session) else {
                 return shared.remove(&name, until);
             };
             let prepared = shared.folder.prepare(&shared.written(&session, expires_ms)?)?;
@@ -326,16 +321,15 @@ impl Store for FileStore {
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        let operation = self.operation("destroy", Idempotency::Repeatable);
-        let name = self.name(&operation, sid)?;
+        let (operation, name) = self.start("destroy", Idempotency::Repeatable, sid)?;
         self.writing(&operation, move |shared, until| shared.remove(&name, until)).await
     }
 
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        let operation = self.operation("touch", Idempotency::Repeatable);
-        let name = self.name(&operation, sid)?;
-        let expiry = self.0.expiry(session);
-        let work = move |shared: &Shared, until| shared.move_expiry(&name, expiry, until);
+        let (operation, name) = self.start("touch", Idempotency::Repeatable, sid)?;
+        let expires_ms = self.0.expiry(session);
+        let work =
+            move |shared: &Shared, until: &Until| shared.move_expiry(&name, expires_ms, until);
         let moved = self.writing(&operation, work).await?;
         Ok(if moved.is_some() { Touched::Extended } else { Touched::Missing })
     }

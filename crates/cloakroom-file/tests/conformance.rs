@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-mod raw;
-
 use std::time::Duration;
 
 use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::Clock;
 use cloakroom_file::{FileOptions, FileStore};
-use raw::RawFiles;
+use cloakroom_test_backends::RawFiles;
 
 /// Whether a promise is kept does not depend on how fast the machine is.
 fn options() -> FileOptions {
@@ -47,8 +45,7 @@ mod with_a_clock {
         let clock = Clock::fixed(1_750_000_000_000);
         let (subject, raw) =
             super::subject(&options().with_durable(false).with_clock(clock.clone()));
-        let now = clock.clone();
-        subject.with_raw(raw.with_now(move || now.now_ms())).with_clock(clock)
+        subject.with_raw(raw.with_clock(clock.clone())).with_clock(clock)
     }
 
     suite!(subject, not_offered = [faults]);

@@ -101,6 +101,43 @@ async fn a_cookie_with_a_date_alone_lives_until_then() {
 }
 
 #[tokio::test]
+async fn a_life_of_a_part_of_a_second_begins_now_as_in_node() {
+    let place = place();
+    for max_age in [1, 999, 1_500, 59_999] {
+        place.store.set("a", &session("ann", max_age)).await.unwrap();
+        assert!(place.text("a").ends_with(&format!(r#""__lastAccess":{NOW}}}"#)), "{max_age}");
+        place.clock.advance(max_age);
+        assert!(place.store.get("a").await.unwrap().is_some(), "{max_age}");
+        place.clock.advance(1);
+        assert_eq!(place.store.get("a").await.unwrap(), None, "{max_age}");
+        place.clock.set(NOW);
+    }
+}
+
+#[tokio::test]
+async fn a_member_of_the_time_s_name_gets_the_time_in_its_place() {
+    let place = place();
+    let mut session = session("ann", None);
+    session.insert("__lastAccess", "mine").unwrap();
+    session.insert("after", 1).unwrap();
+    place.store.set("a", &session).await.unwrap();
+    assert!(place.text("a").ends_with(&format!(r#""who":"ann","__lastAccess":{NOW},"after":1}}"#)));
+    assert!(!place.store.get("a").await.unwrap().unwrap().contains("__lastAccess"));
+}
+
+/// JavaScript adds 0 for `null` and `false`, and 1 for `true`; what it cannot add never expires.
+#[tokio::test]
+async fn a_time_that_is_not_a_number_counts_as_in_node() {
+    let place = place();
+    for (time, is_live) in
+        [("null", false), ("false", false), ("true", false), ("{}", true), ("\"x\"", true)]
+    {
+        place.write("a", &format!(r#"{{"cookie":{{}},"__lastAccess":{time}}}"#));
+        assert_eq!(place.store.get("a").await.unwrap().is_some(), is_live, "{time}");
+    }
+}
+
+#[tokio::test]
 async fn a_touch_changes_the_time_and_no_other_byte() {
     let place = place();
     for (before, after) in [

@@ -5,12 +5,15 @@
 
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Updated};
+use cloakroom_core::{
+    Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
+};
 use cloakroom_file::{FileOptions, FileStore};
 use futures::TryStreamExt;
 
@@ -160,6 +163,8 @@ async fn a_stopped_process_that_holds_the_lock_is_a_timeout() {
         hasty.destroy("a").await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        // A write that has not begun by its deadline never does.
+        assert!(!error.outcome_unknown(), "{error}");
     }
     drop(locks);
     assert_eq!(patient.get("a").await.unwrap(), Some(session("ann")));
@@ -192,16 +197,96 @@ async fn a_full_disk_is_full_and_the_old_record_stays() {
     }
     let folder = tempfile::tempdir().unwrap();
     let script = r#"mount -t tmpfs -o size=256k none "$0" && exec "$@""#;
+    apart(
+        "a_full_disk_is_full_and_the_old_record_stays",
+        folder.path(),
+        &["--map-root-user", "--mount", "sh", "-ec", script],
+    );
+}
+
+/// Runs the same test in namespaces of its own, by this command of `unshare`.
+fn apart(test: &str, folder: &Path, command: &[&str]) {
     let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-ec", script])
-        .arg(folder.path())
+        .arg("--user")
+        .args(command)
+        .arg(folder)
         .arg(env::current_exe().unwrap())
-        .args(["--exact", "a_full_disk_is_full_and_the_old_record_stays", "--include-ignored"])
-        .env(FOLDER, folder.path())
+        .args(["--exact", test, "--include-ignored"])
+        .env(FOLDER, folder)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
+}
+
+/// Runs the same test as a user whom permissions hold for, whoever runs the tests.
+fn without_privileges(test: &str, folder: &Path) {
+    apart(test, folder, &["sh", "-ec", r#"exec "$@""#]);
+}
+
+fn permit(folder: &Path, mode: u32) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// So its cost does not grow with the number of sessions.
+#[tokio::test]
+#[ignore = "needs unshare with user namespaces"]
+async fn no_call_on_one_session_lists_the_folder() {
+    const TEST: &str = "no_call_on_one_session_lists_the_folder";
+
+    let Some(store) = started_for() else {
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path()).set("a", &session("ann")).await.unwrap();
+        // Files can be found by their names, and cannot be listed.
+        permit(folder.path(), 0o300);
+        without_privileges(TEST, folder.path());
+        return permit(folder.path(), 0o700);
+    };
+    // What brings a name to the disk opens the folder as one that lists it does.
+    let error = store.set("a", &session("bob")).await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert_eq!(store.get("a").await.unwrap(), Some(session("bob")));
+    let options = FileOptions::default().with_durable(false);
+    let store = FileStore::in_folder(store.path(), options).unwrap();
+    assert_eq!(store.length().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let read = store.get("a").await.unwrap().unwrap();
+    store.set("b", &session("bob")).await.unwrap();
+    assert_eq!(store.touch("a", &read).await.unwrap(), Touched::Extended);
+    assert!(store.get_and_touch("a", None).await.unwrap().is_some());
+    assert!(matches!(store.create("c", &read).await.unwrap(), Created::Stored(_)));
+    assert!(matches!(store.update("a", &read).await.unwrap(), Updated::Stored(_)));
+    store.destroy("a").await.unwrap();
+    assert_eq!(store.get("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+#[ignore = "needs unshare with user namespaces"]
+async fn a_folder_that_is_read_only_can_be_read() {
+    const TEST: &str = "a_folder_that_is_read_only_can_be_read";
+
+    let Some(store) = started_for() else {
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path()).set("the-id", &session("ann")).await.unwrap();
+        permit(folder.path(), 0o500);
+        without_privileges(TEST, folder.path());
+        permit(folder.path(), 0o700);
+        return;
+    };
+    let read = store.get("the-id").await.unwrap().unwrap();
+    assert_eq!(store.length().await.unwrap(), 1);
+    for error in [
+        store.set("the-id", &session("bob")).await.unwrap_err(),
+        store.create("another", &session("bob")).await.unwrap_err(),
+        store.update("the-id", &read).await.unwrap_err(),
+        store.get_and_touch("the-id", Some(Duration::from_secs(9))).await.unwrap_err(),
+        store.destroy("the-id").await.unwrap_err(),
+        store.clear().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().ends_with("permission denied"), "{error}");
+        assert!(!error.outcome_unknown() && !format!("{error:?}").contains("the-id"), "{error:?}");
+    }
+    assert_eq!(store.get("the-id").await.unwrap(), Some(read));
 }
 
 #[tokio::test]

@@ -1,4 +1,7 @@
-//! The conditional writes.
+//! The conditional writes: `add`, and `set` with the item's `cas`.
+//!
+//! The server gives an item a new `cas` with every write, no matter which client makes it. So a write of Node.js is
+//! noticed, although npm's `memcached` 2.2.2 never sends a `cas` itself.
 
 use std::time::Duration;
 
@@ -93,6 +96,7 @@ fn read_from(operation: &Operation, session: &SessionData) -> Result<u64, Error>
     }
 }
 
+/// Returns the revision of the stored item, or one that no item has if the item was deleted.
 fn revision(answer: &MutationResult) -> Revision {
     Revision::from_number(answer.cas.unwrap_or(NO_CAS))
 }

@@ -1,4 +1,5 @@
-//! Sends commands through the application's client.
+//! Sends commands through the application's client, which makes its own connections. All that is known here is whether
+//! a call was answered, so the store can neither leave a silent connection nor say that a command was not sent.
 
 use std::{
     future::Future,
@@ -38,6 +39,7 @@ pub(crate) async fn ask<T>(
     }
 }
 
+/// A command on the application's client. If its call is dropped or meets its deadline, the answer counts as lost.
 struct Asked<'a> {
     pool: &'a Pool,
     operation: &'a Operation,

@@ -1,4 +1,7 @@
 //! One connection and its state.
+//!
+//! A command whose answer was not read completely leaves its rest on the connection, where the next caller would take
+//! it for its own answer: another user's session. So a connection is used again only after a whole answer.
 
 use std::{
     io,
@@ -55,6 +58,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) async fn open(host: &str, port: u16, patience: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect((host, port)).await?;
+        // A command is one small write. Nagle's algorithm would hold it back until the one before is acknowledged.
         stream.set_nodelay(true)?;
         Ok(Self {
             stream: BufReader::new(stream),
@@ -152,6 +156,7 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Reads a value by its length, since the value itself can contain line breaks.
     async fn value(&mut self, length: usize) -> Result<Vec<u8>, ClientError> {
         let mut value = Vec::with_capacity(length.saturating_add(2).min(FIRST_READ));
         while value.len() < length + 2 {

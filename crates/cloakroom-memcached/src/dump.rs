@@ -11,8 +11,8 @@ use crate::{plain::Plain, server::Server};
 /// The maximum number of items per page.
 const PAGE: usize = 100;
 
-/// The first limit for the pause before a server that is busy with another listing is asked again. It doubles each time,
-/// up to [`LONGEST`].
+/// The first limit for the pause before a server that is busy with another listing is asked again. It doubles each
+/// time, up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_millis(4);
 const LONGEST: Duration = Duration::from_millis(100);
 

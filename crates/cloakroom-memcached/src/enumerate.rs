@@ -1,4 +1,5 @@
-//! The listing of all servers, one after another.
+//! The listing of all servers, one after another. connect-memcached has none: its `length` returns statistics of each
+//! server, and its `clear` empties them.
 
 use async_trait::async_trait;
 use cloakroom_backend::Idempotency;

@@ -29,6 +29,7 @@ const LONGEST_REFUSED: Duration = Duration::from_millis(15);
 /// The time after a loss from which the server counts as healthy again, if it has answered since.
 const CALM: Duration = Duration::from_secs(1);
 
+/// Guards the connections of one runtime to one server.
 #[derive(Default)]
 pub(crate) struct Gate {
     turn: tokio::sync::Mutex<()>,
@@ -91,8 +92,8 @@ impl Gate {
         self.lock().answered.is_some_and(|answered| answered > then)
     }
 
-    /// Notes that a call which asked at this moment ends without an answer. Returns true if the server is silent: it has
-    /// answered neither this call nor the calls just before it for `limit`.
+    /// Notes that a call which asked at this moment ends without an answer. Returns true if the server is silent: it
+    /// has answered neither this call nor the calls just before it for `limit`.
     ///
     /// If all callers were in a hurry, one call alone would prove nothing.
     pub(crate) fn is_silent(&self, asked: Instant, limit: Duration) -> bool {
@@ -130,6 +131,7 @@ impl Gate {
 }
 
 impl State {
+    /// Extends the time span in which calls have waited without an answer. Returns true if it is as long as `limit`.
     fn waits(&mut self, asked: Instant, now: Instant, limit: Duration) -> bool {
         let since = match self.waited {
             // After a longer pause it may have been there in between: nobody asked.
@@ -145,6 +147,8 @@ impl State {
         now.saturating_duration_since(since) >= limit
     }
 
+    /// Returns true if every call may connect: the server has answered, and no connection was lost within the last
+    /// second.
     fn is_open(&self) -> bool {
         match (self.answered, self.lost) {
             (None, _) => false,

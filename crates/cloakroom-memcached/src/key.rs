@@ -27,7 +27,8 @@ impl Unusable {
 
 /// Returns the key that is sent for what npm calls the full key: namespace, prefix and id.
 ///
-/// A long key is replaced by its digest, so it may contain any character.
+/// A long key is replaced by its digest, so it may contain any character. The limit counts UTF-16 units, as `length`
+/// does in JavaScript: another count would put some sessions under keys where Node.js does not look.
 pub(crate) fn on_wire(full: &str, compress: bool) -> Result<Cow<'_, str>, Unusable> {
     if full.encode_utf16().count() > LONGEST {
         return if compress { Ok(Cow::Owned(digest(full))) } else { Err(Unusable::Long) };

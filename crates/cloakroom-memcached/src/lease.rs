@@ -1,4 +1,5 @@
-//! A connection that one call uses.
+//! A connection that one call uses. It ends in one of three ways, and each says something about the server: answered,
+//! lost, or given up while the server was silent.
 
 use std::time::{Duration, Instant};
 

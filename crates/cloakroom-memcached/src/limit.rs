@@ -1,4 +1,7 @@
 //! The largest item that a server accepts, by the option or by the server's own settings.
+//!
+//! With npm's `memcached` 2.2.2, a record that the server rejects is not an error, and the server counts as dead for 30
+//! seconds. Here the error comes before anything is sent.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,6 +12,7 @@ use std::{
 /// limit.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// The limit of one server.
 pub(crate) struct Limit {
     /// The option `max_value`. If it is set, the server is not asked.
     pub(crate) of_option: Option<u64>,

@@ -1,4 +1,5 @@
-//! How an attempt failed, and whether to try again.
+//! How an attempt failed, and whether to try again. Only a connection that existed and ended is worth another attempt
+//! at once: the server was there a moment ago, and usually has been restarted.
 
 use std::io;
 

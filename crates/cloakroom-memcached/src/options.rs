@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Error, ErrorKind};
+use cloakroom_backend::invalid_option;
+use cloakroom_core::{Clock, Error};
 #[cfg(feature = "encryption")]
 use cloakroom_encryption::Encryption;
 
@@ -37,8 +38,8 @@ pub struct MemcachedOptions {
     pub prefix: String,
     /// The text that npm's client puts before the prefix. Empty by default.
     pub namespace: String,
-    /// The time to live of every session, whatever its cookie says. By default, a session lives as long as its cookie,
-    /// and a browser session for a day.
+    /// The time to live of every session, even if its cookie says otherwise. By default, a session lives as long as its
+    /// cookie, and a browser session for a day.
     pub ttl: Option<Duration>,
     /// The longest time to live that is sent as a number of seconds; a longer one is sent as a date. 30 days by
     /// default.
@@ -49,7 +50,7 @@ pub struct MemcachedOptions {
     /// The maximum size of a record in bytes. By default, the store asks the server for its limit.
     pub max_value: Option<u64>,
     /// The client flags of records that are not encrypted. 2 by default, which means JSON to connect-memcached 2 and 3;
-    /// 0 is for older versions. Records are read whatever their flags.
+    /// 0 is for older versions. Records are read with any flags.
     pub flags: u32,
     /// The hash of the ring of servers. MD5 by default.
     pub algorithm: Algorithm,
@@ -60,11 +61,11 @@ pub struct MemcachedOptions {
     /// The time limit for connecting. After a loss, it also limits how long calls wait for the first answer to another
     /// call. 1 second by default.
     pub timeout: Duration,
+    /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
+    pub deadline: Duration,
     /// Encrypts sessions. Not encrypted by default.
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
-    /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
-    pub deadline: Duration,
     /// The source of the current time, from which a cookie's expiry becomes a time to live.
     pub clock: Clock,
 }
@@ -83,9 +84,9 @@ impl Default for MemcachedOptions {
             compatibility: Compatibility::default(),
             pool_size: 64,
             timeout: Duration::from_secs(1),
+            deadline: Duration::from_secs(5),
             #[cfg(feature = "encryption")]
             encryption: None,
-            deadline: Duration::from_secs(5),
             clock: Clock::system(),
         }
     }
@@ -94,101 +95,87 @@ impl Default for MemcachedOptions {
 impl MemcachedOptions {
     /// Sets [`prefix`](Self::prefix).
     #[must_use]
-    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
-        self
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
     }
 
     /// Sets [`namespace`](Self::namespace).
     #[must_use]
-    pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
-        self
+    pub fn with_namespace(self, namespace: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), ..self }
     }
 
     /// Sets [`ttl`](Self::ttl).
     #[must_use]
-    pub fn with_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
-        self.ttl = ttl.into();
-        self
+    pub fn with_ttl(self, ttl: impl Into<Option<Duration>>) -> Self {
+        Self { ttl: ttl.into(), ..self }
     }
 
     /// Sets [`max_expiration`](Self::max_expiration).
     #[must_use]
-    pub fn with_max_expiration(mut self, max_expiration: Duration) -> Self {
-        self.max_expiration = max_expiration;
-        self
+    pub fn with_max_expiration(self, max_expiration: Duration) -> Self {
+        Self { max_expiration, ..self }
     }
 
     /// Sets [`key_compression`](Self::key_compression).
     #[must_use]
-    pub fn with_key_compression(mut self, key_compression: bool) -> Self {
-        self.key_compression = key_compression;
-        self
+    pub fn with_key_compression(self, key_compression: bool) -> Self {
+        Self { key_compression, ..self }
     }
 
     /// Sets [`max_value`](Self::max_value).
     #[must_use]
-    pub fn with_max_value(mut self, max_value: impl Into<Option<u64>>) -> Self {
-        self.max_value = max_value.into();
-        self
+    pub fn with_max_value(self, max_value: impl Into<Option<u64>>) -> Self {
+        Self { max_value: max_value.into(), ..self }
     }
 
     /// Sets [`flags`](Self::flags).
     #[must_use]
-    pub fn with_flags(mut self, flags: u32) -> Self {
-        self.flags = flags;
-        self
+    pub fn with_flags(self, flags: u32) -> Self {
+        Self { flags, ..self }
     }
 
     /// Sets [`algorithm`](Self::algorithm).
     #[must_use]
-    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.algorithm = algorithm;
-        self
+    pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
+        Self { algorithm, ..self }
     }
 
     /// Sets [`compatibility`](Self::compatibility).
     #[must_use]
-    pub fn with_compatibility(mut self, compatibility: Compatibility) -> Self {
-        self.compatibility = compatibility;
-        self
+    pub fn with_compatibility(self, compatibility: Compatibility) -> Self {
+        Self { compatibility, ..self }
     }
 
     /// Sets [`pool_size`](Self::pool_size).
     #[must_use]
-    pub fn with_pool_size(mut self, pool_size: usize) -> Self {
-        self.pool_size = pool_size;
-        self
+    pub fn with_pool_size(self, pool_size: usize) -> Self {
+        Self { pool_size, ..self }
     }
 
     /// Sets [`timeout`](Self::timeout).
     #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Sets [`deadline`](Self::deadline).
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Sets [`encryption`](Self::encryption).
     #[cfg(feature = "encryption")]
     #[must_use]
-    pub fn with_encryption(mut self, encryption: impl Encryption + 'static) -> Self {
-        self.encryption = Some(Arc::new(encryption));
-        self
-    }
-
-    /// Sets [`deadline`](Self::deadline).
-    #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
+    pub fn with_encryption(self, encryption: impl Encryption + 'static) -> Self {
+        Self { encryption: Some(Arc::new(encryption)), ..self }
     }
 
     /// Sets [`clock`](Self::clock).
     #[must_use]
-    pub fn with_clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 }
 
@@ -220,7 +207,6 @@ impl MemcachedOptions {
             }
             _ => return Ok(()),
         };
-        let message = format!("invalid option {option:?}: {why}");
-        Err(Error::new(ErrorKind::Config, STORE, "open", message))
+        Err(invalid_option(STORE, option, why))
     }
 }

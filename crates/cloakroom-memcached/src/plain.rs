@@ -45,6 +45,8 @@ impl<'a> Plain<'a> {
         within(operation, server, attempt).await
     }
 
+    /// Sends the first command and returns the first line of the answer. Only then is it known that the server accepts
+    /// connections.
     async fn ask(&mut self, operation: &Operation, command: &str) -> Result<String, ClientError> {
         self.send_now(operation, command).await?;
         let line = self.next_line(operation).await?;

@@ -25,6 +25,7 @@ pub(crate) struct Pools {
     pools: Mutex<HashMap<Id, Arc<Pool>>>,
 }
 
+/// The connections of one runtime to one server.
 pub(crate) struct Pool {
     /// One permit per connection in use.
     pub(crate) permits: Semaphore,

@@ -13,6 +13,8 @@ pub(crate) struct Record {
 }
 
 impl MemcachedOptions {
+    /// Returns the value and the flags for a session. An encrypted one has the flags 0, as in connect-memcached, so
+    /// that npm's client does not parse it as JSON.
     #[cfg_attr(
         not(feature = "encryption"),
         allow(clippy::unused_async, reason = "it is one only with the feature")
@@ -37,7 +39,7 @@ impl MemcachedOptions {
 
     /// Returns the session in a value, or `None` for a value that means "no session".
     ///
-    /// A value that is not encrypted counts as JSON whatever its flags: connect-memcached wrote 0 before version 2, and
+    /// A value that is not encrypted counts as JSON, with any flags: connect-memcached wrote 0 before version 2, and
     /// other clients have their own flags.
     #[cfg_attr(
         not(feature = "encryption"),
@@ -66,6 +68,7 @@ impl MemcachedOptions {
     }
 }
 
+/// Returns the JSON text of an encrypted value.
 #[cfg(feature = "encryption")]
 fn decrypt(
     encryption: &dyn cloakroom_encryption::Encryption,

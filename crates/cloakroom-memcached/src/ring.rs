@@ -107,6 +107,8 @@ impl RingServer {
         Self { name: name.into(), weight: 1.0, vnodes: None }
     }
 
+    /// Returns the name that is hashed. Host and port are its first two parts between colons, as in `hashring`, so an
+    /// IPv6 address is always hashed as a whole.
     fn name_on_ring(&self, compatibility: Compatibility) -> &str {
         let mut parts = self.name.split(':');
         let (host, port) = (parts.next().unwrap_or_default(), parts.next());

@@ -45,6 +45,8 @@ impl Server {
         limit.map_or(Ok(()), |limit| within(operation, bytes, limit.saturating_sub(overhead)))
     }
 
+    /// Asks the server for its limit. Returns `None` if it does not say, or not in time: the write itself then shows
+    /// whether it fits.
     async fn ask_limit(&self, operation: &Operation, item: u64) -> Option<u64> {
         let patience = || self.timeout.min(operation.time_left());
         let Ok(_asking) = timeout(patience(), self.limit.asking.lock()).await else { return None };

@@ -28,7 +28,7 @@ use crate::{
 ///   operations on its keys fail.
 /// - Connections are made on first use, so a service can start while Memcached is down, and replaced when they are
 ///   lost. After a loss, calls share one attempt at a time.
-/// - Every operation ends within its deadline, 5 seconds by default, whatever the servers and the network do.
+/// - Every operation ends within its deadline, 5 seconds by default, no matter what the servers and the network do.
 ///
 /// ```no_run
 /// use cloakroom_core::{SessionData, Store};
@@ -206,6 +206,7 @@ impl MemcachedStore {
         Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
 
+    /// Returns the key and the server of a session. The ring hashes the full key, even if its digest is what is sent.
     pub(crate) fn place(&self, operation: &Operation, sid: &str) -> Result<Place, Error> {
         operation.check_id(sid)?;
         let full = [self.prefix(), sid].concat();

@@ -1,4 +1,7 @@
 //! The conditional writes.
+//!
+//! connect-mongo's documents have no version, so an update's filter compares the stored session itself. MongoDB changes
+//! one document atomically, so a filter that matches is still true when the change is made.
 
 use std::time::Duration;
 
@@ -69,6 +72,7 @@ impl Atomic for MongoStore {
         if done {
             return Ok(Updated::Stored(revision));
         }
+        // The filter did not match: the session has changed or is gone. MongoDB does not say which.
         let operation = operation.reading();
         Ok(self.find(&operation, &id).await?.map_or(Updated::Gone, Updated::Conflict))
     }

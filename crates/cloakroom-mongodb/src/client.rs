@@ -5,8 +5,8 @@
 //!   only the future that waits for the task is dropped.
 //! - There are at most as many tasks as connections. An operation that waits for a connection has sent nothing and can
 //!   be dropped, so a frozen server gets no flood of old writes when it resumes.
-//! - A connection that was silent for most of the store's own deadline may never answer again, but the driver keeps it. So the
-//!   client is given up, and the next call makes another one. Operations on the old client continue until their
+//! - A connection that was silent for most of the store's own deadline may never answer again, but the driver keeps it.
+//!   So the client is given up, and the next call makes another one. Operations on the old client continue until their
 //!   deadline; then their futures can be dropped, because nothing uses that client's state any more.
 
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Creates a connection to the servers of a URL.
     pub(crate) fn to(target: Target) -> Self {
         Self {
             source: Source::Url(Box::new(target.connection)),
@@ -43,6 +44,7 @@ impl Connection {
         }
     }
 
+    /// Creates a connection on the application's client, which says nothing about its hosts.
     pub(crate) fn of(client: Client, database: String) -> Self {
         Self {
             source: Source::Given(client),
@@ -159,6 +161,7 @@ impl Connection {
         }
     }
 
+    /// Returns the client of this runtime if it exists. Nearly every call ends here, without a task or an attempt.
     fn started(&self, runtime: &Handle) -> Option<Arc<Live>> {
         let id = runtime.id();
         self.clients.lock().iter().find_map(|(other, state)| match state {

@@ -1,7 +1,7 @@
 //! BSON documents converted to JSON text and back, by their bytes.
 //!
-//! The types of `bson` are not used: they differ between its versions, drop doubled names, and allocate each value. Here
-//! the bytes of unchanged values are copied.
+//! The types of `bson` are not used: they differ between its versions, drop doubled names, and allocate each value.
+//! Here the bytes of unchanged values are copied.
 
 mod cookie;
 mod from_json;

@@ -43,7 +43,8 @@ impl Enumerate for MongoStore {
             .boxed()
     }
 
-    /// With `transform_id`, the server cannot recognise [markers](cloakroom_core::is_marker), so it counts them as well.
+    /// With `transform_id`, the server cannot recognise [markers](cloakroom_core::is_marker), so it counts them as
+    /// well.
     async fn length(&self) -> Result<u64, Error> {
         let operation = self.operation("length", Idempotency::Read);
         let now_ms = self.now_ms();
@@ -134,6 +135,7 @@ impl MongoStore {
         .await
     }
 
+    /// Returns the id of the session with this `_id`, or `None` if it belongs to no session.
     fn sid(&self, id: &str) -> Option<String> {
         let sid = match &self.options().transform_id {
             None => id.to_owned(),

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{SessionData, TimeToLive};
+use cloakroom_backend::expires_at_ms;
+pub(crate) use cloakroom_backend::later;
+use cloakroom_core::SessionData;
 use mongodb::bson::{DateTime, Document, doc};
 
 use crate::{MongoOptions, origin::Times};
 
+/// The expiry that a write gives to the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     /// The session expires at this time, in milliseconds since 1970.
@@ -16,16 +19,9 @@ pub(crate) enum Expiry {
 }
 
 impl MongoOptions {
-    /// Returns the expiry of `session`, from its cookie or else from the option `ttl`. It is what
-    /// [`SessionData::time_to_live`] returns, but precise to the millisecond.
+    /// Returns the expiry of `session`, from its cookie or else from the option `ttl`.
     pub(crate) fn expiry(&self, session: &SessionData, now_ms: i64) -> Expiry {
-        let by_cookie = session.extended(now_ms).cookie().expires_ms().filter(|at| *at > now_ms);
-        // The cookie of a browser session has no expiry, but the session may have an end.
-        match (session.time_to_live(now_ms), by_cookie.or(session.ends_at_ms())) {
-            (TimeToLive::Expired, _) => Expiry::Passed,
-            (TimeToLive::Seconds(_), Some(ends_ms)) => Expiry::At(ends_ms),
-            _ => Expiry::At(later(now_ms, self.ttl)),
-        }
+        expires_at_ms(session, now_ms, self.ttl).map_or(Expiry::Passed, Expiry::At)
     }
 
     /// Returns the time before which a session must have been written or touched to be touched again, by the option
@@ -42,13 +38,10 @@ impl MongoOptions {
     }
 }
 
-/// Returns the middle between now and then, in milliseconds since 1970.
+/// Returns the middle between now and then, in milliseconds since 1970. connect-mongo's `touchAfter` can be longer than
+/// a session lives, which would then never be extended; half of the life is the limit here.
 pub(crate) fn half_way(then_ms: i64, now_ms: i64) -> i64 {
     now_ms.saturating_add(then_ms.saturating_sub(now_ms) / 2)
-}
-
-pub(crate) fn later(now_ms: i64, ttl: Duration) -> i64 {
-    now_ms.saturating_add(millis(ttl))
 }
 
 fn millis(time: Duration) -> i64 {
@@ -56,7 +49,8 @@ fn millis(time: Duration) -> i64 {
 }
 
 /// Adds the condition that the session is live: it expires later than now, or never. An `expires` that is `null` or not
-/// a date counts as past, as in connect-mongo.
+/// a date counts as past, as in connect-mongo. MongoDB's TTL monitor runs once a minute, so an expired document can
+/// still be there.
 pub(crate) fn and_live(mut filter: Document, now_ms: i64) -> Document {
     filter.insert(
         "$or",

@@ -1,4 +1,7 @@
 //! Events of the driver: a server answered, or an operation got a connection.
+//!
+//! The driver's errors do not say whether a command was sent, on which it depends whether the outcome of a write is
+//! unknown. Its events do.
 
 use std::{
     io,

@@ -1,4 +1,7 @@
 //! Removes expired sessions from the disk: by the TTL index, or every few minutes.
+//!
+//! The index must be exactly connect-mongo's. If another one is there, each operation of the Node.js side fails with
+//! the code 85, and its process ends at the start by an unhandled rejection.
 
 use std::{
     fmt::Write,
@@ -35,6 +38,7 @@ impl MongoStore {
         self.make_index(&self.operation("ensure_index", Idempotency::Repeatable)).await
     }
 
+    /// Creates the index. If another one conflicts with it, the error names that one.
     async fn make_index(&self, operation: &Operation) -> Result<(), Error> {
         let create = |sessions: Sessions| async move { sessions.create_index(model()).await };
         let made = self.0.connection.run(operation, self.options(), create).await?;
@@ -175,6 +179,7 @@ fn is_in_the_way(index: &IndexModel) -> bool {
         || index.options.as_ref().is_some_and(|options| options.name.as_deref() == Some(NAME))
 }
 
+/// Returns true for the keys `{ expires: 1 }`, in any type of number: the shell writes a double.
 fn is_ours(keys: &Document) -> bool {
     let ascending = match keys.get("expires") {
         Some(Bson::Int32(1) | Bson::Int64(1)) => true,

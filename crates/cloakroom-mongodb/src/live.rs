@@ -39,6 +39,7 @@ const POOL: u32 = 64;
 /// The default time limit for finding a server that accepts the operation. The driver's own default is 30 seconds.
 const SELECTION: Duration = Duration::from_secs(2);
 
+/// The collection. Documents stay bytes, so that unchanged values are never converted.
 pub(crate) type Sessions = Collection<RawDocumentBuf>;
 
 #[derive(Clone)]
@@ -143,6 +144,7 @@ impl Drop for Ending {
 }
 
 impl Live {
+    /// Makes a client. It connects in the background, so this takes time only if a name has to be looked up.
     pub(crate) async fn start(
         source: Source,
         database: String,
@@ -255,7 +257,7 @@ impl Live {
 /// logged out.
 fn primary(direct: bool) -> SelectionCriteria {
     if direct {
-        // With `directConnection`, the driver uses the server whatever its role, so a secondary would answer.
+        // With `directConnection`, the driver uses the server in any role, so a secondary would answer.
         return SelectionCriteria::Predicate(Arc::new(|server: &ServerInfo<'_>| {
             !matches!(
                 server.server_type(),

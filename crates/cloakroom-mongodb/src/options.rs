@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Error, ErrorKind};
+use cloakroom_backend::invalid_option;
+use cloakroom_core::{Clock, Error};
 #[cfg(feature = "encryption")]
 use cloakroom_encryption::Encryption;
 use mongodb::options::{Acknowledgment, WriteConcern};
@@ -96,87 +97,75 @@ impl Default for MongoOptions {
 impl MongoOptions {
     /// Sets [`collection_name`](Self::collection_name).
     #[must_use]
-    pub fn with_collection_name(mut self, collection_name: impl Into<String>) -> Self {
-        self.collection_name = collection_name.into();
-        self
+    pub fn with_collection_name(self, collection_name: impl Into<String>) -> Self {
+        Self { collection_name: collection_name.into(), ..self }
     }
 
     /// Sets [`db_name`](Self::db_name).
     #[must_use]
-    pub fn with_db_name(mut self, db_name: impl Into<String>) -> Self {
-        self.db_name = Some(db_name.into());
-        self
+    pub fn with_db_name(self, db_name: impl Into<String>) -> Self {
+        Self { db_name: Some(db_name.into()), ..self }
     }
 
     /// Sets [`ttl`](Self::ttl).
     #[must_use]
-    pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = ttl;
-        self
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self { ttl, ..self }
     }
 
     /// Sets [`touch_after`](Self::touch_after).
     #[must_use]
-    pub fn with_touch_after(mut self, touch_after: Duration) -> Self {
-        self.touch_after = touch_after;
-        self
+    pub fn with_touch_after(self, touch_after: Duration) -> Self {
+        Self { touch_after, ..self }
     }
 
     /// Sets [`stringify`](Self::stringify).
     #[must_use]
-    pub fn with_stringify(mut self, stringify: bool) -> Self {
-        self.stringify = stringify;
-        self
+    pub fn with_stringify(self, stringify: bool) -> Self {
+        Self { stringify, ..self }
     }
 
     /// Sets [`auto_remove`](Self::auto_remove).
     #[must_use]
-    pub fn with_auto_remove(mut self, auto_remove: AutoRemove) -> Self {
-        self.auto_remove = auto_remove;
-        self
+    pub fn with_auto_remove(self, auto_remove: AutoRemove) -> Self {
+        Self { auto_remove, ..self }
     }
 
     /// Sets [`timestamps`](Self::timestamps).
     #[must_use]
-    pub fn with_timestamps(mut self, timestamps: bool) -> Self {
-        self.timestamps = timestamps;
-        self
+    pub fn with_timestamps(self, timestamps: bool) -> Self {
+        Self { timestamps, ..self }
     }
 
     /// Sets [`transform_id`](Self::transform_id).
     #[must_use]
-    pub fn with_transform_id(mut self, transform_id: impl Into<Option<TransformId>>) -> Self {
-        self.transform_id = transform_id.into();
-        self
+    pub fn with_transform_id(self, transform_id: impl Into<Option<TransformId>>) -> Self {
+        Self { transform_id: transform_id.into(), ..self }
     }
 
     /// Sets [`write_concern`](Self::write_concern).
     #[must_use]
-    pub fn with_write_concern(mut self, write_concern: impl Into<Option<WriteConcern>>) -> Self {
-        self.write_concern = write_concern.into();
-        self
+    pub fn with_write_concern(self, write_concern: impl Into<Option<WriteConcern>>) -> Self {
+        Self { write_concern: write_concern.into(), ..self }
     }
 
     /// Sets [`encryption`](Self::encryption).
     #[cfg(feature = "encryption")]
     #[must_use]
-    pub fn with_encryption(mut self, encryption: impl Encryption + 'static) -> Self {
-        self.encryption = Some(Arc::new(encryption));
-        self
+    pub fn with_encryption(self, encryption: impl Encryption + 'static) -> Self {
+        Self { encryption: Some(Arc::new(encryption)), ..self }
     }
 
     /// Sets [`deadline`](Self::deadline).
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Sets [`clock`](Self::clock).
     #[must_use]
-    pub fn with_clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 }
 
@@ -206,12 +195,7 @@ impl MongoOptions {
             }
             _ => return Ok(()),
         };
-        Err(Error::new(
-            ErrorKind::Config,
-            STORE,
-            "open",
-            format!("invalid option {option:?}: {why}"),
-        ))
+        Err(invalid_option(STORE, option, why))
     }
 }
 
@@ -221,6 +205,7 @@ pub(crate) fn is_database(name: &str) -> bool {
         && !name.contains(['\0', '/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?'])
 }
 
+/// Returns true for `w: 0`. The server then answers nothing, and no promise about a write could be kept.
 pub(crate) fn is_unacknowledged(concern: &WriteConcern) -> bool {
     concern.w == Some(Acknowledgment::Nodes(0))
 }

@@ -1,4 +1,7 @@
 //! Converts a document of the collection to a session and back.
+//!
+//! With `stringify: true`, the default of connect-mongo, the session is its JSON text. With `false` it is a document,
+//! which cannot hold everything that the text can: doubled names, a number of 20 digits, half a surrogate pair.
 
 use std::borrow::Cow;
 
@@ -253,6 +256,7 @@ fn decoded(operation: &Operation, document: &[u8]) -> Result<Document, Error> {
         .map_err(|_| error::corrupt(operation, "the document is not well-formed"))
 }
 
+/// Rejects a document of more than 16 MB before it is sent, with an error of the right kind.
 fn check_size(operation: &Operation, bytes: usize) -> Result<(), Error> {
     if bytes > LARGEST { Err(error::too_large(operation, bytes)) } else { Ok(()) }
 }

@@ -33,7 +33,7 @@ use crate::{
 ///
 /// - Every operation is one round trip; an `update` that meets a conflict takes two.
 /// - The client is made on first use, so a service can start while MongoDB is down.
-/// - Every operation ends within its deadline, 5 seconds by default, whatever the servers and the network do.
+/// - Every operation ends within its deadline, 5 seconds by default, no matter what the servers and the network do.
 /// - Reads go to the primary. `readPreference` and every `readConcernLevel` except `linearizable` are ignored.
 /// - After a call that met its deadline, the next one uses new connections, because the old ones may never answer
 ///   again.
@@ -247,6 +247,7 @@ impl MongoStore {
         }
     }
 
+    /// Deletes the document that matches the filter. Returns true if there was one.
     pub(crate) async fn delete(
         &self,
         operation: &Operation,
@@ -261,7 +262,8 @@ impl MongoStore {
         Ok(deleted.deleted_count > 0)
     }
 
-    /// Changes a document. Returns true if it existed.
+    /// Changes a document. Returns true if it existed. The count of matched documents decides: that of modified ones is
+    /// zero if the change makes no difference.
     pub(crate) async fn change(
         &self,
         operation: &Operation,
@@ -295,6 +297,7 @@ impl Store for MongoStore {
         let operation = self.operation("set", Idempotency::Once);
         let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
+        // connect-mongo stores a session whose expiry has passed, where it stays until the TTL monitor's next round.
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
             return self.delete(&operation, doc! { "_id": id }).await.map(drop);
         };

@@ -86,6 +86,7 @@ fn check_login(url: &StoreUrl<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Rejects hosts that the driver would accept or quote in its error: they may be parts of a password.
 fn check_hosts(url: &StoreUrl<'_>, srv: bool) -> Result<(), Error> {
     if srv && url.hosts().contains(',') {
         return Err(url.invalid("host", "must be a single name with mongodb+srv"));

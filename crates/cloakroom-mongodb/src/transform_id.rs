@@ -1,4 +1,4 @@
-//! The option `transformId`.
+//! The option `transformId`. connect-mongo needs only one direction, since it lists sessions without their ids.
 
 use std::{fmt, sync::Arc};
 

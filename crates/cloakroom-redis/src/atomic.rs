@@ -1,4 +1,4 @@
-//! The conditional writes.
+//! The conditional writes: `SET NX`, and a script that compares the stored record's digest. connect-redis has none.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -86,6 +86,7 @@ impl Atomic for RedisStore {
                 let seconds = whole_seconds(ttl.unwrap_or(*default)).min(LONGEST);
                 self.getex(&operation, &key, seconds).await?
             }
+            // connect-redis from 7 on calls the function with the session, for `set` and `touch`.
             Ttl::Of(_) => return self.get_then_touch(&operation, key).await,
         };
         match reply::text(&operation, answer)? {
@@ -96,11 +97,14 @@ impl Atomic for RedisStore {
 }
 
 impl RedisStore {
+    /// Sends `GETEX`, or a script with the same effect to a server before Redis 6.2.
     async fn getex(&self, operation: &Operation, key: &str, seconds: u64) -> Result<Value, Error> {
         if !self.lacks_getex().load(Ordering::Relaxed) {
             let mut command = redis::cmd("GETEX");
             command.arg(key).arg("EX").arg(seconds);
             match self.send(operation, &command).await? {
+                // Remembered for the life of the store: asking again would cost an old server a round trip for each
+                // visit.
                 Value::ServerError(refusal) if error::is_unknown_command(&refusal) => {
                     self.lacks_getex().store(true, Ordering::Relaxed);
                 }
@@ -124,6 +128,7 @@ impl RedisStore {
         let Some(record) = reply::text(&reading, answer)? else { return Ok(None) };
         let Some(session) = self.options().parse(&reading, record)? else { return Ok(None) };
         let touched = self.move_expiry(operation, key, self.expiry(&session)).await?;
+        // It was destroyed between the two commands, so the user has logged out.
         Ok((touched == Touched::Extended).then_some(session))
     }
 }

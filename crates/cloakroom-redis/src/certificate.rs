@@ -112,6 +112,7 @@ fn date(time: Element<'_>) -> Option<String> {
     Some(format!("{century}{text}"))
 }
 
+/// Returns the subject's common names, or `None` if the subject is malformed.
 fn common_names(subject: &[u8]) -> Option<Vec<&str>> {
     let mut names = Vec::new();
     let mut sets = Reader(subject);
@@ -127,6 +128,8 @@ fn common_names(subject: &[u8]) -> Option<Vec<&str>> {
     Some(names)
 }
 
+/// Returns true if the extensions contain a DNS name, or `None` if they are malformed. With one, the common name does
+/// not count.
 fn has_dns_name(extensions: &[u8]) -> Option<bool> {
     let mut extensions = Reader(extensions);
     while let Some(extension) = extensions.next() {

@@ -1,4 +1,5 @@
-//! The listing: pages of SCAN, one at a time.
+//! The listing: pages of SCAN, one at a time. `KEYS` would stop the server until it has walked all keys, and
+//! connect-redis collects all pages before it returns the first session.
 
 use std::{
     collections::HashSet,
@@ -59,6 +60,8 @@ impl Enumerate for RedisStore {
                 continue;
             }
             let operation = self.operation("clear", Idempotency::Repeatable);
+            // `UNLINK` frees the memory in the background. connect-redis sends one `DEL` for all keys, during which the
+            // server answers nobody.
             let mut command = redis::cmd("UNLINK");
             for sid in &page {
                 command.arg([&self.options().prefix, sid.as_str()].concat());

@@ -52,8 +52,8 @@ pub(crate) fn not_connected(
         }
         ConnectFailure::Cancelled => operation
             .error(ErrorKind::Unavailable, format!("connecting to {address} was cancelled")),
-        // In TLS 1.3, the client's certificate is part of its last flight (RFC 8446, section 2), so the server rejects it
-        // after the client has finished the handshake.
+        // In TLS 1.3, the client's certificate is part of its last flight (RFC 8446, section 2), so the server rejects
+        // it after the client has finished the handshake.
         ConnectFailure::HungUp(cause) if is_tls(&cause) => {
             let message = format!("{address} rejected the client's certificate");
             operation.error(ErrorKind::Config, message).with_source(cause)

@@ -25,6 +25,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Sender for C {
     }
 }
 
+/// The application's connection. Its type is erased, so that `RedisStore` has no type parameter.
 pub(crate) struct Given {
     sender: Box<dyn Sender>,
     runtimes: Runtimes,
@@ -77,6 +78,8 @@ impl Given {
         }
     }
 
+    /// Returns the server's mode, and asks for it at the first call. A store cannot see from the connection if it leads
+    /// to a cluster, whose keys cannot be listed.
     async fn mode(&self, operation: &Operation) -> Result<Mode, Error> {
         if let Some(mode) = *self.mode.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(mode);
@@ -100,6 +103,7 @@ impl Given {
         Ok(mode)
     }
 
+    /// Sends one command without repeating it. An error reply of the server is an answer here.
     async fn ask(&self, operation: &Operation, command: &Cmd) -> Result<Value, Failure> {
         let Some(answer) = operation.within(self.sender.send(command)).await else {
             operation.lose_answer();

@@ -72,7 +72,7 @@ impl Drop for Live {
     }
 }
 
-/// Notes on drop that the driver has ended, for whatever reason.
+/// Notes on drop that the driver has ended, for any reason.
 struct Ending(Arc<AtomicBool>);
 
 impl Drop for Ending {
@@ -130,7 +130,7 @@ impl Live {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it was left, and nothing at all has been received since.
+    /// Returns true if the connection was left and nothing at all has been received since.
     ///
     /// A command that is answered late clears the connection: it is slow, not dead.
     fn is_silent(&self) -> bool {
@@ -147,7 +147,7 @@ impl Live {
         }
     }
 
-    /// Leaves the connection if nothing has been received for so long, whichever calls waited for it.
+    /// Leaves the connection if nothing has been received for this long, no matter which calls waited for it.
     fn suspect(&self, patience: Duration) {
         let mut silence = self.silence();
         let Some(since) = silence.since else { return };
@@ -166,6 +166,8 @@ impl Live {
         self.note_asked(sent);
         let _asking = Asking(self, operation.patience());
         let answer = pin!(operation.within(connection.send_packed_command(command)));
+        // A write that must not be sent twice waits for its own answer until its deadline, even on a connection that
+        // others have given up: it may still come.
         let answer = if operation.idempotency() == Idempotency::Once {
             answer.await
         } else {
@@ -193,6 +195,8 @@ impl Live {
         }
     }
 
+    /// Waits until another call has given the connection up. The notice is requested before the state is read, so that
+    /// none is missed in between.
     async fn is_given_up(&self) {
         loop {
             let woken = self.given_up.notified();

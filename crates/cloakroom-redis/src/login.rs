@@ -75,6 +75,7 @@ async fn hello(
     }
 }
 
+/// Logs in to a server before Redis 6, which has no `HELLO`.
 async fn authenticate(
     connection: &mut MultiplexedConnection,
     target: &Target,
@@ -119,6 +120,7 @@ fn knows_no_users(refusal: &ServerError) -> bool {
     refusal.details().is_some_and(|detail| detail.starts_with("wrong number of arguments"))
 }
 
+/// Returns the failure for a rejected step of the login.
 fn refused(refusal: &ServerError, target: &Target) -> ConnectFailure {
     if refusal.details().is_some_and(|detail| detail.contains("DB index")) {
         let message = format!("the server has no database {}", target.database);

@@ -67,6 +67,7 @@ fn is(value: &Value, word: &str) -> bool {
     text(value) == word.as_bytes()
 }
 
+/// Returns true if one line of the answer is this. A connection to several servers returns one text for each.
 fn says(value: &Value, line: &str) -> bool {
     match value {
         Value::Map(pairs) => pairs.iter().any(|(_, value)| says(value, line)),

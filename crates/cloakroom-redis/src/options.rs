@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use cloakroom_core::{Clock, Error, ErrorKind};
+use cloakroom_backend::invalid_option;
+use cloakroom_core::{Clock, Error};
 
 use crate::{Serializer, Ttl, error::STORE};
 
@@ -73,93 +74,80 @@ impl Default for RedisOptions {
 impl RedisOptions {
     /// Sets [`prefix`](Self::prefix).
     #[must_use]
-    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
-        self
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
     }
 
     /// Sets [`ttl`](Self::ttl).
     #[must_use]
-    pub fn with_ttl(mut self, ttl: impl Into<Ttl>) -> Self {
-        self.ttl = ttl.into();
-        self
+    pub fn with_ttl(self, ttl: impl Into<Ttl>) -> Self {
+        Self { ttl: ttl.into(), ..self }
     }
 
     /// Sets [`disable_ttl`](Self::disable_ttl).
     #[must_use]
-    pub fn with_disable_ttl(mut self, disable_ttl: bool) -> Self {
-        self.disable_ttl = disable_ttl;
-        self
+    pub fn with_disable_ttl(self, disable_ttl: bool) -> Self {
+        Self { disable_ttl, ..self }
     }
 
     /// Sets [`disable_touch`](Self::disable_touch).
     #[must_use]
-    pub fn with_disable_touch(mut self, disable_touch: bool) -> Self {
-        self.disable_touch = disable_touch;
-        self
+    pub fn with_disable_touch(self, disable_touch: bool) -> Self {
+        Self { disable_touch, ..self }
     }
 
     /// Sets [`scan_count`](Self::scan_count).
     #[must_use]
-    pub fn with_scan_count(mut self, scan_count: u32) -> Self {
-        self.scan_count = scan_count;
-        self
+    pub fn with_scan_count(self, scan_count: u32) -> Self {
+        Self { scan_count, ..self }
     }
 
     /// Sets [`serializer`](Self::serializer).
     #[must_use]
-    pub fn with_serializer(mut self, serializer: impl Serializer + 'static) -> Self {
-        self.serializer = Some(Arc::new(serializer));
-        self
+    pub fn with_serializer(self, serializer: impl Serializer + 'static) -> Self {
+        Self { serializer: Some(Arc::new(serializer)), ..self }
     }
 
     /// Sets [`deadline`](Self::deadline).
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Sets [`ca_file`](Self::ca_file).
     #[must_use]
-    pub fn with_ca_file(mut self, ca_file: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(ca_file.into());
-        self
+    pub fn with_ca_file(self, ca_file: impl Into<PathBuf>) -> Self {
+        Self { ca_file: Some(ca_file.into()), ..self }
     }
 
     /// Sets [`cert_file`](Self::cert_file).
     #[must_use]
-    pub fn with_cert_file(mut self, cert_file: impl Into<PathBuf>) -> Self {
-        self.cert_file = Some(cert_file.into());
-        self
+    pub fn with_cert_file(self, cert_file: impl Into<PathBuf>) -> Self {
+        Self { cert_file: Some(cert_file.into()), ..self }
     }
 
     /// Sets [`key_file`](Self::key_file).
     #[must_use]
-    pub fn with_key_file(mut self, key_file: impl Into<PathBuf>) -> Self {
-        self.key_file = Some(key_file.into());
-        self
+    pub fn with_key_file(self, key_file: impl Into<PathBuf>) -> Self {
+        Self { key_file: Some(key_file.into()), ..self }
     }
 
     /// Sets [`server_name`](Self::server_name).
     #[must_use]
-    pub fn with_server_name(mut self, server_name: impl Into<String>) -> Self {
-        self.server_name = Some(server_name.into());
-        self
+    pub fn with_server_name(self, server_name: impl Into<String>) -> Self {
+        Self { server_name: Some(server_name.into()), ..self }
     }
 
     /// Sets [`insecure_skip_verify`](Self::insecure_skip_verify).
     #[must_use]
-    pub fn with_insecure_skip_verify(mut self, insecure_skip_verify: bool) -> Self {
-        self.insecure_skip_verify = insecure_skip_verify;
-        self
+    pub fn with_insecure_skip_verify(self, insecure_skip_verify: bool) -> Self {
+        Self { insecure_skip_verify, ..self }
     }
 
     /// Sets [`clock`](Self::clock).
     #[must_use]
-    pub fn with_clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 }
 
@@ -184,11 +172,6 @@ impl RedisOptions {
             Self { deadline: Duration::ZERO, .. } => "deadline",
             _ => return Ok(()),
         };
-        Err(Error::new(
-            ErrorKind::Config,
-            STORE,
-            "open",
-            format!("invalid option {zero:?}: must be above zero"),
-        ))
+        Err(invalid_option(STORE, zero, "must be above zero"))
     }
 }

@@ -56,6 +56,7 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// What all runtimes share. It is locked for moments only, never while something is awaited.
 #[derive(Default)]
 struct State {
     pace: Pace,
@@ -64,6 +65,7 @@ struct State {
     slots: Vec<(Id, Slot)>,
 }
 
+/// The connection of one runtime, or the attempt to make it.
 enum Slot {
     Connecting(Attempt),
     Connected(Arc<Live>),
@@ -263,6 +265,8 @@ impl Inner {
         attempt.task.abort();
     }
 
+    /// Connects and logs in, within [`CONNECT`]. The socket notes its traffic from the first byte, so that a server
+    /// that accepts and says nothing can be told from one that is slow.
     async fn connect(&self, traffic: Arc<Traffic>) -> Result<Arc<Live>, ConnectFailure> {
         let connect = async {
             let stream = self.streams.open(&self.target, &traffic).await?;

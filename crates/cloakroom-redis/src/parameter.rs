@@ -47,6 +47,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("secret", SECRET),
 ];
 
+/// The same for Unix sockets, where `db`, `user` and `password` are parameters.
 const ELSEWHERE_OF_SOCKETS: &[(&str, &str)] = &[
     ("secret", SECRET),
     ("database", "use the parameter \"db\""),

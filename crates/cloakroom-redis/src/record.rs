@@ -9,7 +9,8 @@ use crate::RedisOptions;
 /// The value that connect-redis 6.1.0 and 6.1.2 store instead of deleting a key.
 const TOMBSTONE: &[u8] = b"TOMBSTONE";
 
-/// SHA-1 and length, which the script compares. SHA-1 is the only digest in Redis scripts (`redis.sha1hex`).
+/// SHA-1 and length, which the script compares. SHA-1 is the only digest in Redis scripts (`redis.sha1hex`). Comparing
+/// the record itself would send it twice with each update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     digest: [u8; 20],

@@ -17,6 +17,7 @@ pub(crate) fn text(operation: &Operation, value: Value) -> Result<Option<Vec<u8>
     }
 }
 
+/// Returns a number, such as that of the keys which a command has changed.
 pub(crate) fn number(operation: &Operation, value: Value) -> Result<i64, Error> {
     match value {
         Value::Int(number) => Ok(number),
@@ -40,6 +41,7 @@ pub(crate) fn list(operation: &Operation, value: Value) -> Result<Vec<Value>, Er
     }
 }
 
+/// Returns the error for an answer of another type: an error reply, or something that no Redis sends for this command.
 pub(crate) fn refused_or_unexpected(operation: &Operation, value: &Value) -> Error {
     match value {
         Value::ServerError(refusal) => error::refused(operation, refusal),

@@ -1,4 +1,8 @@
 //! The scripts that run inside the server, each as one command.
+//!
+//! Redis has no command that replaces a value only if it is still the one that was read. `WATCH` and `MULTI` do it in
+//! two round trips and need a connection of their own, since on a shared one other calls' commands fall in between.
+//! Nothing runs in the server at the same time as a script.
 
 use std::sync::LazyLock;
 
@@ -9,9 +13,11 @@ use sha1::{Digest, Sha1};
 
 use crate::{connection::Connection, record::hex};
 
+/// Stores a record if the key still holds the one that was read.
 pub(crate) static UPDATE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("update.lua")));
 
+/// Returns a record and sets its expiry, as `GETEX` does from Redis 6.2 on.
 pub(crate) static GET_AND_TOUCH: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("get_and_touch.lua")));
 
@@ -35,6 +41,7 @@ impl Script {
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
         let known = command("EVALSHA", &self.digest, key, arguments);
+        // A server forgets its scripts when it restarts, and a replica that becomes the master may never have had them.
         match connection.send(operation, &known).await? {
             Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::NoScript) => {
                 let whole = command("EVAL", self.code, key, arguments);

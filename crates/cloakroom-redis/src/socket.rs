@@ -49,6 +49,7 @@ impl<S> Socket<S> {
     }
 }
 
+/// Returns true if the error means that the other side has closed the connection.
 fn is_end(error: &io::Error) -> bool {
     matches!(
         error.kind(),

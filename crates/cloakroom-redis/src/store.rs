@@ -24,7 +24,7 @@ use crate::{
 /// - Every operation is one round trip.
 /// - The connection is made on first use, so a service can start while Redis is down. It is replaced when it is lost,
 ///   and when it answers nothing for a whole deadline.
-/// - Every operation ends within its deadline, 5 seconds by default, whatever the server and the network do.
+/// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.
 ///
 /// ```no_run
 /// use cloakroom_core::{SessionData, Store};
@@ -185,6 +185,8 @@ impl RedisStore {
         self.0.connection.send(operation, command).await
     }
 
+    /// Returns the key of a session: the prefix and the id, as in connect-redis. An empty id is an error, since its key
+    /// would be the prefix.
     pub(crate) fn key(&self, operation: &Operation, sid: &str) -> Result<String, Error> {
         operation.check_id(sid)?;
         Ok([&self.0.options.prefix, sid].concat())
@@ -197,6 +199,8 @@ impl RedisStore {
         key: String,
         expiry: Expiry,
     ) -> Result<Touched, Error> {
+        // connect-redis sends `EXPIRE` with a negative number for an expiry that has passed, which deletes the key,
+        // too.
         if let Expiry::Seconds(seconds) = expiry {
             let mut command = redis::cmd("EXPIRE");
             command.arg(key).arg(seconds);
@@ -208,6 +212,8 @@ impl RedisStore {
         reply::number(operation, answer).map(|_| Touched::Missing)
     }
 
+    /// Returns the expiry of a write. An expiry that has passed counts even with `disable_ttl`, as in connect-redis 7
+    /// and later.
     pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
         let options = self.options();
         match options.ttl.seconds(session, options.clock.now_ms()) {
@@ -244,9 +250,11 @@ impl Store for RedisStore {
                 let record = self.options().stringify(&operation, session)?;
                 command.arg(key).arg(record).arg("EX").arg(seconds);
             }
+            // `SET` without `EX` also removes the expiry that the key had.
             Expiry::Never => {
                 command.arg(key).arg(self.options().stringify(&operation, session)?);
             }
+            // As connect-redis 10. Redis rejects `EX 0`, after which connect-redis 4 left the old record there.
             Expiry::Passed => {
                 let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;
                 return reply::number(&operation, answer).map(drop);

@@ -21,6 +21,7 @@ use crate::{
     verifier::{Trusted, Verifier},
 };
 
+/// What every handshake needs. The files are read once, when the store is opened, so that a mistake shows at the start.
 #[derive(Clone)]
 pub(crate) struct Tls {
     connector: TlsConnector,
@@ -88,6 +89,7 @@ impl Tls {
     }
 }
 
+/// Returns the name that the certificate must have: a host name or an IP address.
 fn server_name(text: &str) -> io::Result<ServerName<'static>> {
     match text.parse::<IpAddr>() {
         Ok(address) => Ok(ServerName::from(address)),

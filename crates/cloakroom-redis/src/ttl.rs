@@ -1,4 +1,5 @@
-//! The option `ttl`.
+//! The option `ttl`. In connect-redis 4 to 10 the cookie comes first, so a number is only for browser sessions; in 3
+//! the option came first.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -74,6 +74,7 @@ impl Trusted {
     }
 }
 
+/// Checks the name of a certificate that is itself in the trusted file.
 fn check_name(
     certificate: &Certificate<'_>,
     end_entity: &CertificateDer<'_>,

@@ -18,9 +18,9 @@ use crate::{
     LazySession, RequireSessionService, Session, SessionEngine, SessionError, SessionService,
 };
 
-/// A handler asks for a session, and its route has no session: a [`SessionLayer`](crate::SessionLayer) is missing, the
-/// path is not below the cookie's, or the store is unavailable, as [`is_connected`](crate::FailureOptions::is_connected)
-/// says. It answers 500.
+/// The rejection for a request without a session: a [`SessionLayer`](crate::SessionLayer) is missing, the path is not
+/// below the cookie's, or [`is_connected`](crate::FailureOptions::is_connected) says that the store is unavailable. The
+/// response is 500.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingSession;
 
@@ -41,8 +41,8 @@ impl IntoResponse for MissingSession {
     }
 }
 
-/// A session that a handler asks for could not be loaded, as the option [`Loading::OnDemand`](crate::Loading::OnDemand)
-/// has it. It answers as [`error_response`](crate::FailureOptions::error_response) says.
+/// The rejection for a session that could not be loaded, with [`Loading::OnDemand`](crate::Loading::OnDemand). The
+/// response is that of [`error_response`](crate::FailureOptions::error_response).
 #[derive(Debug)]
 pub struct SessionNotLoaded {
     error: Error,
@@ -75,7 +75,7 @@ impl IntoResponse for SessionNotLoaded {
     }
 }
 
-/// Why a handler does not get the session that it asks for.
+/// The rejection of the extractor for [`Session`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionRejection {
@@ -146,7 +146,8 @@ impl IntoResponse for SessionError {
     }
 }
 
-/// Makes a service that `axum::serve` takes of one that a layer has put around a whole `Router`.
+/// Makes a layer around a whole `Router` a service that `axum::serve` accepts: that takes only responses with axum's
+/// own body.
 macro_rules! impl_into_make_service {
     ($Service:ident) => {
         impl<S, B> $Service<S>
@@ -160,8 +161,8 @@ macro_rules! impl_into_make_service {
             B: HttpBody<Data = Bytes> + Send + 'static,
             B::Error: Into<BoxError>,
         {
-            /// As axum's `Router::into_make_service`, for a layer that is around a whole router: what `axum::serve`
-            /// takes.
+            /// Returns a service for `axum::serve`, like axum's `Router::into_make_service`, for a layer around a whole
+            /// router.
             ///
             /// ```no_run
             /// use cloakroom_core::{MemoryStore, Secrets};
@@ -174,8 +175,8 @@ macro_rules! impl_into_make_service {
             /// }
             /// ```
             ///
-            /// Where more is wanted, such as the address of the peer, or axum's own `ServiceExt`,
-            /// `Router::new().fallback_service(layer.layer(app))` is a router again.
+            /// If you need more, such as the address of the peer, make a router of it again:
+            /// `Router::new().fallback_service(layer.layer(app))`.
             #[must_use]
             pub fn into_make_service(self) -> IntoMakeService<Router> {
                 Router::new().fallback_service(self).into_make_service()

@@ -1,4 +1,4 @@
-//! The body of a response that is the inner service's, or one of ours.
+//! The body of a response: the inner service's, or one of ours.
 
 use std::{
     pin::Pin,
@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of the inner service, passed on as it is, or a short text of ours in its place: an error, a refusal.
+    /// The body of the inner service, unchanged, or a short text of ours in its place, such as that of an error.
     ///
     /// This is why the inner service's body needs no `Default`.
     #[derive(Debug)]

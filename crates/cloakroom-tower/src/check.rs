@@ -1,4 +1,4 @@
-//! Checks that options fit together.
+//! Checks that the options do not contradict each other.
 
 use cloakroom_core::{Error, set_cookie};
 
@@ -46,7 +46,7 @@ pub(crate) fn check_cookie(session: &SessionOptions, options: &CookieOptions) ->
         let message = format!("the cookie cannot be sent: {error}{}", offender.unwrap_or_default());
         return Err(config(message).with_source(error));
     }
-    // Browsers would take a path of their own for it, and no request has such a path.
+    // Browsers replace such a path by one of their own, and no request is below it here.
     if let Some(path) = options.path.as_deref()
         && !path.is_empty()
         && !path.starts_with('/')

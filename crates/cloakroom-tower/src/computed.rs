@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use cloakroom_core::{Error, SessionData};
 
-/// Computes a member of a record anew.
+/// Computes a member of a record from its value there. It can run several times: once for each record that another
+/// request has written in between.
 pub(crate) type Computation = dyn Fn(&mut SessionData) -> Result<(), Error> + Send + Sync;
 
 /// A member that depends on its earlier value, or that such a computation starts from.

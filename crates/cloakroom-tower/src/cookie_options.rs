@@ -28,7 +28,7 @@ pub struct CookieOptions {
     pub max_age: Option<Duration>,
     /// `httpOnly`: hides the cookie from scripts. On by default.
     pub http_only: bool,
-    /// `secure`: restricts the cookie to secure connections.
+    /// `secure`: restricts the cookie to secure connections. `None` leaves the attribute out.
     pub secure: Option<Secure>,
     /// `sameSite`: restricts the cookie to requests from the same site.
     pub same_site: Option<SameSitePolicy>,
@@ -42,11 +42,11 @@ pub struct CookieOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Secure {
-    /// `true`: the cookie goes over secure connections only, and is not sent over others.
+    /// `true`: browsers send the cookie only over secure connections, and the layer sends it only over those.
     Always,
-    /// `false`.
+    /// `false`: the attribute is off.
     Never,
-    /// `'auto'`: on if the request that makes the session is secure. The record keeps the value.
+    /// `'auto'`: on if the request that makes the session is secure. The record stores the result, not `auto`.
     Auto,
 }
 
@@ -54,13 +54,13 @@ pub enum Secure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SameSitePolicy {
-    /// `'strict'`: with same-site requests only.
+    /// `'strict'`: browsers send the cookie only with requests from the same site.
     Strict,
-    /// `'lax'`: with top-level navigation from elsewhere as well.
+    /// `'lax'`: browsers also send it when a link on another site leads here.
     Lax,
-    /// `'none'`: with all requests; browsers require `Secure` then.
+    /// `'none'`: browsers send it with all requests, but require `Secure`.
     None,
-    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record keeps the value.
+    /// `'auto'`: `none` if the request that makes the session is secure, else `lax`. The record stores the result.
     Auto,
 }
 
@@ -102,56 +102,56 @@ impl Default for CookieOptions {
 }
 
 impl CookieOptions {
-    /// The same options with another [`path`](Self::path).
+    /// Sets [`path`](Self::path).
     #[must_use]
     pub fn with_path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// The same options with another [`domain`](Self::domain).
+    /// Sets [`domain`](Self::domain).
     #[must_use]
     pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// The same options with another [`max_age`](Self::max_age).
+    /// Sets [`max_age`](Self::max_age).
     #[must_use]
     pub fn with_max_age(mut self, max_age: impl Into<Option<Duration>>) -> Self {
         self.max_age = max_age.into();
         self
     }
 
-    /// The same options with another [`http_only`](Self::http_only).
+    /// Sets [`http_only`](Self::http_only).
     #[must_use]
     pub fn with_http_only(mut self, http_only: bool) -> Self {
         self.http_only = http_only;
         self
     }
 
-    /// The same options with another [`secure`](Self::secure).
+    /// Sets [`secure`](Self::secure).
     #[must_use]
     pub fn with_secure(mut self, secure: impl Into<Option<Secure>>) -> Self {
         self.secure = secure.into();
         self
     }
 
-    /// The same options with another [`same_site`](Self::same_site).
+    /// Sets [`same_site`](Self::same_site).
     #[must_use]
     pub fn with_same_site(mut self, same_site: impl Into<Option<SameSitePolicy>>) -> Self {
         self.same_site = same_site.into();
         self
     }
 
-    /// The same options with another [`partitioned`](Self::partitioned).
+    /// Sets [`partitioned`](Self::partitioned).
     #[must_use]
     pub fn with_partitioned(mut self, partitioned: impl Into<Option<bool>>) -> Self {
         self.partitioned = partitioned.into();
         self
     }
 
-    /// The same options with another [`priority`](Self::priority).
+    /// Sets [`priority`](Self::priority).
     #[must_use]
     pub fn with_priority(mut self, priority: impl Into<Option<Priority>>) -> Self {
         self.priority = priority.into();
@@ -160,7 +160,7 @@ impl CookieOptions {
 }
 
 impl CookieOptions {
-    /// The cookie of a session that a request makes now.
+    /// Returns the cookie of a session that a request makes now.
     ///
     /// # Errors
     ///
@@ -210,7 +210,7 @@ impl CookieOptions {
         Ok(cookie)
     }
 
-    /// The domain or path that cannot be sent, in quotes and at most 40 characters of it.
+    /// Returns the domain or path that cannot be sent, quoted, and at most 40 characters of it.
     pub(crate) fn offender(&self) -> Option<String> {
         let is_refused = |set: &dyn Fn(&mut Cookie)| {
             let mut cookie = Cookie::new();
@@ -225,7 +225,7 @@ impl CookieOptions {
     }
 }
 
-/// A cookie with the attributes of the options, and the life that the session has.
+/// Returns a cookie with the attributes of the options, but with the session's own life.
 pub(crate) fn with_life_of(record: &SessionData, new: &Cookie, now_ms: i64) -> Cookie {
     // Node.js leaves the record's own `expires` stale.
     let extended = record.extended(now_ms);

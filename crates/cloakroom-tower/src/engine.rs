@@ -2,20 +2,20 @@
 
 use std::{fmt, sync::Arc};
 
-use cloakroom_core::{Error, Secrets, Store};
+use cloakroom_core::Store;
 use http::HeaderMap;
 
-use crate::{IdFormat, SessionOptions, check::check, head::joined, rules::Rules, setup::Setup};
+use crate::{IdFormat, SessionOptions, head::joined, rules::Rules, setup::Setup};
 
 /// Loads and commits the sessions of requests, for applications without tower. A
-/// [`SessionLayer`](crate::SessionLayer) wraps one. Clones share the store.
+/// [`SessionLayer`](crate::SessionLayer) wraps one. Clones share the store. [`SessionOptions::engine`] makes one.
 ///
 /// A framework calls [`load`](Self::load) before its handler and [`commit`](Self::commit) after it, and adds the result
 /// to the response as a `Set-Cookie` line. This is next-session's `getSession` with `autoCommit: false`.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
-/// use cloakroom_tower::{RequestHead, SessionEngine};
+/// use cloakroom_tower::{RequestHead, SessionEngine, SessionOptions};
 /// use http::{Request, Response, header::SET_COOKIE};
 ///
 /// async fn handle(engine: &SessionEngine, request: Request<()>) -> Result<Response<String>, cloakroom_core::Error> {
@@ -32,7 +32,7 @@ use crate::{IdFormat, SessionOptions, check::check, head::joined, rules::Rules, 
 /// }
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+/// let engine = SessionOptions::new().engine(MemoryStore::new(), Secrets::new(["keyboard cat"])?)?;
 /// let response = handle(&engine, Request::new(())).await?;
 /// assert!(response.headers().contains_key(SET_COOKIE));
 /// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
@@ -48,28 +48,6 @@ struct Inner {
 }
 
 impl SessionEngine {
-    /// The safe preset with its default options.
-    #[must_use]
-    pub fn new(store: impl Store + 'static, secrets: Secrets) -> Self {
-        Self::unchecked(store, secrets.into(), SessionOptions::new())
-    }
-
-    /// An engine with options of your own, which name the preset.
-    ///
-    /// # Errors
-    ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config), quoting the offender, for options that cannot work: a name, domain
-    /// or path that no cookie can have, or a `max_age` beyond JavaScript's dates. The safe presets also reject `resave`, a
-    /// `max_age` of zero, and `SameSite=None` without `Secure`, because browsers reject such a cookie.
-    pub fn with_options(
-        store: impl Store + 'static,
-        ids: impl Into<IdFormat>,
-        options: SessionOptions,
-    ) -> Result<Self, Error> {
-        check(&options)?;
-        Ok(Self::unchecked(store, ids.into(), options))
-    }
-
     pub(crate) fn unchecked(
         store: impl Store + 'static,
         ids: IdFormat,
@@ -104,8 +82,8 @@ impl SessionEngine {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the session up
-    /// with it. Returns `None` if no secret verifies the cookie.
+    /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the
+    /// session up with it. Returns `None` if no secret verifies the cookie.
     ///
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]

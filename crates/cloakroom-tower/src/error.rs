@@ -6,8 +6,8 @@ use bytes::Bytes;
 use cloakroom_core::Error;
 use http::{Response, StatusCode, header::CONTENT_TYPE};
 
-/// An [`Error`] that can be a handler's answer: 503 if the store is unavailable or slow, so that trying again can help, and
-/// 500 otherwise. The response says no more than that.
+/// An [`Error`] as the response of a handler: 503 if the store is unavailable or slow, so that trying again can help,
+/// and 500 otherwise. The body contains no details.
 ///
 /// With the feature `axum` it is an `IntoResponse`, so that a handler can use `?` on sessions.
 ///
@@ -34,8 +34,8 @@ impl SessionError {
         &self.0
     }
 
-    /// The response, for those without axum. The error is in its extensions, as an `Arc<Error>`: there the layer finds
-    /// it, and tells [`on_error`](crate::FailureOptions::on_error).
+    /// Returns the response, for use without axum. Its extensions contain the error as an `Arc<Error>`, which the layer
+    /// passes to [`on_error`](crate::FailureOptions::on_error).
     ///
     /// Its name is not `into_response`, which is the method of axum's `IntoResponse`.
     #[must_use]
@@ -56,7 +56,7 @@ impl SessionError {
         }
     }
 
-    /// 500, as Express answers whatever a middleware fails with.
+    /// Returns a 500, which Express answers for every error of a middleware.
     pub(crate) fn express_response(_: &Error) -> Response<Bytes> {
         text_response(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,4 +1,4 @@
-//! Events: not errors, but something that an operator should know of.
+//! Events: no request fails by them, but an operator should know.
 
 use std::{
     fmt,
@@ -8,12 +8,11 @@ use std::{
 /// Receives events, such as to log them.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 
-/// Something that can happen to any request, and that points to a mistake in the configuration when it happens to many.
+/// An event that is harmless for one request, and points to a mistake in the configuration if it happens to many.
 ///
 /// A secret that differs from Express's, for example, logs people out of both services, although no request fails.
 ///
-/// `Display` says in one sentence what happened, how often, and what to look at. It contains no id, no secret
-/// and no session data.
+/// It prints as one sentence: what happened, how often, and what to check. It contains no id, secret or session data.
 ///
 /// ```
 /// use std::sync::Arc;

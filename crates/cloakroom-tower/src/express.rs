@@ -1,7 +1,8 @@
-//! The express preset: what express-session 1.19.0 does, call for call.
+//! The express preset: what express-session 1.19.0 does, call for call, its losses included.
 //!
-//! The names follow its `index.js`: `is_modified`, `is_saved`, `should_save`. What was observed of it is in
-//! `tests/fixtures/express-lifecycle.json`.
+//! It exists for sites that move route by route and must not see any difference, and as the measure for the safe
+//! preset. The names follow express-session's `index.js`: `is_modified`, `is_saved`, `should_save`. The calls that were
+//! recorded from the package are in `tests/fixtures/express-lifecycle.json`.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(crate) struct Express {
     setup: Arc<Setup>,
 }
 
-/// What a request asks for: all that loading its session needs of it.
+/// What loading the session needs of its request. It borrows nothing, since an on-demand session is loaded later.
 pub(crate) struct Asked {
     setup: Arc<Setup>,
     request: Arc<RequestFacts>,
@@ -34,17 +35,18 @@ pub(crate) struct ExpressSession {
     shared: Shared<Memory>,
 }
 
-/// What express-session remembers of a request.
+/// What express-session remembers of a request. It compares hashes of the record; this keeps the records themselves,
+/// which costs no hash.
 pub(crate) struct Memory {
     /// `cookieId`: the id of the cookie that verified.
     cookie_id: Option<String>,
-    /// `originalId` and, for `originalHash`, the record that it is the hash of.
+    /// `originalId`, and the record in place of its `originalHash`.
     original: (String, Arc<SessionData>),
-    /// For `savedHash`, the record as it was last saved by hand, or loaded.
+    /// The record in place of `savedHash`: as `save` last wrote it, or as it was loaded.
     saved: Option<Arc<SessionData>>,
 }
 
-/// Express writes the record as the request has it, whatever other requests have written.
+/// Express overwrites what other requests have written, so there is nothing to compute again.
 impl state::Memory for Memory {}
 
 impl Express {
@@ -52,7 +54,7 @@ impl Express {
         Self { setup }
     }
 
-    /// Returns the id in the first cookie of our name, if that one verifies.
+    /// Returns the id in the first cookie of the name, if that one verifies. Express looks at no second one.
     pub(crate) fn session_id(&self, header: &[u8]) -> Option<String> {
         let options = self.setup.options();
         let found =
@@ -87,7 +89,7 @@ impl Asked {
             record.load_as_express().map(|()| Some(record))
         });
         let loaded = match (loaded, cookie_id) {
-            // Express knows no end, and may have extended the session beyond it.
+            // A departure from Express, which does not read the end and can have extended the session beyond it.
             (Ok(Some(record)), Some(id)) if record.has_ended(setup.now_ms()) => {
                 setup.within("load", setup.store().destroy(id)).await.map(|()| None)
             }
@@ -97,7 +99,8 @@ impl Asked {
             Ok(loaded) => loaded,
             Err(error) => {
                 setup.tell(&error);
-                // The error's own response has no session, which counts as one that was unset.
+                // Express calls `next(err)` without having set `req.session`. At the end of the response it takes that
+                // for a session that was unset, and destroys the one that it could not load.
                 if let (Unset::Destroy, Some(id)) = (options.unset, cookie_id)
                     && let Err(error) = setup.within("load", setup.store().destroy(id)).await
                 {
@@ -118,6 +121,7 @@ impl Asked {
             }
         };
         let record = Arc::new(record);
+        // `resave: false` counts a loaded session as saved, so that it is written only if it changes.
         let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
         let original = (id.clone(), Arc::clone(&record));
         let memory = Memory { cookie_id: cookie_id.clone(), original, saved };
@@ -137,6 +141,7 @@ impl ExpressSession {
         touch(&mut state, self.shared.setup.now_ms())
     }
 
+    /// Loads the record again: Express's `req.session.reload()`, which is an error there if the session is gone.
     pub(crate) async fn reload(&self) -> Result<bool, Error> {
         let id = {
             let state = self.shared.open_for_change("reload")?;
@@ -153,7 +158,8 @@ impl ExpressSession {
         Ok(true)
     }
 
-    /// Express has nothing like it. A session that it has regenerated has no other one to go back to.
+    /// Express has no rollback, so this is our own. After `regenerate` the old session is destroyed, so there is no way
+    /// back to it.
     pub(crate) fn rollback(&self) -> Result<(), Error> {
         let mut state = self.shared.open_for_change("rollback")?;
         state.record_mut("rollback")?.rollback();
@@ -166,12 +172,13 @@ impl ExpressSession {
         Ok(())
     }
 
+    /// Writes the whole record, over whatever other requests have written: Express's `req.session.save()`.
     pub(crate) async fn save(&self) -> Result<bool, Error> {
         let (id, record) = {
             let mut state = self.shared.open_for_change("save")?;
             let record = Arc::clone(state.record("save")?);
-            // Before the store has answered, as Express does it. After `regenerate` Express does not, which makes no
-            // difference: a session of another id than the first does not count as saved.
+            // Before the store has answered, as in Express's wrapped `save`. After `regenerate` Express does not set
+            // it, which makes no difference: `is_saved` is false for every id but the first.
             state.memory.saved = Some(Arc::clone(&record));
             (state.id.clone(), record)
         };
@@ -179,6 +186,8 @@ impl ExpressSession {
         setup.within("save", setup.store().set(&id, &record)).await.map(|()| true)
     }
 
+    /// Destroys the session and makes a new one: Express's `req.session.regenerate()`, which has no way to keep the
+    /// data.
     pub(crate) async fn regenerate(&self, keeps_data: bool) -> Result<(), Error> {
         let id = {
             let state = self.shared.open_for_change("regenerate")?;
@@ -188,12 +197,13 @@ impl ExpressSession {
             state.id.clone()
         };
         let setup = &self.shared.setup;
+        // An error of the store does not keep Express from making the new session: it is passed on after that.
         let destroyed = setup.within("regenerate", setup.store().destroy(&id)).await;
         let (id, record) = self.shared.generate()?;
         let mut state = self.shared.open_for_change("regenerate")?;
         state.id = id;
         if keeps_data {
-            // It may have been unset while the store was asked.
+            // Another handle can have unset it while the store was asked.
             if let Current::Live(kept) = &mut state.current {
                 let cookie = with_life_of(kept, record.cookie(), setup.now_ms());
                 *Arc::make_mut(kept).cookie_mut() = cookie;
@@ -216,6 +226,8 @@ impl ExpressSession {
         setup.within("destroy", setup.store().destroy(&id)).await
     }
 
+    /// Ends the request: at most one call, chosen as express-session's `res.end` chooses it, and the cookie. It cannot
+    /// fail, because Express has sent the response's head by the time its store answers.
     pub(crate) async fn commit(&self) -> Option<HeaderValue> {
         let setup = &self.shared.setup;
         let (id, call, cookie, is_withheld) = {
@@ -223,7 +235,8 @@ impl ExpressSession {
                 return None;
             }
             let mut state = self.shared.state();
-            // Where Express throws, nothing is stored and no cookie is sent. Its response never ends, and ours does.
+            // Express throws here if `originalMaxAge` is not a number: nothing is stored, no cookie is sent, and its
+            // response never ends. Ours ends.
             let (call, cookie, is_withheld) = match touch(&mut state, setup.now_ms()) {
                 Ok(()) => self.last_call(&state),
                 Err(error) => (Call::Nothing, Some(Err(error)), false),
@@ -243,13 +256,14 @@ impl ExpressSession {
                 setup.within("commit", store.touch(&id, record)).await.map(|_| ())
             }
         };
-        // The response goes out as if nothing had failed.
+        // As in Express, the response goes out as if nothing had failed.
         let tell = |error| setup.tell(&error);
         done.unwrap_or_else(tell);
         cookie?.map_err(tell).ok()
     }
 
-    /// What the end of the request calls, and the cookie it sends.
+    /// Returns the call that ends the request, the cookie to send, and whether a cookie is withheld because it is
+    /// `Secure` and the request is not.
     fn last_call(&self, state: &State<Memory>) -> (Call, Option<Result<HeaderValue, Error>>, bool) {
         let Shared { setup, request, .. } = &self.shared;
         let options = setup.options();
@@ -296,6 +310,9 @@ impl Memory {
             && self.saved.as_ref().is_some_and(|saved| same_members(saved, record))
     }
 
+    /// A session that was neither loaded nor saved by hand is stored if it was modified, unless `saveUninitialized` is
+    /// on; any other one is stored if it differs from what was saved last. With `resave`, a loaded session counts as
+    /// not saved.
     fn should_save(&self, options: &SessionOptions, id: &str, record: &SessionData) -> bool {
         let is_ours = self.cookie_id.as_deref() == Some(id);
         if !options.save_uninitialized && self.saved.is_none() && !is_ours {
@@ -305,6 +322,8 @@ impl Memory {
         }
     }
 
+    /// A known session's cookie is sent only if it has an expiry and was changed, or if `rolling` is on. Hence
+    /// the browser's copy can expire before a session that is only read.
     fn should_set_cookie(&self, options: &SessionOptions, id: &str, record: &SessionData) -> bool {
         if self.cookie_id.as_deref() == Some(id) {
             options.expiry.rolling || (has_expires(record) && self.is_modified(id, record))
@@ -314,14 +333,15 @@ impl Memory {
     }
 }
 
-/// `cookie.expires != null`.
+/// JavaScript's `cookie.expires != null`, which is true for texts and numbers that are not dates.
 fn has_expires(record: &SessionData) -> bool {
     use cloakroom_core::{CookieMember::Expires, JsValue};
     !matches!(record.cookie().raw(Expires), JsValue::Undefined | JsValue::Null)
 }
 
-/// Whether Express's hashes of the two are equal: all members but the cookie, in order.
+/// Returns true if Express's hashes of the two would be equal: they cover all members but the cookie, in order.
 fn same_members(a: &SessionData, b: &SessionData) -> bool {
+    // Most requests only read. Their record is still the text that was loaded, and no member needs to be parsed.
     if !a.is_changed() && !b.is_changed() && a.loaded_json() == b.loaded_json() {
         return true;
     }

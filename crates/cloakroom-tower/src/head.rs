@@ -4,9 +4,10 @@ use std::fmt;
 
 use http::{Extensions, HeaderMap, Method, Uri, header::COOKIE, request::Parts};
 
-/// The head of a request. A session is loaded by it, and options that are functions receive it.
+/// The head of a request, from which a session is loaded. Options that are functions receive it.
 ///
-/// It borrows from whatever an HTTP library has at hand; a whole `http::Request` or its `Parts` will do.
+/// It borrows its parts, so any HTTP library can provide them. It can be made from a whole `http::Request` or from its
+/// `Parts`.
 ///
 /// ```
 /// use cloakroom_tower::RequestHead;
@@ -28,8 +29,8 @@ pub struct RequestHead<'a> {
 
 /// An extension of requests that came over TLS, for [`RequestHead::is_encrypted`].
 ///
-/// Neither `http` nor tower tells how a request came, so the part of a service that accepts TLS connections puts this
-/// into the extensions of each request. Behind a proxy that terminates TLS, set [`Proxy`](crate::Proxy)
+/// Neither `http` nor tower says how a request came, so the code that accepts TLS connections must put this into the
+/// extensions of each request. Behind a proxy that terminates TLS, set [`Proxy`](crate::Proxy)
 /// instead.
 ///
 /// ```
@@ -98,7 +99,8 @@ impl<'a> RequestHead<'a> {
         self.extensions.get::<SecureTransport>().is_some()
     }
 
-    /// Returns all `Cookie` lines as one, joined with `; ` as Node.js joins them. Returns an empty text if there is no such line.
+    /// Returns all `Cookie` lines as one, joined with `; ` as Node.js joins them. Returns an empty text if there is no
+    /// such line.
     #[must_use]
     pub fn cookie_header(&self) -> Vec<u8> {
         joined(self.headers)

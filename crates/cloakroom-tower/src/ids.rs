@@ -1,4 +1,4 @@
-//! How a session id stands in the cookie.
+//! How a session id is written in the cookie.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ pub type Encode = Arc<dyn Fn(&str) -> String + Send + Sync>;
 /// no id.
 pub type Decode = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// How a session id stands in the cookie: signed, as Express has it, or as a next-session site has chosen.
+/// How a session id is written in the cookie: signed as by Express or @fastify/session, or as next-session writes it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum IdFormat {
@@ -34,11 +34,11 @@ pub enum IdFormat {
     },
 }
 
-/// An id that a request brought, and whether its cookie is worth writing anew.
+/// An id that a request brought.
 #[derive(PartialEq, Eq)]
 pub(crate) struct FoundId {
     pub(crate) id: String,
-    /// An old secret signed it.
+    /// An old secret signed it, so the cookie is sent again with the secret in use.
     pub(crate) is_outdated: bool,
 }
 
@@ -49,7 +49,7 @@ impl From<Secrets> for IdFormat {
 }
 
 impl IdFormat {
-    /// What stands for the id in the cookie, before percent-encoding.
+    /// Returns the cookie's value for an id, before percent-encoding.
     pub(crate) fn value(&self, id: &str) -> String {
         match self {
             Self::Signed(secrets) => format!("s:{}", secrets.sign(id)),
@@ -59,25 +59,25 @@ impl IdFormat {
         }
     }
 
-    /// The ids of all cookies of this name that verify, in order.
+    /// Returns the ids of all cookies of this name that verify, in order.
     pub(crate) fn find(&self, header: &[u8], name: &str, unquote: bool) -> Vec<FoundId> {
         let parser = CookieParser::new().with_unquote(unquote);
         parser.values(header, name).filter_map(|value| self.read(value)).collect()
     }
 
-    /// The id of the first cookie of this name, if that one verifies: all that Express looks at.
+    /// Returns the id of the first cookie of this name if it verifies. Express looks at no other.
     pub(crate) fn find_first(&self, header: &[u8], name: &str, unquote: bool) -> Option<FoundId> {
         let parser = CookieParser::new().with_unquote(unquote);
         parser.values(header, name).next().and_then(|value| self.read(value))
     }
 
-    /// Returns true if there is a cookie of this name, whatever it says. An empty one is what a logout may leave.
+    /// Returns true if the browser sent a cookie of this name. An empty one does not count: a logout can leave it.
     pub(crate) fn is_sent(header: &[u8], name: &str, unquote: bool) -> bool {
         let parser = CookieParser::new().with_unquote(unquote);
         parser.values(header, name).any(|value| !value.is_empty())
     }
 
-    /// Returns true if an id in a cookie is one that the server gave out: a signature, or an encoding, says so.
+    /// Returns true if an id in a cookie must have come from the server, because a signature or an encoding proves it.
     pub(crate) fn is_verified(&self) -> bool {
         !matches!(self, Self::Plain)
     }

@@ -1,11 +1,13 @@
 //! The layer: an engine that waits for a service.
 
-use cloakroom_core::{Error, Secrets, Store};
+use cloakroom_core::{Secrets, Store};
 use tower_layer::Layer;
 
-use crate::{IdFormat, SessionEngine, SessionOptions, SessionService};
+use crate::{SessionEngine, SessionOptions, SessionService};
 
 /// Gives each request a [`Session`](crate::Session), and writes it back before the response begins.
+///
+/// The constructors use a preset's default options. For a layer with your own options, call [`SessionOptions::layer`].
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
@@ -20,29 +22,17 @@ pub struct SessionLayer {
 }
 
 impl SessionLayer {
-    /// The safe preset with its default options: [`SessionOptions::new`].
+    /// Creates a layer with the safe preset and its default options, those of [`SessionOptions::new`].
     #[must_use]
     pub fn new(store: impl Store + 'static, secrets: Secrets) -> Self {
-        SessionEngine::new(store, secrets).into()
+        SessionEngine::unchecked(store, secrets.into(), SessionOptions::new()).into()
     }
 
-    /// What express-session 1.19.0 does, call for call, with its default options: [`SessionOptions::express`].
+    /// Creates a layer that does what express-session 1.19.0 does, call for call, with its default options, those of
+    /// [`SessionOptions::express`].
     #[must_use]
     pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
         SessionEngine::unchecked(store, secrets.into(), SessionOptions::express()).into()
-    }
-
-    /// A layer with options of your own, which name the preset.
-    ///
-    /// # Errors
-    ///
-    /// As [`SessionEngine::with_options`].
-    pub fn with_options(
-        store: impl Store + 'static,
-        ids: impl Into<IdFormat>,
-        options: SessionOptions,
-    ) -> Result<Self, Error> {
-        SessionEngine::with_options(store, ids, options).map(Self::from)
     }
 
     /// Returns the engine, for requests that do not come through this layer, such as a WebSocket's upgrade.

@@ -14,8 +14,8 @@ use tokio::sync::OnceCell;
 
 use crate::{Session, SessionEngine, rules::Asked, state::closed};
 
-/// A request's session, loaded or not: what [`SessionLayer`](crate::SessionLayer) puts into the extensions of each request
-/// that it serves.
+/// A request's session, loaded or not: what [`SessionLayer`](crate::SessionLayer) puts into the extensions of each
+/// request that it serves.
 ///
 /// Clones are handles on the same session. With axum the extractor for [`Session`] asks it; elsewhere:
 ///
@@ -40,13 +40,14 @@ struct Inner {
     /// The cookies to load a session by. `None` if the store is unavailable, or if the session is loaded.
     asked: Option<Asked>,
     is_closed: AtomicBool,
-    /// Why it could not be loaded so far, which has been told.
+    /// The reported reasons why it could not be loaded so far, so that none is reported twice.
     failures: Mutex<Vec<String>>,
     /// The session of the layer around this one.
     outer: Option<LazySession>,
 }
 
-/// How many different failures to load are remembered; any others are told once more when a handler answers with them.
+/// How many different failures to load are remembered. Any others are reported a second time if a handler answers with
+/// them.
 const MOST_FAILURES: usize = 8;
 
 impl LazySession {
@@ -112,13 +113,13 @@ impl LazySession {
         self.inner.session.get().is_some_and(|own| own.is(session))
     }
 
-    /// Returns the session, which is loaded now if nobody has asked before. Returns `None` if the store is unavailable, as
-    /// [`is_connected`](crate::FailureOptions::is_connected) says.
+    /// Returns the session, and loads it first if this is the first call. Returns `None` if the store is unavailable,
+    /// as [`is_connected`](crate::FailureOptions::is_connected) says.
     ///
     /// # Errors
     ///
-    /// As [`SessionEngine::load`], and whoever asks next tries again;
-    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) when the response has begun.
+    /// As [`SessionEngine::load`]; the next call tries again. [`Unsupported`](cloakroom_core::ErrorKind::Unsupported)
+    /// if the response has begun.
     pub async fn get(&self) -> Result<Option<Session>, Error> {
         let Inner { engine, session, asked, is_closed, .. } = &*self.inner;
         if let Some(session) = session.get() {
@@ -137,6 +138,7 @@ impl LazySession {
         Ok(Some(session.clone()))
     }
 
+    /// Remembers an error by its text, since a handler can answer with a copy of it.
     fn note_failure(&self, error: &Error) {
         let (failure, mut failures) = (error.to_string(), self.failures());
         if failures.len() < MOST_FAILURES && !failures.contains(&failure) {
@@ -144,8 +146,8 @@ impl LazySession {
         }
     }
 
-    /// Returns true if this is an error that loading the session has met, which has been told. When the session was
-    /// loaded in the end, an error with the same words is another one.
+    /// Returns true if this error was reported when the session could not be loaded. If the session was loaded later,
+    /// an error with the same words is a new one.
     pub(crate) fn has_told(&self, error: &Error) -> bool {
         self.inner.session.get().is_none() && self.failures().contains(&error.to_string())
     }

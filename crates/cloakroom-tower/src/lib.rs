@@ -6,6 +6,7 @@ mod axum;
 mod body;
 mod check;
 mod computed;
+mod construct;
 mod cookie_options;
 mod engine;
 mod error;

@@ -1,20 +1,20 @@
-//! Where a user wanted to go: paths of the own site, and nothing that leads a browser elsewhere.
+//! Where a user wanted to go: paths on the same site, and nothing that leads a browser elsewhere.
 
 use cloakroom_core::{decode_uri_component, encode_uri_component};
 
-/// The longest path that is carried along: proxies refuse longer URLs.
+/// The longest path that is added to a redirect. Some proxies refuse longer URLs.
 const MOST_BYTES: usize = 2_048;
 
 /// Returns the text if it is a path of this site that a browser can be sent to, such as `/cart?page=2`, and `None`
 /// otherwise.
 ///
-/// A login page gets it from whoever wrote the link, in the parameter of
-/// [`RequireSession::with_next`](crate::RequireSession::with_next). Redirect to nothing that this has not returned: to
-/// `//evil.example` and `/\evil.example`, browsers leave the site.
+/// A login page reads it from the parameter of [`RequireSession::with_next`](crate::RequireSession::with_next), which
+/// anyone can write into a link. Redirect only to what this function returns: `//evil.example` and `/\evil.example`
+/// lead browsers to another site.
 ///
-/// The path begins with one slash. Neither as it is nor decoded does it have a second slash after another, a backslash,
-/// a control character, a `.` or `..` segment, or an escape that is encoded again. It is ASCII without spaces, and not
-/// longer than 2,048 bytes.
+/// An accepted path begins with one slash, is ASCII without spaces, and has at most 2,048 bytes. Both as it is and
+/// decoded, it contains no double slash, no backslash, no control character, no `.` or `..` segment, and no escape that
+/// is encoded again.
 ///
 /// ```
 /// use cloakroom_tower::own_path;
@@ -48,7 +48,7 @@ fn has_escape(text: &str) -> bool {
     text.as_bytes().windows(3).any(is_escape)
 }
 
-/// The location with a parameter more.
+/// Returns the location with another query parameter, before its fragment if it has one.
 pub(crate) fn with_parameter(location: &str, name: &str, value: &str) -> String {
     let (location, fragment) = match location.find('#') {
         Some(at) => location.split_at(at),

@@ -27,23 +27,23 @@ pub type AskRequest = Arc<dyn Fn(RequestHead<'_>) -> bool + Send + Sync>;
 /// Returns the cookie options for a request.
 pub type CookieFor = Arc<dyn Fn(RequestHead<'_>) -> CookieOptions + Send + Sync>;
 
-/// What a [`SessionLayer`](crate::SessionLayer) does.
+/// The options of a [`SessionLayer`](crate::SessionLayer).
 ///
-/// Take the options of a preset and change them, by the `with_…` methods or field by field. A group, such as
-/// [`failure`](Self::failure), has fields and methods of its own; what they do not change stays as in the preset. Options that do not fit
-/// together are an error when the layer is built.
+/// Start from the options of a preset and change them with the `with_…` methods or field by field. A group, such as
+/// [`failure`](Self::failure), has its own fields and methods; everything else stays as in the preset.
+/// [`layer`](Self::layer) and [`engine`](Self::engine) check whether the options fit together.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cloakroom_core::{MemoryStore, Secrets};
-/// use cloakroom_tower::{Proxy, SessionLayer, SessionOptions};
+/// use cloakroom_tower::{Proxy, SessionOptions};
 ///
 /// let mut options = SessionOptions::new()
 ///     .with_ids(|ids| ids.with_cookie_name("sid"))
 ///     .with_proxy(Proxy::Trusted);
 /// options.cookie.max_age = Some(Duration::from_secs(14 * 86_400));
 /// let secrets = Secrets::new(["new secret", "old secret"])?;
-/// let layer = SessionLayer::with_options(MemoryStore::new(), secrets, options)?;
+/// let layer = options.layer(MemoryStore::new(), secrets)?;
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone)]
@@ -57,8 +57,8 @@ pub struct SessionOptions {
     pub cookie: CookieOptions,
     /// `cookie` as a function of the request, in place of [`cookie`](Self::cookie).
     ///
-    /// It is called once per request, to compare the paths, and again when a session is created. If its cookie cannot be
-    /// sent, that request fails.
+    /// It is called once per request, to compare the paths, and again when a session is created. If its cookie cannot
+    /// be sent, that request fails.
     pub cookie_for: Option<CookieFor>,
     /// `resave`: write back sessions that nobody changed. The safe preset rejects it, because it undoes the changes of
     /// other requests.
@@ -71,12 +71,12 @@ pub struct SessionOptions {
     pub proxy: Proxy,
     /// How the cookie's path is compared with a request's.
     pub path_match: PathMatch,
-    /// Whether a session is loaded before the handler runs or when it is first asked for. The express preset always loads
-    /// it before.
+    /// Whether a session is loaded before the handler runs or when it is first asked for. The express preset always
+    /// loads it before.
     pub loading: Loading,
     /// When a session is extended.
     pub expiry: ExpiryOptions,
-    /// What happens when the store or the request fails, and who is told.
+    /// What happens if the store or the request fails, and who is informed.
     pub failure: FailureOptions,
 }
 
@@ -94,16 +94,18 @@ pub enum Unset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Loading {
-    /// Before the handler runs. Each visit keeps the session alive, and [`Session`](crate::Session) is in the request's extensions.
+    /// Before the handler runs. Each visit keeps the session alive, and [`Session`](crate::Session) is in the request's
+    /// extensions.
     Eager,
-    /// When a handler first asks for it, by axum's extractor or by [`LazySession::get`](crate::LazySession::get). A request that never asks sends
-    /// nothing to the store and does not depend on it, and does not keep the session alive either.
+    /// When a handler first asks for it, by axum's extractor or by [`LazySession::get`](crate::LazySession::get). A
+    /// request that never asks sends nothing to the store and does not depend on it, and does not keep the session
+    /// alive either.
     OnDemand,
 }
 
 impl SessionOptions {
-    /// The safe preset: sessions that are used are stored, persistent ones roll, the cookie is `SameSite=Lax`, and
-    /// `Secure` when the request is.
+    /// Returns the safe preset: a session is stored once it is used, a persistent one is extended by each visit, and
+    /// the cookie is `SameSite=Lax`, and `Secure` if the request is.
     #[must_use]
     pub fn new() -> Self {
         let cookie = CookieOptions {
@@ -127,7 +129,7 @@ impl SessionOptions {
         }
     }
 
-    /// The defaults of express-session 1.19.0, `resave` and `saveUninitialized` included.
+    /// Returns the defaults of express-session 1.19.0, including `resave` and `saveUninitialized`.
     #[must_use]
     pub fn express() -> Self {
         Self {
@@ -143,8 +145,8 @@ impl SessionOptions {
         }
     }
 
-    /// The safe rules with the cookie and the record of next-session 4: the name `sid`, no `SameSite`, `secure` named
-    /// and off, and no extension unless [`touch_after`](ExpiryOptions::touch_after) says so.
+    /// Returns the safe rules with the cookie and the record of next-session 4: the name `sid`, no `SameSite`, `secure`
+    /// in the record and off, and no extension unless [`touch_after`](ExpiryOptions::touch_after) is set.
     #[must_use]
     pub fn next_session() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A guard: no session, no entry.
+//! A guard: a request without a session does not reach the service inside.
 
 use std::{
     borrow::Cow,
@@ -31,24 +31,25 @@ mod wants;
 use paths::{absolute, is_below, leads_to, resolved};
 use wants::Want;
 
-/// Lets requests pass that have a session, and answers the others: with 401 and a body of JSON, or with a redirect.
+/// Passes requests that have a session, and answers all others with 401 and JSON, or with a redirect.
 ///
-/// A request has a session when the browser brought one that lives. Any session will do, also that of a visitor with a
-/// cart: what a login leaves is asked for with [`with_member`](Self::with_member) or
-/// [`with_predicate`](Self::with_predicate). A session that the request itself makes counts only with a member that is
-/// asked for, as when a middleware around the guard logs in a visitor who is remembered.
+/// A session counts if the browser brought the cookie of a live one. That includes the session of a visitor with a
+/// cart, so name the member that a login sets with [`with_member`](Self::with_member), or test for it with
+/// [`with_predicate`](Self::with_predicate). A session that the request itself has made counts only if a member is
+/// required and is there, as when a middleware around the guard logs in a returning visitor.
 ///
-/// It belongs inside a [`SessionLayer`](crate::SessionLayer); outside of any it answers 500 and says so. Inside several
-/// of them it asks the innermost one, unless [`with_engine`](Self::with_engine) names another. When the cookie of the
-/// innermost one has another path than the request, it does not ask a layer further out: it answers 500 and says so.
+/// Put it inside a [`SessionLayer`](crate::SessionLayer). Outside of every layer, it answers 500 with a text that says
+/// where to put it. Inside several layers, it asks the innermost one, unless [`with_engine`](Self::with_engine) names
+/// another. If the innermost of several layers does not serve the request's path, the guard answers 500, too. It does
+/// not ask a layer further out: a customer's session must not open the admin's page.
 ///
-/// Where sessions are loaded on demand, it asks for the session of each request that it guards; when that cannot be
-/// loaded, the answer is the engine's [`error_response`](crate::FailureOptions::error_response).
+/// If sessions are loaded on demand, the guard loads the session of each request that it guards. If that fails, it
+/// answers as the engine's [`error_response`](crate::FailureOptions::error_response) says.
 ///
-/// Which routes it guards is said best by the router: axum's `route_layer` takes it for the routes that are there
-/// already. [`with_paths`](Self::with_paths) compares the path that the browser asked for as text: escapes are decoded,
-/// `.`, `..` and doubled slashes are resolved, and a path that cannot be decoded is guarded. A service inside that takes
-/// `/ADMIN` for `/admin` needs both.
+/// The router is the best place to choose the guarded routes: axum's `route_layer` guards the routes that were added
+/// before it. [`with_paths`](Self::with_paths) compares the text of the path that the browser asked for. It decodes
+/// escapes and resolves `.`, `..` and doubled slashes, and it guards a path that cannot be decoded. If the service
+/// inside treats `/ADMIN` as `/admin`, name both.
 ///
 /// ```
 /// use cloakroom_tower::RequireSession;
@@ -68,7 +69,7 @@ pub struct RequireSession {
 #[derive(Clone)]
 struct Rules {
     location: Option<String>,
-    /// The parameter of the location that says where the user wanted to go.
+    /// The query parameter of the location that carries the path that the user asked for.
     next: Option<String>,
     engine: Option<SessionEngine>,
     wants: Vec<Want>,
@@ -77,19 +78,22 @@ struct Rules {
 }
 
 impl RequireSession {
-    /// Answers with 401 and `{"error":"unauthorized"}`.
+    /// Creates a guard that answers 401 and `{"error":"unauthorized"}`, for clients that are not browsers.
     #[must_use]
     pub fn json() -> Self {
         Self::of(None)
     }
 
-    /// Answers with 303 and a `Location`, such as the login page: the browser asks for it with GET.
+    /// Creates a guard that answers 303 with this `Location`, such as the login page. With 303, a browser asks for the
+    /// page with GET, even after a POST.
     ///
-    /// When that page is guarded itself, a browser would be sent there without end: the answer is 500 then, and says so.
+    /// If the guard also guards that page, the browser would be redirected for ever. The answer is then 500 with a text
+    /// that says so.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) if the text contains characters that are not allowed in a header, or names no page.
+    /// [`Config`](ErrorKind::Config) if the location is empty, is only a query or a fragment, or contains characters
+    /// that are not allowed in a header.
     pub fn redirect(location: &str) -> Result<Self, Error> {
         let refused = |why: &str| {
             let message = format!("invalid location {location:?}: {why}");
@@ -104,11 +108,11 @@ impl RequireSession {
         Ok(Self::of(Some(location.to_owned())))
     }
 
-    /// The same guard, whose redirect has a query parameter of this name with the path that the user asked for:
-    /// `/login?next=%2Fcart%3Fpage%3D2`. A guard that answers JSON has no use for it.
+    /// Adds the path that the user asked for to the redirect, in a query parameter of this name:
+    /// `/login?next=%2Fcart%3Fpage%3D2`. It changes nothing for a guard that answers JSON.
     ///
-    /// Only GET and HEAD requests carry a path along, and only what [`own_path`] returns. The parameter comes from the
-    /// browser, so the login page has to ask `own_path` once more before it redirects there.
+    /// The parameter is added for GET and HEAD requests only, and only if [`own_path`] accepts the path. Anyone can
+    /// write a link to the login page, so the page must call `own_path` again before it redirects to the parameter.
     #[must_use]
     pub fn with_next(self, name: impl Into<String>) -> Self {
         self.with(|rules| rules.next = Some(name.into()))
@@ -131,27 +135,27 @@ impl RequireSession {
         self
     }
 
-    /// The same guard, which asks for a session of this engine, whichever layer is the innermost. Where layers are nested
-    /// or stand side by side, it is the way to say whose session lets a request pass.
+    /// Requires a session of this engine, instead of the innermost layer's. Use it where layers are nested or stand
+    /// side by side.
     #[must_use]
     pub fn with_engine(self, engine: &SessionEngine) -> Self {
         self.with(|rules| rules.engine = Some(engine.clone()))
     }
 
-    /// The same guard, which asks for a session with this member as well.
+    /// Also requires the session to have this member.
     ///
-    /// What JavaScript calls falsy counts as absent: a missing member, `null`, `false`, `0` and `""`. Empty `{}` and `[]`
-    /// count as absent, too, because Passport leaves `"passport":{}` after a logout. A name with dots is a path through objects, such as
-    /// `passport.user`, unless a member has the whole name.
+    /// A value that JavaScript calls falsy counts as absent: `null`, `false`, `0` and `""`. Empty `{}` and `[]` count
+    /// as absent, too, because Passport leaves `"passport":{}` after a logout. A name with dots is a path through
+    /// objects, such as `passport.user`, unless a member has the whole name.
     ///
-    /// Passport takes a user `0` for one who is logged in; where that is a user's id, use
+    /// To Passport, the user `0` is logged in. If your users can have this id, use
     /// [`with_predicate`](Self::with_predicate).
     #[must_use]
     pub fn with_member(self, name: impl Into<String>) -> Self {
         self.with(|rules| rules.wants.push(Want::Member(name.into())))
     }
 
-    /// The same guard, which asks for a session of which the predicate is true as well.
+    /// Also requires the predicate to return true for the session.
     ///
     /// ```
     /// use cloakroom_tower::RequireSession;
@@ -167,21 +171,22 @@ impl RequireSession {
         self.with(|rules| rules.wants.push(Want::Predicate(Arc::new(predicate))))
     }
 
-    /// The same guard for these paths and those below them, by whole segments. By default it guards all paths. These paths
-    /// replace those that were set before. The paths are plain text: `{id}` matches only itself.
+    /// Guards only these paths and the paths below them, by whole segments. By default, all paths are guarded. A second
+    /// call replaces the paths of the first. The paths are plain text: `{id}` matches only itself.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.paths = Some(absolute(paths)))
     }
 
-    /// The same guard, but not for these paths and what is below them; `/` is the root page alone. It replaces those that
-    /// were set before.
+    /// Does not guard these paths and the paths below them. `/` exempts the root page alone. A second call replaces the
+    /// paths of the first.
     #[must_use]
     pub fn without_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.except = absolute(paths))
     }
 
-    /// What this request is judged by, if it is guarded.
+    /// Takes from the request what [`refusal`](Self::refusal) needs, or returns `None` if it is not guarded. The head
+    /// is borrowed, so this cannot wait for the session.
     fn asked(&self, head: RequestHead<'_>) -> Option<Asked> {
         let rules = &*self.rules;
         if !rules.guards(head.path()) {
@@ -236,7 +241,8 @@ impl RequireSession {
     }
 }
 
-/// The answer of a guard that is in the wrong place: it tells whoever builds the service what to do.
+/// The answer of a guard that is in the wrong place. Its text is for the developer, who sees it at the first request. A
+/// 401 would look like a missing login instead.
 fn answer<B>(error: &Error, engine: Option<&SessionEngine>) -> Response<ResponseBody<B>> {
     if let Some(engine) = engine {
         engine.options().tell(error);
@@ -246,11 +252,11 @@ fn answer<B>(error: &Error, engine: Option<&SessionEngine>) -> Response<Response
     response.map(|_| ResponseBody::own(text.into()))
 }
 
-/// What a guarded request is judged by.
+/// What decides whether a guarded request passes.
 enum Asked {
-    /// No layer is around the guard, or another one than it needs. The engine, if any, tells of it.
+    /// The guard is inside no layer, or inside the wrong one. The engine, if there is one, reports the error.
     Misplaced(Error, Option<SessionEngine>),
-    /// Its session, if it has one, and where it is sent if it may not pass.
+    /// The request's session, if it has one, and where to redirect it if it is refused.
     Session(Option<LazySession>, Result<Option<HeaderValue>, Error>),
 }
 
@@ -274,12 +280,14 @@ fn misplaced(message: impl Into<Cow<'static, str>>) -> Error {
 }
 
 impl Rules {
+    /// Returns true if a request for this path has to pass the guard. A path that cannot be decoded has to.
     fn guards(&self, path: &str) -> bool {
         let Some(resolved) = resolved(path) else { return true };
         let is_named = self.paths.as_deref().is_none_or(|paths| {
             paths.iter().any(|above| is_below(above, path) || is_below(above, &resolved))
         });
-        // A way out is taken literally, and must lead there. That of the root is the root alone.
+        // Guarding too much is safe and exempting too much is not: a path is guarded if it matches as text or resolved,
+        // and exempt only if it matches both ways. `/` would exempt every path, so it stands for the root alone.
         let is_exempt = self.except.iter().any(|above| match &**above {
             "/" => path == "/",
             above => is_below(above, path) && is_below(above, &resolved),
@@ -287,8 +295,10 @@ impl Rules {
         is_named && !is_exempt
     }
 
+    /// Returns true if the session has everything that is required.
     fn is_met(&self, session: Option<&Session>) -> bool {
-        // One that this request makes counts by a member: a middleware around the guard has logged somebody in.
+        // A session that this request has made counts only by a member that somebody set: a middleware around the guard
+        // has logged the visitor in.
         let has_member = self.wants.iter().any(|want| matches!(want, Want::Member(_)));
         let Some(session) = session.filter(|session| has_member || !session.is_new()) else {
             return false;
@@ -297,7 +307,7 @@ impl Rules {
         session.with(|record| self.wants.iter().all(|want| want.is_met(record))).unwrap_or_default()
     }
 
-    /// Where this request is sent if it may not pass; `None` when the answer is 401.
+    /// Returns where to redirect this request if it is refused, or `None` if the answer is 401.
     fn target(&self, head: RequestHead<'_>) -> Result<Option<HeaderValue>, Error> {
         let Some(location) = &self.location else { return Ok(None) };
         let is_get = matches!(*head.method(), Method::GET | Method::HEAD);
@@ -313,7 +323,7 @@ impl Rules {
             (Some(name), Some(wanted)) => Cow::Owned(with_parameter(location, name, wanted)),
             _ => Cow::Borrowed(&**location),
         };
-        // It was one when the guard was made, and what was added is ASCII.
+        // The location was checked when the guard was made, and the parameter adds only ASCII.
         Ok(HeaderValue::from_str(&location).ok())
     }
 }

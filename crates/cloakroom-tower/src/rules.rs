@@ -1,4 +1,5 @@
-//! Which preset does what: the one place that dispatches.
+//! The one place that chooses between the presets. Everything else uses the verbs of a session's life, and the two
+//! presets do not know each other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,24 +17,24 @@ use crate::{
 /// The preset of an engine.
 pub(crate) enum Rules {
     Express(Express),
-    /// next-session's as well: its cookies have another shape, and its sessions live by the same rules.
+    /// Also next-session's preset: its cookie has another shape, but its sessions live by the same rules.
     Safe(Arc<Safe>),
 }
 
-/// What a request asks of its preset: all that loading its session needs of it.
+/// What loading the session needs of its request, for the preset.
 pub(crate) enum Asked {
     Express(express::Asked),
     Safe(safe::Asked),
 }
 
-/// The life of one request's session. Boxed, because one preset remembers much more than the other.
+/// The life of one request's session. Boxed, because the safe preset remembers much more than the other.
 pub(crate) enum Life {
     Express(Box<ExpressSession>),
     Safe(Box<SafeSession>),
 }
 
 impl Rules {
-    /// The rules of the preset that the options name.
+    /// Returns the rules of the preset that the options name.
     pub(crate) fn new(setup: Arc<Setup>) -> Self {
         if setup.options().preset.is_express() {
             Self::Express(Express::new(setup))
@@ -42,8 +43,8 @@ impl Rules {
         }
     }
 
-    /// Returns true if a session that another middleware has put into the request takes this one's place: express-session
-    /// does nothing when `req.session` is set.
+    /// Returns true if a session that another middleware has put into the request takes this one's place.
+    /// express-session does nothing if `req.session` is set; the safe preset serves its own session beside it.
     pub(crate) const fn gives_way(&self) -> bool {
         matches!(self, Self::Express(_))
     }
@@ -56,7 +57,8 @@ impl Rules {
         }
     }
 
-    /// Takes from a request what loading its session needs. `max_age` is the life of the sessions that it makes.
+    /// Takes from a request what loading its session needs. `max_age` is the life of the sessions that the request
+    /// makes.
     pub(crate) fn ask(&self, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
         match self {
             Self::Express(express) => Asked::Express(express.ask(head)),
@@ -75,7 +77,8 @@ impl Asked {
 }
 
 impl Life {
-    /// What the session's handles share, whatever the preset remembers.
+    /// Returns what the handles share. It is `dyn`, so that a handle reads and changes members without knowing the
+    /// preset.
     pub(crate) const fn shared(&self) -> &Shared<dyn Memory> {
         match self {
             Self::Express(session) => session.shared(),
@@ -125,7 +128,7 @@ impl Life {
         }
     }
 
-    /// `is_failed` says that the request has failed.
+    /// Ends the request. Express stores the session of a failed one, too, so its preset does not ask for `is_failed`.
     pub(crate) async fn commit(&self, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
         match self {
             Self::Express(session) => Ok(session.commit().await),
@@ -133,7 +136,7 @@ impl Life {
         }
     }
 
-    /// The `Set-Cookie` line for the response when the commit has failed, which Express's does not.
+    /// Returns the `Set-Cookie` line for the error response if the commit has failed. The express preset's never does.
     pub(crate) fn cookie_after_error(&self) -> Option<HeaderValue> {
         match self {
             Self::Express(_) => None,

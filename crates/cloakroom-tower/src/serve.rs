@@ -1,4 +1,4 @@
-//! What an engine does with a request: a session is loaded by its head and committed to a cookie, whatever the framework.
+//! What an engine does with a request of any framework: it loads a session from the head and commits it to a cookie.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ enum Part {
 }
 
 impl SessionEngine {
-    /// Returns the session of a request: a stored one, or a new one. Returns `None` if the request's path is not below the
-    /// cookie's, if the store is unavailable, as [`is_connected`](crate::FailureOptions::is_connected) says, or if this
-    /// engine gave the request a session before. Sessions of other engines do not count.
+    /// Returns the session of a request: a stored one, or a new one. Returns `None` if the request's path is not below
+    /// the cookie's, if the store is unavailable, as [`is_connected`](crate::FailureOptions::is_connected) says, or if
+    /// this engine gave the request a session before. Sessions of other engines do not count.
     ///
     /// # Errors
     ///
-    /// What the store says, unless [`when_unavailable`](crate::FailureOptions::when_unavailable) turns it into a session that cannot be
-    /// changed; each within the deadline.
+    /// The store's errors, unless [`when_unavailable`](crate::FailureOptions::when_unavailable) turns them into a
+    /// session that cannot be changed; [`Timeout`](cloakroom_core::ErrorKind::Timeout) after the deadline.
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
         match self.part_in(head) {
             Part::None | Part::Unavailable => Ok(None),
@@ -50,6 +50,7 @@ impl SessionEngine {
         }
     }
 
+    /// Decides what this engine has to do with a request, without asking the store.
     fn part_in(&self, head: RequestHead<'_>) -> Part {
         let options = self.options();
         if self.lazy_session(head.extensions()).is_some() {
@@ -101,8 +102,8 @@ impl SessionEngine {
         LazySession::of(self, extensions)
     }
 
-    /// Writes back what the request changed, and returns the `Set-Cookie` line that the response needs, if any. It closes
-    /// the session's handles, so a second call does nothing.
+    /// Writes back what the request changed, and returns the `Set-Cookie` line that the response needs, if any. It
+    /// closes the session's handles, so a second call does nothing.
     ///
     /// # Errors
     ///
@@ -115,8 +116,8 @@ impl SessionEngine {
 
     /// As [`commit`](Self::commit), for a response with this status.
     ///
-    /// If the request failed, with a status of 500 or more or with 408, the handler's changes are dropped. What it saved or
-    /// destroyed itself stays, and the browser gets the cookie for it. With the option
+    /// If the request failed, with a status of 500 or more or with 408, the handler's changes are dropped. What it
+    /// saved or destroyed itself stays, and the browser gets the cookie for it. With the option
     /// [`store_failed`](crate::FailureOptions::store_failed) the status does not matter.
     ///
     /// # Errors
@@ -135,14 +136,14 @@ impl SessionEngine {
     /// Returns the `Set-Cookie` line for the error response when [`commit`](Self::commit) has failed.
     ///
     /// If the session was stored under a new id before the failure, the browser's old id is gone, and without this line
-    /// nobody could reach the session. Returns `None` if nothing was stored, if another request has logged the session out
-    /// since, and with the express preset, whose `commit` does not fail.
+    /// nobody could reach the session. Returns `None` if nothing was stored, if another request has logged the session
+    /// out since, and with the express preset, whose `commit` does not fail.
     ///
     /// ```
     /// use cloakroom_tower::{Session, SessionEngine};
     /// use http::HeaderValue;
     ///
-    /// /// Whether the response is to be an error, and the cookie to add to it.
+    /// /// Returns true if the response must be an error, and the cookie to add to it.
     /// async fn finish(engine: &SessionEngine, session: &Session) -> (bool, Option<HeaderValue>) {
     ///     match engine.commit(session).await {
     ///         Ok(cookie) => (false, cookie),

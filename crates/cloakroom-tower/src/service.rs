@@ -44,7 +44,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let engine = self.engine.clone();
-        // The one that was polled ready, not its clone.
+        // The service that was polled ready must be called, not its clone, which may not be ready.
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
         Box::pin(async move {
@@ -82,8 +82,8 @@ where
     }
 }
 
-/// Closes a session's handles also when the inner service fails, panics, or is dropped: nothing that they change would
-/// be written.
+/// Closes a session's handles also if the inner service fails, panics or is dropped: nothing would write what they
+/// change after that.
 struct ClosedAtTheEnd(LazySession);
 
 impl Drop for ClosedAtTheEnd {
@@ -95,7 +95,8 @@ impl Drop for ClosedAtTheEnd {
     }
 }
 
-/// Tells of the error that a handler has answered with. A layer further out does not find it any more.
+/// Reports the error that a handler has answered with. It is removed, so that a layer further out does not report it
+/// again.
 fn tell_of_handler<B>(
     engine: &SessionEngine,
     session: Option<&LazySession>,
@@ -108,7 +109,7 @@ fn tell_of_handler<B>(
     }
 }
 
-/// The response that stands for one that cannot be given.
+/// Returns the response to send in place of the handler's.
 pub(crate) fn refusal<B>(engine: &SessionEngine, error: &Error) -> Response<ResponseBody<B>> {
     (engine.options().failure.error_response)(error).map(ResponseBody::own)
 }

@@ -17,16 +17,17 @@ mod whole;
 
 /// The session of a request: Express's `req.session`.
 ///
-/// With axum it is an extractor; elsewhere it is in the request's extensions, or behind a
-/// [`LazySession`](crate::LazySession) there when it is loaded on demand. Clones are handles on the same session.
-/// Changes are written back before the response begins, and not earlier unless [`save`](Self::save) is called. A handle
-/// that is used later, in a streaming body or a task, gets an
-/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for every read and change; `id`, `is_new` and `cookie`
-/// still answer.
+/// With axum, it is an extractor. Without axum, take it from the request's extensions; if sessions are loaded on
+/// demand, take a [`LazySession`](crate::LazySession) from there instead. Clones are handles to the same session.
+///
+/// Changes are written when the handler has returned, before the response begins; [`save`](Self::save) writes them
+/// earlier. After that the session is closed. A handle that is used later, in a streaming body or a spawned task, gets
+/// an [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) error for every read and change, because nothing would
+/// write the change any more. Only `id`, `is_new` and `cookie` still answer.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
-/// use cloakroom_tower::{RequestHead, Session, SessionEngine};
+/// use cloakroom_tower::{RequestHead, Session, SessionOptions};
 ///
 /// fn greet(session: &Session) -> Result<String, cloakroom_core::Error> {
 ///     let views = session.modify("views", |views: Option<u32>| views.unwrap_or_default() + 1)?;
@@ -35,11 +36,11 @@ mod whole;
 /// }
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+/// let engine = SessionOptions::new().engine(MemoryStore::new(), Secrets::new(["keyboard cat"])?)?;
 /// let request = http::Request::new(());
 /// let session = engine.load(RequestHead::from(&request)).await?.expect("the cookie's path is /");
 /// assert_eq!(greet(&session)?, "nobody, view 1");
-/// let cookie = engine.commit(&session).await?.expect("a new session is told to the browser");
+/// let cookie = engine.commit(&session).await?.expect("the browser gets a new session's cookie");
 /// assert!(cookie.to_str().unwrap().starts_with("connect.sid=s%3A"));
 /// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
 /// ```
@@ -76,28 +77,41 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) when the value is not a `T`;
-    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), as everywhere here, when the session was destroyed or
-    /// the response has begun.
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if the value is not a `T`.
+    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported), like every method that returns a `Result`, if the
+    /// session was destroyed or the response has begun.
+    ///
+    /// ```
+    /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
+    /// session.insert("user", "ann")?;
+    /// assert_eq!(session.get::<String>("user")?.as_deref(), Some("ann"));
+    /// assert_eq!(session.get::<String>("nobody")?, None);
+    /// # Ok(()) }
+    /// ```
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         self.copy("get")?.get(name)
     }
 
-    /// Returns the record as it is now. User callbacks run on it without the lock.
+    /// Returns the record as it is now. User callbacks get this copy, so that they can use the session themselves:
+    /// under the lock they would wait for it for ever.
     fn copy(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
         self.shared().open(operation)?.record(operation).cloned()
     }
 
+    /// Like [`copy`](Self::copy), but an error if the session cannot be changed: the caller is told before its closure
+    /// runs.
     fn copy_for_change(&self, operation: &'static str) -> Result<Arc<SessionData>, Error> {
         self.shared().open_for_change(operation)?.record(operation).cloned()
     }
 
-    /// Sets a member.
+    /// Sets a member, and replaces its value if there is one. A change that depends on the earlier value belongs in
+    /// [`modify`](Self::modify).
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) as [`SessionData::insert`]; the error that kept the session
-    /// from being loaded, when the request goes on without the store.
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if JSON or Express could not keep the name or the value,
+    /// as in [`SessionData::insert`]. If the request goes on although the store is unavailable, the kind of the error
+    /// that loading the session has met.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
         let member = NewMember::new(name, value)?;
         let computed = {
@@ -109,16 +123,17 @@ impl Session {
         Ok(())
     }
 
-    /// Computes a member's new value from its present one, such as a counter's, and returns it. `change` gets `None` if
-    /// the session has no such member.
+    /// Computes a member's new value from its current one, and returns the new value: for counters and lists. `change`
+    /// gets `None` if the session has no such member.
     ///
     /// If another request has written the session in the meantime, the safe preset calls `change` again with the value
-    /// that is now stored, so that no count is lost; [`insert`](Self::insert) would overwrite the other request's value.
+    /// that is stored now, so that no count is lost. [`insert`](Self::insert) would overwrite the other request's
+    /// value.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert). If another request has stored a value that is not a `T`, the end
-    /// of the request fails. After a [`save`](Self::save) whose outcome is unknown, a change may be made twice.
+    /// As [`get`](Self::get) and [`insert`](Self::insert). If another request has stored a value that is not a `T`, the
+    /// end of the request fails. If the outcome of a [`save`](Self::save) is unknown, the change can be made twice.
     ///
     /// ```
     /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
@@ -154,11 +169,18 @@ impl Session {
 
     /// Removes a member and returns its value, or `None` if the session has no member of this name.
     ///
-    /// To ignore the value, let `T` be [`IgnoredAny`](serde::de::IgnoredAny).
+    /// With [`IgnoredAny`](serde::de::IgnoredAny) as `T`, it removes a value of any type.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), after which the member is still there, and as [`insert`](Self::insert).
+    /// As [`get`](Self::get); the member stays then. And as [`insert`](Self::insert).
+    ///
+    /// ```
+    /// # fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
+    /// // A message that the next page shows once.
+    /// let flash: Option<String> = session.remove("flash")?;
+    /// # Ok(()) }
+    /// ```
     pub fn remove<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         for _ in 0..MOST_TRIES {
             let copy = self.copy_for_change("remove")?;
@@ -176,7 +198,7 @@ impl Session {
         Err(without_end("remove"))
     }
 
-    /// Calls `look` with the whole record as it is now, and returns what that returns.
+    /// Calls `look` with the whole record as it is now, and returns its result.
     ///
     /// # Errors
     ///
@@ -193,25 +215,28 @@ impl Session {
         Ok(look(&record))
     }
 
-    /// Returns the session's id: Express's `req.sessionID`. It is a secret while the session lives.
+    /// Returns the session's id: Express's `req.sessionID`. Whoever knows it can use the session, so never log it.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared().state().id.clone()
     }
 
-    /// Returns true if this request made the session: the browser sent no cookie of a live session.
+    /// Returns true if this request made the session, because the browser sent no cookie of a live one, or because the
+    /// handler asked for a new id.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.shared().state().is_new
     }
 
-    /// Returns a copy of the session's cookie: change it and give it to [`set_cookie`](Self::set_cookie).
+    /// Returns a copy of the session's cookie. To change the session's own, pass the copy to
+    /// [`set_cookie`](Self::set_cookie).
     #[must_use]
     pub fn cookie(&self) -> Cookie {
         self.shared().state().cookie().clone()
     }
 
-    /// Sets the session's cookie, such as one for another path. [`set_max_age`](Self::set_max_age) sets how long it lives.
+    /// Sets the attributes of this session's cookie, such as its path, in place of the options'. They are stored with
+    /// the session, as in Express. To change how long it lives, call [`set_max_age`](Self::set_max_age).
     ///
     /// # Errors
     ///
@@ -230,19 +255,22 @@ impl Session {
         Ok(())
     }
 
-    /// Extends the session from now, in the store and in the browser, even where a read alone would not.
+    /// Extends the session by its max age from now: Express's `req.session.touch()`. With the safe preset, the end of
+    /// the request writes the extension and tells the browser, even if the options extend no session that was only
+    /// read. The express preset tells the browser only where Express does.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). With the express preset also
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) where Express throws: the stored cookie's
-    /// `originalMaxAge` is not a number.
+    /// As [`insert`](Self::insert). The express preset also returns
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if the stored cookie's `originalMaxAge` is not a number,
+    /// because Express throws then.
     pub fn touch(&self) -> Result<(), Error> {
         self.life().touch()
     }
 
-    /// Drops the session from this request: Express's `req.session = null`. The option
-    /// [`unset`](crate::SessionOptions::unset) decides whether the record is destroyed when the request ends.
+    /// Drops the session from this request: Express's `req.session = null`. When the request ends, the record is
+    /// destroyed or kept, as the option [`unset`](crate::SessionOptions::unset) says. [`destroy`](Self::destroy) does
+    /// not wait.
     ///
     /// # Errors
     ///
@@ -254,24 +282,28 @@ impl Session {
         Ok(())
     }
 
-    /// Writes the session now, changed or not. Returns `false` if nothing was written.
+    /// Writes the session now, changed or not. Returns `false` if nothing was written, which only the safe preset does:
     ///
-    /// The safe preset keeps the changes of other requests, and does not bring back a session that was destroyed: it
-    /// returns `false` then. It also returns `false` for a new session of a request whose cookie leads to a session that
-    /// has just moved to another id or was just logged out, and for one that was to replace a session that was logged
-    /// out. A future that is dropped may have written or not; the end of the request writes again.
+    /// - another request has destroyed the session;
+    /// - the session is new, and the request's cookie belongs to one that was just logged out or has just moved to
+    ///   another id, so that the browser may have a newer cookie;
+    /// - it was to replace a session that another request has logged out.
+    ///
+    /// The safe preset keeps what other requests have changed. If the future is dropped, the session was written or
+    /// not; the end of the request writes it again.
     ///
     /// # Errors
     ///
-    /// [`Config`](cloakroom_core::ErrorKind::Config) with the safe preset for a new session whose cookie is `Secure`
-    /// when the request is not: the browser is not sent it. Then as
-    /// [`Store::set`](cloakroom_core::Store::set), and as [`insert`](Self::insert).
+    /// As [`Store::set`](cloakroom_core::Store::set) and [`insert`](Self::insert). With the safe preset,
+    /// [`Config`](cloakroom_core::ErrorKind::Config) if the session is new and its cookie is `Secure`, but the request
+    /// is not: the browser would not be sent the cookie.
     pub async fn save(&self) -> Result<bool, Error> {
         self.life().save().await
     }
 
-    /// Loads the session again, and drops what this request has changed. Returns `false` if the store has it no more, or
-    /// never had it; nothing is dropped then. [`rollback`](Self::rollback) drops the changes without asking the store.
+    /// Loads the session from the store again and discards what this request has changed. Returns `false`, and discards
+    /// nothing, if the session is not in the store. [`rollback`](Self::rollback) discards the changes without asking
+    /// the store.
     ///
     /// # Errors
     ///
@@ -280,48 +312,58 @@ impl Session {
         self.life().reload().await
     }
 
-    /// Gives the request a new, empty session under a new id. Call it at a login, so that an id that somebody knew before
-    /// is worth nothing.
+    /// Gives the request a new, empty session under a new id. Call it at every login: an attacker who planted an id in
+    /// the browser before then holds an id that leads nowhere. After [`destroy`](Self::destroy) it starts a new
+    /// session.
     ///
-    /// The old one is destroyed: now by the express preset, and by the safe one when the new one is stored, so that
-    /// a failure in between costs nobody their login. When another request logs the old one out before that, the safe
-    /// preset stores no new one, and the end of the request fails. It also starts a session anew after
-    /// [`destroy`](Self::destroy).
+    /// The express preset destroys the old session now. The safe preset destroys it when the new one is stored, so that
+    /// a failure in between costs nobody their login. If another request logs the old session out before that, the safe
+    /// preset does not store the new one, and the end of the request fails.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). With the express preset also as [`Store::destroy`](cloakroom_core::Store::destroy);
-    /// the request has the new session even then. With the safe preset the store is asked by [`save`](Self::save) or at
-    /// the end of the request, which then fails.
+    /// As [`insert`](Self::insert). The express preset also fails as [`Store::destroy`](cloakroom_core::Store::destroy)
+    /// does; the request has the new session anyway. The safe preset does not ask the store here: a failure of the
+    /// store is an error of [`save`](Self::save) or of the end of the request.
+    ///
+    /// ```
+    /// # async fn example(session: cloakroom_tower::Session) -> Result<(), cloakroom_core::Error> {
+    /// session.regenerate().await?;
+    /// session.insert("user", "ann")?;
+    /// # Ok(()) }
+    /// ```
     pub async fn regenerate(&self) -> Result<(), Error> {
         self.life().regenerate(false).await
     }
 
-    /// As [`regenerate`](Self::regenerate), but the new session keeps the members and the life of the old one. The other
-    /// attributes of the cookie come from the options, as for any new session.
+    /// Gives the session a new id, as [`regenerate`](Self::regenerate) does, and keeps its members and its life: the
+    /// cart survives the login. The cookie's other attributes come from the options, as for any new session.
     ///
-    /// When two requests move the same session at once, as a double click does, each gets a session of its own with what
-    /// it has loaded. A logout of one of them ends the other one, too. A request that finds the session moved already has
-    /// loaded nothing to move, and its login ends by itself.
+    /// If two requests move the same session at the same time, as after a double click, each gets a session of its own
+    /// with what it has loaded, and a logout of one ends the other, too. A request that begins after the move finds no
+    /// session to move. Its login is a new one, which ends with no other.
     ///
     /// # Errors
     ///
-    /// As [`regenerate`](Self::regenerate), and when the session was destroyed: there is nothing to keep. When another
-    /// request logs it out first, the end of this one fails: a login is not answered as if it had been one.
+    /// As [`regenerate`](Self::regenerate), and [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) if the session
+    /// was destroyed or unset. If another request logs it out first, the end of this request fails: a login that did
+    /// not happen must not look like one.
     pub async fn regenerate_keeping_data(&self) -> Result<(), Error> {
         self.life().regenerate(true).await
     }
 
-    /// Destroys the session now.
+    /// Destroys the session now: a logout.
     ///
-    /// The safe preset logs the browser out: it also destroys the sessions of all other cookies of the name that the
-    /// browser sent and that verify, whatever these have moved to within the last minute, and any other login of a request
-    /// that had loaded the same session, 32 sessions at the most. It makes the browser forget the cookie.
+    /// The safe preset logs the browser out and makes it forget the cookie. It also destroys, 32 sessions at most:
+    ///
+    /// - the session of every other verified cookie of the name that the browser sent;
+    /// - the sessions that these have moved to within the last minute;
+    /// - other logins that came from the same session, as after a double click.
     ///
     /// # Errors
     ///
-    /// As [`Store::destroy`](cloakroom_core::Store::destroy), and as [`insert`](Self::insert). The express preset has
-    /// dropped the session from the request even then; with the safe one it is as before.
+    /// As [`Store::destroy`](cloakroom_core::Store::destroy) and [`insert`](Self::insert). After an error, the express
+    /// preset has dropped the session from the request anyway; with the safe preset the request still has it.
     pub async fn destroy(&self) -> Result<(), Error> {
         self.life().destroy().await
     }

@@ -1,4 +1,4 @@
-//! What an engine is given: a store, a format of ids and options. Every preset works with it.
+//! The store, the format of ids and the options of an engine, which every preset uses.
 
 use std::future::Future;
 
@@ -41,12 +41,12 @@ impl Setup {
         self.options.expiry.clock.now_ms()
     }
 
-    /// Tells the operator of an error.
+    /// Reports an error to the operator.
     pub(crate) fn tell(&self, error: &Error) {
         self.options.tell(error);
     }
 
-    /// Tells the operator of an event, unless one of this reason has been told within the last hour.
+    /// Reports an event to the operator, unless one with this reason was reported within the last hour.
     pub(crate) fn note(&self, reason: EventReason) {
         let Some(on_event) = &self.options.failure.on_event else { return };
         if let Some(event) = self.events.note(reason, &self.options.ids.cookie_name, self.now_ms())

@@ -47,8 +47,8 @@ pub(crate) enum Current {
 ///
 /// Computations are user callbacks: whoever takes them drops them only after releasing the lock.
 pub(crate) trait Memory: Send {
-    /// Remembers how a member is computed, to compute it anew when another request has written in between. The record is
-    /// the one that the computation starts from.
+    /// Remembers how a member is computed, to compute it again if another request has written in between. The
+    /// computation starts from this record.
     fn add_computed(&mut self, _record: &SessionData, _name: &str, _compute: &Arc<Computation>) {}
 
     /// Takes the computations of one member, or of all.
@@ -64,7 +64,7 @@ impl<M> Shared<M> {
 }
 
 impl<M: Memory + ?Sized> Shared<M> {
-    /// The state, for a moment: it is never held while something is awaited.
+    /// Locks the state. The guard is never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State<M>> {
         // No user callback runs under the lock, so nothing can panic there and leave half a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -93,12 +93,12 @@ impl<M: Memory + ?Sized> Shared<M> {
         Ok(state)
     }
 
-    /// The turn to ask the store: handles that do so at the same time do it one after the other, and the end of the
-    /// request after them.
+    /// Waits for the turn to ask the store, which the handles of a request take one after the other, and the end of the
+    /// request after them. Two handles that save at the same time would otherwise conflict with each other.
     ///
     /// # Errors
     ///
-    /// [`Timeout`](ErrorKind::Timeout) when it is not this one's turn by the deadline.
+    /// [`Timeout`](ErrorKind::Timeout) if another handle has the turn until the deadline.
     pub(crate) async fn turn(
         &self,
         operation: &'static str,
@@ -139,7 +139,7 @@ impl<M: Memory + ?Sized> State<M> {
         }
     }
 
-    /// A number that is another one after each change of the record.
+    /// Returns a number that changes with each change of the record.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -152,7 +152,7 @@ impl<M: Memory + ?Sized> State<M> {
         }
     }
 
-    /// As [`record`](Self::record), to be changed: a copy, if somebody is reading it.
+    /// Like [`record`](Self::record), but to change it. If somebody is reading the record, this is a copy.
     pub(crate) fn record_mut(
         &mut self,
         operation: &'static str,
@@ -173,6 +173,7 @@ impl<M: Memory + ?Sized> State<M> {
     }
 }
 
+/// The error for a handle that is used after the end of its request.
 pub(crate) fn closed(operation: &'static str) -> Error {
     let message = "the response has begun, so the session can no longer be used";
     Error::new(ErrorKind::Unsupported, "session", operation, message)
@@ -183,10 +184,11 @@ fn gone(operation: &'static str) -> Error {
     Error::new(ErrorKind::Unsupported, "session", operation, message)
 }
 
-/// How often a change is tried while others change the same: more than handles that meet by chance need.
+/// How often a change is tried while other handles change the same member. Handles that meet by chance need far fewer
+/// tries; a closure that changes the session which it is called for never ends.
 pub(crate) const MOST_TRIES: usize = 100;
 
-/// A change that changes the session each time it is made would be made for ever.
+/// The error for a change that changes the session each time it runs, and would run for ever.
 pub(crate) fn without_end(operation: &'static str) -> Error {
     let message = "the closure changes the session that it is called for; change it only through the argument";
     Error::new(ErrorKind::Other, "session", operation, message)

@@ -1,4 +1,4 @@
-//! For the tests of applications: a stored session, and the cookie that leads to it.
+//! For the tests of applications: stores a session and makes its cookie.
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 use http::HeaderValue;
@@ -6,22 +6,22 @@ use http::HeaderValue;
 use crate::{SessionEngine, request::RequestFacts};
 
 impl SessionEngine {
-    /// Stores a new session that `fill` has filled, and returns the value of the `Cookie` header that names it. A test of
-    /// a handler sends it to be logged in.
+    /// Stores a new session with the members that `fill` sets, and returns the `Cookie` header for it. A test sends
+    /// this header to call a handler as a user who is logged in.
     ///
-    /// The session and the cookie are made as for a browser, by the options and the secrets, so the request goes through
-    /// the whole layer. Take a [`MemoryStore`](cloakroom_core::MemoryStore), and no server is needed.
+    /// The session and the cookie are made with the engine's options and secrets, as for a browser, so the request goes
+    /// through the whole layer. With a [`MemoryStore`](cloakroom_core::MemoryStore), a test needs no server.
     ///
     /// # Errors
     ///
-    /// What `fill` returns, and as [`Store::set`](cloakroom_core::Store::set).
+    /// The error of `fill`, and as [`Store::set`](cloakroom_core::Store::set).
     ///
     /// ```
     /// use cloakroom_core::{Error, MemoryStore, Secrets};
-    /// use cloakroom_tower::{RequestHead, SessionEngine};
+    /// use cloakroom_tower::{RequestHead, SessionOptions};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// let engine = SessionEngine::new(MemoryStore::new(), Secrets::new(["keyboard cat"])?);
+    /// let engine = SessionOptions::new().engine(MemoryStore::new(), Secrets::new(["keyboard cat"])?)?;
     /// let cookie = engine.test_cookie(|session| session.insert("user", "ann")).await?;
     ///
     /// let request = http::Request::get("/account").header("cookie", cookie).body(()).unwrap();
@@ -39,7 +39,7 @@ impl SessionEngine {
         fill(&mut record)?;
         self.setup().within("test_cookie", self.store().set(&id, &record)).await?;
         let line = self.setup().set_cookie(&id, record.cookie())?;
-        // Behind the first semicolon come the attributes; the value has none, since it is percent-encoded.
+        // The attributes follow the first semicolon. The value contains none, since it is percent-encoded.
         let pair = line.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         HeaderValue::from_bytes(pair).map_err(|error| {
             let message = "the cookie contains characters that are not allowed in a header";

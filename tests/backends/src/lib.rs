@@ -1,22 +1,28 @@
-//! What the suite needs behind a store, for each kind of server: raw records, and faults.
+//! What the suite needs behind a store, for each kind of server: raw records, and faults. Besides, the sessions that the
+//! stores' own tests have in common.
 //!
 //! It knows the servers and no store, so that every store's tests can use it.
 //!
 //! | type | is |
 //! | --- | --- |
 //! | [`Harmed`] | [`Faults`](cloakroom_conformance::Faults) of any server of `cloakroom-test-support` |
+//! | [`RawFiles`] | the records of session-file-store, in a folder |
 //! | [`RawRedis`] | the records of connect-redis |
 //! | [`RawMemcached`] | the records of connect-memcached, on any number of servers |
 //! | `RawMongo` (feature `mongodb`) | the records of connect-mongo, as texts |
 
+mod file;
 mod harmed;
 mod memcached;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 mod redis;
+mod sessions;
 
+pub use file::RawFiles;
 pub use harmed::Harmed;
 pub use memcached::RawMemcached;
 #[cfg(feature = "mongodb")]
 pub use mongodb::RawMongo;
 pub use redis::RawRedis;
+pub use sessions::{a_thousand_tasks_share, expiring_in, numbered, session};

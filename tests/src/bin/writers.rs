@@ -19,6 +19,7 @@ use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
     Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
 };
+use cloakroom_file::FileStore;
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_mongodb::MongoStore;
 use cloakroom_redis::RedisStore;
@@ -87,6 +88,7 @@ fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
         Some("redis") => Ok(Arc::new(RedisStore::open(url)?)),
         Some("memcached") => Ok(Arc::new(MemcachedStore::open(url)?)),
         Some("mongodb") => Ok(Arc::new(MongoStore::open(url)?)),
+        Some("file") => Ok(Arc::new(FileStore::open(url)?)),
         _ => Err(Error::new(ErrorKind::Config, "writers", "open", "no such store")),
     }
 }

@@ -4,6 +4,7 @@
 
 mod cookie_json;
 mod express_cookie;
+mod file;
 mod hashring;
 mod kruptein;
 pub mod lifecycle;
@@ -38,6 +39,7 @@ pub struct Kind {
 /// All kinds of fixtures.
 pub const KINDS: &[Kind] = &[
     cookie_json::KIND,
+    file::KIND,
     hashring::KIND,
     kruptein::KIND,
     lifecycle::KIND,

@@ -89,8 +89,12 @@ pub(super) fn is_no_age(value: &Value) -> bool {
 pub(super) const UNBOUND: &str = "a session given as JavaScript code that uses an outer variable";
 /// The reason for a request whose handler fails, which is unrelated to sessions.
 pub(super) const HANDLER_THROWS: &str = "a handler of JavaScript code that throws by itself";
-const NO_SESSION: &str = "a session that is null or undefined, which no Rust program can store";
-const NO_CODE: &str = "a session that was not stored, given without the code that made it";
+/// The reason for a session that does not exist.
+pub(super) const NO_SESSION: &str =
+    "a session that is null or undefined, which no Rust program can store";
+/// The reason for a session of which nothing is known.
+pub(super) const NO_CODE: &str =
+    "a session that was not stored, given without the code that made it";
 
 /// Returns why a row of a session is not applicable, or `None`.
 pub(super) fn of_session(row: &Json, session: Option<&Described>) -> Option<&'static str> {

@@ -53,7 +53,7 @@ impl Folder {
         }
     }
 
-    /// Makes the folder anew that holds what outlives a restart.
+    /// Creates the folder again that holds what outlives a restart.
     pub(crate) fn empty_data(&self) -> Result<(), Error> {
         let data = self.path.join("data");
         match fs::remove_dir_all(&data) {

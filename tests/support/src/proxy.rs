@@ -174,7 +174,7 @@ impl Proxy {
         }
     }
 
-    /// Closes all connections, and listens no more, so that new ones are refused.
+    /// Closes all connections and stops listening, so that new ones are refused.
     pub fn refuse(&self) {
         self.end();
         // A program that is being started has a copy of the listening socket until it executes, so the port can stay

@@ -35,12 +35,15 @@ fn is_one_of(read: &SessionData, written: &[SessionData]) -> Verdict {
     )
 }
 
+/// A page sends many requests at once, and several write the session. A mixture of two records would be corrupt, or
+/// show members that never belonged together.
 pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 20;
     // The lengths differ, so that the rest of a longer record would show.
     let sessions: Result<Vec<_>, _> =
         (1..=TASKS).map(|length| two_ended(subject, &"x".repeat(length))).collect();
     let sessions = Arc::new(sessions?);
+    // The barrier lets all tasks begin together. Tasks that start one after the other hardly meet.
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
     for number in 0..TASKS {
         let (store, start) = (subject.shared(), Arc::clone(&start));
@@ -56,6 +59,7 @@ pub(crate) async fn concurrent_sets_leave_one_whole_record(subject: &StoreUnderT
     is_one_of(&subject.read("id").await?, &sessions)
 }
 
+/// Calls share connections. If an answer reached the wrong call, one user would see the session of another.
 pub(crate) async fn concurrent_sessions_do_not_mix(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 40;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
@@ -65,6 +69,7 @@ pub(crate) async fn concurrent_sessions_do_not_mix(subject: &StoreUnderTest) -> 
         tasks.spawn(async move {
             start.wait().await;
             store.set(&id, &session).await?;
+            // One read may be lucky, since the connection is the one that wrote.
             for _ in 0..3 {
                 let found = store.get(&id).await?;
                 let read = found.ok_or_else(|| broken(format_args!("{id:?} does not exist")))?;
@@ -76,6 +81,7 @@ pub(crate) async fn concurrent_sessions_do_not_mix(subject: &StoreUnderTest) -> 
     join(tasks).await
 }
 
+/// The promise that Express cannot give: all of 32 concurrent changes count.
 pub(crate) async fn concurrent_updates_lose_nothing(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 8;
     const TIMES: usize = 4;
@@ -91,6 +97,8 @@ pub(crate) async fn concurrent_updates_lose_nothing(subject: &StoreUnderTest) ->
             start.wait().await;
             let atomic = store.atomic().ok_or(Failure::NotOffered("atomic"))?;
             let mut stored = 0;
+            // No limit to the attempts: how many it takes depends on the store and the machine. The case has a time
+            // limit.
             while stored < TIMES {
                 let found = store.get("id").await?;
                 let mut session = found.ok_or_else(|| broken("the session is gone"))?;
@@ -113,6 +121,7 @@ pub(crate) async fn concurrent_updates_lose_nothing(subject: &StoreUnderTest) ->
     )
 }
 
+/// If every writer got a conflict, they could repeat their writes for ever.
 pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 16;
     subject.atomic()?;
@@ -143,6 +152,8 @@ pub(crate) async fn of_updates_that_meet_one_is_stored(subject: &StoreUnderTest)
     )
 }
 
+/// A server drops the future of a request whose browser has disconnected. The connection then holds half a command or
+/// an answer that nobody waits for.
 pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &StoreUnderTest) -> Verdict {
     let (old, new) = (two_ended(subject, "old")?, two_ended(subject, "the new one")?);
     for point in 0..POINTS {
@@ -159,18 +170,23 @@ pub(crate) async fn a_dropped_set_leaves_a_whole_record(subject: &StoreUnderTest
     subject.holds("after", &either[0]).await
 }
 
+/// The answer to the dropped call must not be taken for the answer to the next one on the same connection: it is
+/// another user's session.
 pub(crate) async fn a_dropped_get_disturbs_no_other(subject: &StoreUnderTest) -> Verdict {
     let (ann, bob) = (two_ended(subject, "ann")?, two_ended(subject, "bob")?);
     subject.store().set("ann", &ann).await?;
     subject.store().set("bob", &bob).await?;
     for point in 0..POINTS {
         drop_at(point, subject.store().get("ann")).await;
+        // If the answer to the dropped call is still on the connection, one of these gets it.
         subject.holds("bob", &bob).await?;
         subject.is_gone("nobody").await?;
     }
     Ok(())
 }
 
+/// A dropped conditional write happens or does not. A lock or a transaction that it left behind would block every later
+/// write.
 pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &StoreUnderTest) -> Verdict {
     let (atomic, old) = (subject.atomic()?, two_ended(subject, "old")?);
     let mut either = vec![old.clone()];

@@ -1,4 +1,4 @@
-//! `create`.
+//! `create`: a new session under an id that nobody has.
 
 use std::sync::Arc;
 
@@ -30,12 +30,15 @@ fn exists(created: &Created) -> Verdict {
     check(*created == Created::Exists, "wanted `Exists`, got `Stored`: a live session has this id")
 }
 
+/// A login that moves its data creates the session under the new id. Nothing in the record may change on the way.
 pub(crate) async fn create_stores(subject: &StoreUnderTest) -> Verdict {
     let session = odd_session("ann")?;
     is_stored(&subject.atomic()?.create("id", &session).await?)?;
     subject.holds("id", &session).await
 }
 
+/// A handler that saves a new session and then changes it writes with this revision. Without it, the request would
+/// conflict with itself.
 pub(crate) async fn create_answers_the_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let mut session = subject.lasting("ann")?;
@@ -51,6 +54,7 @@ pub(crate) async fn create_answers_the_revision(subject: &StoreUnderTest) -> Ver
     )
 }
 
+/// If a generator of ids repeats itself, two users must not share one session.
 pub(crate) async fn create_twice_is_exists(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("id", &subject.lasting("ann")?).await?;
@@ -58,12 +62,14 @@ pub(crate) async fn create_twice_is_exists(subject: &StoreUnderTest) -> Verdict 
     exists(&atomic.create("id", &subject.lasting("bob")?).await?)
 }
 
+/// Node.js creates sessions by plain writes, which count too.
 pub(crate) async fn create_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     exists(&atomic.create("id", &subject.lasting("bob")?).await?)
 }
 
+/// The loser of a collision must not have overwritten the winner's session by the time it gets its answer.
 pub(crate) async fn create_keeps_the_session_that_exists(subject: &StoreUnderTest) -> Verdict {
     let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
     atomic.create("id", &first).await?;
@@ -72,6 +78,7 @@ pub(crate) async fn create_keeps_the_session_that_exists(subject: &StoreUnderTes
     subject.holds("id", &first).await
 }
 
+/// A rejected `create` must not shorten the session of somebody else.
 pub(crate) async fn create_keeps_the_expiry_that_exists(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("id", &subject.lasting("ann")?).await?;
@@ -80,6 +87,7 @@ pub(crate) async fn create_keeps_the_expiry_that_exists(subject: &StoreUnderTest
     subject.is_there("id").await
 }
 
+/// An id is free when its session has expired, even if the backend has not removed the record yet.
 pub(crate) async fn create_over_an_expired_session_stores(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.short("ann")?).await?;
@@ -89,6 +97,7 @@ pub(crate) async fn create_over_an_expired_session_stores(subject: &StoreUnderTe
     subject.holds("id", &session).await
 }
 
+/// A backend that marks deleted records must not take the mark for a session.
 pub(crate) async fn create_after_destroy_stores(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -98,6 +107,7 @@ pub(crate) async fn create_after_destroy_stores(subject: &StoreUnderTest) -> Ver
     subject.holds("id", &session).await
 }
 
+/// A `create` that forgets the expiry fills the backend with sessions that never end.
 pub(crate) async fn create_gives_the_time_to_live(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     atomic.create("short", &subject.short("ann")?).await?;
@@ -109,6 +119,7 @@ pub(crate) async fn create_gives_the_time_to_live(subject: &StoreUnderTest) -> V
     subject.is_there("browser").await
 }
 
+/// An expired session must not come to life, not even until the backend cleans up.
 pub(crate) async fn create_with_a_passed_expiry_stores_nothing(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -116,6 +127,7 @@ pub(crate) async fn create_with_a_passed_expiry_stores_nothing(
     subject.is_gone("id").await
 }
 
+/// The id belongs to another session, which a new one that has expired must not end.
 pub(crate) async fn create_with_a_passed_expiry_keeps_the_session_that_exists(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -125,14 +137,18 @@ pub(crate) async fn create_with_a_passed_expiry_keeps_the_session_that_exists(
     subject.holds("id", &session).await
 }
 
+/// The check and the write must be one step in the backend. As two steps, several of 20 concurrent requests would get
+/// `Stored` and share one session.
 pub(crate) async fn create_has_one_winner(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
+    // The tasks of one round can happen to run one after the other.
     for round in 0..3 {
         one_winner(subject, &format!("id-{round}")).await?;
     }
     Ok(())
 }
 
+/// Lets 20 tasks create one session at the same moment. Exactly one may win, and its session must be the stored one.
 async fn one_winner(subject: &StoreUnderTest, sid: &str) -> Verdict {
     const TASKS: usize = 20;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));

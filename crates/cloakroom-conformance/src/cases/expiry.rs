@@ -1,4 +1,4 @@
-//! The expiry of sessions.
+//! The expiry of sessions: ended too early, a session logs its user out; ended too late, it lets a thief in.
 
 use cloakroom_core::{Cookie, SessionData};
 
@@ -13,6 +13,8 @@ const YEAR_10000_MS: i64 = 253_402_300_800_000;
 /// The last millisecond of a JavaScript `Date` (ECMAScript 21.4.1.1).
 const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
+/// Backends count in whole seconds. Rounded down, this session would get zero, which Memcached takes for "never" and
+/// Redis rejects.
 pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> Verdict {
     let session = subject.session("ann", Some((300 * subject.patience()).min(900)))?;
     subject.store().set("id", &session).await?;
@@ -23,30 +25,38 @@ pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> 
     subject.ends("id", session.cookie().expires_ms().unwrap_or_default()).await
 }
 
+/// A session that ends before its cookie logs its user out for no visible reason.
 pub(crate) async fn a_session_lives_as_long_as_its_cookie(subject: &StoreUnderTest) -> Verdict {
     let start_ms = subject.now_ms();
     subject.store().set("id", &subject.session("ann", Some(1_800))?).await?;
     subject.lives_until("id", start_ms + 1_800).await
 }
 
+/// Whoever finds an old cookie on a shared computer must not get in with it.
 pub(crate) async fn an_expired_session_is_gone(subject: &StoreUnderTest) -> Verdict {
     let end_ms = subject.now_ms() + subject.short_ms();
     subject.store().set("id", &subject.short("ann")?).await?;
     subject.ends("id", end_ms).await
 }
 
+/// Most logins are browser sessions. A missing expiry must not be read as one that has passed.
 pub(crate) async fn a_browser_session_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &subject.session("ann", None)?).await
 }
 
+/// Memcached reads a time to live of more than 30 days as a date, which for such numbers is in 1970: "remember me"
+/// would end the session at once.
 pub(crate) async fn a_session_of_31_days_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &subject.session("ann", Some(31 * DAY_MS))?).await
 }
 
+/// JavaScript prints such a date with a sign and six digits of the year. A parser that expects four would reject the
+/// session.
 pub(crate) async fn a_session_until_the_year_10000_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &until(subject, YEAR_10000_MS)?).await
 }
 
+/// The largest date of JavaScript. Arithmetic with it must not overflow into the past.
 pub(crate) async fn a_session_until_the_last_date_is_kept(subject: &StoreUnderTest) -> Verdict {
     is_kept(subject, &until(subject, LAST_DATE_MS)?).await
 }
@@ -68,17 +78,21 @@ async fn is_kept(subject: &StoreUnderTest, session: &SessionData) -> Verdict {
     subject.holds("id", session).await
 }
 
+/// The session must not be readable until the backend cleans up.
 pub(crate) async fn set_with_a_passed_expiry_stores_nothing(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.expired("ann")?).await?;
     subject.is_gone("id").await
 }
 
+/// A store that only skipped the write would leave the earlier record alive and its user logged in.
 pub(crate) async fn set_with_a_passed_expiry_destroys(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     subject.store().set("id", &subject.expired("ann")?).await?;
     subject.is_gone("id").await
 }
 
+/// "Remember me" makes a session longer, and other applications make it shorter. The expiry of the earlier record must
+/// not stay.
 pub(crate) async fn set_replaces_the_expiry(subject: &StoreUnderTest) -> Verdict {
     let [short, lasting] = [subject.short("ann")?, subject.lasting("ann")?];
     subject.store().set("longer", &short).await?;
@@ -90,6 +104,7 @@ pub(crate) async fn set_replaces_the_expiry(subject: &StoreUnderTest) -> Verdict
     subject.is_gone("shorter").await
 }
 
+/// The rest of an expired session, which the backend has not removed yet, must not block a new one.
 pub(crate) async fn set_creates_over_an_expired_session(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.short("ann")?).await?;
     subject.outlast().await?;
@@ -98,6 +113,8 @@ pub(crate) async fn set_creates_over_an_expired_session(subject: &StoreUnderTest
     subject.holds("id", &session).await
 }
 
+/// express-session 1.19.0 without `resave` touches an unchanged session and leaves its record as it is. A store that
+/// believed the date in the record would log out users who only read.
 pub(crate) async fn a_session_outlives_its_stale_cookie(subject: &StoreUnderTest) -> Verdict {
     let session = subject.short("ann")?;
     subject.store().set("id", &session).await?;

@@ -1,4 +1,5 @@
-//! Records that another program writes and reads.
+//! Records that another program writes and reads, mostly Node.js with the npm package that the store is a counterpart
+//! of.
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ async fn is_stored(subject: &StoreUnderTest, sid: &str, wanted: &str) -> Verdict
     )
 }
 
+/// Checks that the call failed as `Corrupt`. Any other kind would make the layer treat the record as an outage.
 fn is_corrupt(operation: &str, planted: &str, outcome: Result<(), Error>) -> Verdict {
     let got = match outcome {
         Ok(()) => "success".to_owned(),
@@ -45,6 +47,7 @@ fn is_corrupt(operation: &str, planted: &str, outcome: Result<(), Error>) -> Ver
     Err(broken(format_args!("{operation} of {} is {got}, not `Corrupt`", shown(planted))))
 }
 
+/// Node.js wrote the record; its user must be logged in here too, with every byte of it.
 pub(crate) async fn a_foreign_record_is_read(subject: &StoreUnderTest) -> Verdict {
     subject.raw()?.put("id", RECORD).await?;
     let read = subject.read("id").await?;
@@ -52,6 +55,7 @@ pub(crate) async fn a_foreign_record_is_read(subject: &StoreUnderTest) -> Verdic
     check(text == RECORD, format_args!("{} was read as {}", shown(RECORD), shown(text)))
 }
 
+/// Node.js reads the record with `JSON.parse`. A wrapper around it, or another encoding, would log the user out there.
 pub(crate) async fn a_session_is_stored_as_its_text(subject: &StoreUnderTest) -> Verdict {
     subject.raw()?;
     let session = SessionData::from_json(RECORD)?;
@@ -59,6 +63,7 @@ pub(crate) async fn a_session_is_stored_as_its_text(subject: &StoreUnderTest) ->
     is_stored(subject, "id", RECORD).await
 }
 
+/// Rust changes one member, and all that Node.js or its middlewares keep in the others stays.
 pub(crate) async fn a_foreign_record_keeps_what_nobody_changes(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -69,6 +74,7 @@ pub(crate) async fn a_foreign_record_keeps_what_nobody_changes(
     is_stored(subject, "id", &RECORD.replace("1.0", "2")).await
 }
 
+/// Express leaves such records behind when it only touches. Their users are logged in there.
 pub(crate) async fn a_foreign_record_with_a_stale_cookie_is_alive(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -78,6 +84,8 @@ pub(crate) async fn a_foreign_record_with_a_stale_cookie_is_alive(
     subject.is_there("id").await
 }
 
+/// express-session starts a new session for a stored value that is falsy. An error here would lock out a user whom
+/// Node.js serves.
 pub(crate) async fn what_express_takes_for_no_session_is_none(subject: &StoreUnderTest) -> Verdict {
     for record in ["null", "false", "0", "\"\"", "", " null\n"] {
         subject.raw()?.put("id", record).await?;
@@ -88,6 +96,7 @@ pub(crate) async fn what_express_takes_for_no_session_is_none(subject: &StoreUnd
     Ok(())
 }
 
+/// The same record must mean the same to both ways of reading.
 pub(crate) async fn get_and_touch_of_no_session_is_none(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     for record in ["null", "\"\""] {
@@ -99,6 +108,8 @@ pub(crate) async fn get_and_touch_of_no_session_is_none(subject: &StoreUnderTest
     Ok(())
 }
 
+/// cloakroom-tower's safe preset answers `Corrupt` with a new session. Taken for a broken backend, the record would
+/// lock its user out until the cookie expires.
 pub(crate) async fn what_is_not_a_session_is_corrupt(subject: &StoreUnderTest) -> Verdict {
     for planted in CORRUPT {
         subject.raw()?.put("id", planted).await?;
@@ -107,6 +118,7 @@ pub(crate) async fn what_is_not_a_session_is_corrupt(subject: &StoreUnderTest) -
     Ok(())
 }
 
+/// `Gone` or a conflict without a record would make the caller drop a change, or repeat it for ever.
 pub(crate) async fn conditional_calls_on_what_is_not_a_session_are_corrupt(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -122,10 +134,12 @@ pub(crate) async fn conditional_calls_on_what_is_not_a_session_are_corrupt(
     Ok(())
 }
 
+/// Errors go to logs, which more people read than the sessions. Parsers' messages often quote their input.
 pub(crate) async fn a_corrupt_record_is_not_quoted(subject: &StoreUnderTest) -> Verdict {
     for planted in CORRUPT {
         subject.store().set("the-secret-id", &subject.lasting("ann")?).await?;
         let session = subject.read("the-secret-id").await?;
+        // The session has a revision, so `update` gets as far as comparing it with what is stored now.
         subject.raw()?.put("the-secret-id", planted).await?;
         for operation in ["get", "update", "get_and_touch", "all"] {
             let outcome = call(subject.store(), operation, "the-secret-id", &session).await;
@@ -139,6 +153,7 @@ pub(crate) async fn a_corrupt_record_is_not_quoted(subject: &StoreUnderTest) -> 
     Ok(())
 }
 
+/// Otherwise one broken record would lock its user out for as long as it lives.
 pub(crate) async fn a_corrupt_record_can_be_replaced(subject: &StoreUnderTest) -> Verdict {
     let session = subject.lasting("ann")?;
     for planted in CORRUPT {
@@ -149,6 +164,7 @@ pub(crate) async fn a_corrupt_record_can_be_replaced(subject: &StoreUnderTest) -
     Ok(())
 }
 
+/// A logout must work even if the record cannot be read.
 pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &StoreUnderTest) -> Verdict {
     for planted in CORRUPT {
         subject.raw()?.put("id", planted).await?;
@@ -159,6 +175,7 @@ pub(crate) async fn a_corrupt_record_can_be_destroyed(subject: &StoreUnderTest) 
     Ok(())
 }
 
+/// One broken record must not hide the sessions of everybody else.
 pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &StoreUnderTest) -> Verdict {
     const LIVE: usize = 30;
     let raw = subject.raw()?;
@@ -167,6 +184,7 @@ pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &StoreUnderTest)
     for number in 0..LIVE {
         subject.store().set(&format!("id-{number}"), &subject.lasting("ann")?).await?;
     }
+    // A stored `null` means "no session" in Express. A listing may leave it out or report it as corrupt.
     for (sid, planted) in [("corrupt", CORRUPT[0]), ("text", CORRUPT[1]), ("none", "null")] {
         raw.put(sid, planted).await?;
     }
@@ -188,6 +206,7 @@ pub(crate) async fn all_goes_on_after_a_corrupt_record(subject: &StoreUnderTest)
     )
 }
 
+/// The other record has the same length and no version of ours: only a comparison of the content notices it.
 pub(crate) async fn update_notices_a_foreign_write(subject: &StoreUnderTest) -> Verdict {
     let (raw, atomic) = (subject.raw()?, subject.atomic()?);
     raw.put("id", RECORD).await?;
@@ -202,6 +221,7 @@ pub(crate) async fn update_notices_a_foreign_write(subject: &StoreUnderTest) -> 
     let text = current.loaded_json();
     check(text == theirs, format_args!("the conflict contains {}", shown(text)))?;
     is_stored(subject, "id", &theirs).await?;
+    // What a caller does after a conflict. Both changes must be in the record then.
     current.merge(&ours);
     if !matches!(atomic.update("id", &current).await?, Updated::Stored(_)) {
         return Err(broken("nobody has written since, but the second try was not stored"));
@@ -209,6 +229,7 @@ pub(crate) async fn update_notices_a_foreign_write(subject: &StoreUnderTest) -> 
     is_stored(subject, "id", &current.to_json()).await
 }
 
+/// Whoever stored `null` ended the session. An update must not bring it back.
 pub(crate) async fn update_of_a_foreign_none_is_gone(subject: &StoreUnderTest) -> Verdict {
     let (raw, atomic) = (subject.raw()?, subject.atomic()?);
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -221,17 +242,21 @@ pub(crate) async fn update_of_a_foreign_none_is_gone(subject: &StoreUnderTest) -
     }
 }
 
+/// A touch with an older copy must not undo what Node.js has written since.
 pub(crate) async fn touch_leaves_the_stored_record_as_it_is(subject: &StoreUnderTest) -> Verdict {
     subject.raw()?.put("id", RECORD).await?;
     let mut session = subject.read("id").await?;
     session.insert("who", "bob")?;
+    // Another member, and another expiry: a store that wrote either into the record would show it.
     session.cookie_mut().set_max_age_ms(Some(HOUR_MS / 2), subject.now_ms())?;
     subject.touch("id", &session).await?;
     is_stored(subject, "id", RECORD).await
 }
 
+/// Data that a user was told is gone must not wait in the backend for a clean-up.
 pub(crate) async fn a_passed_expiry_leaves_no_record(subject: &StoreUnderTest) -> Verdict {
     let raw = subject.raw()?;
+    // Rounded up to seconds, the first two are zero, not a negative number.
     for passed_ms in [1, 999, 60_000] {
         subject.store().set("id", &subject.lasting("ann")?).await?;
         subject.is_there("id").await?;
@@ -246,6 +271,7 @@ pub(crate) async fn a_passed_expiry_leaves_no_record(subject: &StoreUnderTest) -
     Ok(())
 }
 
+/// The backend has to end the session even if no process of ours runs any more.
 pub(crate) async fn the_backend_counts_the_sessions_time(subject: &StoreUnderTest) -> Verdict {
     let raw = subject.raw()?;
     for ms in [3_600_000, 600_500, 1_500_000_000] {

@@ -7,12 +7,15 @@ use crate::{
     failure::{Verdict, check},
 };
 
+/// Every expired cookie brings an id that leads nowhere. If that were an error, its visitor would get an error page
+/// until the browser forgets the cookie.
 pub(crate) async fn get_missing_is_none(subject: &StoreUnderTest) -> Verdict {
     subject.is_gone("missing").await?;
     subject.store().set("another", &subject.lasting("ann")?).await?;
     subject.is_gone("missing").await
 }
 
+/// Without the current revision, every conditional write would look like a conflict, and no change could be stored.
 pub(crate) async fn get_carries_the_current_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -27,6 +30,7 @@ pub(crate) async fn get_carries_the_current_revision(subject: &StoreUnderTest) -
     Ok(())
 }
 
+/// Whoever reads the log of an application with two stores needs to know which of them failed.
 pub(crate) async fn errors_carry_the_stores_name(subject: &StoreUnderTest) -> Verdict {
     let name = subject.store().name();
     check(!name.is_empty(), "the name is empty")?;

@@ -1,4 +1,4 @@
-//! `get_and_touch`.
+//! `get_and_touch`: a visit in one round trip.
 
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ async fn read(
     found.ok_or_else(|| broken("wanted the session, got `None`"))
 }
 
+/// This call serves every request that only reads, so what it returns must be what is stored, byte for byte.
 pub(crate) async fn get_and_touch_returns_the_session(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = SessionData::from_json(format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#))?;
@@ -35,10 +36,12 @@ pub(crate) async fn get_and_touch_returns_the_session(subject: &StoreUnderTest) 
     same(&read(atomic, "id", HOUR).await?, &session)
 }
 
+/// Users who only read stay logged in by this call alone.
 pub(crate) async fn get_and_touch_extends(subject: &StoreUnderTest) -> Verdict {
     extends(subject, HOUR).await
 }
 
+/// Without a max age the session is a browser session, which the store keeps for its default time.
 pub(crate) async fn get_and_touch_without_ttl_gives_the_default(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -58,6 +61,8 @@ async fn extends(subject: &StoreUnderTest, longer: Option<Duration>) -> Verdict 
     subject.is_there("id").await
 }
 
+/// The call sets the expiry; it does not only raise it. A shorter `max_age` in the options counts from the next visit
+/// on.
 pub(crate) async fn get_and_touch_shortens(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -66,6 +71,7 @@ pub(crate) async fn get_and_touch_shortens(subject: &StoreUnderTest) -> Verdict 
     subject.is_gone("id").await
 }
 
+/// Rounded down, a time to live below one second would be zero, which backends take for "never" or "now".
 pub(crate) async fn get_and_touch_counts_up_to_the_next_second(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -77,6 +83,8 @@ pub(crate) async fn get_and_touch_counts_up_to_the_next_second(
     subject.ends("id", start_ms + 1_000).await
 }
 
+/// A month is beyond Memcached's relative times, a century beyond a date of 32 bits, and ten thousand years beyond
+/// years of four digits.
 pub(crate) async fn get_and_touch_takes_long_ttls(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let ttls = [("a-month", 31 * DAY), ("a-life", 36_500 * DAY), ("an-age", 3_650_000 * DAY)];
@@ -91,15 +99,18 @@ pub(crate) async fn get_and_touch_takes_long_ttls(subject: &StoreUnderTest) -> V
     Ok(())
 }
 
+/// Every expired cookie brings such an id, and its visitor is no longer logged in.
 pub(crate) async fn get_and_touch_missing_is_none(subject: &StoreUnderTest) -> Verdict {
     is_none(subject, "missing").await
 }
 
+/// A random id in a cookie must not leave a record behind, or anybody could fill the backend.
 pub(crate) async fn get_and_touch_never_creates(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?.get_and_touch("missing", HOUR).await?;
     subject.is_gone("missing").await
 }
 
+/// An expired session that the backend has not removed yet must not come back because its user returns late.
 pub(crate) async fn get_and_touch_never_revives(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     subject.store().set("id", &subject.short("ann")?).await?;
@@ -113,6 +124,8 @@ async fn is_none(subject: &StoreUnderTest, sid: &str) -> Verdict {
     check(found.is_none(), "wanted `None`, got a session")
 }
 
+/// It is most likely a mistake, and backends disagree: Memcached would keep the record for ever, and Redis would delete
+/// it.
 pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -126,6 +139,7 @@ pub(crate) async fn get_and_touch_refuses_a_ttl_of_zero(subject: &StoreUnderTest
     subject.is_there("id").await
 }
 
+/// A read that rewrote the record could undo a change that another request makes at the same time.
 pub(crate) async fn get_and_touch_keeps_the_record(subject: &StoreUnderTest) -> Verdict {
     let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
     subject.store().set("id", &session).await?;
@@ -133,6 +147,7 @@ pub(crate) async fn get_and_touch_keeps_the_record(subject: &StoreUnderTest) -> 
     subject.holds("id", &session).await
 }
 
+/// The layer reads by this call and writes by `update`. Without a revision it would have to read a second time.
 pub(crate) async fn get_and_touch_carries_the_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -140,6 +155,7 @@ pub(crate) async fn get_and_touch_carries_the_revision(subject: &StoreUnderTest)
     is_stored(atomic, session).await
 }
 
+/// If reading changed the revision, the write of one request would conflict with the mere visit of another.
 pub(crate) async fn get_and_touch_keeps_the_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;

@@ -8,6 +8,7 @@ use crate::{
     probe::same,
 };
 
+/// Behind a load balancer, the request after the login reaches another process.
 pub(crate) async fn a_second_handle_sees_a_set(subject: &StoreUnderTest) -> Verdict {
     let (second, session) = (subject.second_handle()?, subject.lasting("ann")?);
     subject.store().set("id", &session).await?;
@@ -15,9 +16,11 @@ pub(crate) async fn a_second_handle_sees_a_set(subject: &StoreUnderTest) -> Verd
     same(&found.ok_or_else(|| broken("the second handle finds nothing"))?, &session)
 }
 
+/// A handle that caches what it has read would show an old cart.
 pub(crate) async fn a_second_handle_sees_a_replacement(subject: &StoreUnderTest) -> Verdict {
     let second = subject.second_handle()?;
     second.set("id", &subject.lasting("ann")?).await?;
+    // A handle with a cache has the session in it now.
     second.get("id").await?;
     let session = subject.lasting("bob")?;
     subject.store().set("id", &session).await?;
@@ -25,6 +28,7 @@ pub(crate) async fn a_second_handle_sees_a_replacement(subject: &StoreUnderTest)
     same(&found.ok_or_else(|| broken("the second handle finds nothing"))?, &session)
 }
 
+/// A handle that caches what it has read would keep a user logged in who has logged out.
 pub(crate) async fn a_second_handle_sees_a_destroy(subject: &StoreUnderTest) -> Verdict {
     let second = subject.second_handle()?;
     second.set("id", &subject.lasting("ann")?).await?;
@@ -33,6 +37,7 @@ pub(crate) async fn a_second_handle_sees_a_destroy(subject: &StoreUnderTest) -> 
     check(second.get("id").await?.is_none(), "the second handle still finds the session")
 }
 
+/// The check must be made in the backend. One in the process does not see the sessions of other processes.
 pub(crate) async fn create_notices_a_second_handle(subject: &StoreUnderTest) -> Verdict {
     let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
     second.set("id", &subject.lasting("ann")?).await?;
@@ -43,6 +48,7 @@ pub(crate) async fn create_notices_a_second_handle(subject: &StoreUnderTest) -> 
     )
 }
 
+/// A lock in the process would pass every test with one handle, and lose updates in production.
 pub(crate) async fn update_notices_a_second_handle(subject: &StoreUnderTest) -> Verdict {
     let (atomic, second) = (subject.atomic()?, subject.second_handle()?);
     subject.store().set("id", &subject.lasting("ann")?).await?;

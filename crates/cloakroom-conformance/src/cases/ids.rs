@@ -21,6 +21,8 @@ const USUAL: &[&str] = &[
     "0",
 ];
 
+/// Ids that quoting, globbing, decoding or a query language would make equal, or would read as something else than a
+/// text.
 const ODD: &[&str] = &[
     "a",
     " a",
@@ -74,6 +76,7 @@ const ODD: &[&str] = &[
     "a'; --",
 ];
 
+/// Ids with the characters that end a line, a text or a command in some protocol.
 const CONTROL: &[&str] = &[
     "a",
     "a\0",
@@ -89,6 +92,7 @@ const CONTROL: &[&str] = &[
     "a\u{85}b",
 ];
 
+/// Ids that some normalization of Unicode makes equal, or that look alike.
 const UNICODE: &[&str] = &[
     // Composed, decomposed, and look-alikes that some normalization form makes equal.
     "é",
@@ -126,6 +130,7 @@ const UNICODE: &[&str] = &[
     "\u{ffff}",
 ];
 
+/// Ids that are equal without their case. Some differ in it only by Unicode's rules.
 const CASE: &[&str] = &["session", "Session", "SESSION", "sessioN", "é1", "É1", "ſession"];
 
 /// Returns ids around the limits of Memcached (250) and file names (255), and far beyond. They differ only in the last
@@ -177,6 +182,7 @@ async fn kept_apart<S: AsRef<str> + Sync>(subject: &StoreUnderTest, ids: &[S]) -
     for (id, session) in &sessions {
         subject.holds(id, session).await?;
     }
+    // A second time while they go one by one: a `destroy` must not remove another.
     for (id, session) in &sessions {
         subject.holds(id, session).await?;
         store.destroy(id).await?;
@@ -185,6 +191,8 @@ async fn kept_apart<S: AsRef<str> + Sync>(subject: &StoreUnderTest, ids: &[S]) -
     Ok(())
 }
 
+/// An empty id would be one session that everybody with an empty cookie shares. With a key prefix it would be the
+/// prefix itself.
 pub(crate) async fn an_empty_id_is_refused(subject: &StoreUnderTest) -> Verdict {
     let store = subject.store();
     refused(store.set("", &subject.lasting("ann")?).await, "set")?;
@@ -192,6 +200,7 @@ pub(crate) async fn an_empty_id_is_refused(subject: &StoreUnderTest) -> Verdict 
     refused(store.destroy("").await, "destroy")
 }
 
+/// Each method builds the backend's key, so each has to check the id.
 pub(crate) async fn touch_refuses_an_empty_id(subject: &StoreUnderTest) -> Verdict {
     let session = subject.lasting("ann")?;
     // A store without touch may still reject the empty id, so this asks with a valid one.
@@ -199,6 +208,7 @@ pub(crate) async fn touch_refuses_an_empty_id(subject: &StoreUnderTest) -> Verdi
     refused(subject.store().touch("", &session).await, "touch")
 }
 
+/// Conditional writes often build the key in code of their own.
 pub(crate) async fn conditional_writes_refuse_an_empty_id(subject: &StoreUnderTest) -> Verdict {
     let (atomic, session) = (subject.atomic()?, subject.lasting("ann")?);
     refused(atomic.create("", &session).await, "create")?;
@@ -207,6 +217,7 @@ pub(crate) async fn conditional_writes_refuse_an_empty_id(subject: &StoreUnderTe
     refused(atomic.update("", &subject.read("id").await?).await, "update")
 }
 
+/// Ids as Node.js generates them. A store that rejected one would log out its user.
 pub(crate) async fn usual_ids_work(subject: &StoreUnderTest) -> Verdict {
     for id in USUAL {
         let session = subject.lasting(id)?;
@@ -216,28 +227,36 @@ pub(crate) async fn usual_ids_work(subject: &StoreUnderTest) -> Verdict {
     Ok(())
 }
 
+/// Ids come from cookies, and so from attackers. If a backend treats two ids as one, by quoting, globbing or decoding,
+/// one user gets the session of another.
 pub(crate) async fn ids_with_odd_characters_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, ODD).await
 }
 
+/// In Memcached's text protocol a line break ends the command, and the rest of the id would be a command of its own.
 pub(crate) async fn ids_with_control_characters_are_kept_apart(
     subject: &StoreUnderTest,
 ) -> Verdict {
     kept_apart(subject, CONTROL).await
 }
 
+/// Collations and some file systems normalize text, and then take different ids for one.
 pub(crate) async fn ids_in_unicode_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, UNICODE).await
 }
 
+/// The ids of express-session are base64, so two users' ids can differ in case alone. Some file systems and collations
+/// ignore case.
 pub(crate) async fn ids_that_differ_in_case_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, CASE).await
 }
 
+/// A store that cut ids to the length that its backend allows would confuse those with a common beginning.
 pub(crate) async fn long_ids_are_kept_apart(subject: &StoreUnderTest) -> Verdict {
     kept_apart(subject, &long()).await
 }
 
+/// A session that can be stored but not touched would end while its user is active.
 pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &StoreUnderTest) -> Verdict {
     let (store, session) = (subject.store(), subject.lasting("ann")?);
     subject.touch("missing", &session).await?;
@@ -256,6 +275,7 @@ pub(crate) async fn touch_takes_every_id_that_set_takes(subject: &StoreUnderTest
     Ok(())
 }
 
+/// A session that can be stored but not updated would fail every request that changes it.
 pub(crate) async fn conditional_writes_take_every_id_that_set_takes(
     subject: &StoreUnderTest,
 ) -> Verdict {

@@ -47,7 +47,8 @@ fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
     }
 }
 
-/// Checks that each listed session is the one that was stored under its id, and returns the ids.
+/// Checks that each listed session is the one that was stored under its id, and returns the ids. A store that lists ids
+/// and records in two steps can pair them wrongly.
 fn owned(listed: Vec<(String, cloakroom_core::SessionData)>) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::with_capacity(listed.len());
     for (id, session) in listed {
@@ -58,6 +59,7 @@ fn owned(listed: Vec<(String, cloakroom_core::SessionData)>) -> Result<Vec<Strin
     Ok(ids)
 }
 
+/// "Log out everywhere" works through this list. A session that is missing in it stays logged in.
 pub(crate) async fn ids_lists_live_sessions(subject: &StoreUnderTest) -> Verdict {
     are(subject.ids().await?, &[])?;
     let ids = names(5);
@@ -67,6 +69,7 @@ pub(crate) async fn ids_lists_live_sessions(subject: &StoreUnderTest) -> Verdict
     are(subject.ids().await?, &ids[1..])
 }
 
+/// A copy to another store is made from this list, so each record must be listed unchanged and under its own id.
 pub(crate) async fn all_gives_ids_and_records(subject: &StoreUnderTest) -> Verdict {
     are(owned(subject.all().await?)?, &[])?;
     let (ids, store) = (names(5), subject.store());
@@ -98,18 +101,21 @@ fn is_left_out(mut listed: impl Iterator<Item = String>, id: &str) -> Verdict {
     check(!listed.any(|other| other == id), format_args!("{id:?} is listed"))
 }
 
+/// An expired session that is listed counts as a visitor who is not there.
 pub(crate) async fn ids_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     one_has_expired(subject).await?;
     is_left_out(subject.ids().await?.into_iter(), "expired")
 }
 
+/// A copy to another store would bring expired sessions back to life.
 pub(crate) async fn all_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     one_has_expired(subject).await?;
     is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "expired")
 }
 
+/// Backends return lists in pages. A store that stops after the first misses most users.
 pub(crate) async fn ids_lists_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let ids = names(MANY);
@@ -117,6 +123,7 @@ pub(crate) async fn ids_lists_more_than_a_page(subject: &StoreUnderTest) -> Verd
     are(subject.ids().await?, &ids)
 }
 
+/// Records come in smaller pages than ids, so this can break alone.
 pub(crate) async fn all_lists_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let ids = names(MANY);
@@ -124,6 +131,7 @@ pub(crate) async fn all_lists_more_than_a_page(subject: &StoreUnderTest) -> Verd
     are(owned(subject.all().await?)?, &ids)
 }
 
+/// A listed id is passed to `get` and `destroy`, so the key's prefix and encoding must be removed exactly.
 pub(crate) async fn ids_come_back_as_they_were_set(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     let ids = [
@@ -151,12 +159,15 @@ pub(crate) async fn ids_come_back_as_they_were_set(subject: &StoreUnderTest) -> 
     are(subject.ids().await?, &taken)
 }
 
+/// Users log in and out while the list is read. Whoever was there from the beginning to the end must be in it; Redis's
+/// SCAN promises just that.
 pub(crate) async fn ids_lists_what_lives_throughout(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     fill(subject, subject.store(), &names(SOME)).await?;
     throughout(subject, subject.id_stream()?).await
 }
 
+/// A rewrite moves a record in some backends. A cursor that goes by position would skip it.
 pub(crate) async fn all_lists_what_lives_throughout(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     fill(subject, subject.store(), &names(SOME)).await?;
@@ -169,6 +180,7 @@ async fn throughout(
     mut stream: impl Stream<Item = Result<String, Failure>> + Send + Unpin,
 ) -> Verdict {
     let (ids, store) = (names(SOME), subject.store());
+    // The first page has been read. What changes now meets a listing in the middle.
     let Some(first) = stream.next().await else {
         return Err(broken(format_args!("{SOME} sessions were stored, but the list is empty")));
     };
@@ -187,11 +199,13 @@ async fn throughout(
     )
 }
 
+/// Another application can use the same server. Whoever destroys all listed sessions must not log its users out.
 pub(crate) async fn ids_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
     is_left_out(subject.ids().await?.into_iter(), "theirs")
 }
 
+/// The records of another application are not for this one's eyes.
 pub(crate) async fn all_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
     is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "theirs")

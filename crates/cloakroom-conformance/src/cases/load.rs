@@ -13,6 +13,7 @@ use crate::{
     probe::same,
 };
 
+/// Returns a session whose number proves whose answer it is.
 fn numbered(
     subject: &StoreUnderTest,
     number: usize,
@@ -39,6 +40,7 @@ async fn join(mut tasks: JoinSet<Verdict>) -> Verdict {
     Ok(())
 }
 
+/// As many requests as a busy server has, through each kind of handle. No answer may reach another call.
 pub(crate) async fn a_thousand_tasks_share_a_store(subject: &StoreUnderTest) -> Verdict {
     const TASKS: usize = 1_000;
     let (mut tasks, start) = (JoinSet::new(), Arc::new(Barrier::new(TASKS)));
@@ -47,6 +49,7 @@ pub(crate) async fn a_thousand_tasks_share_a_store(subject: &StoreUnderTest) -> 
         let (store, start) = (subject.shared(), Arc::clone(&start));
         tasks.spawn(async move {
             start.wait().await;
+            // `&dyn Store`, `Box` and `Arc` forward each method by hand, so each is tested.
             match number % 3 {
                 0 => twice(&*store, number, &session).await,
                 1 => twice(Box::new(store), number, &session).await,
@@ -67,10 +70,13 @@ async fn twice(store: impl Store, number: usize, session: &SessionData) -> Verdi
     Ok(())
 }
 
+/// Browsers disconnect all the time. On a shared connection, a dropped call's answer must be read and thrown away,
+/// however long it is.
 pub(crate) async fn a_dropped_call_leaves_the_others_their_answers(
     subject: &StoreUnderTest,
 ) -> Verdict {
     const SESSIONS: usize = 10;
+    // 50 kB do not fit into one read of a socket, so a call can be dropped in the middle of its answer.
     for number in 0..SESSIONS {
         let session = numbered(subject, number, 50_000)?;
         subject.store().set(&number.to_string(), &session).await?;
@@ -94,6 +100,7 @@ pub(crate) async fn a_dropped_call_leaves_the_others_their_answers(
     join(tasks).await
 }
 
+/// A record that is cut would lock its user out; none at all is only a login to repeat.
 pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -109,6 +116,7 @@ pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(
     Ok(())
 }
 
+/// Large answers arrive in many parts, and parts of different answers must not mix.
 pub(crate) async fn large_records_are_read_at_once(subject: &StoreUnderTest) -> Verdict {
     let large = numbered(subject, 1, 500_000)?;
     subject.store().set("large", &large).await?;
@@ -127,10 +135,13 @@ fn taken<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+/// Their commands are larger than those of `set`. A session that has grown to the limit must not become impossible to
+/// change.
 pub(crate) async fn conditional_writes_take_every_record_that_set_takes(
     subject: &StoreUnderTest,
 ) -> Verdict {
     let atomic = subject.atomic()?;
+    // Below and above Memcached's limit of 1 MB.
     for padding in [800_000, 2 << 20] {
         let sid = |operation| format!("{operation}-{padding}");
         let large = numbered(subject, 1, padding)?;

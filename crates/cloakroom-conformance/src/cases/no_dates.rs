@@ -7,6 +7,7 @@ use crate::{
     failure::{Failure, Verdict, check},
 };
 
+/// Values of `expires` that are not a date in text. JavaScript's `new Date` makes an invalid date of most of them.
 const NO_DATES: [(&str, &str); 7] = [
     ("word", "\"garbage\""),
     ("empty", "\"\""),
@@ -35,6 +36,7 @@ async fn are_kept(subject: &StoreUnderTest) -> Verdict {
     Ok(())
 }
 
+/// Express goes on with such a session. Its users must not be logged out because their next request is served by Rust.
 pub(crate) async fn set_with_an_expiry_that_is_not_a_date_is_kept(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -46,6 +48,7 @@ pub(crate) async fn set_with_an_expiry_that_is_not_a_date_is_kept(
     are_kept(subject).await
 }
 
+/// An arithmetic error, such as a time to live that is not a number, must not reach the backend.
 pub(crate) async fn touch_with_an_expiry_that_is_not_a_date_extends(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -59,6 +62,7 @@ pub(crate) async fn touch_with_an_expiry_that_is_not_a_date_extends(
     are_kept(subject).await
 }
 
+/// The conditional write computes the time to live too, often in other code than `set`.
 pub(crate) async fn update_with_an_expiry_that_is_not_a_date_is_kept(
     subject: &StoreUnderTest,
 ) -> Verdict {

@@ -34,11 +34,14 @@ async fn works_again(store: &dyn Store, operation: &str, session: &SessionData) 
 const DOES_NOT_END: Failure =
     Failure::TooSlow("a call did not end, and the machine is too busy to find out why");
 
+/// The layer's `when_unavailable` acts on this kind, and "refused" must not take a deadline: a page would hang for each
+/// visitor.
 pub(crate) async fn a_server_that_is_gone_is_unavailable(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (connected, session) = connect(subject, &*faults, FAR).await?;
     let fresh = open(&*faults, FAR).await?;
     faults.stop().await?;
+    // A handle that has never connected must fail in the same way as one whose connection has just ended.
     for (store, was_sent) in [(&fresh, false), (&connected, true)] {
         let since = Instant::now();
         let calls = OPERATIONS.map(|operation| call(&**store, operation, "id", &session));
@@ -72,21 +75,26 @@ async fn none_succeeds(subject: &StoreUnderTest, operations: &[&str]) -> Verdict
     Ok(())
 }
 
+/// A store that hides the failure would tell users that their change is stored.
 pub(crate) async fn without_a_server_no_call_succeeds(subject: &StoreUnderTest) -> Verdict {
     none_succeeds(subject, &OPERATIONS[..7]).await
 }
 
+/// An empty list would say that nobody is logged in.
 pub(crate) async fn without_a_server_nothing_is_listed(subject: &StoreUnderTest) -> Verdict {
     subject.length().await?;
     none_succeeds(subject, &["ids", "all", "length"]).await
 }
 
+/// Whoever clears the store after a leak must learn that it did not happen.
 pub(crate) async fn without_a_server_nothing_is_cleared(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &subject.lasting("ann")?).await?;
     subject.clear().await?;
     none_succeeds(subject, &["clear"]).await
 }
 
+/// A server that accepts connections and answers nothing is the worst outage: without a deadline all requests pile up.
+/// A write that it may still carry out must be reported as unknown.
 pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -100,6 +108,7 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     }
     let (many, _) = connect_all(subject, &*faults, deadline).await?;
     faults.freeze().await?;
+    // The tolerance is half a deadline, plus what this machine has cost the calls.
     let delays = Delays::measure();
     let since = Instant::now();
     // More calls than the store has connections.
@@ -140,6 +149,7 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     Ok(())
 }
 
+/// Calls that wait for an answer must notice the end of their connection, not wait for the deadline.
 pub(crate) async fn calls_under_way_end_with_the_server(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
@@ -167,9 +177,12 @@ pub(crate) async fn calls_under_way_end_with_the_server(subject: &StoreUnderTest
     check(took < FAR / 2, format_args!("the calls waited for another {took:?}"))
 }
 
+/// A store that needs a restart of the application turns an outage of a minute into one of a night.
 pub(crate) async fn calls_work_again_after_an_outage(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, subject.deadline()).await?;
+    // Frozen and stopped end differently: in the first the old connections can still be used, in the second they
+    // cannot.
     for is_frozen in [true, false] {
         if is_frozen {
             faults.freeze().await?;
@@ -193,6 +206,7 @@ pub(crate) async fn calls_work_again_after_an_outage(subject: &StoreUnderTest) -
     Ok(())
 }
 
+/// A pool full of dead connections would fail one request for each of them.
 pub(crate) async fn one_call_at_most_notices_a_restart(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect_all(subject, &*faults, FAR).await?;
@@ -209,6 +223,7 @@ pub(crate) async fn one_call_at_most_notices_a_restart(subject: &StoreUnderTest)
     Ok(())
 }
 
+/// Firewalls and proxies close idle connections. One error for each of them would be visible every morning.
 pub(crate) async fn a_connection_that_was_cut_is_made_again(subject: &StoreUnderTest) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
@@ -222,6 +237,7 @@ pub(crate) async fn a_connection_that_was_cut_is_made_again(subject: &StoreUnder
     Ok(())
 }
 
+/// A firewall can drop a connection without telling either side. Left open, it would make every later call time out.
 pub(crate) async fn a_silent_connection_is_left_after_one_deadline(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -254,6 +270,8 @@ pub(crate) async fn a_silent_connection_is_left_after_one_deadline(
     Ok(())
 }
 
+/// A client that sends a write again meets its own write. Reported as a conflict, a login would fail although it is
+/// stored.
 pub(crate) async fn a_lost_answer_is_no_conflict(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     let faults = subject.faults().await?;
@@ -277,12 +295,14 @@ pub(crate) async fn a_lost_answer_is_no_conflict(subject: &StoreUnderTest) -> Ve
     }
 }
 
+/// A caller that believes an error to mean "nothing happened" would repeat an order.
 pub(crate) async fn a_write_whose_answer_was_lost_is_not_told_as_undone(
     subject: &StoreUnderTest,
 ) -> Verdict {
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
     let (beside, _) = connect(subject, &*faults, FAR).await?;
+    // Several times, since the lost answer can be that of a step before the write, such as a login.
     for number in 0..5 {
         let sid = format!("id-{number}");
         faults.lose_answers().await?;
@@ -303,6 +323,7 @@ pub(crate) async fn a_write_whose_answer_was_lost_is_not_told_as_undone(
     Ok(())
 }
 
+/// Errors of clients often quote the command that failed, with the id and the record in it.
 pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdict {
     const SID: &str = "the-secret-id";
     let faults = subject.faults().await?;
@@ -332,6 +353,7 @@ pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdic
     Ok(())
 }
 
+/// A list that ends early without an error looks complete, and a copy made from it loses sessions.
 pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTest) -> Verdict {
     const SESSIONS: usize = 500;
     subject.ids().await?;
@@ -350,6 +372,7 @@ pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTe
     if let Some(first) = ids.next().await {
         listed.insert(first?);
     }
+    // Pages that had arrived by now may still be listed. What counts is the end of the stream.
     faults.stop().await?;
     while let Some(item) = ids.next().await {
         match item {

@@ -1,4 +1,7 @@
 //! One store on several runtimes, like a store in a `static` that several tests use.
+//!
+//! `#[tokio::test]` gives each test a runtime that ends with the test. A client that spawned its tasks on the first one
+//! hangs in the second test, and only if both run.
 
 use std::{
     future::Future,
@@ -32,6 +35,7 @@ where
             Err(error) => return drop(tx.send(Err(broken(error)))),
         };
         let _ = tx.send(runtime.block_on(work));
+        // The runtime exists but nobody polls it: tasks that a client has spawned there stand still.
         let _ = ends.recv();
     });
     rx
@@ -41,6 +45,8 @@ async fn done(work: oneshot::Receiver<Verdict>) -> Verdict {
     work.await.map_err(|_| broken("a call panicked on another runtime"))?
 }
 
+/// A store in a `static` is called from the runtime of each test. A connection whose task belongs to an idle runtime
+/// would never answer.
 pub(crate) async fn calls_work_on_any_runtime(subject: &StoreUnderTest) -> Verdict {
     const ROUNDS: usize = 5;
     const RUNTIMES: usize = 4;
@@ -73,6 +79,7 @@ pub(crate) async fn calls_work_on_any_runtime(subject: &StoreUnderTest) -> Verdi
             same(&subject.read("id").await?, &session)?;
         }
     }
+    // Now the first runtime ends, too, and one more call has to work after that.
     drop(rests);
     subject.store().destroy("id").await.map_err(Failure::from)
 }
@@ -109,6 +116,7 @@ fn on(
     rx
 }
 
+/// tokio panics if a runtime has no timer or no I/O. The error says what to enable instead of ending the caller's task.
 pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -141,11 +149,13 @@ pub(crate) async fn a_runtime_that_lacks_something_is_a_config_error(
     subject.is_there("after").await
 }
 
+/// A runtime that shuts down stops its tasks. A connection that was shared with it must be made again, not waited for.
 pub(crate) async fn a_runtime_that_ends_breaks_no_other(subject: &StoreUnderTest) -> Verdict {
     const ROUNDS: usize = 10;
     let session = subject.lasting("ann")?;
     subject.store().set("id", &session).await?;
     for round in 0..ROUNDS {
+        // Both kinds: the multi-thread runtime stops tasks on other threads, in the middle of a poll of the store.
         let (store, several) = (subject.shared(), round % 2 == 0);
         let (tx, rx) = oneshot::channel();
         thread::spawn(move || {

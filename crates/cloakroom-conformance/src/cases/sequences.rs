@@ -1,4 +1,7 @@
 //! Random sequences of operations, whose results are compared with a model.
+//!
+//! The other cases test one promise each. These find what depends on what was called before: a cache that a `destroy`
+//! does not clear, a revision that survives a `set`.
 
 use std::collections::HashMap;
 
@@ -10,6 +13,7 @@ use crate::{
     probe::{same, shown},
 };
 
+/// Few ids, so that the operations meet on the same sessions.
 const IDS: [&str; 3] = ["one", "two", "three"];
 const STEPS: u64 = 400;
 
@@ -30,7 +34,8 @@ struct Model<'a> {
     subject: &'a StoreUnderTest,
     dice: Dice,
     records: HashMap<&'static str, (u64, SessionData)>,
-    /// The sessions that were read, with the step that wrote them. Updates start from these.
+    /// The sessions that were read, with the step that wrote them. Updates start from these, however old they are by
+    /// then.
     read: HashMap<&'static str, (u64, SessionData)>,
     /// The last operations, for the failure's message.
     trail: Vec<String>,
@@ -76,6 +81,7 @@ impl<'a> Model<'a> {
         self.records.insert(id, (step, session.clone()));
     }
 
+    /// Keeps a session that was read, for a later update from it.
     fn remember(&mut self, id: &'static str, session: SessionData) {
         if let Some((step, _)) = self.records.get(id) {
             self.read.insert(id, (*step, session));
@@ -86,6 +92,7 @@ impl<'a> Model<'a> {
         Ok(self.subject.lasting(&format!("step {step}"))?)
     }
 
+    /// Makes one call that every store has, and compares its answer with the model.
     async fn plain(&mut self, step: u64, id: &'static str) -> Verdict {
         let store = self.subject.store();
         match self.dice.roll(6) {
@@ -122,6 +129,7 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
+    /// Makes one conditional call, and compares its answer with the model.
     async fn conditional(&mut self, step: u64, id: &'static str) -> Verdict {
         let atomic = self.subject.atomic()?;
         match self.dice.roll(4) {
@@ -158,6 +166,8 @@ impl<'a> Model<'a> {
                 session.insert("step", step)?;
                 let updated = atomic.update(id, &session).await?;
                 let current = self.records.get(id).map(|(step, _)| *step);
+                // The step stands for the revision: the answer depends only on whether the stored record is still that
+                // of the step that was read.
                 match updated {
                     Updated::Stored(revision) if current == Some(read_at) => {
                         self.store(id, step, &session);
@@ -191,6 +201,7 @@ impl<'a> Model<'a> {
             };
             verdict.map_err(|failure| self.explain(failure))?;
         }
+        // The last operation on an id may have been a write.
         for id in IDS {
             let found = self.subject.store().get(id).await?;
             self.expect(id, found.as_ref()).map_err(|failure| self.explain(failure))?;
@@ -203,10 +214,12 @@ fn option(text: Option<&str>) -> String {
     text.map_or_else(|| "nothing".to_owned(), shown)
 }
 
+/// Finds what no other case thought of: states that depend on what was called before.
 pub(crate) async fn sequences_match_a_model(subject: &StoreUnderTest) -> Verdict {
     Model::new(subject).run(false).await
 }
 
+/// As above, with conditional writes in between, whose answers depend on every earlier write.
 pub(crate) async fn conditional_sequences_match_a_model(subject: &StoreUnderTest) -> Verdict {
     subject.atomic()?;
     Model::new(subject).run(true).await

@@ -1,6 +1,7 @@
 //! Sessions that were read and are written again: their cookie may show less time to live than they have.
 //!
-//! Node.js leaves `cookie.expires` stale when it only touches the store, as it does with `rolling` and without `resave`.
+//! Node.js leaves `cookie.expires` stale when it only touches the store, as it does with `rolling` and without
+//! `resave`.
 
 use cloakroom_core::{CookieMember, Created, JsValue, SessionData, Touched, to_iso_string};
 
@@ -12,6 +13,7 @@ use crate::{
 /// Stores a session whose cookie expires soon, but that lives for an hour after each touch.
 async fn ending(subject: &StoreUnderTest, sid: &str) -> Result<SessionData, Failure> {
     let mut session = subject.lasting("ann")?;
+    // Only `expires` is moved, as in a record that Node.js wrote an hour ago and has touched since.
     let end = to_iso_string(subject.now_ms() + subject.short_ms()).unwrap_or_default();
     session.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(end.into()));
     subject.store().set(sid, &session).await?;
@@ -46,18 +48,22 @@ async fn is_extended(subject: &StoreUnderTest, sid: &str) -> Verdict {
     subject.is_there(sid).await
 }
 
+/// Only touches have extended the session, so its record still has the old date. Written back with it, the session
+/// would end while its user is active.
 pub(crate) async fn set_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let session = read(subject).await?;
     subject.store().set("id", &session).await?;
     is_extended(subject, "id").await
 }
 
+/// The date in the record has passed, but the session is alive. A store that took the date literally would destroy it.
 pub(crate) async fn set_keeps_a_session_with_a_stale_cookie(subject: &StoreUnderTest) -> Verdict {
     let session = read_late(subject).await?;
     subject.store().set("id", &session).await?;
     is_extended(subject, "id").await
 }
 
+/// A login that keeps its data reads a session under one id and creates it under another.
 pub(crate) async fn create_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = read(subject).await?;
@@ -67,6 +73,7 @@ pub(crate) async fn create_extends_a_session_that_was_read(subject: &StoreUnderT
     }
 }
 
+/// The conditional write must not log out the user whom `set` would keep.
 pub(crate) async fn update_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = read(subject).await?;
@@ -76,6 +83,7 @@ pub(crate) async fn update_extends_a_session_that_was_read(subject: &StoreUnderT
     is_extended(subject, "id").await
 }
 
+/// As with `set`, but the store has to tell this from an expiry that the application moved into the past.
 pub(crate) async fn update_keeps_a_session_with_a_stale_cookie(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -85,6 +93,7 @@ pub(crate) async fn update_keeps_a_session_with_a_stale_cookie(
     is_extended(subject, "id").await
 }
 
+/// A touch to the stale date in the record would shorten the session with every request.
 pub(crate) async fn touch_extends_a_session_that_was_read(subject: &StoreUnderTest) -> Verdict {
     let session = read(subject).await?;
     let touched = subject.touch("id", &session).await?;
@@ -94,6 +103,7 @@ pub(crate) async fn touch_extends_a_session_that_was_read(subject: &StoreUnderTe
     subject.is_there("id").await
 }
 
+/// A new path is not a new expiry, so the stale date must not start to count.
 pub(crate) async fn an_attribute_that_is_changed_ends_no_session(
     subject: &StoreUnderTest,
 ) -> Verdict {

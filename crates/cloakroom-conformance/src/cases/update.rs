@@ -1,4 +1,5 @@
-//! `update`.
+//! `update`: the write that loses nothing and revives nothing. Everything that cloakroom promises beyond Express rests
+//! on it.
 
 use cloakroom_core::{Cookie, ErrorKind, SessionData, Updated};
 
@@ -16,6 +17,7 @@ pub(super) fn is_stored(updated: &Updated) -> Verdict {
     )
 }
 
+/// Returns the current record of a conflict, and fails for any other answer.
 fn conflict(updated: Updated) -> Result<SessionData, Failure> {
     match updated {
         Updated::Conflict(current) => Ok(current),
@@ -46,6 +48,7 @@ async fn stale(subject: &StoreUnderTest, other: &SessionData) -> Result<SessionD
     Ok(session)
 }
 
+/// The change is stored, and everything else in the record stays as Node.js wrote it.
 pub(crate) async fn update_stores(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let record = format!(r#"{{"cookie":{{"path":"/"}},{ODD_MEMBERS}}}"#);
@@ -56,6 +59,8 @@ pub(crate) async fn update_stores(subject: &StoreUnderTest) -> Verdict {
     subject.holds("id", &session).await
 }
 
+/// A request extends a session by writing it unchanged. MongoDB reports such a write as "matched, not modified", which
+/// a store must not take for a conflict.
 pub(crate) async fn update_without_changes_is_stored(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -64,10 +69,12 @@ pub(crate) async fn update_without_changes_is_stored(subject: &StoreUnderTest) -
     subject.holds("id", &session).await
 }
 
+/// A handler can save several times. With the old revision, its second save would conflict with its first.
 pub(crate) async fn update_answers_the_next_revision(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
     let mut session = subject.read("id").await?;
+    // Three times, since the first revision comes from reading and the others from writing.
     for round in 1..=3 {
         session.insert("round", round)?;
         match atomic.update("id", &session).await? {
@@ -82,6 +89,8 @@ pub(crate) async fn update_answers_the_next_revision(subject: &StoreUnderTest) -
     subject.holds("id", &session).await
 }
 
+/// The lost update itself: of two requests that read the same record, the second must not overwrite what the first has
+/// stored.
 pub(crate) async fn update_notices_an_update(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -92,6 +101,7 @@ pub(crate) async fn update_notices_an_update(subject: &StoreUnderTest) -> Verdic
     conflict(atomic.update("id", &second).await?).map(drop)
 }
 
+/// Express writes whole records and knows no revisions. A version that only our writers increase would not change.
 pub(crate) async fn update_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     // A plain write of the same length by a writer that never read.
@@ -99,6 +109,7 @@ pub(crate) async fn update_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     conflict(atomic.update("id", &session).await?).map(drop)
 }
 
+/// A logout and a new session came between. The old session's members must not get into the new one.
 pub(crate) async fn update_notices_a_session_made_again(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -111,6 +122,7 @@ pub(crate) async fn update_notices_a_session_made_again(subject: &StoreUnderTest
     conflict(atomic.update("id", &session).await?).map(drop)
 }
 
+/// A store that writes first and compares then has overwritten the other request's change.
 pub(crate) async fn a_conflict_changes_nothing(subject: &StoreUnderTest) -> Verdict {
     let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
     let session = stale(subject, &other).await?;
@@ -118,12 +130,14 @@ pub(crate) async fn a_conflict_changes_nothing(subject: &StoreUnderTest) -> Verd
     subject.holds("id", &other).await
 }
 
+/// The caller merges its change into this record. With an outdated one it would undo the other request's change.
 pub(crate) async fn a_conflict_brings_the_current_record(subject: &StoreUnderTest) -> Verdict {
     let (atomic, other) = (subject.atomic()?, subject.lasting("somebody else")?);
     let session = stale(subject, &other).await?;
     same(&conflict(atomic.update("id", &session).await?)?, &other)
 }
 
+/// The record in the answer has a revision that works, so a loop of merge and `update` comes to an end.
 pub(crate) async fn a_conflict_can_be_retried(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     let session = stale(subject, &subject.lasting("somebody else")?).await?;
@@ -143,11 +157,13 @@ async fn orphan(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     Ok(session)
 }
 
+/// The caller has to tell a logout from a conflict, since it must repeat only the latter.
 pub(crate) async fn update_of_a_destroyed_session_is_gone(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     is_gone(&atomic.update("id", &orphan(subject).await?).await?)
 }
 
+/// In Express, a request that outlives a logout saves its copy, and the session is alive again.
 pub(crate) async fn update_never_brings_back_a_destroyed_session(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -156,6 +172,7 @@ pub(crate) async fn update_never_brings_back_a_destroyed_session(
     subject.is_gone("id").await
 }
 
+/// As after a logout: nobody may use a session beyond its end because a slow request wrote it.
 pub(crate) async fn update_never_revives(subject: &StoreUnderTest) -> Verdict {
     let (atomic, short) = (subject.atomic()?, subject.short("ann")?);
     subject.store().set("id", &short).await?;
@@ -168,6 +185,7 @@ pub(crate) async fn update_never_revives(subject: &StoreUnderTest) -> Verdict {
     subject.is_gone("id").await
 }
 
+/// A store that fell back to a plain write would lose updates silently.
 pub(crate) async fn update_without_a_revision_is_invalid_data(subject: &StoreUnderTest) -> Verdict {
     let (atomic, first) = (subject.atomic()?, subject.lasting("ann")?);
     subject.store().set("id", &first).await?;
@@ -181,6 +199,7 @@ pub(crate) async fn update_without_a_revision_is_invalid_data(subject: &StoreUnd
     subject.holds("id", &first).await
 }
 
+/// This is the contract's conditional destroy: an application ends a session in the write that changes it.
 pub(crate) async fn update_with_a_passed_expiry_destroys(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     subject.store().set("id", &subject.lasting("ann")?).await?;
@@ -190,6 +209,8 @@ pub(crate) async fn update_with_a_passed_expiry_destroys(subject: &StoreUnderTes
     subject.is_gone("id").await
 }
 
+/// cloakroom-tower ends the old id of a move by such an update. If somebody has changed the old session, the change
+/// must first be moved too.
 pub(crate) async fn a_stale_update_with_a_passed_expiry_destroys_nothing(
     subject: &StoreUnderTest,
 ) -> Verdict {
@@ -200,6 +221,7 @@ pub(crate) async fn a_stale_update_with_a_passed_expiry_destroys_nothing(
     subject.is_there("id").await
 }
 
+/// A conditional write that kept the expiry of the earlier record would end sessions that were made longer.
 pub(crate) async fn update_gives_the_time_to_live(subject: &StoreUnderTest) -> Verdict {
     let (atomic, lasting) = (subject.atomic()?, subject.lasting("ann")?);
     for sid in ["longer", "shorter", "browser"] {

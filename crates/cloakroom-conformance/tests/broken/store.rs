@@ -91,7 +91,7 @@ impl Broken {
         })
     }
 
-    /// `None` when nothing more is to be done.
+    /// `None` if nothing is left to do.
     async fn misset(&self, past: &Past, sid: &str, session: &SessionData) -> Option<SessionData> {
         let live = self.inner().get(sid).await.ok().flatten();
         let loaded = || replaced(session, "", "");

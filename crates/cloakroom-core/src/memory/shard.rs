@@ -8,7 +8,7 @@ use std::{
 #[derive(Default)]
 pub(super) struct Shard {
     pub(super) sessions: HashMap<Arc<str>, Entry>,
-    /// The same sessions, ordered by expiry and then by revision.
+    /// The same sessions, ordered by expiry and then by revision, so that the next to expire is found without a scan.
     pub(super) queue: BTreeMap<(i64, u64), Arc<str>>,
 }
 

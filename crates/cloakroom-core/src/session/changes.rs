@@ -29,8 +29,8 @@ impl SessionData {
 
     /// Returns true if any member other than the cookie differs from what was loaded.
     ///
-    /// As in Express, a member that was changed and changed back does not differ. A member that was removed and set again
-    /// does, because it has moved to the end of the text.
+    /// As in Express, a member that was changed and changed back does not differ. A member that was removed and set
+    /// again does, because it has moved to the end of the text.
     #[must_use]
     pub fn is_changed(&self) -> bool {
         !self.changes.is_empty()
@@ -49,6 +49,7 @@ impl SessionData {
     /// ```
     pub fn clear(&mut self) {
         let names: Vec<String> = self.iter().map(|member| member.name().to_owned()).collect();
+        // Clearing the data must not prolong the session's life.
         for name in names.iter().filter(|name| *name != Self::ENDS_AT) {
             self.remove(name);
         }
@@ -74,8 +75,8 @@ impl SessionData {
         self.is_extended = false;
     }
 
-    /// Repeats the changes that `theirs` made since it was loaded: each member that it set or removed, and the cookie if
-    /// it changed that. This is how two requests that write at the same time keep both their changes.
+    /// Repeats the changes that `theirs` made since it was loaded: each member that it set or removed, and the cookie
+    /// if it changed that. This is how two requests that write at the same time keep both their changes.
     ///
     /// A member that `theirs` removed and set again goes last, as in JavaScript.
     ///
@@ -131,6 +132,7 @@ impl SessionData {
                 self.lay(&change.name, change.value.as_deref(), is_moved);
             }
         }
+        // A cookie that was only extended on its way to a store is not a change that somebody made.
         if theirs.cookie() != earlier.cookie() && !theirs.is_extended {
             self.cookie = Some(Box::new(theirs.cookie().clone()));
         }
@@ -178,7 +180,8 @@ impl SessionData {
         };
         let change = &mut self.changes[index];
         let loaded = change.doubles.last().copied().or(change.place);
-        // Express compares a hash of the text without the cookie, so a member with its loaded value in its old place is unchanged.
+        // Express compares a hash of the text without the cookie, so a member with its loaded value in its old place is
+        // unchanged.
         if !change.is_moved
             && loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref()
         {

@@ -1,4 +1,4 @@
-//! An end that no extension moves: "eight hours after the login, whatever happens".
+//! An end that no extension moves: "eight hours after the login, no matter what".
 //!
 //! The record's cookie has no room for it. express-session 1.19.0 sets `originalMaxAge` along with `expires`, and moves
 //! `expires` by it with each request; a record with an `expires` and no `originalMaxAge` it takes for a browser session

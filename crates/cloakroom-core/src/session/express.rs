@@ -16,7 +16,7 @@ impl SessionData {
         let unread = |message| Error::new(ErrorKind::Corrupt, "session", "load", message);
         match self.get_json(COOKIE).map(|json| (json.as_bytes().first(), JsValue::parse(json))) {
             Some((Some(b'{'), _)) => {}
-            // Express reads `cookie.originalMaxAge` of whatever it finds, and gets `undefined` of a list or a falsy value.
+            // Express reads `cookie.originalMaxAge` without a check. A list or a falsy value gives `undefined`.
             Some((first, value))
                 if first == Some(&b'[') || !value.is_truthy() && value != JsValue::Null =>
             {

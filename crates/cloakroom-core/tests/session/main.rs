@@ -125,7 +125,7 @@ fn a_record_is_loaded_as_express_loads_it() {
 }
 
 #[test]
-fn a_record_without_a_usable_cookie_is_read_and_mended() {
+fn a_record_without_a_usable_cookie_is_read_and_completed() {
     for (stored, written) in [
         ("{}", format!("{{{COOKIE}}}")),
         ("{ }", format!("{{ {COOKIE}}}")),

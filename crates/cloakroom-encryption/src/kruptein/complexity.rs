@@ -7,7 +7,8 @@ use crate::error::config;
 
 /// Rejects a secret with which this generation does not encrypt.
 ///
-/// In Node.js, connect-memcached 3 stores the session unencrypted in that case.
+/// In Node.js, connect-memcached 3 ignores kruptein's error and stores the session unencrypted. Nobody would want that,
+/// so here it is an error when the store is opened.
 pub(super) fn check(secret: &str, version: KrupteinVersion) -> Result<(), Error> {
     if version < KrupteinVersion::V3_1_1 {
         return Ok(());

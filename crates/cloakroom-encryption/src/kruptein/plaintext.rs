@@ -19,6 +19,7 @@ pub(super) fn write(
         KrupteinPlaintext::Text => quote(session_json),
         KrupteinPlaintext::QuotedText => quote(&quote(session_json)),
     };
+    // Without the type, 3.4 could not tell a string that looks like JSON from an object.
     match (version, form) {
         (KrupteinVersion::V3_4, KrupteinPlaintext::Object) => {
             format!("{{\"type\":\"json\",\"value\":{value}}}")

@@ -1,4 +1,5 @@
-//! The stored text of kruptein: encoded DER, or JSON.
+//! The stored text of kruptein: encoded DER, or JSON. It names neither the version nor the cipher nor the digest, so
+//! these follow from its form and from the length of the HMAC.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,8 @@ impl Record {
 
     /// Computes the HMAC as this generation does: over the ciphertext, or over the ciphertext, the salt and the IV.
     pub(super) fn hmac(&self, version: KrupteinVersion, hashing: Hashing, key: &Key) -> Vec<u8> {
-        // JavaScript's `text + buffer` decodes the buffer as UTF-8, with U+FFFD for invalid bytes.
+        // kruptein 3.1.1 to 3.3.0 compute `text + salt + iv`. JavaScript decodes the buffers as UTF-8 there, with
+        // U+FFFD for invalid bytes, so the HMAC covers only a part of them.
         let (salt, iv) = (String::from_utf8_lossy(&self.salt), String::from_utf8_lossy(&self.iv));
         let text = self.ciphertext_text.as_bytes();
         let parts = match version {
@@ -64,6 +66,8 @@ impl Record {
         }
     }
 
+    /// Writes the form of 3.0 and later. Before 3.4, encoded texts stand in the strings, so the whole is base64 of
+    /// base64.
     pub(super) fn write_der(&self, version: KrupteinVersion, encode_as: EncodeAs) -> String {
         let inner = |bytes: &[u8]| match version {
             KrupteinVersion::V3_4 => bytes.to_vec(),
@@ -80,6 +84,7 @@ impl Record {
         encode_as.encode(&der::write(if is_short { &strings[..4] } else { &strings }))
     }
 
+    /// Writes the form of 2.x, and of later versions with `use_asn1: false`.
     pub(super) fn write_json(&self, version: KrupteinVersion, encode_as: EncodeAs) -> String {
         let authenticated = self.authenticated.as_ref();
         let hmac = encode_as.encode(&self.hmac);

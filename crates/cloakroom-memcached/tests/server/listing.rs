@@ -124,7 +124,7 @@ async fn sessions_that_are_used_meanwhile_are_listed() {
     let mut number = 0;
     while let Some(sid) = ids.try_next().await.unwrap() {
         listed.insert(sid);
-        // Written anew and read, so that they move in the order of their age.
+        // Written again and read, so that they move in the order of their age.
         for _ in 0..2 {
             let sid = format!("id-{}", number % 3_000);
             bench.store.set(&sid, &session()).await.unwrap();

@@ -2,37 +2,18 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{SessionData, Store};
+use cloakroom_core::Store;
+use cloakroom_test_backends::{a_thousand_tasks_share, numbered};
 use cloakroom_test_support::Memcached;
 
 use crate::{Bench, atomic, options, session};
-
-fn numbered(number: usize, padding: usize) -> SessionData {
-    let mut session = session();
-    session.insert("number", number).unwrap();
-    session.insert("padding", "x".repeat(padding)).unwrap();
-    session
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs memcached"]
 async fn a_thousand_tasks_share_the_connections_of_the_pool() {
     for pool_size in [64, 4] {
         let bench = Bench::with(options(|options| options.pool_size = pool_size));
-        let tasks = (0..1_000).map(|number| {
-            let store = bench.store.clone();
-            tokio::spawn(async move {
-                let sid = number.to_string();
-                for _ in 0..5 {
-                    store.set(&sid, &numbered(number, 300)).await.unwrap();
-                    let read = store.get(&sid).await.unwrap().unwrap();
-                    assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
-                }
-            })
-        });
-        for task in tasks.collect::<Vec<_>>() {
-            task.await.unwrap();
-        }
+        a_thousand_tasks_share(&bench.store).await;
         // Its own and the one that asks are among them, and none was given up.
         let connections = bench.raw().stat("total_connections");
         assert!(connections <= pool_size as u64 + 10, "{connections} connections for {pool_size}");

@@ -27,8 +27,9 @@ use std::{
     net::TcpStream,
 };
 
-use cloakroom_core::{Atomic, Clock, Enumerate, SessionData, Store};
+use cloakroom_core::{Atomic, Enumerate, SessionData, Store};
 use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
+use cloakroom_test_backends::{expiring_in, session};
 use cloakroom_test_support::Memcached;
 
 /// A server and a store on it, under the prefix `s:`.
@@ -120,20 +121,6 @@ fn atomic(store: &MemcachedStore) -> &dyn Atomic {
 
 fn listing(store: &MemcachedStore) -> &dyn Enumerate {
     store.enumerate().unwrap()
-}
-
-/// A browser session.
-fn session() -> SessionData {
-    let mut session = SessionData::new();
-    session.insert("user", "ann").unwrap();
-    session
-}
-
-/// A session whose cookie expires in so many milliseconds.
-fn expiring_in(ms: i64) -> SessionData {
-    let mut session = session();
-    session.cookie_mut().set_max_age_ms(Some(ms), Clock::system().now_ms()).unwrap();
-    session
 }
 
 /// A session with a record of about so many bytes.

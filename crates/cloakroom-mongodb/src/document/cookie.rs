@@ -26,8 +26,8 @@ const MEMBERS: [(&str, bool); 9] = [
     ("sameSite", false),
 ];
 
-/// Writes the JSON text of a cookie. Leaves out unset members, which are `null` in the document, as express-session does
-/// in its JSON.
+/// Writes the JSON text of a cookie. Leaves out unset members, which are `null` in the document, as express-session
+/// does in its JSON.
 pub(super) fn write_cookie(document: &[u8], out: &mut String) -> Result<(), Malformed> {
     let unset =
         |name: &str, value: Value<'_>| value.kind == Kind::NULL && MEMBERS.contains(&(name, false));

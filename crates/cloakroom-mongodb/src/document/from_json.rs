@@ -1,4 +1,5 @@
-//! Converts JSON text to the document that connect-mongo stores for it.
+//! Converts JSON text to the document that connect-mongo stores for it, type by type, so that Node.js reads back the
+//! values that it would have stored itself.
 
 use cloakroom_core::json::members;
 

@@ -1,4 +1,4 @@
-//! The members of an object, with each name once.
+//! The members of an object, with each name once, as an object in JavaScript has them.
 
 use std::{borrow::Cow, collections::HashMap};
 

@@ -1,4 +1,5 @@
-//! Reads the elements of a document from its bytes.
+//! Reads the elements of a document from its bytes. A document can come from any program with access to the collection,
+//! so nothing in it is trusted: each length is checked before it is used.
 
 use std::str;
 

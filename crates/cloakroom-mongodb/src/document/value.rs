@@ -114,6 +114,7 @@ fn extended(name: &str, text: &str, out: &mut String) {
     out.push('}');
 }
 
+/// Returns a timestamp's increment and its seconds.
 fn halves(bytes: [u8; 8]) -> [u32; 2] {
     let both = u64::from_le_bytes(bytes);
     [both as u32, (both >> 32) as u32]

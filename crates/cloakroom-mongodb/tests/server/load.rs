@@ -7,21 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_core::{SessionData, Store};
+use cloakroom_core::Store;
 use cloakroom_mongodb::{
     MongoStore,
     mongodb::{Client, bson::doc},
 };
+use cloakroom_test_backends::numbered;
 use cloakroom_test_support::Mongod;
 
 use crate::{Bench, SERVER, atomic, session};
-
-fn numbered(number: usize, padding: usize) -> SessionData {
-    let mut session = session();
-    session.insert("number", number).unwrap();
-    session.insert("padding", "x".repeat(padding)).unwrap();
-    session
-}
 
 /// Polls so many times, and then lets go.
 async fn drop_after<F: Future>(polls: usize, future: F) {

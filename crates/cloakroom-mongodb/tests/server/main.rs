@@ -31,6 +31,7 @@ use cloakroom_mongodb::{
         bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
     },
 };
+use cloakroom_test_backends::session;
 use cloakroom_test_support::{Mongod, unique};
 
 /// The server of all tests that leave it running. A static is never dropped; it ends with the test process.
@@ -110,13 +111,6 @@ fn atomic(store: &MongoStore) -> &dyn Atomic {
 
 fn listing(store: &MongoStore) -> &dyn Enumerate {
     store.enumerate().unwrap()
-}
-
-/// A browser session.
-fn session() -> SessionData {
-    let mut session = SessionData::new();
-    session.insert("user", "ann").unwrap();
-    session
 }
 
 /// A session whose cookie expires in so many milliseconds.

@@ -1,36 +1,17 @@
-//! Many tasks, large records, calls that are dropped.
+//! Many tasks, and calls that are dropped.
 
 use std::time::Duration;
 
-use cloakroom_core::{SessionData, Store};
+use cloakroom_core::Store;
+use cloakroom_test_backends::a_thousand_tasks_share;
 
-use crate::{Bench, session};
-
-fn numbered(number: usize, padding: usize) -> SessionData {
-    let mut session = session();
-    session.insert("number", number).unwrap();
-    session.insert("padding", "x".repeat(padding)).unwrap();
-    session
-}
+use crate::Bench;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
 async fn a_thousand_tasks_share_one_connection() {
     let bench = Bench::start();
-    let tasks = (0..1_000).map(|number| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            let sid = number.to_string();
-            for _ in 0..5 {
-                store.set(&sid, &numbered(number, 300)).await.unwrap();
-                let read = store.get(&sid).await.unwrap().unwrap();
-                assert_eq!(read.get::<usize>("number").unwrap(), Some(number));
-            }
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
+    a_thousand_tasks_share(&bench.store).await;
     let clients: String = bench.raw(redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("normal"));
     assert_eq!(clients.lines().filter(|line| !line.contains("cmd=client")).count(), 1, "{clients}");
 }

@@ -25,8 +25,9 @@ use std::{
     net::TcpStream,
 };
 
-use cloakroom_core::{Atomic, Enumerate, SessionData, Store};
+use cloakroom_core::{Atomic, Enumerate, Store};
 use cloakroom_redis::{RedisOptions, RedisStore};
+use cloakroom_test_backends::{expiring_in, session};
 use cloakroom_test_support::RedisServer;
 use redis::{Cmd, FromRedisValue};
 
@@ -75,23 +76,6 @@ fn atomic(store: &RedisStore) -> &dyn Atomic {
 
 fn listing(store: &RedisStore) -> &dyn Enumerate {
     store.enumerate().unwrap()
-}
-
-/// A browser session.
-fn session() -> SessionData {
-    let mut session = SessionData::new();
-    session.insert("user", "ann").unwrap();
-    session
-}
-
-/// A session whose cookie expires in so many milliseconds.
-fn expiring_in(ms: i64) -> SessionData {
-    let mut session = session();
-    session
-        .cookie_mut()
-        .set_max_age_ms(Some(ms), cloakroom_core::Clock::system().now_ms())
-        .unwrap();
-    session
 }
 
 fn options(change: impl FnOnce(&mut RedisOptions)) -> RedisOptions {

@@ -34,21 +34,21 @@ impl ExpiryOptions {
         Self { rolling, touch_after, clock: Clock::system() }
     }
 
-    /// The same options with another [`rolling`](Self::rolling).
+    /// Sets [`rolling`](Self::rolling).
     #[must_use]
     pub fn with_rolling(mut self, rolling: bool) -> Self {
         self.rolling = rolling;
         self
     }
 
-    /// The same options with another [`touch_after`](Self::touch_after).
+    /// Sets [`touch_after`](Self::touch_after).
     #[must_use]
     pub fn with_touch_after(mut self, touch_after: TouchAfter) -> Self {
         self.touch_after = touch_after;
         self
     }
 
-    /// The same options with another [`clock`](Self::clock).
+    /// Sets [`clock`](Self::clock).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

@@ -16,7 +16,7 @@ pub type OnError = Arc<dyn Fn(&Error) + Send + Sync>;
 /// Returns the response for an error.
 pub type ErrorResponse = Arc<dyn Fn(&Error) -> http::Response<Bytes> + Send + Sync>;
 
-/// What happens when the store or the request fails, and who hears of it.
+/// What happens if the store or the request fails, and who is informed.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FailureOptions {
@@ -25,15 +25,15 @@ pub struct FailureOptions {
     pub store_failed: bool,
     /// The answer to a request when the store is unavailable. The express preset always answers 500.
     pub when_unavailable: WhenUnavailable,
-    /// How long loading may take, how long each call of a handler on its session may take, and how long writing back may
-    /// take. Defaults to 5 s each. If the store has a deadline of its own, the earlier one holds, and the store's error says
-    /// whether anything was sent.
+    /// How long loading may take, how long each call of a handler on its session may take, and how long writing back
+    /// may take. Defaults to 5 s each. If the store has a deadline of its own, the earlier one holds, and the store's
+    /// error says whether anything was sent.
     ///
-    /// The safe preset may take an eighth of it more to end a session that is left over. The express preset has a deadline
-    /// for each call to the store, of which loading makes up to three.
+    /// The safe preset may take an eighth of it more to end a session that is left over. The express preset has a
+    /// deadline for each call to the store, of which loading makes up to three.
     pub deadline: Duration,
-    /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns `false`,
-    /// requests pass without a session, as in Express. By default,
+    /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns
+    /// `false`, requests pass without a session, as in Express. By default,
     /// [`when_unavailable`](Self::when_unavailable) decides about requests to a store that does not answer.
     pub is_connected: Option<IsConnected>,
     /// Called with every error that the layer meets, including those that become responses: log them here. It is also
@@ -61,9 +61,9 @@ pub enum WhenUnavailable {
     Error,
     /// An empty session that cannot be changed: every change is an error. The browser keeps its cookie.
     Anonymous,
-    /// The session if it can at least be read, else an empty one. Neither can be changed, so a handler learns of it
-    /// before the end of the request. The layer notices that a store only reads when it extends a session; where reading
-    /// does not extend, the end of a request with changes fails.
+    /// The session if it can at least be read, else an empty one. In both, every change is an error, so the handler
+    /// learns of it before the end of the request. The layer notices that a store only reads when it extends a session;
+    /// where reading does not extend, the end of a request with changes fails.
     ReadOnly,
 }
 
@@ -88,28 +88,28 @@ impl FailureOptions {
         }
     }
 
-    /// The same options with another [`store_failed`](Self::store_failed).
+    /// Sets [`store_failed`](Self::store_failed).
     #[must_use]
     pub fn with_store_failed(mut self, store_failed: bool) -> Self {
         self.store_failed = store_failed;
         self
     }
 
-    /// The same options with another [`when_unavailable`](Self::when_unavailable).
+    /// Sets [`when_unavailable`](Self::when_unavailable).
     #[must_use]
     pub fn with_when_unavailable(mut self, when_unavailable: WhenUnavailable) -> Self {
         self.when_unavailable = when_unavailable;
         self
     }
 
-    /// The same options with another [`deadline`](Self::deadline).
+    /// Sets [`deadline`](Self::deadline).
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The same options with another [`is_connected`](Self::is_connected).
+    /// Sets [`is_connected`](Self::is_connected).
     #[must_use]
     pub fn with_is_connected(
         mut self,
@@ -119,14 +119,14 @@ impl FailureOptions {
         self
     }
 
-    /// The same options with another [`on_error`](Self::on_error).
+    /// Sets [`on_error`](Self::on_error).
     #[must_use]
     pub fn with_on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(on_error));
         self
     }
 
-    /// The same options with another [`on_event`](Self::on_event).
+    /// Sets [`on_event`](Self::on_event).
     #[must_use]
     pub fn with_on_event(
         mut self,
@@ -136,7 +136,7 @@ impl FailureOptions {
         self
     }
 
-    /// The same options with another [`error_response`](Self::error_response).
+    /// Sets [`error_response`](Self::error_response).
     #[must_use]
     pub fn with_error_response(
         mut self,

@@ -26,21 +26,21 @@ impl IdOptions {
         Self { cookie_name: cookie_name.to_owned(), unquote: true, genid: None }
     }
 
-    /// The same options with another [`cookie_name`](Self::cookie_name).
+    /// Sets [`cookie_name`](Self::cookie_name).
     #[must_use]
     pub fn with_cookie_name(mut self, cookie_name: impl Into<String>) -> Self {
         self.cookie_name = cookie_name.into();
         self
     }
 
-    /// The same options with another [`unquote`](Self::unquote).
+    /// Sets [`unquote`](Self::unquote).
     #[must_use]
     pub fn with_unquote(mut self, unquote: bool) -> Self {
         self.unquote = unquote;
         self
     }
 
-    /// The same options with another [`genid`](Self::genid).
+    /// Sets [`genid`](Self::genid).
     #[must_use]
     pub fn with_genid(
         mut self,

@@ -1,4 +1,4 @@
-//! The cookie's path beside a request's.
+//! How the cookie's path is compared with a request's.
 
 /// How the cookie's path is compared with a request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The presets, and what they differ in besides the life of a session.
+//! The presets, and their differences besides the life of a session.
 
 use crate::cookie_options::CookieShape;
 

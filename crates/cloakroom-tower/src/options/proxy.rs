@@ -5,14 +5,15 @@ use std::fmt;
 use super::AskRequest;
 use crate::RequestHead;
 
-/// The `proxy` option: how to tell that a request is secure when its connection is not
-/// [`SecureTransport`](crate::SecureTransport).
+/// The `proxy` option: how to recognize a secure request that has no [`SecureTransport`](crate::SecureTransport) in its
+/// extensions.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Proxy {
     /// `false`: no header is trusted.
     Untrusted,
-    /// `true`: it is secure when the first item of `X-Forwarded-Proto` is `https`. Only behind a proxy that sets it.
+    /// `true`: the request is secure if the first item of `X-Forwarded-Proto` is `https`. Use it only behind a proxy
+    /// that sets this header, because otherwise anyone can.
     Trusted,
     /// A function decides, as with Express's own setting `trust proxy`.
     By(AskRequest),

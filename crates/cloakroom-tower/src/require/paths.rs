@@ -8,7 +8,8 @@ use crate::PathMatch;
 pub(super) fn leads_to(location: &str, path: &str) -> bool {
     let own = location.split(['?', '#']).next().unwrap_or_default();
     let is_local = own.starts_with('/') && !own.starts_with("//");
-    // Browsers follow the dots. With a slash at its end it may be another route.
+    // Browsers resolve dots before they ask. A location with a slash at its end can be another route, so that one has
+    // to be equal as text.
     let is_resolved = || !own.ends_with('/') && resolved(own).is_some_and(|own| own == path);
     is_local && (own == path || is_resolved())
 }
@@ -17,7 +18,8 @@ pub(super) fn is_below(above: &str, path: &str) -> bool {
     PathMatch::Segments.matches(above, path)
 }
 
-/// The paths as requests have them: with a slash before them, and none behind them; `/*` behind one says nothing new.
+/// Returns the paths as requests have them: with a slash at the beginning and without one at the end. A `/*` at the end
+/// is dropped, since a path always includes the paths below it.
 pub(super) fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Vec<String> {
     let absolute = |path: String| {
         let path = path.trim_start_matches('/').trim_end_matches(['/', '*']);
@@ -26,11 +28,12 @@ pub(super) fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> V
     paths.into_iter().map(Into::into).map(absolute).collect()
 }
 
-/// The path as a server that decodes it and follows its dots would see it. `None` when it cannot be decoded.
+/// Returns the path as a server sees it that decodes escapes and follows dots, or `None` if it cannot be decoded. A
+/// guard that compared only the text would let `/x/../admin` and `/%61dmin` pass.
 pub(super) fn resolved(path: &str) -> Option<String> {
     let decoded = decode_uri_component(path)?;
     let mut segments: Vec<&str> = Vec::new();
-    // Some take a backslash for a slash.
+    // Some servers treat a backslash as a slash.
     for segment in decoded.split(['/', '\\']) {
         match segment {
             "" | "." => {}

@@ -1,15 +1,15 @@
-//! What a guard asks of a session besides that it is there.
+//! What a guard requires of a session besides that it exists.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use cloakroom_core::SessionData;
 
-/// What JSON takes for white space.
+/// White space in JSON (RFC 8259, section 2).
 const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 #[derive(Clone)]
 pub(super) enum Want {
-    /// A member, or a path to one inside of it.
+    /// The name of a member, or a path to a member inside objects.
     Member(String),
     Predicate(Arc<dyn Fn(&SessionData) -> bool + Send + Sync>),
 }
@@ -23,7 +23,8 @@ impl Want {
     }
 }
 
-/// The JSON text at a path. A member whose name is the whole path comes first.
+/// Returns the JSON text at a path. A member whose name is the whole path wins, because a name in a session can contain
+/// dots.
 fn find<'a>(record: &'a SessionData, path: &str) -> Option<Cow<'a, str>> {
     if let Some(json) = record.get_json(path) {
         return Some(Cow::Borrowed(json));
@@ -31,7 +32,8 @@ fn find<'a>(record: &'a SessionData, path: &str) -> Option<Cow<'a, str>> {
     let mut names = path.split('.');
     let mut json = Cow::Borrowed(record.get_json(names.next()?)?);
     for name in names {
-        // A record reads any JSON object as JavaScript does: the last of two equal names counts, escaped or not.
+        // `SessionData` reads any JSON object as JavaScript does: of two equal names, escaped or not, the last counts.
+        // Taking the first would let a request pass that Express refuses.
         let object = SessionData::from_json(&*json).ok()?;
         json = Cow::Owned(object.get_json(name)?.to_owned());
     }
@@ -46,7 +48,7 @@ fn is_present(json: &str) -> bool {
         inside.is_some_and(|inside| inside.trim_matches(SPACE).is_empty())
     };
     match json.as_bytes().first() {
-        // JavaScript reads numbers as this does: `1e-400` is zero.
+        // Rust parses a number as JavaScript does: `1e-400` is zero.
         Some(b'-' | b'0'..=b'9') => json.parse::<f64>().is_ok_and(|number| number != 0.0),
         Some(b'{') => !is_empty('{', '}'),
         Some(b'[') => !is_empty('[', ']'),

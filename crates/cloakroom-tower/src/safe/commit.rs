@@ -21,10 +21,10 @@ use crate::{
     state::{Current, State},
 };
 
-/// What is left to do after the handler.
+/// What is left to do after the handler. It is chosen while the state is locked, and done without the lock.
 enum LastStep {
     Nothing,
-    /// The record stays as it is, but the store is to extend it, or the browser to be told.
+    /// The record was not changed, but the store has to extend it, or the browser needs the cookie.
     Read {
         id: String,
         record: Arc<SessionData>,
@@ -37,22 +37,24 @@ enum LastStep {
         is_changed: bool,
         is_new: bool,
     },
-    /// The sessions of these ids are logged out, and the browser is to forget the cookie.
+    /// The sessions of these ids are logged out, and the browser is told to forget the cookie.
     Drop {
         ids: Vec<String>,
         cookie: Cookie,
     },
-    /// A new session is not stored. The handler has changed it, as a login does, or not.
+    /// A new session is not stored, because the browser would not be sent its `Secure` cookie: nobody could ever reach
+    /// the session, and each such request would add one to the store. If the handler has changed it, that is an error.
     Withheld {
         is_changed: bool,
     },
 }
 
 impl SafeSession {
-    /// When `is_failed` and the options do not store failed requests, nothing is stored but what the handler has stored
-    /// itself.
+    /// Ends the request. If it failed and the options do not store failed requests, only what the handler itself has
+    /// saved or destroyed counts: a handler that stops half-way leaves half of its changes.
     pub(crate) async fn commit(&self, is_failed: bool) -> Result<Option<HeaderValue>, Error> {
         let setup = &self.shared.setup;
+        // A second commit would extend the session and send the cookie again.
         if !self.shared.close() {
             return Ok(None);
         }
@@ -71,8 +73,8 @@ impl SafeSession {
     }
 }
 
-/// The line for what the request has stored before its end failed: the id that the browser has may be gone. The store is
-/// asked for what is left of the deadline.
+/// Returns the `Set-Cookie` line for what the request stored before its end failed. Without it, a browser whose old id
+/// is gone would lose a login that is in the store. The store is asked only for what is left of the deadline.
 async fn line_of_stored(
     session: &SafeSession,
     error: &Error,
@@ -86,7 +88,7 @@ async fn line_of_stored(
     };
     let record = SessionData::with_cookie(cookie);
     let browser = browser.as_ref();
-    // A store that does not answer is not waited for twice.
+    // After a timeout the store would only time out again, and the request would take two deadlines.
     if error.kind() != ErrorKind::Timeout && !left.is_zero() {
         let line = async { Ok(as_it_was(session, &id, &record, browser, is_new).await) };
         if let Ok(line) = within(left, "session", "commit", Idempotency::Read, line).await {
@@ -94,9 +96,11 @@ async fn line_of_stored(
         }
     }
     let line = line_without_asking(session, &id, &record, browser);
+    // Nobody else knows a new id. For an old one, silence is safer: the browser can have a newer cookie.
     line.filter(|_| is_new)
 }
 
+/// Chooses the last step and takes it, when the handles that still ask the store are done.
 async fn commit_in_turn(
     session: &SafeSession,
     is_failed: bool,
@@ -115,9 +119,11 @@ async fn commit_in_turn(
     take(session, step, browser.as_ref()).await
 }
 
+/// Chooses the last step of a request that succeeded.
 fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> LastStep {
     let options = session.shared.setup.options();
     let memory = &state.memory;
+    // The handles have refused every change, and the store would refuse the extension.
     if state.refused.is_some() {
         return LastStep::Nothing;
     }
@@ -127,7 +133,8 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cook
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
             return LastStep::Drop { ids: ids_to_log_out(state), cookie: cookie.clone() };
         }
-        // What is kept is the session's own record, not one that it was to replace.
+        // `unset: "keep"` keeps the session's own record. The one that it was to replace has to go, as after any new
+        // id.
         Current::Unset(cookie) if !memory.old_ids.is_empty() => {
             return LastStep::Drop { ids: memory.old_ids.clone(), cookie: cookie.clone() };
         }
@@ -155,7 +162,8 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cook
         return LastStep::Write { write, extends, is_changed, is_new: state.is_new };
     }
     let extends = !memory.is_extended && !memory.is_refused && session.extends_on_write();
-    // It differs after a save, and the browser has none of the secret in use after a rotation.
+    // The cookies differ if the handler has saved the session. After a rotation of the secrets, `browser` is `None`, so
+    // the cookie is sent once more, signed with the secret in use.
     if extends || browser != Some(record.cookie()) {
         let is_new = state.is_new;
         LastStep::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
@@ -164,7 +172,7 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cook
     }
 }
 
-/// The last step of a request that failed: only what the handler itself stored or destroyed counts.
+/// The last step of a request that failed: only what the handler itself has saved or destroyed counts.
 fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     let memory = &state.memory;
     if let Some((id, cookie)) = &memory.saved {
@@ -177,8 +185,8 @@ fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     }
 }
 
-/// The last step for a session that the handler destroyed. If another request had logged it out before, the browser lost
-/// its cookie then, and may have a newer one now.
+/// The last step for a session that the handler destroyed. If another request had logged it out before, the browser was
+/// told then to forget the cookie, and a line now could remove the cookie of a newer login.
 fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
     if memory.is_logged_out_already {
         return LastStep::Nothing;
@@ -186,26 +194,29 @@ fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
     LastStep::Drop { ids: Vec::new(), cookie: cookie.clone() }
 }
 
-/// Returns true if a session that was only read must be written, so that it and the browser's copy live on.
+/// Returns true if a session that was only read must be written, so that the cookie in the record and in the browser
+/// does not expire before the session does.
 fn is_due(session: &SafeSession, record: &SessionData) -> bool {
     let (options, cookie) = (session.shared.setup.options(), record.cookie());
     let (Some(expires_ms), Some(max_age_ms)) = (cookie.expires_ms(), cookie.original_max_age_ms())
     else {
         return false;
     };
-    // It cannot be extended any further.
+    // It has a fixed end, up to which it has been extended already.
     if record.ends_at_ms().is_some_and(|ends_at_ms| ends_at_ms <= expires_ms) {
         return false;
     }
     let left_ms = expires_ms.saturating_sub(session.shared.setup.now_ms());
     match options.expiry.touch_after {
-        // A quarter of its life: a response that is lost has others behind it before the browser's copy ends.
+        // When a quarter of its life is over. With every response, as Express's `rolling` does it, would cost a second
+        // command each time. If this response is lost, later ones have three quarters left to tell the browser.
         TouchAfter::EachRequest => options.expiry.rolling && left_ms < max_age_ms / 4 * 3,
         TouchAfter::Elapsed(after) => max_age_ms.saturating_sub(left_ms) >= milliseconds(after),
         TouchAfter::Never => false,
     }
 }
 
+/// Takes the step. Only then, with the store's answer, the `Set-Cookie` line is decided.
 async fn take(
     session: &SafeSession,
     step: LastStep,
@@ -221,6 +232,7 @@ async fn take(
             Ok(None)
         }
         LastStep::Drop { ids, cookie } => {
+            // False if other requests had logged out all of them: see `destroyed`.
             if !ids.is_empty() && !log_out(&session.safe, ids).await? {
                 return Ok(None);
             }
@@ -231,7 +243,8 @@ async fn take(
                 Ok(()) => {}
                 Err(error) if is_changed => return Err(error),
                 Err(error) => {
-                    // Nothing of the request is lost by it, and the session is as it was.
+                    // Only the extension failed. The request has changed nothing that could be lost, so its response
+                    // stands.
                     tell(error);
                     let record = &write.changes.record;
                     return Ok(as_it_was(session, &write.id, record, browser, is_new).await);
@@ -240,10 +253,11 @@ async fn take(
             if let Some(record) = &write.written {
                 return Ok(cookie_for(session, &write.id, record.cookie(), browser));
             }
-            // The browser may have a newer cookie by now, which this response leaves alone.
+            // Another request ended the session. It may have given the browser a newer cookie, so this response sends
+            // none.
             let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle);
             if write.is_login {
-                // It must not be answered as if it had succeeded.
+                // The user would be told of a login that did not happen.
                 return Err(gone);
             }
             if is_changed {
@@ -265,10 +279,10 @@ async fn take(
     }
 }
 
-/// The line for a record that was not written. A record whose expiry has passed is alive, since the store returned it.
+/// Returns the line for a record that was not written.
 ///
-/// When the browser has sent a cookie, the store is asked whether the session is there still: a login or a logout that
-/// came first has given the browser another cookie.
+/// If the browser sent a cookie, the store is asked whether the session still exists. A login or a logout that ended
+/// first has given the browser another cookie, and the line of this slower response would replace it.
 async fn as_it_was(
     session: &SafeSession,
     id: &str,
@@ -283,7 +297,8 @@ async fn as_it_was(
             Ok(found) => found?,
             Err(error) => {
                 setup.tell(&error);
-                // Nobody else knows a new id. For one that the browser has, the next request tries again.
+                // Nobody else knows a new id, so this response has to tell it. For an id that the browser has, the next
+                // request tries again.
                 return is_new.then_some(line);
             }
         };
@@ -291,6 +306,7 @@ async fn as_it_was(
     Some(line)
 }
 
+/// Returns the line for a record that was not written, without asking the store whether the session still exists.
 fn line_without_asking(
     session: &SafeSession,
     id: &str,
@@ -299,14 +315,16 @@ fn line_without_asking(
 ) -> Option<HeaderValue> {
     let now_ms = session.shared.setup.now_ms();
     let mut extended = record.clone();
+    // Node.js leaves an old `expires` in the record when it only touches the session. The store has returned the
+    // record, so the session lives, but a browser would delete a cookie with that date at once.
     if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
         extend(&mut extended, now_ms);
     }
     cookie_for(session, id, extended.cookie(), browser)
 }
 
-/// The line for the browser, if its copy is another one and it would take this one. A record can hold a cookie that no
-/// browser can be sent, which costs it the line and no more, as in Express.
+/// Returns the line for the browser, if its copy differs and it would accept this one. If the record's cookie contains
+/// characters that no header can have, only the line is lost and the error is reported, as in Express.
 fn cookie_for(
     session: &SafeSession,
     id: &str,
@@ -324,7 +342,8 @@ fn cookie_for(
     setup.set_cookie(id, cookie).map_err(|error| setup.tell(&error)).ok()
 }
 
-/// The line that makes the browser forget: by the record's attributes, or by the options' where nobody can send those.
+/// Returns the line that makes the browser forget the cookie. A browser does so only if path and domain are those that
+/// it was sent (RFC 6265, section 5.3), so the record's attributes come before the options'.
 fn clear(session: &SafeSession, cookie: &Cookie) -> Option<HeaderValue> {
     let setup = &session.shared.setup;
     let of_options = || {

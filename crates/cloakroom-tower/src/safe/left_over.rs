@@ -1,4 +1,7 @@
 //! Sessions that could not be destroyed: old ones that have moved, and new ones of moves that have failed.
+//!
+//! No browser has their cookies any more, but whoever stole one could use it until it expires. So later writes try
+//! again.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +13,8 @@ use cloakroom_core::{Error, Store};
 
 use crate::setup::Setup;
 
-/// How many are remembered. The store ends any others when they expire.
+/// How many are remembered, so that a store that refuses to destroy costs a fixed amount of memory. Any others end when
+/// they expire.
 const MOST: usize = 64;
 
 /// The part of the deadline that a write waits for one of them.
@@ -21,7 +25,7 @@ const PATIENCE: u32 = 8;
 pub(crate) struct LeftOver(Mutex<VecDeque<String>>);
 
 impl LeftOver {
-    /// Leaves a session that has moved for a later write to destroy.
+    /// Leaves a session for a later write to destroy. The oldest one is forgotten if there are too many.
     pub(super) fn add(&self, id: String) {
         let mut ids = self.ids();
         if ids.len() == MOST {
@@ -30,8 +34,9 @@ impl LeftOver {
         ids.push_back(id);
     }
 
-    /// Destroys a session that has moved, or was to be moved to. When that fails or is cut short, a later write tries again.
+    /// Destroys the session of a move that is over. If that fails, or its future is dropped, a later write tries again.
     pub(super) async fn destroy(&self, store: &dyn Store, id: &str) -> Result<(), Error> {
+        // The guard puts the id on the list even if this future is dropped while the store is asked.
         let mut old = Old { left_over: self, id: Some(id.to_owned()) };
         store.destroy(id).await?;
         old.id = None;
@@ -39,15 +44,15 @@ impl LeftOver {
         Ok(())
     }
 
-    /// Returns true if a session is left over, so that nobody has its cookie.
+    /// Returns true if this session is left over: it is in the store, but nobody was given its cookie.
     pub(super) fn contains(&self, id: &str) -> bool {
         self.ids().iter().any(|left_over| left_over == id)
     }
 
-    /// Tries again to destroy one of the sessions that are left over, if there are any. The first failure has been told.
+    /// Tries again to destroy one of the sessions that are left over, if there is one.
     ///
-    /// It may be another user's, in a part of the store that does not answer: it holds up its request for a small part of
-    /// the deadline, and does not fail it.
+    /// It is usually another user's session, perhaps in a part of the store that does not answer. So it delays this
+    /// request by a small part of the deadline and never fails it. The first failure was reported; another one is not.
     pub(super) async fn destroy_one(&self, setup: &Setup) {
         let id = self.ids().pop_front();
         if let Some(id) = id {

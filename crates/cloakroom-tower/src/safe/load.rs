@@ -1,4 +1,8 @@
 //! Loads the session of the first cookie that leads to one.
+//!
+//! A browser can send several cookies of one name, for different paths and domains, and the one of the longest path
+//! comes first (RFC 6265, section 5.4). Express looks at the first alone: if it is stale, its user cannot log in any
+//! more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,26 +16,27 @@ use crate::{
     state::{Shared, State},
 };
 
-/// The number of cookies of our name that are tried. Browsers send a few, for different paths and domains; an attacker
-/// can send as many as fit into the head of a request.
+/// The number of cookies of our name that are tried. Browsers send a few. An attacker can send as many as fit into the
+/// head of a request, and each costs a command.
 pub(super) const MOST_COOKIES: usize = 8;
 
 /// A session that an id led to.
 struct Found {
     record: SessionData,
-    /// Reading it has extended it.
+    /// Reading the session has also extended it.
     is_extended: bool,
-    /// Why extending it was refused.
+    /// Why the store refused to extend it.
     refused: Option<ErrorKind>,
 }
 
-/// What a request asks for: all that loading its session needs of it.
+/// What loading the session needs of its request. It borrows nothing, since an on-demand session is loaded later.
 pub(crate) struct Asked {
     safe: Arc<Safe>,
     /// The ids of all cookies of our name that verify, one each.
     ids: Vec<FoundId>,
     request: Arc<RequestFacts>,
-    /// The life of this request's sessions, by which those that are found are extended.
+    /// The life of this request's sessions. A session that is found is extended by it in the round trip that reads it,
+    /// before its record, and so its own life, is known.
     max_age: Option<Duration>,
 }
 
@@ -59,9 +64,13 @@ impl Safe {
 }
 
 impl Asked {
+    /// Loads the session, or makes a new one if no cookie leads to a session. A store that is unavailable gives an
+    /// empty session or an error, as `when_unavailable` says.
     pub(crate) async fn load(&self) -> Result<SafeSession, Error> {
         let (safe, setup) = (&self.safe, &self.safe.setup);
         let options = setup.options();
+        // Before the store is asked: a slow read counts towards the age of the request, which decides whether the
+        // marker of a logout can have expired.
         let loaded_at_ms = setup.now_ms();
         let found = setup.within_reading("load", find(safe, &self.ids, self.max_age)).await;
         let (found, unavailable) = match found {
@@ -98,7 +107,7 @@ impl Asked {
     }
 }
 
-/// The first of the ids under which there is a session.
+/// Returns the first of the ids that leads to a session, and the session.
 async fn find<'a>(
     safe: &Safe,
     ids: &'a [FoundId],
@@ -108,14 +117,14 @@ async fn find<'a>(
     for id in ids.iter().take(MOST_COOKIES) {
         match read(safe, &id.id, max_age).await {
             Ok(None) => is_unknown = true,
-            // Node.js, which knows no end, may have extended the session beyond it, and so has reading it.
+            // Express does not read the end and can have extended the session beyond it. Reading it just now has, too.
             Ok(Some(found)) if found.record.has_ended(safe.setup.now_ms()) => {
                 safe.setup.store().destroy(&id.id).await.unwrap_or_else(|error| {
                     safe.setup.tell(&error);
                 });
             }
             Ok(Some(found)) => return Ok(Some((id, found))),
-            // Such a session is lost already, and must not lock its user out.
+            // The session is lost already. An error would lock its user out until the cookie expires.
             Err(error) if is_lost(&error) => safe.setup.tell(&error),
             Err(error) => return Err(error),
         }
@@ -126,6 +135,7 @@ async fn find<'a>(
     Ok(None)
 }
 
+/// Reads the session and extends it in the same round trip, if the store and the options allow that.
 async fn read(safe: &Safe, id: &str, max_age: Option<Duration>) -> Result<Option<Found>, Error> {
     let (options, store) = (safe.setup.options(), safe.setup.store());
     let extends = options.expiry.touch_after == TouchAfter::EachRequest;
@@ -140,14 +150,14 @@ async fn read(safe: &Safe, id: &str, max_age: Option<Duration>) -> Result<Option
             if let Some(extended) = with_own_life(&record, max_age, safe.setup.now_ms())
                 && let Err(error) = store.touch(id, &extended).await
             {
-                // It has been read, and it lives: the next request tries again.
+                // The session was read and is alive, so the request goes on. The next one tries again.
                 options.tell(&error);
             }
             Ok(Some(Found { record, is_extended: true, refused: None }))
         }
         Err(error) if is_lost(&error) => Err(error),
-        // A store that refuses to extend a session may still be read, as Express reads it: a Redis that cannot save to
-        // its disk, a replica after a failover, a user who may only read.
+        // A store that refuses to extend a session can often still be read, as Express reads it: a Redis that cannot
+        // save to its disk, a replica after a failover, a user with read permission only.
         Err(error) => {
             let Ok(found) = store.get(id).await else { return Err(error) };
             safe.tell_refusal(&error);
@@ -157,8 +167,8 @@ async fn read(safe: &Safe, id: &str, max_age: Option<Duration>) -> Result<Option
     }
 }
 
-/// The record extended by its own rules, if these give it another life than it has just been given: in whole seconds,
-/// as stores count.
+/// Returns the record extended by its own life, or `None` if the read has given it just that. The lives are compared in
+/// whole seconds, as [`SessionData::time_to_live`] counts them.
 fn with_own_life(
     record: &SessionData,
     max_age: Option<Duration>,
@@ -171,22 +181,23 @@ fn with_own_life(
     }
     let mut extended = record.clone();
     extend(&mut extended, now_ms);
-    // Without a revision its `expires` counts, which has been extended or is an end that nothing moves.
+    // `touch` takes the life from `originalMaxAge` for a record with a revision. This new record has none, so its
+    // `expires` counts, which was extended above or is an end that nothing moves.
     let cookie = extended.cookie();
     if cookie.has_expired(now_ms) {
         return None;
     }
     let mut with_own_life = SessionData::with_cookie(cookie.clone());
-    // It has been a date already.
+    // It cannot fail: the end was read from a record, so it is a date.
     let _ = with_own_life.set_ends_at_ms(record.ends_at_ms());
     Some(with_own_life)
 }
 
-/// How long the record is to live from now on; `None` for a browser session that has no end either.
+/// Returns how long the record lives from now on, or `None` for a browser session without an end.
 fn own_life_ms(record: &SessionData, now_ms: i64) -> Option<u64> {
     let cookie = record.cookie();
     let left = |then_ms: i64| then_ms.saturating_sub(now_ms);
-    // Without a max age, an expiry is an end that is not to be moved, as other languages write it.
+    // Other languages write an expiry without a max age. It says when the session ends, so nothing may move it.
     let by_cookie = cookie.original_max_age_ms().or_else(|| cookie.expires_ms().map(left));
     let by_cookie = by_cookie.filter(|ms| *ms > 0);
     let to_end = record.ends_at_ms().map(left);

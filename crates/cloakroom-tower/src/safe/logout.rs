@@ -1,4 +1,7 @@
 //! A logout ends a session and all sessions that descend from it.
+//!
+//! A user who logs out wants to be logged out. A login in another request can have moved the session to a new id just
+//! before: Express then destroys the old id, which is gone already, and the user stays logged in under the new one.
 
 use std::mem;
 
@@ -12,19 +15,20 @@ use super::{
 };
 use crate::state::Current;
 
-/// How many sessions one logout ends. Whoever moves a session to a new id with each request cannot make its logout cost
-/// more.
+/// How many sessions one logout ends. They are ended one after the other, two commands or more each, within one
+/// deadline. Without a limit, whoever moves a session to a new id with each request could make its logout fail.
 const MOST_ENDED: usize = 32;
 
-/// Destroys the sessions of these ids, and whatever they have moved to. Returns true unless all of them had been logged
-/// out before.
+/// Logs out the sessions of these ids, and all sessions that their markers name. Returns false if every one of them had
+/// been logged out before.
 pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error> {
     let (mut ids, mut linked, mut is_news, mut at) = (ids, Vec::new(), false, 0);
     let has_atomic = safe.setup.store().atomic().is_some();
     while let Some(id) = ids.get(at).cloned() {
         at += 1;
-        // The first before what it moved to: a move that is under way makes the new session anew as long as the old one
-        // is there. The second after the mark, which a writer looks for when it has written.
+        // With conditional writes, the record goes first: as long as it is there, a move that is under way can create
+        // its new session again. Without them, the mark comes first: a writer looks at it after its write, so either
+        // the record is destroyed after that write, or the writer sees the mark and takes its write back.
         if has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
@@ -42,14 +46,14 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
             }
         }
     }
-    // Not before all of them have ended: a logout that fails half-way can be tried again at any time.
+    // The links go last. If the logout fails half-way, the next attempt still finds by them what is left to end.
     for id in linked {
         marker::unlink(safe, &id).await?;
     }
     Ok(is_news)
 }
 
-/// Returns false for a cookie with an id that this store cannot have.
+/// Destroys the record. Returns false if the cookie verified, but its id is invalid in this store.
 async fn destroy_record(safe: &Safe, id: &str) -> Result<bool, Error> {
     match safe.setup.store().destroy(id).await {
         Err(error) if error.kind() == ErrorKind::InvalidId => Ok(false),
@@ -76,7 +80,7 @@ impl SafeSession {
                 Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };
             mem::replace(&mut state.memory, memory)
         };
-        // It holds user callbacks.
+        // It holds user callbacks, which are dropped after the lock is released.
         drop(memory);
         Ok(())
     }

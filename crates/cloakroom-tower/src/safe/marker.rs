@@ -1,31 +1,36 @@
 //! Markers: for a minute the store says what happened to a session whose id has ended.
 //!
-//! A marker is a record of its own beside the sessions, written through the ordinary contract. Its name follows from the
-//! old id ([`marker_name`]), and no cookie leads to it. It says three things: whether the session was logged out, to which
-//! ids it moved, and which sessions end with it.
+//! Without them, "the record is gone" has two meanings that need opposite answers. A session that was logged out must
+//! stay gone, and a login that began before must fail. A session that moved to a new id lives on, and its logout has to
+//! follow it there.
 //!
-//! Three rules make a logout end all that descends from a session, whichever request comes first:
+//! A marker is a record of its own beside the sessions, written through the ordinary contract. Its name is a digest of
+//! the old id ([`marker_name`]), and no cookie leads to it. It says whether the session was logged out, to which ids it
+//! moved, and which sessions end with it.
+//!
+//! Three rules make a logout end every session that descends from the one it ends, whichever request comes first:
 //!
 //! - A move stores the new session, then marks the old id, then ends the old session. If the mark says that the session
 //!   was logged out, the move is taken back.
 //! - A move that finds another new id in the mark links its own id with that one: two logins that had both loaded one
 //!   session, as after a double click, end together. If the other one was logged out, the move is taken back.
-//! - A logout destroys the session and marks its id, then logs out every id that the mark names. With conditional writes
-//!   it destroys first; without them it marks first, since a writer looks at the mark after its write.
+//! - A logout destroys the session and marks its id, then logs out every id that the mark names. With conditional
+//!   writes it destroys first; without them it marks first, since a writer looks at the mark after its write.
 //!
-//! So either the move sees the logout in the mark, or the logout sees the new id there.
+//! One of the two changes the mark after the other and sees what that one wrote: either the move sees the logout in the
+//! mark, or the logout sees the new id there.
 //!
-//! A browser keeps one of two linked sessions and may log out hours later. Nobody visits the other one, so it lives no
-//! longer than its cookie says, and the marks that link the two live as long as the cookies of both said when they were
-//! linked. A life that a session is given later does not count. A linked session that moves hands its links on to the new
-//! id.
+//! A browser keeps one of two linked sessions and can log out hours later. Nobody visits the other one, so it lives no
+//! longer than its cookie says. The marks that link the two live as long as the longer cookie said when they were
+//! linked. A longer life that a session gets later does not count. A linked session that moves hands its links on to
+//! the new id.
 //!
-//! Whoever knows an id that has ended must not be able to end, block or slow down what it became. So nothing but the move
-//! or the logout of a session that was there when its request loaded it writes a mark that lives on; a mark names only a
-//! few ids ([`MOST_IDS`]), and no later write moves the end of its minute.
+//! Whoever knows an id that has ended must not be able to end, block or slow down the session that it became. So
+//! nothing but the move or the logout of a session that was there when its request loaded it writes a mark that lives
+//! on; a mark names only a few ids ([`MOST_IDS`]), and no later write moves the end of its minute.
 //!
-//! Plain ids have no markers. A next-session site would take a marker's name for the id of a session, and anybody can
-//! compute the name.
+//! Plain ids have no markers: anybody can compute a marker's name, and a next-session site, whose cookies are not
+//! signed, would accept it as a session id.
 
 use std::time::Duration;
 
@@ -38,14 +43,16 @@ use super::{expiry::milliseconds, preset::Safe};
 
 mod separate;
 
-/// How long a marker lives: longer than two requests overlap.
+/// How long a marker lives: longer than two requests usually overlap. A request that lasts longer than half of it does
+/// not rely on the absence of a marker.
 pub(super) const LIFE: Duration = Duration::from_secs(60);
 
-/// How many ids a mark names of each kind: the first, which the others are linked with, and the newest. A browser needs two
-/// or three. A logout does not end the others.
+/// How many ids a mark names of each kind, 16 in all: the first, to which all later ones are linked, and the newest. A
+/// double click needs two or three. A logout does not end the others, which is the price of a marker that cannot be
+/// made to grow.
 pub(super) const MOST_IDS: usize = 8;
 
-/// The last millisecond that a JavaScript date can hold: a marker that lives as long as the store keeps a browser session.
+/// The last millisecond of JavaScript's dates. It stands for "as long as the store keeps a browser session".
 const NO_END_MS: i64 = 8_640_000_000_000_000;
 
 const LOGGED_OUT: &str = "ended";
@@ -53,7 +60,7 @@ const MOVED_TO: &str = "movedTo";
 const ENDS_WITH: &str = "endsWith";
 const LIVES_UNTIL: &str = "livesUntil";
 const LINKED_UNTIL: &str = "linkedUntil";
-/// A store that gives all records a life of its own keeps a marker for longer.
+/// The end of the minute is in the marker too, because a store that gives all records one life keeps it for longer.
 const UNTIL: &str = "until";
 
 /// What happened to a session.
@@ -63,13 +70,13 @@ pub(super) struct Mark {
     pub(super) is_logged_out: bool,
     /// The ids that it moved to within the last minute.
     pub(super) moved_to: Vec<String>,
-    /// The ids that a logout of it ends besides. The session itself may live.
+    /// The ids that a logout of it also ends. This session itself can be alive.
     ends_with: Vec<String>,
-    /// How long these are kept.
+    /// When `ends_with` expires.
     linked_until_ms: i64,
-    /// How long the sessions live that it moved to, unless they are visited.
+    /// When the sessions that it moved to expire, unless somebody visits them.
     lives_until_ms: i64,
-    /// When the minute ends that began with the first move, or with the logout.
+    /// When the minute ends that began with the first move or with the logout.
     until_ms: i64,
 }
 
@@ -83,7 +90,7 @@ impl Mark {
         !self.moved_to.is_empty()
     }
 
-    /// Returns true if other sessions end with it.
+    /// Returns true if a logout of this session ends other sessions.
     pub(super) fn is_linked(&self) -> bool {
         !self.ends_with.is_empty()
     }
@@ -93,7 +100,7 @@ impl Mark {
         &self.ends_with
     }
 
-    /// Returns how long any session lives that this mark names, as far as it says.
+    /// Returns when the last of the sessions that this mark names expires.
     pub(super) fn longest_until_ms(&self) -> i64 {
         self.lives_until_ms.max(self.linked_until_ms)
     }
@@ -110,6 +117,8 @@ impl Mark {
         self.is_logged_out = true;
     }
 
+    /// Reads the mark in a marker's record. Parts of it that have expired are left out, since the record lives as long
+    /// as its last part.
     fn read(record: &SessionData, now_ms: i64) -> Result<Self, Error> {
         let is_until = |name| record.get(name).map(|until: Option<i64>| until.unwrap_or_default());
         let linked_until_ms = is_until(LINKED_UNTIL)?;
@@ -118,12 +127,14 @@ impl Mark {
         if !is_fresh && !is_linked {
             return Ok(Self::default());
         }
-        // After its minute it is any other dead session. A logout that was cut short can still find its links.
+        // After its minute, an id that was logged out is like any other dead id. The links stay, so that a logout that
+        // was cut short can be repeated.
         let is_logged_out = is_fresh && record.get(LOGGED_OUT)?.unwrap_or_default();
         let mut moved_to: Vec<String> = record.get(MOVED_TO)?.unwrap_or_default();
         let mut ends_with: Vec<String> = record.get(ENDS_WITH)?.unwrap_or_default();
         if !is_fresh {
-            // The move was cut short before it handed on its links.
+            // Links that outlive the minute belong to a move that was cut short before it handed them on. What it moved
+            // to is then reached only from here.
             ends_with.append(&mut moved_to);
         }
         let lives_until_ms = is_until(LIVES_UNTIL)?;
@@ -151,7 +162,7 @@ fn end_of_life(now_ms: i64) -> i64 {
     now_ms.saturating_add(milliseconds(LIFE))
 }
 
-/// Adds an id. The first and the newest are kept.
+/// Adds an id. If there are too many, the first and the newest stay.
 fn push(ids: &mut Vec<String>, id: &str) {
     if ids.iter().any(|known| known == id) {
         return;
@@ -162,7 +173,7 @@ fn push(ids: &mut Vec<String>, id: &str) {
     ids.push(id.to_owned());
 }
 
-/// Marks a session as logged out. Returns what was marked before.
+/// Marks a session as logged out. Returns the mark as it was before, which names the sessions to end.
 pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Mark, Error> {
     if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
@@ -175,8 +186,8 @@ pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Mark, Error
     marked.or_else(without)
 }
 
-/// Marks that a session moves to a new id, which is in the store already and lives until then. Returns all that is marked
-/// now.
+/// Marks that a session moves to a new id, which is in the store already and expires at `lives_until_ms`. Returns the
+/// mark as it is now. If the session was logged out, its mark stays as it is: the logout has read it already.
 pub(super) async fn mark_moved(
     safe: &Safe,
     id: &str,
@@ -186,6 +197,7 @@ pub(super) async fn mark_moved(
     let until_ms = end_of_life(safe.setup.now_ms());
     add_to_mark(safe, id, |mark| {
         if !mark.is_logged_out {
+            // Later moves do not prolong the minute, or an old id could be kept busy for ever.
             if mark.moved_to.is_empty() {
                 mark.until_ms = until_ms;
             }
@@ -196,7 +208,7 @@ pub(super) async fn mark_moved(
     .await
 }
 
-/// Marks that a logout of one session ends another one too, until then. Returns all that is marked now.
+/// Marks that until `until_ms` a logout of one session also ends another. Returns the mark as it is now.
 pub(super) async fn link(safe: &Safe, id: &str, other: &str, until_ms: i64) -> Result<Mark, Error> {
     add_to_mark(safe, id, |mark| {
         if !mark.is_logged_out {
@@ -207,7 +219,7 @@ pub(super) async fn link(safe: &Safe, id: &str, other: &str, until_ms: i64) -> R
     .await
 }
 
-/// Returns when a session with this cookie ends unless it is visited.
+/// Returns when a session with this cookie expires unless somebody visits it.
 pub(super) fn end_of_session(safe: &Safe, cookie: &Cookie) -> i64 {
     let now_ms = safe.setup.now_ms();
     let until_ms = match cookie.original_max_age_ms() {
@@ -217,12 +229,13 @@ pub(super) fn end_of_session(safe: &Safe, cookie: &Cookie) -> i64 {
     until_ms.min(NO_END_MS)
 }
 
-/// Ends the links of a session that has handed them on, or whose family has ended: its mark ends with its minute.
+/// Ends the links of a session that has handed them on, or whose linked sessions have all ended. Its mark then ends
+/// with its minute.
 pub(super) async fn unlink(safe: &Safe, id: &str) -> Result<(), Error> {
     add_to_mark(safe, id, |mark| mark.linked_until_ms = 0).await.map(drop)
 }
 
-/// Makes a mark say more. Returns all that is marked now.
+/// Adds to a mark. Returns the mark as it is now.
 async fn add_to_mark(
     safe: &Safe,
     id: &str,
@@ -241,7 +254,7 @@ async fn add_to_mark(
     marked.or_else(without)
 }
 
-/// Returns what is marked of a session.
+/// Returns the mark of a session, which is empty if it has none.
 pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
     if !safe.setup.ids().is_verified() {
         return Ok(Mark::default());
@@ -253,7 +266,7 @@ pub(super) async fn look(safe: &Safe, id: &str) -> Result<Mark, Error> {
     marked.or_else(without)
 }
 
-/// Returns true if a session that is gone has moved to another id than this one, and none of those was logged out.
+/// Returns true if a session that is gone has moved to an id other than `id`, and none of these was logged out.
 pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<bool, Error> {
     let mark = look(safe, old_id).await?;
     if mark.is_logged_out {
@@ -269,14 +282,15 @@ pub(super) async fn has_moved(safe: &Safe, old_id: &str, id: &str) -> Result<boo
     Ok(has_moved)
 }
 
-/// Returns true if a session was logged out, or moved to one that was stored.
+/// Returns true if a session was logged out, or has moved to one that was stored.
 pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
     let mark = look(safe, id).await?;
     if mark.is_logged_out {
         return Ok(true);
     }
     for new_id in &mark.moved_to {
-        // A move that failed after its mark has taken the new session back, or has left it over.
+        // A mark alone does not prove a move. One that failed after its mark has destroyed the new session, or left it
+        // over.
         let is_there =
             !safe.left_over.contains(new_id) && safe.setup.store().get(new_id).await?.is_some();
         if is_there || look(safe, new_id).await?.is_gone() {
@@ -286,11 +300,12 @@ pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// A store that cannot keep a marker's name, such as one with ids of its own shape, has none.
+/// Turns "this id is invalid" into "there is no mark": a store whose ids have a shape of their own can keep no marker.
 fn without(error: Error) -> Result<Mark, Error> {
     if error.kind() == ErrorKind::InvalidId { Ok(Mark::default()) } else { Err(error) }
 }
 
+/// Reads a marker. Returns its record, too, which a conditional write starts from.
 async fn read(safe: &Safe, name: &str) -> Result<(Mark, Option<SessionData>), Error> {
     match safe.setup.store().get(name).await? {
         Some(record) => Ok((Mark::read(&record, safe.setup.now_ms())?, Some(record))),
@@ -298,7 +313,8 @@ async fn read(safe: &Safe, name: &str) -> Result<(Mark, Option<SessionData>), Er
     }
 }
 
-/// Changes a mark, whoever else does. Returns what it was before.
+/// Changes a mark while other requests change it, too, and returns it as it was before. The first attempt assumes that
+/// the store has no mark yet, which is the usual case and costs one command.
 async fn change(
     safe: &Safe,
     atomic: &dyn Atomic,
@@ -314,7 +330,7 @@ async fn change(
             if found.is_some() {
                 return Ok(before);
             }
-            // Nothing is to be marked, unless the store has a mark already.
+            // The change does nothing to an empty mark, as `unlink` does. The store can have a mark to which it does.
             (before, found) = read(safe, &name).await?;
             if found.is_none() {
                 return Ok(before);

@@ -15,37 +15,39 @@ use crate::{
 pub(crate) struct Memory {
     /// The record is in the store under the session's id.
     pub(super) is_stored: bool,
-    /// Loading it has extended it.
+    /// Loading the session has also extended it.
     pub(super) is_extended: bool,
-    /// The store has refused to extend it, and would again.
+    /// The store has refused to extend it while it was loaded. This request does not ask it to extend again.
     pub(super) is_refused: bool,
-    /// The handler has asked for its extension.
+    /// The handler has called `touch`.
     pub(super) is_touched: bool,
-    /// The cookie as the browser has it; `None` when it has none of this id, or one that an old secret signed.
+    /// The cookie as the browser has it. `None` if the browser has none for this id, or one that an old secret signed.
     pub(super) browser: Option<Cookie>,
-    /// Changes that depend on what the record is when it is written.
+    /// Changes that are computed again if another request has changed the record when it is written.
     pub(super) computed: Vec<ComputedMember>,
-    /// The ids that this session had before, which are in the store still.
+    /// The ids that this session had before and that are still in the store, the newest last.
     pub(super) old_ids: Vec<String>,
-    /// The session under the last of the old ids, to go back to.
+    /// The session under the last of the old ids, for `rollback`.
     pub(super) replaced: Option<Replaced>,
     /// The members come from the record under the last of the old ids.
     pub(super) keeps_data: bool,
-    /// The cookie of a session that was destroyed before this one was made.
+    /// The cookie of a session that was destroyed before this one was made. If this one is not stored, the browser
+    /// still has to forget that cookie.
     pub(super) destroyed: Option<Cookie>,
     /// The ids of all cookies of our name that verify, one each.
     pub(super) sent: Vec<String>,
     /// The handler asked for a new id.
     pub(super) is_replaced: bool,
-    /// The session as it was last saved by hand: its id, and the cookie that the browser is to be told.
+    /// The id and the cookie that `save` has stored last.
     pub(super) saved: Option<(String, Cookie)>,
-    /// The session as the write that is under way has stored it, likewise.
+    /// The id and the cookie that the current write has stored. Kept here, since that write can still fail or be
+    /// dropped, and the error's response has to tell the browser of it.
     pub(super) written: Option<(String, Cookie)>,
-    /// The `Set-Cookie` line for what is stored of a request whose end has failed.
+    /// The `Set-Cookie` line for what is stored although the end of the request failed.
     pub(super) after_error: Option<HeaderValue>,
-    /// When the request asked for its session.
+    /// When the request asked for its session, just before the store was asked.
     pub(super) loaded_at_ms: i64,
-    /// The session had been logged out before this request did so.
+    /// Another request had logged out the session before this request did.
     pub(super) is_logged_out_already: bool,
 }
 
@@ -53,7 +55,8 @@ impl state::Memory for Memory {
     fn add_computed(&mut self, record: &SessionData, name: &str, compute: &Arc<Computation>) {
         let is_first = !self.computed.iter().any(|member| &*member.name == name);
         if is_first && record.changed_keys().any(|changed| changed == name) {
-            // The computation starts from what this request has set before, whatever other requests make of the member.
+            // `insert` and then `modify`: the computation starts from what this request has set, not from what another
+            // request has stored, when it runs again.
             self.computed.push(ComputedMember::fixed(record, name));
         }
         self.computed.push(ComputedMember { name: name.into(), compute: Arc::clone(compute) });
@@ -74,7 +77,8 @@ pub(super) struct Replaced {
 }
 
 impl Replaced {
-    /// What is about to be replaced. `None` when it is not in the store: there is nothing to go back to.
+    /// Takes the session that is about to be replaced, or `None` if it is not in the store: then there is nothing to go
+    /// back to.
     pub(super) fn of(state: &State<Memory>) -> Option<Self> {
         let Current::Live(record) = &state.current else { return None };
         let memory = &state.memory;
@@ -87,8 +91,8 @@ impl Replaced {
     }
 }
 
-/// All that a logout of this request ends: every session that the browser sent a cookie of, and those that the request
-/// has made of it.
+/// Returns the ids that a logout in this request ends: those of all cookies that the browser sent, and those that the
+/// request itself has stored. If only the current one ended, the browser's next request would present another.
 pub(super) fn ids_to_log_out(state: &State<Memory>) -> Vec<String> {
     let memory = &state.memory;
     let own = memory.is_stored.then_some(&state.id);

@@ -1,5 +1,9 @@
-//! Moves to a new id can run at the same time as logouts and other moves. A write looks for these in the markers, and
-//! marks its own move.
+//! Moves to a new id, which can run at the same time as logouts and other moves. A write finds these in the markers,
+//! and marks its own move.
+//!
+//! "Moved" and "destroyed" look the same in the store: the record is gone. The difference decides: after a move the
+//! request keeps what it has loaded and becomes a session of its own, linked with the other; after a logout it must
+//! store nothing.
 
 use std::mem;
 
@@ -14,9 +18,10 @@ use super::{
 };
 
 impl Write {
-    /// Returns true if the browser's session moved or was logged out a moment ago: the browser has a newer cookie, or is
-    /// about to get one, which that of a new session must not replace.
+    /// Returns true if the session of the browser's cookie moved or was logged out a moment ago. The browser then has a
+    /// newer cookie, or will get one, and the cookie of a new session would replace it.
     pub(super) async fn is_outdated(&mut self, safe: &Safe) -> Result<bool, Error> {
+        // The marker can have expired, so its absence says nothing.
         if self.is_late && !self.sent.is_empty() {
             self.obstacle = "the request brought the cookie of a session that is gone and took too long to tell whether the \
                              browser has a newer one; the changes were discarded";
@@ -38,11 +43,12 @@ impl Write {
         Ok(false)
     }
 
-    /// Returns false when an old session is gone and did not move: it was logged out, or it expired.
+    /// Returns false if an old session is gone and did not move: it was logged out, or it expired.
     pub(super) async fn can_move(&self, safe: &Safe) -> Result<bool, Error> {
         for old_id in &self.old_ids {
             let is_there = match safe.setup.store().get(old_id).await {
                 Ok(found) => found.is_some(),
+                // It cannot be read, but it is there.
                 Err(error) if error.kind() == ErrorKind::Corrupt => true,
                 Err(error) => return Err(error),
             };
@@ -53,6 +59,8 @@ impl Write {
         Ok(true)
     }
 
+    /// Ends the sessions that this one replaces, now that it is stored. Each is marked before it is destroyed, so that
+    /// a logout with its cookie never finds it gone without learning the new id.
     pub(super) async fn destroy_old_ids(&mut self, session: &SafeSession) -> Result<(), Error> {
         let store = session.shared.setup.store();
         while self.written.is_some()
@@ -79,8 +87,8 @@ impl Write {
         }
     }
 
-    /// Marks that an old session moves to this one, and links this one with all others that were made from it. Returns
-    /// false when one of them was logged out, after which nothing stays written.
+    /// Marks that an old session moves to this one, and links this one with the other sessions that were made from it.
+    /// Returns false if one of them was logged out; this one is then destroyed again.
     pub(super) async fn join(
         &mut self,
         session: &SafeSession,
@@ -89,7 +97,7 @@ impl Write {
         let joined = self.try_to_join(&session.safe, old_id).await;
         let is_kept = match &joined {
             Ok(has_joined) => *has_joined,
-            // What was stored before this write is the browser's already.
+            // A session that was stored before this write is the browser's already.
             Err(_) => self.is_stored,
         };
         if !is_kept {
@@ -98,6 +106,7 @@ impl Write {
         joined
     }
 
+    /// Marks the move and links the sessions, and leaves it to the caller to destroy this one.
     async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
         let Some(record) = &self.written else { return Ok(false) };
         let lives_until_ms = marker::end_of_session(safe, record.cookie());
@@ -106,8 +115,8 @@ impl Write {
             return Ok(false);
         }
         let until_ms = mark.longest_until_ms().max(lives_until_ms);
-        // A link to one of the new ids is enough, since a logout follows all links: to the first. The old session's own
-        // links are handed on.
+        // A logout follows links from session to session, so one link is enough: to the first of the new ids. The old
+        // session's own links are handed on to this one.
         self.hands_on_links = mark.is_linked();
         let first = mark.moved_to.first();
         let mut others: Vec<String> = first.into_iter().chain(mark.ends_with()).cloned().collect();
@@ -115,7 +124,8 @@ impl Write {
         let mut at = 0;
         while let Some(other) = others.get(at).cloned() {
             at += 1;
-            // This one first: whoever logs out the other one finds it, or is found out here.
+            // Both directions, since the user can log out of either. Each call also says if its session was logged out
+            // in the meantime, so a logout that comes too early to see the link is seen here.
             if marker::link(safe, &self.id, &other, until_ms).await?.is_logged_out {
                 return Ok(false);
             }
@@ -123,7 +133,7 @@ impl Write {
             if mark.is_logged_out {
                 return Ok(false);
             }
-            // The other one may have moved on before it had a family.
+            // The other session can have moved on before it had a link to hand on.
             if let Some(moved_to) = mark.moved_to.into_iter().next()
                 && moved_to != self.id
                 && !others.contains(&moved_to)
@@ -135,16 +145,18 @@ impl Write {
         Ok(true)
     }
 
-    /// Lets a logout of this session end an old one that may be left over, also in another process.
+    /// Lets a logout of this session also end an old one that is left over. The list of those is in the memory of one
+    /// process; the link is in the store.
     pub(super) async fn link_to_left_over(&self, session: &SafeSession, old_id: &str) {
         if let Some(record) = &self.written {
-            // The error that has left it over is told.
+            // The caller reports the error by which it is left over.
             let until_ms = marker::end_of_session(&session.safe, record.cookie());
             let _ = marker::link(&session.safe, &self.id, old_id, until_ms).await;
         }
     }
 
-    /// Destroys the written session: it would stand beside the one that the browser has, and outlive its logout.
+    /// Destroys the session that was just stored. The browser never gets its cookie, but the session would outlive the
+    /// logout of the one that the browser has.
     pub(super) async fn take_back(&mut self, session: &SafeSession) {
         self.written = None;
         self.note(session);

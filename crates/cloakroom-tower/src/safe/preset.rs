@@ -13,7 +13,7 @@ use crate::setup::Setup;
 
 pub(crate) struct Safe {
     pub(super) setup: Arc<Setup>,
-    /// Why the store could last be read and not written, if that is still so.
+    /// Why the store can currently be read but not written. Reported once, not with every request.
     refusal: Mutex<Option<ErrorKind>>,
     pub(super) left_over: LeftOver,
 }
@@ -30,22 +30,23 @@ impl Safe {
         found.into_iter().next().map(|found| found.id)
     }
 
-    /// Returns the turn to write this record: writers of this engine do so one after the other. One that holds it for longer
-    /// than `patience` loses it. `None` where there is no timer to wait with.
+    /// Returns the turn to write this record, which the writers of this engine take one after the other. Whoever holds
+    /// it for longer than `patience` loses it. Returns `None` if there is no timer to wait with.
     pub(super) async fn turn_to_write(&self, id: &str, patience: Duration) -> Option<Turn> {
-        // A line for each safe, whose clones share the options.
+        // The address of the options names this engine: its clones share them, and no other engine does.
         let place = std::ptr::from_ref(self.setup.options()).addr();
         Turn::take(place, id, patience, timer).await
     }
 
-    /// Tells why the store can be read and not written, unless it has been told since it last could be.
+    /// Reports why the store can be read but not written, unless that was reported since the store last could be
+    /// written.
     pub(super) fn tell_refusal(&self, error: &Error) {
         if self.replace_refusal(Some(error.kind())) != Some(error.kind()) {
             self.setup.tell(error);
         }
     }
 
-    /// Notes that the store can be written.
+    /// Notes that the store can be written again.
     pub(super) fn end_refusal(&self) {
         self.replace_refusal(None);
     }

@@ -1,4 +1,7 @@
 //! A new id for the session.
+//!
+//! Nothing is written here. The next write stores the new session and then ends the old one, so a request that fails
+//! before leaves the old session as it was.
 
 use std::{mem, sync::Arc};
 
@@ -12,6 +15,7 @@ use crate::{
 };
 
 impl SafeSession {
+    /// Gives the session a new id. It takes the turn, so that a `save` that is under way ends under the old one.
     pub(crate) async fn regenerate(&self, keeps_data: bool) -> Result<(), Error> {
         let _turn = self.shared.turn("regenerate").await?;
         let new = self.shared.generate()?;
@@ -19,7 +23,7 @@ impl SafeSession {
     }
 
     /// Gives the session another id, and an empty record if it does not keep its own. Returns the user callbacks of the
-    /// record that was replaced.
+    /// record that was replaced, to be dropped without the lock.
     fn replace(
         &self,
         (id, record): (String, SessionData),
@@ -48,10 +52,12 @@ impl SafeSession {
         let memory = &mut state.memory;
         memory.destroyed = destroyed.or(memory.destroyed.take());
         memory.keeps_data = keeps_data && (memory.is_stored || memory.keeps_data);
+        // An id that was never stored leaves nothing to end, so two calls in a row leave one old id.
         if mem::take(&mut memory.is_stored) {
             memory.old_ids.push(old_id);
             memory.replaced = replaced;
         }
+        // The browser has no cookie of the new id yet, so the end of the request sends one.
         memory.browser = None;
         memory.is_replaced = true;
         Ok(computed)

@@ -1,4 +1,4 @@
-//! Back to the session that the request began with, or to the one that is stored.
+//! Back to the session as the request loaded it, or as it is stored now.
 
 use std::mem;
 
@@ -11,11 +11,13 @@ use super::{
 use crate::state::{Current, Memory as _};
 
 impl SafeSession {
+    /// Replaces the record by the stored one, and forgets the computations that belong to the old one.
     pub(crate) async fn reload(&self) -> Result<bool, Error> {
         let _turn = self.shared.turn("reload").await?;
         let id = {
             let state = self.shared.open_for_change("reload")?;
             state.record("reload")?;
+            // The store cannot have it under an id that nobody has written to.
             if !state.memory.is_stored {
                 return Ok(false);
             }
@@ -34,6 +36,7 @@ impl SafeSession {
         Ok(true)
     }
 
+    /// Undoes the changes since the session was loaded or saved, a new id included.
     pub(crate) async fn rollback(&self) -> Result<(), Error> {
         let _turn = self.shared.turn("rollback").await?;
         let computed = {
@@ -53,13 +56,14 @@ impl SafeSession {
 }
 
 impl Memory {
-    /// Takes the session that was replaced, if the new one is not stored.
+    /// Takes the session that was replaced, unless the new one is stored: its store has ended the old one then.
     fn take_replaced(&mut self) -> Option<Replaced> {
         self.is_touched = false;
         if self.is_stored {
             return None;
         }
-        // A new id is not asked for any more, even if there is no old session to go back to.
+        // From now on no new id is wanted, even if there is no old session to go back to. Otherwise a later write would
+        // count as a login, and fail the request where it should only be dropped.
         (self.keeps_data, self.is_replaced) = (false, false);
         let mut replaced = self.replaced.take()?;
         self.old_ids.pop();

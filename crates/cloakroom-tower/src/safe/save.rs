@@ -1,4 +1,7 @@
 //! Saving a session while its request is served.
+//!
+//! The store is asked without the lock, so the session can change in the meantime. What was written becomes the new
+//! starting point, and the later changes are applied to it.
 
 use std::sync::Arc;
 
@@ -12,6 +15,7 @@ use super::{
 use crate::state::{Current, MOST_TRIES, Memory as _, without_end};
 
 impl SafeSession {
+    /// Writes the session now. Returns false if a logout or a move of another request keeps it from being stored.
     pub(crate) async fn save(&self) -> Result<bool, Error> {
         let _turn = self.shared.turn("save").await?;
         let (mut write, extends) = {
@@ -25,7 +29,7 @@ impl SafeSession {
         };
         let taken = write.changes.clone();
         let result = self.shared.setup.within("save", write.run(self, extends)).await;
-        // What was written is stored, even if what came after it has failed.
+        // A step after the write can fail, such as ending the old id. The write is in the store anyway.
         let Some(stored) = write.written.take() else { return result.map(|()| false) };
         let adopted = self.adopt(write, &taken, stored, extends);
         result.and(adopted)?;
@@ -33,7 +37,7 @@ impl SafeSession {
         Ok(true)
     }
 
-    /// Makes the written record the session's, with what was changed since it was taken.
+    /// Makes the written record the session's, with the changes that were made since it was taken.
     fn adopt(
         &self,
         write: Write,
@@ -54,12 +58,13 @@ impl SafeSession {
         for _ in 0..MOST_TRIES {
             let (version, now) = {
                 let state = self.shared.state();
-                // Another handle may have dropped the session while it was saved; it stays so.
+                // Another handle has dropped the session while it was saved. It stays dropped.
                 let Current::Live(record) = &state.current else { return Ok(()) };
                 let computed = state.memory.computed.clone();
                 (state.version(), RequestChanges { record: Arc::clone(record), computed })
             };
-            // Computations are user callbacks, which may use the session itself.
+            // Computations are user callbacks, which can use the session itself, so they run without the lock. If the
+            // session has changed by then, they run again.
             let (later, result) = taken.made_since(stored.clone(), &now);
             let mut state = self.shared.state();
             if state.version() == version {

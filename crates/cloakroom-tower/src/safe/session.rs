@@ -1,4 +1,4 @@
-//! The session of a request by the rules of the safe preset. Each of its verbs has a file of its own.
+//! The session of a request by the rules of the safe preset. Verbs that ask the store have files of their own.
 
 use std::sync::Arc;
 
@@ -21,15 +21,18 @@ impl SafeSession {
     pub(crate) fn touch(&self) -> Result<(), Error> {
         let mut state = self.shared.open_for_change("touch")?;
         state.record("touch")?;
+        // The next write moves the expiry, counted from then.
         state.memory.is_touched = true;
         Ok(())
     }
 
+    /// Returns the `Set-Cookie` line for the error response, which the failed end of the request has left behind.
     pub(crate) fn cookie_after_error(&self) -> Option<HeaderValue> {
         self.shared.state().memory.after_error.clone()
     }
 
-    /// Ends one of the old sessions that are left over, if this request has written: it has its own answer by now.
+    /// Ends one of the sessions that are left over, if this request has written. Its own answer is decided by then, and
+    /// requests that only read stay at one command.
     pub(super) async fn end_one_left_over(&self) {
         let has_written = self.shared.state().memory.written.is_some();
         if has_written {
@@ -37,18 +40,18 @@ impl SafeSession {
         }
     }
 
-    /// Returns true if the browser would not be sent this cookie.
+    /// Returns true if this cookie is not sent, because it is `Secure` and the request is not.
     pub(super) fn withholds(&self, cookie: &Cookie) -> bool {
         cookie.secure() && !self.shared.request.is_secure
     }
 
-    /// Returns true if a write moves the expiry, whatever the handler asks for.
+    /// Returns true if every write moves the expiry, even if the handler has not called `touch`.
     pub(super) fn extends_on_write(&self) -> bool {
         self.shared.setup.options().expiry.touch_after == TouchAfter::EachRequest
     }
 }
 
-/// The error for a new session whose cookie would not be sent, and which is not stored.
+/// The error for a new session that is not stored because its cookie would not be sent.
 pub(super) fn withheld(operation: &'static str) -> Error {
     let message = "the new session was not stored because its cookie is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
     Error::new(ErrorKind::Config, "session", operation, message)

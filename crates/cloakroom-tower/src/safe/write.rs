@@ -1,4 +1,8 @@
 //! Writes a session without losing what other requests have written, and without reviving what they have destroyed.
+//!
+//! There are three ways. A stored session is updated: its changes are merged into the record that is stored by now. A
+//! new one is created. A session that moves with its data is created under the new id from the record that is stored
+//! under the old one, and the old one is ended only if it is still that record; otherwise the move starts again.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,31 +22,34 @@ use super::{
 };
 use crate::state::State;
 
-/// The number of new ids that are tried until one is free. The first is free unless `genid` is broken.
+/// The number of new ids that are tried until one is free. The first is free, unless the option `genid` returns the
+/// same ids again.
 const MOST_IDS: usize = 4;
 
-/// If a turn to write is held for longer than this part of the deadline, the next writer takes over.
+/// If a turn to write is held for longer than this part of the deadline, the next writer takes over. A future that is
+/// no longer polled keeps its turn for ever, and must not cost the others their deadline. The turn only saves
+/// conflicts, so whoever is overtaken loses nothing.
 const PATIENCE: u32 = 8;
 
 /// A session on its way into the store.
 pub(super) struct Write {
-    /// The id to write to; the one that was written to, when a new one was taken.
+    /// The id to write to. It becomes another one if a new id was taken already.
     pub(super) id: String,
     pub(super) changes: RequestChanges,
     pub(super) is_stored: bool,
-    /// The ids that are still to be destroyed.
+    /// The ids that this session replaces and that must still be destroyed, the newest last.
     pub(super) old_ids: Vec<String>,
     /// The members come from the record under the last of the old ids.
     keeps_data: bool,
-    /// The handler asked for a new session, as at a login, which has to be stored or to fail.
+    /// The handler asked for a new session, as at a login. If it cannot be stored, the request fails.
     pub(super) is_login: bool,
     /// Ids that the browser sent and that led to no session.
     pub(super) sent: Vec<String>,
-    /// The request began so long ago that the marker of a logout or a move may have expired.
+    /// The request began so long ago that the marker of a logout or a move can have expired.
     pub(super) is_late: bool,
     /// This session has taken over the links of the old one.
     pub(super) hands_on_links: bool,
-    /// The record as it was written, even if what comes after has failed.
+    /// The record as it was written, even if a later step failed.
     pub(super) written: Option<SessionData>,
     /// Why nothing was written.
     pub(super) obstacle: &'static str,
@@ -68,6 +75,7 @@ impl Write {
             keeps_data: memory.keeps_data && !memory.is_stored,
             is_login: !memory.old_ids.is_empty() || (memory.is_replaced && !memory.is_stored),
             sent: if leads_nowhere { memory.sent.clone() } else { Vec::new() },
+            // The other half is left for the write itself, and for servers whose clocks differ.
             is_late: age_ms > milliseconds(marker::LIFE) / 2,
             hands_on_links: false,
             written: None,
@@ -75,13 +83,14 @@ impl Write {
         }
     }
 
-    /// Writes the session and ends its old ids. Nothing is [`written`](Self::written) when it was logged out by another
-    /// request, or when the browser's session has moved: it then stays so.
+    /// Writes the session and ends its old ids. [`written`](Self::written) stays `None` if another request has logged
+    /// the session out, or if the browser's session has moved to a new id, whose cookie must not be replaced.
     pub(super) async fn run(&mut self, session: &SafeSession, extends: bool) -> Result<(), Error> {
         let safe = &*session.safe;
         let now_ms = safe.setup.now_ms();
         let prepare = |mut record: SessionData| {
-            // A store that was extended by others keeps sessions whose record says that they have ended.
+            // When Node.js only touches a session, its record keeps an `expires` that has passed. The store has
+            // returned it, so it lives, and this write must not end it.
             if extends || record.cookie().has_expired(now_ms) {
                 extend(&mut record, now_ms);
             }
@@ -101,8 +110,8 @@ impl Write {
         self.destroy_old_ids(session).await
     }
 
-    /// Stores the session under its new id with all that is under the old one when that ends, and ends it. Nothing stays
-    /// written when the old one was logged out by another request: that counts for the new id, too.
+    /// Stores the session under its new id, with everything that is stored under the old one when that ends, and ends
+    /// the old one. If another request has logged the old one out, the new one is destroyed, too.
     async fn move_from(
         &mut self,
         session: &SafeSession,
@@ -114,21 +123,26 @@ impl Write {
         let mut old = store.get(old_id).await?;
         loop {
             let Some(current) = old else {
-                // Another request has moved the same session, as a double click does. This request moves what it has
-                // loaded: what the other one has made of it belongs to whoever has the other new id.
+                // Another request has moved the same session, as a double click does. This request moves the record as
+                // it has loaded it. What the other one has added since, such as its user, belongs to whoever gets that
+                // id.
                 if has_moved(safe, old_id, &self.id).await? {
                     self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
                 }
                 return Ok(());
             };
+            // First the new session, then the mark, then the end of the old one: at each moment either id leads to the
+            // session, and whoever finds the old one gone finds the mark.
             self.create(session, prepare(self.changes.applied_to(current.clone())?)).await?;
+            // Without conditional writes, `destroy_old_ids` marks and ends the old one.
             let Some(atomic) = store.atomic() else { return Ok(()) };
             if !self.join(session, old_id).await? {
                 return Ok(());
             }
             match expire(atomic, old_id, current, safe.setup.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
-                    // It has ended, except in a store that gives all records a life of its own.
+                    // It has ended, except in a store that gives all records one life. There it still has to be
+                    // destroyed.
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
                         safe.setup.tell(&error);
                         self.link_to_left_over(session, old_id).await;
@@ -138,7 +152,7 @@ impl Write {
                     self.old_ids.pop();
                     return Ok(());
                 }
-                // It may have ended.
+                // The old session may have ended, so the new one cannot be taken back: it may be the only one.
                 Err(error) if error.outcome_unknown() => {
                     safe.left_over.add(old_id.to_owned());
                     self.link_to_left_over(session, old_id).await;
@@ -148,10 +162,13 @@ impl Write {
                     self.take_back(session).await;
                     return Err(error);
                 }
+                // Another request has changed the old session. The move starts again from what is stored now, so that
+                // the change is not lost with the old id.
                 Ok(Updated::Conflict(current)) => {
                     self.take_back(session).await;
                     old = Some(current);
                 }
+                // Moved or destroyed: a move keeps this session beside the other one, and a logout ends it.
                 Ok(Updated::Gone) => {
                     let moved = has_moved(safe, old_id, &self.id).await;
                     if !matches!(moved, Ok(true)) {
@@ -163,13 +180,15 @@ impl Write {
         }
     }
 
-    /// Remembers what is written by now, also for a request whose end fails or is dropped after this.
+    /// Remembers what is stored now. If a later step fails, the error's response tells the browser of it.
     pub(super) fn note(&self, session: &SafeSession) {
         let written =
             self.written.as_ref().map(|record| (self.id.clone(), record.cookie().clone()));
         session.shared.state().memory.written = written;
     }
 
+    /// Stores the record under the new id, or under another if that one is taken. A store without conditional writes
+    /// cannot tell, so there the id is trusted to be new.
     async fn create(
         &mut self,
         session: &SafeSession,
@@ -199,15 +218,16 @@ impl Write {
     }
 }
 
-/// Destroys a record if it is still the one that was read: an update whose expiry has passed does just that.
+/// Destroys a record if it is still the one that was read. The contract has no conditional destroy, but an update whose
+/// expiry has passed does just that.
 async fn expire(
     atomic: &dyn Atomic,
     id: &str,
     mut record: SessionData,
     now_ms: i64,
 ) -> Result<Updated, Error> {
-    // The max age stays: where the record stays, too, it is to be read as before. The date differs from the record's,
-    // which would count as unchanged otherwise and end nothing.
+    // The date must differ from the record's, or the expiry would count as unchanged and the update would extend the
+    // session by its max age. The max age itself stays, for stores that give all records one life and keep this one.
     let is_taken = record.cookie().expires_ms() == Some(now_ms.saturating_sub(1));
     let past =
         to_iso_string(now_ms.saturating_sub(if is_taken { 2 } else { 1 })).unwrap_or_default();
@@ -215,7 +235,8 @@ async fn expire(
     atomic.update(id, &record).await
 }
 
-/// Writes the record over the one it was read from, or its changes over what others have made of it.
+/// Writes the record if the stored one is still the one it was read from. Otherwise applies the changes to the stored
+/// one and tries again. Returns `None` if the session is gone.
 async fn update(
     safe: &Safe,
     id: &str,
@@ -224,12 +245,13 @@ async fn update(
 ) -> Result<Option<SessionData>, Error> {
     let store = safe.setup.store();
     let Some(atomic) = store.atomic() else {
-        // Without a conditional write, the time between read and write is made as short as possible.
+        // Without a conditional write, reading again just before the write makes the time as short as possible in which
+        // another request's change can be lost.
         let Some(current) = store.get(id).await? else { return Ok(None) };
         let mut record = prepare(changes.applied_to(current)?);
         store.set(id, &record).await?;
-        // A logout and a move mark the id before they destroy the record: either they destroy this write, too, or their
-        // mark is there by now.
+        // A logout and a move mark the id before they destroy the record. So either they destroy this write, too, or
+        // their mark is there by now, and this write undoes itself.
         if is_gone(safe, id).await? {
             store.destroy(id).await?;
             return Ok(None);
@@ -251,7 +273,9 @@ async fn update(
             Updated::Gone => return Ok(None),
             Updated::Conflict(current) => current,
         };
-        // Without a timer there is nothing to pause with.
+        // Writers in other processes do not see the turn. After a conflict, a random pause keeps them from colliding
+        // again at once; after the pause, the record that came with the conflict is out of date. Without a timer there
+        // is no pause.
         let current = match pauses.after(since.elapsed()).and_then(timer) {
             None => Some(current),
             Some(pause) => {
@@ -260,7 +284,8 @@ async fn update(
             }
         };
         let Some(current) = current else { return Ok(None) };
-        // The edits are user callbacks.
+        // Computations are user callbacks. One that waits for a write to this session would wait for the turn held
+        // here.
         record = prepare(Turn::without_turns(|| changes.applied_to(current))?);
     }
 }

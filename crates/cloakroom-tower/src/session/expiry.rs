@@ -1,4 +1,4 @@
-//! How long a session lives, by the engine's clock.
+//! How long a session lives. The engine's clock counts, so that tests can move it.
 
 use std::time::Duration;
 
@@ -7,16 +7,17 @@ use cloakroom_core::{Error, SessionData};
 use super::Session;
 
 impl Session {
-    /// Makes the session live for `max_age` from now and from each extension on, in the store and in the browser: Express's
-    /// `req.session.cookie.maxAge = ms`. `None` makes it a browser session.
+    /// Makes the session live for `max_age` from now, and from each extension, in the store and in the browser:
+    /// Express's `req.session.cookie.maxAge = ms`. `None` makes it a browser session: the browser forgets it when it is
+    /// closed.
     ///
-    /// The record's `originalMaxAge` and `expires` change as in express-session 1.19.0, so Express goes on with the new
-    /// life. Time comes from the engine's [`clock`](crate::ExpiryOptions::clock).
+    /// The record's `originalMaxAge` and `expires` change as in express-session 1.19.0, so Express continues with the
+    /// new life. The time is that of the engine's [`clock`](crate::ExpiryOptions::clock).
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert); [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) when that is beyond the last
-    /// JavaScript date, in the year 275760.
+    /// As [`insert`](Self::insert), and [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if the session would
+    /// live beyond the last JavaScript date, in the year 275760.
     ///
     /// ```
     /// use std::time::Duration;
@@ -35,13 +36,15 @@ impl Session {
         state.record_mut("set_max_age")?.set_max_age(max_age, now_ms)
     }
 
-    /// Makes the session end after this time from now, however often it is used: "eight hours after the login". `None`
-    /// takes the end away.
+    /// Makes the session end at this time from now, no matter how often it is used: "eight hours after the login".
+    /// `None` removes the end.
     ///
     /// No extension moves the end, and [`regenerate_keeping_data`](Self::regenerate_keeping_data) and
-    /// [`clear`](Self::clear) keep it. It is a member of the session, [`SessionData::ENDS_AT`], which Express keeps and does not
-    /// look at: where Express has extended a session beyond its end, the store still has it, and no request gets it here.
-    /// It is destroyed instead, with both presets.
+    /// [`clear`](Self::clear) keep it.
+    ///
+    /// The end is a member of the session, [`SessionData::ENDS_AT`]. Express keeps this member but does not read it, so
+    /// Express can extend a session beyond its end. Both presets destroy such a session when a request brings its
+    /// cookie.
     ///
     /// # Errors
     ///
@@ -71,8 +74,8 @@ impl Session {
         Ok(())
     }
 
-    /// Returns when the session ends, however often it is used, in milliseconds since 1970. Returns `None` unless
-    /// [`set_end_after`](Self::set_end_after) has set an end.
+    /// Returns the end that [`set_end_after`](Self::set_end_after) has set, in milliseconds since 1970, or `None` if
+    /// the session has none.
     ///
     /// # Errors
     ///

@@ -6,12 +6,13 @@ use serde::de::DeserializeOwned;
 use super::Session;
 
 impl Session {
-    /// Reads all members into a type, as if they were one JSON object, without the cookie.
+    /// Returns all members as one value, as if they were one JSON object. The cookie is left out.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) when they are not a `T`: the message names the member, and
-    /// nothing of its value, as in [`SessionData::read`](cloakroom_core::SessionData::read). Then as [`get`](Self::get).
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if the members are not a `T`. The message names the
+    /// member but never quotes its value, as in [`SessionData::read`](cloakroom_core::SessionData::read). And as
+    /// [`get`](Self::get).
     ///
     /// ```
     /// #[derive(serde::Deserialize)]
@@ -29,10 +30,10 @@ impl Session {
         self.copy("read")?.read()
     }
 
-    /// Removes all members, and keeps the id, the cookie and the [end](Self::set_end_after).
+    /// Removes all members. The id, the cookie and the [end](Self::set_end_after) stay.
     ///
-    /// The safe preset removes the members that this request knows of: one that another request adds in the meantime
-    /// stays.
+    /// The safe preset removes the members that this request has loaded. A member that another request adds in the
+    /// meantime stays.
     ///
     /// # Errors
     ///
@@ -47,18 +48,18 @@ impl Session {
         Ok(())
     }
 
-    /// Undoes what this request has changed: the session is as it was loaded, or as it was last saved by hand. A session
-    /// that this request has made is new and empty again, so that nothing is stored and no cookie is sent.
+    /// Undoes the changes of this request: the session is again as it was loaded, or as [`save`](Self::save) last wrote
+    /// it. A session that this request made is empty again, so nothing is stored and no cookie is sent.
     ///
-    /// It asks nothing of the store. With the safe preset it undoes [`regenerate`](Self::regenerate), too, as long as the
-    /// new session is not saved. With the express preset the old session is gone by then: the new one is empty after
-    /// [`regenerate`](Self::regenerate), and after [`regenerate_keeping_data`](Self::regenerate_keeping_data) it keeps what
-    /// it had from the old one.
+    /// It does not ask the store. The safe preset also undoes [`regenerate`](Self::regenerate), unless the new session
+    /// was saved. With the express preset, the old session is already gone: after [`regenerate`](Self::regenerate) the
+    /// new one is empty, and after [`regenerate_keeping_data`](Self::regenerate_keeping_data) it has the old one's
+    /// members.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert): what was [destroyed](Self::destroy) or [unset](Self::unset) stays so.
-    /// [`Timeout`](cloakroom_core::ErrorKind::Timeout) when another handle is asking the store and gets no answer.
+    /// As [`insert`](Self::insert). A session that was [destroyed](Self::destroy) or [unset](Self::unset) stays so.
+    /// [`Timeout`](cloakroom_core::ErrorKind::Timeout) if another handle waits for the store beyond the deadline.
     ///
     /// ```
     /// # use cloakroom_core::Error;

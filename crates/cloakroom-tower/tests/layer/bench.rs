@@ -23,7 +23,7 @@ impl Bench {
         let mut options = SessionOptions::new();
         options.expiry.clock = clock;
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
-        let engine = SessionEngine::with_options(store.clone(), secrets, options).unwrap();
+        let engine = options.engine(store.clone(), secrets).unwrap();
         block_on(store.memory().set(SID, &SessionData::from_json(record).unwrap())).unwrap();
         Self { store, engine, sid: SID.to_owned() }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_core::{Secrets, SessionData, Store};
-use cloakroom_tower::{RequestHead, SessionEngine, SessionOptions};
+use cloakroom_tower::{RequestHead, SessionOptions};
 use futures::future::join_all;
 use http::Request;
 
@@ -23,7 +23,7 @@ async fn requests_that_meet_need_at_most_two_tries_each() {
     let mut options = SessionOptions::new();
     // No machine is too slow for it, so that no turn is taken over.
     options.failure.deadline = Duration::from_secs(3_600);
-    let engine = SessionEngine::with_options(store.clone(), secrets, options).unwrap();
+    let engine = options.engine(store.clone(), secrets).unwrap();
     let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
     let sessions = join_all((0..REQUESTS).map(|_| engine.load(RequestHead::from(&request)))).await;
     store.calls();

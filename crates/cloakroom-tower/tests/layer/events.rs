@@ -248,7 +248,7 @@ mod handlers {
         }
     }
 
-    /// It has been told when the session was loaded.
+    /// It was reported when the session was loaded.
     #[tokio::test]
     async fn one_that_loading_has_met_is_told_once() {
         let (site, _) = site_with(SessionOptions::new(), |options| {

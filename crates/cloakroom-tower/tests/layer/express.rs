@@ -21,7 +21,7 @@ async fn visit_with(site: &Site, record: &str) {
     site.write("b", 2).await;
 }
 
-/// Vectors J16 and J20 of the recorded ones: Express prints the cookie anew.
+/// Vectors J16 and J20 of the recorded ones: Express prints the cookie again.
 #[tokio::test]
 async fn a_cookie_is_written_in_expresss_order_whatever_it_was() {
     let site = site(|_| {});

@@ -11,7 +11,7 @@ fn layer(path: &str) -> SessionLayer {
     let mut options = SessionOptions::new();
     options.cookie.path = Some(path.to_owned());
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
-    SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap()
+    options.layer(MemoryStore::new(), secrets).unwrap()
 }
 
 async fn answer(app: Router, path: &str) -> (StatusCode, bool, String) {
@@ -87,7 +87,7 @@ async fn an_error_is_503_when_trying_again_can_help_and_says_no_more() {
 fn on_demand(store: impl cloakroom_core::Store + 'static) -> SessionLayer {
     let mut options = SessionOptions::new();
     options.loading = cloakroom_tower::Loading::OnDemand;
-    SessionLayer::with_options(store, Secrets::new(["keyboard cat"]).unwrap(), options).unwrap()
+    options.layer(store, Secrets::new(["keyboard cat"]).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_handler_inside_two_layers_gets_the_innermost_session() {
     let mut options = SessionOptions::new();
     options.ids.cookie_name = "admin.sid".to_owned();
     let secrets = Secrets::new(["another"]).unwrap();
-    let admin = SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap();
+    let admin = options.layer(MemoryStore::new(), secrets).unwrap();
     let shop = layer("/");
     let pages =
         |session: Session| async move { session.engine().options().ids.cookie_name.clone() };

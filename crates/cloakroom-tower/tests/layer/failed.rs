@@ -1,7 +1,7 @@
 //! Requests that fail: what the handler changed is not stored, wherever the layer is.
 
 use cloakroom_core::{Enumerate, Error, Store};
-use cloakroom_tower::{Session, SessionLayer, SessionOptions};
+use cloakroom_tower::{Session, SessionOptions};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -147,7 +147,7 @@ async fn an_option_stores_it_all_the_same_as_express_does() {
     options.failure.store_failed = false;
     let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
     let store = cloakroom_core::MemoryStore::new();
-    let error = SessionLayer::with_options(store, secrets, options).unwrap_err();
+    let error = options.layer(store, secrets).unwrap_err();
     assert!(error.to_string().contains("\"store_failed\""), "{error}");
 }
 

@@ -14,7 +14,7 @@ fn layer(change: impl FnOnce(&mut SessionOptions)) -> SessionLayer {
     let mut options = SessionOptions::new();
     change(&mut options);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
-    SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap()
+    options.layer(MemoryStore::new(), secrets).unwrap()
 }
 
 fn guarded(

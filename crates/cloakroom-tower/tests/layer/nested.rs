@@ -12,7 +12,7 @@ fn layer(name: &str, change: impl FnOnce(&mut SessionOptions)) -> SessionLayer {
     options.ids.cookie_name = name.to_owned();
     change(&mut options);
     let secrets = Secrets::new([format!("the secret of {name}")]).unwrap();
-    SessionLayer::with_options(MemoryStore::new(), secrets, options).unwrap()
+    options.layer(MemoryStore::new(), secrets).unwrap()
 }
 
 fn request(path: &str, cookies: &[&str]) -> Request<()> {

@@ -7,7 +7,7 @@ use std::{
 
 use cloakroom_core::ErrorKind;
 use cloakroom_tower::{
-    LazySession, Loading, RequireSession, Session, SessionError, SessionLayer, SessionOptions,
+    LazySession, Loading, RequireSession, Session, SessionError, SessionOptions,
 };
 use http::{Request, Response, StatusCode};
 use tower::{Layer, ServiceExt, service_fn};
@@ -199,7 +199,6 @@ async fn the_express_preset_loads_at_once() {
     let mut options = SessionOptions::express();
     options.loading = Loading::OnDemand;
     let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
-    let error = SessionLayer::with_options(cloakroom_core::MemoryStore::new(), secrets, options)
-        .unwrap_err();
+    let error = options.layer(cloakroom_core::MemoryStore::new(), secrets).unwrap_err();
     assert!(error.to_string().contains("\"loading\""), "{error}");
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use cloakroom_core::{ErrorKind, MemoryStore, Secrets};
 use cloakroom_tower::{
-    CookieOptions, PathMatch, SameSitePolicy, Secure, SessionLayer, SessionOptions, TouchAfter,
-    Unset,
+    CookieOptions, PathMatch, SameSitePolicy, Secure, SessionOptions, TouchAfter, Unset,
 };
 
 /// A name, how the options are changed, and what the error's text holds.
@@ -14,7 +13,7 @@ type Row = (&'static str, fn(&mut SessionOptions), &'static str);
 fn error(mut options: SessionOptions, change: fn(&mut SessionOptions)) -> Option<String> {
     change(&mut options);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
-    let error = SessionLayer::with_options(MemoryStore::new(), secrets, options).err()?;
+    let error = options.layer(MemoryStore::new(), secrets).err()?;
     assert_eq!(error.kind(), ErrorKind::Config);
     Some(error.to_string())
 }

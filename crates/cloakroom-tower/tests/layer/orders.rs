@@ -9,7 +9,7 @@ use crate::{
     steps::{Request, Steps, in_every_order, next_turn},
 };
 
-/// How often requests are interrupted at the most, where two of them meet.
+/// How often requests are interrupted at most, where two of them meet.
 const SWITCHES: usize = 3;
 
 /// The id and the `Set-Cookie` line that a request ends with.
@@ -19,7 +19,7 @@ pub(crate) fn engine(steps: &Steps) -> SessionEngine {
     let mut options = SessionOptions::new();
     options.expiry.clock = cloakroom_core::Clock::fixed(NOW);
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
-    SessionEngine::with_options(steps.clone(), secrets, options).unwrap()
+    options.engine(steps.clone(), secrets).unwrap()
 }
 
 /// A store with a session `a` that has a cart.
@@ -115,7 +115,7 @@ fn two_logins_at_once_are_two_logins_with_the_cart() {
 fn after_a_logout_nothing_that_descends_from_the_session_is_alive() {
     for has_atomic in [true, false] {
         for how in [Login::Keeping, Login::Fresh, Login::SavedByHand] {
-            // A chain makes the orders many: there, so many requests are interrupted at the most.
+            // A chain has many orders, so at most this many requests are interrupted there.
             for (moves_before, switches) in [(0, 3), (1, 2), (2, 2)] {
                 for logs_out_first_id in [true, false] {
                     let orders = in_every_order(

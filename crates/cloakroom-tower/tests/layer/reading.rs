@@ -60,7 +60,7 @@ async fn reading_extends_the_session_in_the_store() {
     assert!(site.record(&site.sid()).await.is_none(), "it ends when nobody reads it");
 }
 
-/// Redis and the others extend by the options' life, which is not the one of a session that is to be remembered.
+/// Redis and the others extend by the options' life, which is not that of a session with "remember me".
 #[tokio::test]
 async fn a_session_keeps_a_life_of_its_own() {
     for own_minutes in [10, 1_000_000] {
@@ -244,7 +244,7 @@ async fn a_path_that_is_not_the_cookies_has_no_session() {
 
 /// Express answers 500 to such a record for ever.
 #[tokio::test]
-async fn a_record_without_a_cookie_is_read_and_mended() {
+async fn a_record_without_a_cookie_is_read_and_completed() {
     let site = Site::new();
     site.write("n", 1).await;
     site.store.holds(r#"{"user":"ann"}"#);

@@ -70,7 +70,7 @@ impl Site {
         options.failure.on_error =
             Some(Arc::new(move |error: &Error| told.lock().unwrap().push(error.to_string())));
         change(&mut options);
-        let layer = SessionLayer::with_options(store.clone(), ids, options).unwrap();
+        let layer = options.layer(store.clone(), ids).unwrap();
         Self { store, clock, layer, errors, cookie: Mutex::default() }
     }
 
@@ -82,7 +82,7 @@ impl Site {
     ) -> Self {
         let mut options = self.layer.engine().options().clone();
         change(&mut options);
-        let layer = SessionLayer::with_options(self.store.clone(), ids, options).unwrap();
+        let layer = options.layer(self.store.clone(), ids).unwrap();
         Self { layer, ..self }
     }
 

@@ -83,7 +83,7 @@ async fn clear_removes_all_members_and_keeps_id_and_cookie() {
     }
 }
 
-/// A change that is made anew where others have written would bring its member back.
+/// A change that runs again because another request has written would bring its member back.
 #[tokio::test]
 async fn what_was_cleared_stays_so_when_another_request_has_written() {
     let site = Site::new();

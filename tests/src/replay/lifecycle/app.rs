@@ -10,9 +10,7 @@ use std::{
 
 use axum::{Extension, Router, http::Request};
 use cloakroom_core::{Clock, Error, MemoryStore, Secrets, SessionData};
-use cloakroom_tower::{
-    RequestHead, Secure, Session, SessionEngine, SessionLayer, SessionOptions, Unset,
-};
+use cloakroom_tower::{RequestHead, Secure, Session, SessionOptions, Unset};
 
 use super::{
     FileFacts,
@@ -56,7 +54,7 @@ impl App {
         let options = options(&state, given, file, &traces)?;
         let now_ms = file.now_ms;
         let secrets = Secrets::new([&file.secret]).ok()?;
-        let layer = SessionLayer::with_options(store, secrets, options).ok()?;
+        let layer = options.layer(store, secrets).ok()?;
         let handler = {
             let traces = traces.clone();
             move |session: Option<Session>| handle(session, action, now_ms, traces)
@@ -127,7 +125,7 @@ fn a_session_of_another_layer() -> Option<Session> {
     let mut options = SessionOptions::new();
     options.ids.genid = Some(Arc::new(|_| Ok("mine".to_owned())));
     let secrets = Secrets::new(["another secret"]).ok()?;
-    let engine = SessionEngine::with_options(MemoryStore::new(), secrets, options).ok()?;
+    let engine = options.engine(MemoryStore::new(), secrets).ok()?;
     let request = Request::new(());
     let load = async { engine.load(RequestHead::from(&request)).await };
     let session = futures::executor::block_on(load).ok()??;

@@ -1,6 +1,7 @@
 use cloakroom_conformance::StoreUnderTest;
 use cloakroom_core::Error;
 use cloakroom_file::{FileOptions, FileStore};
+use cloakroom_test_backends::RawFiles;
 use cloakroom_test_support::unique;
 
 use super::{
@@ -35,4 +36,5 @@ fn in_folder(parent: &Parent, name: &str) -> std::result::Result<FileStore, Erro
 fn on_files(parent: &Parent) -> StoreUnderTest {
     let name = unique("case");
     three(|part| in_folder(parent, &format!("{name}{part}")))
+        .with_raw(RawFiles::new(parent.path().join(&name)))
 }

@@ -1,15 +1,21 @@
 //! Marks in a store without conditional writes.
+//!
+//! There, a mark that is read, changed and written can overwrite what another request wrote in between. A logout must
+//! not get lost that way: a session that its user ended would stay alive. So a logout has a record of its own, which
+//! only another logout writes.
 
 use cloakroom_core::{Error, SessionData, marker_name};
 
 use super::{Mark, end_of_life, read};
 use crate::safe::preset::Safe;
 
-/// Marks in a store without conditional writes: the end has a record of its own, so that no move can write over it.
-/// Two moves of this safe take turns to write theirs.
+/// The marks of one engine. Its moves take turns to change a mark; those of another process can still overwrite each
+/// other's.
 pub(super) struct SeparateMarks<'a>(pub(super) &'a Safe);
 
 impl SeparateMarks<'_> {
+    /// Writes the record of the logout first and reads the mark after it: a move that the mark does not name yet sees
+    /// the logout.
     pub(super) async fn log_out(&self, id: &str) -> Result<Mark, Error> {
         let is_logged_out = self.is_logged_out(id).await?;
         if !is_logged_out {
@@ -24,6 +30,7 @@ impl SeparateMarks<'_> {
         Ok(Mark { is_logged_out, ..mark })
     }
 
+    /// Changes the mark and returns it with the record of the logout, which is read last.
     pub(super) async fn extend(
         &self,
         id: &str,
@@ -31,7 +38,7 @@ impl SeparateMarks<'_> {
     ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
-            // Nobody overtakes a writer before its own deadline ends it.
+            // The turn is all that protects the mark here, so it lasts as long as the deadline of whoever holds it.
             let patience = self.0.setup.options().failure.deadline;
             let _turn = self.0.turn_to_write(&name, patience).await;
             let (mut mark, _) = read(self.0, &name).await?;
@@ -39,6 +46,7 @@ impl SeparateMarks<'_> {
             self.set(&name, &mark).await?;
             mark
         };
+        // After the write: a logout that did not see this mark wrote its own before, so it is seen here.
         mark.is_logged_out = self.is_logged_out(id).await?;
         Ok(mark)
     }
@@ -59,6 +67,8 @@ impl SeparateMarks<'_> {
     }
 }
 
+/// The name of the record of a logout: the marker's name of the marker's name, so that a store needs to know nothing
+/// more.
 fn logged_out_name(id: &str) -> String {
     marker_name(&marker_name(id))
 }

@@ -33,7 +33,8 @@ pub struct StoreUnderTest {
     faults: Option<StartFaults>,
     clock: Option<Clock>,
     patience: u32,
-    // This must be the last member: the guards clean up what the handles use until they are dropped.
+    // This must be the last member, since members are dropped in their order: the guards clean up what the handles use
+    // until they are dropped.
     guards: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -56,7 +57,7 @@ impl StoreUnderTest {
         }
     }
 
-    /// The same subject with a second handle on the same sessions, preferably with its own connections, like that of
+    /// Adds a second handle on the same sessions, preferably with its own connections, like that of
     /// another process.
     #[must_use]
     pub fn with_second_handle(mut self, store: impl Store + 'static) -> Self {
@@ -64,7 +65,7 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with an empty second store that shares its backend but not its sessions: it has another prefix,
+    /// Adds an empty second store that shares its backend but not its sessions: it has another prefix,
     /// collection or database. `clear` must not affect it.
     #[must_use]
     pub fn with_neighbour(mut self, store: impl Store + 'static) -> Self {
@@ -72,7 +73,7 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with access to the store's records that bypasses the store, for the cases about records of
+    /// Adds access to the store's records that bypasses the store, for the cases about records of
     /// other programs.
     #[must_use]
     pub fn with_raw(mut self, raw: impl RawAccess + 'static) -> Self {
@@ -80,7 +81,7 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with a function that starts a server which may be stopped, frozen and cut off, for the cases
+    /// Adds a function that starts a server which may be stopped, frozen and cut off, for the cases
     /// about outages.
     ///
     /// Each of those cases calls it once, and no other case does, so a server that takes a second to start costs about
@@ -100,7 +101,7 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with a value that cleans up when it is dropped, such as a temporary folder or a server.
+    /// Adds a value that cleans up when it is dropped, such as a temporary folder or a server.
     ///
     /// It is dropped after the stores, inside the case's tokio runtime, even if the case fails, panics or runs out of
     /// time. Guards are dropped in the order in which they were added.
@@ -110,7 +111,7 @@ impl StoreUnderTest {
         self
     }
 
-    /// The same subject with the clock of all its stores, so that cases move the clock instead of waiting.
+    /// Sets the clock of all its stores, so that cases move the clock instead of waiting.
     ///
     /// It must be a [`Clock::fixed`] that only this subject uses. The cases cannot move the system's clock.
     ///
@@ -154,7 +155,7 @@ impl StoreUnderTest {
         self.faults.as_ref()
     }
 
-    /// The same subject with short sessions that live `patience` times as long.
+    /// Makes short sessions live `patience` times as long.
     pub(crate) fn with_patience(mut self, patience: u32) -> Self {
         self.patience = patience;
         self
@@ -172,6 +173,6 @@ impl StoreUnderTest {
 
 impl fmt::Debug for StoreUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subject").field("store", &self.store.name()).finish_non_exhaustive()
+        f.debug_struct("StoreUnderTest").field("store", &self.store.name()).finish_non_exhaustive()
     }
 }

@@ -1,54 +1,54 @@
 //! The files of a folder, as session-file-store 1.5.0 reads and writes them.
 
-use std::{
-    fs, io,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, RawAccess};
+use cloakroom_core::Clock;
 
 type Transform = Arc<dyn Fn(&str) -> Result<String, AccessError> + Send + Sync>;
-type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 const NAME: &str = r#""__lastAccess":"#;
 /// The option `ttl`, which is not set.
 const HOUR_MS: f64 = 3_600_000.0;
 
-pub(crate) struct RawFiles {
+/// The records of session-file-store in a folder.
+#[derive(Clone)]
+pub struct RawFiles {
     folder: PathBuf,
-    now_ms: Now,
+    clock: Clock,
     encrypt: Transform,
     decrypt: Transform,
 }
 
+impl fmt::Debug for RawFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawFiles").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
 impl RawFiles {
-    pub(crate) fn new(folder: impl Into<PathBuf>) -> Self {
+    /// The records in this folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
         let as_it_is: Transform = Arc::new(|text| Ok(text.to_owned()));
-        let system = || {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        };
         Self {
             folder: folder.into(),
-            now_ms: Arc::new(system),
+            clock: Clock::system(),
             encrypt: Arc::clone(&as_it_is),
             decrypt: as_it_is,
         }
     }
 
-    /// With a clock that a test moves.
-    #[allow(dead_code, reason = "one of the tests that share this file has no clock")]
-    pub(crate) fn with_now(mut self, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        self.now_ms = Arc::new(now_ms);
+    /// The same access for a store that goes by this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
-    /// With records that are encrypted.
-    #[allow(dead_code, reason = "one of the tests that share this file may encrypt nothing")]
-    pub(crate) fn with_encryption(
+    /// The same access to records that are encrypted.
+    #[must_use]
+    pub fn with_encryption(
         mut self,
         encrypt: impl Fn(&str) -> Result<String, AccessError> + Send + Sync + 'static,
         decrypt: impl Fn(&str) -> Result<String, AccessError> + Send + Sync + 'static,
@@ -77,7 +77,7 @@ impl RawAccess for RawFiles {
         let is_session = record.starts_with('{') && record.ends_with('}');
         let text = if is_session {
             // Two hours ahead, so that a session with a short max age lives as long as is asked for.
-            let last_ms = (self.now_ms)() + 7_200_000;
+            let last_ms = self.clock.now_ms() + 7_200_000;
             format!("{},{NAME}{last_ms}}}", &record[..record.len() - 1])
         } else {
             record.to_owned()
@@ -104,7 +104,7 @@ impl RawAccess for RawFiles {
         };
         let Some(last_ms) = number(NAME) else { return Ok(None) };
         let life_ms = number(r#""originalMaxAge":"#).unwrap_or(HOUR_MS);
-        let left_ms = last_ms + life_ms - (self.now_ms)() as f64;
+        let left_ms = last_ms + life_ms - self.clock.now_ms() as f64;
         Ok(Some(Duration::from_secs_f64((left_ms / 1_000.0).max(0.0))))
     }
 }
