@@ -9,7 +9,7 @@ use std::{
 };
 
 use cloakroom_core::{Clock, MemoryOptions, MemoryStore, Secrets, SessionData, Store};
-use cloakroom_tower::{Session, SessionLayer, SessionOptions};
+use cloakroom_tower::{Session, SessionOptions};
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -77,7 +77,7 @@ fn requests(options: SessionOptions, page: Page) -> Box<dyn FnMut(usize)> {
         .with_expiry(|expiry| expiry.with_clock(clock.clone()));
     let secrets = Secrets::new(["keyboard cat"]).expect("it is a secret");
     let cookie = format!("connect.sid={}", secrets.cookie_value(ID));
-    let layer = SessionLayer::with_options(store, secrets, options).expect("the options are valid");
+    let layer = options.layer(store, secrets).expect("the options are valid");
     let mut service = layer.layer(page);
     let request = || {
         let request = Request::get("/account").header("host", "localhost");

@@ -5,7 +5,7 @@ use std::{env, time::Duration};
 use axum::{Router, routing::get};
 use cloakroom::{
     Secrets,
-    tower::{Session, SessionError, SessionLayer, SessionOptions},
+    tower::{Session, SessionError, SessionOptions},
 };
 use cloakroom_bench::allocations::Counting;
 use cloakroom_bench_http::server::{HELLO, SECRET, count, redis, serve};
@@ -41,7 +41,7 @@ async fn main() {
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/anonymous", get(async || HELLO))
-        .layer(SessionLayer::with_options(store, secrets, options).unwrap())
+        .layer(options.layer(store, secrets).unwrap())
         .route("/hello", get(async || HELLO))
         .route("/count", get(async || count()));
     serve(app).await;
