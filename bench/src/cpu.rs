@@ -44,7 +44,8 @@ pub fn pin(id: u32, core: usize) {
     if is_pinned() {
         let mut taskset = Command::new("taskset");
         taskset.args(["--all-tasks", "--cpu-list", "--pid", &core.to_string(), &id.to_string()]);
-        let _ = taskset.stdout(Stdio::null()).status();
+        // It complains about threads that end in the meantime.
+        let _ = taskset.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }
 

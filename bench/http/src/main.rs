@@ -1,5 +1,6 @@
 //! The area `http`: servers on Redis that read a session, change one, or answer without any.
 
+mod instructions;
 mod redis;
 mod subject;
 mod wrk;
@@ -77,6 +78,9 @@ fn main() {
     for table in tables(options) {
         measure(&table, options, &folder);
     }
+    if !options.quick {
+        instructions::measure(&folder);
+    }
     let _ = fs::remove_dir_all(&folder);
 }
 
@@ -86,11 +90,9 @@ fn measure(table: &Table, options: Options, folder: &std::path::Path) {
         table.subjects.iter().map(|subject| Running::start(*subject, &redis.url())).collect();
     let mut cases = Vec::new();
     for (number, server) in servers.iter().enumerate() {
-        let cookies = if server.subject.reads_express {
-            redis.seed(&format!("subject{number:02}"), BROWSERS, &(table.session)())
-        } else {
-            seed(server, &(table.data)())
-        };
+        let prefix = format!("subject{number:02}");
+        let (session, data) = ((table.session)(), (table.data)());
+        let cookies = cookies_of(server, &mut redis, &prefix, BROWSERS, &session, &data);
         check(server, &cookies[0]);
         let file = folder.join(number.to_string());
         fs::write(&file, cookies.join("\n") + "\n").expect("there is space for cookies");
@@ -98,7 +100,7 @@ fn measure(table: &Table, options: Options, folder: &std::path::Path) {
     }
     for case in &mut cases {
         wrk::run(case.server.port, case.path, case.cookies.as_deref(), 1);
-        if case.server.counts_allocations() {
+        if case.server.subject.is_rust() {
             case.allocations = Some(allocations(case));
         }
     }
@@ -125,9 +127,19 @@ fn cases_of(server: &Running, cookies: PathBuf) -> Vec<Case<'_>> {
     cases
 }
 
-/// Lets the server make its sessions itself, and returns their cookies.
-fn seed(server: &Running, data: &str) -> Vec<String> {
-    let cookies = (0..BROWSERS).map(|_| {
+/// Makes sessions for so many browsers, and returns their cookies.
+fn cookies_of(
+    server: &Running,
+    redis: &mut Redis,
+    prefix: &str,
+    browsers: usize,
+    session: &str,
+    data: &str,
+) -> Vec<String> {
+    if server.subject.reads_express {
+        return redis.seed(prefix, browsers, session);
+    }
+    let cookies = (0..browsers).map(|_| {
         let (head, _) = server.ask("POST", "/seed", "", data);
         let lines = head.lines().filter_map(|line| line.split_once(": "));
         let cookies = lines.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));

@@ -4,7 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
 };
 
@@ -20,6 +20,13 @@ pub(crate) struct Subject {
     pub(crate) reads_express: bool,
     /// Whether only `/read` and `/write` are of interest.
     pub(crate) is_limit: bool,
+}
+
+impl Subject {
+    /// Whether its allocations and its instructions can be counted.
+    pub(crate) fn is_rust(&self) -> bool {
+        matches!(self.program, Program::Rust(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +81,27 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     child: Child,
     // The server ends when this is closed, also if this process is killed.
-    _stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
 }
 
 impl Running {
     pub(crate) fn start(subject: Subject, redis: &str) -> Self {
-        let mut child = command(subject)
+        Self::spawn(subject, command(subject), redis)
+    }
+
+    /// Starts a server in Rust under callgrind, which writes to the file when the server ends.
+    pub(crate) fn start_under_callgrind(subject: Subject, redis: &str, file: &Path) -> Self {
+        let server = command(subject);
+        let mut valgrind = cpu::on_core(cpu::SUBJECT, "valgrind");
+        valgrind.args(["--quiet", "--tool=callgrind"]);
+        valgrind.arg(format!("--callgrind-out-file={}", file.display()));
+        // The server itself stands last, after what keeps it on its core.
+        valgrind.args(server.get_args().last().or(Some(server.get_program())));
+        Self::spawn(subject, valgrind, redis)
+    }
+
+    fn spawn(subject: Subject, mut command: Command, redis: &str) -> Self {
+        let mut child = command
             .env("REDIS", redis)
             .envs(subject.environment.iter().copied())
             .stdin(Stdio::piped())
@@ -93,16 +115,17 @@ impl Running {
             .expect("its output is text");
         let port = line.trim().parse();
         let port = port.unwrap_or_else(|_| panic!("{} did not start: {line:?}", subject.name));
-        Self { subject, port, child, _stdin: stdin }
+        Self { subject, port, child, stdin: Some(stdin) }
+    }
+
+    /// Lets the server end by itself, and waits for that.
+    pub(crate) fn end(mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Whether it has the allocator that counts.
-    pub(crate) fn counts_allocations(&self) -> bool {
-        matches!(self.subject.program, Program::Rust(_))
     }
 
     /// Sends a request and returns the head and the body of the answer, which must be a success.

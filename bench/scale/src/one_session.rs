@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use cloakroom::{ExpressSession, SessionData, Store};
+use cloakroom::{ExpressSession, SessionData};
 use cloakroom_bench::{
     Options, Sample, documents,
     tasks::{self, Task},

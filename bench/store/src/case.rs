@@ -13,8 +13,8 @@ use crate::node::NodeStore;
 pub(crate) const TASKS: usize = 64;
 /// How many sessions there are.
 pub(crate) const KEYS: usize = 1_000;
-/// How many of them one task has for itself, to update them.
-pub(crate) const OWN: usize = KEYS / TASKS;
+/// How many more one task has for itself, to update them: nobody else writes these.
+pub(crate) const OWN: usize = 15;
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -96,10 +96,10 @@ impl Case {
 }
 
 /// What a task does with a clone of its own of the client.
-pub(crate) fn with_clone<C: Clone, F>(
+pub(crate) fn with_clone<C: Clone, F, R: Fn(C, Task) -> F>(
     client: &C,
-    run: impl Fn(C, Task) -> F,
-) -> impl Fn(Task) -> F {
+    run: R,
+) -> impl Fn(Task) -> F + use<C, F, R> {
     let client = client.clone();
     move |task| run(client.clone(), task)
 }
@@ -114,6 +114,12 @@ impl Backend {
     pub(crate) fn new(cases: Vec<Case>, server: impl Any) -> Self {
         Self { cases, _server: Box::new(server) }
     }
+}
+
+/// The session that a task updates in its operation of this number, and the place of that among the task's own.
+pub(crate) fn own_key(task: usize, number: u64) -> (usize, usize) {
+    let at = usize::try_from(number).expect("64 bits") % OWN;
+    (KEYS + task * OWN + at, at)
 }
 
 /// The session that a task uses in its operation of this number.

@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use cloakroom::{Atomic, SessionData, Store, Touched, Updated};
-use cloakroom_bench::tasks::Task;
 use tokio::sync::Mutex;
 
-use crate::case::{Case, KEYS, OWN, Place, TASKS, key, with_clone};
+use crate::case::{Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone};
 
 pub(crate) const NAME: &str = "cloakroom";
 pub(crate) const LIFE: Duration = Duration::from_secs(3_600);
@@ -29,7 +28,7 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
             assert_eq!(session.expect("it is there").loaded_json().len(), bytes);
         }
     });
-    let both = (store.clone(), session);
+    let both = (store.clone(), Arc::clone(&session));
     let set = with_clone(&both, move |(store, session), mut task| async move {
         while let Some(number) = task.next() {
             store.set(&sid(key(&task, number)), &session).await.expect("the store stores");
@@ -54,46 +53,44 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
         Case::new(place, NAME, "set", set),
         Case::new(place, NAME, "touch", touch),
         Case::new(place, NAME, "get and touch", get_and_touch),
-        update(place, store, sid).await,
+        update(place, store, &session, sid).await,
     ]
 }
 
-/// Each task has sessions of its own, so that no update meets another.
+/// Each task has sessions of its own, and writes each as it was read.
 async fn update<S: Store + Clone + 'static>(
     place: &Place,
     store: S,
+    session: &SessionData,
     sid: fn(usize) -> String,
 ) -> Case {
     // What was read stays from round to round, so that reading is not measured.
     let mut read = Vec::new();
     for task in 0..TASKS {
         let mut own = Vec::new();
-        for key in task * OWN..(task + 1) * OWN {
-            own.push(store.get(&sid(key)).await.expect("the store answers").expect("it is there"));
+        for number in 0..OWN as u64 {
+            let sid = sid(own_key(task, number).0);
+            store.set(&sid, session).await.expect("the store stores");
+            own.push(store.get(&sid).await.expect("the store answers").expect("it is there"));
         }
         read.push(Mutex::new(own));
     }
-    let read = Arc::new(read);
-    Case::new(place, NAME, "update", move |mut task: Task| {
-        let (store, read) = (store.clone(), Arc::clone(&read));
-        async move {
-            let store = atomic(&store);
-            let mut own = read[task.number()].lock().await;
-            while let Some(number) = task.next() {
-                let at = usize::try_from(number).expect("64 bits") % OWN;
-                let session = &mut own[at];
-                let updated = store.update(&sid(task.number() * OWN + at), session).await;
-                match updated.expect("the store answers") {
-                    Updated::Stored(revision) => {
-                        *session = std::mem::take(session).with_revision(revision);
-                    }
-                    // `set` has written in another case's time.
-                    Updated::Conflict(current) => *session = current,
-                    Updated::Gone => panic!("the session is gone"),
+    let both = (store, Arc::new(read));
+    let update = with_clone(&both, move |(store, read), mut task| async move {
+        let store = atomic(&store);
+        let mut own = read[task.number()].lock().await;
+        while let Some(number) = task.next() {
+            let (key, at) = own_key(task.number(), number);
+            let session = &mut own[at];
+            match store.update(&sid(key), session).await.expect("the store answers") {
+                Updated::Stored(revision) => {
+                    *session = std::mem::take(session).with_revision(revision);
                 }
+                other => panic!("nobody else writes: {other:?}"),
             }
         }
-    })
+    });
+    Case::new(place, NAME, "update", update)
 }
 
 fn atomic(store: &impl Store) -> &dyn Atomic {

@@ -9,13 +9,13 @@ use memcache::exp::{Get, Meta, MetaClientBuilder, Set};
 use tokio::sync::Mutex;
 
 use crate::{
-    case::{Backend, Case, KEYS, OWN, Place, TASKS, key, with_clone},
+    case::{Backend, Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone},
     cloakroom_store,
     node::NodeStore,
 };
 
 const BARE: &str = "memcache";
-const LIFE: i64 = 3_600;
+const LIFE: u32 = 3_600;
 /// The flag that connect-memcached gives to JSON.
 const JSON: u32 = 2;
 
@@ -98,18 +98,17 @@ async fn set(client: &Client, key: &str, text: &str) {
     client.run(set).await.expect("memcached answers");
 }
 
-async fn version(client: &Client, key: String) -> u64 {
-    let found = client.run(Get::new(key).meta(Meta::NONE.cas())).await.expect("memcached answers");
-    found.item.cas.expect("it was asked for")
-}
-
 /// Each task has sessions of its own, and the versions that its last writes returned.
 async fn update(client: Client, text: Arc<str>) -> impl Fn(Task) -> Updates {
     let mut versions = Vec::new();
     for task in 0..TASKS {
         let mut own = Vec::new();
-        for number in task * OWN..(task + 1) * OWN {
-            own.push(version(&client, bare_key(number)).await);
+        for number in 0..OWN as u64 {
+            let key = bare_key(own_key(task, number).0);
+            set(&client, &key, &text).await;
+            let found = client.run(Get::new(key).meta(Meta::NONE.cas())).await;
+            let found = found.expect("memcached answers");
+            own.push(found.item.cas.expect("it was asked for"));
         }
         versions.push(Mutex::new(own));
     }
@@ -120,16 +119,12 @@ async fn update(client: Client, text: Arc<str>) -> impl Fn(Task) -> Updates {
         Box::pin(async move {
             let mut own = versions[task.number()].lock().await;
             while let Some(number) = task.next() {
-                let at = usize::try_from(number).expect("64 bits") % OWN;
-                let key = bare_key(task.number() * OWN + at);
-                let set = Set::new(&key, text.as_bytes()).client_flags(JSON).ttl_raw(LIFE);
-                let set = client.run(set.compare_cas(own[at]).return_cas()).await;
-                let set = set.expect("memcached answers");
-                // `set` has written in another case's time.
-                own[at] = match set.applied() {
-                    true => set.cas.expect("it was asked for"),
-                    false => version(&client, key).await,
-                };
+                let (key, at) = own_key(task.number(), number);
+                let set = Set::new(bare_key(key), text.as_bytes()).client_flags(JSON);
+                let set = set.ttl_raw(LIFE).compare_cas(own[at]).return_cas();
+                let set = client.run(set).await.expect("memcached answers");
+                assert!(set.applied(), "nobody else writes");
+                own[at] = set.cas.expect("it was asked for");
             }
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom::redis::RedisStore;
-use cloakroom_bench::{cpu, documents, tasks::Task};
+use cloakroom_bench::{cpu, documents};
 use cloakroom_test_support::RedisServer;
 use redis::{aio::MultiplexedConnection, cmd};
 use sha1::{Digest, Sha1};
