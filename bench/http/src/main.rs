@@ -99,10 +99,8 @@ fn measure(table: &Table, options: Options, folder: &std::path::Path) {
         cases.extend(cases_of(server, file));
     }
     for case in &mut cases {
-        wrk::run(case.server.port, case.path, case.cookies.as_deref(), 1);
-        if case.server.subject.is_rust() {
-            case.allocations = Some(allocations(case));
-        }
+        // This is the warm-up, too.
+        case.allocations = allocations(case);
     }
     for round in 0..options.rounds {
         for case in &cases {
@@ -161,14 +159,15 @@ fn check(server: &Running, cookie: &str) {
     assert_eq!(server.ask("GET", anonymous, "", "").1, "views 1", "{name}");
 }
 
-/// How often a request allocates.
-fn allocations(case: &Case<'_>) -> f64 {
+/// How often a request allocates, if that can be counted.
+fn allocations(case: &Case<'_>) -> Option<f64> {
     let count = || -> f64 {
         case.server.ask("GET", "/count", "", "").1.parse().expect("a number of allocations")
     };
-    count();
+    let is_rust = case.server.subject.is_rust();
+    is_rust.then(count);
     let answers = wrk::run(case.server.port, case.path, case.cookies.as_deref(), 1);
-    count() / answers.number
+    is_rust.then(|| count() / answers.number)
 }
 
 fn sample(
