@@ -37,7 +37,10 @@ pub(crate) async fn start(size: &str, bytes: usize) -> Backend {
     cpu::pin(id, cpu::OTHERS);
     let place = Place { table: format!("MongoDB, {size}"), server: id, base: BARE };
     let text = documents::session(bytes, "2099-01-01T00:00:00.000Z");
-    let url = |database: &str| format!("{}/{database}?directConnection=true", server.url());
+    // For all subjects as many connections as our store has by default: one a task.
+    let url = |database: &str| {
+        format!("{}/{database}?directConnection=true&maxPoolSize=64", server.url())
+    };
 
     let mut cases = bare(&place, &url("bare"), &text).await;
     let store = MongoStore::open(&url("cloakroom")).expect("it is a URL");
