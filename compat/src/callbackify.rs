@@ -1,26 +1,39 @@
-//! Makes a callback-style store of an async one. Each call becomes a task, since its caller goes on without waiting;
-//! its callback is answered exactly once, even if the runtime shuts down before the task has begun.
+//! Makes a callback-style store of an async one. A call that has to wait becomes a task, since its caller goes on
+//! without waiting; its callback is answered exactly once, even if the runtime shuts down before the task has begun.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, pending},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use cloakroom_backend::Idempotency::{self, Once, Read};
 use cloakroom_core::{Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated};
 use futures::stream::TryStreamExt;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
 
 /// A [`CallbackStore`] over an async [`Store`], returned by [`callbackify_store`].
 pub struct Callbackified<S> {
     store: Arc<S>,
-    runtime: Option<Handle>,
+    runtime: Option<Runtime>,
 }
 
 /// Makes a callback-style store of an async one, like Node.js's `util.callbackify` for a whole store.
 ///
-/// Each call runs as a task on the runtime set with [`on`](Callbackified::on), or on the tokio runtime of the calling
-/// thread. Without either, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down,
-/// or does so before the answer, the callback receives an [`Unavailable`](ErrorKind::Unavailable) error.
+/// Each call runs on the runtime set with [`on`](Callbackified::on), or on the tokio runtime of the calling thread:
+///
+/// - It begins on the calling thread. The callback receives an answer that is there at once, such as that of a store in
+///   memory, before the method returns.
+/// - If it has to wait, the rest runs as a task.
+/// - On a thread of another runtime than the one set with `on`, all of it runs as a task.
+///
+/// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
+/// does so before the answer, or if the store panics, it receives an [`Unavailable`](ErrorKind::Unavailable) error.
 ///
 /// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that
 /// `x` keeps.
@@ -41,15 +54,30 @@ pub fn callbackify_store<S: Store + 'static>(store: S) -> Callbackified<S> {
 
 impl<S> Callbackified<S> {
     /// Sets the runtime that the calls run on. Needed if you call the store from threads outside of a runtime.
+    ///
+    /// A task that does nothing lives there until the store is dropped: its end tells that the runtime has shut down.
     #[must_use]
     pub fn on(mut self, runtime: Handle) -> Self {
-        self.runtime = Some(runtime);
+        let lives = runtime.spawn(pending());
+        self.runtime = Some(Runtime { handle: runtime, lives });
         self
     }
 }
 
+struct Runtime {
+    handle: Handle,
+    /// Finished only when the runtime has shut down. A handle alone does not say so.
+    lives: JoinHandle<()>,
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.lives.abort();
+    }
+}
+
 impl<S: Store + 'static> Callbackified<S> {
-    fn spawn<T, F>(
+    fn call<T, F>(
         &self,
         operation: &'static str,
         idempotency: Idempotency,
@@ -61,21 +89,44 @@ impl<S: Store + 'static> Callbackified<S> {
     {
         let new =
             |kind, message| Error::new(kind, self.store.name().to_owned(), operation, message);
-        let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else {
+        let current = Handle::try_current().ok();
+        let own = self.runtime.as_ref();
+        let Some(runtime) = own.map(|own| &own.handle).or(current.as_ref()) else {
             let message = "must be called from within a tokio runtime, or with one set by `on`";
             return callback.err(new(ErrorKind::Config, message));
         };
-        let unbegun = Unbegun {
-            callback: Some(callback.for_what(idempotency)),
-            error: Some(new(ErrorKind::Unavailable, "the runtime shut down before the call began")),
-        };
+        let has_ended = own.is_some_and(|own| own.lives.is_finished());
+        let is_elsewhere = current.as_ref().is_some_and(|current| current.id() != runtime.id());
+        let callback = callback.for_what(idempotency);
         let work = work(Arc::clone(&self.store));
-        // A runtime that has shut down drops the task at once, and `Unbegun` answers the callback.
-        runtime.spawn(async move {
-            if let Some(callback) = unbegun.begin() {
-                callback.answer(work.await);
-            }
-        });
+        if has_ended || is_elsewhere {
+            let message = "the runtime shut down before the call began";
+            let error = new(ErrorKind::Unavailable, message);
+            let unbegun = Unbegun { callback: Some(callback), error: Some(error) };
+            // A runtime that has shut down drops the task at once, and `Unbegun` answers the callback.
+            runtime.spawn(async move {
+                if let Some(callback) = unbegun.begin() {
+                    callback.answer(work.await);
+                }
+            });
+        } else {
+            begin(runtime, current.is_some(), async move { callback.answer(work.await) });
+        }
+    }
+}
+
+/// Runs a call on this thread until it has to wait, and the rest of it as a task. A task costs several times as much as
+/// an answer from memory.
+fn begin(runtime: &Handle, is_inside: bool, call: impl Future<Output = ()> + Send + 'static) {
+    let mut call = Box::pin(call);
+    // Unwind safe: a call that panicked is not polled again. As in a task, a panic drops the callback.
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        let _inside = (!is_inside).then(|| runtime.enter());
+        // Nothing is lost without a waker, because a task polls as soon as it is spawned.
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }));
+    if matches!(polled, Ok(Poll::Pending)) {
+        runtime.spawn(call);
     }
 }
 
@@ -117,26 +168,26 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 
     fn get(&self, sid: &str, callback: Callback<Option<SessionData>>) {
         let sid = sid.to_owned();
-        self.spawn("get", Read, callback, |store| async move { store.get(&sid).await });
+        self.call("get", Read, callback, |store| async move { (*store).get(&sid).await });
     }
 
     fn set(&self, sid: &str, session: &SessionData, callback: Callback<()>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn("set", Once, callback, |store| async move { store.set(&sid, &session).await });
+        self.call("set", Once, callback, |store| async move { (*store).set(&sid, &session).await });
     }
 
     fn destroy(&self, sid: &str, callback: Callback<()>) {
         let sid = sid.to_owned();
-        self.spawn("destroy", Once, callback, |store| async move { store.destroy(&sid).await });
+        self.call("destroy", Once, callback, |store| async move { (*store).destroy(&sid).await });
     }
 
     fn touch(&self, sid: &str, session: &SessionData, callback: Callback<Touched>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn(
+        self.call(
             "touch",
             Once,
             callback,
-            |store| async move { store.touch(&sid, &session).await },
+            |store| async move { (*store).touch(&sid, &session).await },
         );
     }
 
@@ -152,7 +203,7 @@ impl<S: Store + 'static> CallbackStore for Callbackified<S> {
 impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
     fn create(&self, sid: &str, session: &SessionData, callback: Callback<Created>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn("create", Once, callback, |store| async move {
+        self.call("create", Once, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.create(&sid, &session).await,
                 None => lost(&store, "create"),
@@ -162,7 +213,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
     fn update(&self, sid: &str, session: &SessionData, callback: Callback<Updated>) {
         let (sid, session) = (sid.to_owned(), session.clone());
-        self.spawn("update", Once, callback, |store| async move {
+        self.call("update", Once, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.update(&sid, &session).await,
                 None => lost(&store, "update"),
@@ -178,7 +229,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
     ) {
         let sid = sid.to_owned();
         // It counts as a write, because it moves the expiry.
-        self.spawn("get_and_touch", Once, callback, |store| async move {
+        self.call("get_and_touch", Once, callback, |store| async move {
             match store.atomic() {
                 Some(atomic) => atomic.get_and_touch(&sid, ttl).await,
                 None => lost(&store, "get_and_touch"),
@@ -189,7 +240,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 
 impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     fn all(&self, callback: Callback<Vec<(String, SessionData)>>) {
-        self.spawn("all", Read, callback, |store| async move {
+        self.call("all", Read, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => Enumerate::all(enumerate).try_collect().await,
                 None => lost(&store, "all"),
@@ -198,7 +249,7 @@ impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     }
 
     fn length(&self, callback: Callback<u64>) {
-        self.spawn("length", Read, callback, |store| async move {
+        self.call("length", Read, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => enumerate.length().await,
                 None => lost(&store, "length"),
@@ -207,7 +258,7 @@ impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     }
 
     fn clear(&self, callback: Callback<()>) {
-        self.spawn("clear", Once, callback, |store| async move {
+        self.call("clear", Once, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => enumerate.clear().await,
                 None => lost(&store, "clear"),

@@ -25,6 +25,7 @@ struct Slow {
     name: &'static str,
     store: MemoryStore,
     tries: Arc<AtomicUsize>,
+    reads: Arc<AtomicUsize>,
     reads_hang: Arc<AtomicBool>,
     /// The next update never ends.
     update_hangs: Arc<AtomicBool>,
@@ -36,6 +37,7 @@ impl Slow {
             name,
             store: MemoryStore::new(),
             tries: Arc::default(),
+            reads: Arc::default(),
             reads_hang: Arc::default(),
             update_hangs: Arc::default(),
         }
@@ -59,6 +61,7 @@ impl Store for Slow {
         self.name
     }
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        self.reads.fetch_add(1, Relaxed);
         yield_now().await;
         if self.reads_hang.load(Relaxed) {
             pending::<()>().await;
@@ -246,4 +249,27 @@ async fn a_writer_that_is_dropped_gives_up_its_turn_and_its_place() {
         assert_eq!(started.elapsed(), Duration::ZERO, "nobody had to be waited for");
         assert_eq!(store.count().await, before + 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_turn_holds_no_record_and_leaves_nothing_behind() {
+    const WRITERS: usize = 10_000;
+    let store = Slow::with_session("many").await;
+    store.reads_hang.store(true, Relaxed);
+    let sessions = ExpressSession::new(store.clone());
+    let left = allocation_counter::measure(|| {
+        let mut writers = Vec::new();
+        let waiting = allocation_counter::measure(|| {
+            for _ in 0..WRITERS {
+                let mut writer = Box::pin(sessions.modify("id", add_one));
+                assert!(writer.as_mut().now_or_never().is_none());
+                writers.push(writer);
+            }
+        });
+        assert_eq!(store.reads.load(Relaxed), 1, "only the one whose turn it is reads");
+        let bytes = waiting.bytes_max as usize / WRITERS;
+        assert!(bytes < 8_192, "{bytes} bytes a writer");
+        drop(writers);
+    });
+    assert!(left.bytes_current < 4_096, "{} bytes are left", left.bytes_current);
 }

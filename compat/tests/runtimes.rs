@@ -164,11 +164,13 @@ fn a_handle_in_a_static_works_on_runtimes_that_end() {
 
 #[test]
 fn a_runtime_that_stands_still_does_not_stop_the_writers_of_others() {
-    let sessions = ExpressSession::new(promisify_store(callbackify_store(MemoryStore::new())));
     let (still, other) = (
         Builder::new_current_thread().enable_all().build().unwrap(),
         Builder::new_current_thread().enable_all().build().unwrap(),
     );
+    // From the other runtime, it has to wait for each answer.
+    let store = callbackify_store(MemoryStore::new()).on(other.handle().clone());
+    let sessions = ExpressSession::new(promisify_store(store));
     other.block_on(sessions.set("still", &SessionData::new())).unwrap();
     let mut stands = Box::pin(sessions.modify("still", |session| session.insert("a", 1)));
     // It takes the turn and is never polled again.

@@ -74,12 +74,7 @@ mod there_and_back {
         StoreUnderTest::new(wrap(store.clone())).with_second_handle(wrap(store))
     }
 
-    suite!(
-        subject,
-        not_offered = [neighbour, raw, faults],
-        exceptions = [a_runtime_that_lacks_something_is_a_config_error =
-            "the call goes on elsewhere, and its outcome is unknown"],
-    );
+    suite!(subject, not_offered = [neighbour, raw, faults]);
 }
 
 /// Keeps every callback it is given, or drops it, and never answers.

@@ -40,7 +40,11 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// Returns the deadline after `limit`, or that of the enclosing work if it is earlier.
     pub(crate) fn after(limit: Duration) -> Self {
-        let own = Self { at: Instant::now() + limit.min(FAR), limit };
+        Self::since(Instant::now(), limit)
+    }
+
+    fn since(now: Instant, limit: Duration) -> Self {
+        let own = Self { at: now + limit.min(FAR), limit };
         ENCLOSING.get().filter(|enclosing| enclosing.at < own.at).unwrap_or(own)
     }
 
@@ -132,7 +136,10 @@ pub async fn within<T: Send>(
     idempotency: Idempotency,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
-    let deadline = Deadline::after(limit);
+    let now = Instant::now();
+    let deadline = Deadline::since(now, limit);
+    // Reading the clock again for the first poll would cost as much as an answer that is there at once.
+    let mut begins = Some(now);
     let mut work = pin!(work);
     let mut timer = pin!(None::<Sleep>);
     let unanswered = |kind, message: String| {
@@ -141,7 +148,7 @@ pub async fn within<T: Send>(
     let answer = poll_fn(|cx| {
         // Read before the work is polled: if both are due, the inner code reads the clock later and reports more
         // precisely.
-        let has_passed = deadline.has_passed();
+        let has_passed = deadline.at <= begins.take().unwrap_or_else(Instant::now);
         if let Poll::Ready(answer) = deadline.poll_inside(work.as_mut(), cx) {
             return Poll::Ready(answer.map_err(|error| idempotency.answered(error)));
         }

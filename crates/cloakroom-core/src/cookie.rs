@@ -4,6 +4,7 @@
 //! as a JavaScript value, and the typed getters interpret it as Express does.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, hash_map::Entry},
     fmt,
     str::FromStr,
@@ -158,19 +159,19 @@ impl Cookie {
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         let mut cookie = Self::empty();
-        // A map, because searching the list for each name would take quadratic time on a record with many members.
-        let mut places = HashMap::new();
+        let has_escapes = memchr::memchr(b'\\', json.as_bytes()).is_some();
+        // A map, because searching the list for each name would take quadratic time on a record with many members. Most
+        // cookies need none.
+        let mut places: Option<HashMap<Cow<'_, str>, usize>> = None;
         for span in scan::members(json).ok()? {
-            let (name, value) = (canonical(span.name(json)), span.value(json));
+            let (name, value) = (span.name(json), span.value(json));
+            let name = if has_escapes { canonical(name) } else { Cow::Borrowed(name) };
             if let Some((member, _)) = MEMBERS.iter().find(|(_, known)| *known == name) {
                 cookie.set_raw(*member, JsValue::parse(value));
                 continue;
             }
-            match places.entry(name) {
-                Entry::Occupied(place) => {
-                    let place: &usize = place.get();
-                    cookie.unknown[*place].1 = value.into();
-                }
+            match places.get_or_insert_default().entry(name) {
+                Entry::Occupied(place) => cookie.unknown[*place.get()].1 = value.into(),
                 Entry::Vacant(place) => {
                     cookie.unknown.push((place.key().as_ref().into(), value.into()));
                     place.insert(cookie.unknown.len() - 1);
@@ -183,21 +184,27 @@ impl Cookie {
     /// Returns the JSON text in express-session's member order, followed by the members that Express does not know.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let known =
-            MEMBERS.iter().filter_map(|(member, name)| Some((*name, self.raw(*member).to_json()?)));
-        let unknown = self.unknown.iter().map(|(name, value)| (&**name, value.to_string()));
-        let mut json = String::from("{");
-        for (name, value) in known.chain(unknown) {
-            if json.len() > 1 {
-                json.push(',');
-            }
-            json.push('"');
-            json.push_str(name);
-            json.push_str("\":");
-            json.push_str(&value);
-        }
-        json.push('}');
+        let mut json = String::with_capacity(128);
+        self.push_json(&mut json);
         json
+    }
+
+    /// Appends what [`to_json`](Self::to_json) returns.
+    pub(crate) fn push_json(&self, out: &mut String) {
+        let mut before = "{\"";
+        for (member, name) in MEMBERS {
+            let value = self.raw(member);
+            if *value != JsValue::Undefined {
+                out.extend([before, name, "\":"]);
+                value.push_json(out);
+                before = ",\"";
+            }
+        }
+        for (name, value) in &self.unknown {
+            out.extend([before, name, "\":", value]);
+            before = ",\"";
+        }
+        out.push_str(if before == "{\"" { "{}" } else { "}" });
     }
 
     /// Returns the member as a JavaScript value, [`Undefined`](JsValue::Undefined) if it is missing.

@@ -77,7 +77,7 @@ impl CookieParser {
     /// Returns the decoded values of all cookies called `name`, in order.
     pub fn values<'a>(self, header: &'a [u8], name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         segments(header)
-            .filter(move |(found, _)| found.iter().copied().map(char::from).eq(name.chars()))
+            .filter(move |(found, _)| is_name(found, name))
             .map(move |(_, value)| self.decode(value))
     }
 
@@ -102,10 +102,25 @@ fn segments(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     // cookie 0.7.2 returns early for headers shorter than two characters: `=` is not a cookie, while `;=` is one without a
     // name.
     let header = if header.len() < 2 { &[] } else { header };
-    header.split(|byte| *byte == b';').filter_map(|segment| {
+    let mut rest = Some(header);
+    let split = std::iter::from_fn(move || {
+        let all = rest?;
+        let end = memchr::memchr(b';', all);
+        rest = end.map(|end| &all[end + 1..]);
+        Some(end.map_or(all, |end| &all[..end]))
+    });
+    split.filter_map(|segment| {
         let at = memchr::memchr(b'=', segment)?;
         Some((trim(&segment[..at]), trim(&segment[at + 1..])))
     })
+}
+
+/// Compares a name of bytes that are characters with a text.
+fn is_name(found: &[u8], name: &str) -> bool {
+    if name.is_ascii() {
+        return found == name.as_bytes();
+    }
+    found.iter().copied().map(char::from).eq(name.chars())
 }
 
 fn trim(mut bytes: &[u8]) -> &[u8] {

@@ -3,6 +3,8 @@
 //! Date crates do not help here: JavaScript writes years beyond 9999 with a sign and six digits, and counts 31 February
 //! into March.
 
+mod read;
+
 /// The last millisecond of a JavaScript `Date`, in the year 275760 (ECMAScript 21.4.1.1).
 const LIMIT_MS: i64 = 8_640_000_000_000_000;
 const DAY_MS: i64 = 86_400_000;
@@ -29,12 +31,26 @@ const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 pub fn to_iso_string(ms: i64) -> Option<String> {
     let Civil { year, month, day, .. } = Civil::from_ms(ms)?;
     let (hour, minute, second, milli) = time_of_day(ms);
-    let rest = format!("-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
-    Some(if (0..=9999).contains(&year) {
-        format!("{year:04}{rest}")
+    let mut text = String::with_capacity("+010000-01-01T00:00:00.000Z".len());
+    if (0..=9999).contains(&year) {
+        push_digits(&mut text, year, 4);
     } else {
-        format!("{year:+07}{rest}")
-    })
+        text.push(if year < 0 { '-' } else { '+' });
+        push_digits(&mut text, year.abs(), 6);
+    }
+    for (before, number, width) in [
+        ('-', month as i64, 2),
+        ('-', day, 2),
+        ('T', hour, 2),
+        (':', minute, 2),
+        (':', second, 2),
+        ('.', milli, 3),
+    ] {
+        text.push(before);
+        push_digits(&mut text, number, width);
+    }
+    text.push('Z');
+    Some(text)
 }
 
 /// Formats a time as `new Date(ms).toUTCString()` does, which is the text of the `Expires` attribute. Rounds down to
@@ -51,12 +67,30 @@ pub fn to_iso_string(ms: i64) -> Option<String> {
 pub fn to_utc_string(ms: i64) -> Option<String> {
     let Civil { year, month, day, weekday } = Civil::from_ms(ms)?;
     let (hour, minute, second, _) = time_of_day(ms);
-    let month = MONTHS[month - 1];
-    let sign = if year < 0 { "-" } else { "" };
-    let year = year.abs();
-    Some(format!(
-        "{weekday}, {day:02} {month} {sign}{year:04} {hour:02}:{minute:02}:{second:02} GMT"
-    ))
+    let mut text = String::with_capacity("Tue, 14 Nov 2023 22:13:20 GMT".len() + 3);
+    text.extend([weekday, ", "]);
+    push_digits(&mut text, day, 2);
+    text.extend([" ", MONTHS[month - 1], if year < 0 { " -" } else { " " }]);
+    push_digits(&mut text, year.abs(), 4);
+    for (before, number) in [(' ', hour), (':', minute), (':', second)] {
+        text.push(before);
+        push_digits(&mut text, number, 2);
+    }
+    text.push_str(" GMT");
+    Some(text)
+}
+
+/// Appends a number of at most six digits with leading zeros, as `{number:0least$}` prints it. Dates are printed for most
+/// requests, and the machinery of `format!` takes ten times as long.
+fn push_digits(text: &mut String, number: i64, least: usize) {
+    let mut digits = [b'0'; 6];
+    let (mut at, mut rest) = (digits.len(), number);
+    while rest > 0 || digits.len() - at < least {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    text.extend(digits[at..].iter().copied().map(char::from));
 }
 
 /// Parses a date as `new Date(text).getTime()` does, in milliseconds since 1970, if it has one of the two formats that
@@ -81,9 +115,7 @@ pub fn to_utc_string(ms: i64) -> Option<String> {
 /// ```
 #[must_use]
 pub fn parse_date(text: &str) -> Option<i64> {
-    parse_iso(Reader(text.as_bytes()))
-        .or_else(|| parse_utc(Reader(text.as_bytes())))
-        .filter(|ms| (-LIMIT_MS..=LIMIT_MS).contains(ms))
+    read::iso(text).or_else(|| read::utc(text)).filter(|ms| (-LIMIT_MS..=LIMIT_MS).contains(ms))
 }
 
 /// A day of the proleptic Gregorian calendar.
@@ -134,128 +166,6 @@ fn midnight(year: i64, month: i64, day: i64) -> i64 {
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let before = DAYS_BEFORE[((month + 9) % 12) as usize];
     (year * 365 + leap_days + before + day - 1 - EPOCH_DAYS) * DAY_MS
-}
-
-fn parse_iso(mut text: Reader<'_>) -> Option<i64> {
-    let year = match text.0.first()? {
-        b'+' => text.skip(1).digits(6)?,
-        // ECMAScript forbids the year -000000 (21.4.1.32.1).
-        b'-' => -text.skip(1).digits(6).filter(|year| *year != 0)?,
-        _ => text.digits(4)?,
-    };
-    let mut month = 1;
-    let mut day = 1;
-    if text.eat(b"-").is_some() {
-        month = text.digits(2).filter(|month| (1..=12).contains(month))?;
-        if text.eat(b"-").is_some() {
-            day = text.digits(2).filter(|day| (1..=31).contains(day))?;
-        }
-    }
-    let mut ms = midnight(year, month, day);
-    if text.eat(b"T").is_some() {
-        ms += text.time(false)?;
-        ms -= text.offset()?;
-    }
-    text.0.is_empty().then_some(ms)
-}
-
-fn parse_utc(mut text: Reader<'_>) -> Option<i64> {
-    text.one_of(&WEEKDAYS)?;
-    text.eat(b", ")?;
-    let day = text.digits(2).filter(|day| (1..=31).contains(day))?;
-    text.eat(b" ")?;
-    let month = text.one_of(&MONTHS)? as i64 + 1;
-    text.eat(b" ")?;
-    let width = text.width();
-    if !(4..=6).contains(&width) {
-        return None;
-    }
-    let year = match text.digits(width)? {
-        year @ 0..50 => year + 2000,
-        year @ 50..100 => year + 1900,
-        year => year,
-    };
-    text.eat(b" ")?;
-    let ms = midnight(year, month, day) + text.time(true)?;
-    (text.0 == b" GMT").then_some(ms)
-}
-
-/// The rest of the text.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn skip(&mut self, count: usize) -> &mut Self {
-        self.0 = &self.0[count..];
-        self
-    }
-
-    fn eat(&mut self, expected: &[u8]) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected)?;
-        Some(())
-    }
-
-    /// Counts the digits that come next.
-    fn width(&self) -> usize {
-        self.0.iter().take_while(|byte| byte.is_ascii_digit()).count()
-    }
-
-    /// Reads a number of `count` digits.
-    fn digits(&mut self, count: usize) -> Option<i64> {
-        let digits = self.0.get(..count).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
-        self.skip(count);
-        Some(digits.iter().fold(0, |number, byte| number * 10 + i64::from(byte - b'0')))
-    }
-
-    /// Reads one of the names and returns its index.
-    fn one_of(&mut self, names: &[&str]) -> Option<usize> {
-        names.iter().position(|name| self.eat(name.as_bytes()).is_some())
-    }
-
-    /// Reads `22:13`, `22:13:20` or `22:13:20.5`, in milliseconds. With `whole_seconds`, reads only `22:13:20`.
-    fn time(&mut self, whole_seconds: bool) -> Option<i64> {
-        let (hour, minute) = self.hour_and_minute(24)?;
-        let mut ms = hour * 3_600_000 + minute * 60_000;
-        if self.eat(b":").is_some() {
-            ms += self.digits(2).filter(|second| *second < 60)? * 1_000;
-        } else if whole_seconds {
-            return None;
-        } else {
-            return Some(ms).filter(|ms| *ms <= DAY_MS);
-        }
-        if !whole_seconds && self.eat(b".").is_some() {
-            let (fraction, rest) = self.0.split_at(self.width());
-            if fraction.is_empty() || hour == 24 && fraction.iter().any(|digit| *digit != b'0') {
-                return None;
-            }
-            for (digit, place) in fraction.iter().zip([100, 10, 1]) {
-                ms += i64::from(digit - b'0') * place;
-            }
-            self.0 = rest;
-        }
-        (ms <= DAY_MS).then_some(ms)
-    }
-
-    /// Reads `Z`, `+01:00` or nothing, in milliseconds.
-    fn offset(&mut self) -> Option<i64> {
-        let sign = match self.0.first() {
-            None => return Some(0),
-            Some(b'Z') => {
-                self.skip(1);
-                return Some(0);
-            }
-            Some(b'+') => 1,
-            Some(b'-') => -1,
-            Some(_) => return None,
-        };
-        let (hour, minute) = self.skip(1).hour_and_minute(23)?;
-        Some(sign * (hour * 3_600_000 + minute * 60_000))
-    }
-
-    fn hour_and_minute(&mut self, last_hour: i64) -> Option<(i64, i64)> {
-        let hour = self.digits(2).filter(|hour| *hour <= last_hour)?;
-        self.eat(b":")?;
-        Some((hour, self.digits(2).filter(|minute| *minute < 60)?))
-    }
 }
 
 #[cfg(test)]

@@ -17,30 +17,39 @@ use crate::{
     Touched, Updated,
 };
 
+mod id;
 mod listing;
 mod options;
+mod queue;
 mod shard;
 
 pub use options::MemoryOptions;
-use shard::Shard;
+use shard::{Entry, Key, Shard};
 
 const STORE: &str = "memory";
 
 /// From this bound on the sessions are spread over several locks. Below it, the share of each lock would be so small
 /// that it fills up long before the store does.
 const ONE_LOCK: usize = 1_024;
-const LOCKS: usize = 16;
+
+/// The number of sessions for which a lock is added. What grows under a lock is copied as a whole, which takes a
+/// fraction of a millisecond for that many.
+const A_LOCK: usize = 8_192;
 
 /// Sessions in this process's memory: for tests, examples and single-process services.
 ///
 /// It supports the whole contract. Clones share the sessions, and any number of threads may use them.
 ///
-/// - Expired sessions are never returned. Later calls remove them in the order of their expiry, without scanning the
-///   others. Nothing runs in the background.
-/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over 16
-///   locks by their id (one lock if `max_sessions` is below 1,024), each with its share of `max_sessions`. So the store
-///   may begin to replace sessions a little before it holds `max_sessions`, and never holds more.
-/// - A session takes the bytes of its record and its id, plus at most 250 bytes.
+/// - Expired sessions are never returned or counted. Nothing runs in the background: each call removes at most 32 of
+///   them and frees their memory. So no call takes long when many expire at once, and a store that nobody calls keeps
+///   them.
+/// - **When the store is full, a new session replaces the one that would expire next.** Sessions are spread over locks
+///   by their id: one lock for each 8,192 of `max_sessions`, at least 16, or a single one if `max_sessions` is below
+///   1,024. Each lock has its share of `max_sessions`. So the store may begin to replace sessions a few percent before
+///   it holds `max_sessions`, and it never holds more.
+/// - A session takes the bytes of its record and its id, plus at most 160 bytes.
+/// - [`length`](Enumerate::length) counts sessions one by one only under locks where expired ones are left.
+///   [`ids`](Enumerate::ids) and [`all`](Enumerate::all) copy the sessions of one lock at a time.
 ///
 /// ```
 /// use cloakroom_core::{MemoryStore, SessionData, Store};
@@ -60,6 +69,8 @@ struct Shared {
     options: MemoryOptions,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
+    /// The maximum number of sessions under one lock.
+    bound: usize,
     /// The last revision. Revisions are never reused, so a session that was destroyed and created again has another
     /// one.
     revision: AtomicU64,
@@ -81,8 +92,14 @@ impl MemoryStore {
     /// Creates an empty store. A `max_sessions` of 0 counts as 1.
     #[must_use]
     pub fn with_options(options: MemoryOptions) -> Self {
-        let locks = if options.max_sessions < ONE_LOCK { 1 } else { LOCKS };
+        let locks = match options.max_sessions {
+            ..ONE_LOCK => 1,
+            // Limited first, because the next power of two of a huge number would overflow.
+            more => (more / A_LOCK).min(4_096).next_power_of_two().max(16),
+        };
         Self(Arc::new(Shared {
+            // A lock numbers its sessions in 32 bits.
+            bound: (options.max_sessions / locks).clamp(1, u32::MAX as usize),
             options,
             hasher: RandomState::new(),
             shards: (0..locks).map(|_| Mutex::default()).collect(),
@@ -94,8 +111,12 @@ impl MemoryStore {
         self.0.options.clock.now_ms()
     }
 
-    /// Locks the shard of this id and removes its expired sessions.
-    fn shard(&self, sid: &str, operation: &'static str) -> Result<MutexGuard<'_, Shard>, Error> {
+    /// Locks the sessions among which this id is, and removes some that have expired. Also returns the current time.
+    fn locked<'a>(
+        &'a self,
+        sid: &'a str,
+        operation: &'static str,
+    ) -> Result<(MutexGuard<'a, Shard>, Key<'a>, i64), Error> {
         if sid.is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidId,
@@ -104,29 +125,35 @@ impl MemoryStore {
                 "invalid id: must not be empty",
             ));
         }
-        let place = self.0.hasher.hash_one(sid) as usize % self.0.shards.len();
-        Ok(self.cleaned(&self.0.shards[place]))
+        let hash = self.0.hasher.hash_one(sid);
+        // The number of locks is a power of two. The low half of the hash is for the table under the lock.
+        let place = (hash >> 32) as usize & (self.0.shards.len() - 1);
+        let (shard, now_ms) = self.swept(&self.0.shards[place]);
+        Ok((shard, Key { sid, hash: hash as u32 }, now_ms))
     }
 
-    fn cleaned<'a>(&self, shard: &'a Mutex<Shard>) -> MutexGuard<'a, Shard> {
+    fn swept<'a>(&self, shard: &'a Mutex<Shard>) -> (MutexGuard<'a, Shard>, i64) {
         // A poisoned lock is safe to use: nothing panics while it is held.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.now_ms();
-        // Each call pays for the sessions that have expired since the last one, so no background task is needed.
-        while shard.remove_next(Some(now_ms)) {}
-        shard
+        // Each call pays for a few of the sessions that have expired, so no background task is needed.
+        shard.sweep(now_ms);
+        (shard, now_ms)
     }
 
     /// Stores the session, or destroys it if its expiry has passed. Returns the new revision in both cases.
-    fn put(&self, shard: &mut Shard, sid: &str, session: &SessionData, text: Arc<str>) -> Revision {
+    fn put(
+        &self,
+        shard: &mut Shard,
+        key: Key<'_>,
+        session: &SessionData,
+        text: Arc<str>,
+    ) -> Revision {
         // Revisions only have to be unique, so `Relaxed` is enough.
         let revision = self.0.revision.fetch_add(1, Ordering::Relaxed) + 1;
         match self.expires_ms(session) {
-            Some(expires_ms) => {
-                let bound = (self.0.options.max_sessions / self.0.shards.len()).max(1);
-                shard.put(sid, text, expires_ms, revision, bound);
-            }
-            None => shard.remove(sid),
+            Some(expires_ms) => shard.put(key, text, expires_ms, revision, self.0.bound),
+            None => shard.remove(key),
         }
         Revision::from_number(revision)
     }
@@ -146,6 +173,10 @@ fn later(now_ms: i64, ttl: Duration) -> i64 {
     now_ms.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
 }
 
+fn stored(entry: &Entry) -> (Arc<str>, u64) {
+    (Arc::clone(&entry.text), entry.revision)
+}
+
 fn read(text: Arc<str>, revision: u64, operation: &'static str) -> Result<SessionData, Error> {
     SessionData::from_json(text)
         .map(|session| session.with_revision(Revision::from_number(revision)))
@@ -159,39 +190,37 @@ impl Store for MemoryStore {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        let found = self
-            .shard(sid, "get")?
-            .sessions
-            .get(sid)
-            .map(|entry| (Arc::clone(&entry.text), entry.revision));
+        let found = {
+            let (shard, key, now_ms) = self.locked(sid, "get")?;
+            shard.live(key, now_ms).map(|at| stored(shard.entry(at)))
+        };
         found.map(|(text, revision)| read(text, revision, "get")).transpose()
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         // Before the lock is taken: a large record takes a while.
         let text = session.to_json().into();
-        let mut shard = self.shard(sid, "set")?;
-        self.put(&mut shard, sid, session, text);
+        let (mut shard, key, _) = self.locked(sid, "set")?;
+        self.put(&mut shard, key, session, text);
         Ok(())
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.shard(sid, "destroy")?.remove(sid);
+        let (mut shard, key, _) = self.locked(sid, "destroy")?;
+        shard.remove(key);
         Ok(())
     }
 
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        let mut shard = self.shard(sid, "touch")?;
-        if shard.live(sid, self.now_ms()).is_none() {
-            return Ok(Touched::Missing);
-        }
+        let (mut shard, key, now_ms) = self.locked(sid, "touch")?;
+        let Some(at) = shard.live(key, now_ms) else { return Ok(Touched::Missing) };
         match self.expires_ms(session) {
             Some(expires_ms) => {
-                shard.expire_at(sid, expires_ms);
+                shard.expire_at(at, expires_ms);
                 Ok(Touched::Extended)
             }
             None => {
-                shard.remove(sid);
+                shard.remove_at(at);
                 Ok(Touched::Missing)
             }
         }
@@ -210,11 +239,11 @@ impl Store for MemoryStore {
 impl Atomic for MemoryStore {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         let text = session.to_json().into();
-        let mut shard = self.shard(sid, "create")?;
-        if shard.live(sid, self.now_ms()).is_some() {
+        let (mut shard, key, now_ms) = self.locked(sid, "create")?;
+        if shard.live(key, now_ms).is_some() {
             return Ok(Created::Exists);
         }
-        Ok(Created::Stored(self.put(&mut shard, sid, session, text)))
+        Ok(Created::Stored(self.put(&mut shard, key, session, text)))
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
@@ -223,15 +252,15 @@ impl Atomic for MemoryStore {
             return Err(Error::new(ErrorKind::InvalidData, STORE, "update", message));
         };
         let text = session.to_json().into();
-        let mut shard = self.shard(sid, "update")?;
-        let Some(entry) = shard.live(sid, self.now_ms()) else { return Ok(Updated::Gone) };
-        if entry.revision != read_at {
-            let (text, revision) = (Arc::clone(&entry.text), entry.revision);
+        let (mut shard, key, now_ms) = self.locked(sid, "update")?;
+        let Some(at) = shard.live(key, now_ms) else { return Ok(Updated::Gone) };
+        if shard.entry(at).revision != read_at {
+            let (text, revision) = stored(shard.entry(at));
             // Parsing needs no lock.
             drop(shard);
             return read(text, revision, "update").map(Updated::Conflict);
         }
-        Ok(Updated::Stored(self.put(&mut shard, sid, session, text)))
+        Ok(Updated::Stored(self.put(&mut shard, key, session, text)))
     }
 
     async fn get_and_touch(
@@ -250,14 +279,11 @@ impl Atomic for MemoryStore {
         }
         let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
         let found = {
-            let mut shard = self.shard(sid, "get_and_touch")?;
-            let now_ms = self.now_ms();
-            let found =
-                shard.live(sid, now_ms).map(|entry| (Arc::clone(&entry.text), entry.revision));
-            if found.is_some() {
-                shard.expire_at(sid, later(now_ms, Duration::from_secs(seconds)));
-            }
-            found
+            let (mut shard, key, now_ms) = self.locked(sid, "get_and_touch")?;
+            shard.live(key, now_ms).map(|at| {
+                shard.expire_at(at, later(now_ms, Duration::from_secs(seconds)));
+                stored(shard.entry(at))
+            })
         };
         found.map(|(text, revision)| read(text, revision, "get_and_touch")).transpose()
     }
@@ -337,8 +363,8 @@ mod tests {
             clock.advance(1_000);
             store.length().await.unwrap();
             for shard in &store.0.shards {
-                let shard = shard.lock().unwrap();
-                assert!(shard.sessions.is_empty() && shard.queue.is_empty());
+                // At the beginning of time, none of those that are still there had expired.
+                assert_eq!(shard.lock().unwrap().length(i64::MIN), 0);
             }
         });
     }

@@ -12,21 +12,33 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 /// ```
 #[must_use]
 pub fn encode_uri_component(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.bytes().position(|byte| !is_bare(byte)) else {
+    if text.bytes().all(is_bare) {
         return Cow::Borrowed(text);
-    };
-    let mut encoded = String::with_capacity(text.len() + 16);
-    encoded.push_str(&text[..first]);
-    for byte in text.bytes().skip(first) {
-        if is_bare(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push(char::from(HEX[usize::from(byte >> 4)]));
-            encoded.push(char::from(HEX[usize::from(byte & 15)]));
-        }
     }
+    let mut encoded = String::with_capacity(text.len() + 16);
+    push_encoded(text, &mut encoded);
     Cow::Owned(encoded)
+}
+
+/// Appends what [`encode_uri_component`] returns.
+pub(crate) fn push_encoded(text: &str, out: &mut String) {
+    let mut rest = text;
+    // The byte may be the first of several that make a character, and then each of them is encoded.
+    while let Some(place) = rest.bytes().position(|byte| !is_bare(byte)) {
+        let (bare, tail) = rest.split_at(place);
+        let escaped = tail.find(|char| u8::try_from(char).is_ok_and(is_bare));
+        let (escaped, tail) = tail.split_at(escaped.unwrap_or(tail.len()));
+        out.push_str(bare);
+        for byte in escaped.bytes() {
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+}
+
+fn digit(nibble: u8) -> char {
+    char::from(HEX[usize::from(nibble)])
 }
 
 /// Decodes as `decodeURIComponent(text)` does. Returns `None` where that throws: if an escape is not two hex digits, or
@@ -40,30 +52,37 @@ pub fn encode_uri_component(text: &str) -> Cow<'_, str> {
 /// ```
 #[must_use]
 pub fn decode_uri_component(text: &str) -> Option<Cow<'_, str>> {
-    let Some(first) = memchr::memchr(b'%', text.as_bytes()) else {
+    let mut rest = text.as_bytes();
+    if memchr::memchr(b'%', rest).is_none() {
         return Some(Cow::Borrowed(text));
-    };
-    let mut decoded = Vec::with_capacity(text.len());
-    decoded.extend_from_slice(&text.as_bytes()[..first]);
-    let mut rest = &text.as_bytes()[first..];
-    while let [byte, tail @ ..] = rest {
-        if *byte == b'%' {
-            let [high, low, tail @ ..] = tail else { return None };
-            decoded.push(hex_digit(*high)? << 4 | hex_digit(*low)?);
-            rest = tail;
-        } else {
-            decoded.push(*byte);
-            rest = tail;
-        }
     }
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(place) = memchr::memchr(b'%', rest) {
+        let (plain, escape) = rest.split_at(place);
+        let [_, high, low, tail @ ..] = escape else { return None };
+        decoded.extend_from_slice(plain);
+        decoded.push(hex_digit(*high)? << 4 | hex_digit(*low)?);
+        rest = tail;
+    }
+    decoded.extend_from_slice(rest);
     // Everything between escapes is whole characters, so the result is UTF-8 if and only if each run of escapes is.
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
 fn is_bare(byte: u8) -> bool {
-    matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
-        || byte.is_ascii_alphanumeric()
+    BARE[usize::from(byte)]
 }
+
+const BARE: [bool; 256] = {
+    let mut bare = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        bare[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')');
+        byte += 1;
+    }
+    bare
+};
 
 fn hex_digit(byte: u8) -> Option<u8> {
     match byte {

@@ -3,28 +3,17 @@
 //! The text is kept rather than a parsed tree, because a tree cannot reproduce what Node.js wrote: `1.0` parses to the
 //! same number as `1`, and half a surrogate pair does not fit into a Rust string.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    str::FromStr,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Cookie, Error, ErrorKind, Revision, js,
-    json::{
-        scan::{self, Span},
-        string::is_name,
-    },
-    quote::quoted,
-};
+use crate::{Cookie, Error, ErrorKind, Revision, js, json::scan, quote::quoted};
 
 mod changes;
 mod end;
 mod express;
 mod life;
+mod loaded;
 mod members;
 mod new_member;
 mod read;
@@ -32,6 +21,7 @@ mod write;
 
 use changes::Change;
 pub use life::TimeToLive;
+use loaded::{Loaded, Text};
 pub use members::Member;
 use members::parse;
 pub use new_member::NewMember;
@@ -64,20 +54,23 @@ const COOKIE: &str = "cookie";
 /// `Debug` prints the number of members and none of their contents.
 #[derive(Clone)]
 pub struct SessionData {
-    text: Arc<str>,
-    spans: Vec<Span>,
+    loaded: Arc<Loaded>,
+    edits: Edits,
+    revision: Option<Revision>,
+}
+
+/// What was done to a session since it was loaded.
+#[derive(Clone, Default)]
+struct Edits {
     changes: Vec<Change>,
     /// The number of changes ever made, including those that were undone. It numbers the changes for `merge_since`.
     made: u64,
-    /// The cookie of the text, parsed on first use: most requests never look at it.
-    loaded_cookie: OnceLock<Box<Cookie>>,
     /// The cookie that `cookie_mut` returned a reference to, changed or not.
     cookie: Option<Box<Cookie>>,
     /// Write the cookie again even if it is unchanged: Express prints it in its own member order.
     prints_cookie: bool,
     /// Only [`SessionData::extended`] changed the cookie. Such a change must not win over another request's in a merge.
     is_extended: bool,
-    revision: Option<Revision>,
 }
 
 /// Reads a record, as [`from_json`](SessionData::from_json).
@@ -105,20 +98,11 @@ impl SessionData {
     /// Creates a session with this cookie and no members.
     #[must_use]
     pub fn with_cookie(cookie: Cookie) -> Self {
-        let text: Arc<str> = format!("{{\"cookie\":{}}}", cookie.to_json()).into();
-        let end = text.len() as u32 - 1;
-        let span = Span { name_start: 2, name_end: 8, value_start: 10, value_end: end };
-        Self {
-            text,
-            spans: vec![span],
-            changes: Vec::new(),
-            made: 0,
-            loaded_cookie: Box::new(cookie).into(),
-            cookie: None,
-            prints_cookie: false,
-            is_extended: false,
-            revision: None,
-        }
+        Self::of(Loaded::of_cookie(cookie))
+    }
+
+    fn of(loaded: Loaded) -> Self {
+        Self { loaded: Arc::new(loaded), edits: Edits::default(), revision: None }
     }
 
     /// Parses a record: the text of a JSON object.
@@ -128,7 +112,10 @@ impl SessionData {
     /// [`Corrupt`](ErrorKind::Corrupt) if the text is not a JSON object. The message names the byte at which it stops
     /// being JSON.
     pub fn from_json(text: impl Into<Arc<str>>) -> Result<Self, Error> {
-        let text = text.into();
+        Self::from_text(Text::Shared(text.into()))
+    }
+
+    fn from_text(text: Text) -> Result<Self, Error> {
         // Spans count in 32 bits.
         if u32::try_from(text.len()).is_err() {
             return Err(corrupt(format!(
@@ -136,23 +123,12 @@ impl SessionData {
                 text.len()
             )));
         }
-        let spans = scan::members(&text).map_err(|at| {
+        Loaded::scan(text).map(Self::of).map_err(|(text, at)| {
             corrupt(if scan::check_value(&text).is_ok() {
                 "the record is not a JSON object".to_owned()
             } else {
                 format!("the record is not valid JSON at byte {}", at.0)
             })
-        })?;
-        Ok(Self {
-            text,
-            spans,
-            changes: Vec::new(),
-            made: 0,
-            loaded_cookie: OnceLock::new(),
-            cookie: None,
-            prints_cookie: false,
-            is_extended: false,
-            revision: None,
         })
     }
 
@@ -171,19 +147,14 @@ impl SessionData {
         })?;
         match text.trim_matches([' ', '\t', '\n', '\r']) {
             "" | "null" | "false" | "0" | "\"\"" => Ok(None),
-            _ => Self::from_json(text).map(Some),
+            _ => Self::from_text(Text::Own(text)).map(Some),
         }
     }
 
     /// Returns the record as it was loaded, without later changes.
     #[must_use]
     pub fn loaded_json(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the last member with this name, because `JSON.parse` keeps the last value of a repeated name.
-    fn place_of(&self, name: &str) -> Option<usize> {
-        self.spans.iter().rposition(|span| is_name(span.name(&self.text), name))
+        &self.loaded.text
     }
 
     /// Returns the JSON text of a member, or `None` if the session has no member of this name.
@@ -191,7 +162,7 @@ impl SessionData {
     pub fn get_json(&self, name: &str) -> Option<&str> {
         match self.change_of(name) {
             Some(change) => change.value.as_deref(),
-            None => self.place_of(name).map(|place| self.spans[place].value(&self.text)),
+            None => self.loaded.place_of(name).map(|place| self.loaded.value(place)),
         }
     }
 
@@ -261,29 +232,19 @@ impl SessionData {
     /// Returns the cookie, or Express's default cookie if the record has no usable one.
     #[must_use]
     pub fn cookie(&self) -> &Cookie {
-        self.cookie.as_deref().unwrap_or_else(|| self.loaded_cookie())
-    }
-
-    fn loaded_cookie(&self) -> &Cookie {
-        self.loaded_cookie.get_or_init(|| {
-            let stored = self.place_of(COOKIE).map(|place| self.spans[place].value(&self.text));
-            Box::new(stored.and_then(Cookie::from_json).unwrap_or_default())
-        })
+        self.edits.cookie.as_deref().unwrap_or_else(|| self.loaded.cookie())
     }
 
     /// Returns the cookie for modification.
     pub fn cookie_mut(&mut self) -> &mut Cookie {
-        self.is_extended = false;
-        if self.cookie.is_none() {
-            self.cookie = Some(Box::new(self.loaded_cookie().clone()));
-        }
-        self.cookie.get_or_insert_default()
+        self.edits.is_extended = false;
+        self.edits.cookie.get_or_insert_with(|| Box::new(self.loaded.cookie().clone()))
     }
 
     /// Returns true if the cookie differs from the loaded one.
     #[must_use]
     pub fn is_cookie_changed(&self) -> bool {
-        self.cookie.as_deref().is_some_and(|cookie| cookie != self.loaded_cookie())
+        self.edits.cookie.as_deref().is_some_and(|cookie| cookie != self.loaded.cookie())
     }
 
     /// Sets the cookie's expiry to `now_ms`, in milliseconds since 1970, plus its max age, but not beyond the session's
@@ -292,8 +253,9 @@ impl SessionData {
     /// Only the cookie changes. [`Store::touch`](crate::Store::touch) moves the expiry in the store.
     pub fn touch(&mut self, now_ms: i64) {
         let ends_at_ms = self.ends_at_ms();
-        self.cookie_mut().touch(now_ms);
-        self.cookie_mut().cut(ends_at_ms);
+        let cookie = self.cookie_mut();
+        cookie.touch(now_ms);
+        cookie.cut(ends_at_ms);
     }
 
     /// Returns the revision of the record that this session was read from, or `None` for a new session.
@@ -314,7 +276,7 @@ impl SessionData {
     pub fn mark_stored(&mut self, revision: Revision) {
         if let Cow::Owned(text) = self.to_json() {
             // The text is JSON: the old one was scanned, and each new value was checked.
-            let rescanned = Self::from_json(text);
+            let rescanned = Self::from_text(Text::Own(text));
             debug_assert!(rescanned.is_ok(), "a record that was written must be readable");
             if let Ok(stored) = rescanned {
                 *self = stored;
@@ -336,8 +298,8 @@ impl Eq for SessionData {}
 impl fmt::Debug for SessionData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionData")
-            .field("members", &self.spans.len())
-            .field("changed", &self.changes.len())
+            .field("members", &self.loaded.spans.len())
+            .field("changed", &self.edits.changes.len())
             .finish_non_exhaustive()
     }
 }

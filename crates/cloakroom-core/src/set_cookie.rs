@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    Cookie, CookieMember, Error, ErrorKind, JsValue, encode_uri_component, js, parse_date,
+    Cookie, CookieMember, Error, ErrorKind, JsValue, js, parse_date, percent::push_encoded,
     quote::quoted, to_utc_string,
 };
 
@@ -91,7 +91,10 @@ fn start(name: &str, value: &str, cookie: &Cookie) -> Result<String, Error> {
         let message = format!("argument name is invalid: {}", quoted(name));
         return Err(Error::new(ErrorKind::InvalidData, "cookie", "serialize", message));
     }
-    let mut text = format!("{name}={}", encode_uri_component(value));
+    // Most lines fit, so that their text is not moved while it grows.
+    let mut text = String::with_capacity(name.len() + value.len() + 128);
+    text.extend([name, "="]);
+    push_encoded(value, &mut text);
     if let Some(domain) = checked(cookie, CookieMember::Domain, is_domain, DOMAIN)? {
         attribute(&mut text, "Domain", &domain);
     }
@@ -125,10 +128,7 @@ fn same_site(text: &mut String, cookie: &Cookie) -> Result<(), Error> {
 }
 
 fn attribute(text: &mut String, name: &str, value: &str) {
-    text.push_str("; ");
-    text.push_str(name);
-    text.push('=');
-    text.push_str(value);
+    text.extend(["; ", name, "=", value]);
 }
 
 /// Returns the text of `Expires`, or `None` if `expires` is falsy.

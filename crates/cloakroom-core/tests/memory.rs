@@ -5,27 +5,175 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use cloakroom_core::{
-    Clock, Enumerate, MemoryOptions, MemoryStore, SessionData, Store, generate_id,
+    Atomic, Clock, Enumerate, MemoryOptions, MemoryStore, SessionData, Store, Touched, generate_id,
 };
-use futures::executor::block_on;
+use futures::{StreamExt, TryStreamExt, executor::block_on};
+
+const NOW: i64 = 1_700_000_000_000;
+
+/// A store whose clock the test moves.
+fn store(max_sessions: usize) -> (MemoryStore, Clock) {
+    let clock = Clock::fixed(NOW);
+    let options =
+        MemoryOptions::default().with_max_sessions(max_sessions).with_clock(clock.clone());
+    (MemoryStore::with_options(options), clock)
+}
+
+/// A session that lives for a minute.
+fn minute(text: &str) -> SessionData {
+    let mut session = SessionData::new();
+    session.insert("text", text).unwrap();
+    session.cookie_mut().set_max_age_ms(Some(60_000), NOW).unwrap();
+    session
+}
 
 #[test]
-fn a_session_takes_its_record_its_id_and_at_most_250_bytes() {
+fn a_session_takes_its_record_its_id_and_at_most_160_bytes() {
     let mut session = SessionData::new();
     session.insert("user", "ann").unwrap();
-    // Between doublings of the maps, and just behind one, where they are half empty.
-    for sessions in [20_000, 28_000, 30_000, 50_000] {
-        let ids: Vec<String> = (0..sessions).map(|_| generate_id().unwrap()).collect();
-        let store = MemoryStore::new();
+    for name in ["", "an id that is too long to be kept in place: "] {
+        // Between doublings of the tables, and just behind one, where they are half empty.
+        for sessions in [20_000, 35_000, 70_000] {
+            let id = |_| name.to_owned() + &generate_id().unwrap();
+            let ids: Vec<String> = (0..sessions).map(id).collect();
+            let store = MemoryStore::new();
+            let counted = allocation_counter::measure(|| {
+                for sid in &ids {
+                    block_on(store.set(sid, &session)).unwrap();
+                }
+            });
+            let own = (session.to_json().len() + ids[0].len()) as i64;
+            let besides = counted.bytes_current / sessions - own;
+            assert!((0..=160).contains(&besides), "{besides} bytes besides record and id");
+        }
+    }
+}
+
+#[test]
+fn no_call_copies_much_when_the_store_grows() {
+    let (store, session) = (MemoryStore::new(), SessionData::new());
+    let most = (0..50_000).map(|number| {
+        let sid = number.to_string();
+        let set = || block_on(store.set(&sid, &session)).unwrap();
+        allocation_counter::measure(set).bytes_total
+    });
+    // One table of them all would be copied as a whole, in megabytes.
+    let most = most.max().unwrap();
+    assert!(most < 100_000, "{most} bytes");
+}
+
+#[test]
+fn a_call_removes_at_most_32_expired_sessions_and_all_are_gone_at_last() {
+    const SESSIONS: u64 = 900;
+    // Below 1,024, all are under one lock.
+    let (store, clock) = store(1_000);
+    let (session, kept) = (minute("x"), SessionData::new());
+    block_on(store.set("kept", &kept)).unwrap();
+    let read = block_on(store.get("kept")).unwrap().unwrap();
+    let held = allocation_counter::measure(|| {
+        block_on(async {
+            for number in 0..SESSIONS {
+                store.set(&number.to_string(), &session).await.unwrap();
+            }
+            clock.advance(60_000);
+            // They are still there, but nobody sees them.
+            assert_eq!(store.length().await.unwrap(), 1);
+            let ids: Vec<String> = store.ids().try_collect().await.unwrap();
+            assert_eq!(ids, ["kept"]);
+            assert_eq!(store.get("5").await.unwrap(), None);
+            assert_eq!(store.touch("5", &kept).await.unwrap(), Touched::Missing);
+            assert_eq!(store.get_and_touch("5", None).await.unwrap(), None);
+        });
+    });
+    assert!(held.count_current > SESSIONS as i64 - 200, "it removed them at once");
+    let calls: [&dyn Fn() -> bool; 8] = [
+        &|| block_on(store.get("kept")).is_ok(),
+        &|| block_on(store.set("kept", &kept)).is_ok(),
+        &|| block_on(store.destroy("no id")).is_ok(),
+        &|| block_on(store.touch("kept", &kept)).is_ok(),
+        &|| block_on(store.create("kept", &kept)).is_ok(),
+        &|| block_on(store.update("kept", &read)).is_ok(),
+        &|| block_on(store.get_and_touch("kept", None)).is_ok(),
+        &|| block_on(store.length()).is_ok(),
+    ];
+    let mut left = held.count_current;
+    for call in calls.iter().cycle().take(SESSIONS as usize / 32 + 8) {
+        let counted = allocation_counter::measure(|| assert!(call()));
+        // Each session is one allocation.
+        assert!(counted.count_current >= -32, "removed {} at once", -counted.count_current);
+        left += counted.count_current;
+    }
+    assert!(left < 20, "{left} allocations are left");
+    assert_eq!(block_on(store.length()).unwrap(), 1);
+}
+
+#[test]
+fn a_call_gives_back_at_most_a_megabyte_and_a_record() {
+    let (store, clock) = store(1_000);
+    let large = minute(&"x".repeat(600_000));
+    for number in 0..20 {
+        block_on(store.set(&number.to_string(), &large)).unwrap();
+    }
+    clock.advance(60_000);
+    let mut left = 20 * 600_000;
+    for _ in 0..10 {
+        let counted = allocation_counter::measure(|| drop(block_on(store.get("id")).unwrap()));
+        assert!(counted.bytes_current > -1_300_000, "{} bytes", -counted.bytes_current);
+        left += counted.bytes_current;
+    }
+    assert!(left < 1_000, "{left} bytes are left");
+}
+
+#[test]
+fn an_emptied_store_gives_its_memory_back() {
+    let session = minute("x");
+    for expires in [false, true] {
+        let (store, clock) = store(1_000_000);
         let counted = allocation_counter::measure(|| {
-            for sid in &ids {
-                block_on(store.set(sid, &session)).unwrap();
+            block_on(async {
+                for number in 0..50_000 {
+                    store.set(&number.to_string(), &session).await.unwrap();
+                }
+                if expires {
+                    clock.advance(60_000);
+                    for number in 0..50_000 {
+                        store.get(&number.to_string()).await.unwrap();
+                    }
+                } else {
+                    for number in 0..50_000 {
+                        store.destroy(&number.to_string()).await.unwrap();
+                    }
+                }
+            });
+        });
+        assert!(counted.bytes_max > 10_000_000);
+        assert!(counted.bytes_current < 300_000, "{} bytes", counted.bytes_current);
+    }
+}
+
+#[test]
+fn a_listing_holds_what_is_under_one_lock_at_a_time() {
+    let (store, _) = store(1_000_000);
+    for number in 0..50_000 {
+        block_on(store.set(&number.to_string(), &SessionData::new())).unwrap();
+    }
+    let mut listed = 0;
+    let counted = allocation_counter::measure(|| {
+        block_on(async {
+            let mut ids = store.ids();
+            while let Some(id) = ids.next().await {
+                assert!(id.is_ok());
+                listed += 1;
+            }
+            let mut all = store.all();
+            while let Some(session) = all.next().await {
+                assert!(session.is_ok());
+                listed += 1;
             }
         });
-        let own = (session.to_json().len() + ids[0].len()) as i64;
-        let besides = counted.bytes_current / sessions - own;
-        assert!((0..=250).contains(&besides), "{besides} bytes a session besides record and id");
-    }
+    });
+    assert_eq!(listed, 100_000);
+    assert!(counted.bytes_max < 100_000, "{} bytes", counted.bytes_max);
 }
 
 #[test]

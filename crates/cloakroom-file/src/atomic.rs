@@ -53,7 +53,13 @@ impl Atomic for FileStore {
                 None => None,
             };
             let lock = shared.folder.lock(&name, until)?;
-            let Some((record, current)) = shared.live(&name)? else { return Ok(Updated::Gone) };
+            let Some((record, current)) = shared.live(&name)? else {
+                if prepared.is_none() {
+                    // An earlier call may have removed the file without bringing that to the disk.
+                    shared.folder.sync()?;
+                }
+                return Ok(Updated::Gone);
+            };
             if !record.is_origin_of(&session) {
                 return Ok(Updated::Conflict(current));
             }

@@ -59,11 +59,15 @@ impl Enumerate for FileStore {
                     let _lock = shared.folder.lock(&name, until)?;
                     shared.folder.remove(&name)?;
                 }
-                shared.folder.sync()
+                Ok(())
             };
             self.writing(&operation, work).await?;
         }
-        Ok(())
+        // Also if the folder is empty: the call that removed the files may have failed at this point.
+        let operation = self.operation("clear", Idempotency::Repeatable);
+        self.reading(&operation, |shared| shared.folder.sync_if_there())
+            .await
+            .map_err(Error::with_outcome_unknown)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything here blocks, so it runs on a thread for blocking work.
 
 use std::{
-    fs::{self, File, ReadDir},
+    fs::{self, ReadDir},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -12,6 +12,7 @@ use cloakroom_core::{Error, ErrorKind};
 use tempfile::NamedTempFile;
 
 use crate::{
+    disk::Names,
     error::{STORE, of_io},
     lock::{self, Lock},
     until::Until,
@@ -112,15 +113,21 @@ impl Folder {
     /// Writes the folder to the disk after renames and removals. Otherwise a power failure could undo them, and a
     /// session could come back after its logout.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        // Windows cannot sync a folder.
-        if self.durable && cfg!(unix) {
-            let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
-            return synced.map_err(|cause| {
-                // The files are as they were written, but a power failure may undo that.
-                of_io("write the folder to the disk", &cause).with_outcome_unknown()
-            });
+        self.names_in(&self.path).and_then(|names| names.sync()).map_err(not_on_the_disk)
+    }
+
+    /// Does the same, unless there is no folder. A removal does it even if it finds no file: the one who removed the
+    /// file may have failed before the disk had that, or may not be there yet.
+    pub(crate) fn sync_if_there(&self) -> Result<(), Error> {
+        match self.names_in(&self.path) {
+            Err(cause) if is_missing(&cause) => Ok(()),
+            names => names.and_then(|names| names.sync()).map_err(not_on_the_disk),
         }
-        Ok(())
+    }
+
+    /// Returns true if there is a folder for locks. Whoever holds one has created it.
+    pub(crate) fn has_locks(&self) -> bool {
+        self.own.is_dir()
     }
 
     /// Returns the files, or `None` if the folder does not exist.
@@ -135,14 +142,58 @@ impl Folder {
 
     /// Creates the folder and its subfolder if they are missing, both for their owner only.
     fn create(&self) -> Result<(), Error> {
-        if self.own.is_dir() {
+        if self.has_locks() {
             return Ok(());
         }
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.own).map_err(|cause| of_io("create the folder", &cause))
+        self.create_from_the_top().map_err(|cause| of_io("create the folder", &cause))
+    }
+
+    /// A folder is on the disk before anything is created in it. So if several processes create folders, or one failed,
+    /// only the innermost folder that exists may not be on the disk yet.
+    fn create_from_the_top(&self) -> io::Result<()> {
+        // The parent of a relative path is empty, and means the current folder.
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing: Vec<_> = self.path.ancestors().take_while(is_missing).collect();
+        let innermost = missing.last().map_or(Some(&*self.path), |outermost| outermost.parent());
+        if let Some(parent) = innermost.and_then(Path::parent) {
+            match self.names_in(parent).and_then(|names| names.sync()) {
+                // It is not ours: where we cannot sync, the loop below creates nothing.
+                Err(cause) if cannot_be_synced(&cause) => {}
+                synced => synced?,
+            }
+        }
+        for folder in missing.into_iter().rev() {
+            let names = self.names_in(folder.parent().unwrap_or(folder))?;
+            create_one(folder)?;
+            names.sync()?;
+        }
+        create_one(&self.own)
+    }
+
+    /// Returns the names in a folder, to be synced.
+    fn names_in(&self, folder: &Path) -> io::Result<Names> {
+        // Windows cannot sync a folder.
+        if !self.durable || cfg!(not(unix)) {
+            return Ok(Names::not_synced());
+        }
+        Names::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+    }
+}
+
+/// The files are as they were written, but a power failure may undo that.
+fn not_on_the_disk(cause: io::Error) -> Error {
+    of_io("write the folder to the disk", &cause).with_outcome_unknown()
+}
+
+/// Creates a folder for its owner only, unless another process was faster.
+fn create_one(folder: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "modes are of Unix"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        created => created,
     }
 }
 
@@ -152,6 +203,12 @@ fn list(path: &Path) -> Result<Option<ReadDir>, Error> {
         Err(cause) if is_missing(&cause) => Ok(None),
         Err(cause) => Err(of_io("list the folder", &cause)),
     }
+}
+
+/// Returns true if a folder that an administrator created cannot be synced: we may not list it, or its file system is
+/// read-only and has no such call.
+fn cannot_be_synced(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
 }
 
 fn is_missing(cause: &io::Error) -> bool {

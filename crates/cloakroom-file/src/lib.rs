@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod atomic;
+mod disk;
 mod enumerate;
 mod error;
 mod folder;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use cloakroom_backend::Idempotency;
@@ -29,8 +29,8 @@ impl FileStore {
         let mut pages = std::pin::pin!(self.pages("reap"));
         while let Some(names) = pages.try_next().await? {
             let operation = self.operation("reap", Idempotency::Repeatable);
+            let until = Until::new(operation.deadline().into_std());
             let work = move |shared: &Shared| {
-                let until = Until::new(Instant::now() + shared.options.deadline);
                 let mut removed = 0;
                 for name in names.iter().filter(|name| shared.has_expired(name)) {
                     let _lock = shared.folder.lock(name, &until)?;

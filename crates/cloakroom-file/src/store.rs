@@ -12,7 +12,12 @@ use cloakroom_backend::{Idempotency, Operation, expires_at_ms, later, whole_seco
 use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 
 use crate::{
-    FileOptions, error::STORE, folder::Folder, name, parameter, record::Record, until::Until,
+    FileOptions,
+    error::STORE,
+    folder::Folder,
+    name, parameter,
+    record::Record,
+    until::{Until, WhileAwaited},
 };
 
 /// Sessions in the files of a folder, as session-file-store keeps them.
@@ -149,7 +154,8 @@ impl FileStore {
         operation.aside(move || work(&shared)).await
     }
 
-    /// Runs blocking work that writes under a lock, for which it waits until the deadline: the work cannot be cancelled.
+    /// Runs blocking work that writes under a lock, for which it waits until the deadline, or until the returned future is
+    /// dropped. Work that holds the lock cannot be cancelled.
     pub(crate) async fn writing<T: Send + 'static>(
         &self,
         operation: &Operation,
@@ -157,6 +163,7 @@ impl FileStore {
     ) -> Result<T, Error> {
         let until = Arc::new(Until::new(operation.deadline().into_std()));
         let theirs = Arc::clone(&until);
+        let _awaited = WhileAwaited(Arc::clone(&until));
         let ended = self.reading(operation, move |shared| Ok(work(shared, &theirs))).await;
         let done = match ended {
             Ok(done) => done.map_err(|error| operation.named(error))?,
@@ -250,9 +257,9 @@ impl Shared {
 
     /// Removes a session, and writes that to the disk.
     pub(crate) fn remove(&self, name: &str, until: &Until) -> Result<(), Error> {
-        // A missing file needs no lock, whose folder would have to be created for it.
-        if self.folder.read(name).is_ok_and(|text| text.is_none()) {
-            return Ok(());
+        // The lock's folder is not created for a missing file. Without that folder, no write is in progress.
+        if !self.folder.has_locks() && self.folder.read(name).is_ok_and(|text| text.is_none()) {
+            return self.folder.sync_if_there();
         }
         let lock = self.folder.lock(name, until)?;
         self.folder.remove(name)?;

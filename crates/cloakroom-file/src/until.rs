@@ -4,7 +4,10 @@
 //! gives up; both at once would make a write that was told as undone.
 
 use std::{
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Instant,
 };
 
@@ -24,8 +27,9 @@ impl Until {
         Self { at, state: AtomicU8::new(WAITS) }
     }
 
+    /// Returns true if no write may begin any more.
     pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.at
+        self.state.load(Ordering::Acquire) == GIVEN_UP || Instant::now() >= self.at
     }
 
     /// Returns whether the write may begin, and notes that it does.
@@ -38,12 +42,28 @@ impl Until {
         self.decide(GIVEN_UP) == GIVEN_UP
     }
 
+    /// Gives up all that has not begun, even if a first write has: nobody waits for it any more.
+    fn abandon(&self) {
+        self.state.store(GIVEN_UP, Ordering::Release);
+    }
+
     /// The first one who decides is right. Returns what holds.
     fn decide(&self, state: u8) -> u8 {
         match self.state.compare_exchange(WAITS, state, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => state,
             Err(decided) => decided,
         }
+    }
+}
+
+/// Gives up when it is dropped, as with the future of a request whose browser left. Otherwise the write could begin
+/// after a later one of the same caller.
+#[derive(Debug)]
+pub(crate) struct WhileAwaited(pub(crate) Arc<Until>);
+
+impl Drop for WhileAwaited {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -60,6 +80,10 @@ mod tests {
         assert!(until.may_write() && until.may_write() && !until.give_up());
         let until = far();
         assert!(until.give_up() && until.give_up() && !until.may_write());
+        let until = Arc::new(far());
+        assert!(until.may_write());
+        drop(WhileAwaited(Arc::clone(&until)));
+        assert!(until.is_over() && !until.may_write());
         let until = Until::new(Instant::now());
         assert!(!until.may_write() && until.give_up());
     }

@@ -302,6 +302,18 @@ async fn reap_removes_what_has_expired_and_what_was_left_behind() {
 }
 
 #[tokio::test]
+async fn the_longest_deadline_is_one_for_every_call() {
+    let guard = tempfile::tempdir().unwrap();
+    let options = FileOptions::default().with_deadline(Duration::MAX);
+    let store = FileStore::in_folder(guard.path(), options).unwrap();
+    fs::write(guard.path().join("old.json"), r#"{"cookie":{},"__lastAccess":1}"#).unwrap();
+    assert_eq!(store.reap().await.unwrap(), 1);
+    store.set("a", &session("ann", None)).await.unwrap();
+    assert_eq!(store.length().await.unwrap(), 1);
+    store.clear().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_write_reaps_once_the_interval_has_passed() {
     let guard = tempfile::tempdir().unwrap();
     let options = FileOptions::default().with_reap_interval(Duration::from_nanos(1));

@@ -138,39 +138,6 @@ async fn a_killed_process_leaves_a_whole_record_and_no_lock() {
     assert_eq!(store.length().await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn a_stopped_process_that_holds_the_lock_is_a_timeout() {
-    let folder = tempfile::tempdir().unwrap();
-    let patient = store(folder.path());
-    patient.set("a", &session("ann")).await.unwrap();
-    let read = patient.get("a").await.unwrap().unwrap();
-    // As a process in the middle of its write, of any session.
-    let own = folder.path().join(".cloakroom");
-    let locks: Vec<_> = (0..64)
-        .map(|number| {
-            let file = fs::File::create(own.join(format!("lock-{number}"))).unwrap();
-            fs4::FileExt::lock(&file).unwrap();
-            file
-        })
-        .collect();
-    let options = FileOptions::default().with_deadline(Duration::from_millis(50));
-    let hasty = FileStore::in_folder(folder.path(), options).unwrap();
-    // Reading takes no lock.
-    assert!(patient.get("a").await.unwrap().is_some());
-    for error in [
-        hasty.set("a", &session("bob")).await.unwrap_err(),
-        hasty.update("a", &read).await.unwrap_err(),
-        hasty.destroy("a").await.unwrap_err(),
-    ] {
-        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-        // A write that has not begun by its deadline never does.
-        assert!(!error.outcome_unknown(), "{error}");
-    }
-    drop(locks);
-    assert_eq!(patient.get("a").await.unwrap(), Some(session("ann")));
-    patient.set("a", &session("bob")).await.unwrap();
-}
-
 /// In a mount namespace, with the folder on a file system of 256 KiB.
 #[tokio::test]
 #[ignore = "needs unshare with user namespaces"]

@@ -28,12 +28,12 @@ impl Atomic for MemcachedStore {
         let Expiry::At(expiry) = self.options().expiry(session) else {
             // The contract: a session whose expiry has passed is not stored, but the answer is the same.
             let look = Get::new(&place.key).without_value();
-            let there = self.server(&place).run(&operation, look).await?.hit();
+            let there = self.server(&place).run(&operation, &look).await?.hit();
             let revision = Revision::from_number(NO_CAS);
             return Ok(if there { Created::Exists } else { Created::Stored(revision) });
         };
         let add = self.storing(&operation, &place, session, expiry).await?.add().return_cas();
-        let answer = self.server(&place).run(&operation, add).await?;
+        let answer = self.server(&place).run(&operation, &add).await?;
         Ok(if answer.applied() { Created::Stored(revision(&answer)) } else { Created::Exists })
     }
 
@@ -42,18 +42,21 @@ impl Atomic for MemcachedStore {
         let place = self.place(&operation, sid)?;
         let mut cas = read_from(&operation, session)?;
         let expiry = self.options().expiry(session);
-        let write = match expiry {
-            Expiry::At(expiry) => Some(self.storing(&operation, &place, session, expiry).await?),
+        let mut write = match expiry {
+            Expiry::At(expiry) => {
+                Some(self.storing(&operation, &place, session, expiry).await?.return_cas())
+            }
             Expiry::Passed => None,
         };
         let mut attempt = 1;
         loop {
             let server = self.server(&place);
-            let answer = match &write {
+            let answer = match &mut write {
                 Some(set) => {
-                    server.run(&operation, set.clone().compare_cas(cas).return_cas()).await?
+                    set.compare_cas = Some(cas);
+                    server.run(&operation, &*set).await?
                 }
-                None => server.run(&operation, Delete::new(&place.key).compare_cas(cas)).await?,
+                None => server.run(&operation, &Delete::new(&place.key).compare_cas(cas)).await?,
             };
             match answer.status {
                 MutationStatus::Applied => return Ok(Updated::Stored(revision(&answer))),

@@ -6,7 +6,7 @@
 
 use std::{
     future::Future,
-    io,
+    io, slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -78,12 +78,16 @@ impl Server {
     }
 
     /// Sends one command and returns its answer.
-    pub(crate) async fn run<C>(&self, operation: &Operation, command: C) -> Result<C::Output, Error>
+    pub(crate) async fn run<C>(
+        &self,
+        operation: &Operation,
+        command: &C,
+    ) -> Result<C::Output, Error>
     where
         C: Command + Clone + Send + Sync,
         C::Output: Send,
     {
-        let mut answers = self.run_many(operation, &[command]).await?;
+        let mut answers = self.run_many(operation, slice::from_ref(command)).await?;
         answers.pop().ok_or_else(|| error::unintelligible(operation, &self.name))
     }
 

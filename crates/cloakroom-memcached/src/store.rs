@@ -1,6 +1,6 @@
 //! The store and its four basic operations.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation};
@@ -210,10 +210,13 @@ impl MemcachedStore {
     pub(crate) fn place(&self, operation: &Operation, sid: &str) -> Result<Place, Error> {
         operation.check_id(sid)?;
         let full = [self.prefix(), sid].concat();
-        let key = key::on_wire(&full, self.options().key_compression)
-            .map_err(|unusable| operation.error(ErrorKind::InvalidId, unusable.why()))?
-            .into_owned();
-        Ok(Place { server: self.server_of(&full), key })
+        let server = self.server_of(&full);
+        let digest = match key::on_wire(&full, self.options().key_compression) {
+            Ok(Cow::Borrowed(_)) => None,
+            Ok(Cow::Owned(digest)) => Some(digest),
+            Err(unusable) => return Err(operation.error(ErrorKind::InvalidId, unusable.why())),
+        };
+        Ok(Place { server, key: digest.unwrap_or(full) })
     }
 
     /// Returns the server of a full key, before a long key is replaced by its digest.
@@ -235,7 +238,7 @@ impl MemcachedStore {
             get = get.touch_raw(expiry);
         }
         let server = self.server(place);
-        self.session_in(operation, server, server.run(operation, get).await?).await
+        self.session_in(operation, server, server.run(operation, &get).await?).await
     }
 
     pub(crate) async fn session_in(
@@ -268,11 +271,14 @@ impl MemcachedStore {
         let server = self.server(place);
         let record = self.options().encode(operation, session).await?;
         server.check_size(operation, &place.key, &record.value).await?;
-        Ok(Set::new(&place.key, &record.value).client_flags(record.flags).ttl_raw(expiry))
+        let mut set = Set::new(&place.key, b"").client_flags(record.flags).ttl_raw(expiry);
+        // `new` would copy it.
+        set.value = record.value;
+        Ok(set)
     }
 
     pub(crate) async fn delete(&self, operation: &Operation, place: &Place) -> Result<(), Error> {
-        self.server(place).run(operation, Delete::new(&place.key)).await.map(drop)
+        self.server(place).run(operation, &Delete::new(&place.key)).await.map(drop)
     }
 }
 
@@ -296,7 +302,7 @@ impl Store for MemcachedStore {
             return self.delete(&operation, &place).await;
         };
         let set = self.storing(&operation, &place, session, expiry).await?;
-        self.server(&place).run(&operation, set).await.map(drop)
+        self.server(&place).run(&operation, &set).await.map(drop)
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
@@ -313,7 +319,7 @@ impl Store for MemcachedStore {
         };
         // The meta protocol has no command that only touches; `mg` with the flag T does it.
         let touch = Get::new(&place.key).without_value().touch_raw(expiry);
-        let found = self.server(&place).run(&operation, touch).await?;
+        let found = self.server(&place).run(&operation, &touch).await?;
         Ok(if found.hit() { Touched::Extended } else { Touched::Missing })
     }
 

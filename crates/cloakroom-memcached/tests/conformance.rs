@@ -93,11 +93,7 @@ mod through_callbacks {
         },
         ignore = "needs memcached",
         not_offered = [raw, faults],
-        exceptions = [
-            crlf_between_tokens_comes_back = "npm's client dies of it",
-            a_runtime_that_lacks_something_is_a_config_error =
-                "the call goes on elsewhere, and its outcome is unknown",
-        ],
+        exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it",],
     );
 }
 

@@ -34,7 +34,7 @@ impl Atomic for MongoStore {
             return Ok(if there { Created::Exists } else { Created::Stored(revision) });
         };
         // An expired document is replaced as a whole. A live one makes the insert fail, because its `_id` is taken.
-        let document = self.options().new_document(&id, record, expires_ms, now_ms);
+        let document = self.options().new_document(&id, &record, expires_ms, now_ms);
         let document = RawDocumentBuf::try_from(&document).map_err(|_| {
             operation.error(ErrorKind::InvalidData, "the session cannot be stored as a document")
         })?;
@@ -56,21 +56,19 @@ impl Atomic for MongoStore {
         let id = self.id(&operation, sid)?;
         let read_from = self.options().read_from(&operation, session)?;
         let record = self.record(&operation, session).await?;
-        let revision = record.revision.clone();
         let now_ms = self.now_ms();
         // With `$eq`, the session is always a value. Otherwise a member whose name begins with `$` would be an
         // operator.
-        let filter = doc! { "_id": &id, "session": { "$eq": read_from } };
-        let filter = and_live(filter, now_ms);
+        let filter = || and_live(doc! { "_id": &id, "session": { "$eq": &read_from } }, now_ms);
         let done = match self.options().expiry(session, now_ms) {
             Expiry::At(expires_ms) => {
-                let update = self.options().update(record, expires_ms, now_ms);
+                let update = || self.options().update(&record, expires_ms, now_ms);
                 self.change(&operation, filter, update).await?
             }
             Expiry::Passed => self.delete(&operation, filter).await?,
         };
         if done {
-            return Ok(Updated::Stored(revision));
+            return Ok(Updated::Stored(record.revision));
         }
         // The filter did not match: the session has changed or is gone. MongoDB does not say which.
         let operation = operation.reading();
@@ -104,7 +102,7 @@ impl Atomic for MongoStore {
 
 impl MongoOptions {
     /// Returns the changes that `set` and `update` make to a document.
-    pub(crate) fn update(&self, record: Record, expires_ms: i64, now_ms: i64) -> Document {
+    pub(crate) fn update(&self, record: &Record, expires_ms: i64, now_ms: i64) -> Document {
         let unset = record.unset();
         let mut update = doc! { "$set": record.fields(self, expires_ms, now_ms) };
         if let Some(unset) = unset {
@@ -118,7 +116,7 @@ impl MongoOptions {
     }
 
     /// Returns the document that the first `set` creates, in the order in which MongoDB stores its fields.
-    fn new_document(&self, id: &str, record: Record, expires_ms: i64, now_ms: i64) -> Document {
+    fn new_document(&self, id: &str, record: &Record, expires_ms: i64, now_ms: i64) -> Document {
         let now = DateTime::from_millis(now_ms);
         let mut document = doc! { "_id": id };
         if self.timestamps {

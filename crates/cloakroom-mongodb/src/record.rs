@@ -77,13 +77,13 @@ pub(crate) struct Record {
 
 impl Record {
     /// Returns the fields that a write sets, in the order in which MongoDB stores them when it creates the document.
-    pub(crate) fn fields(self, options: &MongoOptions, expires_ms: i64, now_ms: i64) -> Document {
+    pub(crate) fn fields(&self, options: &MongoOptions, expires_ms: i64, now_ms: i64) -> Document {
         let mut fields = doc! { "expires": DateTime::from_millis(expires_ms) };
         if !options.touch_after.is_zero() {
             fields.insert("lastModified", DateTime::from_millis(now_ms));
         }
-        fields.insert("session", self.session);
-        if let Some(text) = self.text {
+        fields.insert("session", &self.session);
+        if let Some(text) = &self.text {
             fields.insert(TEXT, text);
         }
         fields

@@ -251,11 +251,11 @@ impl MongoStore {
     pub(crate) async fn delete(
         &self,
         operation: &Operation,
-        filter: Document,
+        filter: impl Fn() -> Document + Send + Sync,
     ) -> Result<bool, Error> {
         let deleted = self
             .run(operation, |sessions| {
-                let filter = filter.clone();
+                let filter = filter();
                 async move { sessions.delete_one(filter).await }
             })
             .await?;
@@ -267,12 +267,12 @@ impl MongoStore {
     pub(crate) async fn change(
         &self,
         operation: &Operation,
-        filter: Document,
-        update: Document,
+        filter: impl Fn() -> Document + Send + Sync,
+        update: impl Fn() -> Document + Send + Sync,
     ) -> Result<bool, Error> {
         let changed = self
             .run(operation, |sessions| {
-                let (filter, update) = (filter.clone(), update.clone());
+                let (filter, update) = (filter(), update());
                 async move { sessions.update_one(filter, update).await }
             })
             .await?;
@@ -299,13 +299,13 @@ impl Store for MongoStore {
         let now_ms = self.now_ms();
         // connect-mongo stores a session whose expiry has passed, where it stays until the TTL monitor's next round.
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
-            return self.delete(&operation, doc! { "_id": id }).await.map(drop);
+            return self.delete(&operation, || doc! { "_id": &id }).await.map(drop);
         };
         let record = self.record(&operation, session).await?;
-        let update = self.options().update(record, expires_ms, now_ms);
         let upsert = || {
             self.attempt(&operation, |sessions| {
-                let (filter, update) = (doc! { "_id": &id }, update.clone());
+                let update = self.options().update(&record, expires_ms, now_ms);
+                let filter = doc! { "_id": &id };
                 async move { sessions.update_one(filter, update).upsert(true).await }
             })
         };
@@ -323,7 +323,7 @@ impl Store for MongoStore {
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
         let operation = self.operation("destroy", Idempotency::Repeatable);
         let id = self.id(&operation, sid)?;
-        self.delete(&operation, doc! { "_id": id }).await.map(drop)
+        self.delete(&operation, || doc! { "_id": &id }).await.map(drop)
     }
 
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
@@ -331,7 +331,7 @@ impl Store for MongoStore {
         let id = self.id(&operation, sid)?;
         let now_ms = self.now_ms();
         let Expiry::At(expires_ms) = self.options().expiry(session, now_ms) else {
-            self.delete(&operation, doc! { "_id": id }).await?;
+            self.delete(&operation, || doc! { "_id": &id }).await?;
             return Ok(Touched::Missing);
         };
         let mut fields = doc! { "expires": DateTime::from_millis(expires_ms) };
@@ -343,8 +343,8 @@ impl Store for MongoStore {
             }
             fields.insert("lastModified", DateTime::from_millis(now_ms));
         }
-        let filter = and_live(doc! { "_id": id }, now_ms);
-        let there = self.change(&operation, filter, doc! { "$set": fields }).await?;
+        let filter = || and_live(doc! { "_id": &id }, now_ms);
+        let there = self.change(&operation, filter, || doc! { "$set": &fields }).await?;
         Ok(if there { Touched::Extended } else { Touched::Missing })
     }
 

@@ -84,11 +84,7 @@ mod text_through_callbacks {
         },
         ignore = "needs mongod",
         not_offered = [faults],
-        exceptions = [
-            all_goes_on_after_a_corrupt_record = "a callback has one answer",
-            a_runtime_that_lacks_something_is_a_config_error =
-                "the call goes on elsewhere, and its outcome is unknown",
-        ],
+        exceptions = [all_goes_on_after_a_corrupt_record = "a callback has one answer",],
     );
 }
 
@@ -103,8 +99,6 @@ mod document_through_callbacks {
         },
         ignore = "needs mongod",
         not_offered = [raw, faults],
-        exceptions = [a_runtime_that_lacks_something_is_a_config_error =
-            "the call goes on elsewhere, and its outcome is unknown",],
     );
 }
 

@@ -1,4 +1,4 @@
-//! The conditional writes: `SET NX`, and a script that compares the stored record's digest. connect-redis has none.
+//! The conditional writes: `SET NX`, and an update that compares the stored record (`update.rs`). connect-redis has none.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -8,12 +8,10 @@ use cloakroom_core::{Atomic, Created, Error, SessionData, Touched, Updated};
 use redis::Value;
 
 use crate::{
-    RedisStore, Ttl, error,
-    record::Fingerprint,
-    reply,
-    script::{GET_AND_TOUCH, UPDATE},
-    store::Expiry,
-    ttl::LONGEST,
+    RedisStore, Ttl, error, reply,
+    script::GET_AND_TOUCH,
+    swap::{Swap, Swapped},
+    ttl::{Expiry, LONGEST},
 };
 
 #[async_trait]
@@ -22,9 +20,9 @@ impl Atomic for RedisStore {
         let operation = self.operation("create", Idempotency::Once);
         let key = self.key(&operation, sid)?;
         let record = self.options().stringify(&operation, session)?;
-        let revision = Fingerprint::of(&record).revision();
         let mut command = redis::cmd("SET");
-        command.arg(&key).arg(record).arg("NX");
+        command.arg(&key).arg(&*record).arg("NX");
+        let revision = self.options().revision(record);
         match self.expiry(session) {
             Expiry::Seconds(seconds) => command.arg("EX").arg(seconds),
             Expiry::Never => &mut command,
@@ -49,24 +47,14 @@ impl Atomic for RedisStore {
         let key = self.key(&operation, sid)?;
         let read_from = self.options().read_from(&operation, session)?;
         let record = self.options().stringify(&operation, session)?;
-        let seconds = match self.expiry(session) {
-            Expiry::Seconds(seconds) => seconds.to_string(),
-            Expiry::Never => "0".to_owned(),
-            Expiry::Passed => "-1".to_owned(),
-        };
-        let (digest, length) = (read_from.hex(), read_from.length().to_string());
-        let arguments = [digest.as_bytes(), length.as_bytes(), seconds.as_bytes(), &record];
-        match UPDATE.run(self.connection(), &operation, &key, &arguments).await? {
-            Value::Int(1) => Ok(Updated::Stored(Fingerprint::of(&record).revision())),
-            Value::Int(_) => Ok(Updated::Gone),
-            answer => match reply::text(&operation, answer)? {
-                Some(current) => Ok(self
-                    .options()
-                    .parse(&operation, current)?
-                    .map_or(Updated::Gone, Updated::Conflict)),
-                None => Ok(Updated::Gone),
-            },
-        }
+        let swap = Swap { key: &key, read_from, record: &record, expiry: self.expiry(session) };
+        Ok(match self.swap(&operation, &swap).await? {
+            Swapped::Stored => Updated::Stored(self.options().revision(record)),
+            Swapped::Missing => Updated::Gone,
+            Swapped::Other(current) => {
+                self.options().parse(&operation, current)?.map_or(Updated::Gone, Updated::Conflict)
+            }
+        })
     }
 
     async fn get_and_touch(

@@ -22,6 +22,14 @@ impl Connection {
         }
     }
 
+    /// Returns true if the server can compare a value with the one that it replaces, by `SET … IFEQ`.
+    pub(crate) async fn has_ifeq(&self, operation: &Operation) -> Result<bool, Error> {
+        match self {
+            Self::Own(own) => own.has_ifeq(operation).await,
+            Self::Given(given) => Ok(given.about(operation).await?.has_ifeq),
+        }
+    }
+
     /// Rejects an operation that would reach only a part of the keys.
     pub(crate) async fn needs_all_keys(&self, operation: &Operation) -> Result<(), Error> {
         match self {

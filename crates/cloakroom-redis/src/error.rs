@@ -118,6 +118,16 @@ pub(crate) fn is_unknown_command(refusal: &ServerError) -> bool {
     refusal.details().is_some_and(|detail| detail.starts_with("unknown command"))
 }
 
+/// Returns true if the server does not know the command, or the user lacks the permission for it.
+pub(crate) fn is_forbidden(refusal: &ServerError) -> bool {
+    refusal.code() == "NOPERM" || is_unknown_command(refusal)
+}
+
+/// Returns true if the server does not know an option of the command.
+pub(crate) fn is_syntax_error(refusal: &ServerError) -> bool {
+    refusal.details().is_some_and(|detail| detail.starts_with("syntax error"))
+}
+
 /// Returns the code and the text of an error reply. The text is for decisions only, never for messages.
 ///
 /// If a command inside a script fails, servers before Redis 7 put its code in the middle of the line: `ERR Error

@@ -29,8 +29,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Sender for C {
 pub(crate) struct Given {
     sender: Box<dyn Sender>,
     runtimes: Runtimes,
-    /// The server's mode. `None` until the server has been asked.
-    mode: Mutex<Option<Mode>>,
+    /// What the server says about itself. `None` until it has been asked.
+    about: Mutex<Option<About>>,
 }
 
 impl Given {
@@ -38,14 +38,13 @@ impl Given {
         Self {
             sender: Box::new(connection),
             runtimes: Runtimes::new(Needs::Time),
-            mode: Mutex::default(),
+            about: Mutex::default(),
         }
     }
 
     /// Sends one command and returns the server's answer, which may be an error reply. It ends at the call's deadline.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
-        self.runtimes.current(operation)?;
-        if self.mode(operation).await? == Mode::Sentinel {
+        if self.about(operation).await?.mode == Mode::Sentinel {
             let message = "the connection leads to a Redis Sentinel, which stores no sessions; connect to the master";
             return Err(operation.error(ErrorKind::Config, message));
         }
@@ -68,8 +67,7 @@ impl Given {
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) on a Redis Cluster.
     pub(crate) async fn needs_all_keys(&self, operation: &Operation) -> Result<(), Error> {
-        self.runtimes.current(operation)?;
-        match self.mode(operation).await? {
+        match self.about(operation).await?.mode {
             Mode::Cluster => {
                 let message = "the keys of a Redis Cluster cannot be listed";
                 Err(operation.error(ErrorKind::Unsupported, message))
@@ -78,11 +76,12 @@ impl Given {
         }
     }
 
-    /// Returns the server's mode, and asks for it at the first call. A store cannot see from the connection if it leads
-    /// to a cluster, whose keys cannot be listed.
-    async fn mode(&self, operation: &Operation) -> Result<Mode, Error> {
-        if let Some(mode) = *self.mode.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(mode);
+    /// Returns what the server says about itself, and asks it at the first call. A store cannot see from the connection if
+    /// it leads to a cluster, whose keys cannot be listed; then one of its nodes answers.
+    pub(crate) async fn about(&self, operation: &Operation) -> Result<About, Error> {
+        self.runtimes.current(operation)?;
+        if let Some(about) = *self.about.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(about);
         }
         let operation = &operation.reading();
         let mut answer = self.ask(operation, &redis::cmd("HELLO")).await;
@@ -92,15 +91,15 @@ impl Given {
             answer = self.ask(operation, redis::cmd("INFO").arg("server")).await;
             read = About::from_info;
         }
-        let mode = match answer {
+        let about = match answer {
             // The user may lack the permission to ask, so this answer is not remembered.
-            Ok(Value::ServerError(_)) => return Ok(Mode::Standalone),
-            Ok(answer) => read(&answer).mode,
+            Ok(Value::ServerError(_)) => return Ok(About::default()),
+            Ok(answer) => read(&answer),
             Err(Failure::Late) => return Err(operation.timeout()),
             Err(Failure::Lost(cause)) => return Err(error::lost(operation, cause)),
         };
-        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = Some(mode);
-        Ok(mode)
+        *self.about.lock().unwrap_or_else(PoisonError::into_inner) = Some(about);
+        Ok(about)
     }
 
     /// Sends one command without repeating it. An error reply of the server is an answer here.

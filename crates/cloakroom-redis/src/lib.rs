@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod atomic;
+mod batch;
 #[cfg(feature = "tls")]
 mod certificate;
 mod connection;
@@ -22,11 +23,13 @@ mod serializer;
 mod socket;
 mod store;
 mod stream;
+mod swap;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod traffic;
 mod ttl;
+mod update;
 mod url;
 #[cfg(feature = "tls")]
 mod verifier;

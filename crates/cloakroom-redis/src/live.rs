@@ -11,11 +11,13 @@ use std::{
 
 use cloakroom_backend::{Idempotency, Operation};
 use futures::future::{Either, select};
-use redis::{Cmd, RedisError, Value, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 use crate::{
+    batch::batched,
     error,
+    mode::About,
     pace::LONG_ENOUGH,
     traffic::{Moment, Traffic},
 };
@@ -27,8 +29,8 @@ pub(crate) struct Live {
     lost: Arc<AtomicBool>,
     traffic: Arc<Traffic>,
     began: Instant,
-    /// Whether the server said at the login that it is a replica.
-    is_replica: bool,
+    /// What the server said about itself at the login.
+    about: About,
     silence: Mutex<Silence>,
     /// Wakes the calls that can continue on another connection.
     given_up: Notify,
@@ -52,10 +54,10 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// The outcome of a command.
-pub(crate) enum Asked {
+/// The outcome of a command, or of several that are sent together.
+pub(crate) enum Asked<T> {
     /// The server's answer, which may be an error reply.
-    Answered(Value),
+    Answered(T),
     /// The deadline passed.
     Late,
     /// The connection was lost before anything of it was sent.
@@ -92,7 +94,7 @@ impl Live {
         let ending = Ending(Arc::clone(&lost));
         let driver = tokio::spawn(async move {
             let _ending = ending;
-            driver.await;
+            batched(driver).await;
         });
         Self {
             connection,
@@ -100,7 +102,7 @@ impl Live {
             lost,
             traffic,
             began: Instant::now(),
-            is_replica: false,
+            about: About::default(),
             silence: Mutex::default(),
             given_up: Notify::new(),
         }
@@ -111,8 +113,12 @@ impl Live {
         self.connection.clone()
     }
 
-    pub(crate) fn set_replica(&mut self, is_replica: bool) {
-        self.is_replica = is_replica;
+    pub(crate) fn set_about(&mut self, about: About) {
+        self.about = about;
+    }
+
+    pub(crate) fn about(&self) -> About {
+        self.about
     }
 
     /// Returns true if no further call may use this connection.
@@ -160,12 +166,39 @@ impl Live {
     }
 
     /// Sends one command and waits for its answer until the call's deadline.
-    pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked {
+    pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked<Value> {
         let mut connection = self.connection();
+        let asked = self.exchange(operation, connection.send_packed_command(command)).await;
+        if let Asked::Answered(answer) = &asked {
+            self.heed(answer);
+        }
+        asked
+    }
+
+    /// Sends several commands at once and waits for all answers until the call's deadline.
+    pub(crate) async fn ask_all(
+        &self,
+        operation: &Operation,
+        commands: &Pipeline,
+    ) -> Asked<Vec<Value>> {
+        let mut connection = self.connection();
+        let exchange = connection.send_packed_commands(commands, 0, commands.len());
+        let asked = self.exchange(operation, exchange).await;
+        if let Asked::Answered(answers) = &asked {
+            answers.iter().for_each(|answer| self.heed(answer));
+        }
+        asked
+    }
+
+    async fn exchange<T: Send>(
+        &self,
+        operation: &Operation,
+        exchange: impl Future<Output = Result<T, RedisError>> + Send,
+    ) -> Asked<T> {
         let sent = self.traffic.now();
         self.note_asked(sent);
         let _asking = Asking(self, operation.patience());
-        let answer = pin!(operation.within(connection.send_packed_command(command)));
+        let answer = pin!(operation.within(exchange));
         // A write that must not be sent twice waits for its own answer until its deadline, even on a connection that
         // others have given up: it may still come.
         let answer = if operation.idempotency() == Idempotency::Once {
@@ -178,12 +211,7 @@ impl Live {
         };
         match answer {
             None => Asked::Late,
-            Some(Ok(answer)) => {
-                if self.is_parting(&answer) {
-                    self.lost.store(true, Ordering::Release);
-                }
-                Asked::Answered(answer)
-            }
+            Some(Ok(answer)) => Asked::Answered(answer),
             Some(Err(cause)) => {
                 self.lost.store(true, Ordering::Release);
                 if self.traffic.has_sent_since(sent) {
@@ -192,6 +220,13 @@ impl Live {
                     Asked::Unsent(cause)
                 }
             }
+        }
+    }
+
+    /// Leaves the connection if the answer says that it must be replaced.
+    fn heed(&self, answer: &Value) {
+        if self.is_parting(answer) {
+            self.lost.store(true, Ordering::Release);
         }
     }
 
@@ -214,7 +249,7 @@ impl Live {
         match error::code_and_detail(refusal) {
             // A server that was a replica from the beginning is replaced only after a while, in case its name now leads
             // to a master.
-            ("READONLY" | "MASTERDOWN", _) => !self.is_replica || self.has_lasted(),
+            ("READONLY" | "MASTERDOWN", _) => !self.about.is_replica || self.has_lasted(),
             (_, detail) => {
                 detail.starts_with("Protocol error") || detail.starts_with("max number of clients")
             }

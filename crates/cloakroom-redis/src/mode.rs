@@ -2,8 +2,9 @@
 
 use redis::Value;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
+    #[default]
     Standalone,
     /// A node of a Redis Cluster, which holds a part of the keys.
     Cluster,
@@ -12,10 +13,13 @@ pub(crate) enum Mode {
 }
 
 /// What is known about a server after the login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) mode: Mode,
     pub(crate) is_replica: bool,
+    /// Whether `SET` has the option `IFEQ`. A server of another name is not trusted with it: one that ignores options that
+    /// it does not know would overwrite other writers' records.
+    pub(crate) has_ifeq: bool,
 }
 
 impl About {
@@ -39,7 +43,13 @@ impl About {
         };
         let is_replica =
             member("role").is_some_and(|role| is(&role, "replica") || is(&role, "slave"));
-        Self { mode, is_replica }
+        let version = member("version").and_then(|version| numbers(&version));
+        let has_ifeq = match member("server") {
+            Some(server) if is(&server, "redis") => version >= Some((8, 4)),
+            Some(server) if is(&server, "valkey") => version >= Some((8, 1)),
+            _ => false,
+        };
+        Self { mode, is_replica, has_ifeq }
     }
 
     /// Reads the answer to `INFO server`, of one server or of several.
@@ -51,7 +61,8 @@ impl About {
         } else {
             Mode::Standalone
         };
-        Self { mode, is_replica: false }
+        // A server that does not know `HELLO` does not know `IFEQ` either.
+        Self { mode, ..Self::default() }
     }
 }
 
@@ -65,6 +76,12 @@ fn text(value: &Value) -> &[u8] {
 
 fn is(value: &Value, word: &str) -> bool {
     text(value) == word.as_bytes()
+}
+
+/// Returns the first two numbers of a version.
+fn numbers(version: &Value) -> Option<(u32, u32)> {
+    let mut numbers = str::from_utf8(text(version)).ok()?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Returns true if one line of the answer is this. A connection to several servers returns one text for each.
@@ -89,17 +106,38 @@ mod tests {
     #[test]
     fn hello_tells_the_mode_and_the_role_in_both_protocols() {
         for (mode, role, about) in [
-            ("standalone", "master", About { mode: Mode::Standalone, is_replica: false }),
-            ("standalone", "replica", About { mode: Mode::Standalone, is_replica: true }),
-            ("cluster", "master", About { mode: Mode::Cluster, is_replica: false }),
-            ("sentinel", "sentinel", About { mode: Mode::Sentinel, is_replica: false }),
-            ("", "", About { mode: Mode::Standalone, is_replica: false }),
+            ("standalone", "master", About::default()),
+            ("standalone", "replica", About { is_replica: true, ..About::default() }),
+            ("cluster", "master", About { mode: Mode::Cluster, ..About::default() }),
+            ("sentinel", "sentinel", About { mode: Mode::Sentinel, ..About::default() }),
+            ("", "", About::default()),
         ] {
             let members = format!("+proto\r\n:3\r\n+mode\r\n+{mode}\r\n+role\r\n+{role}\r\n");
             assert_eq!(About::from_hello(&value(&format!("%3\r\n{members}"))), about, "{mode}");
             assert_eq!(About::from_hello(&value(&format!("*6\r\n{members}"))), about, "{mode}");
         }
         assert_eq!(About::from_hello(&value("+OK\r\n")).mode, Mode::Standalone);
+    }
+
+    #[test]
+    fn hello_tells_whether_a_value_can_be_compared() {
+        for (server, version, has_ifeq) in [
+            ("redis", "8.4.0", true),
+            ("redis", "8.10.1", true),
+            ("redis", "10.0.0", true),
+            ("redis", "8.3.9", false),
+            ("redis", "7.0.15", false),
+            ("redis", "8", false),
+            ("redis", "", false),
+            ("valkey", "8.1.0", true),
+            ("valkey", "9.1.2", true),
+            ("valkey", "8.0.7", false),
+            ("other", "9.0.0", false),
+        ] {
+            let members = format!("+server\r\n+{server}\r\n+version\r\n+{version}\r\n");
+            let about = About::from_hello(&value(&format!("%2\r\n{members}")));
+            assert_eq!(about.has_ifeq, has_ifeq, "{server} {version}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! old error to the first call after an outage, keeps a rejected login for ever, and does not distinguish a command
 //! that was never sent from one whose answer was lost.
 
+mod watch;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -37,6 +39,7 @@ use crate::{
     target::Target,
     traffic::Traffic,
 };
+use watch::Spare;
 
 /// The time limit for a connection and its login.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -54,6 +57,7 @@ struct Inner {
     streams: Streams,
     runtimes: Runtimes,
     state: Mutex<State>,
+    spare: Spare,
 }
 
 /// What all runtimes share. It is locked for moments only, never while something is awaited.
@@ -86,7 +90,13 @@ struct Attempt {
 impl Own {
     pub(crate) fn new(target: Target, streams: Streams) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
-        Self(Arc::new(Inner { target, streams, runtimes, state: Mutex::default() }))
+        Self(Arc::new(Inner {
+            target,
+            streams,
+            runtimes,
+            state: Mutex::default(),
+            spare: Spare::default(),
+        }))
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -127,6 +137,11 @@ impl Own {
                 }
             }
         }
+    }
+
+    /// Returns true if the server can compare a value with the one that it replaces. An error means that nothing was sent.
+    pub(crate) async fn has_ifeq(&self, operation: &Operation) -> Result<bool, Error> {
+        Ok(self.live(operation).await?.about().has_ifeq)
     }
 
     /// Returns the connection. An error means that nothing was sent.
@@ -285,7 +300,7 @@ impl Inner {
                     .map_err(ConnectFailure::HungUp)?;
             let mut live = Live::start(connection, driver, Arc::clone(&traffic));
             let about = login(&mut live.connection(), &self.target).await?;
-            live.set_replica(about.is_replica);
+            live.set_about(about);
             Ok(Arc::new(live))
         };
         timeout(CONNECT, connect).await.unwrap_or(Err(ConnectFailure::Timeout))

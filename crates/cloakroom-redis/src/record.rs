@@ -1,65 +1,48 @@
-//! Converts stored values to sessions and back, and computes the digest that distinguishes values.
+//! Converts stored values to sessions and back.
+
+use std::borrow::Cow;
 
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, Revision, SessionData};
-use sha1::{Digest, Sha1};
 
 use crate::RedisOptions;
 
 /// The value that connect-redis 6.1.0 and 6.1.2 store instead of deleting a key.
 const TOMBSTONE: &[u8] = b"TOMBSTONE";
 
-/// SHA-1 and length, which the script compares. SHA-1 is the only digest in Redis scripts (`redis.sha1hex`). Comparing
-/// the record itself would send it twice with each update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fingerprint {
-    digest: [u8; 20],
-    length: u64,
-}
-
-impl Fingerprint {
-    pub(crate) fn of(value: &[u8]) -> Self {
-        Self { digest: Sha1::digest(value).into(), length: value.len() as u64 }
-    }
-
-    /// Returns the digest in lower-case hexadecimal, as `redis.sha1hex` returns it.
-    pub(crate) fn hex(&self) -> String {
-        hex(&self.digest)
-    }
-
-    pub(crate) fn length(&self) -> u64 {
-        self.length
-    }
-
-    pub(crate) fn revision(&self) -> Revision {
-        Revision::from_bytes([&self.digest[..], &self.length.to_be_bytes()].concat())
-    }
-
-    fn from_revision(revision: &Revision) -> Option<Self> {
-        let (digest, length) = revision.as_bytes()?.split_first_chunk()?;
-        Some(Self { digest: *digest, length: u64::from_be_bytes(length.try_into().ok()?) })
-    }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
+/// Ends the revisions of this store, so that another store's are recognized.
+const MARK: &[u8] = b"\0redis";
 
 impl RedisOptions {
-    pub(crate) fn stringify(
+    pub(crate) fn stringify<'s>(
         &self,
         operation: &Operation,
-        session: &SessionData,
-    ) -> Result<Vec<u8>, Error> {
+        session: &'s SessionData,
+    ) -> Result<Cow<'s, [u8]>, Error> {
         match &self.serializer {
-            None => Ok(session.to_json().into_owned().into_bytes()),
-            Some(serializer) => {
-                serializer.stringify(session).map_err(|error| operation.named(error))
+            None => Ok(match session.to_json() {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            }),
+            Some(serializer) => serializer
+                .stringify(session)
+                .map(Cow::Owned)
+                .map_err(|error| operation.named(error)),
+        }
+    }
+
+    /// Returns the revision of a session that was stored as `value`.
+    ///
+    /// It is the value itself, because somebody between the caller and this store may have altered the session on its
+    /// way, as `promisify_store` does. Keeping it costs less than a digest, which most requests never look at. A session
+    /// that was stored as it was read keeps its text already.
+    pub(crate) fn revision(&self, value: Cow<'_, [u8]>) -> Revision {
+        match value {
+            Cow::Borrowed(_) if self.serializer.is_none() => Revision::of_text(),
+            value => {
+                let mut bytes = value.into_owned();
+                bytes.extend_from_slice(MARK);
+                Revision::from_bytes(bytes)
             }
         }
     }
@@ -74,29 +57,28 @@ impl RedisOptions {
             return Ok(None);
         }
         let parsed = match &self.serializer {
-            // The digest is computed only for an update, because most requests never update.
             None => SessionData::from_record(value)
                 .map(|session| session.map(|session| session.with_revision(Revision::of_text()))),
             Some(serializer) => serializer.parse(&value).map(|session| {
-                session.map(|session| session.with_revision(Fingerprint::of(&value).revision()))
+                session.map(|session| session.with_revision(self.revision(value.into())))
             }),
         };
         parsed.map_err(|error| operation.named(error))
     }
 
-    /// Returns the fingerprint of the value that `session` was read from.
-    pub(crate) fn read_from(
+    /// Returns the stored value that `session` was read from.
+    pub(crate) fn read_from<'s>(
         &self,
         operation: &Operation,
-        session: &SessionData,
-    ) -> Result<Fingerprint, Error> {
-        let fingerprint = session.revision().and_then(|revision| {
+        session: &'s SessionData,
+    ) -> Result<&'s [u8], Error> {
+        let value = session.revision().and_then(|revision| {
             if revision.is_of_text() && self.serializer.is_none() {
-                return Some(Fingerprint::of(session.loaded_json().as_bytes()));
+                return Some(session.loaded_json().as_bytes());
             }
-            Fingerprint::from_revision(revision)
+            revision.as_bytes()?.strip_suffix(MARK)
         });
-        operation.check_origin(fingerprint)
+        operation.check_origin(value)
     }
 }
 
@@ -136,13 +118,16 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_survives_as_a_revision() {
-        let fingerprint = Fingerprint::of(b"abc");
-        assert_eq!(fingerprint.hex(), "a9993e364706816aba3e25717850c26c9cd0d89d");
-        assert_eq!(fingerprint.length(), 3);
-        assert_eq!(Fingerprint::from_revision(&fingerprint.revision()), Some(fingerprint));
-        assert_eq!(Fingerprint::from_revision(&Revision::from_number(3)), None);
-        assert_eq!(Fingerprint::from_revision(&Revision::from_bytes(*b"short")), None);
+    fn a_stored_value_survives_as_a_revision() {
+        let options = RedisOptions::default();
+        let read = SessionData::from_json("{\"cookie\":{}}").unwrap();
+        for (value, expected) in [
+            (Cow::Borrowed(&b"{}"[..]), &b"{\"cookie\":{}}"[..]),
+            (Cow::Owned(b"{}".to_vec()), b"{}"),
+        ] {
+            let session = read.clone().with_revision(options.revision(value));
+            assert_eq!(options.read_from(&operation(), &session).unwrap(), expected);
+        }
     }
 
     #[test]
@@ -152,9 +137,8 @@ mod tests {
             RedisOptions::default().read_from(&operation(), session).unwrap_err().kind()
         };
         assert_eq!(refused(&session), ErrorKind::InvalidData);
-        assert_eq!(
-            refused(&session.with_revision(Revision::from_number(7))),
-            ErrorKind::InvalidData
-        );
+        for revision in [Revision::from_number(7), Revision::from_bytes(*b"{}")] {
+            assert_eq!(refused(&session.clone().with_revision(revision)), ErrorKind::InvalidData);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The scripts that run inside the server, each as one command.
 //!
-//! Redis has no command that replaces a value only if it is still the one that was read. `WATCH` and `MULTI` do it in
-//! two round trips and need a connection of their own, since on a shared one other calls' commands fall in between.
-//! Nothing runs in the server at the same time as a script.
+//! Before version 8.4, Redis has no command that replaces a value only if it is still the one that was read. `WATCH` and
+//! `MULTI` do it in two round trips and need a connection of their own, since on a shared one other calls' commands fall
+//! in between; `own/watch.rs` does it for large records. Nothing runs in the server at the same time as a script.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use cloakroom_core::Error;
 use redis::{Cmd, ServerErrorKind, Value};
 use sha1::{Digest, Sha1};
 
-use crate::{connection::Connection, record::hex};
+use crate::connection::Connection;
 
 /// Stores a record if the key still holds the one that was read.
 pub(crate) static UPDATE: LazyLock<Script> =
@@ -28,7 +28,9 @@ pub(crate) struct Script {
 
 impl Script {
     fn new(code: &'static str) -> Self {
-        Self { code, digest: hex(&Sha1::digest(code)) }
+        let digest = Sha1::digest(code);
+        let digest = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        Self { code, digest }
     }
 
     /// Runs the script on one key, in one round trip. If the server does not know the script yet, a second one sends

@@ -12,7 +12,7 @@ use redis::{Cmd, Value};
 
 use crate::{
     RedisOptions, connection::Connection, error::STORE, given::Given, own::Own, reply,
-    stream::Streams, target::Target,
+    stream::Streams, target::Target, ttl::Expiry,
 };
 
 /// Keeps sessions in Redis, in the format of connect-redis.
@@ -21,7 +21,8 @@ use crate::{
 /// a tokio runtime with I/O and time enabled. It is not tied to one runtime: each runtime that calls it has its own
 /// connection.
 ///
-/// - Every operation is one round trip.
+/// - Every operation is one round trip, except an `update` of a large record, and one that meets a conflict on a server
+///   that compares by `SET … IFEQ`: those are two.
 /// - The connection is made on first use, so a service can start while Redis is down. It is replaced when it is lost,
 ///   and when it answers nothing for a whole deadline.
 /// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.
@@ -46,16 +47,6 @@ struct Shared {
     connection: Connection,
     /// Whether the server is known to be older than Redis 6.2, which introduced GETEX.
     lacks_getex: AtomicBool,
-}
-
-/// The expiry that a write gives to the key.
-pub(crate) enum Expiry {
-    /// The key lives for this many seconds.
-    Seconds(u64),
-    /// The key lives until it is destroyed, because of the option `disable_ttl`.
-    Never,
-    /// The expiry has passed: the key is deleted.
-    Passed,
 }
 
 impl RedisStore {
@@ -248,11 +239,11 @@ impl Store for RedisStore {
         match self.expiry(session) {
             Expiry::Seconds(seconds) => {
                 let record = self.options().stringify(&operation, session)?;
-                command.arg(key).arg(record).arg("EX").arg(seconds);
+                command.arg(key).arg(&*record).arg("EX").arg(seconds);
             }
             // `SET` without `EX` also removes the expiry that the key had.
             Expiry::Never => {
-                command.arg(key).arg(self.options().stringify(&operation, session)?);
+                command.arg(key).arg(&*self.options().stringify(&operation, session)?);
             }
             // As connect-redis 10. Redis rejects `EX 0`, after which connect-redis 4 left the old record there.
             Expiry::Passed => {

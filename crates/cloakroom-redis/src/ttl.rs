@@ -10,6 +10,17 @@ use cloakroom_core::{SessionData, TimeToLive};
 /// values that overflow its clock.
 pub(crate) const LONGEST: u64 = 9_000_000_000_000;
 
+/// The expiry that a write gives to the key.
+#[derive(Clone, Copy)]
+pub(crate) enum Expiry {
+    /// The key lives for this many seconds.
+    Seconds(u64),
+    /// The key lives until it is destroyed, because of the option `disable_ttl`.
+    Never,
+    /// The expiry has passed: the key is deleted.
+    Passed,
+}
+
 /// The time to live of sessions: the option `ttl`, which is a number or a function as in connect-redis 7 and later.
 #[derive(Clone)]
 #[non_exhaustive]

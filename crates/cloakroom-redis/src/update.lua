@@ -1,12 +1,14 @@
 -- Writes a record only if it is still the one that was read.
 --
 -- KEYS[1]  the record
--- ARGV[1]  SHA-1 of the record that was read, in hexadecimal
--- ARGV[2]  its length in bytes
--- ARGV[3]  seconds to live; 0: without an expiry; -1: delete the record
--- ARGV[4]  the new record
+-- ARGV[1]  the record that was read
+-- ARGV[2]  seconds to live; 0: without an expiry; -1: delete the record
+-- ARGV[3]  the new record
 --
 -- Returns 1 if the record was written, 0 if it does not exist, and the current record if it has changed.
+--
+-- It compares the records themselves. To compute a digest costs the server as much as to take in the record that was
+-- read, and the store would have to compute one too. Large records come here only if own/watch.rs cannot write them.
 --
 -- On a replica every answer must be an error: its data may be old, and "does not exist" would end a live session. A
 -- replica rejects write commands even if they would change nothing; the writes in the first two branches serve that.
@@ -15,16 +17,15 @@ if not record then
   redis.call('DEL', KEYS[1])
   return 0
 end
-if #record ~= tonumber(ARGV[2]) or redis.sha1hex(record) ~= ARGV[1] then
-  redis.call('SET', KEYS[1], ARGV[4], 'NX')
+if record ~= ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[3], 'NX')
   return record
 end
-local seconds = tonumber(ARGV[3])
-if seconds > 0 then
-  redis.call('SET', KEYS[1], ARGV[4], 'EX', ARGV[3])
-elseif seconds == 0 then
-  redis.call('SET', KEYS[1], ARGV[4])
-else
+if ARGV[2] == '-1' then
   redis.call('DEL', KEYS[1])
+elseif ARGV[2] == '0' then
+  redis.call('SET', KEYS[1], ARGV[3])
+else
+  redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 end
 return 1

@@ -68,11 +68,7 @@ mod through_callbacks {
         },
         ignore = "needs redis-server",
         not_offered = [faults],
-        exceptions = [
-            all_goes_on_after_a_corrupt_record = "a callback has one answer",
-            a_runtime_that_lacks_something_is_a_config_error =
-                "the call goes on elsewhere, and its outcome is unknown",
-        ],
+        exceptions = [all_goes_on_after_a_corrupt_record = "a callback has one answer",],
     );
 }
 

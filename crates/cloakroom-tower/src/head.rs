@@ -1,8 +1,8 @@
 //! The head of a request.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use http::{Extensions, HeaderMap, Method, Uri, header::COOKIE, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, header::COOKIE, request::Parts};
 
 /// The head of a request, from which a session is loaded. Options that are functions receive it.
 ///
@@ -103,14 +103,16 @@ impl<'a> RequestHead<'a> {
     /// such line.
     #[must_use]
     pub fn cookie_header(&self) -> Vec<u8> {
-        joined(self.headers)
+        joined(self.headers).into_owned()
     }
 }
 
-/// All `Cookie` lines as one.
-pub(crate) fn joined(headers: &HeaderMap) -> Vec<u8> {
-    let mut joined = Vec::new();
-    for line in headers.get_all(COOKIE) {
+/// All `Cookie` lines as one. Borrowed if there is one line: browsers send no more over HTTP/1.
+pub(crate) fn joined(headers: &HeaderMap) -> Cow<'_, [u8]> {
+    let mut lines = headers.get_all(COOKIE).iter();
+    let mut joined = Cow::Borrowed(lines.next().map_or(&[][..], HeaderValue::as_bytes));
+    for line in lines {
+        let joined = joined.to_mut();
         if !joined.is_empty() {
             joined.extend_from_slice(b"; ");
         }

@@ -40,6 +40,8 @@ pub(crate) struct FoundId {
     pub(crate) id: String,
     /// An old secret signed it, so the cookie is sent again with the secret in use.
     pub(crate) is_outdated: bool,
+    /// What stands for the id in the cookie, decoded. `None` if a function of the application writes it.
+    pub(crate) value: Option<String>,
 }
 
 impl From<Secrets> for IdFormat {
@@ -84,18 +86,28 @@ impl IdFormat {
 
     fn read(&self, value: Cow<'_, str>) -> Option<FoundId> {
         let found = match self {
-            Self::Signed(secrets) => signed(secrets.read_cookie_value(&value)?),
-            Self::Fastify(secrets) => signed(secrets.unsign(&value)?),
-            Self::Plain => FoundId { id: value.into_owned(), is_outdated: false },
-            Self::Custom { decode, .. } => FoundId { id: decode(&value)?, is_outdated: false },
+            Self::Signed(secrets) => signed(value, |value| secrets.read_cookie_value(value))?,
+            Self::Fastify(secrets) => signed(value, |value| secrets.unsign(value))?,
+            Self::Plain => {
+                let id = value.into_owned();
+                FoundId { value: Some(id.clone()), id, is_outdated: false }
+            }
+            Self::Custom { decode, .. } => {
+                FoundId { id: decode(&value)?, is_outdated: false, value: None }
+            }
         };
         // Anybody can send a plain id, also the name of a marker, which does not hold a session.
         Some(found).filter(|found| !found.id.is_empty() && !is_marker(&found.id))
     }
 }
 
-fn signed(found: Verified<'_>) -> FoundId {
-    FoundId { id: found.value.to_owned(), is_outdated: found.is_outdated() }
+fn signed(
+    value: Cow<'_, str>,
+    verify: impl FnOnce(&str) -> Option<Verified<'_>>,
+) -> Option<FoundId> {
+    let found = verify(&value)?;
+    let (id, is_outdated) = (found.value.to_owned(), found.is_outdated());
+    Some(FoundId { id, is_outdated, value: Some(value.into_owned()) })
 }
 
 impl fmt::Debug for IdFormat {

@@ -132,8 +132,10 @@ impl LazySession {
         let session = session.get_or_try_init(|| Session::load(engine, asked)).await;
         let session = session.inspect_err(|error| self.note_failure(error))?;
         // The response may have begun while the store was asked; nothing would be written then.
-        if is_closed.load(Ordering::SeqCst) {
-            session.shared().close();
+        if is_closed.load(Ordering::SeqCst)
+            && let Some(life) = session.end()
+        {
+            life.shared().close();
         }
         Ok(Some(session.clone()))
     }

@@ -14,6 +14,7 @@ mod events;
 mod express;
 mod head;
 mod ids;
+mod late_life;
 mod layer;
 mod lazy;
 mod next;

@@ -24,6 +24,11 @@ impl RequestFacts {
         Self { is_secure, has_cookie, head }
     }
 
+    /// Returns true if an option is a function of the request's head.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.head.is_some()
+    }
+
     /// Calls `ask` with the request's head, or with an empty one if no option is a function of it.
     pub(crate) fn with_head<T>(&self, ask: impl FnOnce(RequestHead<'_>) -> T) -> T {
         match &self.head {

@@ -27,6 +27,9 @@ pub(crate) enum Asked {
     Safe(safe::Asked),
 }
 
+/// What a new session is made of when somebody asks for it.
+pub(crate) struct NewSession(safe::NewSession);
+
 /// The life of one request's session. Boxed, because the safe preset remembers much more than the other.
 pub(crate) enum Life {
     Express(Box<ExpressSession>),
@@ -68,11 +71,27 @@ impl Rules {
 }
 
 impl Asked {
+    /// Returns what makes the session if it is a new one that nothing has to be asked for. The express preset makes its
+    /// session at once, as express-session calls `genid` before the handler.
+    pub(crate) fn new_session(&self) -> Option<NewSession> {
+        match self {
+            Self::Express(_) => None,
+            Self::Safe(asked) => asked.new_session().map(NewSession),
+        }
+    }
+
     pub(crate) async fn load(&self) -> Result<Life, Error> {
         match self {
             Self::Express(asked) => asked.load().await.map(Box::new).map(Life::Express),
             Self::Safe(asked) => asked.load().await.map(Box::new).map(Life::Safe),
         }
+    }
+}
+
+impl NewSession {
+    /// Makes the session.
+    pub(crate) fn begin(&self) -> Life {
+        Life::Safe(Box::new(self.0.begin()))
     }
 }
 

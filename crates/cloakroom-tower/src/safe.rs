@@ -28,6 +28,6 @@ mod save;
 mod session;
 mod write;
 
-pub(crate) use load::Asked;
+pub(crate) use load::{Asked, NewSession};
 pub(crate) use preset::Safe;
 pub(crate) use session::SafeSession;

@@ -111,7 +111,10 @@ impl SessionEngine {
     /// response with the cookie of [`cookie_after_error`](Self::cookie_after_error). The express preset calls
     /// [`on_error`](crate::FailureOptions::on_error) alone.
     pub async fn commit(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
-        session.life().commit(false).await
+        match session.end() {
+            Some(life) => life.commit(false).await,
+            None => Ok(None),
+        }
     }
 
     /// As [`commit`](Self::commit), for a response with this status.
@@ -130,7 +133,10 @@ impl SessionEngine {
     ) -> Result<Option<HeaderValue>, Error> {
         // 408 is what a timeout of tower-http answers.
         let is_failed = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
-        session.life().commit(is_failed).await
+        match session.end() {
+            Some(life) => life.commit(is_failed).await,
+            None => Ok(None),
+        }
     }
 
     /// Returns the `Set-Cookie` line for the error response when [`commit`](Self::commit) has failed.
@@ -153,6 +159,6 @@ impl SessionEngine {
     /// ```
     #[must_use]
     pub fn cookie_after_error(&self, session: &Session) -> Option<HeaderValue> {
-        session.life().cookie_after_error()
+        session.end()?.cookie_after_error()
     }
 }

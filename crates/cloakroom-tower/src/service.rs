@@ -12,7 +12,7 @@ use cloakroom_core::Error;
 use http::{Request, Response, header::SET_COOKIE};
 use tower_service::Service;
 
-use crate::{LazySession, RequestHead, ResponseBody, SessionEngine, lazy::PassedBy};
+use crate::{LazySession, RequestHead, ResponseBody, Session, SessionEngine, lazy::PassedBy};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Clone, Debug)]
@@ -48,16 +48,16 @@ where
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            let session = match engine.begin(RequestHead::from(&parts)).await {
+            // Not in the same statement: a reference to the request would need a body that is `Sync`.
+            let head = RequestHead::from(&request);
+            let session = match engine.begin(head).await {
                 Ok(session) => session,
                 Err(error) => return Ok(refusal(&engine, &error)),
             };
             match &session {
-                Some(session) => session.put_into(&mut parts.extensions),
-                None => PassedBy::note(&engine, &mut parts.extensions),
+                Some(session) => session.put_into(request.extensions_mut()),
+                None => PassedBy::note(&engine, request.extensions_mut()),
             }
-            request = Request::from_parts(parts, body);
             let Some(session) = session else {
                 let mut response = inner.call(request).await?;
                 tell_of_handler(&engine, None, &mut response);
@@ -88,9 +88,9 @@ struct ClosedAtTheEnd(LazySession);
 
 impl Drop for ClosedAtTheEnd {
     fn drop(&mut self) {
-        if let Some(session) = self.0.end() {
-            session.shared().close();
-            session.shared().forget();
+        if let Some(life) = self.0.end().and_then(Session::end) {
+            life.shared().close();
+            life.shared().forget();
         }
     }
 }

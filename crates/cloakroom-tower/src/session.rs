@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     SessionEngine,
     computed::Computation,
+    late_life::LateLife,
     rules::{Asked, Life},
     state::{Current, MOST_TRIES, Memory, Shared, without_end},
 };
@@ -51,17 +52,25 @@ pub struct Session {
 
 struct Inner {
     engine: SessionEngine,
-    life: Life,
+    life: LateLife,
 }
 
 impl Session {
     pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
-        let life = asked.load().await?;
+        let life = match asked.new_session() {
+            Some(new) => LateLife::of_new(new),
+            None => LateLife::Begun(asked.load().await?),
+        };
         Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), life }) })
     }
 
     pub(crate) fn life(&self) -> &Life {
-        &self.inner.life
+        self.inner.life.get()
+    }
+
+    /// Ends the request's part in the session. Returns its life, unless nobody has asked anything of it.
+    pub(crate) fn end(&self) -> Option<&Life> {
+        self.inner.life.end()
     }
 
     pub(crate) fn shared(&self) -> &Shared<dyn Memory> {
@@ -89,6 +98,10 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        if self.inner.life.is_awaited() {
+            // Nobody has put anything into it yet.
+            return Ok(None);
+        }
         self.copy("get")?.get(name)
     }
 
@@ -216,6 +229,9 @@ impl Session {
     }
 
     /// Returns the session's id: Express's `req.sessionID`. Whoever knows it can use the session, so never log it.
+    ///
+    /// With the safe presets, a new session gets its id when somebody first asks for it. If the system's random source
+    /// fails then, the id is empty, and every change of the session is an error.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared().state().id.clone()

@@ -56,21 +56,21 @@ impl Setup {
     }
 
     /// Returns the answer of `work`, which writes, within the deadline.
-    pub(crate) async fn within<T: Send>(
+    pub(crate) fn within<T: Send>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work).await
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work)
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
-    pub(crate) async fn within_reading<T: Send>(
+    pub(crate) fn within_reading<T: Send>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work).await
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work)
     }
 
     /// Makes a new id and an empty session with the cookie of the options.
@@ -96,7 +96,16 @@ impl Setup {
 
     /// Returns the `Set-Cookie` line for this id and cookie.
     pub(crate) fn set_cookie(&self, id: &str, cookie: &Cookie) -> Result<HeaderValue, Error> {
-        header(&set_cookie(&self.options.ids.cookie_name, &self.ids.value(id), cookie)?)
+        self.set_cookie_value(&self.ids.value(id), cookie)
+    }
+
+    /// Returns the `Set-Cookie` line for a value that stands for an id already.
+    pub(crate) fn set_cookie_value(
+        &self,
+        value: &str,
+        cookie: &Cookie,
+    ) -> Result<HeaderValue, Error> {
+        header(&set_cookie(&self.options.ids.cookie_name, value, cookie)?)
     }
 
     /// Returns the `Set-Cookie` line that makes the browser forget the cookie.

@@ -103,7 +103,15 @@ impl<M: Memory + ?Sized> Shared<M> {
         &self,
         operation: &'static str,
     ) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
+        if let Some(turn) = self.turn_at_once() {
+            return Ok(turn);
+        }
         self.setup.within_reading(operation, async { Ok(self.turn.lock().await) }).await
+    }
+
+    /// Returns the turn to ask the store, unless another handle has it.
+    pub(crate) fn turn_at_once(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.turn.try_lock().ok()
     }
 
     /// Closes the session's handles. Returns true if they were open. User callbacks, which may hold the session itself,

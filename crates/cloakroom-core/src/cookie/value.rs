@@ -1,6 +1,6 @@
 //! The JavaScript value of a cookie member.
 
-use crate::{date::parse_date, js};
+use crate::{date::parse_date, js, json};
 
 /// The JavaScript value of a cookie member.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +37,15 @@ impl JsValue {
     }
 
     pub(crate) fn parse(json: &str) -> Self {
+        // Without an escape, what stands between the quotes is the text: the scanner has accepted it.
+        let quoted = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        if let Some(text) = quoted.filter(|text| memchr::memchr(b'\\', text.as_bytes()).is_none()) {
+            return Self::String(text.into());
+        }
         match json.as_bytes().first() {
             Some(b'"') => match serde_json::from_str::<Box<str>>(json) {
                 Ok(text) => Self::String(text),
-                // The scanner has accepted the text, so this is half a surrogate pair.
+                // This is half a surrogate pair.
                 Err(_) => Self::Other(json.into()),
             },
             Some(b't') => Self::Bool(true),
@@ -51,16 +56,17 @@ impl JsValue {
         }
     }
 
-    /// Returns the JSON text, or `None` if `JSON.stringify` leaves the member out.
-    pub(super) fn to_json(&self) -> Option<String> {
-        Some(match self {
-            Self::Undefined => return None,
-            Self::Null | Self::InvalidDate => "null".to_owned(),
-            Self::Bool(value) => value.to_string(),
-            Self::Number(value) => js::number(*value),
-            Self::String(text) => serde_json::Value::from(&**text).to_string(),
-            Self::Other(json) => json.to_string(),
-        })
+    /// Appends the JSON text. `JSON.stringify` leaves a member out that is [`Undefined`](Self::Undefined).
+    pub(super) fn push_json(&self, out: &mut String) {
+        match self {
+            Self::Undefined => {}
+            Self::Null | Self::InvalidDate => out.push_str("null"),
+            Self::Bool(true) => out.push_str("true"),
+            Self::Bool(false) => out.push_str("false"),
+            Self::Number(value) => out.push_str(&js::number(*value)),
+            Self::String(text) => json::quote(text, out),
+            Self::Other(json) => out.push_str(json),
+        }
     }
 
     /// The date that `new Date` makes of it, as far as JavaScript's dates reach, in milliseconds since 1970.

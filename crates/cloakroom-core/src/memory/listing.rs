@@ -1,25 +1,21 @@
 //! Listing the sessions of all shards.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use super::{MemoryStore, read, shard::Shard};
-use crate::{Enumerate, Error, SessionData, is_marker};
+use super::{MemoryStore, read, shard::Entry, stored};
+use crate::{Enumerate, Error, SessionData};
 
 impl MemoryStore {
-    /// Returns the sessions shard by shard. Each shard is copied when the iterator reaches it, so no lock is held while a
-    /// caller looks at the sessions.
-    fn snapshot(&self) -> impl Iterator<Item = Vec<(Arc<str>, Arc<str>, u64)>> + Send + '_ {
-        self.0.shards.iter().map(|shard| {
-            let shard = self.cleaned(shard);
-            shard
-                .sessions
-                .iter()
-                .filter(|(sid, _)| !is_marker(sid))
-                .map(|(sid, entry)| (Arc::clone(sid), Arc::clone(&entry.text), entry.revision))
-                .collect()
+    /// Returns a copy of each session, shard by shard. Each shard is copied when the iterator reaches it, so no lock is
+    /// held while a caller looks at the sessions.
+    fn snapshot<T: Send>(
+        &self,
+        copy: impl Fn(&Entry) -> T + Send,
+    ) -> impl Iterator<Item = T> + Send {
+        self.0.shards.iter().flat_map(move |shard| {
+            let (shard, now_ms) = self.swept(shard);
+            shard.sessions(now_ms).map(&copy).collect::<Vec<_>>()
         })
     }
 }
@@ -27,28 +23,32 @@ impl MemoryStore {
 #[async_trait]
 impl Enumerate for MemoryStore {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        stream::iter(self.snapshot().flatten().map(|(sid, _, _)| Ok(sid.to_string()))).boxed()
+        let ids = self.snapshot(|entry| entry.id.clone());
+        stream::iter(ids.map(|id| Ok(id.to_string()))).boxed()
     }
 
     fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+        let sessions = self.snapshot(|entry| (entry.id.clone(), stored(entry)));
         stream::iter(
-            self.snapshot()
-                .flatten()
-                .map(|(sid, text, revision)| Ok((sid.to_string(), read(text, revision, "all")?))),
+            sessions
+                .map(|(id, (text, revision))| Ok((id.to_string(), read(text, revision, "all")?))),
         )
         .boxed()
     }
 
     async fn length(&self) -> Result<u64, Error> {
         let length = |shard| {
-            self.cleaned(shard).sessions.keys().filter(|sid| !is_marker(sid)).count() as u64
+            let (shard, now_ms) = self.swept(shard);
+            shard.length(now_ms) as u64
         };
         Ok(self.0.shards.iter().map(length).sum())
     }
 
     async fn clear(&self) -> Result<(), Error> {
         for shard in &self.0.shards {
-            *self.cleaned(shard) = Shard::default();
+            let sessions = std::mem::take(&mut *self.swept(shard).0);
+            // Without the lock: returning the memory takes a while.
+            drop(sessions);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The members that were set and removed since a session was loaded, and how they are merged into another session.
 
-use super::SessionData;
+use super::{Edits, SessionData, loaded::Loaded};
 use crate::json::string::is_name;
 
 /// A member that was set or removed since the session was loaded.
@@ -24,7 +24,7 @@ impl SessionData {
     /// Returns the names of the members that were set or removed since loading, and still differ from what was loaded.
     /// The cookie is not among them.
     pub fn changed_keys(&self) -> impl Iterator<Item = &str> {
-        self.changes.iter().map(|change| &*change.name)
+        self.edits.changes.iter().map(|change| &*change.name)
     }
 
     /// Returns true if any member other than the cookie differs from what was loaded.
@@ -33,7 +33,7 @@ impl SessionData {
     /// again does, because it has moved to the end of the text.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        !self.changes.is_empty()
+        !self.edits.changes.is_empty()
     }
 
     /// Removes all members. The cookie and the session's [end](Self::ends_at_ms) stay; so does a member whose name no
@@ -69,10 +69,11 @@ impl SessionData {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn rollback(&mut self) {
-        self.changes.clear();
-        self.made += 1;
-        self.cookie = None;
-        self.is_extended = false;
+        let edits = &mut self.edits;
+        edits.changes.clear();
+        edits.made += 1;
+        edits.cookie = None;
+        edits.is_extended = false;
     }
 
     /// Repeats the changes that `theirs` made since it was loaded: each member that it set or removed, and the cookie
@@ -92,12 +93,12 @@ impl SessionData {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn merge(&mut self, theirs: &Self) {
-        for change in &theirs.changes {
+        for change in &theirs.edits.changes {
             self.lay(&change.name, change.value.as_deref(), change.is_moved);
         }
         if let Some(cookie) = theirs.changed_cookie() {
-            self.cookie = Some(cookie);
-            self.is_extended = false;
+            self.edits.cookie = Some(cookie);
+            self.edits.is_extended = false;
         }
     }
 
@@ -117,11 +118,12 @@ impl SessionData {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn merge_since(&mut self, theirs: &Self, earlier: &Self) {
-        for undone in earlier.changes.iter().filter(|known| theirs.change_of(&known.name).is_none())
+        for undone in
+            earlier.edits.changes.iter().filter(|known| theirs.change_of(&known.name).is_none())
         {
             self.lay(&undone.name, theirs.get_json(&undone.name), false);
         }
-        for change in &theirs.changes {
+        for change in &theirs.edits.changes {
             let is_moved = match earlier.change_of(&change.name) {
                 None => change.is_moved,
                 Some(known) if known.number == change.number || known.value.is_none() => false,
@@ -133,8 +135,8 @@ impl SessionData {
             }
         }
         // A cookie that was only extended on its way to a store is not a change that somebody made.
-        if theirs.cookie() != earlier.cookie() && !theirs.is_extended {
-            self.cookie = Some(Box::new(theirs.cookie().clone()));
+        if theirs.cookie() != earlier.cookie() && !theirs.edits.is_extended {
+            self.edits.cookie = Some(Box::new(theirs.cookie().clone()));
         }
     }
 
@@ -149,43 +151,43 @@ impl SessionData {
     }
 
     pub(super) fn change_of(&self, name: &str) -> Option<&Change> {
-        self.changes.iter().find(|change| change.name == name)
+        self.edits.changes.iter().find(|change| change.name == name)
     }
 
     pub(super) fn change(&mut self, name: &str, value: Option<String>) {
-        let index = match self.changes.iter().position(|change| change.name == name) {
-            Some(index) if value.is_some() && self.changes[index].value.is_none() => {
-                let removed = self.changes.remove(index);
-                self.made += 1;
-                self.changes.push(Change { is_moved: true, number: self.made, ..removed });
-                self.changes.len() - 1
+        let Loaded { text, spans, .. } = &*self.loaded;
+        let Edits { changes, made, .. } = &mut self.edits;
+        let index = match changes.iter().position(|change| change.name == name) {
+            Some(index) if value.is_some() && changes[index].value.is_none() => {
+                let removed = changes.remove(index);
+                *made += 1;
+                changes.push(Change { is_moved: true, number: *made, ..removed });
+                changes.len() - 1
             }
             Some(index) => index,
             None => {
-                let mut places = (0..self.spans.len())
-                    .filter(|place| is_name(self.spans[*place].name(&self.text), name));
+                let mut places =
+                    (0..spans.len()).filter(|place| is_name(spans[*place].name(text), name));
                 let (place, doubles) = (places.next(), places.collect());
                 let name = name.to_owned();
-                self.made += 1;
-                self.changes.push(Change {
+                *made += 1;
+                changes.push(Change {
                     name,
-                    number: self.made,
+                    number: *made,
                     place,
                     doubles,
                     is_moved: false,
                     value: None,
                 });
-                self.changes.len() - 1
+                changes.len() - 1
             }
         };
-        let change = &mut self.changes[index];
+        let change = &mut changes[index];
         let loaded = change.doubles.last().copied().or(change.place);
         // Express compares a hash of the text without the cookie, so a member with its loaded value in its old place is
         // unchanged.
-        if !change.is_moved
-            && loaded.map(|place| self.spans[place].value(&self.text)) == value.as_deref()
-        {
-            self.changes.remove(index);
+        if !change.is_moved && loaded.map(|place| spans[place].value(text)) == value.as_deref() {
+            changes.remove(index);
         } else {
             change.is_moved &= value.is_some();
             change.value = value;

@@ -28,7 +28,7 @@ impl SessionData {
             return Err(unread("the cookie's maxAge is invalid: must be a number"));
         }
         self.cookie_mut().load_as_express();
-        self.prints_cookie = true;
+        self.edits.prints_cookie = true;
         Ok(())
     }
 
@@ -52,7 +52,7 @@ impl SessionData {
     ///
     /// As for [`Cookie::touch_as_express`](crate::Cookie::touch_as_express).
     pub fn touch_as_express(&mut self, now_ms: i64) -> Result<(), Error> {
-        self.prints_cookie = true;
+        self.edits.prints_cookie = true;
         let ends_at_ms = self.ends_at_ms();
         self.cookie_mut().touch_as_express(now_ms)?;
         self.cookie_mut().cut(ends_at_ms);

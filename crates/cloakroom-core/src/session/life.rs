@@ -61,7 +61,7 @@ impl SessionData {
                 Some(seconds) => TimeToLive::Seconds(seconds),
             };
         }
-        let cookie = self.loaded_cookie();
+        let cookie = self.loaded.cookie();
         let by_expires = cookie.expires_ms().map_or(0, |expires_ms| left(expires_ms, now_ms));
         match (extended_to(cookie, now_ms), by_expires) {
             // A later `expires` than the max age gives was set on purpose.
@@ -84,9 +84,9 @@ impl SessionData {
     #[must_use]
     pub fn extended(&self, now_ms: i64) -> Cow<'_, Self> {
         let (is_as_read, ends_at_ms) = (self.is_as_read(), self.ends_at_ms());
-        let loaded_ms = || self.loaded_cookie().expires_ms();
+        let loaded_ms = || self.loaded.cookie().expires_ms();
         let is_moved = is_as_read
-            && extended_to(self.loaded_cookie(), now_ms).is_some_and(|at| loaded_ms() < Some(at));
+            && extended_to(self.loaded.cookie(), now_ms).is_some_and(|at| loaded_ms() < Some(at));
         let is_cut = ends_at_ms.is_some() && self.cookie().expires_ms() > ends_at_ms;
         if !is_moved && !is_cut {
             return Cow::Borrowed(self);
@@ -97,8 +97,8 @@ impl SessionData {
             cookie.touch(now_ms);
         }
         cookie.cut(ends_at_ms);
-        extended.cookie = Some(Box::new(cookie));
-        extended.is_extended = is_as_read;
+        extended.edits.cookie = Some(Box::new(cookie));
+        extended.edits.is_extended = is_as_read;
         Cow::Owned(extended)
     }
 
@@ -134,21 +134,21 @@ impl SessionData {
 
     /// Returns true if the session was read from a store and its expiry has not been changed since.
     fn is_as_read(&self) -> bool {
-        let is_same = || self.cookie().has_same_expiry(self.loaded_cookie());
-        self.revision.is_some() && (self.is_extended || is_same())
+        let is_same = || self.cookie().has_same_expiry(self.loaded.cookie());
+        self.revision.is_some() && (self.edits.is_extended || is_same())
     }
 
     /// Returns the cookie if it was changed since it was loaded. An extension by [`extended`](Self::extended) does not
     /// count and is taken back, because it would overwrite another request's new expiry in a merge.
     pub(super) fn changed_cookie(&self) -> Option<Box<Cookie>> {
-        let mut cookie = self.cookie.clone()?;
-        if self.is_extended {
+        let mut cookie = self.edits.cookie.clone()?;
+        if self.edits.is_extended {
             cookie.set_raw(
                 CookieMember::Expires,
-                self.loaded_cookie().raw(CookieMember::Expires).clone(),
+                self.loaded.cookie().raw(CookieMember::Expires).clone(),
             );
         }
-        Some(cookie).filter(|cookie| **cookie != *self.loaded_cookie())
+        Some(cookie).filter(|cookie| **cookie != *self.loaded.cookie())
     }
 }
 

@@ -59,11 +59,12 @@ impl SessionData {
     /// Returns the members in order, without the cookie. A name that occurs twice in the text is returned once, at its
     /// first place and with its last value, as JavaScript reads it.
     pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
-        let mut members: Vec<Member<'_>> = Vec::with_capacity(self.spans.len());
+        let mut members: Vec<Member<'_>> = Vec::with_capacity(self.loaded.spans.len());
         // A map, because a record may repeat thousands of names.
-        let mut places: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(self.spans.len());
-        for span in &self.spans {
-            let (raw, value) = (span.name(&self.text), span.value(&self.text));
+        let mut places: HashMap<Cow<'_, str>, usize> =
+            HashMap::with_capacity(self.loaded.spans.len());
+        for span in &self.loaded.spans {
+            let (raw, value) = (span.name(&self.loaded.text), span.value(&self.loaded.text));
             match places.entry(canonical(raw)) {
                 Entry::Occupied(place) => members[*place.get()].value = value,
                 Entry::Vacant(place) => {
@@ -73,7 +74,7 @@ impl SessionData {
             }
         }
         let mut removed = vec![false; members.len()];
-        for change in &self.changes {
+        for change in &self.edits.changes {
             match (places.get(&*escaped(&change.name)), &change.value) {
                 (Some(place), Some(value)) if !change.is_moved => members[*place].value = value,
                 (place, value) => {

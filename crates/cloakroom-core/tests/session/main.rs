@@ -308,7 +308,7 @@ fn debug_tells_no_name_and_no_value() {
 }
 
 #[test]
-fn loading_takes_two_allocations_whatever_the_size() {
+fn reading_takes_two_allocations_whatever_the_size() {
     for members in [1, 10, 17, 100, 5_000] {
         let text = format!(
             "{{{}}}",
@@ -317,8 +317,33 @@ fn loading_takes_two_allocations_whatever_the_size() {
                 .collect::<Vec<_>>()
                 .join(",")
         );
-        let counted =
-            allocation_counter::measure(|| assert!(SessionData::from_json(&*text).is_ok()));
+        let mut bytes = text.into_bytes();
+        let counted = allocation_counter::measure(|| {
+            assert!(SessionData::from_record(std::mem::take(&mut bytes)).is_ok());
+        });
+        // The list of many members is cut to its length.
         assert!(counted.count_total <= 3, "{members} members: {}", counted.count_total);
     }
+}
+
+/// A record of 100 KB: whatever is allocated beyond that is a copy of it, or the places of its members.
+#[test]
+fn reading_copies_no_text_and_whatever_prints_one_copies_it_once() {
+    let text = format!(r#"{{"cookie":{{}},"a":1,"long":"{}"}}"#, "x".repeat(100_000));
+    let small = 2_000;
+    let bytes = |code: &mut dyn FnMut()| allocation_counter::measure(code).bytes_total;
+
+    let (mut bytes_read, mut session) = (Some(text.clone().into_bytes()), None);
+    let reading = bytes(&mut || {
+        session = SessionData::from_record(bytes_read.take().unwrap()).unwrap();
+    });
+    assert!(reading < small, "{reading}");
+
+    let mut session = session.unwrap();
+    session.insert("a", 2).unwrap();
+    let printing = bytes(&mut || assert_eq!(session.to_json().len(), text.len()));
+    assert!(printing < text.len() as u64 + small, "{printing}");
+    let storing = bytes(&mut || session.mark_stored(Revision::of_text()));
+    assert!(storing < text.len() as u64 + small, "{storing}");
+    assert_eq!(session.loaded_json(), text.replace(r#""a":1"#, r#""a":2"#));
 }

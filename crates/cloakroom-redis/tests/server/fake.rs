@@ -57,6 +57,11 @@ impl Fake {
         Self { url, commands, open, accepted }
     }
 
+    /// Forgets the commands so far.
+    pub(crate) fn forget(&self) {
+        self.commands.lock().unwrap().clear();
+    }
+
     /// How many connections are open.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)

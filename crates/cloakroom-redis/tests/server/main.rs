@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod atomic;
+mod comparing;
 mod connecting;
 mod fake;
 mod given;
+mod large;
 mod listing;
 mod load;
 mod operations;
@@ -63,6 +65,12 @@ impl Bench {
 
     fn value(&self, key: &str) -> Option<Vec<u8>> {
         self.raw(redis::cmd("GET").arg(key))
+    }
+
+    /// A number of the server's statistics.
+    fn stat(&self, name: &str) -> u64 {
+        let stats: redis::InfoDict = self.raw(redis::cmd("INFO").arg("stats"));
+        stats.get(name).unwrap()
     }
 
     fn ttl(&self, key: &str) -> i64 {

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 
 use crate::{Bench, Monitor, atomic, expiring_in, listing, options, session};
 
-fn names(commands: &[String]) -> Vec<&str> {
+pub(crate) fn names(commands: &[String]) -> Vec<&str> {
     commands.iter().map(|command| command.split('"').nth(1).unwrap()).collect()
 }
 

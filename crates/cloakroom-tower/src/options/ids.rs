@@ -18,6 +18,9 @@ pub struct IdOptions {
     /// Whether a quoted cookie value is unquoted, as express-session 1 does and version 2 will not. On by default.
     pub unquote: bool,
     /// Express's `genid`. Defaults to [`generate_id`](cloakroom_core::generate_id).
+    ///
+    /// As in Express, it is called before the handler of each request without a session. The safe presets call the
+    /// default when somebody first uses the session.
     pub genid: Option<Genid>,
 }
 

@@ -8,13 +8,14 @@ use std::{
 use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{Cookie, Error, ErrorKind, SessionData, Touched};
 use http::HeaderValue;
+use tokio::sync::MutexGuard;
 
 use super::{
     expiry::{extend, milliseconds},
     logout::log_out,
-    memory::{Memory, ids_to_log_out},
+    memory::{Browser, Memory, ids_to_log_out},
     session::{SafeSession, withheld},
-    write::Write,
+    write::{Write, Written},
 };
 use crate::{
     EventReason, TouchAfter, Unset,
@@ -60,10 +61,15 @@ impl SafeSession {
         }
         let is_dropped = is_failed && !setup.options().failure.store_failed;
         let began = Instant::now();
-        let result = setup.within("commit", commit_in_turn(self, is_dropped)).await;
+        let ready = self.shared.turn_at_once().map(|turn| Ready::new(self, turn, is_dropped));
+        let result = match ready {
+            Some(Ready { step: LastStep::Nothing, .. }) => Ok(None),
+            // Boxed, like what follows: it is large, and most requests have nothing left to do.
+            ready => setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await,
+        };
         if let Err(error) = &result {
             let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
-            let line = line_of_stored(self, error, left).await;
+            let line = Box::pin(line_of_stored(self, error, left)).await;
             self.shared.state().memory.after_error = line;
         } else {
             self.end_one_left_over().await;
@@ -100,13 +106,15 @@ async fn line_of_stored(
     line.filter(|_| is_new)
 }
 
-/// Chooses the last step and takes it, when the handles that still ask the store are done.
-async fn commit_in_turn(
-    session: &SafeSession,
-    is_failed: bool,
-) -> Result<Option<HeaderValue>, Error> {
-    let _turn = session.shared.turn("commit").await?;
-    let (step, browser) = {
+/// The last step of a request whose turn it is, and the cookie as the browser has it.
+struct Ready<'a> {
+    turn: MutexGuard<'a, ()>,
+    step: LastStep,
+    browser: Option<Browser>,
+}
+
+impl<'a> Ready<'a> {
+    fn new(session: &SafeSession, turn: MutexGuard<'a, ()>, is_failed: bool) -> Self {
         let state = session.shared.state();
         let browser = state.memory.browser.clone();
         let step = if is_failed {
@@ -114,13 +122,25 @@ async fn commit_in_turn(
         } else {
             last_step(session, &state, browser.as_ref())
         };
-        (step, browser)
+        Self { turn, step, browser }
+    }
+}
+
+/// Takes the last step, when the handles that still ask the store are done.
+async fn finish(
+    session: &SafeSession,
+    ready: Option<Ready<'_>>,
+    is_failed: bool,
+) -> Result<Option<HeaderValue>, Error> {
+    let Ready { turn: _turn, step, browser } = match ready {
+        Some(ready) => ready,
+        None => Ready::new(session, session.shared.turn("commit").await?, is_failed),
     };
     take(session, step, browser.as_ref()).await
 }
 
 /// Chooses the last step of a request that succeeded.
-fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cookie>) -> LastStep {
+fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Browser>) -> LastStep {
     let options = session.shared.setup.options();
     let memory = &state.memory;
     // The handles have refused every change, and the store would refuse the extension.
@@ -164,7 +184,7 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Cook
     let extends = !memory.is_extended && !memory.is_refused && session.extends_on_write();
     // The cookies differ if the handler has saved the session. After a rotation of the secrets, `browser` is `None`, so
     // the cookie is sent once more, signed with the secret in use.
-    if extends || browser != Some(record.cookie()) {
+    if extends || !Browser::has(browser, record.cookie()) {
         let is_new = state.is_new;
         LastStep::Read { id: state.id.clone(), record: Arc::clone(record), extends, is_new }
     } else {
@@ -220,7 +240,7 @@ fn is_due(session: &SafeSession, record: &SessionData) -> bool {
 async fn take(
     session: &SafeSession,
     step: LastStep,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
 ) -> Result<Option<HeaderValue>, Error> {
     let setup = &session.shared.setup;
     let tell = |error: Error| setup.tell(&error);
@@ -250,7 +270,7 @@ async fn take(
                     return Ok(as_it_was(session, &write.id, record, browser, is_new).await);
                 }
             }
-            if let Some(record) = &write.written {
+            if let Some(Written { record, .. }) = &write.written {
                 return Ok(cookie_for(session, &write.id, record.cookie(), browser));
             }
             // Another request ended the session. It may have given the browser a newer cookie, so this response sends
@@ -287,7 +307,7 @@ async fn as_it_was(
     session: &SafeSession,
     id: &str,
     record: &SessionData,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
     is_new: bool,
 ) -> Option<HeaderValue> {
     let setup = &session.shared.setup;
@@ -311,13 +331,13 @@ fn line_without_asking(
     session: &SafeSession,
     id: &str,
     record: &SessionData,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
 ) -> Option<HeaderValue> {
     let now_ms = session.shared.setup.now_ms();
     let mut extended = record.clone();
     // Node.js leaves an old `expires` in the record when it only touches the session. The store has returned the
     // record, so the session lives, but a browser would delete a cookie with that date at once.
-    if browser != Some(record.cookie()) && record.cookie().has_expired(now_ms) {
+    if !Browser::has(browser, record.cookie()) && record.cookie().has_expired(now_ms) {
         extend(&mut extended, now_ms);
     }
     cookie_for(session, id, extended.cookie(), browser)
@@ -329,17 +349,23 @@ fn cookie_for(
     session: &SafeSession,
     id: &str,
     cookie: &Cookie,
-    browser: Option<&Cookie>,
+    browser: Option<&Browser>,
 ) -> Option<HeaderValue> {
     let setup = &session.shared.setup;
-    if browser == Some(cookie) {
+    if Browser::has(browser, cookie) {
         return None;
     }
     if session.withholds(cookie) {
         setup.note(EventReason::CookieWithheld);
         return None;
     }
-    setup.set_cookie(id, cookie).map_err(|error| setup.tell(&error)).ok()
+    // The signature of the value that the browser has sent is right: it was verified.
+    let known = browser.map(|browser| &browser.found).filter(|found| found.id == id);
+    let line = match known.and_then(|found| found.value.as_deref()) {
+        Some(value) => setup.set_cookie_value(value, cookie),
+        None => setup.set_cookie(id, cookie),
+    };
+    line.map_err(|error| setup.tell(&error)).ok()
 }
 
 /// Returns the line that makes the browser forget the cookie. A browser does so only if path and domain are those that

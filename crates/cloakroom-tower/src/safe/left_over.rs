@@ -44,6 +44,11 @@ impl LeftOver {
         Ok(())
     }
 
+    /// Returns true if there is any session left over.
+    pub(super) fn has_any(&self) -> bool {
+        !self.ids().is_empty()
+    }
+
     /// Returns true if this session is left over: it is in the store, but nobody was given its cookie.
     pub(super) fn contains(&self, id: &str) -> bool {
         self.ids().iter().any(|left_over| left_over == id)

@@ -4,13 +4,19 @@
 //! comes first (RFC 6265, section 5.4). Express looks at the first alone: if it is stale, its user cannot log in any
 //! more.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
-use super::{expiry::extend, memory::Memory, preset::Safe, session::SafeSession};
+use super::{
+    expiry::extend,
+    memory::{Browser, Memory},
+    preset::Safe,
+    session::SafeSession,
+};
 use crate::{
     EventReason, IdFormat, RequestHead, TouchAfter, WhenUnavailable,
+    head::joined,
     ids::FoundId,
     request::RequestFacts,
     state::{Shared, State},
@@ -33,7 +39,7 @@ struct Found {
 pub(crate) struct Asked {
     safe: Arc<Safe>,
     /// The ids of all cookies of our name that verify, one each.
-    ids: Vec<FoundId>,
+    ids: Vec<Arc<FoundId>>,
     request: Arc<RequestFacts>,
     /// The life of this request's sessions. A session that is found is extended by it in the round trip that reads it,
     /// before its record, and so its own life, is known.
@@ -43,14 +49,14 @@ pub(crate) struct Asked {
 impl Safe {
     pub(crate) fn ask(self: &Arc<Self>, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
         let options = self.setup.options();
-        let mut ids: Vec<FoundId> = Vec::new();
-        let header = head.cookie_header();
+        let mut ids: Vec<Arc<FoundId>> = Vec::new();
+        let header = joined(head.headers());
         for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
             if ids.len() == MOST_COOKIES {
                 break;
             }
             if !ids.iter().any(|known| known.id == found.id) {
-                ids.push(found);
+                ids.push(Arc::new(found));
             }
         }
         if ids.is_empty()
@@ -63,7 +69,46 @@ impl Safe {
     }
 }
 
+/// What a session is made of that the request did not bring.
+pub(crate) struct NewSession {
+    safe: Arc<Safe>,
+    request: Arc<RequestFacts>,
+    asked_at_ms: i64,
+}
+
+impl NewSession {
+    pub(crate) fn begin(&self) -> SafeSession {
+        let setup = &self.safe.setup;
+        let memory = Memory { loaded_at_ms: self.asked_at_ms, ..Memory::default() };
+        let (id, record, refused) = match setup.generate(&self.request) {
+            Ok((id, record)) => (id, record, None),
+            // The system's random source has failed.
+            Err(error) => {
+                setup.tell(&error);
+                (String::new(), SessionData::new(), Some(error.kind()))
+            }
+        };
+        let mut state = State::new(id, Arc::new(record), true, memory);
+        state.refused = refused;
+        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        SafeSession { safe: Arc::clone(&self.safe), shared }
+    }
+}
+
 impl Asked {
+    /// Returns what makes the session if the request has none. `None` also if the session will be stored in any case, and
+    /// if it is up to a function of the application, which is called before the handler.
+    pub(crate) fn new_session(&self) -> Option<NewSession> {
+        let setup = &self.safe.setup;
+        let is_late =
+            self.ids.is_empty() && !self.request.is_asked() && !setup.options().save_uninitialized;
+        is_late.then(|| NewSession {
+            safe: Arc::clone(&self.safe),
+            request: Arc::clone(&self.request),
+            asked_at_ms: setup.now_ms(),
+        })
+    }
+
     /// Loads the session, or makes a new one if no cookie leads to a session. A store that is unavailable gives an
     /// empty session or an error, as `when_unavailable` says.
     pub(crate) async fn load(&self) -> Result<SafeSession, Error> {
@@ -72,7 +117,9 @@ impl Asked {
         // Before the store is asked: a slow read counts towards the age of the request, which decides whether the
         // marker of a logout can have expired.
         let loaded_at_ms = setup.now_ms();
-        let found = setup.within_reading("load", find(safe, &self.ids, self.max_age)).await;
+        // Pinned here, because a future that is passed on takes its room twice.
+        let found = pin!(find(safe, &self.ids, self.max_age));
+        let found = setup.within_reading("load", found).await;
         let (found, unavailable) = match found {
             Ok(found) => (found, None),
             Err(error) => {
@@ -83,14 +130,15 @@ impl Asked {
                 (None, Some(error.kind()))
             }
         };
-        let sent = self.ids.iter().map(|found| found.id.clone()).collect();
-        let mut memory = Memory { sent, loaded_at_ms, ..Memory::default() };
+        let mut memory = Memory { sent: self.ids.clone(), loaded_at_ms, ..Memory::default() };
         let mut state = match found {
             Some((id, Found { record, is_extended, refused })) => {
-                memory.browser = (!id.is_outdated).then(|| record.cookie().clone());
+                let record = Arc::new(record);
+                memory.browser = (!id.is_outdated)
+                    .then(|| Browser { found: Arc::clone(id), record: Arc::clone(&record) });
                 (memory.is_stored, memory.is_extended) = (true, is_extended);
                 memory.is_refused = refused.is_some();
-                let mut state = State::new(id.id.clone(), Arc::new(record), false, memory);
+                let mut state = State::new(id.id.clone(), record, false, memory);
                 state.refused = refused
                     .filter(|_| options.failure.when_unavailable == WhenUnavailable::ReadOnly);
                 state
@@ -110,9 +158,9 @@ impl Asked {
 /// Returns the first of the ids that leads to a session, and the session.
 async fn find<'a>(
     safe: &Safe,
-    ids: &'a [FoundId],
+    ids: &'a [Arc<FoundId>],
     max_age: Option<Duration>,
-) -> Result<Option<(&'a FoundId, Found)>, Error> {
+) -> Result<Option<(&'a Arc<FoundId>, Found)>, Error> {
     let mut is_unknown = false;
     for id in ids.iter().take(MOST_COOKIES) {
         match read(safe, &id.id, max_age).await {

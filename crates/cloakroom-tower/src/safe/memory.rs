@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use crate::{
     computed::{Computation, ComputedMember},
+    ids::FoundId,
     state::{self, Current, State},
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct Memory {
     /// The handler has called `touch`.
     pub(super) is_touched: bool,
     /// The cookie as the browser has it. `None` if the browser has none for this id, or one that an old secret signed.
-    pub(super) browser: Option<Cookie>,
+    pub(super) browser: Option<Browser>,
     /// Changes that are computed again if another request has changed the record when it is written.
     pub(super) computed: Vec<ComputedMember>,
     /// The ids that this session had before and that are still in the store, the newest last.
@@ -35,7 +36,7 @@ pub(crate) struct Memory {
     /// still has to forget that cookie.
     pub(super) destroyed: Option<Cookie>,
     /// The ids of all cookies of our name that verify, one each.
-    pub(super) sent: Vec<String>,
+    pub(super) sent: Vec<Arc<FoundId>>,
     /// The handler asked for a new id.
     pub(super) is_replaced: bool,
     /// The id and the cookie that `save` has stored last.
@@ -68,12 +69,27 @@ impl state::Memory for Memory {
     }
 }
 
+/// The cookie that the browser has of the session.
+#[derive(Clone)]
+pub(super) struct Browser {
+    pub(super) found: Arc<FoundId>,
+    /// The record as it was loaded: its cookie is the browser's.
+    pub(super) record: Arc<SessionData>,
+}
+
+impl Browser {
+    /// Returns true if the browser has this cookie.
+    pub(super) fn has(browser: Option<&Self>, cookie: &Cookie) -> bool {
+        browser.is_some_and(|browser| browser.record.cookie() == cookie)
+    }
+}
+
 /// The stored session that a new id has replaced in this request.
 pub(super) struct Replaced {
     pub(super) id: String,
     pub(super) record: Arc<SessionData>,
     pub(super) is_new: bool,
-    pub(super) browser: Option<Cookie>,
+    pub(super) browser: Option<Browser>,
 }
 
 impl Replaced {
@@ -97,7 +113,7 @@ pub(super) fn ids_to_log_out(state: &State<Memory>) -> Vec<String> {
     let memory = &state.memory;
     let own = memory.is_stored.then_some(&state.id);
     let mut ids: Vec<String> = Vec::new();
-    for id in memory.sent.iter().chain(&memory.old_ids).chain(own) {
+    for id in memory.sent.iter().map(|found| &found.id).chain(&memory.old_ids).chain(own) {
         if !ids.contains(id) {
             ids.push(id.clone());
         }

@@ -14,7 +14,7 @@ use super::{
     marker::{self, MOST_IDS, has_moved},
     preset::Safe,
     session::SafeSession,
-    write::Write,
+    write::{Write, Written},
 };
 
 impl Write {
@@ -27,7 +27,7 @@ impl Write {
                              browser has a newer one; the changes were discarded";
             return Ok(true);
         }
-        for id in self.sent.iter().take(MOST_COOKIES) {
+        for id in self.sent.iter().map(|found| &found.id).take(MOST_COOKIES) {
             let mark = marker::look(safe, id).await?;
             if mark.is_logged_out {
                 self.obstacle = "the session was logged out a moment ago; the changes were discarded, since the browser \
@@ -108,7 +108,7 @@ impl Write {
 
     /// Marks the move and links the sessions, and leaves it to the caller to destroy this one.
     async fn try_to_join(&mut self, safe: &Safe, old_id: &str) -> Result<bool, Error> {
-        let Some(record) = &self.written else { return Ok(false) };
+        let Some(Written { record, .. }) = &self.written else { return Ok(false) };
         let lives_until_ms = marker::end_of_session(safe, record.cookie());
         let mark = marker::mark_moved(safe, old_id, &self.id, lives_until_ms).await?;
         if mark.is_logged_out {
@@ -148,7 +148,7 @@ impl Write {
     /// Lets a logout of this session also end an old one that is left over. The list of those is in the memory of one
     /// process; the link is in the store.
     pub(super) async fn link_to_left_over(&self, session: &SafeSession, old_id: &str) {
-        if let Some(record) = &self.written {
+        if let Some(Written { record, .. }) = &self.written {
             // The caller reports the error by which it is left over.
             let until_ms = marker::end_of_session(&session.safe, record.cookie());
             let _ = marker::link(&session.safe, &self.id, old_id, until_ms).await;

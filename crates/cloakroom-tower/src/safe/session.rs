@@ -35,8 +35,8 @@ impl SafeSession {
     /// requests that only read stay at one command.
     pub(super) async fn end_one_left_over(&self) {
         let has_written = self.shared.state().memory.written.is_some();
-        if has_written {
-            self.safe.left_over.destroy_one(&self.safe.setup).await;
+        if has_written && self.safe.left_over.has_any() {
+            Box::pin(self.safe.left_over.destroy_one(&self.safe.setup)).await;
         }
     }
 

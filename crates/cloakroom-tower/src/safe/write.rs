@@ -20,7 +20,7 @@ use super::{
     preset::Safe,
     session::SafeSession,
 };
-use crate::state::State;
+use crate::{ids::FoundId, state::State};
 
 /// The number of new ids that are tried until one is free. The first is free, unless the option `genid` returns the
 /// same ids again.
@@ -30,6 +30,20 @@ const MOST_IDS: usize = 4;
 /// no longer polled keeps its turn for ever, and must not cost the others their deadline. The turn only saves
 /// conflicts, so whoever is overtaken loses nothing.
 const PATIENCE: u32 = 8;
+
+/// A record as it was written, and what the store says of it.
+pub(super) struct Written {
+    pub(super) record: SessionData,
+    revision: Revision,
+}
+
+impl Written {
+    /// Returns the record as one that was read. Only a session that goes on needs it: it scans the record.
+    pub(super) fn into_stored(mut self) -> SessionData {
+        self.record.mark_stored(self.revision);
+        self.record
+    }
+}
 
 /// A session on its way into the store.
 pub(super) struct Write {
@@ -44,13 +58,13 @@ pub(super) struct Write {
     /// The handler asked for a new session, as at a login. If it cannot be stored, the request fails.
     pub(super) is_login: bool,
     /// Ids that the browser sent and that led to no session.
-    pub(super) sent: Vec<String>,
+    pub(super) sent: Vec<Arc<FoundId>>,
     /// The request began so long ago that the marker of a logout or a move can have expired.
     pub(super) is_late: bool,
     /// This session has taken over the links of the old one.
     pub(super) hands_on_links: bool,
     /// The record as it was written, even if a later step failed.
-    pub(super) written: Option<SessionData>,
+    pub(super) written: Option<Written>,
     /// Why nothing was written.
     pub(super) obstacle: &'static str,
 }
@@ -183,30 +197,24 @@ impl Write {
     /// Remembers what is stored now. If a later step fails, the error's response tells the browser of it.
     pub(super) fn note(&self, session: &SafeSession) {
         let written =
-            self.written.as_ref().map(|record| (self.id.clone(), record.cookie().clone()));
+            self.written.as_ref().map(|written| (self.id.clone(), written.record.cookie().clone()));
         session.shared.state().memory.written = written;
     }
 
     /// Stores the record under the new id, or under another if that one is taken. A store without conditional writes
     /// cannot tell, so there the id is trusted to be new.
-    async fn create(
-        &mut self,
-        session: &SafeSession,
-        mut record: SessionData,
-    ) -> Result<(), Error> {
+    async fn create(&mut self, session: &SafeSession, record: SessionData) -> Result<(), Error> {
         let store = session.shared.setup.store();
         let Some(atomic) = store.atomic() else {
             store.set(&self.id, &record).await?;
-            record.mark_stored(Revision::of_text());
-            self.written = Some(record);
+            self.written = Some(Written { record, revision: Revision::of_text() });
             self.note(session);
             return Ok(());
         };
         for _ in 0..MOST_IDS {
             match atomic.create(&self.id, &record).await? {
                 Created::Stored(revision) => {
-                    record.mark_stored(revision);
-                    self.written = Some(record);
+                    self.written = Some(Written { record, revision });
                     self.note(session);
                     return Ok(());
                 }
@@ -242,13 +250,13 @@ async fn update(
     id: &str,
     changes: &RequestChanges,
     prepare: impl Fn(SessionData) -> SessionData + Send + Sync,
-) -> Result<Option<SessionData>, Error> {
+) -> Result<Option<Written>, Error> {
     let store = safe.setup.store();
     let Some(atomic) = store.atomic() else {
         // Without a conditional write, reading again just before the write makes the time as short as possible in which
         // another request's change can be lost.
         let Some(current) = store.get(id).await? else { return Ok(None) };
-        let mut record = prepare(changes.applied_to(current)?);
+        let record = prepare(changes.applied_to(current)?);
         store.set(id, &record).await?;
         // A logout and a move mark the id before they destroy the record. So either they destroy this write, too, or
         // their mark is there by now, and this write undoes itself.
@@ -256,8 +264,7 @@ async fn update(
             store.destroy(id).await?;
             return Ok(None);
         }
-        record.mark_stored(Revision::of_text());
-        return Ok(Some(record));
+        return Ok(Some(Written { record, revision: Revision::of_text() }));
     };
     let patience = safe.setup.options().failure.deadline / PATIENCE;
     let _turn = safe.turn_to_write(id, patience).await;
@@ -266,10 +273,7 @@ async fn update(
     loop {
         let since = Instant::now();
         let current = match atomic.update(id, &record).await? {
-            Updated::Stored(revision) => {
-                record.mark_stored(revision);
-                return Ok(Some(record));
-            }
+            Updated::Stored(revision) => return Ok(Some(Written { record, revision })),
             Updated::Gone => return Ok(None),
             Updated::Conflict(current) => current,
         };

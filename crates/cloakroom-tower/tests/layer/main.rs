@@ -25,6 +25,7 @@ mod log;
 mod meeting;
 mod nested;
 mod new_ids;
+mod new_session;
 mod newer_cookies;
 mod next_session;
 mod on_demand;

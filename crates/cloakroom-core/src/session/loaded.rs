@@ -1,0 +1,85 @@
+//! The record as it was loaded, which clones of a session share.
+
+use std::{ops::Deref, sync::Arc, sync::OnceLock};
+
+use super::COOKIE;
+use crate::{
+    Cookie,
+    json::{
+        scan::{self, Malformed, Span},
+        string::is_name,
+    },
+};
+
+/// A text as its reader has it, so that a large record is not copied.
+pub(super) enum Text {
+    Own(String),
+    Shared(Arc<str>),
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Own(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+pub(super) struct Loaded {
+    pub(super) text: Text,
+    pub(super) spans: Vec<Span>,
+    /// There is a backslash in the text, so a name may stand there in another form.
+    has_escapes: bool,
+    cookie: OnceLock<Cookie>,
+}
+
+impl Loaded {
+    /// Scans a text whose offsets fit 32 bits.
+    pub(super) fn scan(text: Text) -> Result<Self, (Text, Malformed)> {
+        match scan::members(&text) {
+            Ok(spans) => {
+                let has_escapes = memchr::memchr(b'\\', text.as_bytes()).is_some();
+                Ok(Self { text, spans, has_escapes, cookie: OnceLock::new() })
+            }
+            Err(at) => Err((text, at)),
+        }
+    }
+
+    /// Makes the record that has this cookie and no other member.
+    pub(super) fn of_cookie(cookie: Cookie) -> Self {
+        let mut text = String::with_capacity(128);
+        text.push_str("{\"cookie\":");
+        cookie.push_json(&mut text);
+        let span =
+            Span { name_start: 2, name_end: 8, value_start: 10, value_end: text.len() as u32 };
+        text.push('}');
+        Self { text: Text::Own(text), spans: vec![span], has_escapes: true, cookie: cookie.into() }
+    }
+
+    /// Returns the last member with this name, because `JSON.parse` keeps the last value of a repeated name.
+    pub(super) fn place_of(&self, name: &str) -> Option<usize> {
+        let text = &*self.text;
+        if self.has_escapes {
+            self.spans.iter().rposition(|span| is_name(span.name(text), name))
+        } else {
+            let is_as_long = |span: &Span| (span.name_end - span.name_start) as usize == name.len();
+            self.spans.iter().rposition(|span| is_as_long(span) && span.name(text) == name)
+        }
+    }
+
+    /// Returns the JSON text of the member at this place.
+    pub(super) fn value(&self, place: usize) -> &str {
+        self.spans[place].value(&self.text)
+    }
+
+    /// Returns the cookie of the text. It is parsed on first use, because not every request looks at it.
+    pub(super) fn cookie(&self) -> &Cookie {
+        self.cookie.get_or_init(|| {
+            let stored = self.place_of(COOKIE).map(|place| self.value(place));
+            stored.and_then(Cookie::from_json).unwrap_or_default()
+        })
+    }
+}
