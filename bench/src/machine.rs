@@ -63,7 +63,8 @@ fn machine() -> String {
         "{cores} cores of {}, {} GB of memory, Linux {}",
         model.map_or("an unknown processor", |(_, model)| model),
         kilobytes.unwrap_or_default() / 1_000_000,
-        read("/proc/sys/kernel/osrelease").trim()
+        // What follows the version is the builder's own.
+        read("/proc/sys/kernel/osrelease").trim().split('-').next().unwrap_or_default()
     )
 }
 
