@@ -24,6 +24,11 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
         "shows the suite what is behind a store, so it must not ask the store",
     ),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], "users have the facade alone"),
+    (
+        "cloakroom-instructions",
+        &["cloakroom-compat", "cloakroom-core", "cloakroom-tower"],
+        "counts what they do, without a server",
+    ),
     ("xtask", &["cloakroom-test-support"], "starts the servers that benchmarks need"),
     ("xtask-api", &[], "reads sources"),
 ];

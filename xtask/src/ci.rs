@@ -1,7 +1,7 @@
 //! What a change has to pass, in steps that can also run alone.
 
 use crate::{
-    api,
+    api, bench,
     command::{Failure, run},
     package,
     task::{cargo, test},
@@ -14,12 +14,13 @@ type Step = (&'static str, fn() -> Result<(), Failure>);
 /// Lints check the dependencies once, and the quickstart and the tests build them once, since they ask for the same
 /// features. Only the docs, for which cargo leaves out what tests alone depend on, check some of them again.
 const STEPS: &[Step] = &[
-    ("format", || run(&mut cargo("fmt --all --check"))),
+    ("format", format),
     ("api", api::check),
     ("lints", || run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))),
     ("docs", docs),
     ("features", package::features),
     ("packages", package::package),
+    ("instructions", bench::check_instructions),
     ("quickstart", || run(&mut cargo("run --all-features --example quickstart"))),
     ("tests", || test(&[])),
 ];
@@ -37,6 +38,12 @@ pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
     let mut wanted =
         STEPS.iter().filter(|(step, _)| names.is_empty() || names.iter().any(|name| name == step));
     wanted.try_for_each(|(_, step)| step())
+}
+
+/// The benchmarks are a workspace of their own.
+fn format() -> Result<(), Failure> {
+    run(&mut cargo("fmt --all --check"))?;
+    run(&mut cargo("fmt --manifest-path bench/Cargo.toml --all --check"))
 }
 
 /// The docs as docs.rs builds them, which a stable toolchain only does when it is told that it may.

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod api;
+mod bench;
 mod ci;
 mod command;
 mod crates;
@@ -21,14 +22,18 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 Commands:
   test [ARGUMENTS]   install what the tests need and is missing, then run all of them, those with servers too
   ci [STEP...]       all of these steps, or those that are named: format, api, lints, docs, features, packages,
-                     quickstart, tests
+                     instructions, quickstart, tests
   api [--check]      write the listings of the public API, `docs/api`, or only check that they are true
   features           check each crate without features and with each feature alone
   package            build each crate from its package, and an application on top of the packages
-  bench [ARGUMENTS]  install what is missing, then run all benchmarks
+  bench [quick] [AREA...] [--rounds N] [--json] [--write]
+                     install what is missing, then measure cloakroom beside its peers: http, store, record, bridge,
+                     memory, scale; `--write` writes docs/performance.md
+  bench instructions [--accept]
+                     count the instructions of some operations, and fail if they are 5 % more than accepted
   table              install what is missing, run the suite on every store, and write the README's table of stores
 
-ARGUMENTS go to `cargo test` or `cargo bench`, for instance:
+ARGUMENTS go to `cargo test`, for instance:
   cargo xtask test -p cloakroom-redis touch";
 
 fn main() -> ExitCode {
@@ -45,7 +50,7 @@ fn main() -> ExitCode {
         ("api", [option]) if option == "--check" => api::check(),
         ("features", []) => package::features(),
         ("package", []) => package::package(),
-        ("bench", arguments) => task::bench(arguments),
+        ("bench", arguments) => bench::bench(arguments),
         ("table", []) => task::table(),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");

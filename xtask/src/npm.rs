@@ -1,29 +1,28 @@
-//! The npm packages of `tests/node`.
+//! The npm packages of a folder.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use cloakroom_test_support::{find_program, node_folder};
+use cloakroom_test_support::find_program;
 
 use crate::command::{Failure, command, run};
 
-/// Whether Node.js is there, and `node_modules` is what the lock file asks for.
+/// Whether Node.js is there, and the folder's `node_modules` is what the lock file asks for.
 ///
 /// The copy of the lock file in `node_modules` was put there by an install that succeeded.
-pub(crate) fn is_installed() -> bool {
-    let read = |file: &str| fs::read(node_folder().join(file)).ok();
+pub(crate) fn is_installed(folder: &Path) -> bool {
+    let read = |file: &str| fs::read(folder.join(file)).ok();
     let locked = read(LOCK);
     find_program("node").is_some() && locked.is_some() && locked == read(INSTALLED)
 }
 
 /// Installs the packages of the lock file.
-pub(crate) fn install() -> Result<(), Failure> {
+pub(crate) fn install(folder: &Path) -> Result<(), Failure> {
     if find_program("node").is_none() || find_program("npm").is_none() {
         return Err(Failure::new(
             "there is no Node.js here; install version 20 or newer, with npm",
         ));
     }
-    let folder = node_folder();
-    run(command("npm").arg("ci").current_dir(&folder))
+    run(command("npm").arg("ci").current_dir(folder))
         .map_err(|_| Failure::new("npm could not get them; try again later"))?;
     fs::copy(folder.join(LOCK), folder.join(INSTALLED))
         .map(|_| ())

@@ -1,16 +1,49 @@
-//! What the tests need besides Rust: found, or installed.
+//! What the tests and the benchmarks need besides Rust: found, or installed.
 
-use cloakroom_test_support::find_program;
+use std::path::PathBuf;
 
-use crate::{command::Failure, debian, mongod, npm};
+use cloakroom_test_support::{find_program, node_folder};
 
-/// The programs that come as Debian packages of the same name.
-const DEBIAN: [&str; 4] = ["redis-server", "memcached", "openssl", "chromium"];
+use crate::{
+    command::{Failure, root},
+    debian, mongod, npm,
+};
 
-/// Installs what is missing, and tries all of it before it fails with a list of what could not be had.
-pub(crate) fn install_missing() -> Result<(), Failure> {
-    let absent =
-        || DEBIAN.into_iter().filter(|program| find_program(program).is_none()).collect::<Vec<_>>();
+/// What has to be there.
+#[derive(Debug)]
+struct Needs {
+    /// The programs that come as Debian packages of the same name.
+    debian: &'static [&'static str],
+    mongod: bool,
+    /// The folder of a `package-lock.json`.
+    npm: Option<PathBuf>,
+}
+
+/// Installs what the tests need and is missing.
+pub(crate) fn install_for_tests() -> Result<(), Failure> {
+    let debian = &["redis-server", "memcached", "openssl", "chromium"];
+    install(&Needs { debian, mongod: true, npm: Some(node_folder()) }).map_err(|failure| {
+        Failure::new(format!("{failure}\nTests without a server still run: cargo test"))
+    })
+}
+
+/// Installs what the benchmarks need and is missing.
+pub(crate) fn install_for_bench() -> Result<(), Failure> {
+    let debian = &["redis-server", "memcached", "valgrind", "wrk"];
+    install(&Needs { debian, mongod: true, npm: Some(root().join("bench/node")) })
+}
+
+/// Installs what counts instructions.
+pub(crate) fn install_valgrind() -> Result<(), Failure> {
+    install(&Needs { debian: &["valgrind"], mongod: false, npm: None })
+}
+
+/// Tries all of it before it fails with a list of what could not be had.
+fn install(needs: &Needs) -> Result<(), Failure> {
+    let absent = || {
+        let programs = needs.debian.iter().copied();
+        programs.filter(|program| find_program(program).is_none()).collect::<Vec<_>>()
+    };
     let mut results = Vec::new();
     let packages = absent();
     if !packages.is_empty() {
@@ -23,15 +56,16 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
         });
         results.push((packages.join(", "), result));
     }
-    if !mongod::is_installed() {
+    if needs.mongod && !mongod::is_installed() {
         results.push(("mongod".to_owned(), mongod::install()));
     }
-    if !npm::is_installed() {
-        results.push(("npm packages of tests/node".to_owned(), npm::install()));
+    if let Some(folder) = needs.npm.as_ref().filter(|folder| !npm::is_installed(folder)) {
+        let name = folder.strip_prefix(root()).unwrap_or(folder).display();
+        results.push((format!("npm packages of {name}"), npm::install(folder)));
     }
 
     if results.is_empty() {
-        println!("Nothing to install: the servers and the npm packages are there.");
+        println!("Nothing to install: all that is needed is there.");
     }
     let missing: Vec<String> = results
         .iter()
@@ -40,8 +74,5 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(format!(
-        "these could not be installed:\n{}\nTests without a server still run: cargo test",
-        missing.join("\n")
-    )))
+    Err(Failure::new(format!("these could not be installed:\n{}", missing.join("\n"))))
 }

@@ -1,4 +1,4 @@
-//! The tasks: `test`, `bench` and `table`.
+//! The tasks: `test` and `table`.
 
 use std::{env, process::Command};
 
@@ -10,7 +10,7 @@ use crate::{
 
 /// Installs what is missing and runs every test, also those that need a server.
 pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
-    setup::install_missing()?;
+    setup::install_for_tests()?;
     let mut parts = arguments.splitn(2, |argument| argument == "--");
     let (for_cargo, for_tests) =
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -44,18 +44,9 @@ fn makes_namespaces() -> bool {
     unshare.output().is_ok_and(|output| output.status.success())
 }
 
-/// Installs what is missing and runs the benchmarks of all crates.
-pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
-    setup::install_missing()?;
-    // By `--bench`, as libraries would be built and run as benchmarks otherwise.
-    let mut bench = cargo("bench --all-features --bench *");
-    workspace_or_packages(&mut bench, arguments);
-    run(&mut bench)
-}
-
 /// Installs what is missing and writes the README's table of stores.
 pub(crate) fn table() -> Result<(), Failure> {
-    setup::install_missing()?;
+    setup::install_for_tests()?;
     // With the features of the tests, which then need not be built again.
     run(&mut cargo("run --all-features --package cloakroom-tests --bin store_table"))
 }

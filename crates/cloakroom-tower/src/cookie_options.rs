@@ -159,6 +159,9 @@ impl CookieOptions {
     }
 }
 
+const MILLENNIUM: Duration = Duration::from_secs(365_243 * 86_400);
+const YEAR_10000_MS: i64 = 253_402_300_800_000;
+
 impl CookieOptions {
     /// Returns the cookie of a session that a request makes now.
     ///
@@ -208,6 +211,22 @@ impl CookieOptions {
             Priority::High => "high",
         }));
         Ok(cookie)
+    }
+
+    /// Checks that [`cookie`](Self::cookie) makes a cookie at this time. It makes none itself, except for an extreme life
+    /// or time, because a cookie costs several allocations and the text of a date.
+    ///
+    /// # Errors
+    ///
+    /// As [`cookie`](Self::cookie).
+    pub(crate) fn check_life(&self, shape: CookieShape, now_ms: i64) -> Result<(), Error> {
+        // JavaScript's dates end in the year 275760.
+        let is_short =
+            |max_age: Duration| max_age <= MILLENNIUM && (0..YEAR_10000_MS).contains(&now_ms);
+        if self.max_age.is_none_or(is_short) {
+            return Ok(());
+        }
+        self.cookie(shape, false, now_ms).map(drop)
     }
 
     /// Returns the domain or path that cannot be sent, quoted, and at most 40 characters of it.
@@ -279,6 +298,23 @@ mod tests {
             let cookie =
                 options.cookie(CookieShape::Express, is_secure, 1_700_000_000_000).unwrap();
             assert_eq!(cookie.to_json(), json);
+        }
+    }
+
+    #[test]
+    fn a_life_that_is_accepted_gives_a_cookie() {
+        let last_ms = 8_640_000_000_000_000;
+        let ages_ms = [0, 1, 365_243 * 86_400_000, last_ms - 1, last_ms, u64::MAX];
+        let ages = ages_ms.map(Duration::from_millis).into_iter().chain([Duration::MAX]);
+        for max_age in ages.map(Some).chain([None]) {
+            let options = CookieOptions { max_age, ..CookieOptions::default() };
+            for now_ms in [i64::MIN, -1, 0, 1, YEAR_10000_MS - 1, YEAR_10000_MS, i64::MAX] {
+                for shape in [CookieShape::Express, CookieShape::NextSession] {
+                    let is_made = options.cookie(shape, true, now_ms).is_ok();
+                    let is_accepted = options.check_life(shape, now_ms).is_ok();
+                    assert_eq!(is_accepted, is_made, "{max_age:?} {now_ms}");
+                }
+            }
         }
     }
 

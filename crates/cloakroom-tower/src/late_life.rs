@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::rules::{Life, NewSession};
 
 /// The life of one request's session. That of a new session begins late, so that a request that asks nothing of its
-/// session pays for neither an id nor a record.
+/// session pays for no record.
 pub(crate) enum LateLife {
     /// The session was loaded, or had to be made at once.
     Begun(Life),
@@ -51,15 +51,16 @@ impl LateLife {
 
 impl Late {
     fn begin(&self) -> &Life {
-        // Without the lock: the clock and `on_error` are user callbacks.
-        let life = self.new.begin();
-        // Under the lock, so that each life either begins before the end, which then writes what it has changed, or is
+        // Under the lock, so that the life either begins before the end, which then writes what it has changed, or is
         // closed from the start.
         let has_ended = self.has_ended();
-        if *has_ended {
-            life.shared().close();
-        }
-        self.life.get_or_init(|| life)
+        self.life.get_or_init(|| {
+            let life = self.new.begin();
+            if *has_ended {
+                life.shared().close();
+            }
+            life
+        })
     }
 
     fn has_ended(&self) -> MutexGuard<'_, bool> {

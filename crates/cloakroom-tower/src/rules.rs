@@ -73,10 +73,10 @@ impl Rules {
 impl Asked {
     /// Returns what makes the session if it is a new one that nothing has to be asked for. The express preset makes its
     /// session at once, as express-session calls `genid` before the handler.
-    pub(crate) fn new_session(&self) -> Option<NewSession> {
+    pub(crate) fn new_session(&self) -> Result<Option<NewSession>, Error> {
         match self {
-            Self::Express(_) => None,
-            Self::Safe(asked) => asked.new_session().map(NewSession),
+            Self::Express(_) => Ok(None),
+            Self::Safe(asked) => Ok(asked.new_session()?.map(NewSession)),
         }
     }
 
@@ -89,7 +89,7 @@ impl Asked {
 }
 
 impl NewSession {
-    /// Makes the session.
+    /// Makes the session. No user callback is called.
     pub(crate) fn begin(&self) -> Life {
         Life::Safe(Box::new(self.0.begin()))
     }

@@ -25,7 +25,9 @@ impl SessionEngine {
     /// # Errors
     ///
     /// The store's errors, unless [`when_unavailable`](crate::FailureOptions::when_unavailable) turns them into a
-    /// session that cannot be changed; [`Timeout`](cloakroom_core::ErrorKind::Timeout) after the deadline.
+    /// session that cannot be changed; [`Timeout`](cloakroom_core::ErrorKind::Timeout) after the deadline. If
+    /// a new session is made, also the error of the system's random source or of `genid`, and one for a cookie that cannot
+    /// be sent.
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
         match self.part_in(head) {
             Part::None | Part::Unavailable => Ok(None),

@@ -57,7 +57,7 @@ struct Inner {
 
 impl Session {
     pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
-        let life = match asked.new_session() {
+        let life = match asked.new_session()? {
             Some(new) => LateLife::of_new(new),
             None => LateLife::Begun(asked.load().await?),
         };
@@ -229,9 +229,6 @@ impl Session {
     }
 
     /// Returns the session's id: Express's `req.sessionID`. Whoever knows it can use the session, so never log it.
-    ///
-    /// With the safe presets, a new session gets its id when somebody first asks for it. If the system's random source
-    /// fails then, the id is empty, and every change of the session is an error.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared().state().id.clone()

@@ -20,6 +20,13 @@ pub(crate) struct Setup {
     events: Events,
 }
 
+/// What decides whether a new session can be made, if no option is a function of its request: its id, and a time at which
+/// its cookie can be made.
+pub(crate) struct Seed {
+    id: String,
+    pub(crate) now_ms: i64,
+}
+
 impl Setup {
     pub(crate) fn new(store: Box<dyn Store>, ids: IdFormat, options: SessionOptions) -> Self {
         Self { store, ids, options, events: Events::default() }
@@ -88,6 +95,21 @@ impl Setup {
             };
             Ok((id, SessionData::with_cookie(cookie)))
         })
+    }
+
+    /// Does what can fail of [`generate`](Self::generate), if no option is a function of the request.
+    pub(crate) fn seed(&self) -> Result<Seed, Error> {
+        let now_ms = self.now_ms();
+        self.options.cookie.check_life(self.options.preset.cookie_shape(), now_ms)?;
+        Ok(Seed { id: generate_id()?, now_ms })
+    }
+
+    /// Does the rest of [`generate`](Self::generate).
+    pub(crate) fn grow(&self, seed: &Seed, request: &RequestFacts) -> (String, SessionData) {
+        let (options, shape) = (&self.options.cookie, self.options.preset.cookie_shape());
+        // It cannot fail: `seed` has checked it for this time.
+        let cookie = options.cookie(shape, request.is_secure, seed.now_ms).unwrap_or_default();
+        (seed.id.clone(), SessionData::with_cookie(cookie))
     }
 
     fn cookie(&self, options: &CookieOptions, request: &RequestFacts) -> Result<Cookie, Error> {

@@ -193,7 +193,7 @@ impl Watching {
             _ => return Ok(Attempt::Refused),
         }
         let mut write = redis::pipe();
-        // XX: on a server that does not count the end of a watched key as a change, the session is over all the same.
+        // XX: on a server that does not count the end of a watched key as a change, the session is over too.
         write.cmd("SET").arg(swap.key).arg(swap.record).arg("XX");
         if let Expiry::Seconds(seconds) = swap.expiry {
             write.arg("EX").arg(seconds);

@@ -19,8 +19,9 @@ pub struct IdOptions {
     pub unquote: bool,
     /// Express's `genid`. Defaults to [`generate_id`](cloakroom_core::generate_id).
     ///
-    /// As in Express, it is called before the handler of each request without a session. The safe presets call the
-    /// default when somebody first uses the session.
+    /// As in Express, it is called for each request that loads its session and has none, even if nobody uses the new one:
+    /// before the handler, or when somebody first asks for the session with
+    /// [`Loading::OnDemand`](crate::Loading::OnDemand).
     pub genid: Option<Genid>,
 }
 

@@ -19,6 +19,7 @@ use crate::{
     head::joined,
     ids::FoundId,
     request::RequestFacts,
+    setup::Seed,
     state::{Shared, State},
 };
 
@@ -73,23 +74,16 @@ impl Safe {
 pub(crate) struct NewSession {
     safe: Arc<Safe>,
     request: Arc<RequestFacts>,
-    asked_at_ms: i64,
+    seed: Seed,
 }
 
 impl NewSession {
+    /// Makes the session. No user callback is called.
     pub(crate) fn begin(&self) -> SafeSession {
         let setup = &self.safe.setup;
-        let memory = Memory { loaded_at_ms: self.asked_at_ms, ..Memory::default() };
-        let (id, record, refused) = match setup.generate(&self.request) {
-            Ok((id, record)) => (id, record, None),
-            // The system's random source has failed.
-            Err(error) => {
-                setup.tell(&error);
-                (String::new(), SessionData::new(), Some(error.kind()))
-            }
-        };
-        let mut state = State::new(id, Arc::new(record), true, memory);
-        state.refused = refused;
+        let memory = Memory { loaded_at_ms: self.seed.now_ms, ..Memory::default() };
+        let (id, record) = setup.grow(&self.seed, &self.request);
+        let state = State::new(id, Arc::new(record), true, memory);
         let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
         SafeSession { safe: Arc::clone(&self.safe), shared }
     }
@@ -97,16 +91,19 @@ impl NewSession {
 
 impl Asked {
     /// Returns what makes the session if the request has none. `None` also if the session will be stored in any case, and
-    /// if it is up to a function of the application, which is called before the handler.
-    pub(crate) fn new_session(&self) -> Option<NewSession> {
+    /// if it is up to a function of the application, which is called when the session is loaded.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load): a handler never has a session that could not be made.
+    pub(crate) fn new_session(&self) -> Result<Option<NewSession>, Error> {
         let setup = &self.safe.setup;
-        let is_late =
-            self.ids.is_empty() && !self.request.is_asked() && !setup.options().save_uninitialized;
-        is_late.then(|| NewSession {
-            safe: Arc::clone(&self.safe),
-            request: Arc::clone(&self.request),
-            asked_at_ms: setup.now_ms(),
-        })
+        if !self.ids.is_empty() || self.request.is_asked() || setup.options().save_uninitialized {
+            return Ok(None);
+        }
+        let seed = setup.seed().inspect_err(|error| setup.tell(error))?;
+        let (safe, request) = (Arc::clone(&self.safe), Arc::clone(&self.request));
+        Ok(Some(NewSession { safe, request, seed }))
     }
 
     /// Loads the session, or makes a new one if no cookie leads to a session. A store that is unavailable gives an

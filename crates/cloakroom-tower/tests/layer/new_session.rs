@@ -1,11 +1,12 @@
-//! A new session is made when somebody first asks something of it, unless an option is called for it before the handler.
+//! A new session is made when somebody first asks something of it. What can fail of that is done when it is loaded.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
+use std::time::Duration;
 
-use cloakroom_core::{ErrorKind, MemoryStore, Secrets, Store};
+use cloakroom_core::{Clock, ErrorKind, MemoryStore, Secrets, Store};
 use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
 use futures::executor::block_on;
 use http::Request;
@@ -18,10 +19,12 @@ fn load(engine: &SessionEngine) -> Session {
     block_on(engine.load(RequestHead::from(&Request::new(())))).unwrap().unwrap()
 }
 
-/// An id and a record alone take more allocations than that.
+/// A record alone takes more allocations than that.
 #[test]
-fn a_request_that_asks_nothing_of_its_session_pays_for_no_id_and_no_record() {
-    let engine = engine(&MemoryStore::new(), SessionOptions::new());
+fn a_request_that_asks_nothing_of_its_session_pays_for_no_record() {
+    let options =
+        SessionOptions::new().with_cookie(|cookie| cookie.with_max_age(Duration::from_secs(60)));
+    let engine = engine(&MemoryStore::new(), options);
     let asking = |asks: fn(&Session)| {
         let counted = allocation_counter::measure(|| {
             let session = load(&engine);
@@ -38,6 +41,40 @@ fn a_request_that_asks_nothing_of_its_session_pays_for_no_id_and_no_record() {
     assert_eq!(reads, nothing, "nobody has put a member into it");
     let id = asking(|session| assert_eq!(session.id().len(), 32));
     assert!(id > nothing + 5, "{id}");
+}
+
+/// The handler would otherwise run with an id that all such sessions share.
+#[test]
+fn a_session_that_cannot_be_made_fails_the_request() {
+    for options in
+        [SessionOptions::new(), SessionOptions::next_session(), SessionOptions::express()]
+    {
+        let told = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&told);
+        // JavaScript's dates end 8.64e15 ms after 1970. The options are accepted, because it depends on the clock
+        // whether the life ends before that.
+        let max_age = Duration::from_millis(8_640_000_000_000_000 - 1_000);
+        let clock = Clock::fixed(1_000);
+        let options = options
+            .with_cookie(|cookie| cookie.with_max_age(max_age))
+            .with_expiry(|expiry| expiry.with_clock(clock.clone()))
+            .with_failure(|failure| {
+                failure.with_on_error(move |_| {
+                    counted.fetch_add(1, SeqCst);
+                })
+            });
+        let engine = engine(&MemoryStore::new(), options);
+        let session = load(&engine);
+        clock.advance(1);
+        let request = Request::new(());
+        let error = block_on(engine.load(RequestHead::from(&request))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        assert_eq!(told.load(SeqCst), 1);
+        // What could fail was done by the time that the session was loaded.
+        assert_ne!(session.id(), "");
+        session.insert("n", 1).unwrap();
+        assert_eq!(told.load(SeqCst), 1);
+    }
 }
 
 #[test]

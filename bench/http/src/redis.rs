@@ -1,0 +1,79 @@
+//! The Redis server behind all subjects: sessions as Express writes them, and the commands that it has run.
+
+use std::collections::BTreeMap;
+
+use cloakroom::{Secrets, date::to_iso_string};
+use cloakroom_bench::cpu;
+use cloakroom_bench_http::server::SECRET;
+use cloakroom_test_support::RedisServer;
+use redis::{Connection, cmd, pipe};
+
+pub(crate) struct Redis {
+    server: RedisServer,
+    connection: Connection,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        let server = RedisServer::start().expect("redis-server is installed");
+        cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
+        let client = redis::Client::open(server.url()).expect("it is a URL");
+        Self { connection: client.get_connection().expect("it answers"), server }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id().expect("it runs")
+    }
+
+    /// Stores sessions as Express would, and returns their cookies.
+    pub(crate) fn seed(&mut self, prefix: &str, number: usize, session: &str) -> Vec<String> {
+        let secrets = Secrets::new([SECRET]).expect("it is a secret");
+        let ids: Vec<String> = (0..number).map(|number| format!("{prefix}{number:0>24}")).collect();
+        let mut sets = pipe();
+        for id in &ids {
+            sets.cmd("SET").arg(format!("sess:{id}")).arg(session).arg("EX").arg(3600).ignore();
+        }
+        sets.exec(&mut self.connection).expect("Redis stores sessions");
+        ids.iter().map(|id| format!("connect.sid={}", secrets.cookie_value(id))).collect()
+    }
+
+    /// How often each command was run so far.
+    pub(crate) fn commands(&mut self) -> BTreeMap<String, f64> {
+        let info: String =
+            cmd("INFO").arg("commandstats").query(&mut self.connection).expect("Redis knows INFO");
+        let lines = info.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
+        lines
+            .filter_map(|(name, rest)| {
+                let calls = rest.strip_prefix("calls=")?.split(',').next()?;
+                Some((name.to_owned(), calls.parse().ok()?))
+            })
+            .filter(|(name, _)| name != "info")
+            .collect()
+    }
+}
+
+/// What was run between two counts, per request: `get 1 · set 1`.
+pub(crate) fn commands_per_request(
+    before: &BTreeMap<String, f64>,
+    after: &BTreeMap<String, f64>,
+    requests: f64,
+) -> String {
+    let each = after.iter().map(|(name, calls)| {
+        (name, (calls - before.get(name).copied().unwrap_or_default()) / requests)
+    });
+    let each = each.filter(|(_, calls)| *calls > 0.02);
+    let texts = each.map(|(name, calls)| format!("{name} {}", (calls * 100.0).round() / 100.0));
+    texts.collect::<Vec<_>>().join(" · ")
+}
+
+/// An hour from now, as `cookie.expires` has it.
+pub(crate) fn in_an_hour() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.expect("it is after 1970").as_millis();
+    to_iso_string(i64::try_from(now).expect("it is before 292278994") + 3_600_000)
+        .expect("a year of 4 digits")
+}

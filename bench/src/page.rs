@@ -1,0 +1,47 @@
+//! The page `docs/performance.md`.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    areas::AREAS,
+    machine,
+    run::{folder, kept},
+    table, targets,
+};
+
+const HEAD: &str = "\
+# Performance
+
+`cargo xtask bench --write` writes this page; do not edit it.
+It measures cloakroom beside the bare clients and beside similar libraries, all with the same work in one run.
+
+The numbers to look at are the ratios: in each round a subject is compared with the base, which ran in the same round.
+The table has the median of the rounds, and their quartiles in brackets.
+The other columns are medians, and depend on the machine.
+";
+
+/// Writes the page from what was measured here last.
+pub(crate) fn write() -> Result<(), String> {
+    let mut text = format!("{HEAD}\n## Machine and versions\n\n{}\n", machine::describe());
+    if let Some(table) = targets::table() {
+        text += &format!("\n## Targets\n\n{table}");
+    }
+    for area in AREAS {
+        let Some(measured) = kept(area) else { continue };
+        let quick = if measured.quick { " of a quick run" } else { "" };
+        text += &format!(
+            "\n## {}\n\n{}\n{} rounds{quick}, `cargo xtask bench {}`.\n{}",
+            area.title,
+            area.about,
+            measured.rounds,
+            area.name,
+            table::tables(&measured.rows)
+        );
+    }
+    let file = page();
+    fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn page() -> PathBuf {
+    folder().join("../docs/performance.md")
+}

@@ -1,0 +1,91 @@
+//! Builds and runs areas, and keeps what they measured.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use cloakroom_bench::Sample;
+use serde::{Deserialize, Serialize};
+
+use crate::{areas::Area, summary, summary::Row};
+
+/// The folder of this workspace.
+pub(crate) fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What an area measured last.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) rounds: u32,
+    pub(crate) quick: bool,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Builds the program of an area. Each is built alone, so that none has the features that others ask for.
+pub(crate) fn build(area: &Area) -> Result<(), String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--package", &area.package()])
+        .current_dir(folder())
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{} cannot be built: {status}", area.package())),
+        Err(error) => Err(format!("cannot run cargo: {error}")),
+    }
+}
+
+/// Runs an area, and returns what it measured.
+pub(crate) fn run(area: &Area, quick: bool, rounds: Option<&str>) -> Result<Vec<Row>, String> {
+    let began = Instant::now();
+    let this = env::current_exe().map_err(|error| error.to_string())?;
+    let mut program = Command::new(this.with_file_name(area.package()));
+    program.args(quick.then_some("--quick"));
+    program.args(rounds.iter().flat_map(|number| ["--rounds", number]));
+    let cannot = |error| format!("cannot run {}: {error}", area.package());
+    let mut child = program.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    let mut samples: Vec<Sample> = Vec::new();
+    let output = child.stdout.take().ok_or("the output is piped")?;
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let sample: Sample =
+            serde_json::from_str(&line).map_err(|_| format!("no sample: {line}"))?;
+        eprint!(
+            "\r{}: round {} · {} · {:<60}",
+            area.name,
+            sample.round + 1,
+            sample.table,
+            sample.subject
+        );
+        samples.push(sample);
+    }
+    let status = child.wait().map_err(cannot)?;
+    if !status.success() {
+        return Err(format!("{} failed: {status}", area.package()));
+    }
+    eprintln!("\r{}: {} s{:<90}", area.name, began.elapsed().as_secs(), "");
+    let rounds = samples.iter().map(|sample| sample.round + 1).max().unwrap_or_default();
+    let rows = summary::rows(&samples);
+    keep(area, &Measured { rounds, quick, rows: rows.clone() })?;
+    Ok(rows)
+}
+
+fn keep(area: &Area, result: &Measured) -> Result<(), String> {
+    let text = serde_json::to_string(result).map_err(|error| error.to_string())?;
+    let file = kept_file(area)?;
+    fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// What the area measured when it ran last, or nothing if it has never run here.
+pub(crate) fn kept(area: &Area) -> Option<Measured> {
+    serde_json::from_str(&fs::read_to_string(kept_file(area).ok()?).ok()?).ok()
+}
+
+fn kept_file(area: &Area) -> Result<PathBuf, String> {
+    let this = env::current_exe().map_err(|error| error.to_string())?;
+    Ok(this.with_file_name(format!("{}.json", area.package())))
+}

@@ -1,0 +1,107 @@
+//! Tasks that do the same again and again until the time is over.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{spawn, time::sleep};
+
+use crate::{allocations, cpu};
+
+/// What one task does: it asks for the next number until the time is over.
+#[derive(Debug)]
+pub struct Task {
+    number: usize,
+    done: u64,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_over: AtomicBool,
+    done: AtomicU64,
+}
+
+impl Task {
+    /// Returns the number of this task's next operation, or `None` when the time is over.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "it is used in `while let`, and an iterator is not needed"
+    )]
+    pub fn next(&mut self) -> Option<u64> {
+        if self.state.is_over.load(Relaxed) {
+            return None;
+        }
+        self.done += 1;
+        Some(self.done - 1)
+    }
+
+    /// Which of the tasks it is.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.state.done.fetch_add(self.done, Relaxed);
+    }
+}
+
+/// What an operation cost, on average.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    pub per_second: f64,
+    /// CPU time of this process, in microseconds.
+    pub cpu: f64,
+    /// CPU time of the server, in microseconds.
+    pub server_cpu: f64,
+}
+
+/// Runs tasks for some time.
+pub async fn run<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    time: Duration,
+    server: Option<u32>,
+    make: impl Fn(Task) -> F,
+) -> Cost {
+    let of_server = || server.map(cpu::of_process).unwrap_or_default();
+    let (began, ours, theirs) = (Instant::now(), cpu::of_this_process(), of_server());
+    let done = run_and_count(tasks, time, make).await as f64;
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / done;
+    Cost {
+        per_second: done / began.elapsed().as_secs_f64(),
+        cpu: micros(cpu::of_this_process() - ours),
+        server_cpu: micros(of_server() - theirs),
+    }
+}
+
+/// As [`run`], for a short time, and returns how often an operation allocates.
+pub async fn allocations<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    make: impl Fn(Task) -> F,
+) -> f64 {
+    allocations::start();
+    let done = run_and_count(tasks, Duration::from_millis(100), make).await;
+    allocations::stop() as f64 / done as f64
+}
+
+async fn run_and_count<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    time: Duration,
+    make: impl Fn(Task) -> F,
+) -> u64 {
+    let state = Arc::new(State::default());
+    let task = |number| Task { number, done: 0, state: Arc::clone(&state) };
+    let running: Vec<_> = (0..tasks).map(|number| spawn(make(task(number)))).collect();
+    sleep(time).await;
+    state.is_over.store(true, Relaxed);
+    for task in running {
+        task.await.expect("an operation failed");
+    }
+    state.done.load(Relaxed)
+}

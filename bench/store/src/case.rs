@@ -1,0 +1,128 @@
+//! One operation of one subject.
+
+use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
+
+use cloakroom_bench::{
+    Sample,
+    tasks::{self, Cost, Task},
+};
+
+use crate::node::NodeStore;
+
+/// How many tasks use a store at the same time.
+pub(crate) const TASKS: usize = 64;
+/// How many sessions there are.
+pub(crate) const KEYS: usize = 1_000;
+/// How many more one task has for itself, to update them: nobody else writes these.
+pub(crate) const OWN: usize = 15;
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+enum Subject {
+    Rust(Box<dyn Fn(Task) -> Running + Send + Sync>),
+    /// It runs the tasks itself.
+    Node(Arc<NodeStore>),
+}
+
+/// Where cases belong to: a table and the server behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) table: String,
+    /// The process of the server.
+    pub(crate) server: u32,
+    /// Who the others are compared with.
+    pub(crate) base: &'static str,
+}
+
+/// One operation of one subject.
+pub(crate) struct Case {
+    place: Place,
+    work: &'static str,
+    name: &'static str,
+    subject: Subject,
+}
+
+impl Case {
+    /// An operation in Rust: what a task does until it gets no more keys.
+    pub(crate) fn new<F: Future<Output = ()> + Send + 'static>(
+        place: &Place,
+        name: &'static str,
+        work: &'static str,
+        make: impl Fn(Task) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let make = move |task| -> Running { Box::pin(make(task)) };
+        Self { place: place.clone(), work, name, subject: Subject::Rust(Box::new(make)) }
+    }
+
+    /// An operation of an npm package.
+    pub(crate) fn node(place: &Place, store: &Arc<NodeStore>, work: &'static str) -> Self {
+        let subject = Subject::Node(Arc::clone(store));
+        Self { place: place.clone(), work, name: store.name(), subject }
+    }
+
+    /// Runs it for a short time, and returns how often an operation allocates, if that can be counted.
+    pub(crate) async fn warm_up(&self) -> Option<f64> {
+        self.run(Duration::from_millis(200)).await;
+        match &self.subject {
+            Subject::Rust(make) => Some(tasks::allocations(TASKS, make).await),
+            Subject::Node(_) => None,
+        }
+    }
+
+    pub(crate) async fn sample(
+        &self,
+        round: u32,
+        time: Duration,
+        allocations: Option<f64>,
+    ) -> Sample {
+        let cost = self.run(time).await;
+        let Place { table, base, .. } = &self.place;
+        let sample = Sample::new(table, self.work, self.name, base, round)
+            .with("CPU, µs", cost.cpu)
+            .with("server's CPU, µs", cost.server_cpu)
+            .with("operations/s", cost.per_second);
+        match allocations {
+            Some(allocations) => sample.with("allocations", allocations),
+            None => sample,
+        }
+    }
+
+    async fn run(&self, time: Duration) -> Cost {
+        match &self.subject {
+            Subject::Rust(make) => tasks::run(TASKS, time, Some(self.place.server), make).await,
+            Subject::Node(store) => store.run(self.work, time, self.place.server),
+        }
+    }
+}
+
+/// What a task does with a clone of its own of the client.
+pub(crate) fn with_clone<C: Clone, F, R: Fn(C, Task) -> F>(
+    client: &C,
+    run: R,
+) -> impl Fn(Task) -> F + use<C, F, R> {
+    let client = client.clone();
+    move |task| run(client.clone(), task)
+}
+
+/// A server, and what is done with it.
+pub(crate) struct Backend {
+    pub(crate) cases: Vec<Case>,
+    _server: Box<dyn Any>,
+}
+
+impl Backend {
+    pub(crate) fn new(cases: Vec<Case>, server: impl Any) -> Self {
+        Self { cases, _server: Box::new(server) }
+    }
+}
+
+/// The session that a task updates in its operation of this number, and the place of that among the task's own.
+pub(crate) fn own_key(task: usize, number: u64) -> (usize, usize) {
+    let at = usize::try_from(number).expect("64 bits") % OWN;
+    (KEYS + task * OWN + at, at)
+}
+
+/// The session that a task uses in its operation of this number.
+pub(crate) fn key(task: &Task, number: u64) -> usize {
+    (task.number() * OWN + usize::try_from(number).expect("64 bits")) % KEYS
+}

@@ -1,0 +1,98 @@
+//! The operations of any store of cloakroom.
+
+use std::{sync::Arc, time::Duration};
+
+use cloakroom::{Atomic, SessionData, Store, Touched, Updated};
+use tokio::sync::Mutex;
+
+use crate::case::{Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone};
+
+pub(crate) const NAME: &str = "cloakroom";
+pub(crate) const LIFE: Duration = Duration::from_secs(3_600);
+
+/// Stores sessions with this text, and returns what is done with them.
+pub(crate) async fn cases<S: Store + Clone + 'static>(
+    place: &Place,
+    store: S,
+    text: &str,
+    sid: fn(usize) -> String,
+) -> Vec<Case> {
+    let session = Arc::new(SessionData::from_json(text).expect("it is a session"));
+    for key in 0..KEYS {
+        store.set(&sid(key), &session).await.expect("the store stores");
+    }
+    let bytes = text.len();
+    let get = with_clone(&store, move |store, mut task| async move {
+        while let Some(number) = task.next() {
+            let session = store.get(&sid(key(&task, number))).await.expect("the store answers");
+            assert_eq!(session.expect("it is there").loaded_json().len(), bytes);
+        }
+    });
+    let both = (store.clone(), Arc::clone(&session));
+    let set = with_clone(&both, move |(store, session), mut task| async move {
+        while let Some(number) = task.next() {
+            store.set(&sid(key(&task, number)), &session).await.expect("the store stores");
+        }
+    });
+    let touch = with_clone(&both, move |(store, session), mut task| async move {
+        while let Some(number) = task.next() {
+            let touched = store.touch(&sid(key(&task, number)), &session).await;
+            assert_eq!(touched.expect("the store answers"), Touched::Extended);
+        }
+    });
+    let get_and_touch = with_clone(&store, move |store, mut task| async move {
+        let store = atomic(&store);
+        while let Some(number) = task.next() {
+            let session = store.get_and_touch(&sid(key(&task, number)), Some(LIFE)).await;
+            let session = session.expect("the store answers").expect("it is there");
+            assert_eq!(session.loaded_json().len(), bytes);
+        }
+    });
+    vec![
+        Case::new(place, NAME, "get", get),
+        Case::new(place, NAME, "set", set),
+        Case::new(place, NAME, "touch", touch),
+        Case::new(place, NAME, "get and touch", get_and_touch),
+        update(place, store, &session, sid).await,
+    ]
+}
+
+/// Each task has sessions of its own, and writes each as it was read.
+async fn update<S: Store + Clone + 'static>(
+    place: &Place,
+    store: S,
+    session: &SessionData,
+    sid: fn(usize) -> String,
+) -> Case {
+    // What was read stays from round to round, so that reading is not measured.
+    let mut read = Vec::new();
+    for task in 0..TASKS {
+        let mut own = Vec::new();
+        for number in 0..OWN as u64 {
+            let sid = sid(own_key(task, number).0);
+            store.set(&sid, session).await.expect("the store stores");
+            own.push(store.get(&sid).await.expect("the store answers").expect("it is there"));
+        }
+        read.push(Mutex::new(own));
+    }
+    let both = (store, Arc::new(read));
+    let update = with_clone(&both, move |(store, read), mut task| async move {
+        let store = atomic(&store);
+        let mut own = read[task.number()].lock().await;
+        while let Some(number) = task.next() {
+            let (key, at) = own_key(task.number(), number);
+            let session = &mut own[at];
+            match store.update(&sid(key), session).await.expect("the store answers") {
+                Updated::Stored(revision) => {
+                    *session = std::mem::take(session).with_revision(revision);
+                }
+                other => panic!("nobody else writes: {other:?}"),
+            }
+        }
+    });
+    Case::new(place, NAME, "update", update)
+}
+
+fn atomic(store: &impl Store) -> &dyn Atomic {
+    store.atomic().expect("our stores have it")
+}

@@ -1,0 +1,166 @@
+//! Stores on MongoDB, and the bare client.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use cloakroom::mongodb::MongoStore;
+use cloakroom_bench::{cpu, documents, tasks::Task};
+use cloakroom_test_support::Mongod;
+use mongodb::{
+    Collection,
+    bson::{DateTime, Document, RawDocumentBuf, doc},
+};
+use time::OffsetDateTime;
+use tower_sessions_core_of_mongodb::{
+    SessionStore,
+    session::{Id, Record},
+};
+
+use crate::{
+    case::{Backend, Case, KEYS, Place, key, with_clone},
+    cloakroom_store,
+    node::NodeStore,
+};
+
+const BARE: &str = "mongodb";
+
+fn sid(number: usize) -> String {
+    format!("{number:032x}")
+}
+
+pub(crate) async fn start(size: &str, bytes: usize) -> Backend {
+    let server = Mongod::start().expect("mongod is installed");
+    let id = server.id().expect("it runs");
+    cpu::pin(id, cpu::OTHERS);
+    let place = Place { table: format!("MongoDB, {size}"), server: id, base: BARE };
+    let text = documents::session(bytes, "2099-01-01T00:00:00.000Z");
+    // For all subjects as many connections as our store has by default: one a task.
+    let url = |database: &str| {
+        format!("{}/{database}?directConnection=true&maxPoolSize=64", server.url())
+    };
+
+    let mut cases = bare(&place, &url("bare"), &text).await;
+    let store = MongoStore::open(&url("cloakroom")).expect("it is a URL");
+    cases.extend(cloakroom_store::cases(&place, store, &text, sid).await);
+    cases.extend(tower_sessions(&place, &url("tower"), bytes).await);
+    let node = Arc::new(NodeStore::start("connect-mongo", &url("node"), &text));
+    cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
+    Backend::new(cases, server)
+}
+
+/// What a session that lives has: as connect-mongo asks for it.
+fn live(number: usize, now: i64) -> Document {
+    let expires = DateTime::from_millis(now);
+    doc! { "_id": sid(number), "$or": [{ "expires": { "$exists": false } }, { "expires": { "$gt": expires } }] }
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    i64::try_from(now.as_millis()).expect("it is before 292278994")
+}
+
+fn in_an_hour() -> DateTime {
+    DateTime::from_millis(now() + 3_600_000)
+}
+
+async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
+    let client = mongodb::Client::with_uri_str(url).await.expect("it is a URL");
+    let sessions: Collection<Document> = client.database("bare").collection("sessions");
+    let text: Arc<str> = text.into();
+    for number in 0..KEYS {
+        set(&sessions, number, &text).await;
+    }
+    let bytes = text.len();
+    let raw = sessions.clone_with_type::<RawDocumentBuf>();
+    let check = move |found: Option<RawDocumentBuf>| {
+        let found = found.expect("it is there");
+        assert_eq!(found.get_str("session").expect("it is a text").len(), bytes);
+    };
+    let get = with_clone(&raw, move |sessions, mut task| async move {
+        while let Some(number) = task.next() {
+            let found = sessions.find_one(live(key(&task, number), now())).await;
+            check(found.expect("MongoDB answers"));
+        }
+    });
+    let set = {
+        let text = Arc::clone(&text);
+        with_clone(&sessions, move |sessions, mut task: Task| {
+            let text = Arc::clone(&text);
+            async move {
+                while let Some(number) = task.next() {
+                    set(&sessions, key(&task, number), &text).await;
+                }
+            }
+        })
+    };
+    let touch = with_clone(&sessions, |sessions, mut task| async move {
+        while let Some(number) = task.next() {
+            let change = doc! { "$set": { "expires": in_an_hour() } };
+            let done = sessions.update_one(live(key(&task, number), now()), change).await;
+            assert_eq!(done.expect("MongoDB answers").matched_count, 1);
+        }
+    });
+    let get_and_touch = with_clone(&raw, move |sessions, mut task| async move {
+        while let Some(number) = task.next() {
+            let change = doc! { "$set": { "expires": in_an_hour() } };
+            let found = sessions.find_one_and_update(live(key(&task, number), now()), change).await;
+            check(found.expect("MongoDB answers"));
+        }
+    });
+    let update = with_clone(&sessions, move |sessions, mut task: Task| {
+        let text = Arc::clone(&text);
+        async move {
+            while let Some(number) = task.next() {
+                let mut filter = live(key(&task, number), now());
+                filter.insert("session", doc! { "$eq": &*text });
+                let change = doc! { "$set": { "expires": in_an_hour(), "session": &*text } };
+                let done = sessions.update_one(filter, change).await;
+                assert_eq!(done.expect("MongoDB answers").matched_count, 1);
+            }
+        }
+    });
+    vec![
+        Case::new(place, BARE, "get", get),
+        Case::new(place, BARE, "set", set),
+        Case::new(place, BARE, "touch", touch),
+        Case::new(place, BARE, "get and touch", get_and_touch),
+        Case::new(place, BARE, "update", update),
+    ]
+}
+
+async fn set(sessions: &Collection<Document>, number: usize, text: &str) {
+    let change = doc! { "$set": { "expires": in_an_hour(), "session": text } };
+    let set = sessions.update_one(doc! { "_id": sid(number) }, change).upsert(true);
+    set.await.expect("MongoDB answers");
+}
+
+async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
+    const NAME: &str = "tower-sessions-mongodb-store";
+    let client = tower_sessions_mongodb_store::mongodb::Client::with_uri_str(url).await;
+    let client = client.expect("it is a URL");
+    let store = tower_sessions_mongodb_store::MongoDBStore::new(client, "tower".to_owned());
+    let data: HashMap<String, serde_json::Value> =
+        serde_json::from_str(&documents::data(bytes)).expect("it is an object");
+    let expiry_date = OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let record = |number| Record { id: Id(1 + number as i128), data: data.clone(), expiry_date };
+    let records: Arc<Vec<Record>> = Arc::new((0..KEYS).map(record).collect());
+    for record in records.iter() {
+        store.save(record).await.expect("the store stores");
+    }
+    let all = (store, records);
+    let get = with_clone(&all, |(store, records), mut task| async move {
+        while let Some(number) = task.next() {
+            let record = store.load(&records[key(&task, number)].id).await;
+            assert!(record.expect("the store answers").is_some());
+        }
+    });
+    let set = with_clone(&all, |(store, records), mut task| async move {
+        while let Some(number) = task.next() {
+            store.save(&records[key(&task, number)]).await.expect("the store stores");
+        }
+    });
+    vec![Case::new(place, NAME, "get", get), Case::new(place, NAME, "set", set)]
+}

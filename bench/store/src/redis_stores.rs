@@ -1,0 +1,164 @@
+//! Stores on Redis, and the bare client.
+
+use std::sync::Arc;
+
+use cloakroom::redis::RedisStore;
+use cloakroom_bench::{cpu, documents};
+use cloakroom_test_support::RedisServer;
+use redis::{aio::MultiplexedConnection, cmd};
+use sha1::{Digest, Sha1};
+use time::OffsetDateTime;
+use tower_sessions_core::{
+    SessionStore,
+    session::{Id, Record},
+};
+use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
+
+use crate::{
+    case::{Backend, Case, KEYS, Place, key, with_clone},
+    cloakroom_store,
+    node::NodeStore,
+};
+
+const BARE: &str = "redis";
+
+/// The least that compares and sets: what is compared is a digest, as the record may be long.
+const COMPARE_AND_SET: &str = "\
+if redis.sha1hex(redis.call('GET', KEYS[1])) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1";
+
+fn sid(number: usize) -> String {
+    format!("{number:032x}")
+}
+
+fn bare_key(number: usize) -> String {
+    format!("bare:{number:032x}")
+}
+
+pub(crate) async fn start(size: &str, bytes: usize) -> Backend {
+    let server = RedisServer::start().expect("redis-server is installed");
+    let id = server.id().expect("it runs");
+    cpu::pin(id, cpu::OTHERS);
+    let place = Place { table: format!("Redis, {size}"), server: id, base: BARE };
+    let text = documents::session(bytes, "2099-01-01T00:00:00.000Z");
+
+    let mut cases = bare(&place, &server.url(), &text).await;
+    let store = RedisStore::open(&server.url()).expect("it is a URL");
+    cases.extend(cloakroom_store::cases(&place, store, &text, sid).await);
+    cases.extend(tower_sessions(&place, &server.url(), bytes).await);
+    let node = Arc::new(NodeStore::start("connect-redis", &server.url(), &text));
+    cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
+    Backend::new(cases, server)
+}
+
+async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
+    let client = redis::Client::open(url).expect("it is a URL");
+    let redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let text: Arc<str> = text.into();
+    for number in 0..KEYS {
+        set(&mut redis.clone(), &bare_key(number), &text).await;
+    }
+    let bytes = text.len();
+    let get = with_clone(&redis, move |mut redis, mut task| async move {
+        while let Some(number) = task.next() {
+            let mut get = cmd("GET");
+            let record: Vec<u8> = answer(get.arg(bare_key(key(&task, number))), &mut redis).await;
+            assert_eq!(record.len(), bytes);
+        }
+    });
+    let set = {
+        let text = Arc::clone(&text);
+        with_clone(&redis, move |mut redis, mut task| {
+            let text = Arc::clone(&text);
+            async move {
+                while let Some(number) = task.next() {
+                    set(&mut redis, &bare_key(key(&task, number)), &text).await;
+                }
+            }
+        })
+    };
+    let touch = with_clone(&redis, |mut redis, mut task| async move {
+        while let Some(number) = task.next() {
+            let mut expire = cmd("EXPIRE");
+            expire.arg(bare_key(key(&task, number))).arg(3_600);
+            let found: u32 = answer(&expire, &mut redis).await;
+            assert_eq!(found, 1);
+        }
+    });
+    let get_and_touch = with_clone(&redis, move |mut redis, mut task| async move {
+        while let Some(number) = task.next() {
+            let mut get = cmd("GETEX");
+            get.arg(bare_key(key(&task, number))).arg("EX").arg(3_600);
+            let record: Vec<u8> = answer(&get, &mut redis).await;
+            assert_eq!(record.len(), bytes);
+        }
+    });
+    let mut load = cmd("SCRIPT");
+    load.arg("LOAD").arg(COMPARE_AND_SET);
+    let script: Arc<str> = answer::<String>(&load, &mut redis.clone()).await.into();
+    let digest: String =
+        Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let update = with_clone(&redis, move |mut redis, mut task| {
+        let (script, digest, text) = (Arc::clone(&script), digest.clone(), Arc::clone(&text));
+        async move {
+            while let Some(number) = task.next() {
+                let mut run = cmd("EVALSHA");
+                run.arg(&*script).arg(1).arg(bare_key(key(&task, number)));
+                run.arg(&digest).arg(&*text).arg(3_600);
+                let written: u32 = answer(&run, &mut redis).await;
+                assert_eq!(written, 1);
+            }
+        }
+    });
+    vec![
+        Case::new(place, BARE, "get", get),
+        Case::new(place, BARE, "set", set),
+        Case::new(place, BARE, "touch", touch),
+        Case::new(place, BARE, "get and touch", get_and_touch),
+        Case::new(place, BARE, "update", update),
+    ]
+}
+
+async fn answer<T: redis::FromRedisValue>(
+    command: &redis::Cmd,
+    redis: &mut MultiplexedConnection,
+) -> T {
+    command.query_async(redis).await.expect("Redis answers")
+}
+
+async fn set(redis: &mut MultiplexedConnection, key: &str, text: &str) {
+    let mut set = cmd("SET");
+    let () = answer(set.arg(key).arg(text).arg("EX").arg(3_600), redis).await;
+}
+
+async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
+    const NAME: &str = "tower-sessions-redis-store";
+    // As many connections as its documentation shows.
+    let pool = Pool::new(Config::from_url(url).expect("a URL"), None, None, None, 6);
+    let pool = pool.expect("the settings are valid");
+    pool.connect();
+    pool.wait_for_connect().await.expect("Redis answers");
+    let store = tower_sessions_redis_store::RedisStore::new(pool);
+    let data: std::collections::HashMap<String, serde_json::Value> =
+        serde_json::from_str(&documents::data(bytes)).expect("it is an object");
+    let expiry_date = OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let record = |number| Record { id: Id(1 + number as i128), data: data.clone(), expiry_date };
+    let records: Arc<Vec<Record>> = Arc::new((0..KEYS).map(record).collect());
+    for record in records.iter() {
+        store.create(&mut record.clone()).await.expect("the store stores");
+    }
+    let all = (store, records);
+    let get = with_clone(&all, |(store, records), mut task| async move {
+        while let Some(number) = task.next() {
+            let record = store.load(&records[key(&task, number)].id).await;
+            assert!(record.expect("the store answers").is_some());
+        }
+    });
+    let set = with_clone(&all, |(store, records), mut task| async move {
+        while let Some(number) = task.next() {
+            store.save(&records[key(&task, number)]).await.expect("the store stores");
+        }
+    });
+    vec![Case::new(place, NAME, "get", get), Case::new(place, NAME, "set", set)]
+}
