@@ -3,6 +3,7 @@
 //! A slot of our own, rather than a oneshot channel, takes an inline answer without waking anything.
 
 use std::{
+    cell::Cell,
     error::Error as StdError,
     fmt,
     future::poll_fn,
@@ -179,6 +180,32 @@ where
     poll_fn(|cx| slot.poll(cx)).await
 }
 
+thread_local! {
+    static IS_WAKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns true if an answer is waking its future on this thread. A waker may make the next call there and then.
+pub(crate) fn is_waking() -> bool {
+    IS_WAKING.get()
+}
+
+/// A guard, because a waker may panic.
+struct Waking {
+    before: bool,
+}
+
+impl Waking {
+    fn begin() -> Self {
+        Self { before: IS_WAKING.replace(true) }
+    }
+}
+
+impl Drop for Waking {
+    fn drop(&mut self) {
+        IS_WAKING.set(self.before);
+    }
+}
+
 struct Slot<T>(Mutex<State<T>>);
 
 enum State<T> {
@@ -208,6 +235,7 @@ impl<T> Slot<T> {
         let before = std::mem::replace(&mut *self.lock(), State::Answered(answer));
         // `wake` runs code of the runtime, so the lock is released first.
         if let State::Waiting(Some(waker)) = before {
+            let _waking = Waking::begin();
             waker.wake();
         }
     }

@@ -15,7 +15,7 @@ use cloakroom_core::{Created, Enumerate, Error, ErrorKind, SessionData, Store, T
 use futures::stream::TryStreamExt;
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use crate::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
+use crate::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, callback::is_waking};
 
 /// A [`CallbackStore`] over an async [`Store`], returned by [`callbackify_store`].
 pub struct Callbackified<S> {
@@ -28,9 +28,10 @@ pub struct Callbackified<S> {
 /// Each call runs on the runtime set with [`on`](Callbackified::on), or on the tokio runtime of the calling thread:
 ///
 /// - It begins on the calling thread. The callback receives an answer that is there at once, such as that of a store in
-///   memory, before the method returns.
+///   memory, before the method returns. So release a lock before the call if the code that the answer wakes takes it.
 /// - If it has to wait, the rest runs as a task.
-/// - On a thread of another runtime than the one set with `on`, all of it runs as a task.
+/// - On a thread of another runtime than the one set with `on`, all of it runs as a task. So does a call that a waker
+///   makes while an answer wakes it: a chain of such calls takes no more stack than one of them.
 ///
 /// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
 /// does so before the answer, or if the store panics, it receives an [`Unavailable`](ErrorKind::Unavailable) error.
@@ -99,7 +100,7 @@ impl<S: Store + 'static> Callbackified<S> {
         let is_elsewhere = current.as_ref().is_some_and(|current| current.id() != runtime.id());
         let callback = callback.for_what(idempotency);
         let work = work(Arc::clone(&self.store));
-        if has_ended || is_elsewhere {
+        if has_ended || is_elsewhere || is_waking() {
             let message = "the runtime shut down before the call began";
             let error = new(ErrorKind::Unavailable, message);
             let unbegun = Unbegun { callback: Some(callback), error: Some(error) };

@@ -5,20 +5,23 @@
 use std::{
     future::Future,
     pin::pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    sync::{Arc, Mutex, mpsc},
+    task::{Context, Poll, Wake, Waker},
     thread::{self, ThreadId},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use cloakroom_compat::{CallbackStore, callbackify_store, promisify, promisify_store};
+use cloakroom_compat::{
+    Callback, CallbackStore, Callbackified, callbackify_store, promisify, promisify_store,
+};
 use cloakroom_core::{
     Atomic, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched,
 };
 use futures::executor::block_on;
 use tokio::{
     runtime::{Builder, Handle, Id, Runtime},
+    sync::Notify,
     task::yield_now,
 };
 
@@ -47,6 +50,62 @@ fn an_answer_that_is_there_at_once_needs_no_task() {
     drop(store);
     runtime.block_on(yield_now());
     assert_eq!(runtime.metrics().num_alive_tasks(), 0);
+}
+
+/// A callback whose answer runs a function at once, by a waker that does not wait for an executor.
+fn callback(then: impl Fn() + Send + Sync + 'static) -> Callback<Option<SessionData>> {
+    struct Then<F>(F);
+    impl<F: Fn() + Send + Sync + 'static> Wake for Then<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+    let (sender, callbacks) = mpsc::channel();
+    let answer = promisify(move |callback| sender.send(callback).unwrap());
+    let waker = Waker::from(Arc::new(Then(then)));
+    assert!(pin!(answer).poll(&mut Context::from_waker(&waker)).is_pending());
+    callbacks.recv().unwrap()
+}
+
+struct Chain {
+    store: Callbackified<MemoryStore>,
+    done: Notify,
+}
+
+fn next(chain: Arc<Chain>, number: usize) {
+    if number == 100_000 {
+        return chain.done.notify_one();
+    }
+    let following = Arc::clone(&chain);
+    let then = callback(move || next(Arc::clone(&following), number + 1));
+    chain.store.get("id", then);
+}
+
+#[test]
+fn a_chain_of_calls_does_not_nest() {
+    for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+        let runtime = builder.build().unwrap();
+        for own in [false, true] {
+            let mut store = callbackify_store(MemoryStore::new());
+            if own {
+                store = store.on(runtime.handle().clone());
+            }
+            let chain = Arc::new(Chain { store, done: Notify::new() });
+            runtime.block_on(async {
+                next(Arc::clone(&chain), 0);
+                chain.done.notified().await;
+            });
+        }
+    }
+}
+
+#[test]
+fn a_waker_that_panics_does_not_change_where_later_calls_run() {
+    // Nobody runs its tasks.
+    let runtime = idle();
+    let store = callbackify_store(MemoryStore::new()).on(runtime.handle().clone());
+    store.get("id", callback(|| panic!("on purpose")));
+    assert!(at_once(promisify(|callback| store.get("id", callback))).is_some());
 }
 
 type Steps = Arc<Mutex<Vec<(ThreadId, Option<Id>)>>>;

@@ -16,6 +16,7 @@ use cloakroom_compat::{
 use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::{Error, ErrorKind, MemoryStore, SessionData, Store, Touched};
 use cloakroom_test_support::Memcached;
+use legacy::{Gate, Late};
 
 mod inline {
     use super::*;
@@ -33,9 +34,10 @@ mod threaded {
     use super::*;
 
     async fn subject() -> StoreUnderTest {
-        let store = Arc::new(legacy::ThreadedStore::default());
-        StoreUnderTest::new(promisify_store(Arc::clone(&store)))
-            .with_second_handle(promisify_store(store))
+        let gate = Gate::default();
+        let store = Arc::new(legacy::ThreadedStore::new(gate.clone()));
+        let handle = || Late(promisify_store(Arc::clone(&store)), gate.clone());
+        StoreUnderTest::new(handle()).with_second_handle(handle())
     }
 
     suite!(
@@ -51,7 +53,11 @@ mod memcached {
 
     async fn subject() -> StoreUnderTest {
         let server = Memcached::start().unwrap();
-        let open = || promisify_store(legacy::MemcachedStore::connect(&server.addr()));
+        let gate = Gate::default();
+        let open = || {
+            let store = legacy::MemcachedStore::connect(&server.addr(), gate.clone());
+            Late(promisify_store(store), gate.clone())
+        };
         let (first, second) = (open(), open());
         StoreUnderTest::new(first).with_second_handle(second).add_guard(server)
     }

@@ -6,16 +6,20 @@ use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStor
 use cloakroom_core::{Error, ErrorKind, SessionData, TimeToLive, Touched};
 use memcache::{Client, CommandError, MemcacheError};
 
-use super::now_ms;
+use super::{Gate, now_ms};
 
-pub(crate) struct MemcachedStore(Arc<Client>);
+pub(crate) struct MemcachedStore {
+    client: Arc<Client>,
+    gate: Gate,
+}
 
 /// Memcached takes longer times as a date, in seconds since 1970 (protocol.txt, "Expiration times").
 const LONGEST_RELATIVE: u64 = 60 * 60 * 24 * 30;
 
 impl MemcachedStore {
-    pub(crate) fn connect(addr: &str) -> Self {
-        Self(Arc::new(Client::connect(format!("memcache://{addr}")).unwrap()))
+    pub(crate) fn connect(addr: &str, gate: Gate) -> Self {
+        let client = Client::connect(format!("memcache://{addr}")).unwrap();
+        Self { client: Arc::new(client), gate }
     }
 
     /// Runs a blocking call where it blocks nobody.
@@ -29,8 +33,12 @@ impl MemcachedStore {
             let message = "memcached has no key of this length or with such characters";
             return callback.err(Error::new(ErrorKind::InvalidId, "memcached", "call", message));
         }
-        let (client, sid) = (Arc::clone(&self.0), sid.to_owned());
-        thread::spawn(move || callback.answer(call(&client, &sid)));
+        let (client, gate, sid) = (Arc::clone(&self.client), self.gate.clone(), sid.to_owned());
+        thread::spawn(move || {
+            let answer = call(&client, &sid);
+            gate.wait();
+            callback.answer(answer);
+        });
     }
 }
 

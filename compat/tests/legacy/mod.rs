@@ -2,10 +2,16 @@
 //! and through a blocking client.
 
 mod inline;
+mod late;
 mod memcached;
 mod threaded;
 
-pub(crate) use self::{inline::InlineStore, memcached::MemcachedStore, threaded::ThreadedStore};
+pub(crate) use self::{
+    inline::InlineStore,
+    late::{Gate, Late},
+    memcached::MemcachedStore,
+    threaded::ThreadedStore,
+};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

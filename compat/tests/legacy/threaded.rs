@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::mpsc, thread};
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
 use cloakroom_core::{SessionData, Touched};
 
-use super::{expires_ms, now_ms};
+use super::{Gate, expires_ms, now_ms};
 
 pub(crate) struct ThreadedStore(mpsc::Sender<Request>);
 
@@ -15,12 +15,13 @@ enum Request {
     Destroy(String, Callback<()>),
 }
 
-impl Default for ThreadedStore {
-    fn default() -> Self {
+impl ThreadedStore {
+    pub(crate) fn new(gate: Gate) -> Self {
         let (sender, requests) = mpsc::channel();
         thread::spawn(move || {
             let mut sessions: HashMap<String, (String, i64)> = HashMap::new();
             for request in requests {
+                gate.wait();
                 sessions.retain(|_, (_, expires)| *expires > now_ms());
                 match request {
                     Request::Get(sid, callback) => {
@@ -45,9 +46,7 @@ impl Default for ThreadedStore {
         });
         Self(sender)
     }
-}
 
-impl ThreadedStore {
     /// A thread that has gone drops the request, and the callback with it.
     fn send(&self, request: Request) {
         drop(self.0.send(request));

@@ -49,23 +49,49 @@ fn a_session_takes_its_record_its_id_and_at_most_160_bytes() {
     }
 }
 
-#[test]
-fn no_call_copies_much_when_the_store_grows() {
-    let (store, session) = (MemoryStore::new(), SessionData::new());
-    let most = (0..50_000).map(|number| {
+/// Stores that many sessions and returns the most bytes that one call allocated.
+fn most_bytes_of_a_call(store: &MemoryStore, sessions: usize) -> u64 {
+    let session = SessionData::new();
+    let counted = (0..sessions).map(|number| {
         let sid = number.to_string();
         let set = || block_on(store.set(&sid, &session)).unwrap();
         allocation_counter::measure(set).bytes_total
     });
+    counted.max().unwrap()
+}
+
+#[test]
+fn no_call_copies_much_when_the_store_grows() {
     // One table of them all would be copied as a whole, in megabytes.
-    let most = most.max().unwrap();
+    let most = most_bytes_of_a_call(&MemoryStore::new(), 50_000);
     assert!(most < 100_000, "{most} bytes");
+    // The most sessions that are under one lock.
+    let most = most_bytes_of_a_call(&store(16_383).0, 16_383);
+    assert!(most < 2_000_000, "{most} bytes");
+}
+
+#[test]
+fn a_store_replaces_no_session_long_before_it_is_full() {
+    let session = SessionData::new();
+    // By chance, a lock of several is full before the others: at 94 % on average, and at 85 % in one of a million stores.
+    for (max_sessions, percent) in
+        [(100, 100), (1_024, 100), (2_000, 100), (16_383, 100), (16_384, 85), (40_000, 85)]
+    {
+        let (store, _) = store(max_sessions);
+        let sessions = max_sessions * percent / 100;
+        block_on(async {
+            for number in 0..sessions {
+                store.set(&number.to_string(), &session).await.unwrap();
+            }
+            assert_eq!(store.length().await.unwrap(), sessions as u64, "of {max_sessions}");
+        });
+    }
 }
 
 #[test]
 fn a_call_removes_at_most_32_expired_sessions_and_all_are_gone_at_last() {
     const SESSIONS: u64 = 900;
-    // Below 1,024, all are under one lock.
+    // So few are all under one lock.
     let (store, clock) = store(1_000);
     let (session, kept) = (minute("x"), SessionData::new());
     block_on(store.set("kept", &kept)).unwrap();
