@@ -1,10 +1,11 @@
 //! Commands that are shown, run and checked.
 
 use std::{
+    env,
     ffi::OsStr,
     fmt,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
 
@@ -34,6 +35,12 @@ impl fmt::Display for Failure {
 /// The repository's root folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
 /// A command that runs in the repository's root folder.

@@ -4,11 +4,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{self, Command},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
-    command::{Failure, command, root, run},
+    command::{Failure, command, root, run, target},
     crates::{Crate, published},
     task::cargo,
 };
@@ -54,19 +53,11 @@ pub(crate) fn package() -> Result<(), Failure> {
         package.arg("--package").arg(&one.name);
     }
     run(&mut package)?;
-    // A name that was never used: packages keep the times of their files, so in a folder of an earlier run cargo would
-    // take what it built there for the new packages.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let name = format!("cloakroom-package-{}-{}", now.as_nanos(), process::id());
-    let folder = std::env::temp_dir().join(name);
+    let folder = std::env::temp_dir().join(format!("cloakroom-package-{}", process::id()));
     let result = build(&folder, &crates);
     // A rest in the temporary folder does no harm.
     let _ = fs::remove_dir_all(&folder);
     result
-}
-
-fn target() -> PathBuf {
-    root().join("target")
 }
 
 /// Checks each package with its default features, then builds and runs the application.
@@ -134,7 +125,10 @@ fn unpack(folder: &Path, one: &Crate) -> Result<PathBuf, Failure> {
         .arg("--file")
         .arg(&package)
         .arg("--directory")
-        .arg(folder))?;
+        .arg(folder)
+        // All files of a package have one old time, by which cargo would take what it built of an earlier package for
+        // this one.
+        .arg("-m"))?;
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         if read(&folder.join(&name).join(licence))? != read(&root().join(licence))? {
             return Err(Failure::new(format!("the package of {} lacks {licence}", one.name)));

@@ -9,6 +9,9 @@ use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
 
 use crate::{FileStore, store::Shared, until::Until};
 
+/// How often `create` looks again if a file that it could not read keeps it from creating one.
+const TRIES: usize = 8;
+
 #[async_trait]
 impl Atomic for FileStore {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
@@ -20,7 +23,7 @@ impl Atomic for FileStore {
             };
             let text = shared.written(&session, expires_ms)?;
             let lock = shared.folder.lock(&name, until)?;
-            loop {
+            for _ in 0..TRIES {
                 if shared.is_taken(&name)? {
                     return Ok(false);
                 }
@@ -34,6 +37,8 @@ impl Atomic for FileStore {
                 drop(lock);
                 return shared.folder.sync().map(|()| true);
             }
+            // Something has the name that is not a file, such as a folder.
+            Ok(false)
         };
         Ok(if self.writing(&operation, work).await? {
             Created::Stored(Revision::of_text())

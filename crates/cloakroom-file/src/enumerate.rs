@@ -52,16 +52,25 @@ impl Enumerate for FileStore {
     /// Removes the files with the extension. Other files stay, and the folder itself.
     async fn clear(&self) -> Result<(), Error> {
         let mut pages = std::pin::pin!(self.pages("clear"));
-        while let Some(names) = pages.try_next().await? {
+        let mut has_removed = false;
+        // What was removed before an error stays removed.
+        let told = |error: Error, has_removed| {
+            if has_removed { error.with_outcome_unknown() } else { error }
+        };
+        while let Some(names) = pages.try_next().await.map_err(|error| told(error, has_removed))? {
             let operation = self.operation("clear", Idempotency::Repeatable);
             let work = move |shared: &Shared, until: &Until| {
-                for name in names {
-                    let _lock = shared.folder.lock(&name, until)?;
-                    shared.folder.remove(&name)?;
+                for (number, name) in names.iter().enumerate() {
+                    let remove = || {
+                        let _lock = shared.folder.lock(name, until)?;
+                        shared.folder.remove(name)
+                    };
+                    remove().map_err(|error| told(error, number > 0))?;
                 }
                 Ok(())
             };
-            self.writing(&operation, work).await?;
+            self.writing(&operation, work).await.map_err(|error| told(error, has_removed))?;
+            has_removed = true;
         }
         // Also if the folder is empty: the call that removed the files may have failed at this point.
         let operation = self.operation("clear", Idempotency::Repeatable);

@@ -359,3 +359,19 @@ async fn an_expired_session_is_neither_read_nor_revived() {
     assert!(matches!(place.store.create("a", &fresh).await.unwrap(), Created::Stored(_)));
     assert_eq!(place.store.get("a").await.unwrap(), Some(fresh));
 }
+
+#[tokio::test]
+async fn a_folder_with_the_name_of_a_session_is_in_the_way_and_holds_up_nothing() {
+    let place = place();
+    fs::create_dir_all(place.path("folder").join("more")).unwrap();
+    let atomic = place.store.atomic().unwrap();
+    let created = atomic.create("folder", &session("ann", HOUR_MS)).await.unwrap();
+    assert_eq!(created, Created::Exists);
+
+    for n in 0..20 {
+        place.store.set(&format!("s{n}"), &session("ann", HOUR_MS)).await.unwrap();
+    }
+    let error = place.store.clear().await.unwrap_err();
+    let left = (0..20).filter(|n| place.path(&format!("s{n}")).exists()).count();
+    assert_eq!(error.outcome_unknown(), left < 20, "{left} are left: {error}");
+}

@@ -120,7 +120,7 @@ pub(crate) fn is_unknown_command(refusal: &ServerError) -> bool {
 
 /// Returns true if the server does not know the command, or the user lacks the permission for it.
 pub(crate) fn is_forbidden(refusal: &ServerError) -> bool {
-    refusal.code() == "NOPERM" || is_unknown_command(refusal)
+    code_and_detail(refusal).0 == "NOPERM" || is_unknown_command(refusal)
 }
 
 /// Returns true if the server does not know an option of the command.
@@ -131,12 +131,16 @@ pub(crate) fn is_syntax_error(refusal: &ServerError) -> bool {
 /// Returns the code and the text of an error reply. The text is for decisions only, never for messages.
 ///
 /// If a command inside a script fails, servers before Redis 7 put its code in the middle of the line: `ERR Error
-/// running script (call to f_6b1b…): @user_script:4: @user_script: 4: -READONLY You can't write …`.
+/// running script (call to f_6b1b…): @user_script:4: @user_script: 4: -READONLY You can't write …`. `EXEC` that is itself
+/// refused puts it there too: `EXECABORT Transaction discarded because of: NOPERM …`.
 pub(crate) fn code_and_detail(refusal: &ServerError) -> (&str, &str) {
     let detail = refusal.details().unwrap_or_default();
     let inner = detail.strip_prefix("Error running script").and_then(|line| line.split_once(": -"));
+    let inner = inner
+        .map(|(_, line)| line)
+        .or_else(|| detail.strip_prefix("Transaction discarded because of: "));
     match inner {
-        Some((_, line)) => line.split_once(' ').unwrap_or((line, "")),
+        Some(line) => line.split_once(' ').unwrap_or((line, "")),
         None => (refusal.code(), detail),
     }
 }

@@ -75,13 +75,18 @@ pub(crate) fn check_cookie(session: &SessionOptions, options: &CookieOptions) ->
 /// Browsers refuse these without `Secure`.
 fn check_secure(name: &str, options: &CookieOptions) -> Result<(), Error> {
     let is_always = options.secure == Some(Secure::Always);
-    let is_host = name.starts_with("__Host-");
-    if (is_host || name.starts_with("__Secure-")) && !is_always {
-        let message = format!("the cookie name {:?} requires Secure: set secure to always", name);
+    // Browsers compare the prefixes in any case (RFC 6265bis, "Cookie Name Prefixes").
+    let begins = |prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    let is_host = begins("__Host-");
+    let shown: String = name.chars().take(40).collect();
+    if (is_host || begins("__Secure-")) && !is_always {
+        let message = format!("the cookie name {shown:?} requires Secure: set secure to always");
         return Err(config(message));
     }
     if is_host && (options.domain.is_some() || options.path.as_deref() != Some("/")) {
-        let message = format!("the cookie name {:?} requires the path \"/\" and no domain", name);
+        let message = format!("the cookie name {shown:?} requires the path \"/\" and no domain");
         return Err(config(message));
     }
     let is_ever = is_always || options.secure == Some(Secure::Auto);

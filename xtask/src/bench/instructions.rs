@@ -1,13 +1,13 @@
 //! Instructions per operation, counted by callgrind: a number that hardly depends on the machine.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, process::Command};
 
 use crate::{
     bench::{
         callgrind,
         counts::{Count, compare, format, parse},
     },
-    command::{Failure, command, root},
+    command::{Failure, command, root, target},
     setup,
     task::cargo,
 };
@@ -83,11 +83,6 @@ fn count() -> Result<Vec<Count>, Failure> {
         });
     }
     Ok(counts)
-}
-
-/// The folder that cargo builds into.
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 fn output(command: &mut Command) -> Result<String, Failure> {

@@ -28,7 +28,7 @@ use tokio::{
 
 use super::Own;
 use crate::{
-    error,
+    error::{self, ConnectFailure},
     live::{Asked, Live},
     reply,
     swap::{Swap, Swapped},
@@ -39,12 +39,12 @@ use crate::{
 /// The largest number of such connections. Further updates wait for one.
 const MOST: usize = 8;
 
-/// How long an update waits for one. All of them may be held by calls that nobody polls, such as those of a runtime that
-/// stands still.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The part of its time for which an update waits for one, before the script does it. All of them may be held by calls
+/// that nobody polls, such as those of a runtime that stands still.
+const PATIENCE: u32 = 4;
 
-/// How long the script does everything after the server refused a connection or a command. Without a pause, each update
-/// would connect and be refused again.
+/// How long the script does everything after the server refused a connection or the permission for a command. Without a
+/// pause, each update would connect and be refused again.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// An idle connection is not used again after this time, because routers drop such connections silently.
@@ -78,10 +78,11 @@ enum Attempt {
     Done(Swapped),
     /// Somebody wrote or touched the key in the meantime.
     Disturbed,
-    /// The server refused one of the commands. Nothing was written, and the script has to do it.
-    Refused,
-    /// The connection was lost. Nothing was written, and the script has to do it.
-    Lost,
+    /// The server lacks one of the commands, or the user the permission for it. Nothing was written, and the script has
+    /// to do it.
+    Forbidden,
+    /// It failed in another way. Nothing was written, and the script does it, or says why it cannot be done.
+    Failed,
 }
 
 impl Default for Spare {
@@ -90,16 +91,27 @@ impl Default for Spare {
     }
 }
 
+impl Idle {
+    fn is_usable(&self) -> bool {
+        self.since.elapsed() < LONGEST_IDLE && !self.connection.live.is_over()
+    }
+}
+
 impl Spare {
     fn take(&self, runtime: Id) -> Option<Watching> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE && !idle.connection.live.is_over());
+        idle.retain(Idle::is_usable);
         let place = idle.iter().rposition(|idle| idle.runtime == runtime)?;
-        Some(idle.swap_remove(place).connection)
+        Some(idle.remove(place).connection)
     }
 
     fn put(&self, runtime: Id, connection: Watching) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Other runtimes' connections count as well.
+        idle.retain(Idle::is_usable);
+        if idle.len() >= MOST {
+            idle.remove(0);
+        }
         idle.push(Idle { connection, runtime, since: Instant::now() });
     }
 
@@ -125,7 +137,8 @@ impl Own {
         if spare.pauses() {
             return Ok(None);
         }
-        let permit = match operation.within(timeout(PATIENCE, spare.permits.acquire())).await {
+        let patience = operation.time_left() / PATIENCE;
+        let permit = match operation.within(timeout(patience, spare.permits.acquire())).await {
             Some(Ok(permit)) => permit,
             Some(Err(_)) => return Ok(None),
             None => return Err(operation.timeout()),
@@ -134,8 +147,10 @@ impl Own {
             Some(connection) => connection,
             None => match operation.within(self.0.connect(Arc::new(Traffic::new()))).await {
                 Some(Ok(live)) => Watching { live, is_open: false },
-                Some(Err(_)) => {
-                    spare.pause();
+                Some(Err(failure)) => {
+                    if let ConnectFailure::Refused(..) | ConnectFailure::Timeout = failure {
+                        spare.pause();
+                    }
                     return Ok(None);
                 }
                 None => return Err(operation.timeout()),
@@ -150,11 +165,11 @@ impl Own {
                     break;
                 }
                 Attempt::Disturbed => {}
-                Attempt::Refused => {
+                Attempt::Forbidden => {
                     spare.pause();
                     return Ok(None);
                 }
-                Attempt::Lost => return Ok(None),
+                Attempt::Failed => return Ok(None),
             }
         }
         spare.put(runtime, connection);
@@ -176,21 +191,24 @@ impl Watching {
         let mut answers = match self.live.ask_all(&reading, &look).await {
             Asked::Answered(answers) => answers,
             Asked::Late => return Err(reading.timeout()),
-            _ => return Ok(Attempt::Lost),
+            _ => return Ok(Attempt::Failed),
         };
-        if self.is_open && answers.remove(0) != Value::Okay {
-            return Ok(Attempt::Refused);
+        if let Some(failure) = failure(&answers) {
+            return Ok(failure);
+        }
+        if self.is_open {
+            answers.remove(0);
         }
         let current = match <[Value; 3]>::try_from(answers) {
             Ok([Value::Okay, current, Value::Okay]) => current,
-            _ => return Ok(Attempt::Refused),
+            _ => return Ok(Attempt::Failed),
         };
         self.is_open = true;
         match current {
             Value::BulkString(current) if current == swap.read_from => {}
             Value::BulkString(current) => return Ok(Attempt::Done(Swapped::Other(current))),
             Value::Nil => return Ok(Attempt::Done(Swapped::Missing)),
-            _ => return Ok(Attempt::Refused),
+            _ => return Ok(Attempt::Failed),
         }
         let mut write = redis::pipe();
         // XX: on a server that does not count the end of a watched key as a change, the session is over too.
@@ -205,7 +223,7 @@ impl Watching {
                 operation.lose_answer();
                 return Err(operation.timeout());
             }
-            Asked::Unsent(_) => return Ok(Attempt::Lost),
+            Asked::Unsent(_) => return Ok(Attempt::Failed),
             Asked::Lost(cause) => {
                 operation.lose_answer();
                 return Err(error::lost(operation, cause));
@@ -220,6 +238,17 @@ impl Watching {
     }
 }
 
+/// Returns what follows if one of the answers is an error reply.
+fn failure(answers: &[Value]) -> Option<Attempt> {
+    let mut refusals = answers.iter().filter_map(|answer| match answer {
+        Value::ServerError(refusal) => Some(refusal),
+        _ => None,
+    });
+    let first = refusals.next()?;
+    let is_forbidden = error::is_forbidden(first) || refusals.any(error::is_forbidden);
+    Some(if is_forbidden { Attempt::Forbidden } else { Attempt::Failed })
+}
+
 /// Reads the answers to `SET` and `EXEC`.
 fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
     match answers.last() {
@@ -232,7 +261,7 @@ fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
         },
         // It was queued, but nothing executes it.
         Some(Value::ServerError(refusal)) if error::is_forbidden(refusal) => {
-            return Ok(Attempt::Refused);
+            return Ok(Attempt::Forbidden);
         }
         _ => {}
     }

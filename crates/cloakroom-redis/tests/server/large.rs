@@ -139,12 +139,18 @@ async fn without_a_second_connection_or_its_commands_the_script_does_it() {
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn without_multi_nothing_is_written_over_another_writers_record() {
+    for denied in ["-multi", "-exec", "-discard"] {
+        nothing_is_written_over_another_writers_record(denied).await;
+    }
+}
+
+async fn nothing_is_written_over_another_writers_record(denied: &str) {
     let bench = Bench::start();
-    bench.raw::<()>(redis::cmd("ACL").arg(&["SETUSER", "default", "-multi"]));
+    bench.raw::<()>(redis::cmd("ACL").arg(&["SETUSER", "default", denied]));
     let mut read = stored(&bench.store, &large(session())).await;
     read.insert("mine", 1).unwrap();
     let other = read.clone();
-    for _ in 0..50 {
+    for _ in 0..20 {
         let (ours, theirs) = tokio::join!(
             atomic(&bench.store).update("a", &read),
             atomic(&bench.store).update("a", &other)
@@ -155,6 +161,20 @@ async fn without_multi_nothing_is_written_over_another_writers_record() {
         read = bench.store.get("a").await.unwrap().unwrap();
         read.insert("mine", read.get::<u64>("mine").unwrap().unwrap() + 1).unwrap();
     }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_record_that_cannot_be_read_changes_nothing_for_the_next_one() {
+    let bench = Bench::start();
+    let mut read = stored(&bench.store, &large(session())).await;
+    bench.raw::<()>(redis::cmd("HSET").arg("sess:b").arg("a").arg(1));
+    let error = atomic(&bench.store).update("b", &read).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    let mut monitor = Monitor::start(&bench.server);
+    read.insert("n", 1).unwrap();
+    assert!(matches!(atomic(&bench.store).update("a", &read).await.unwrap(), Updated::Stored(_)));
+    assert!(names(&monitor.commands()).contains(&"WATCH"));
 }
 
 /// A server with one large record, which answers `EXEC` like this.

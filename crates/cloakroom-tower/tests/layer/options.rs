@@ -44,7 +44,7 @@ fn what_no_cookie_can_be_is_refused_by_both_presets() {
 
 #[test]
 fn what_does_harm_is_refused_by_the_safe_preset() {
-    let rows: [Row; 8] = [
+    let rows: [Row; 9] = [
         ("resave", |options| options.resave = true, "\"resave\""),
         ("max_age", |options| options.cookie.max_age = Some(Duration::ZERO), "\"max_age\""),
         (
@@ -64,6 +64,11 @@ fn what_does_harm_is_refused_by_the_safe_preset() {
             "__Host- name",
             |options| options.ids.cookie_name = "__Host-sid".to_owned(),
             "\"__Host-sid\"",
+        ),
+        (
+            "__Host- name in other letters",
+            |options| options.ids.cookie_name = "__HOST-sid".to_owned(),
+            "\"__HOST-sid\"",
         ),
         (
             "__Secure- name",
