@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// The pauses between the attempts of one write that conflicts with writes of other processes.
 ///
-/// Writers of one process queue for a [`Turn`](cloakroom_core::Turn) instead; processes share no queue.
+/// Writers in one process queue for a [`Turn`](cloakroom_core::Turn) instead. Writers in different processes cannot.
 ///
 /// There is no pause after the first conflict. Each later pause is a random time between zero and a limit, so that
 /// writers that collided once do not collide again. The limit starts at the duration of one attempt, doubles with each

@@ -116,8 +116,8 @@ impl Folder {
         self.names_in(&self.path).and_then(|names| names.sync()).map_err(not_on_the_disk)
     }
 
-    /// Does the same, unless there is no folder. A removal does it even if it finds no file: the one who removed the
-    /// file may have failed before the disk had that, or may not be there yet.
+    /// Syncs the folder if it exists. A removal that finds no file syncs too: the call that removed the file may have
+    /// failed before it synced, or may be about to.
     pub(crate) fn sync_if_there(&self) -> Result<(), Error> {
         match self.names_in(&self.path) {
             Err(cause) if is_missing(&cause) => Ok(()),

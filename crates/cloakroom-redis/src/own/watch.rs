@@ -6,8 +6,8 @@
 //! compares, no record enters a script, and 2 MB take the server as long as `GET` and `SET`, which is 1 ms.
 //!
 //! It takes a second round trip. It cannot use the shared connection, because a `WATCH` holds for all that follows on its
-//! connection and ends with any `EXEC`. The script does it after all if a server allows no more clients, or
-//! a user lacks the permission.
+//! connection and ends with any `EXEC`. If the server allows no more clients, or the user lacks the permission, the
+//! script does the update.
 //!
 //! `MULTI` is sent with `WATCH`, a round trip before `SET`: a server that refuses `MULTI` alone, as its user's
 //! permissions may have it, would execute the `SET` at once and without the condition.

@@ -300,7 +300,7 @@ pub(super) async fn is_gone(safe: &Safe, id: &str) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// Turns "this id is invalid" into "there is no mark": a store whose ids have a shape of their own can keep no marker.
+/// Reads `InvalidId` as an empty mark: a store that accepts only ids of a certain shape keeps no markers.
 fn without(error: Error) -> Result<Mark, Error> {
     if error.kind() == ErrorKind::InvalidId { Ok(Mark::default()) } else { Err(error) }
 }

@@ -278,8 +278,8 @@ async fn update(
             Updated::Conflict(current) => current,
         };
         // Writers in other processes do not see the turn. After a conflict, a random pause keeps them from colliding
-        // again at once; after the pause, the record that came with the conflict is out of date. Without a timer there
-        // is no pause.
+        // again at once; after the pause, the record that came with the conflict is out of date. A runtime without timers
+        // does not pause.
         let current = match pauses.after(since.elapsed()).and_then(timer) {
             None => Some(current),
             Some(pause) => {
