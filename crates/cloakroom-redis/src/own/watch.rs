@@ -148,7 +148,7 @@ impl Own {
             None => match operation.within(self.0.connect(Arc::new(Traffic::new()))).await {
                 Some(Ok(live)) => Watching { live, is_open: false },
                 Some(Err(failure)) => {
-                    if let ConnectFailure::Refused(..) | ConnectFailure::Timeout = failure {
+                    if is_refusal(&failure) {
                         spare.pause();
                     }
                     return Ok(None);
@@ -236,6 +236,13 @@ impl Watching {
         self.is_open = false;
         judge(operation, &answers)
     }
+}
+
+/// A server that allows no more clients says so and closes the connection at once. What the client has sent by then is
+/// answered with a reset, which discards the refusal if it has not been read.
+fn is_refusal(failure: &ConnectFailure) -> bool {
+    use ConnectFailure::{HungUp, Refused, Timeout};
+    matches!(failure, Refused(..) | HungUp(_) | Timeout)
 }
 
 /// Returns what follows if one of the answers is an error reply.

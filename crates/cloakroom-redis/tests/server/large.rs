@@ -191,6 +191,25 @@ fn server(exec: fn() -> Then) -> Fake {
     })
 }
 
+#[tokio::test]
+async fn a_second_connection_that_is_cut_at_once_is_remembered_as_refused() {
+    let record = large(session()).to_json().into_owned();
+    let bulk: &str = format!("${}\r\n{record}\r\n", record.len()).leak();
+    let fake = Fake::start(move |connection, words| match &*words[0] {
+        "HELLO" if connection > 0 => Then::Close,
+        "HELLO" => Then::Answer(HELLO),
+        "GET" => Then::Answer(bulk),
+        "EVALSHA" => Then::Answer(":1\r\n"),
+        _ => Then::Answer("+OK\r\n"),
+    });
+    let store = RedisStore::open(&fake.url).unwrap();
+    let read = store.get("a").await.unwrap().unwrap();
+    for _ in 0..3 {
+        assert!(matches!(atomic(&store).update("a", &read).await.unwrap(), Updated::Stored(_)));
+    }
+    assert_eq!(fake.connections(), 2);
+}
+
 async fn update(fake: &Fake) -> Result<Updated, cloakroom_core::Error> {
     let options = options(|options| options.deadline = Duration::from_secs(1));
     let store = RedisStore::open_with(&fake.url, options).unwrap();
