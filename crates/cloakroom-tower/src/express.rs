@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use cloakroom_backend::observe::{self, Event, note};
 use cloakroom_core::{Error, SessionData};
 use http::HeaderValue;
 
@@ -45,6 +46,8 @@ pub(crate) struct Memory {
     original: (String, Arc<SessionData>),
     /// The record in place of `savedHash`: as `save` last wrote it, or as it was loaded.
     saved: Option<Arc<SessionData>>,
+    /// The id of the new session that the operator was told of.
+    told: Option<String>,
 }
 
 /// Express overwrites what other requests have written, so there is nothing to compute again.
@@ -125,7 +128,7 @@ impl Asked {
         // `resave: false` counts a loaded session as saved, so that it is written only if it changes.
         let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
         let original = (id.clone(), Arc::clone(&record));
-        let memory = Memory { cookie_id: cookie_id.clone(), original, saved };
+        let memory = Memory { cookie_id: cookie_id.clone(), original, saved, told: None };
         let state = State::new(id, record, is_new, memory);
         Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), Arc::clone(request), state) })
     }
@@ -184,7 +187,36 @@ impl ExpressSession {
             (state.id.clone(), record)
         };
         let setup = &self.shared.setup;
-        setup.within("save", setup.store().set(&id, &record)).await.map(|()| true)
+        setup.within("save", setup.store().set(&id, &record)).await?;
+        self.note_stored(&id);
+        Ok(true)
+    }
+
+    /// Tells the operator of a session that was not in the store before, or under another id.
+    fn note_stored(&self, id: &str) {
+        if !observe::IS_ON {
+            return;
+        }
+        let is_move = {
+            let mut state = self.shared.state();
+            let memory = &mut state.memory;
+            let is_move = memory.original.0 != id;
+            // Loaded, or saved before it got its new id.
+            let was_stored =
+                memory.saved.is_some() || memory.cookie_id.as_ref() == Some(&memory.original.0);
+            let was_told = memory.told.as_deref() == Some(id);
+            memory.told = Some(id.to_owned());
+            if !state.is_new || was_told {
+                return;
+            }
+            is_move && was_stored
+        };
+        let store = self.shared.setup.store().name();
+        note(if is_move { Event::SessionMoved { store } } else { Event::SessionCreated { store } });
+    }
+
+    fn note_destroyed(&self) {
+        note(Event::SessionDestroyed { store: self.shared.setup.store().name() });
     }
 
     /// Destroys the session and makes a new one: Express's `req.session.regenerate()`, which has no way to keep the
@@ -224,7 +256,9 @@ impl ExpressSession {
             state.id.clone()
         };
         let setup = &self.shared.setup;
-        setup.within("destroy", setup.store().destroy(&id)).await
+        setup.within("destroy", setup.store().destroy(&id)).await?;
+        self.note_destroyed();
+        Ok(())
     }
 
     /// Ends the request: at most one call, chosen as express-session's `res.end` chooses it, and the cookie. It cannot
@@ -257,6 +291,11 @@ impl ExpressSession {
                 setup.within("commit", store.touch(&id, record)).await.map(|_| ())
             }
         };
+        match &call {
+            Call::Set(_) if done.is_ok() => self.note_stored(&id),
+            Call::Destroy if done.is_ok() => self.note_destroyed(),
+            _ => {}
+        }
         // As in Express, the response goes out as if nothing had failed.
         let tell = |error| setup.tell(&error);
         done.unwrap_or_else(tell);

@@ -2,7 +2,11 @@
 
 use std::future::Future;
 
-use cloakroom_backend::{Idempotency, within};
+use cloakroom_backend::{
+    Idempotency,
+    observe::{note, verb},
+    within,
+};
 use cloakroom_core::{
     Cookie, Error, ErrorKind, SessionData, Store, clear_cookie, generate_id, set_cookie,
 };
@@ -55,6 +59,7 @@ impl Setup {
 
     /// Reports an event to the operator, unless one with this reason was reported within the last hour.
     pub(crate) fn note(&self, reason: EventReason) {
+        note(reason.observed());
         let Some(on_event) = &self.options.failure.on_event else { return };
         if let Some(event) = self.events.note(reason, &self.options.ids.cookie_name, self.now_ms())
         {
@@ -68,7 +73,8 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work)
+        let limit = self.options.failure.deadline;
+        verb("layer", operation, within(limit, "session", operation, Idempotency::Once, work))
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
@@ -77,7 +83,8 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work)
+        let limit = self.options.failure.deadline;
+        verb("layer", operation, within(limit, "session", operation, Idempotency::Read, work))
     }
 
     /// Makes a new id and an empty session with the cookie of the options.

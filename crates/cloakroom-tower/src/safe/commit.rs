@@ -275,7 +275,10 @@ async fn take(
             }
             // Another request ended the session. It may have given the browser a newer cookie, so this response sends
             // none.
-            let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle);
+            let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle.1);
+            if write.is_login || is_changed {
+                write.obstacle.tell();
+            }
             if write.is_login {
                 // The user would be told of a login that did not happen.
                 return Err(gone);

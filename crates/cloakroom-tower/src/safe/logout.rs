@@ -5,6 +5,7 @@
 
 use std::mem;
 
+use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Error, ErrorKind};
 
 use super::{
@@ -49,6 +50,9 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
     // The links go last. If the logout fails half-way, the next attempt still finds by them what is left to end.
     for id in linked {
         marker::unlink(safe, &id).await?;
+    }
+    if is_news {
+        note(Event::SessionDestroyed { store: safe.setup.store().name() });
     }
     Ok(is_news)
 }

@@ -30,7 +30,12 @@ impl SafeSession {
         let taken = write.changes.clone();
         let result = self.shared.setup.within("save", write.run(self, extends)).await;
         // A step after the write can fail, such as ending the old id. The write is in the store anyway.
-        let Some(stored) = write.written.take() else { return result.map(|()| false) };
+        let Some(stored) = write.written.take() else {
+            return result.map(|()| {
+                write.obstacle.tell();
+                false
+            });
+        };
         let adopted = self.adopt(write, &taken, stored.into_stored(), extends);
         result.and(adopted)?;
         self.end_one_left_over().await;
