@@ -37,7 +37,7 @@ pub enum Event<'a> {
         store: &'static str,
         /// The server's address.
         server: &'a str,
-        /// `closed`, `silent` or `left`.
+        /// `closed`, `silent`, or `replica` if its server is not the primary.
         reason: &'static str,
     },
     /// The server that decides has changed: another one is the primary, or this one no longer is.
