@@ -30,11 +30,11 @@ pub mod cookie {
 /// What an operator sees: the spans and events of the feature `tracing`, and the metrics of the feature `metrics`.
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub mod observe {
-    #[cfg(feature = "metrics")]
-    pub use cloakroom_backend::observe::{DURATION_BUCKETS, METRICS, Metric, describe_metrics};
     pub use cloakroom_backend::observe::observed;
     #[cfg(feature = "tracing")]
     pub use cloakroom_backend::observe::set_hash_key;
+    #[cfg(feature = "metrics")]
+    pub use cloakroom_backend::observe::{DURATION_BUCKETS, METRICS, Metric, describe_metrics};
 }
 
 /// Dates as JavaScript reads and writes them.
