@@ -62,7 +62,10 @@ fn a_lost_connection_to_redis_is_told_of_and_so_is_the_next() {
     assert_eq!(connections(&shown)[5..7], [lost[0], "connect_failed unavailable"]);
     // The reading is repeated, the writing is not.
     let operations = shown.operations();
-    assert_eq!(operations[..4], ["get ok 1", "get ok 2", "set unavailable 1", "get ok 1"]);
+    assert_eq!(
+        operations[..4],
+        ["get missing 1", "get missing 2", "set unavailable 1", "get ok 1"]
+    );
     assert!(operations[4].starts_with("get unavailable"), "{operations:?}");
     for span in &shown.spans {
         assert_eq!(span.field("server.address"), "127.0.0.1");
@@ -90,8 +93,9 @@ fn a_silent_connection_and_one_to_a_replica_have_their_reasons() {
         proxy.silence();
         assert_eq!(store.get("id").await.unwrap_err().kind(), ErrorKind::Timeout);
         proxy.pass();
+        store.get("id").await.unwrap();
     });
-    assert_eq!(connections(&shown)[..2], ["connected", "connection_lost silent"]);
+    assert_eq!(connections(&shown), ["connected", "connection_lost silent", "reconnected"]);
     assert_eq!(shown.operations()[1].split(' ').nth(1), Some("timeout"));
 
     let shown = watch(async || {
@@ -127,7 +131,7 @@ fn memcacheds_connections_are_told_of() {
     assert_eq!(told[..3], ["connected", "connection_lost closed", "reconnected"]);
     assert!(told[3..].contains(&"connect_failed unavailable".to_owned()), "{told:?}");
     assert_eq!(told.last().unwrap(), "reconnected");
-    assert_eq!(shown.operations()[..2], ["get ok 1", "get ok 2"]);
+    assert_eq!(shown.operations()[..2], ["get missing 1", "get missing 2"]);
     assert_eq!(shown.spans[0].field("server.port"), proxy.port().to_string());
     shown.assert_without(&["marker"]);
 }
@@ -146,9 +150,10 @@ fn mongodbs_connections_are_told_of() {
         while store.get("marker-id").await.is_err() {}
     });
     let told = connections(&shown);
-    assert_eq!(told[..2], ["connected", "connection_lost closed"]);
-    assert!(told.contains(&"connect_failed unavailable".to_owned()), "{told:?}");
-    assert!(told.contains(&"reconnected".to_owned()), "{told:?}");
+    assert_eq!(told[0], "connected");
+    for expected in ["connection_lost closed", "connect_failed unavailable", "reconnected"] {
+        assert!(told.iter().any(|told| told == expected), "{expected}: {told:?}");
+    }
     // The first operation is what finds the server.
     assert_eq!(shown.spans[1].field("server.port"), server.port().to_string());
     shown.assert_without(&["marker"]);
@@ -166,7 +171,7 @@ async fn do_everything(server: &RedisServer, proxy: &Proxy) {
     let guest = site.send("", insert).await.unwrap();
     let meets = async |session: &Session| {
         site.send(&guest, async |session| session.insert("b", 1)).await;
-        insert(session).await
+        session.insert("c", "marker-value")
     };
     site.send(&guest, meets).await;
     let login = async |session: &Session| session.regenerate_keeping_data().await;
@@ -174,7 +179,7 @@ async fn do_everything(server: &RedisServer, proxy: &Proxy) {
     let logout = async |session: &Session| session.destroy().await;
     let ends = async |session: &Session| {
         site.send(&user, logout).await;
-        insert(session).await
+        session.insert("d", "marker-value")
     };
     site.send(&user, ends).await;
     let another = Secrets::new(["marker-other"]).unwrap().cookie_value("marker-id");
