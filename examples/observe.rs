@@ -1,6 +1,6 @@
-//! A log and a page of metrics: `cargo run --features observe --example observe`
+//! A log and a page of metrics: `cargo run --features observe --example observe -- redis://localhost`
 //!
-//! The sessions are in memory, or where the variable REDIS_URL says. The log is on stderr; the metrics are on the page
+//! Without an argument, the sessions are in memory. The log is on stderr; the metrics are on the page
 //! `/metrics`, as Prometheus reads them. `docs/observability.md` explains both.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
@@ -53,8 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let metrics = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS)?.install_recorder()?;
     describe_metrics();
 
-    let url = env::var("REDIS_URL").unwrap_or_else(|_| "memory:".to_owned());
-    let sessions = cloakroom::open(&url)?;
+    let sessions = cloakroom::open(&env::args().nth(1).unwrap_or_else(|| "memory:".to_owned()))?;
     let app = Router::new()
         .route("/", get(home))
         .route("/login", post(login))

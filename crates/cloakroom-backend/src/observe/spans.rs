@@ -14,6 +14,7 @@ use tracing::{Span, debug_span, field::Empty};
 
 use super::{
     Event,
+    call::is_inside,
     hash::hash,
     outcome::{Outcome, error_type},
 };
@@ -95,6 +96,10 @@ pub(super) async fn verb<T: Send>(
     operation: &'static str,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
+    // A handle below a layer does what the operation's own span says.
+    if is_inside() {
+        return work.await;
+    }
     let span = debug_span!(
         target: TARGET,
         "cloakroom.session",
