@@ -20,6 +20,8 @@ mod outcome;
 mod spans;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 mod store;
+#[cfg(feature = "tracing")]
+mod verb;
 
 #[cfg(not(feature = "metrics"))]
 #[path = "observe/no_counts.rs"]
@@ -73,7 +75,11 @@ pub fn verb<T: Send>(
     operation: &'static str,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> impl Future<Output = Result<T, Error>> + Send {
-    spans::verb(by, operation, work)
+    #[cfg(feature = "tracing")]
+    let work = verb::verb(by, operation, work);
+    #[cfg(not(feature = "tracing"))]
+    let _ = (by, operation);
+    work
 }
 
 /// Reports an event: to `tracing` and to `metrics`, if their features are on.

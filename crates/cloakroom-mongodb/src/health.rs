@@ -30,7 +30,7 @@ pub(crate) async fn noting<T>(sent: Arc<AtomicBool>, operation: impl Future<Outp
     SENT.scope(sent, operation).await
 }
 
-/// When any of a client's servers last answered, and what the operator is told of them.
+/// When any of a client's servers last answered, and what is known of them for the operator.
 #[derive(Debug)]
 pub(crate) struct Health(Mutex<Instant>, Arc<Topology>);
 

@@ -1,4 +1,4 @@
-//! What the operator is told of the servers: which ones the driver reaches, and which one is the primary.
+//! Notifies the operator of the servers: which ones the driver reaches, and which one is the primary.
 //!
 //! The driver connects by itself, so its events are all that is known.
 

@@ -4,7 +4,7 @@
 //! preset. The names follow express-session's `index.js`: `is_modified`, `is_saved`, `should_save`. The calls that were
 //! recorded from the package are in `tests/fixtures/express-lifecycle.json`.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use cloakroom_backend::observe::{self, Event, note};
 use cloakroom_core::{Error, SessionData};
@@ -46,8 +46,8 @@ pub(crate) struct Memory {
     original: (String, Arc<SessionData>),
     /// The record in place of `savedHash`: as `save` last wrote it, or as it was loaded.
     saved: Option<Arc<SessionData>>,
-    /// The id of the new session that the operator was told of.
-    told: Option<String>,
+    /// The new session was counted as created or moved.
+    is_counted: bool,
 }
 
 /// Express overwrites what other requests have written, so there is nothing to compute again.
@@ -128,7 +128,7 @@ impl Asked {
         // `resave: false` counts a loaded session as saved, so that it is written only if it changes.
         let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
         let original = (id.clone(), Arc::clone(&record));
-        let memory = Memory { cookie_id: cookie_id.clone(), original, saved, told: None };
+        let memory = Memory { cookie_id: cookie_id.clone(), original, saved, is_counted: false };
         let state = State::new(id, record, is_new, memory);
         Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), Arc::clone(request), state) })
     }
@@ -204,9 +204,8 @@ impl ExpressSession {
             // Loaded, or saved before it got its new id.
             let was_stored =
                 memory.saved.is_some() || memory.cookie_id.as_ref() == Some(&memory.original.0);
-            let was_told = memory.told.as_deref() == Some(id);
-            memory.told = Some(id.to_owned());
-            if !state.is_new || was_told {
+            let was_counted = mem::replace(&mut memory.is_counted, true);
+            if !state.is_new || was_counted {
                 return;
             }
             is_move && was_stored
@@ -245,6 +244,7 @@ impl ExpressSession {
             state.current = Current::Live(Arc::new(record));
         }
         state.is_new = true;
+        state.memory.is_counted = false;
         destroyed
     }
 

@@ -15,7 +15,12 @@ use std::{
 use cloakroom_core::Error;
 use futures::stream::{BoxStream, StreamExt, poll_fn as stream_of};
 
-use super::{Event, counts, note, outcome::Outcome, spans::StoreSpan};
+use super::{
+    counts,
+    event::Event,
+    outcome::Outcome,
+    spans::{self, StoreSpan},
+};
 
 thread_local! {
     /// The operation that is being polled on this thread.
@@ -79,7 +84,8 @@ impl<'a> Call<'a> {
         counts::operation(self.store, self.operation, outcome, duration);
         if outcome == Outcome::Conflict {
             let event = Event::Conflict { store: self.store, operation: self.operation };
-            self.span.in_scope(|| note(event));
+            self.span.in_scope(|| spans::event(&event));
+            counts::event(&event);
         }
     }
 }

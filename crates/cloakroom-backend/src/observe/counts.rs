@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 use super::{
-    Event,
+    event::Event,
     outcome::{Outcome, error_type},
 };
 

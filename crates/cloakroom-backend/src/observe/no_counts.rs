@@ -1,6 +1,6 @@
 //! What is left of `counts.rs` without the feature `metrics`: nothing.
 
-use super::Event;
+use super::event::Event;
 
 #[inline]
 pub(super) const fn event(_: &Event<'_>) {}

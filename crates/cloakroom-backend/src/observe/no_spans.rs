@@ -1,18 +1,6 @@
 //! What is left of `spans.rs` without the feature `tracing`: nothing.
 
-use std::future::Future;
-
-use cloakroom_core::Error;
-
-use super::Event;
-
-pub(super) fn verb<T: Send>(
-    _: &'static str,
-    _: &'static str,
-    work: impl Future<Output = Result<T, Error>> + Send,
-) -> impl Future<Output = Result<T, Error>> + Send {
-    work
-}
+use super::event::Event;
 
 #[inline]
 pub(super) const fn event(_: &Event<'_>) {}

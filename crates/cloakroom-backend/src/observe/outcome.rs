@@ -31,7 +31,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the kind of the error, or `None` if there was none.
+    /// Returns the kind of the error, or `None` after a success.
     #[cfg(feature = "tracing")]
     pub(super) const fn failure(self) -> Option<&'static str> {
         match self {

@@ -3,24 +3,18 @@
 //! Fields that OpenTelemetry has a name for have that name, as of version 1.45.0 of its semantic conventions for spans
 //! of database clients. The fields with `otel.` are read by the crate `tracing-opentelemetry`.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use cloakroom_core::Error;
 use tracing::{Span, debug_span, field::Empty};
 
 use super::{
-    Event,
-    call::is_inside,
+    event::Event,
     hash::hash,
     outcome::{Outcome, error_type},
 };
 
 /// The target of all spans and events.
-const TARGET: &str = "cloakroom";
+pub(super) const TARGET: &str = "cloakroom";
 
 /// The span of an operation of a store.
 #[derive(Clone)]
@@ -69,54 +63,14 @@ impl StoreSpan {
     }
 }
 
-fn record_end(span: &Span, outcome: Outcome, duration: Duration) {
+/// Records how an operation ended.
+pub(super) fn record_end(span: &Span, outcome: Outcome, duration: Duration) {
     span.record("outcome", outcome.as_str());
     span.record("duration", duration.as_secs_f64());
     if let Some(kind) = outcome.failure() {
         span.record("error.type", kind);
         span.record("otel.status_code", "ERROR");
     }
-}
-
-/// The span of what a handle or a layer does. It is closed also if the work is dropped.
-struct Verb {
-    span: Span,
-    began: Instant,
-    outcome: Outcome,
-}
-
-impl Drop for Verb {
-    fn drop(&mut self) {
-        record_end(&self.span, self.outcome, self.began.elapsed());
-    }
-}
-
-pub(super) async fn verb<T: Send>(
-    by: &'static str,
-    operation: &'static str,
-    work: impl Future<Output = Result<T, Error>> + Send,
-) -> Result<T, Error> {
-    // A handle below a layer does what the operation's own span says.
-    if is_inside() {
-        return work.await;
-    }
-    let span = debug_span!(
-        target: TARGET,
-        "cloakroom.session",
-        "otel.name" = operation,
-        by,
-        operation,
-        outcome = Empty,
-        duration = Empty,
-        "error.type" = Empty,
-        "otel.status_code" = Empty,
-    );
-    let mut verb = Verb { span, began: Instant::now(), outcome: Outcome::Dropped };
-    let mut work = pin!(work);
-    let result = poll_fn(|cx| verb.span.in_scope(|| work.as_mut().poll(cx))).await;
-    verb.outcome =
-        result.as_ref().map_or_else(|error| Outcome::Failed(error.kind()), |_| Outcome::Ok);
-    result
 }
 
 /// Emits an event.
