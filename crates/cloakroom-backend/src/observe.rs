@@ -14,6 +14,10 @@ mod counts;
 mod event;
 #[cfg(feature = "tracing")]
 mod hash;
+#[cfg(not(feature = "metrics"))]
+mod no_counts;
+#[cfg(not(feature = "tracing"))]
+mod no_spans;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 mod outcome;
 #[cfg(feature = "tracing")]
@@ -23,14 +27,11 @@ mod store;
 #[cfg(feature = "tracing")]
 mod verb;
 
-#[cfg(not(feature = "metrics"))]
-#[path = "observe/no_counts.rs"]
-mod counts;
-#[cfg(not(feature = "tracing"))]
-#[path = "observe/no_spans.rs"]
-mod spans;
-
 use cloakroom_core::{Error, Store};
+#[cfg(not(feature = "metrics"))]
+use no_counts as counts;
+#[cfg(not(feature = "tracing"))]
+use no_spans as spans;
 
 #[cfg(feature = "metrics")]
 pub use counts::{DURATION_BUCKETS, METRICS, Metric, describe_metrics};
