@@ -5,7 +5,9 @@
 //!
 //! | type | is |
 //! | --- | --- |
-//! | [`Harmed`] | [`Faults`](cloakroom_conformance::Faults) of any server of `cloakroom-test-support` |
+//! | [`Harmed`] | [`Faults`](cloakroom_conformance::Faults) of any [`Machines`] |
+//! | [`One`] | the machines of a store on one server of `cloakroom-test-support` |
+//! | [`MemcachedRing`] | four Memcached servers, of which one fails |
 //! | [`RawFiles`] | the records of session-file-store, in a folder |
 //! | [`RawRedis`] | the records of connect-redis |
 //! | [`RawMemcached`] | the records of connect-memcached, on any number of servers |
@@ -13,7 +15,9 @@
 
 mod file;
 mod harmed;
+mod machines;
 mod memcached;
+mod memcached_ring;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 mod redis;
@@ -21,7 +25,9 @@ mod sessions;
 
 pub use file::RawFiles;
 pub use harmed::Harmed;
+pub use machines::{Machines, One};
 pub use memcached::RawMemcached;
+pub use memcached_ring::MemcachedRing;
 #[cfg(feature = "mongodb")]
 pub use mongodb::RawMongo;
 pub use redis::RawRedis;

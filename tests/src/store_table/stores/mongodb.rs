@@ -17,7 +17,7 @@ use cloakroom_mongodb::{
         options::ClientOptions,
     },
 };
-use cloakroom_test_backends::{Harmed, RawMongo};
+use cloakroom_test_backends::{Harmed, One, RawMongo};
 use cloakroom_test_support::{Mongo, Mongod, unique};
 
 use super::{
@@ -73,6 +73,8 @@ fn on_mongod(server: &Mongod) -> StoreUnderTest {
     three(|part| mongo_at(&addr, &format!("{name}{part}"), PATIENCE))
         .with_raw(RawMongo::new(server.url(), "suite", name, Clock::system()))
         .with_faults(|| {
-            Harmed::<Mongo>::start(|addr, deadline| Ok(Box::new(mongo_at(addr, "s", deadline)?)))
+            Harmed::<One<Mongo>>::start(|addr, deadline| {
+                Ok(Box::new(mongo_at(addr, "s", deadline)?))
+            })
         })
 }
