@@ -25,14 +25,15 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 ///
 /// What is missing, or does not work.
 pub async fn table() -> Result<String> {
-    let columns = stores::columns().await?;
+    // Those on several servers mostly wait for elections.
+    let both = (stores::columns(), stores::on_several_servers());
+    let (columns, several) = tokio::try_join!(both.0, both.1)?;
     let packages: Vec<_> = columns.iter().filter_map(Column::package).collect();
     for store in crate::stores::stores()? {
         if !packages.contains(&&*store.package) {
             return Err(format!("{} has no column: add it to stores.rs", store.package).into());
         }
     }
-    let several = stores::on_several_servers().await?;
     let several: Vec<_> = several
         .iter()
         .map(|setup| Ok((setup.name, setup.rows(&columns)?)))

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, Faults};
 use cloakroom_core::Store;
 use cloakroom_test_support::Proxy;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::Machines;
 
@@ -35,6 +36,57 @@ pub struct Harmed<M> {
     machines: Arc<Mutex<M>>,
     addrs: String,
     open: Open,
+    /// Held as long as the machines are this case's alone.
+    _turn: Option<OwnedMutexGuard<Option<Arc<Mutex<M>>>>>,
+}
+
+/// Machines that take long to start: several cases share them, one at a time, and find them mended.
+pub struct Shared<M>(Arc<tokio::sync::Mutex<Option<Arc<Mutex<M>>>>>);
+
+impl<M> fmt::Debug for Shared<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl<M> Clone for Shared<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> Default for Shared<M> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<M: Machines> Shared<M> {
+    /// Waits until no other case has the machines, which are started for the first one. `open` is that of
+    /// [`Harmed::start`], and should open a part of the servers that no other case uses.
+    ///
+    /// # Errors
+    ///
+    /// If a server does not start.
+    pub async fn harmed(
+        &self,
+        open: impl Fn(&str, Duration) -> Result<Box<dyn Store>, AccessError> + Send + Sync + 'static,
+    ) -> Result<Harmed<M>, AccessError> {
+        let mut turn = Arc::clone(&self.0).lock_owned().await;
+        let machines = match turn.take() {
+            Some(machines) => {
+                let mended = Arc::clone(&machines);
+                let mend = move || mended.lock().unwrap_or_else(PoisonError::into_inner).mend();
+                tokio::task::spawn_blocking(mend).await??;
+                machines
+            }
+            None => Arc::new(Mutex::new(tokio::task::spawn_blocking(M::start).await??)),
+        };
+        *turn = Some(Arc::clone(&machines));
+        let mut harmed = Harmed::of(machines, Box::new(open));
+        harmed._turn = Some(turn);
+        Ok(harmed)
+    }
 }
 
 impl<M> fmt::Debug for Harmed<M> {
@@ -54,9 +106,15 @@ impl<M: Machines> Harmed<M> {
         open: impl Fn(&str, Duration) -> Result<Box<dyn Store>, AccessError> + Send + Sync + 'static,
     ) -> Result<Self, AccessError> {
         let machines = tokio::task::spawn_blocking(M::start).await??;
-        let addrs: Vec<_> = machines.proxies().iter().map(Proxy::addr).collect();
-        let machines = Arc::new(Mutex::new(machines));
-        Ok(Self { machines, addrs: addrs.join(","), open: Box::new(open) })
+        Ok(Self::of(Arc::new(Mutex::new(machines)), Box::new(open)))
+    }
+
+    fn of(machines: Arc<Mutex<M>>, open: Open) -> Self {
+        let addrs: Vec<_> = {
+            let machines = machines.lock().unwrap_or_else(PoisonError::into_inner);
+            machines.proxies().iter().map(Proxy::addr).collect()
+        };
+        Self { machines, addrs: addrs.join(","), open, _turn: None }
     }
 
     /// Does something that takes its time to the servers and the proxies.

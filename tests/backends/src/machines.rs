@@ -44,6 +44,13 @@ pub trait Machines: Sized + Send + 'static {
     ///
     /// If a server does not run.
     fn thaw(&mut self) -> Result<(), AccessError>;
+
+    /// Makes them whole again after any harm.
+    ///
+    /// # Errors
+    ///
+    /// If a server does not answer.
+    fn mend(&mut self) -> Result<(), AccessError>;
 }
 
 /// One server of a kind behind a proxy.
@@ -81,5 +88,9 @@ impl<K: Kind + Send + 'static> Machines for One<K> {
 
     fn thaw(&mut self) -> Result<(), AccessError> {
         Ok(self.server.resume()?)
+    }
+
+    fn mend(&mut self) -> Result<(), AccessError> {
+        self.restart()
     }
 }

@@ -62,4 +62,13 @@ impl Machines for MemcachedRing {
         let home = self.home()?;
         Ok(self.servers[home].resume()?)
     }
+
+    fn mend(&mut self) -> Result<(), AccessError> {
+        for (server, proxy) in self.servers.iter_mut().zip(&self.proxies) {
+            server.restart()?;
+            proxy.listen()?;
+        }
+        self.home = None;
+        Ok(())
+    }
 }

@@ -125,6 +125,16 @@ impl MongoThree {
         })
     }
 
+    /// Waits until no server that answers is the primary.
+    ///
+    /// # Errors
+    ///
+    /// If that takes more than three minutes.
+    pub fn wait_until_without_primary(&self) -> Result<(), Error> {
+        let is_primary = |place| self.is(place, "isWritablePrimary");
+        self.wait("end of the primary", || (!(0..3).any(is_primary)).then_some(()))
+    }
+
     /// Lets the primary hand over to a secondary, which it chooses.
     ///
     /// # Errors
@@ -153,17 +163,30 @@ impl MongoThree {
         })
     }
 
-    /// Makes the next write on this server that can be retried close its connection once it is done.
+    /// Makes the next write on the primary that can be retried close its connection once it is done.
     ///
     /// # Errors
     ///
     /// If the server refuses.
-    pub fn lose_next_answer(&self, place: usize) -> Result<(), Error> {
-        let (mut mode, mut data, mut command) = (Bson::default(), Bson::default(), Bson::default());
+    pub fn lose_next_answer(&self) -> Result<(), Error> {
+        let (mut mode, mut data) = (Bson::default(), Bson::default());
         mode.int("times", 1);
         data.boolean("closeConnection", true);
+        let mut command = Bson::default();
         command.text("configureFailPoint", "onPrimaryTransactionalWrite");
         command.document("mode", &mode).document("data", &data).text("$db", "admin");
+        self.say(self.primary()?, &command)
+    }
+
+    /// Lets a secondary ignore what the primary has written, while it still votes, or follow it again.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses.
+    pub fn replicate(&self, place: usize, does: bool) -> Result<(), Error> {
+        let mut command = Bson::default();
+        command.text("configureFailPoint", "stopReplProducer");
+        command.text("mode", if does { "off" } else { "alwaysOn" }).text("$db", "admin");
         self.say(place, &command)
     }
 
