@@ -103,6 +103,16 @@ mod tests {
     }
 
     #[test]
+    fn parameters_of_a_failover_are_refused() {
+        for name in ["remove", "failOverServers", "redundancy"] {
+            let url = format!("memcached://h?{name}=1");
+            let error = Target::parse(&url, &mut MemcachedOptions::default()).map(drop);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("a key stays on its server"), "{error}");
+        }
+    }
+
+    #[test]
     fn parameters_are_the_options_of_the_npm_packages() {
         let options = parse(
             "memcached://h?prefix=app%3A&ttl=60&namespace=n.&maxExpiration=3600&maxValue=2097152\

@@ -40,7 +40,7 @@ pub struct Harmed<M> {
     _turn: Option<OwnedMutexGuard<Option<Arc<Mutex<M>>>>>,
 }
 
-/// Machines that take long to start: several cases share them, one at a time, and find them mended.
+/// Machines that take long to start: several cases share them, one at a time, and find them repaired.
 pub struct Shared<M>(Arc<tokio::sync::Mutex<Option<Arc<Mutex<M>>>>>);
 
 impl<M> fmt::Debug for Shared<M> {
@@ -75,9 +75,10 @@ impl<M: Machines> Shared<M> {
         let mut turn = Arc::clone(&self.0).lock_owned().await;
         let machines = match turn.take() {
             Some(machines) => {
-                let mended = Arc::clone(&machines);
-                let mend = move || mended.lock().unwrap_or_else(PoisonError::into_inner).mend();
-                tokio::task::spawn_blocking(mend).await??;
+                let repaired = Arc::clone(&machines);
+                let repair =
+                    move || repaired.lock().unwrap_or_else(PoisonError::into_inner).repair();
+                tokio::task::spawn_blocking(repair).await??;
                 machines
             }
             None => Arc::new(Mutex::new(tokio::task::spawn_blocking(M::start).await??)),

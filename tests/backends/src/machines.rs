@@ -50,7 +50,7 @@ pub trait Machines: Sized + Send + 'static {
     /// # Errors
     ///
     /// If a server does not answer.
-    fn mend(&mut self) -> Result<(), AccessError>;
+    fn repair(&mut self) -> Result<(), AccessError>;
 }
 
 /// One server of a kind behind a proxy.
@@ -90,7 +90,7 @@ impl<K: Kind + Send + 'static> Machines for One<K> {
         Ok(self.server.resume()?)
     }
 
-    fn mend(&mut self) -> Result<(), AccessError> {
+    fn repair(&mut self) -> Result<(), AccessError> {
         self.restart()
     }
 }

@@ -63,7 +63,7 @@ impl Machines for MemcachedRing {
         Ok(self.servers[home].resume()?)
     }
 
-    fn mend(&mut self) -> Result<(), AccessError> {
+    fn repair(&mut self) -> Result<(), AccessError> {
         for (server, proxy) in self.servers.iter_mut().zip(&self.proxies) {
             server.restart()?;
             proxy.listen()?;

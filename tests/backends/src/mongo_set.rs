@@ -71,7 +71,7 @@ impl Machines for MongoSet {
         Ok(())
     }
 
-    fn mend(&mut self) -> Result<(), AccessError> {
+    fn repair(&mut self) -> Result<(), AccessError> {
         self.thaw()?;
         for proxy in &self.proxies {
             proxy.listen()?;

@@ -121,8 +121,12 @@ async fn under_load(set: &mut MongoThree, what: &str, harm: impl FnOnce(&mut Mon
         .map(|writer| tokio::spawn(write(store.clone(), writer, Arc::clone(&is_over))))
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    tokio::task::block_in_place(|| harm(set));
-    tokio::task::block_in_place(|| set.primary().unwrap());
+    let elected = tokio::task::block_in_place(|| {
+        harm(set);
+        let since = Instant::now();
+        set.primary().unwrap();
+        since.elapsed()
+    });
     is_over.store(true, Ordering::SeqCst);
     let (mut writes, mut failed, mut longest) = (0, 0, Duration::ZERO);
     for writer in writers {
@@ -140,7 +144,9 @@ async fn under_load(set: &mut MongoThree, what: &str, harm: impl FnOnce(&mut Mon
         failed += known.failed;
         longest = longest.max(known.longest);
     }
-    println!("{what}: {writes} sessions, 0 lost; {failed} calls failed; longest pause {longest:?}");
+    println!(
+        "{what}: {writes} sessions, 0 lost; {failed} calls failed; a primary after {elected:?}, longest pause {longest:?}"
+    );
 }
 
 /// Until it is over and another session was written.

@@ -30,7 +30,7 @@ use super::{
 };
 
 const CRATE: &str = "cloakroom-mongodb";
-/// MongoDB's default. A machine that is busy for a second shall not elect another primary.
+/// MongoDB's default. With a shorter time, a busy machine elects another primary.
 const ELECTION: Duration = Duration::from_secs(10);
 /// A parameter of the driver: a busy machine is no outage.
 const SELECTION: &str = "serverSelectionTimeoutMS=60000";
