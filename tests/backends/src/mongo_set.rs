@@ -45,7 +45,7 @@ impl Machines for MongoSet {
             self.set.server(*place).stop();
             self.proxies[*place].refuse();
         }
-        // The driver may still hold the third for the primary, if it has been elected meanwhile.
+        // The third may have been elected while the first was frozen. It steps down without a majority.
         self.set.wait_until_without_primary()?;
         Ok(())
     }

@@ -62,7 +62,9 @@ impl MongoThree {
             || Mongod::start_with(&["--replSet", NAME, "--setParameter", "enableTestCommands=1"]);
         let servers = thread::scope(|scope| {
             let threads = [(); 3].map(|()| scope.spawn(start));
-            let servers = threads.map(|thread| thread.join().expect("starting does not panic"));
+            let servers = threads.map(|thread| {
+                thread.join().unwrap_or_else(|_| Err(Error::new("a start panicked")))
+            });
             let [first, second, third] = servers;
             Ok::<_, Error>([first?, second?, third?])
         })?;
@@ -104,11 +106,11 @@ impl MongoThree {
         &mut self.servers[place]
     }
 
-    /// The place of the primary, as soon as there is one. A frozen server is none.
+    /// The place of the primary, as soon as there is one. Frozen servers are ignored.
     ///
     /// # Errors
     ///
-    /// If there is none within three minutes.
+    /// If that takes more than three minutes.
     pub fn primary(&self) -> Result<usize, Error> {
         self.wait("primary", || (0..3).find(|place| self.is(*place, "isWritablePrimary")))
     }

@@ -32,7 +32,7 @@ use super::{
 const CRATE: &str = "cloakroom-mongodb";
 /// MongoDB's default. With a shorter time, a busy machine elects another primary.
 const ELECTION: Duration = Duration::from_secs(10);
-/// A parameter of the driver: a busy machine is no outage.
+/// A parameter of the driver, for busy machines.
 const SELECTION: &str = "serverSelectionTimeoutMS=60000";
 
 pub(super) async fn column() -> Result<Column> {
