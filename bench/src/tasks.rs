@@ -55,6 +55,7 @@ impl Drop for Task {
 /// What an operation cost, on average.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
+    pub operations: f64,
     pub per_second: f64,
     /// CPU time of this process, in microseconds.
     pub cpu: f64,
@@ -74,6 +75,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     let done = run_and_count(tasks, time, make).await as f64;
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / done;
     Cost {
+        operations: done,
         per_second: done / began.elapsed().as_secs_f64(),
         cpu: micros(cpu::of_this_process() - ours),
         server_cpu: micros(of_server() - theirs),
@@ -86,7 +88,7 @@ pub async fn allocations<F: Future<Output = ()> + Send + 'static>(
     make: impl Fn(Task) -> F,
 ) -> f64 {
     allocations::start();
-    let done = run_and_count(tasks, Duration::from_millis(100), make).await;
+    let done = run_and_count(tasks, Duration::from_millis(50), make).await;
     allocations::stop() as f64 / done as f64
 }
 
