@@ -121,7 +121,7 @@ impl Case<'_> {
     }
 }
 
-/// Runs something, and counts the connections that a server has meanwhile.
+/// Runs something, and counts the most connections that a server has during it.
 fn most_connections<T: Send>(server: u32, run: impl FnOnce() -> T + Send) -> (T, usize) {
     thread::scope(|scope| {
         let running = scope.spawn(run);

@@ -45,7 +45,7 @@ fn measure(table: &Table, options: Options, redis: &mut Redis, folder: &Path) {
     for case in &mut cases {
         case.warm_up(table);
     }
-    for round in 0..options.rounds {
+    for round in 0..table.rounds {
         for case in &cases {
             if case.server.subject.is_in_targets() || options.has_peers(round) {
                 case.sample(table, round, redis).print();

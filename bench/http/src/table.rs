@@ -19,6 +19,7 @@ pub(crate) struct Table {
     /// What the subjects are asked.
     pub(crate) pages: Pages,
     pub(crate) connections: usize,
+    pub(crate) rounds: u32,
     /// How long a server is asked in a round.
     pub(crate) seconds: u32,
 }
@@ -54,6 +55,7 @@ pub(crate) fn tables(options: Options) -> Vec<Table> {
         subjects: SUBJECTS.to_vec(),
         pages: Pages::All,
         connections: CONNECTIONS,
+        rounds: options.rounds,
         seconds: if options.quick { 1 } else { 2 },
     };
     let other = |name| Table {
@@ -64,6 +66,7 @@ pub(crate) fn tables(options: Options) -> Vec<Table> {
         subjects: few.clone(),
         pages: Pages::OfSessions,
         connections: CONNECTIONS,
+        rounds: options.rounds.min(if options.quick { 2 } else { u32::MAX }),
         seconds: 1,
     };
     vec![

@@ -37,7 +37,7 @@ pub(crate) async fn measure(options: Options) {
     let backend = Backend::start().await;
     for load in LOADS {
         // It hardly varies.
-        for round in 0..options.rounds.min(3) {
+        for round in 0..options.rounds.min(if options.quick { 1 } else { 3 }) {
             for subject in [BARE, OURS] {
                 let what = format!("{} | {subject}", load.name);
                 let millis = if options.quick { 300 } else { 1_000 };

@@ -182,7 +182,9 @@ async fn tower_sessions(place: &Place, url: &str, text: &str) -> (Vec<Case>, Ans
     let data: std::collections::HashMap<String, serde_json::Value> =
         serde_json::from_value(data).expect("it is an object");
     let expiry_date = OffsetDateTime::now_utc() + time::Duration::hours(1);
-    let record = |number| Record { id: Id(1 + number as i128), data: data.clone(), expiry_date };
+    // `create` stores nothing over a session of another size.
+    let id = |number: usize| Id((text.len() * KEYS + number) as i128);
+    let record = |number| Record { id: id(number), data: data.clone(), expiry_date };
     let records: Arc<Vec<Record>> = Arc::new((0..KEYS).map(record).collect());
     for record in records.iter() {
         store.create(&mut record.clone()).await.expect("the store stores");
