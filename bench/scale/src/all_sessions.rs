@@ -1,6 +1,6 @@
 //! The memory of a program that reads all sessions of a store.
 
-use cloakroom::{Enumerate, Store};
+use cloakroom::Store;
 use cloakroom_bench::{Options, Sample, cpu, documents};
 use futures::StreamExt;
 
