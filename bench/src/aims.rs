@@ -122,7 +122,7 @@ pub(crate) const TARGETS: &[Target] = &[
         .column("tries per change"),
     Target::of(
         6,
-        "memory with much in flight: later, and in the first second",
+        "memory with much in flight, later and at first",
         "scale",
         Aim::AtMost(1.25),
     )

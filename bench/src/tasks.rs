@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{spawn, time::sleep};
+use tokio::{spawn, task::JoinHandle, time::sleep};
 
 use crate::{allocations, cpu};
 
@@ -17,6 +17,8 @@ use crate::{allocations, cpu};
 pub struct Task {
     number: usize,
     done: u64,
+    /// How many operations it does at most.
+    most: u64,
     state: Arc<State>,
 }
 
@@ -33,7 +35,7 @@ impl Task {
         reason = "it is used in `while let`, and an iterator is not needed"
     )]
     pub fn next(&mut self) -> Option<u64> {
-        if self.state.is_over.load(Relaxed) {
+        if self.done == self.most || self.state.is_over.load(Relaxed) {
             return None;
         }
         self.done += 1;
@@ -82,6 +84,16 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     }
 }
 
+/// Runs tasks until each has done so many operations.
+pub async fn run_each<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    most: u64,
+    make: impl Fn(Task) -> F,
+) {
+    let state = Arc::new(State::default());
+    join(start(tasks, most, &state, make)).await;
+}
+
 /// As [`run`], for a short time, and returns how often an operation allocates.
 pub async fn allocations<F: Future<Output = ()> + Send + 'static>(
     tasks: usize,
@@ -98,12 +110,25 @@ async fn run_and_count<F: Future<Output = ()> + Send + 'static>(
     make: impl Fn(Task) -> F,
 ) -> u64 {
     let state = Arc::new(State::default());
-    let task = |number| Task { number, done: 0, state: Arc::clone(&state) };
-    let running: Vec<_> = (0..tasks).map(|number| spawn(make(task(number)))).collect();
+    let running = start(tasks, u64::MAX, &state, make);
     sleep(time).await;
     state.is_over.store(true, Relaxed);
+    join(running).await;
+    state.done.load(Relaxed)
+}
+
+fn start<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    most: u64,
+    state: &Arc<State>,
+    make: impl Fn(Task) -> F,
+) -> Vec<JoinHandle<()>> {
+    let task = |number| Task { number, done: 0, most, state: Arc::clone(state) };
+    (0..tasks).map(|number| spawn(make(task(number)))).collect()
+}
+
+async fn join(running: Vec<JoinHandle<()>>) {
     for task in running {
         task.await.expect("an operation failed");
     }
-    state.done.load(Relaxed)
 }

@@ -40,7 +40,7 @@ pub(crate) async fn measure(options: Options) {
         for round in 0..options.rounds.min(if options.quick { 1 } else { 3 }) {
             for subject in [BARE, OURS] {
                 let what = format!("{} | {subject}", load.name);
-                let millis = if options.quick { 300 } else { 1_000 };
+                let millis = if options.quick { 500 } else { 2_000 };
                 let measured = own_process::numbers(&what, &backend.server.url(), millis);
                 // What is in flight does not grow with time, so memory does not either.
                 let [first, later] = [measured[0], measured[1]];
@@ -55,7 +55,7 @@ pub(crate) async fn measure(options: Options) {
     }
 }
 
-/// Returns how much memory was in use in the first part of the time, and in the rest, which is three times as long.
+/// What [`compare`] says about a load and a subject.
 pub(crate) async fn alone(what: &str, url: &str, millis: usize) -> Vec<f64> {
     let (name, subject) = what.split_once(" | ").expect("a load and a subject");
     let load = LOADS.into_iter().find(|load| load.name == name).expect("it is a load");
@@ -67,41 +67,45 @@ pub(crate) async fn alone(what: &str, url: &str, millis: usize) -> Vec<f64> {
     }
     let redis = backend::bare(url).await;
 
-    let more = More::begin();
-    let (mut most, mut per_second) = (Vec::new(), 0.0);
-    for times in [1, 3] {
-        let time = Duration::from_millis((millis * times) as u64);
-        let cost = if subject == BARE {
-            tasks::run(load.tasks, time, None, |mut task: Task| {
-                let (mut redis, text) = (redis.clone(), Arc::clone(&text));
-                async move {
-                    while task.next().is_some() {
-                        get_and_set(&mut redis, task.number() % load.sessions, &text).await;
-                    }
+    let time = Duration::from_millis(millis as u64);
+    if subject == BARE {
+        let run = |mut task: Task| {
+            let (mut redis, text) = (redis.clone(), Arc::clone(&text));
+            async move {
+                while task.next().is_some() {
+                    get_and_set(&mut redis, task.number() % load.sessions, &text).await;
                 }
-            })
-            .await
-        } else {
-            tasks::run(load.tasks, time, None, |mut task: Task| {
-                let sessions = sessions.clone();
-                async move {
-                    while task.next().is_some() {
-                        let sid = (task.number() % load.sessions).to_string();
-                        let changed = sessions.modify(&sid, |session| {
-                            let views: u64 = session.get("views")?.unwrap_or_default();
-                            session.insert("views", views + 1)
-                        });
-                        assert!(changed.await.expect("no change fails").is_some());
-                    }
-                }
-            })
-            .await
+            }
         };
-        per_second = cost.per_second;
-        most.push(more.most() / 1e6);
+        return compare(load.tasks, time, run).await;
     }
-    most.push(per_second);
-    most
+    let run = |mut task: Task| {
+        let sessions = sessions.clone();
+        async move {
+            while task.next().is_some() {
+                let sid = (task.number() % load.sessions).to_string();
+                let changed = sessions.modify(&sid, |session| {
+                    let views: u64 = session.get("views")?.unwrap_or_default();
+                    session.insert("views", views + 1)
+                });
+                assert!(changed.await.expect("no change fails").is_some());
+            }
+        }
+    };
+    compare(load.tasks, time, run).await
+}
+
+/// The memory while each task does two operations, the memory later, and the operations per second then.
+async fn compare<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    time: Duration,
+    run: impl Fn(Task) -> F,
+) -> Vec<f64> {
+    let more = More::begin();
+    tasks::run_each(tasks, 2, &run).await;
+    let first = more.most() / 1e6;
+    let cost = tasks::run(tasks, time, None, &run).await;
+    vec![first, more.most() / 1e6, cost.per_second]
 }
 
 async fn get_and_set(redis: &mut MultiplexedConnection, sid: usize, text: &str) {
