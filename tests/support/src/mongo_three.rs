@@ -45,6 +45,10 @@ impl MongoThree {
     /// # Errors
     ///
     /// If `mongod` is missing or does not start, or the set is not ready within three minutes.
+    ///
+    /// # Panics
+    ///
+    /// If `election` is longer than 24 days.
     pub fn start(election: Duration) -> Result<Self, Error> {
         Self::start_behind(election, |server| Ok(server.addr()))
     }
@@ -54,6 +58,10 @@ impl MongoThree {
     /// # Errors
     ///
     /// As [`start`](Self::start), and those of `host`.
+    ///
+    /// # Panics
+    ///
+    /// If `election` is longer than 24 days.
     pub fn start_behind(
         election: Duration,
         mut host: impl FnMut(&Mongod) -> Result<String, Error>,
