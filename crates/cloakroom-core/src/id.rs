@@ -17,15 +17,36 @@ use crate::{Error, ErrorKind};
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 pub fn generate_id() -> Result<String, Error> {
+    random_id_bytes().map(|bytes| id_from_bytes(&bytes))
+}
+
+/// Returns random bytes for [`id_from_bytes`], for a session that may never need its id as text.
+///
+/// # Errors
+///
+/// As [`generate_id`].
+///
+/// ```
+/// use cloakroom_core::{id_from_bytes, random_id_bytes};
+///
+/// let id = id_from_bytes(&random_id_bytes()?);
+/// assert_eq!(id.len(), 32);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+pub fn random_id_bytes() -> Result<[u8; 24], Error> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).map_err(|error| {
         Error::new(ErrorKind::Other, "id", "generate", "the system's random source failed")
             .with_source(error)
     })?;
-    Ok(id_from_bytes(&bytes))
+    Ok(bytes)
 }
 
 /// Returns the id that [`generate_id`] makes of these bytes: base64url without padding (uid-safe 2.1.5).
+///
+/// ```
+/// assert_eq!(cloakroom_core::id_from_bytes(&[0; 24]), "A".repeat(32));
+/// ```
 #[must_use]
 pub fn id_from_bytes(bytes: &[u8; 24]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

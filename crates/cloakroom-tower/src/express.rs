@@ -26,7 +26,7 @@ pub(crate) struct Express {
 /// What loading the session needs of its request. It borrows nothing, since an on-demand session is loaded later.
 pub(crate) struct Asked {
     setup: Arc<Setup>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     /// `cookieId`: the id of the cookie that verified.
     cookie_id: Option<String>,
 }
@@ -72,7 +72,7 @@ impl Express {
         {
             setup.note(EventReason::CookieNotVerified);
         }
-        let request = Arc::new(RequestFacts::new(options, head, cookie_id.is_some()));
+        let request = RequestFacts::new(options, head, cookie_id.is_some());
         Asked { setup, request, cookie_id }
     }
 }
@@ -127,7 +127,7 @@ impl Asked {
         let original = (id.clone(), Arc::clone(&record));
         let memory = Memory { cookie_id: cookie_id.clone(), original, saved };
         let state = State::new(id, record, is_new, memory);
-        Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), Arc::clone(request), state) })
+        Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), request.clone(), state) })
     }
 }
 

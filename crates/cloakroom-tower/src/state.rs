@@ -13,7 +13,7 @@ use crate::{
 /// All that the handles on one request's session share.
 pub(crate) struct Shared<M: ?Sized> {
     pub(crate) setup: Arc<Setup>,
-    pub(crate) request: Arc<RequestFacts>,
+    pub(crate) request: RequestFacts,
     /// Held while the store is asked.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State<M>>,
@@ -58,7 +58,7 @@ pub(crate) trait Memory: Send {
 }
 
 impl<M> Shared<M> {
-    pub(crate) fn new(setup: Arc<Setup>, request: Arc<RequestFacts>, state: State<M>) -> Self {
+    pub(crate) fn new(setup: Arc<Setup>, request: RequestFacts, state: State<M>) -> Self {
         Self { setup, request, turn: tokio::sync::Mutex::default(), state: Mutex::new(state) }
     }
 }

@@ -36,20 +36,54 @@ type Scan<T> = Result<T, Malformed>;
 /// size.
 const FIRST: usize = 16;
 
+/// The members of an object.
+pub(crate) struct Members {
+    pub(crate) spans: Vec<Span>,
+    /// A name contains an escape, so it must be resolved before it is compared.
+    pub(crate) has_escaped_names: bool,
+}
+
 /// Returns the members of an object, or where `text` stops being one. Its offsets must fit 32 bits.
-pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
-    let bytes = text.as_bytes();
-    let mut at = expect(bytes, space(bytes, 0), b'{')?;
+pub(crate) fn members(text: &str) -> Scan<Members> {
     let mut spans = Vec::new();
     let mut first = [Span { name_start: 0, name_end: 0, value_start: 0, value_end: 0 }; FIRST];
     let mut count = 0;
+    let mut has_escaped_names = false;
+    each_member(text, |span, is_escaped| {
+        has_escaped_names |= is_escaped;
+        if count < FIRST {
+            first[count] = span;
+        } else {
+            if count == FIRST {
+                // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
+                let rest = &text.as_bytes()[span.name_start as usize..];
+                spans.reserve_exact(FIRST + memchr::memchr_iter(b',', rest).count() + 1);
+                spans.extend_from_slice(&first);
+            }
+            spans.push(span);
+        }
+        count += 1;
+    })?;
+    if count <= FIRST {
+        spans = first[..count].to_vec();
+    } else {
+        spans.shrink_to_fit();
+    }
+    Ok(Members { spans, has_escaped_names })
+}
 
+/// Calls `found` with each member of an object, and with true if its name contains an escape. Returns where `text` stops
+/// being an object; `found` may have been called by then. The offsets of `text` must fit 32 bits.
+pub(crate) fn each_member(text: &str, mut found: impl FnMut(Span, bool)) -> Scan<()> {
+    let bytes = text.as_bytes();
+    let mut at = expect(bytes, space(bytes, 0), b'{')?;
     at = space(bytes, at);
     if bytes.get(at) == Some(&b'}') {
         at += 1;
     } else {
         loop {
             let name_end = string(bytes, at)?;
+            let is_escaped = plain(bytes, at + 1) + 1 != name_end;
             let value_start = space(bytes, expect(bytes, space(bytes, name_end), b':')?);
             let value_end = value(bytes, value_start)?;
             let span = Span {
@@ -58,18 +92,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
                 value_start: value_start as u32,
                 value_end: value_end as u32,
             };
-            if count < FIRST {
-                first[count] = span;
-            } else {
-                if count == FIRST {
-                    // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
-                    let most = FIRST + memchr::memchr_iter(b',', &bytes[at..]).count() + 1;
-                    spans.reserve_exact(most);
-                    spans.extend_from_slice(&first);
-                }
-                spans.push(span);
-            }
-            count += 1;
+            found(span, is_escaped);
             at = space(bytes, value_end);
             match bytes.get(at) {
                 Some(b',') => at = space(bytes, at + 1),
@@ -79,15 +102,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
         }
     }
     let end = space(bytes, at);
-    if end != bytes.len() {
-        return Err(Malformed(end));
-    }
-    if count <= FIRST {
-        spans = first[..count].to_vec();
-    } else {
-        spans.shrink_to_fit();
-    }
-    Ok(spans)
+    if end == bytes.len() { Ok(()) } else { Err(Malformed(end)) }
 }
 
 /// Returns the texts of an array's items, or where `text` stops being an array.
@@ -292,7 +307,12 @@ mod tests {
     use super::*;
 
     fn listed(text: &str) -> Vec<(&str, &str)> {
-        members(text).unwrap().iter().map(|span| (span.name(text), span.value(text))).collect()
+        members(text)
+            .unwrap()
+            .spans
+            .iter()
+            .map(|span| (span.name(text), span.value(text)))
+            .collect()
     }
 
     #[test]
@@ -312,7 +332,7 @@ mod tests {
                 "{{{}}}",
                 (0..count).map(|i| format!(r#""k{i}":[{i},{i}]"#)).collect::<Vec<_>>().join(",")
             );
-            let spans = members(&text).unwrap();
+            let spans = members(&text).unwrap().spans;
             assert_eq!(spans.len(), count);
             assert_eq!(spans[count - 1].name(&text), format!("k{}", count - 1));
         }
