@@ -7,7 +7,7 @@ use crate::{
     Cookie,
     json::{
         scan::{self, Malformed, Members, Span},
-        string::is_name,
+        string::{is_escaped, is_name},
     },
 };
 
@@ -44,6 +44,20 @@ impl Loaded {
             }
             Err(at) => Err((text, at)),
         }
+    }
+
+    /// Makes the record of a text whose members are at these places.
+    pub(super) fn with_places(text: Text, spans: Vec<Span>) -> Self {
+        let has_escaped_names = spans.iter().any(|span| is_escaped(span.name(&text)));
+        Self { text, spans, has_escaped_names, cookie: OnceLock::new() }
+    }
+
+    /// Returns true if the places are those that a scan finds. For assertions.
+    pub(super) fn is_as_scanned(&self) -> bool {
+        scan::members(&self.text).is_ok_and(|scanned| {
+            (scanned.spans, scanned.has_escaped_names)
+                == (self.spans.clone(), self.has_escaped_names)
+        })
     }
 
     /// Makes the record that has this cookie and no other member.
