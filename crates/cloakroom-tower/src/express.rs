@@ -220,7 +220,7 @@ impl ExpressSession {
         let id = {
             let mut state = self.shared.open_for_change("destroy")?;
             let cookie = state.record("destroy")?.cookie().clone();
-            state.current = Current::Destroyed(cookie);
+            state.current = Current::Destroyed(Box::new(cookie));
             state.id.clone()
         };
         let setup = &self.shared.setup;

@@ -305,7 +305,7 @@ impl Session {
     pub fn unset(&self) -> Result<(), Error> {
         let mut state = self.shared().open_for_change("unset")?;
         let cookie = state.record("unset")?.cookie().clone();
-        state.current = Current::Unset(cookie);
+        state.current = Current::Unset(Box::new(cookie));
         Ok(())
     }
 

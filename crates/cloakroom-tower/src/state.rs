@@ -38,9 +38,9 @@ pub(crate) enum Current {
     /// Shared with those who read it without a lock.
     Live(Arc<SessionData>),
     /// Destroyed; this was its cookie.
-    Destroyed(Cookie),
+    Destroyed(Box<Cookie>),
     /// Dropped by `unset`; this was its cookie.
-    Unset(Cookie),
+    Unset(Box<Cookie>),
 }
 
 /// What a preset remembers of a request besides the record.

@@ -41,7 +41,7 @@ enum LastStep {
     /// The sessions of these ids are logged out, and the browser is told to forget the cookie.
     Drop {
         ids: Vec<String>,
-        cookie: Cookie,
+        cookie: Box<Cookie>,
     },
     /// A new session is not stored, because the browser would not be sent its `Secure` cookie: nobody could ever reach
     /// the session, and each such request would add one to the store. If the handler has changed it, that is an error.
@@ -60,13 +60,16 @@ impl SafeSession {
             return Ok(None);
         }
         let is_dropped = is_failed && !setup.options().failure.store_failed;
-        let began = Instant::now();
         let ready = self.shared.turn_at_once().map(|turn| Ready::new(self, turn, is_dropped));
-        let result = match ready {
-            Some(Ready { step: LastStep::Nothing, .. }) => Ok(None),
-            // Boxed, like what follows: it is large, and most requests have nothing left to do.
-            ready => setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await,
-        };
+        if matches!(ready, Some(Ready { step: LastStep::Nothing, .. })) {
+            drop(ready);
+            self.end_one_left_over().await;
+            self.shared.forget();
+            return Ok(None);
+        }
+        let began = Instant::now();
+        // Boxed, like what follows: it is large, and most requests have nothing left to do.
+        let result = setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await;
         if let Err(error) = &result {
             let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
             let line = Box::pin(line_of_stored(self, error, left)).await;
@@ -89,7 +92,7 @@ async fn line_of_stored(
     let (id, cookie, browser, is_new) = {
         let state = session.shared.state();
         let memory = &state.memory;
-        let (id, cookie) = memory.written.as_ref().or(memory.saved.as_ref())?.clone();
+        let (id, cookie) = *memory.written.as_ref().or(memory.saved.as_ref())?.clone();
         (id, cookie, memory.browser.clone(), state.is_new)
     };
     let record = SessionData::with_cookie(cookie);
@@ -195,7 +198,7 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Brow
 /// The last step of a request that failed: only what the handler itself has saved or destroyed counts.
 fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     let memory = &state.memory;
-    if let Some((id, cookie)) = &memory.saved {
+    if let Some((id, cookie)) = memory.saved.as_deref() {
         let record = Arc::new(SessionData::with_cookie(cookie.clone()));
         return LastStep::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
     }
@@ -211,7 +214,7 @@ fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
     if memory.is_logged_out_already {
         return LastStep::Nothing;
     }
-    LastStep::Drop { ids: Vec::new(), cookie: cookie.clone() }
+    LastStep::Drop { ids: Vec::new(), cookie: Box::new(cookie.clone()) }
 }
 
 /// Returns true if a session that was only read must be written, so that the cookie in the record and in the browser
