@@ -4,8 +4,7 @@ use std::future::Future;
 
 use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{
-    Cookie, Error, ErrorKind, SessionData, Store, clear_cookie, generate_id, id_from_bytes,
-    random_id_bytes, set_cookie,
+    Cookie, Error, ErrorKind, RandomId, SessionData, Store, clear_cookie, generate_id, set_cookie,
 };
 use http::HeaderValue;
 
@@ -24,7 +23,7 @@ pub(crate) struct Setup {
 /// What decides whether a new session can be made, if no option is a function of its request: its id, and a time at which
 /// its cookie can be made.
 pub(crate) struct Seed {
-    id: [u8; 24],
+    id: RandomId,
     pub(crate) now_ms: i64,
 }
 
@@ -102,7 +101,7 @@ impl Setup {
     pub(crate) fn seed(&self) -> Result<Seed, Error> {
         let now_ms = self.now_ms();
         self.options.cookie.check_life(self.options.preset.cookie_shape(), now_ms)?;
-        Ok(Seed { id: random_id_bytes()?, now_ms })
+        Ok(Seed { id: RandomId::new()?, now_ms })
     }
 
     /// Does the rest of [`generate`](Self::generate).
@@ -110,7 +109,7 @@ impl Setup {
         let (options, shape) = (&self.options.cookie, self.options.preset.cookie_shape());
         // It cannot fail: `seed` has checked it for this time.
         let cookie = options.cookie(shape, request.is_secure, seed.now_ms).unwrap_or_default();
-        (id_from_bytes(&seed.id), SessionData::with_cookie(cookie))
+        (seed.id.to_text(), SessionData::with_cookie(cookie))
     }
 
     fn cookie(&self, options: &CookieOptions, request: &RequestFacts) -> Result<Cookie, Error> {
