@@ -41,7 +41,7 @@ enum LastStep {
     /// The sessions of these ids are logged out, and the browser is told to forget the cookie.
     Drop {
         ids: Vec<String>,
-        cookie: Box<Cookie>,
+        cookie: Cookie,
     },
     /// A new session is not stored, because the browser would not be sent its `Secure` cookie: nobody could ever reach
     /// the session, and each such request would add one to the store. If the handler has changed it, that is an error.
@@ -154,12 +154,12 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Brow
         Current::Live(record) => record,
         Current::Destroyed(cookie) => return destroyed(memory, cookie),
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
-            return LastStep::Drop { ids: ids_to_log_out(state), cookie: cookie.clone() };
+            return LastStep::Drop { ids: ids_to_log_out(state), cookie: (**cookie).clone() };
         }
         // `unset: "keep"` keeps the session's own record. The one that it was to replace has to go, as after any new
         // id.
         Current::Unset(cookie) if !memory.old_ids.is_empty() => {
-            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: cookie.clone() };
+            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: (**cookie).clone() };
         }
         Current::Unset(_) => return LastStep::Nothing,
     };
@@ -214,7 +214,7 @@ fn destroyed(memory: &Memory, cookie: &Cookie) -> LastStep {
     if memory.is_logged_out_already {
         return LastStep::Nothing;
     }
-    LastStep::Drop { ids: Vec::new(), cookie: Box::new(cookie.clone()) }
+    LastStep::Drop { ids: Vec::new(), cookie: cookie.clone() }
 }
 
 /// Returns true if a session that was only read must be written, so that the cookie in the record and in the browser
