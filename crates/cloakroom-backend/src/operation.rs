@@ -60,12 +60,13 @@ impl Operation {
         idempotency: Idempotency,
         limit: Duration,
     ) -> Self {
+        let began = Instant::now();
         Self {
             store,
             name,
             idempotency,
-            began: Instant::now(),
-            deadline: Deadline::after(limit),
+            began,
+            deadline: Deadline::since(began, limit),
             own: limit.min(FAR),
             unanswered: AtomicBool::new(false),
             repeated: AtomicBool::new(false),

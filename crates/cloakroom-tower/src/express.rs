@@ -27,7 +27,7 @@ pub(crate) struct Express {
 /// What loading the session needs of its request. It borrows nothing, since an on-demand session is loaded later.
 pub(crate) struct Asked {
     setup: Arc<Setup>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     /// `cookieId`: the id of the cookie that verified.
     cookie_id: Option<String>,
 }
@@ -75,7 +75,7 @@ impl Express {
         {
             setup.note(EventReason::CookieNotVerified);
         }
-        let request = Arc::new(RequestFacts::new(options, head, cookie_id.is_some()));
+        let request = RequestFacts::new(options, head, cookie_id.is_some());
         Asked { setup, request, cookie_id }
     }
 }
@@ -130,7 +130,7 @@ impl Asked {
         let original = (id.clone(), Arc::clone(&record));
         let memory = Memory { cookie_id: cookie_id.clone(), original, saved, is_counted: false };
         let state = State::new(id, record, is_new, memory);
-        Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), Arc::clone(request), state) })
+        Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), request.clone(), state) })
     }
 }
 
@@ -252,7 +252,7 @@ impl ExpressSession {
         let id = {
             let mut state = self.shared.open_for_change("destroy")?;
             let cookie = state.record("destroy")?.cookie().clone();
-            state.current = Current::Destroyed(cookie);
+            state.current = Current::Destroyed(Box::new(cookie));
             state.id.clone()
         };
         let setup = &self.shared.setup;

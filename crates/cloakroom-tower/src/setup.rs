@@ -8,7 +8,7 @@ use cloakroom_backend::{
     within,
 };
 use cloakroom_core::{
-    Cookie, Error, ErrorKind, SessionData, Store, clear_cookie, generate_id, set_cookie,
+    Cookie, Error, ErrorKind, RandomId, SessionData, Store, clear_cookie, generate_id, set_cookie,
 };
 use http::HeaderValue;
 
@@ -27,7 +27,7 @@ pub(crate) struct Setup {
 /// What decides whether a new session can be made, if no option is a function of its request: its id, and a time at which
 /// its cookie can be made.
 pub(crate) struct Seed {
-    id: String,
+    id: RandomId,
     pub(crate) now_ms: i64,
 }
 
@@ -108,7 +108,7 @@ impl Setup {
     pub(crate) fn seed(&self) -> Result<Seed, Error> {
         let now_ms = self.now_ms();
         self.options.cookie.check_life(self.options.preset.cookie_shape(), now_ms)?;
-        Ok(Seed { id: generate_id()?, now_ms })
+        Ok(Seed { id: RandomId::new()?, now_ms })
     }
 
     /// Does the rest of [`generate`](Self::generate).
@@ -116,7 +116,7 @@ impl Setup {
         let (options, shape) = (&self.options.cookie, self.options.preset.cookie_shape());
         // It cannot fail: `seed` has checked it for this time.
         let cookie = options.cookie(shape, request.is_secure, seed.now_ms).unwrap_or_default();
-        (seed.id.clone(), SessionData::with_cookie(cookie))
+        (seed.id.to_text(), SessionData::with_cookie(cookie))
     }
 
     fn cookie(&self, options: &CookieOptions, request: &RequestFacts) -> Result<Cookie, Error> {

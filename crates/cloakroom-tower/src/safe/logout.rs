@@ -78,7 +78,7 @@ impl SafeSession {
         let memory = {
             let mut state = self.shared.state();
             let cookie = state.cookie().clone();
-            state.current = Current::Destroyed(cookie);
+            state.current = Current::Destroyed(Box::new(cookie));
             let loaded_at_ms = state.memory.loaded_at_ms;
             let memory =
                 Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };

@@ -53,7 +53,7 @@ impl SafeSession {
         {
             let mut state = self.shared.state();
             let memory = &mut state.memory;
-            memory.saved = Some((write.id.clone(), stored.cookie().clone()));
+            memory.saved = Some(Box::new((write.id.clone(), stored.cookie().clone())));
             memory.is_stored = true;
             memory.is_extended = true;
             memory.is_touched &= !extends;

@@ -226,7 +226,7 @@ impl Write {
     pub(super) fn note(&self, session: &SafeSession) {
         let written =
             self.written.as_ref().map(|written| (self.id.clone(), written.record.cookie().clone()));
-        session.shared.state().memory.written = written;
+        session.shared.state().memory.written = written.map(Box::new);
     }
 
     /// Stores the record under the new id, or under another if that one is taken. A store without conditional writes
