@@ -84,7 +84,7 @@ impl MongoThree {
             member.int("_id", id).text("host", host);
             members.document(&id.to_string(), &member);
         }
-        let election = i32::try_from(election.as_millis()).expect("an election takes seconds");
+        let election = i32::try_from(election.as_millis()).unwrap_or(i32::MAX);
         let mut settings = Bson::default();
         settings.int("electionTimeoutMillis", election);
         settings.int("heartbeatIntervalMillis", election / 5);

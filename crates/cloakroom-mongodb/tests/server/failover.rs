@@ -1,5 +1,7 @@
 //! A replica set of three that loses its primary: what was acknowledged stays, and what `w=1` acknowledges may not.
 
+#![allow(clippy::print_stdout, reason = "the README has these figures")]
+
 use std::{
     collections::BTreeSet,
     sync::{
