@@ -31,10 +31,11 @@ pub(crate) fn write() -> Result<(), String> {
         let Some(measured) = kept(area) else { continue };
         let quick = if measured.quick { " of a quick run, in which peers ran once" } else { "" };
         text += &format!(
-            "\n## {}\n\n{}\n{} rounds{quick}, `cargo xtask bench {}`, {} seconds.\n{}",
+            "\n## {}\n\n{}\n{} round{}{quick}, `cargo xtask bench {}`, {} seconds.\n{}",
             area.title,
             area.about,
             measured.rounds,
+            if measured.rounds == 1 { "" } else { "s" },
             area.name,
             measured.seconds,
             table::tables(&measured.rows)

@@ -139,7 +139,13 @@ fn outcome(target: &Target, area: &Area, row: &Row, rows: &[Row]) -> Option<Outc
         measured,
         beyond,
         missed: by,
-        why: texts::where_the_time_goes(area.name, table, work),
+        why: match target.column {
+            // The time has the sentences without a column.
+            None | Some("CPU, µs") => texts::where_the_time_goes(area.name, table, work),
+            Some(column) => {
+                texts::where_the_time_goes(area.name, &format!("{column}: {table}"), work)
+            }
+        },
     })
 }
 

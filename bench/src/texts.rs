@@ -6,7 +6,8 @@ pub(crate) const TRIED: &str = include_str!("../texts/tried.md");
 /// What the table of targets says about the last point, which is not measured.
 pub(crate) const POINT_8: &str = "a new store is one file in `bench/store`";
 
-/// Sentences about missed targets: lines of `area | table | work | sentence`, where `*` stands for any.
+/// Sentences about missed targets: lines of `area | table | work | sentence`, where `*` stands for any. Where a target is
+/// not about time, the table begins with the column, as in `allocations: Redis, 20 KB`.
 const MISSED: &str = include_str!("../texts/missed.txt");
 
 /// Returns why a target is missed, by the first line that fits. Empty if no line does.

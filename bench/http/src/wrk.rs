@@ -14,8 +14,21 @@ pub(crate) struct Answers {
     pub(crate) most: f64,
 }
 
-/// Sends requests for some seconds, each with the next cookie of the file, or without any. All must succeed.
+/// Sends requests for some seconds, each with the next cookie of the file, or without any. All must succeed. If none was
+/// answered in that time, as may happen on a busy machine, it takes twice the time, and so on.
 pub(crate) fn run(
+    port: u16,
+    path: &str,
+    cookies: Option<&Path>,
+    connections: usize,
+    seconds: u32,
+) -> Answers {
+    let times = (0..6).map(|doubled| seconds << doubled);
+    let mut answers = times.map(|seconds| run_once(port, path, cookies, connections, seconds));
+    answers.find(|answers| answers.number > 0.0).expect("the server answers at last")
+}
+
+fn run_once(
     port: u16,
     path: &str,
     cookies: Option<&Path>,
@@ -41,7 +54,7 @@ pub(crate) fn run(
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, number)| (name, number.parse().expect("wrk.lua prints numbers")))
         .collect();
-    assert!(numbers["failed"] == 0.0 && numbers["requests"] > 0.0, "requests failed: {line}");
+    assert!(numbers["failed"] == 0.0, "requests failed: {line}");
     Answers {
         number: numbers["requests"],
         per_second: numbers["requests"] / numbers["duration"] * 1e6,

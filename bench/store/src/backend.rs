@@ -41,10 +41,11 @@ impl Answer {
     }
 }
 
-/// The members of a session, without its cookie, which not all subjects store.
+/// The members of a session, without its cookie, which not all subjects store, and without what session-file-store adds.
 pub(crate) fn without_cookie(mut session: Value) -> Value {
     if let Some(members) = session.as_object_mut() {
         members.remove("cookie");
+        members.remove("__lastAccess");
     }
     session
 }
