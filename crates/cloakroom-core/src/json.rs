@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 mod open;
 pub(crate) mod scan;
+mod skip;
 pub(crate) mod string;
 
 /// Returns the members of a JSON object in order: the name of each, and the JSON text of its value.

@@ -9,11 +9,12 @@ use crate::{
     SessionEngine,
     computed::Computation,
     late_life::LateLife,
-    rules::{Asked, Life},
+    rules::Life,
     state::{Current, MOST_TRIES, Memory, Shared, without_end},
 };
 
 mod expiry;
+mod load;
 mod whole;
 
 /// The session of a request: Express's `req.session`.
@@ -56,28 +57,6 @@ struct Inner {
 }
 
 impl Session {
-    pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
-        match Self::at_once(engine, asked)? {
-            Some(session) => Ok(session),
-            None => Self::loaded(engine, asked).await,
-        }
-    }
-
-    /// Returns the session if it is a new one that nothing has to be asked for.
-    pub(crate) fn at_once(engine: &SessionEngine, asked: &Asked) -> Result<Option<Self>, Error> {
-        let new = asked.new_session()?;
-        Ok(new.map(|new| Self::new(engine, LateLife::of_new(new))))
-    }
-
-    /// Loads the session, after [`at_once`](Self::at_once) has returned none.
-    pub(crate) async fn loaded(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
-        Ok(Self::new(engine, LateLife::Begun(asked.load().await?)))
-    }
-
-    fn new(engine: &SessionEngine, life: LateLife) -> Self {
-        Self { inner: Arc::new(Inner { engine: engine.clone(), life }) }
-    }
-
     pub(crate) fn life(&self) -> &Life {
         self.inner.life.get()
     }
