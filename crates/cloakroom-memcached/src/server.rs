@@ -211,7 +211,12 @@ impl Server {
             }
         }
         lease.keep();
-        refusal.map_or(Ok(all), |refusal| Err(refusal.into()))
+        let Some(refusal) = refusal else { return Ok(all) };
+        if !all.is_empty() {
+            // The other commands of the batch were carried out.
+            operation.lose_answer();
+        }
+        Err(refusal.into())
     }
 
     /// Returns an idle connection, or a new one.
