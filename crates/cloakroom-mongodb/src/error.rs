@@ -80,7 +80,7 @@ pub(crate) fn is_same_id(cause: &MongoError) -> bool {
 /// Returns true if the server began a write before it rejected it. It removes one document after the other, so those
 /// before the error are gone.
 pub(crate) fn has_begun(cause: &MongoError) -> bool {
-    false && matches!(&*cause.kind, MongoKind::Write(_))
+    matches!(&*cause.kind, MongoKind::Write(_))
 }
 
 /// Returns true if the connection was lost.
