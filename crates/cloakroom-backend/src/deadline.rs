@@ -18,6 +18,7 @@ use std::{
 };
 
 use cloakroom_core::{Error, ErrorKind};
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{Idempotency, drivers::has_time};
@@ -53,19 +54,8 @@ impl Deadline {
     }
 
     /// Returns the result of `work`, or `None` if the deadline passes first.
-    pub(crate) async fn keep<F: Future + Send>(self, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
-        let mut timer = pin!(sleep_until(self.at));
-        poll_fn(|cx| {
-            // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
-            let has_passed = self.has_passed();
-            match work.as_mut().poll(cx) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending if has_passed => Poll::Ready(None),
-                Poll::Pending => wait(timer.as_mut(), cx),
-            }
-        })
-        .await
+    pub(crate) fn keep<F: Future>(self, work: F) -> Keep<F> {
+        Keep { deadline: self, work, timer: None }
     }
 
     fn has_passed(self) -> bool {
@@ -83,6 +73,37 @@ impl Deadline {
         }
         let _restore = Restore(ENCLOSING.replace(Some(self)));
         work.poll(cx)
+    }
+}
+
+pin_project! {
+    /// The future of [`Deadline::keep`]. It is a struct because an `async fn` keeps its arguments beside what it makes of
+    /// them: each `within` around another would double the size of the future, which is boxed for each call of a store.
+    pub(crate) struct Keep<F> {
+        deadline: Deadline,
+        #[pin]
+        work: F,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl<F: Future> Future for Keep<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
+        let has_passed = this.deadline.has_passed();
+        match this.work.poll(cx) {
+            Poll::Ready(done) => return Poll::Ready(Some(done)),
+            Poll::Pending if has_passed => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep_until(this.deadline.at)));
+        }
+        this.timer.as_pin_mut().map_or(Poll::Pending, |timer| wait(timer, cx))
     }
 }
 

@@ -110,7 +110,8 @@ impl Server {
                 }
             };
             let attempt = || client::ask(pool, operation, self.timeout, run());
-            return self.exchange(pool, operation, attempt).await;
+            // Boxed, because the client's futures are large, and each call of the store would reserve room for them.
+            return Box::pin(self.exchange(pool, operation, attempt)).await;
         }
         let batch =
             Batch::of(commands).map_err(|cause| error::of_client(operation, &self.name, cause))?;
