@@ -8,6 +8,7 @@ mod drivers;
 mod expiry;
 mod idempotency;
 mod in_part;
+pub mod observe;
 mod operation;
 mod pauses;
 mod runtimes;

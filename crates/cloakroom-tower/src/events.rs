@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use cloakroom_backend::observe::Event;
+
 /// Receives events, such as to log them.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 
@@ -39,6 +41,17 @@ pub enum EventReason {
     SessionUnknown,
     /// A cookie was not sent because it is `Secure` and the request is not.
     CookieWithheld,
+}
+
+impl EventReason {
+    /// Returns the event for traces and metrics, which have each one, and not one an hour.
+    pub(crate) const fn observed(self) -> Event<'static> {
+        match self {
+            Self::CookieNotVerified => Event::CookieRefused { reason: "not_verified" },
+            Self::SessionUnknown => Event::CookieRefused { reason: "session_unknown" },
+            Self::CookieWithheld => Event::CookieWithheld,
+        }
+    }
 }
 
 const REASONS: usize = 3;
