@@ -22,6 +22,7 @@ use std::{
 };
 
 use cloakroom_core::{Error, ErrorKind};
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{Idempotency, drivers::has_time};
@@ -68,24 +69,8 @@ impl Deadline {
     }
 
     /// Returns the result of `work`, or `None` if the deadline passes first.
-    pub(crate) async fn keep<F: Future + Send>(self, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
-        let mut timer = pin!(None::<Sleep>);
-        poll_fn(|cx| {
-            // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
-            let has_passed = self.has_passed();
-            match work.as_mut().poll(cx) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending if has_passed => Poll::Ready(None),
-                Poll::Pending => {
-                    if !self.is_kept_outside(cx) {
-                        self.wait(timer.as_mut(), cx);
-                    }
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+    pub(crate) fn keep<F: Future>(self, work: F) -> Keep<F> {
+        Keep { deadline: self, work, timer: None }
     }
 
     fn has_passed(self) -> bool {
@@ -120,6 +105,37 @@ impl Deadline {
         if timer.as_pin_mut().is_some_and(|timer| timer.poll(cx).is_ready()) {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+pin_project! {
+    /// The future of [`Deadline::keep`]. It is a struct because an `async fn` keeps its arguments beside what it makes of
+    /// them: each `within` around another would double the size of the future, which is boxed for each call of a store.
+    pub(crate) struct Keep<F> {
+        deadline: Deadline,
+        #[pin]
+        work: F,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl<F: Future> Future for Keep<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
+        let has_passed = this.deadline.has_passed();
+        match this.work.poll(cx) {
+            Poll::Ready(done) => return Poll::Ready(Some(done)),
+            Poll::Pending if has_passed => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        if !this.deadline.is_kept_outside(cx) {
+            this.deadline.wait(this.timer, cx);
+        }
+        Poll::Pending
     }
 }
 

@@ -134,8 +134,11 @@ impl Operation {
     /// Returns the result of `work`. If the deadline passes first, it drops `work` and returns `None`.
     ///
     /// It requires a runtime with timers; [`Runtimes::current`](crate::Runtimes::current) checks for one.
-    pub async fn within<F: Future + Send>(&self, work: F) -> Option<F::Output> {
-        self.deadline.keep(work).await
+    pub fn within<F: Future + Send>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send + use<F> {
+        self.deadline.keep(work)
     }
 
     /// Notes that the operation was sent and its answer was lost. This has no effect on a read.

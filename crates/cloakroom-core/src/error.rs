@@ -157,8 +157,8 @@ impl Error {
     }
 
     /// Returns `true` if the write may have happened although the call failed: the answer did not arrive in time, or
-    /// the connection was lost before it came. Returns `false` if nothing was sent, if the backend rejected the call, and
-    /// for reads.
+    /// the connection was lost before it came. Also returns `true` if a part of it happened: a `clear` had removed some
+    /// sessions when it failed. Returns `false` if nothing was sent, if the backend rejected the call, and for reads.
     ///
     /// Such a write can still happen later, because a frozen server or a delayed network eventually delivers what was
     /// sent. It can even happen after a [`destroy`](crate::Store::destroy) that succeeded on another connection, and

@@ -1,7 +1,10 @@
 //! A connection that one call uses. It ends in one of three ways, and each says something about the server: answered,
 //! lost, or given up while the server was silent.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use cloakroom_backend::Operation;
 use memcache::exp::{Error as ClientError, MetaCommandResult};
@@ -45,7 +48,7 @@ impl<'a> Lease<'a> {
     ) -> ClientResult<Vec<ClientResult<MetaCommandResult>>> {
         let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
         self.asked = Some(Instant::now());
-        let exchange = async {
+        let exchange = pin!(async {
             connection.send(commands, first).await?;
             let mut all = Vec::with_capacity(answers);
             for _ in 0..answers {
@@ -55,7 +58,7 @@ impl<'a> Lease<'a> {
                 }
             }
             Ok(all)
-        };
+        });
         match &mut self.pass {
             Some(pass) => pass.hold(self.patience, exchange).await,
             None => exchange.await,

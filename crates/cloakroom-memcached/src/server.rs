@@ -113,7 +113,8 @@ impl Server {
                 }
             };
             let attempt = || client::ask(pool, operation, self.timeout, run());
-            return self.exchange(pool, operation, attempt).await;
+            // Boxed, because the client's futures are large, and each call of the store would reserve room for them.
+            return Box::pin(self.exchange(pool, operation, attempt)).await;
         }
         let batch =
             Batch::of(commands).map_err(|cause| error::of_client(operation, &self.name, cause))?;
@@ -218,7 +219,12 @@ impl Server {
             }
         }
         lease.keep();
-        refusal.map_or(Ok(all), |refusal| Err(refusal.into()))
+        let Some(refusal) = refusal else { return Ok(all) };
+        if !all.is_empty() {
+            // The other commands of the batch were carried out.
+            operation.lose_answer();
+        }
+        Err(refusal.into())
     }
 
     /// Returns an idle connection, or a new one.

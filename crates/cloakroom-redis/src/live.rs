@@ -1,7 +1,7 @@
 //! One connection of the store's own.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -185,7 +185,8 @@ impl Live {
     /// Sends one command and waits for its answer until the call's deadline.
     pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked<Value> {
         let mut connection = self.connection();
-        let asked = self.exchange(operation, connection.send_packed_command(command)).await;
+        let exchange = pin!(connection.send_packed_command(command));
+        let asked = self.exchange(operation, exchange).await;
         if let Asked::Answered(answer) = &asked {
             self.heed(answer);
         }
@@ -199,7 +200,7 @@ impl Live {
         commands: &Pipeline,
     ) -> Asked<Vec<Value>> {
         let mut connection = self.connection();
-        let exchange = connection.send_packed_commands(commands, 0, commands.len());
+        let exchange = pin!(connection.send_packed_commands(commands, 0, commands.len()));
         let asked = self.exchange(operation, exchange).await;
         if let Asked::Answered(answers) = &asked {
             answers.iter().for_each(|answer| self.heed(answer));
@@ -210,7 +211,7 @@ impl Live {
     async fn exchange<T: Send>(
         &self,
         operation: &Operation,
-        exchange: impl Future<Output = Result<T, RedisError>> + Send,
+        exchange: Pin<&mut (impl Future<Output = Result<T, RedisError>> + Send)>,
     ) -> Asked<T> {
         let sent = self.traffic.now();
         self.note_asked(sent);
