@@ -170,6 +170,18 @@ impl MongoOptions {
         Times { last_modified_ms: now_ms, expires_ms }
     }
 
+    /// Returns the live session in a document, or `None` if it is encrypted too.
+    pub(crate) fn decode(
+        &self,
+        operation: &Operation,
+        document: &[u8],
+    ) -> Result<Option<SessionData>, Error> {
+        match self.find(operation, document)? {
+            Found::SessionData(session) => Ok(Some(*session)),
+            _ => Ok(None),
+        }
+    }
+
     fn find(&self, operation: &Operation, document: &[u8]) -> Result<Found, Error> {
         let malformed = |_| error::corrupt(operation, "the document is not well-formed");
         let stored = Stored::read(document).map_err(malformed)?;
@@ -286,10 +298,7 @@ mod tests {
     }
 
     fn read(options: &MongoOptions, document: &Document) -> Result<Option<SessionData>, Error> {
-        match options.find(&operation(), &bytes(document))? {
-            Found::SessionData(session) => Ok(Some(*session)),
-            _ => Ok(None),
-        }
+        options.decode(&operation(), &bytes(document))
     }
 
     fn live(session: impl Into<Bson>) -> Document {
