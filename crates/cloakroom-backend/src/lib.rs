@@ -9,6 +9,7 @@ mod expiry;
 mod idempotency;
 mod operation;
 mod pauses;
+mod record_limit;
 mod runtimes;
 mod store_url;
 
@@ -18,5 +19,6 @@ pub use expiry::{expires_at_ms, later};
 pub use idempotency::Idempotency;
 pub use operation::Operation;
 pub use pauses::{Pauses, doubled, jitter};
+pub use record_limit::{MAX_RECORD, left_out};
 pub use runtimes::{Needs, Runtimes};
 pub use store_url::{ParameterNames, StoreUrl, UrlParameter};

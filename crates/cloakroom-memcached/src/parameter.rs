@@ -22,6 +22,7 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
         "compatibility",
         "poolSize",
         "timeout",
+        "maxRecord",
         "flags",
         "deadline",
     ],
@@ -49,6 +50,7 @@ pub(crate) fn apply(
         "ttl" => options.ttl = Some(parameter.seconds()?),
         "maxExpiration" => options.max_expiration = parameter.seconds()?,
         "maxValue" => options.max_value = Some(parameter.number("bytes")?),
+        "maxRecord" => options.max_record = parameter.number("bytes")?,
         "keyCompression" => options.key_compression = parameter.switch()?,
         "algorithm" => options.algorithm = parameter.one_of(&Algorithm::KNOWN)?,
         "compatibility" => options.compatibility = parameter.one_of(&Compatibility::KNOWN)?,
@@ -101,13 +103,13 @@ mod tests {
     #[test]
     fn parameters_are_the_options_of_the_npm_packages() {
         let options = parse(
-            "memcached://h?prefix=app%3A&ttl=60&namespace=n.&maxExpiration=3600&maxValue=2097152\
+            "memcached://h?prefix=app%3A&ttl=60&namespace=n.&maxExpiration=3600&maxValue=2097152&maxRecord=1000\
              &keyCompression=false&algorithm=sha1&compatibility=hash_ring&poolSize=10&timeout=5000&flags=0&deadline=250",
         );
         assert_eq!((&*options.prefix, &*options.namespace), ("app:", "n."));
         assert_eq!(options.ttl, Some(Duration::from_secs(60)));
         assert_eq!(options.max_expiration, Duration::from_secs(3_600));
-        assert_eq!(options.max_value, Some(2_097_152));
+        assert_eq!((options.max_value, options.max_record), (Some(2_097_152), 1_000));
         assert!(!options.key_compression);
         assert_eq!(options.algorithm, Algorithm::Sha1);
         assert_eq!(options.compatibility, Compatibility::HashRing);

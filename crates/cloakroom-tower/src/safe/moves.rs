@@ -10,7 +10,6 @@ use std::mem;
 use cloakroom_core::{Error, ErrorKind};
 
 use super::{
-    load::MOST_COOKIES,
     marker::{self, MOST_IDS, has_moved},
     preset::Safe,
     session::SafeSession,
@@ -27,7 +26,7 @@ impl Write {
                              browser has a newer one; the changes were discarded";
             return Ok(true);
         }
-        for id in self.sent.iter().map(|found| &found.id).take(MOST_COOKIES) {
+        for id in self.sent.iter().map(|found| &found.id) {
             let mark = marker::look(safe, id).await?;
             if mark.is_logged_out {
                 self.obstacle = "the session was logged out a moment ago; the changes were discarded, since the browser \
