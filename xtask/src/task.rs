@@ -4,6 +4,7 @@ use std::{env, process::Command};
 
 use crate::{
     command::{Failure, command, run, run_and_look},
+    leaks::Leaks,
     setup,
     total::Total,
 };
@@ -16,7 +17,8 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let mut test = cargo("test --all-features --no-fail-fast");
     workspace_or_packages(&mut test, for_cargo);
-    test.args(["--", "--include-ignored"]).args(for_tests);
+    // The output of tests that pass is looked at, and not shown.
+    test.args(["--", "--include-ignored", "--show-output"]).args(for_tests);
     // Most tests wait for servers and for sessions to expire, not for a processor.
     if env::var_os("RUST_TEST_THREADS").is_none() {
         test.env("RUST_TEST_THREADS", "8");
@@ -24,12 +26,17 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     let left_out = if makes_namespaces() { &[][..] } else { IN_NAMESPACES };
     test.args(left_out.iter().flat_map(|name| ["--skip", name]));
     let mut total = Total::default();
-    let result = run_and_look(&mut test, |line| total.add(line));
+    let mut leaks = Leaks::default();
+    let result = run_and_look(&mut test, |line| {
+        total.add(line);
+        leaks.look(line)
+    });
     println!("{total}");
     for name in left_out {
         println!("Left out, since this system lets nobody make namespaces: {name}");
     }
-    result
+    result?;
+    if leaks.is_empty() { Ok(()) } else { Err(Failure::new(leaks.to_string())) }
 }
 
 /// Tests that take a network and a name server of their own, or a file system.

@@ -1,5 +1,7 @@
 //! The parameters of a URL.
 
+use std::mem;
+
 use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 
@@ -40,12 +42,12 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
 
 /// Applies one of these parameters.
 pub(crate) fn apply(
-    parameter: UrlParameter<'_>,
+    mut parameter: UrlParameter<'_>,
     options: &mut MemcachedOptions,
 ) -> Result<(), Error> {
     match &*parameter.name {
-        "prefix" => options.prefix = parameter.value,
-        "namespace" => options.namespace = parameter.value,
+        "prefix" => options.prefix = mem::take(&mut parameter.value),
+        "namespace" => options.namespace = mem::take(&mut parameter.value),
         "secret" => encrypt_with(&parameter.value, options)?,
         "ttl" => options.ttl = Some(parameter.seconds()?),
         "maxExpiration" => options.max_expiration = parameter.seconds()?,

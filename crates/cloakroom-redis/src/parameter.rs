@@ -1,5 +1,7 @@
 //! The parameters of a URL.
 
+use std::mem;
+
 use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 use redis::ProtocolVersion;
@@ -67,12 +69,12 @@ pub(crate) fn names(of_socket: bool) -> ParameterNames<'static> {
 
 /// Applies one parameter of [`names`].
 pub(crate) fn apply(
-    parameter: UrlParameter<'_>,
+    mut parameter: UrlParameter<'_>,
     target: &mut Target,
     options: &mut RedisOptions,
 ) -> Result<(), Error> {
     match &*parameter.name {
-        "prefix" => options.prefix = parameter.value,
+        "prefix" => options.prefix = mem::take(&mut parameter.value),
         "ttl" => options.ttl = parameter.seconds()?.into(),
         "disableTTL" => options.disable_ttl = parameter.switch()?,
         "disableTouch" => options.disable_touch = parameter.switch()?,
@@ -94,8 +96,8 @@ pub(crate) fn apply(
         "db" => {
             target.database = database(&parameter.value).map_err(|why| parameter.invalid(why))?;
         }
-        "user" => target.user = Some(parameter.value),
-        "password" => target.password = Some(parameter.value),
+        "user" => target.user = Some(mem::take(&mut parameter.value)),
+        "password" => target.password = Some(mem::take(&mut parameter.value).into()),
         _ => return Err(parameter.invalid("not supported")),
     }
     Ok(())
