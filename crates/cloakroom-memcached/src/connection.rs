@@ -23,9 +23,6 @@ const LONGEST_LINE: usize = 4_096;
 /// The memory that is reserved for a value before its first byte arrives. An invalid answer could announce a gigabyte.
 const FIRST_READ: usize = 1 << 20;
 
-/// The size of the largest item that memcached can be told to accept, `-I 1024m`.
-const LARGEST_ITEM: u64 = 1 << 30;
-
 /// The words that begin an answer of the meta protocol. A space or the end of the line follows.
 const META: [&str; 10] =
     ["HD", "VA", "EN", "NF", "NS", "EX", "MN", "ERROR", "CLIENT_ERROR", "SERVER_ERROR"];
@@ -171,10 +168,6 @@ impl Connection {
     /// Reads a value by its length, since the value itself can contain line breaks. A value that is too long is dropped
     /// as it arrives, so that the connection stays usable.
     async fn value(&mut self, length: u64) -> Result<Vec<u8>, ClientError> {
-        // No item of memcached is longer (`-I`): the answer is invalid, and its end would not come.
-        if length > LARGEST_ITEM {
-            return Err(unintelligible());
-        }
         if length > self.max_value {
             self.skip(length).await?;
             return self.end_of_value(left_out(length)).await;
