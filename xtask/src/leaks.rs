@@ -23,7 +23,8 @@ impl Leaks {
     /// Looks at one line of the output. Returns false if it is the output of a test that passed.
     pub(crate) fn look(&mut self, line: &str) -> bool {
         let title = line.trim();
-        if let Some(program) = title.strip_prefix("Running ").or(title.strip_prefix("Doc-tests ")) {
+        let begins = ["Running ", "Ended ", "Doc-tests "];
+        if let Some(program) = begins.iter().find_map(|word| title.strip_prefix(word)) {
             *self = Self {
                 program: program.to_owned(),
                 found: std::mem::take(&mut self.found),

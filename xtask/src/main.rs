@@ -11,6 +11,7 @@ mod leaks;
 mod mongod;
 mod npm;
 mod package;
+mod programs;
 mod setup;
 mod task;
 mod total;
