@@ -4,9 +4,6 @@ use std::{collections::HashMap, path::Path, process::Command};
 
 use cloakroom_bench::cpu;
 
-/// How many requests are in flight.
-const CONNECTIONS: u32 = 64;
-
 /// What `wrk` saw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answers {
@@ -18,10 +15,18 @@ pub(crate) struct Answers {
 }
 
 /// Sends requests for some seconds, each with the next cookie of the file, or without any. All must succeed.
-pub(crate) fn run(port: u16, path: &str, cookies: Option<&Path>, seconds: u32) -> Answers {
+pub(crate) fn run(
+    port: u16,
+    path: &str,
+    cookies: Option<&Path>,
+    connections: usize,
+    seconds: u32,
+) -> Answers {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk.lua");
     let mut wrk = cpu::on_core(cpu::OTHERS, "wrk");
-    wrk.args(["--threads", "1", "--connections", &CONNECTIONS.to_string(), "--latency"])
+    wrk.args(["--threads", "1", "--connections", &connections.to_string(), "--latency"])
+        // Slow answers are measured, and are no failures.
+        .args(["--timeout", "60s"])
         .args(["--duration", &format!("{seconds}s")])
         .arg("--script")
         .arg(script)

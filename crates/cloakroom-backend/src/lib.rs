@@ -7,6 +7,7 @@ mod deadline;
 mod drivers;
 mod expiry;
 mod idempotency;
+pub mod observe;
 mod operation;
 mod pauses;
 mod record_limit;

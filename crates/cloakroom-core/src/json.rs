@@ -26,7 +26,7 @@ pub fn members(
     text: &str,
 ) -> Option<impl DoubleEndedIterator<Item = (Cow<'_, str>, &str)> + ExactSizeIterator> {
     u32::try_from(text.len()).ok()?;
-    let spans = scan::members(text).ok()?;
+    let spans = scan::members(text).ok()?.spans;
     Some(spans.into_iter().map(|span| (string::meaning(span.name(text)), span.value(text))))
 }
 

@@ -95,16 +95,16 @@ impl FileOptions {
         Self { reap_interval: reap_interval.into(), ..self }
     }
 
-    /// Sets [`durable`](Self::durable).
-    #[must_use]
-    pub fn with_durable(self, durable: bool) -> Self {
-        Self { durable, ..self }
-    }
-
     /// Sets [`max_record`](Self::max_record).
     #[must_use]
     pub fn with_max_record(self, max_record: u64) -> Self {
         Self { max_record, ..self }
+    }
+
+    /// Sets [`durable`](Self::durable).
+    #[must_use]
+    pub fn with_durable(self, durable: bool) -> Self {
+        Self { durable, ..self }
     }
 
     /// Sets [`deadline`](Self::deadline).

@@ -76,6 +76,7 @@ impl<'a> Lease<'a> {
         let (Some(asked), Some(connection)) = (self.asked.take(), self.connection.take()) else {
             return cause;
         };
+        self.pool.gate.left("closed");
         match &self.pass {
             Some(pass) => self.pool.gate.failed(pass, asked, &cause),
             None => self.pool.gate.lost(asked),
@@ -106,6 +107,7 @@ impl Drop for Lease<'_> {
             self.pool.give_up_older(asked);
             // If another call was answered since, this one was only slow.
             if !self.pool.gate.has_answered_since(asked) {
+                self.pool.gate.left("silent");
                 self.pool.gate.lost(asked);
             }
         }

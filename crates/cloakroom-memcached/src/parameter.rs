@@ -8,6 +8,7 @@ use cloakroom_core::Error;
 use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
 
 const HOSTS: &str = "write the servers before the \"?\", as in memcached://host1,host2";
+const FAILOVER: &str = "not supported: a key stays on its server; leave it out in Node.js as well";
 const HOST_OPTION: &str = "write it after a host, as in memcached://host;weight=2;vnodes=100";
 
 /// The parameters: first the options of connect-memcached and of npm's `memcached`, spelled as there.
@@ -37,6 +38,9 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
         ("servers", HOSTS),
         ("weight", HOST_OPTION),
         ("vnodes", HOST_OPTION),
+        ("remove", FAILOVER),
+        ("failOverServers", FAILOVER),
+        ("redundancy", FAILOVER),
     ],
 };
 
@@ -100,6 +104,16 @@ mod tests {
         let mut options = MemcachedOptions::default();
         Target::parse(url, &mut options).unwrap();
         options
+    }
+
+    #[test]
+    fn parameters_of_a_failover_are_refused() {
+        for name in ["remove", "failOverServers", "redundancy"] {
+            let url = format!("memcached://h?{name}=1");
+            let error = Target::parse(&url, &mut MemcachedOptions::default()).map(drop);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("a key stays on its server"), "{error}");
+        }
     }
 
     #[test]

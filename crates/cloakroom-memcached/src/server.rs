@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{
+    Idempotency, Operation,
+    observe::{self, Event, note},
+};
 use cloakroom_core::{Error, ErrorKind};
 use memcache::exp::{
     AsyncMetaClient, Error as ClientError, MetaCommandResult, Operation as Command, ReturnCode,
@@ -152,6 +155,9 @@ impl Server {
     where
         F: Future<Output = Result<T, Failure>> + Send,
     {
+        if let Link::Address { host, port } = &self.link {
+            observe::server(host, Some(*port));
+        }
         let attempts = async {
             let _permit = pool.permits.acquire().await;
             let mut repeated = false;
@@ -171,6 +177,7 @@ impl Server {
                     return Err(cause);
                 }
                 repeated = true;
+                observe::tried_again();
             }
         };
         match operation.within(attempts).await {
@@ -241,10 +248,23 @@ impl Server {
         let Link::Address { host, port } = &self.link else {
             return Err(ClientError::Usage("the address is the client's"));
         };
+        let (store, server) = (error::STORE, &*self.name);
+        if let Some(reason) = pool.gate.take_untold() {
+            note(Event::ConnectionLost { store, server, reason });
+        }
         let began = Instant::now();
         let opened = timeout(self.timeout, Connection::open(host, *port, self.timeout)).await;
         let opened = opened.map(|opened| opened.map(|it| it.with_max_value(self.max_record)));
-        opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|cause| {
+        let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        note(match &opened {
+            Ok(_) if pool.gate.returned() => Event::Reconnected { store, server },
+            Ok(_) => Event::Connected { store, server },
+            Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+                Event::ConnectFailed { store, server, kind: ErrorKind::Timeout }
+            }
+            Err(_) => Event::ConnectFailed { store, server, kind: ErrorKind::Unavailable },
+        });
+        opened.map_err(|cause| {
             let cause = ClientError::Io(cause);
             pool.gate.failed(pass, began, &cause);
             cause

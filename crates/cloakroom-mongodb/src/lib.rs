@@ -21,6 +21,7 @@ mod parameter;
 mod record;
 mod store;
 mod target;
+mod topology;
 mod transform_id;
 
 pub use index_status::IndexStatus;

@@ -50,7 +50,10 @@ pub struct MongoOptions {
     pub timestamps: bool,
     /// Maps a session id to the document's `_id`. By default, the `_id` is the session id.
     pub transform_id: Option<TransformId>,
-    /// How many servers must confirm a write. Defaults to the URL's write concern, or else to the server's own default.
+    /// How many servers must confirm a write. Defaults to the URL's write concern, or else to the server's own default,
+    /// which is a majority since MongoDB 5.0.
+    ///
+    /// With `w: 1`, a failover can lose acknowledged logins and undo acknowledged logouts; see the crate's README.
     pub write_concern: Option<WriteConcern>,
     /// Encrypts sessions, as the options `crypto` and `cryptoAdapter` of connect-mongo do. Not encrypted by default.
     #[cfg(feature = "encryption")]

@@ -106,16 +106,16 @@ impl RedisOptions {
         Self { scan_count, ..self }
     }
 
-    /// Sets [`serializer`](Self::serializer).
-    #[must_use]
-    pub fn with_serializer(self, serializer: impl Serializer + 'static) -> Self {
-        Self { serializer: Some(Arc::new(serializer)), ..self }
-    }
-
     /// Sets [`max_record`](Self::max_record).
     #[must_use]
     pub fn with_max_record(self, max_record: u64) -> Self {
         Self { max_record, ..self }
+    }
+
+    /// Sets [`serializer`](Self::serializer).
+    #[must_use]
+    pub fn with_serializer(self, serializer: impl Serializer + 'static) -> Self {
+        Self { serializer: Some(Arc::new(serializer)), ..self }
     }
 
     /// Sets [`deadline`](Self::deadline).

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use cloakroom_backend::observe;
 use redis::ProtocolVersion;
 use zeroize::Zeroizing;
 
@@ -9,6 +10,16 @@ use zeroize::Zeroizing;
 pub(crate) enum Address {
     Tcp { host: String, port: u16, tls: bool },
     Unix(PathBuf),
+}
+
+impl Address {
+    /// Notes that the operation under way goes to this server.
+    pub(crate) fn note(&self) {
+        match self {
+            Self::Tcp { host, port, .. } => observe::server(host, Some(*port)),
+            Self::Unix(path) => observe::server(path.to_str().unwrap_or_default(), None),
+        }
+    }
 }
 
 impl fmt::Display for Address {

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use cloakroom_backend::observe::observed;
 use cloakroom_core::Store;
 use http::HeaderMap;
 
@@ -53,7 +54,7 @@ impl SessionEngine {
         ids: IdFormat,
         options: SessionOptions,
     ) -> Self {
-        let setup = Arc::new(Setup::new(Box::new(store), ids, options));
+        let setup = Arc::new(Setup::new(observed(store), ids, options));
         Self { inner: Arc::new(Inner { rules: Rules::new(Arc::clone(&setup)), setup }) }
     }
 

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use cloakroom_backend::observe::Event;
+
 /// Receives events, such as to log them.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 
@@ -41,6 +43,18 @@ pub enum EventReason {
     CookieWithheld,
     /// The `Cookie` header was longer than the limit, so no cookie was read.
     CookieHeaderTooLong,
+}
+
+impl EventReason {
+    /// Returns the event for traces and metrics, which have each one, and not one an hour.
+    pub(crate) const fn observed(self) -> Event<'static> {
+        match self {
+            Self::CookieNotVerified => Event::CookieRefused { reason: "not_verified" },
+            Self::SessionUnknown => Event::CookieRefused { reason: "session_unknown" },
+            Self::CookieWithheld => Event::CookieWithheld,
+            Self::CookieHeaderTooLong => Event::CookieRefused { reason: "header_too_long" },
+        }
+    }
 }
 
 const REASONS: usize = 4;

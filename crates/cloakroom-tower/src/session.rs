@@ -57,11 +57,25 @@ struct Inner {
 
 impl Session {
     pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
-        let life = match asked.new_session()? {
-            Some(new) => LateLife::of_new(new),
-            None => LateLife::Begun(asked.load().await?),
-        };
-        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), life }) })
+        match Self::at_once(engine, asked)? {
+            Some(session) => Ok(session),
+            None => Self::loaded(engine, asked).await,
+        }
+    }
+
+    /// Returns the session if it is a new one that nothing has to be asked for.
+    pub(crate) fn at_once(engine: &SessionEngine, asked: &Asked) -> Result<Option<Self>, Error> {
+        let new = asked.new_session()?;
+        Ok(new.map(|new| Self::new(engine, LateLife::of_new(new))))
+    }
+
+    /// Loads the session, after [`at_once`](Self::at_once) has returned none.
+    pub(crate) async fn loaded(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
+        Ok(Self::new(engine, LateLife::Begun(asked.load().await?)))
+    }
+
+    fn new(engine: &SessionEngine, life: LateLife) -> Self {
+        Self { inner: Arc::new(Inner { engine: engine.clone(), life }) }
     }
 
     pub(crate) fn life(&self) -> &Life {
@@ -291,7 +305,7 @@ impl Session {
     pub fn unset(&self) -> Result<(), Error> {
         let mut state = self.shared().open_for_change("unset")?;
         let cookie = state.record("unset")?.cookie().clone();
-        state.current = Current::Unset(cookie);
+        state.current = Current::Unset(Box::new(cookie));
         Ok(())
     }
 

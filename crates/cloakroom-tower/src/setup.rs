@@ -2,9 +2,13 @@
 
 use std::{borrow::Cow, future::Future};
 
-use cloakroom_backend::{Idempotency, within};
+use cloakroom_backend::{
+    Idempotency,
+    observe::{note, verb},
+    within,
+};
 use cloakroom_core::{
-    Cookie, Error, ErrorKind, SessionData, Store, clear_cookie, generate_id, set_cookie,
+    Cookie, Error, ErrorKind, RandomId, SessionData, Store, clear_cookie, generate_id, set_cookie,
 };
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
@@ -23,7 +27,7 @@ pub(crate) struct Setup {
 /// What decides whether a new session can be made, if no option is a function of its request: its id, and a time at which
 /// its cookie can be made.
 pub(crate) struct Seed {
-    id: String,
+    id: RandomId,
     pub(crate) now_ms: i64,
 }
 
@@ -55,6 +59,7 @@ impl Setup {
 
     /// Reports an event to the operator, unless one with this reason was reported within the last hour.
     pub(crate) fn note(&self, reason: EventReason) {
+        note(reason.observed());
         let Some(on_event) = &self.options.failure.on_event else { return };
         if let Some(event) = self.events.note(reason, &self.options.ids.cookie_name, self.now_ms())
         {
@@ -78,7 +83,8 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work)
+        let limit = self.options.failure.deadline;
+        verb("layer", operation, within(limit, "session", operation, Idempotency::Once, work))
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
@@ -87,7 +93,8 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work)
+        let limit = self.options.failure.deadline;
+        verb("layer", operation, within(limit, "session", operation, Idempotency::Read, work))
     }
 
     /// Makes a new id and an empty session with the cookie of the options.
@@ -111,7 +118,7 @@ impl Setup {
     pub(crate) fn seed(&self) -> Result<Seed, Error> {
         let now_ms = self.now_ms();
         self.options.cookie.check_life(self.options.preset.cookie_shape(), now_ms)?;
-        Ok(Seed { id: generate_id()?, now_ms })
+        Ok(Seed { id: RandomId::new()?, now_ms })
     }
 
     /// Does the rest of [`generate`](Self::generate).
@@ -119,7 +126,7 @@ impl Setup {
         let (options, shape) = (&self.options.cookie, self.options.preset.cookie_shape());
         // It cannot fail: `seed` has checked it for this time.
         let cookie = options.cookie(shape, request.is_secure, seed.now_ms).unwrap_or_default();
-        (seed.id.clone(), SessionData::with_cookie(cookie))
+        (seed.id.to_text(), SessionData::with_cookie(cookie))
     }
 
     fn cookie(&self, options: &CookieOptions, request: &RequestFacts) -> Result<Cookie, Error> {

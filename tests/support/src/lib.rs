@@ -11,6 +11,7 @@
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
 //! | [`Mongod`] | `mongod` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
 //! | [`MongoReplicaSet`] | a primary `mongod` and a secondary that stays behind | `start`, `url`, `primary`, `secondary` |
+//! | [`MongoThree`] | three `mongod` that elect a primary | `start`, `url`, `server`, `primary`, `step_down`, `step_up` |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`Proxy`] | a TCP proxy before any server, which can go silent, hang up, lose answers or refuse | `start`, `addr`, `pass`, `silence`, `cut`, `lose_answers`, `refuse`, `listen`, `connections`, `open` |
@@ -62,6 +63,8 @@ mod lines;
 mod memcached;
 mod memcached_tap;
 mod mongo_replica_set;
+mod mongo_three;
+mod mongo_wire;
 mod mongod;
 mod node;
 mod port;
@@ -80,6 +83,7 @@ pub use example::Example;
 pub use memcached::{Memcache, Memcached};
 pub use memcached_tap::MemcachedTap;
 pub use mongo_replica_set::MongoReplicaSet;
+pub use mongo_three::MongoThree;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;

@@ -36,20 +36,54 @@ type Scan<T> = Result<T, Malformed>;
 /// size.
 const FIRST: usize = 16;
 
+/// The members of an object.
+pub(crate) struct Members {
+    pub(crate) spans: Vec<Span>,
+    /// A name contains an escape, so it must be resolved before it is compared.
+    pub(crate) has_escaped_names: bool,
+}
+
 /// Returns the members of an object, or where `text` stops being one. Its offsets must fit 32 bits.
-pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
-    let bytes = text.as_bytes();
-    let mut at = expect(bytes, space(bytes, 0), b'{')?;
+pub(crate) fn members(text: &str) -> Scan<Members> {
     let mut spans = Vec::new();
     let mut first = [Span { name_start: 0, name_end: 0, value_start: 0, value_end: 0 }; FIRST];
     let mut count = 0;
+    let mut has_escaped_names = false;
+    each_member(text, |span, is_escaped| {
+        has_escaped_names |= is_escaped;
+        if count < FIRST {
+            first[count] = span;
+        } else {
+            if count == FIRST {
+                // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
+                let rest = &text.as_bytes()[span.name_start as usize..];
+                spans.reserve_exact(FIRST + memchr::memchr_iter(b',', rest).count() + 1);
+                spans.extend_from_slice(&first);
+            }
+            spans.push(span);
+        }
+        count += 1;
+    })?;
+    if count <= FIRST {
+        spans = first[..count].to_vec();
+    } else {
+        spans.shrink_to_fit();
+    }
+    Ok(Members { spans, has_escaped_names })
+}
 
+/// Calls `found` with each member of an object, and with true if its name contains an escape. Returns where `text` stops
+/// being an object; `found` may have been called by then. The offsets of `text` must fit 32 bits.
+pub(crate) fn each_member(text: &str, mut found: impl FnMut(Span, bool)) -> Scan<()> {
+    let bytes = text.as_bytes();
+    let mut at = expect(bytes, space(bytes, 0), b'{')?;
     at = space(bytes, at);
     if bytes.get(at) == Some(&b'}') {
         at += 1;
     } else {
         loop {
             let name_end = string(bytes, at)?;
+            let is_escaped = plain(bytes, at + 1).0 + 1 != name_end;
             let value_start = space(bytes, expect(bytes, space(bytes, name_end), b':')?);
             let value_end = value(bytes, value_start)?;
             let span = Span {
@@ -58,18 +92,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
                 value_start: value_start as u32,
                 value_end: value_end as u32,
             };
-            if count < FIRST {
-                first[count] = span;
-            } else {
-                if count == FIRST {
-                    // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
-                    let most = FIRST + memchr::memchr_iter(b',', &bytes[at..]).count() + 1;
-                    spans.reserve_exact(most);
-                    spans.extend_from_slice(&first);
-                }
-                spans.push(span);
-            }
-            count += 1;
+            found(span, is_escaped);
             at = space(bytes, value_end);
             match bytes.get(at) {
                 Some(b',') => at = space(bytes, at + 1),
@@ -79,15 +102,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
         }
     }
     let end = space(bytes, at);
-    if end != bytes.len() {
-        return Err(Malformed(end));
-    }
-    if count <= FIRST {
-        spans = first[..count].to_vec();
-    } else {
-        spans.shrink_to_fit();
-    }
-    Ok(spans)
+    if end == bytes.len() { Ok(()) } else { Err(Malformed(end)) }
 }
 
 /// Returns the texts of an array's items, or where `text` stops being an array.
@@ -235,46 +250,69 @@ fn digits(bytes: &[u8], at: usize) -> Scan<usize> {
 /// Skips the string whose opening quote is at `at`.
 #[inline]
 fn string(bytes: &[u8], at: usize) -> Scan<usize> {
-    let mut at = expect(bytes, at, b'"')?;
+    let at = expect(bytes, at, b'"')?;
+    // Most strings are short. Apart from the rest, this needs so few registers that none is saved.
+    match word(bytes, at).map(first_mark) {
+        Some(Some((place, b'"'))) => Ok(at + place + 1),
+        _ => long_string(bytes, at),
+    }
+}
+
+/// Skips the rest of a string from `at` on.
+#[inline(never)]
+fn long_string(bytes: &[u8], mut at: usize) -> Scan<usize> {
     loop {
-        at = plain(bytes, at);
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at = escape(bytes, at + 1)?,
-            _ => return Err(Malformed(at)),
+        let (end, byte) = plain(bytes, at);
+        match byte {
+            b'"' => return Ok(end + 1),
+            b'\\' => at = escape(bytes, end + 1)?,
+            _ => return Err(Malformed(end)),
         }
     }
 }
 
-/// Returns the offset of the first quote, backslash or control character from `at` on.
+/// Returns the offset of the first quote, backslash or control character from `at` on, and that byte. The end of the
+/// text counts as a control character.
 #[inline]
-fn plain(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES * 0x80;
-    // Checks eight bytes at a time. A borrow can mark a byte above a real match by mistake, never one below it, and only
-    // the lowest mark is used.
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let marks = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let marks = marks & HIGHS;
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+fn plain(bytes: &[u8], mut at: usize) -> (usize, u8) {
+    while let Some(word) = word(bytes, at) {
+        if let Some((place, byte)) = first_mark(word) {
+            return (at + place, byte);
         }
         at += 8;
     }
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
+            return (at, byte);
         }
         at += 1;
     }
-    at
+    (at, 0)
 }
 
+/// Returns the eight bytes from `at` on, the first in the lowest bits.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
+}
+
+/// Returns the place in a word of the first quote, backslash or control character, and that byte.
+#[inline]
+fn first_mark(word: u64) -> Option<(usize, u8)> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES * 0x80;
+    // All eight bytes are compared at once. A borrow can mark a byte above a real match by mistake, never one below it,
+    // and only the lowest mark is used. Bytes from 0x80 on are part of a character.
+    // With bit 1 flipped, a quote is 0x20, a space is not, and control characters stay below both.
+    let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    let marks = (quote_or_control | backslash) & !word & HIGHS;
+    let shift = marks.trailing_zeros() & !7;
+    (marks != 0).then(|| ((shift / 8) as usize, (word >> shift) as u8))
+}
+
+/// Not inlined, since that would slow down the many strings without escapes.
+#[inline(never)]
 fn escape(bytes: &[u8], at: usize) -> Scan<usize> {
     match bytes.get(at) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 1),
@@ -292,7 +330,12 @@ mod tests {
     use super::*;
 
     fn listed(text: &str) -> Vec<(&str, &str)> {
-        members(text).unwrap().iter().map(|span| (span.name(text), span.value(text))).collect()
+        members(text)
+            .unwrap()
+            .spans
+            .iter()
+            .map(|span| (span.name(text), span.value(text)))
+            .collect()
     }
 
     #[test]
@@ -312,7 +355,7 @@ mod tests {
                 "{{{}}}",
                 (0..count).map(|i| format!(r#""k{i}":[{i},{i}]"#)).collect::<Vec<_>>().join(",")
             );
-            let spans = members(&text).unwrap();
+            let spans = members(&text).unwrap().spans;
             assert_eq!(spans.len(), count);
             assert_eq!(spans[count - 1].name(&text), format!("k{}", count - 1));
         }

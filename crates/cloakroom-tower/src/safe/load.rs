@@ -36,7 +36,7 @@ pub(crate) struct Asked {
     safe: Arc<Safe>,
     /// The ids of all cookies of our name that verify, one each.
     ids: Vec<Arc<FoundId>>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     /// The life of this request's sessions. A session that is found is extended by it in the round trip that reads it,
     /// before its record, and so its own life, is known.
     max_age: Option<Duration>,
@@ -60,7 +60,7 @@ impl Safe {
         {
             self.setup.note(EventReason::CookieNotVerified);
         }
-        let request = Arc::new(RequestFacts::new(options, head, !ids.is_empty()));
+        let request = RequestFacts::new(options, head, !ids.is_empty());
         Asked { safe: Arc::clone(self), ids, request, max_age }
     }
 }
@@ -68,7 +68,7 @@ impl Safe {
 /// What a session is made of that the request did not bring.
 pub(crate) struct NewSession {
     safe: Arc<Safe>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     seed: Seed,
 }
 
@@ -79,7 +79,7 @@ impl NewSession {
         let memory = Memory { loaded_at_ms: self.seed.now_ms, ..Memory::default() };
         let (id, record) = setup.grow(&self.seed, &self.request);
         let state = State::new(id, Arc::new(record), true, memory);
-        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        let shared = Shared::new(Arc::clone(setup), self.request.clone(), state);
         SafeSession { safe: Arc::clone(&self.safe), shared }
     }
 }
@@ -97,7 +97,7 @@ impl Asked {
             return Ok(None);
         }
         let seed = setup.seed().inspect_err(|error| setup.tell(error))?;
-        let (safe, request) = (Arc::clone(&self.safe), Arc::clone(&self.request));
+        let (safe, request) = (Arc::clone(&self.safe), self.request.clone());
         Ok(Some(NewSession { safe, request, seed }))
     }
 
@@ -142,7 +142,7 @@ impl Asked {
             }
         };
         state.refused = state.refused.or(unavailable);
-        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        let shared = Shared::new(Arc::clone(setup), self.request.clone(), state);
         Ok(SafeSession { safe: Arc::clone(safe), shared })
     }
 }

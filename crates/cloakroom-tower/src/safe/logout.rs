@@ -5,6 +5,7 @@
 
 use std::mem;
 
+use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Error, ErrorKind};
 
 use super::{
@@ -50,6 +51,9 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
     for id in linked {
         marker::unlink(safe, &id).await?;
     }
+    if is_news {
+        note(Event::SessionDestroyed { store: safe.setup.store().name() });
+    }
     Ok(is_news)
 }
 
@@ -74,7 +78,7 @@ impl SafeSession {
         let memory = {
             let mut state = self.shared.state();
             let cookie = state.cookie().clone();
-            state.current = Current::Destroyed(cookie);
+            state.current = Current::Destroyed(Box::new(cookie));
             let loaded_at_ms = state.memory.loaded_at_ms;
             let memory =
                 Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };
