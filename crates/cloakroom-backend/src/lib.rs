@@ -11,6 +11,7 @@ mod in_part;
 pub mod observe;
 mod operation;
 mod pauses;
+mod record_limit;
 mod runtimes;
 mod store_url;
 
@@ -21,5 +22,6 @@ pub use idempotency::Idempotency;
 pub use in_part::in_part;
 pub use operation::Operation;
 pub use pauses::{Pauses, doubled, jitter};
+pub use record_limit::{MAX_RECORD, left_out};
 pub use runtimes::{Needs, Runtimes};
 pub use store_url::{ParameterNames, StoreUrl, UrlParameter};

@@ -22,7 +22,7 @@ pub enum ErrorKind {
     InvalidData,
     /// The record under this id is not a session: it is not JSON, not an object, or cannot be decrypted.
     Corrupt,
-    /// The record is larger than the backend accepts.
+    /// The record is larger than the backend or the store's limit accepts. It was not written, or not read.
     TooLarge,
     /// The backend is out of space (Redis: `OOM`; Memcached: `out of memory`). Nothing was stored, and Memcached may have
     /// dropped the record that the write was to replace.

@@ -14,10 +14,12 @@ const PAGE: usize = 128;
 
 type Page = Vec<(String, Result<SessionData, Error>)>;
 
-/// Returns the id of a listed session. A corrupt record does not hide its id, so that it can be destroyed.
+/// Returns the id of a listed session. A record that cannot be read does not hide its id, so that it can be destroyed.
 fn id((sid, read): (String, Result<SessionData, Error>)) -> Result<String, Error> {
     match read {
-        Err(error) if error.kind() != ErrorKind::Corrupt => Err(error),
+        Err(error) if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => {
+            Err(error)
+        }
         _ => Ok(sid),
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Server {
     pub(crate) name: String,
     link: Link,
     pub(crate) limit: Limit,
+    /// The largest value that is read.
+    max_record: u64,
     /// The time limit for connecting, and for waiting for another call's attempt.
     pub(crate) timeout: Duration,
     pools: Pools,
@@ -67,7 +69,8 @@ impl Server {
     fn by(link: Link, name: String, options: &MemcachedOptions) -> Self {
         let limit = Limit::new(options.max_value);
         let pools = Pools::new(options.pool_size);
-        Self { name, link, limit, timeout: options.timeout, pools }
+        let MemcachedOptions { max_record, timeout, .. } = *options;
+        Self { name, link, limit, max_record, timeout, pools }
     }
 
     /// Returns true if it is reached through the application's client.
@@ -257,6 +260,7 @@ impl Server {
         }
         let began = Instant::now();
         let opened = timeout(self.timeout, Connection::open(host, *port, self.timeout)).await;
+        let opened = opened.map(|opened| opened.map(|it| it.with_max_value(self.max_record)));
         let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         note(match &opened {
             Ok(_) if pool.gate.returned() => Event::Reconnected { store, server },

@@ -9,6 +9,8 @@ mod encryption;
 mod enumerate;
 mod error;
 mod expiry;
+#[doc(hidden)]
+pub mod for_tests;
 mod health;
 mod index;
 mod index_status;

@@ -36,6 +36,7 @@ use tokio::{
 
 use crate::{
     error::{self, ConnectFailure},
+    limited::Limited,
     live::{Asked, Live, REPLICA},
     login::login,
     pace::{self, Pace},
@@ -59,6 +60,8 @@ pub(crate) struct Own(Arc<Inner>);
 struct Inner {
     target: Target,
     streams: Streams,
+    /// The largest value that is read.
+    max_record: u64,
     runtimes: Runtimes,
     state: Mutex<State>,
     spare: Spare,
@@ -94,11 +97,12 @@ struct Attempt {
 }
 
 impl Own {
-    pub(crate) fn new(target: Target, streams: Streams) -> Self {
+    pub(crate) fn new(target: Target, streams: Streams, max_record: u64) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
         Self(Arc::new(Inner {
             target,
             streams,
+            max_record,
             runtimes,
             state: Mutex::default(),
             spare: Spare::default(),
@@ -328,6 +332,7 @@ impl Inner {
     async fn connect(&self, traffic: Arc<Traffic>) -> Result<Arc<Live>, ConnectFailure> {
         let connect = async {
             let stream = self.streams.open(&self.target, &traffic).await?;
+            let stream = Limited::new(stream, self.max_record);
             // No login and no protocol, because `login` handles both. No timeouts of the client either: they would end
             // calls that still have time before their deadline.
             let nobody = RedisConnectionInfo::default()

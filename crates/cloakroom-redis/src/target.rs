@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use cloakroom_backend::observe;
 use redis::ProtocolVersion;
+use zeroize::Zeroizing;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -36,7 +37,8 @@ impl fmt::Display for Address {
 pub(crate) struct Target {
     pub(crate) address: Address,
     pub(crate) user: Option<String>,
-    pub(crate) password: Option<String>,
+    /// The commands of a login contain copies, which the driver does not erase.
+    pub(crate) password: Option<Zeroizing<String>>,
     pub(crate) database: u32,
     /// The protocol of the URL. `None` means RESP3 if the server supports it.
     pub(crate) protocol: Option<ProtocolVersion>,

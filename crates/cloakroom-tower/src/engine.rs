@@ -6,7 +6,7 @@ use cloakroom_backend::observe::observed;
 use cloakroom_core::Store;
 use http::HeaderMap;
 
-use crate::{IdFormat, SessionOptions, head::joined, rules::Rules, setup::Setup};
+use crate::{IdFormat, SessionOptions, rules::Rules, setup::Setup};
 
 /// Loads and commits the sessions of requests, for applications without tower. A
 /// [`SessionLayer`](crate::SessionLayer) wraps one. Clones share the store. [`SessionOptions::engine`] makes one.
@@ -89,7 +89,7 @@ impl SessionEngine {
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]
     pub fn session_id(&self, headers: &HeaderMap) -> Option<String> {
-        self.rules().session_id(&joined(headers))
+        self.rules().session_id(&self.setup().cookies(headers))
     }
 }
 

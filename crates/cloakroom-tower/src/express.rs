@@ -13,7 +13,6 @@ use http::HeaderValue;
 use crate::{
     EventReason, IdFormat, RequestHead, SessionOptions, Unset,
     cookie_options::with_life_of,
-    head::joined,
     request::RequestFacts,
     setup::Setup,
     state::{self, Current, Shared, State},
@@ -67,7 +66,7 @@ impl Express {
     }
 
     pub(crate) fn ask(&self, head: RequestHead<'_>) -> Asked {
-        let (setup, header) = (Arc::clone(&self.setup), joined(head.headers()));
+        let (setup, header) = (Arc::clone(&self.setup), self.setup.cookies(head.headers()));
         let options = setup.options();
         let cookie_id = self.session_id(&header);
         if cookie_id.is_none()

@@ -1,6 +1,6 @@
 //! The store, the format of ids and the options of an engine, which every preset uses.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future};
 
 use cloakroom_backend::{
     Idempotency,
@@ -10,11 +10,11 @@ use cloakroom_backend::{
 use cloakroom_core::{
     Cookie, Error, ErrorKind, RandomId, SessionData, Store, clear_cookie, generate_id, set_cookie,
 };
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use crate::{
     CookieOptions, EventReason, IdFormat, SessionOptions, check::check_cookie, events::Events,
-    request::RequestFacts,
+    head::joined, request::RequestFacts,
 };
 
 pub(crate) struct Setup {
@@ -65,6 +65,16 @@ impl Setup {
         {
             on_event(&event);
         }
+    }
+
+    /// Returns all `Cookie` lines as one, or none if they are longer than the limit.
+    pub(crate) fn cookies<'a>(&self, headers: &'a HeaderMap) -> Cow<'a, [u8]> {
+        let length: usize = headers.get_all(COOKIE).iter().map(HeaderValue::len).sum();
+        if length > self.options.ids.max_cookie_header {
+            self.note(EventReason::CookieHeaderTooLong);
+            return Cow::Borrowed(&[]);
+        }
+        joined(headers)
     }
 
     /// Returns the answer of `work`, which writes, within the deadline.

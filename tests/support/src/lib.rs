@@ -18,7 +18,7 @@
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
-//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
+//! [`unique`] makes names that no other test uses, [`hushed`] secrets that no test may print, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
 //! that hold on a busy machine too.
 //!
 //! A test that needs a server says so, and runs under `cargo xtask test`, which installs what is missing:
@@ -93,4 +93,4 @@ pub use redis::{Redis, RedisServer};
 pub use sentinel::{Sentinel, SentinelServer};
 pub use server::{Kind, Server};
 pub use stopwatch::Stopwatch;
-pub use unique::unique;
+pub use unique::{hushed, leak_in, unique};

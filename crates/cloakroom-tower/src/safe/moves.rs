@@ -10,7 +10,6 @@ use std::mem;
 use cloakroom_core::{Error, ErrorKind};
 
 use super::{
-    load::MOST_COOKIES,
     marker::{self, MOST_IDS, has_moved},
     preset::Safe,
     session::SafeSession,
@@ -30,7 +29,7 @@ impl Write {
             );
             return Ok(true);
         }
-        for id in self.sent.iter().map(|found| &found.id).take(MOST_COOKIES) {
+        for id in self.sent.iter().map(|found| &found.id) {
             let mark = marker::look(safe, id).await?;
             if mark.is_logged_out {
                 self.obstacle = Obstacle(
