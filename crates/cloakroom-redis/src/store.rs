@@ -11,8 +11,8 @@ use cloakroom_core::{Atomic, Enumerate, Error, SessionData, Store, Touched};
 use redis::{Cmd, Value};
 
 use crate::{
-    RedisOptions, connection::Connection, error::STORE, given::Given, own::Own, reply,
-    stream::Streams, target::Target, ttl::Expiry,
+    RedisOptions, cluster::Cluster, connection::Connection, error::STORE, given::Given, own::Own,
+    reply, stream::Streams, target::Place, ttl::Expiry,
 };
 
 /// Keeps sessions in Redis, in the format of connect-redis.
@@ -96,17 +96,21 @@ impl RedisStore {
     ///
     /// As for [`open`](Self::open), and [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option.
     pub fn open_with(url: &str, mut options: RedisOptions) -> Result<Self, Error> {
-        let target = Target::parse(url, &mut options)?;
+        let place = Place::parse(url, &mut options)?;
         options.check()?;
         #[cfg(not(feature = "tls"))]
         let streams = Streams::default();
         #[cfg(feature = "tls")]
         let streams = Streams {
-            tls: matches!(target.address, crate::target::Address::Tcp { tls: true, .. })
-                .then(|| crate::tls::Tls::new(&options))
-                .transpose()?,
+            tls: place.is_tls().then(|| crate::tls::Tls::new(&options)).transpose()?,
         };
-        Ok(Self::on(Connection::Own(Own::new(target, streams)), options))
+        let connection = match place {
+            Place::Server(route) => Connection::Own(Own::new(route, streams)),
+            Place::Cluster(seeds) => {
+                Connection::Cluster(Cluster::new(seeds, streams, options.deadline))
+            }
+        };
+        Ok(Self::on(connection, options))
     }
 
     /// Creates a store on a connection that it shares with the application: any connection of the crate `redis` that
@@ -153,7 +157,7 @@ impl RedisStore {
     /// The store's own errors.
     pub async fn ping(&self) -> Result<(), Error> {
         let operation = self.operation("ping", Idempotency::Read);
-        reply::text(&operation, self.send(&operation, &redis::cmd("PING")).await?).map(drop)
+        self.connection().ping(&operation).await
     }
 
     pub(crate) fn options(&self) -> &RedisOptions {

@@ -53,7 +53,10 @@ impl<K: Kind + Send + 'static> Harmed<K> {
     ) -> Result<Self, AccessError> {
         let (server, proxy) = tokio::task::spawn_blocking(|| {
             let server = Server::<K>::start()?;
-            let proxy = Proxy::start(&server.addr())?;
+            let proxy = match server.announced() {
+                Some(port) => Proxy::start_on(port, &server.addr())?,
+                None => Proxy::start(&server.addr())?,
+            };
             Ok::<_, Error>((server, proxy))
         })
         .await??;

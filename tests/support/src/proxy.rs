@@ -85,7 +85,15 @@ impl Proxy {
     ///
     /// If there is no port for it.
     pub fn start(server: &str) -> Result<Self, Error> {
-        let port = free_port();
+        Self::start_on(free_port(), server)
+    }
+
+    /// A proxy on this port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken.
+    pub fn start_on(port: u16, server: &str) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             server: server.to_owned(),
             accepted: AtomicUsize::new(0),
