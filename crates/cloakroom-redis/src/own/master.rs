@@ -1,8 +1,8 @@
 //! The connection to a master whose address sentinels know.
 //!
 //! The address is looked up at each attempt to connect, and the server must say itself that it is a master. While the
-//! connection lasts, a task listens to a sentinel, which announces a failover as `+switch-master`: the connection is left
-//! then, although nothing may be wrong with it yet.
+//! connection lasts, a task listens to a sentinel, which announces a failover: the connection is left then, although nothing
+//! may be wrong with it yet.
 
 use std::{
     sync::{Arc, Weak},
@@ -25,8 +25,12 @@ use crate::{
     traffic::Traffic,
 };
 
-/// The channel on which sentinels announce that another server is the master.
-const CHANNEL: &str = "+switch-master";
+/// The channel on which every sentinel announces that another server is the master.
+const SWITCHED: &str = "+switch-master";
+
+/// The channel on which the sentinel that performs a failover announces it earlier: when the new master has taken over,
+/// but the other replicas have not been told yet. Until the old master is told, it acknowledges writes that will be lost.
+const PROMOTED: &str = "+promoted-slave";
 
 /// The pause before another sentinel is listened to, after the one before was lost.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -175,20 +179,25 @@ async fn listen(
     }
     while let Some(message) = messages.next().await {
         let Ok(text) = str::from_utf8(message.get_payload_bytes()) else { continue };
-        // `mymaster 10.0.0.1 6379 10.0.0.2 6379`: the old address and the new one.
-        let words: Vec<_> = text.split(' ').collect();
-        if let [name, _, _, host, port] = words[..]
-            && name == sentinels.name
-            && let Ok(port) = port.parse()
-        {
-            let tls = sentinel.address.is_tls();
-            let master = Address::Tcp { host: host.to_owned(), port, tls };
-            if master != *current {
-                return Some(master);
-            }
+        let tls = sentinel.address.is_tls();
+        match new_master(text, &sentinels.name, tls) {
+            Some(master) if master != *current => return Some(master),
+            _ => {}
         }
     }
     None
+}
+
+/// Reads an announcement of another master under this name: `mymaster 10.0.0.1 6379 10.0.0.2 6379` on the first channel,
+/// `slave 10.0.0.2:6379 10.0.0.2 6379 @ mymaster 10.0.0.1 6379` on the second.
+fn new_master(text: &str, name: &str, tls: bool) -> Option<Address> {
+    let words: Vec<_> = text.split(' ').collect();
+    let (host, port) = match words[..] {
+        [of, _, _, host, port] if of == name => (host, port),
+        ["slave", _, host, port, "@", of, _, _] if of == name => (host, port),
+        _ => return None,
+    };
+    Some(Address::Tcp { host: host.to_owned(), port: port.parse().ok()?, tls })
 }
 
 async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
@@ -201,6 +210,27 @@ async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
         login = login.set_password(password);
     }
     let mut subscribed = PubSub::new(&login, stream).await.ok()?;
-    subscribed.subscribe(CHANNEL).await.ok()?;
+    subscribed.subscribe(&[SWITCHED, PROMOTED]).await.ok()?;
     Some(subscribed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announcement_names_the_new_master() {
+        let there = |port| Some(Address::Tcp { host: "10.0.0.2".to_owned(), port, tls: false });
+        for (text, master) in [
+            ("mymaster 10.0.0.1 6379 10.0.0.2 6380", there(6_380)),
+            ("slave 10.0.0.2:6380 10.0.0.2 6380 @ mymaster 10.0.0.1 6379", there(6_380)),
+            ("yours 10.0.0.1 6379 10.0.0.2 6380", None),
+            ("slave 10.0.0.2:6380 10.0.0.2 6380 @ yours 10.0.0.1 6379", None),
+            ("mymaster 10.0.0.1 6379 10.0.0.2 x", None),
+            ("mymaster", None),
+            ("", None),
+        ] {
+            assert_eq!(new_master(text, "mymaster", false), master, "{text}");
+        }
+    }
 }
