@@ -13,6 +13,8 @@ mod package;
 mod setup;
 mod task;
 mod total;
+mod valkey;
+mod wheel;
 
 use std::{env, process::ExitCode};
 

@@ -22,8 +22,9 @@ use tokio::{
 };
 
 use crate::{
-    error, reply,
+    error,
     own::Own,
+    reply,
     stream::Streams,
     swap::{Swap, Swapped},
     target::{Address, Route, Target},

@@ -107,9 +107,9 @@ impl RedisStore {
             }
             return Ok(vec![self.send(operation, &command).await?]);
         }
-        let answers = page.iter().map(|sid| async move {
-            self.send(operation, redis::cmd(name).arg(key(sid))).await
-        });
+        let answers = page
+            .iter()
+            .map(|sid| async move { self.send(operation, redis::cmd(name).arg(key(sid))).await });
         try_join_all(answers).await
     }
 

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// It supports the whole contract. Clones share the connections, and any number of tasks may use them at once. It needs
 /// a tokio runtime with I/O and time enabled. It is not tied to one runtime: each runtime that calls it has its own
-/// connection.
+/// connection, and on a Redis Cluster one for each primary.
 ///
 /// - Every operation is one round trip, except an `update` of a large record, and one that meets a conflict on a server
 ///   that compares by `SET … IFEQ`: those are two.
@@ -56,7 +56,12 @@ impl RedisStore {
     /// redis://[[user]:password@]host[:port][/database][?parameters]
     /// rediss://…                                                       TLS, with the feature `tls`
     /// unix:///path[?db=0&user=…&password=…&parameters]                 or redis+unix:
+    /// redis+cluster://[[user]:password@]host[:port],…[?parameters]     some nodes of a Redis Cluster
+    /// redis+sentinel://[[user]:password@]host[:port],…/name[/database] sentinels, and the name of the master
     /// ```
+    ///
+    /// The last two use TLS as `rediss+cluster` and `rediss+sentinel`. `valkey` and `valkeys` are other names for `redis`
+    /// and `rediss`. A port is 6379 by default, and 26379 for sentinels.
     ///
     /// Percent-encode special characters in a user, a password, a path and a parameter: write `@` as `%40`. The
     /// parameters are the options of connect-redis, under their names there:
@@ -73,6 +78,7 @@ impl RedisStore {
     /// | `certFile`, `keyFile` | paths of PEM files: the store's own certificate and its key, for `rediss:` | none |
     /// | `serverName` | the name in the server's certificate, for `rediss:` | the host |
     /// | `insecureSkipVerify` | `true` accepts any certificate, for `rediss:` | `false` |
+    /// | `sentinelUsername`, `sentinelPassword` | the login at the sentinels | none |
     ///
     /// # Errors
     ///
@@ -101,9 +107,8 @@ impl RedisStore {
         #[cfg(not(feature = "tls"))]
         let streams = Streams::default();
         #[cfg(feature = "tls")]
-        let streams = Streams {
-            tls: place.is_tls().then(|| crate::tls::Tls::new(&options)).transpose()?,
-        };
+        let streams =
+            Streams { tls: place.is_tls().then(|| crate::tls::Tls::new(&options)).transpose()? };
         let connection = match place {
             Place::Server(route) => Connection::Own(Own::new(route, streams)),
             Place::Cluster(seeds) => {
@@ -120,8 +125,9 @@ impl RedisStore {
     /// reconnects. Its own response timeout, such as the 500 ms of a `MultiplexedConnection`, applies in addition to
     /// the store's deadline. If it reads from replicas, `get` and `all` do too.
     ///
-    /// On a Redis Cluster, the operations on all keys (`ids`, `all`, `length`, `clear` and `clear_database`) return
-    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported); everything else works.
+    /// On a connection to a Redis Cluster, the operations on all keys (`ids`, `all`, `length`, `clear` and `clear_database`) return
+    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported); everything else works. A store that is
+    /// [opened](Self::open) with a URL offers them on a cluster too.
     ///
     /// # Errors
     ///
@@ -149,7 +155,7 @@ impl RedisStore {
         Self(Arc::new(Shared { options, connection, lacks_getex: AtomicBool::new(false) }))
     }
 
-    /// Checks that the server answers, and connects first if necessary. Use it for a health check, or to notice a wrong
+    /// Checks that the server answers, in a cluster each primary, and connects first if necessary. Use it for a health check, or to notice a wrong
     /// password before the first request.
     ///
     /// # Errors

@@ -14,8 +14,7 @@ use cloakroom_core::Error;
 use redis::Value;
 
 use crate::{
-    RedisStore,
-    error, reply,
+    RedisStore, error, reply,
     script::UPDATE,
     swap::{Swap, Swapped},
     ttl::Expiry,

@@ -114,8 +114,7 @@ fn addresses(url: &StoreUrl<'_>, kind: Kind, tls: bool) -> Result<Vec<Address>, 
             "several hosts are not supported: name one Redis server, or write redis+cluster:// for a Redis Cluster and redis+sentinel:// for sentinels",
         ));
     }
-    let default =
-        if kind == Kind::Sentinels { DEFAULT_PORT_OF_SENTINELS } else { DEFAULT_PORT };
+    let default = if kind == Kind::Sentinels { DEFAULT_PORT_OF_SENTINELS } else { DEFAULT_PORT };
     let address = |text| {
         let (host, port) = url.host(text)?;
         Ok(Address::Tcp { host: host.to_owned(), port: port.unwrap_or(default), tls })
@@ -299,7 +298,8 @@ mod tests {
 
     #[test]
     fn a_master_is_named_by_its_sentinels_which_have_a_login_of_their_own() {
-        let url = "redis+sentinel://ann:pw@a,b:5/my-master/3?sentinelUsername=eve&sentinelPassword=s%26";
+        let url =
+            "redis+sentinel://ann:pw@a,b:5/my-master/3?sentinelUsername=eve&sentinelPassword=s%26";
         let Place::Server(Route::Master(sentinels)) = place(url).unwrap() else { panic!() };
         assert_eq!((&*sentinels.name, sentinels.master.database), ("my-master", 3));
         let master = &sentinels.master;

@@ -13,7 +13,8 @@ use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
 use cloakroom_test_backends::{Harmed, RawRedis};
 use cloakroom_test_support::{
-    ClusterNode, Redis, RedisCluster, RedisServer, SentinelServer, SentinelSet, unique,
+    ClusterNode, Redis, RedisCluster, RedisServer, SentinelServer, SentinelSet, Valkey,
+    ValkeyServer, unique,
 };
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
@@ -177,5 +178,28 @@ mod sentinel {
             .with_faults(harmed)
         },
         ignore = "needs redis-server"
+    );
+}
+
+/// On Valkey, which compares by `SET … IFEQ`.
+mod valkey {
+    use super::*;
+
+    static SERVER: LazyLock<ValkeyServer> = LazyLock::new(|| ValkeyServer::start().unwrap());
+
+    async fn harmed() -> Result<Harmed<Valkey>, AccessError> {
+        Harmed::start(|addr, deadline| {
+            let options = RedisOptions::default().with_deadline(deadline);
+            Ok(Box::new(RedisStore::open_with(&format!("valkey://{addr}"), options)?))
+        })
+        .await
+    }
+
+    suite!(
+        || async {
+            subject_at(&SERVER.url(), SERVER.addr(), &RedisOptions::default(), |store| store)
+                .with_faults(harmed)
+        },
+        ignore = "needs valkey-server"
     );
 }

@@ -153,8 +153,7 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
-        const KNOWN: &str =
-            "memory, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file";
+        const KNOWN: &str = "memory, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file";
         let no_scheme = format!(
             "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );

@@ -7,6 +7,7 @@
 //! | type | is | has |
 //! | --- | --- | --- |
 //! | [`RedisServer`] | `redis-server` | what every [`Server`] has, and `start_tls`, `ca_certificate`, `unix_socket` |
+//! | [`ValkeyServer`] | `valkey-server` | what every [`Server`] has |
 //! | [`RedisCluster`] | three primaries of a Redis Cluster and their replicas | `start`, `url`, `node`, `owner_of`, `fail_over`, `move_slot`, `ask` |
 //! | [`RedisClusterNode`] | a Redis Cluster of one node | what every [`Server`] has, and `announced` |
 //! | [`SentinelServer`] | `redis-server --sentinel` | what every [`Server`] has, and `watch` |
@@ -79,6 +80,7 @@ mod server;
 mod stopwatch;
 mod tls;
 mod unique;
+mod valkey;
 
 pub use error::Error;
 pub use example::Example;
@@ -88,7 +90,10 @@ pub use mongo_replica_set::MongoReplicaSet;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;
-pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
+pub use program::{
+    MONGOD_VERSION, VALKEY_VERSION, find_mongod, find_program, find_valkey, mongod_in_cache,
+    node_folder, valkey_in_cache,
+};
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};
 pub use redis_cluster::{ClusterNode, RedisCluster, RedisClusterNode};
@@ -96,3 +101,4 @@ pub use sentinel::{Sentinel, SentinelServer, SentinelSet};
 pub use server::{Kind, Server};
 pub use stopwatch::Stopwatch;
 pub use unique::unique;
+pub use valkey::{Valkey, ValkeyServer};

@@ -2,9 +2,7 @@
 
 use std::{fs, io, path::Path, process::Command};
 
-use crate::{
-    Error, Kind, RedisServer, Server, ask::ask_port, redis_cluster::until, resp::command,
-};
+use crate::{Error, Kind, RedisServer, Server, ask::ask_port, redis_cluster::until, resp::command};
 
 /// The name under which sentinels watch a master.
 const NAME: &str = "mymaster";
@@ -177,9 +175,7 @@ impl SentinelSet {
             Ok(self.ask_sentinel(0, &["SENTINEL", "FAILOVER", NAME]).is_ok())
         })?;
         self.wait_for_another_master(old)?;
-        until("the old master is a replica", || {
-            Ok(self.ask(old, &["ROLE"])?.starts_with("slave"))
-        })
+        until("the old master is a replica", || Ok(self.ask(old, &["ROLE"])?.starts_with("slave")))
     }
 
     /// Waits until the sentinels call another server than this one the master.

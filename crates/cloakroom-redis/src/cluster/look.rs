@@ -106,7 +106,10 @@ impl Inner {
         let all: Vec<_> = failures.iter().map(|(address, _)| address.to_string()).collect();
         // What somebody has to correct comes before what may pass.
         let is_wrong = |failure: &ConnectFailure| {
-            matches!(failure, ConnectFailure::Refused(ErrorKind::Config, _) | ConnectFailure::Tls(_))
+            matches!(
+                failure,
+                ConnectFailure::Refused(ErrorKind::Config, _) | ConnectFailure::Tls(_)
+            )
         };
         let wrong = failures.iter().find(|(_, failure)| is_wrong(failure)).cloned();
         let unseen = wrong.or_else(|| failures.into_iter().next()).map(|(address, failure)| {

@@ -99,7 +99,10 @@ async fn find(sentinels: &Sentinels, streams: &Streams) -> Result<Address, Conne
     race::first(questions.collect()).await.map_err(|failures| {
         // What somebody has to correct comes before what may pass.
         let is_wrong = |failure: &&ConnectFailure| {
-            matches!(failure, ConnectFailure::Refused(ErrorKind::Config, _) | ConnectFailure::Tls(_))
+            matches!(
+                failure,
+                ConnectFailure::Refused(ErrorKind::Config, _) | ConnectFailure::Tls(_)
+            )
         };
         if let Some(failure) = failures.iter().find(is_wrong) {
             return failure.clone();
@@ -125,7 +128,10 @@ async fn ask(
     let live = match dial(sentinel, streams, Arc::new(Traffic::new())).await {
         // The login at a sentinel is not that at the master.
         Err(ConnectFailure::Refused(kind, message)) => {
-            return Err(ConnectFailure::Refused(kind, format!("the sentinel {address}: {message}")));
+            return Err(ConnectFailure::Refused(
+                kind,
+                format!("the sentinel {address}: {message}"),
+            ));
         }
         live => live?,
     };
@@ -135,8 +141,9 @@ async fn ask(
     let answer = timeout(CONNECT, connection.send_packed_command(&question)).await;
     match answer.map_err(|_| ConnectFailure::Timeout)?.map_err(ConnectFailure::HungUp)? {
         Value::Array(place) => match &place[..] {
-            [host, port] => read(host, port, address)
-                .ok_or_else(|| refused(format!("the sentinel {address} sent an unexpected answer"))),
+            [host, port] => read(host, port, address).ok_or_else(|| {
+                refused(format!("the sentinel {address} sent an unexpected answer"))
+            }),
             _ => Err(refused(format!("the sentinel {address} sent an unexpected answer"))),
         },
         Value::Nil => {
@@ -160,7 +167,11 @@ fn read(host: &Value, port: &Value, sentinel: &Address) -> Option<Address> {
         Value::SimpleString(text) => Some(text.clone()),
         _ => None,
     };
-    Some(Address::Tcp { host: text(host)?, port: text(port)?.parse().ok()?, tls: sentinel.is_tls() })
+    Some(Address::Tcp {
+        host: text(host)?,
+        port: text(port)?.parse().ok()?,
+        tls: sentinel.is_tls(),
+    })
 }
 
 /// Listens to a sentinel until it is lost. Returns the address of the master once that is another than `current`.

@@ -30,7 +30,8 @@ fn one_for_each(cluster: &RedisCluster) -> Vec<String> {
     (0..3)
         .map(|node| {
             let sids = (0..).map(|number: u32| number.to_string());
-            let mut sids = sids.filter(|sid| cluster.owner_of(&format!("sess:{sid}")).unwrap() == node);
+            let mut sids =
+                sids.filter(|sid| cluster.owner_of(&format!("sess:{sid}")).unwrap() == node);
             sids.next().unwrap()
         })
         .collect()

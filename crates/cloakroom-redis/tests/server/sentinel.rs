@@ -205,8 +205,7 @@ async fn a_sentinel_that_names_a_replica_is_not_believed() {
     let sentinel = SentinelServer::start().unwrap();
     sentinel.watch(master.port()).unwrap();
     let port = replica.port().to_string();
-    let answer: &str =
-        format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()).leak();
+    let answer: &str = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()).leak();
     let stale = Fake::start(move |_, words| match &*words[0] {
         "HELLO" => Then::Answer("%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n"),
         "SENTINEL" => Then::Answer(answer),
