@@ -48,7 +48,9 @@ pub(crate) struct Cluster(Arc<Inner>);
 
 struct Inner {
     /// The nodes of the URL.
-    seeds: Vec<Target>,
+    seeds: Vec<Address>,
+    /// The login, which is the same at all nodes.
+    login: Target,
     streams: Streams,
     /// The store's deadline of an operation.
     deadline: Duration,
@@ -75,12 +77,18 @@ struct Node {
 }
 
 impl Cluster {
-    pub(crate) fn new(seeds: Vec<Target>, streams: Streams, deadline: Duration) -> Self {
+    pub(crate) fn new(
+        login: Target,
+        seeds: Vec<Address>,
+        streams: Streams,
+        deadline: Duration,
+    ) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
-        Self(Arc::new(Inner { seeds, streams, deadline, runtimes, state: Mutex::default() }))
+        let state = Mutex::default();
+        Self(Arc::new(Inner { seeds, login, streams, deadline, runtimes, state }))
     }
 
-    pub(crate) fn seeds(&self) -> &[Target] {
+    pub(crate) fn seeds(&self) -> &[Address] {
         &self.0.seeds
     }
 
@@ -273,17 +281,22 @@ impl Inner {
     }
 
     fn connect_to(&self, address: Address) -> Node {
-        // All nodes have the same login.
-        let target = self.seeds.first().map(|seed| seed.at(address.clone()));
-        let target = target.expect("a URL names at least one host");
+        let target = self.login.at(address.clone());
         Node { address, own: Own::new(Route::Fixed(target), self.streams.clone()) }
     }
 
     /// Returns the node at an address, which may be new.
     fn node(&self, address: Address) -> Node {
         let mut state = self.state();
-        let place = state.place(address, |address| self.connect_to(address));
-        state.nodes[usize::from(place)].clone()
+        if let Some(node) = state.nodes.iter().find(|node| node.address == address) {
+            return node.clone();
+        }
+        let node = self.connect_to(address);
+        // Only a broken node redirects to more nodes than a cluster can have.
+        if state.nodes.len() < SLOTS {
+            state.nodes.push(node.clone());
+        }
+        node
     }
 
     /// Gives a slot to the node that a redirect names.
@@ -324,7 +337,7 @@ impl State {
             self.nodes.push(make(address));
             self.nodes.len() - 1
         });
-        // A cluster has at most 16,384 primaries, and what redirects add is dropped with the next description.
+        // A cluster has at most 16,384 primaries, and the nodes of redirects are dropped with the next description.
         u16::try_from(place).unwrap_or(NOBODY)
     }
 }

@@ -185,7 +185,7 @@ impl Own {
         live.map_err(|failure| error::not_connected(operation, &self.0.route, failure))
     }
 
-    /// Returns the connection, or why there is none. An error means that the operation is over.
+    /// Returns the connection, or the reason why it could not be made. An error means that the operation is over.
     async fn try_live(
         &self,
         operation: &Operation,

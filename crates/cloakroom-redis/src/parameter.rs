@@ -4,7 +4,10 @@ use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 use redis::ProtocolVersion;
 
-use crate::{RedisOptions, target::Target, url::Kind};
+use crate::{
+    RedisOptions,
+    target::{Kind, Target},
+};
 
 /// The parameters: first the options of connect-redis, spelled as there.
 const NAMES: &[&str] = &[

@@ -111,8 +111,8 @@ impl RedisStore {
             Streams { tls: place.is_tls().then(|| crate::tls::Tls::new(&options)).transpose()? };
         let connection = match place {
             Place::Server(route) => Connection::Own(Own::new(route, streams)),
-            Place::Cluster(seeds) => {
-                Connection::Cluster(Cluster::new(seeds, streams, options.deadline))
+            Place::Cluster(login, seeds) => {
+                Connection::Cluster(Cluster::new(login, seeds, streams, options.deadline))
             }
         };
         Ok(Self::on(connection, options))

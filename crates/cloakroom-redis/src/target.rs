@@ -13,6 +13,15 @@ use redis::ProtocolVersion;
 
 use crate::mode::Mode;
 
+/// What the scheme of a URL says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Server,
+    Cluster,
+    Sentinels,
+    Socket,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp { host: String, port: u16, tls: bool },
@@ -116,8 +125,8 @@ impl fmt::Display for Route {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Server(Route),
-    /// Nodes of a cluster, each of which knows the others.
-    Cluster(Vec<Target>),
+    /// Nodes of a cluster, each of which knows the others, and the login at each node. Its address is that of the first.
+    Cluster(Target, Vec<Address>),
 }
 
 impl Place {
@@ -126,7 +135,7 @@ impl Place {
         match self {
             Self::Server(Route::Fixed(target)) => target.address.is_tls(),
             Self::Server(Route::Master(sentinels)) => sentinels.master.address.is_tls(),
-            Self::Cluster(nodes) => nodes.iter().any(|node| node.address.is_tls()),
+            Self::Cluster(login, _) => login.address.is_tls(),
         }
     }
 }

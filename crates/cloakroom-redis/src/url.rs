@@ -10,20 +10,11 @@ use crate::{
     error::STORE,
     mode::Mode,
     parameter::{self, Names},
-    target::{Address, Place, Route, Sentinels, Target},
+    target::{Address, Kind, Place, Route, Sentinels, Target},
 };
 
 const DEFAULT_PORT: u16 = 6_379;
 const DEFAULT_PORT_OF_SENTINELS: u16 = 26_379;
-
-/// What the scheme of a URL says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Server,
-    Cluster,
-    Sentinels,
-    Socket,
-}
 
 /// The schemes: what each names, and whether it is TLS.
 const SCHEMES: &[(&str, Kind, bool)] = &[
@@ -86,12 +77,12 @@ impl Place {
             let message = format!("the option {option:?} requires the scheme \"rediss\"");
             return Err(url.error(&message));
         }
-        let at = |target: &Target| addresses.iter().cloned().map(|it| target.at(it)).collect();
         Ok(match kind {
             Kind::Server | Kind::Socket => Self::Server(Route::Fixed(target)),
-            Kind::Cluster => Self::Cluster(at(&target)),
+            Kind::Cluster => Self::Cluster(target, addresses),
             Kind::Sentinels => {
-                Self::Server(Route::Master(Sentinels::new(at(&sentinel), name.to_owned(), target)))
+                let sentinels = addresses.into_iter().map(|it| sentinel.at(it)).collect();
+                Self::Server(Route::Master(Sentinels::new(sentinels, name.to_owned(), target)))
             }
         })
     }
@@ -288,11 +279,10 @@ mod tests {
             ("redis+cluster://a,b:7001,[::1]:7002/0", "a:6379 b:7001 [::1]:7002"),
             ("valkey+cluster://:pass@a", "a:6379"),
         ] {
-            let Place::Cluster(nodes) = place(url).unwrap() else { panic!("{url}") };
-            let named: Vec<_> = nodes.iter().map(|node| node.address.to_string()).collect();
+            let Place::Cluster(login, nodes) = place(url).unwrap() else { panic!("{url}") };
+            let named: Vec<_> = nodes.iter().map(Address::to_string).collect();
             assert_eq!(named.join(" "), hosts);
-            let password = url.contains("pass").then_some("pass");
-            assert!(nodes.iter().all(|node| node.password.as_deref() == password));
+            assert_eq!(login.password.as_deref(), url.contains("pass").then_some("pass"));
         }
     }
 

@@ -51,7 +51,7 @@ impl Look {
 }
 
 impl Inner {
-    /// Returns the look under way on the caller's runtime, and starts one if there is none. `doubted` is asked last.
+    /// Returns the look under way on the caller's runtime, and starts one if necessary. `doubted` is asked last.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ impl Inner {
     fn to_be_asked(&self, doubted: Option<&Address>) -> Vec<Node> {
         let mut nodes = self.state().nodes.clone();
         for seed in &self.seeds {
-            if nodes.iter().all(|node| node.address != seed.address) {
-                nodes.push(self.connect_to(seed.address.clone()));
+            if nodes.iter().all(|node| node.address != *seed) {
+                nodes.push(self.connect_to(seed.clone()));
             }
         }
         nodes.sort_by_key(|node| Some(&node.address) == doubted);

@@ -18,11 +18,12 @@ pub(super) struct Range {
 /// Returns the slot of a key (Redis Cluster Specification, "Key distribution model"): a CRC16 of it, or of its first part
 /// in braces if that is not empty.
 pub(super) fn slot_of(key: &[u8]) -> u16 {
+    let [open, close] = *b"{}";
     let in_braces = || {
-        let open = key.iter().position(|byte| *byte == b'{')?;
-        let rest = &key[open + 1..];
-        let close = rest.iter().position(|byte| *byte == b'}')?;
-        Some(&rest[..close]).filter(|part| !part.is_empty())
+        let begin = key.iter().position(|byte| *byte == open)? + 1;
+        let rest = key.get(begin..)?;
+        let end = rest.iter().position(|byte| *byte == close)?;
+        rest.get(..end).filter(|part| !part.is_empty())
     };
     crc16::State::<crc16::XMODEM>::calculate(in_braces().unwrap_or(key)) % SLOTS as u16
 }

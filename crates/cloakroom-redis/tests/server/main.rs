@@ -14,6 +14,7 @@ mod load;
 mod operations;
 mod outage;
 mod reading;
+mod redirects;
 mod refusals;
 mod roles;
 mod round_trips;
