@@ -1,4 +1,4 @@
-//! Nodes of a cluster that redirect for ever, and that fail at the worst moment.
+//! Nodes of a cluster that redirect for ever, and one that fails while a command is under way.
 
 use std::sync::{
     Arc, OnceLock,
