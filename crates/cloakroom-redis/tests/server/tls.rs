@@ -264,7 +264,8 @@ fn files_are_read_when_the_store_is_opened() {
 #[ignore = "needs redis-server and openssl"]
 async fn a_cluster_and_a_master_are_reached_over_tls() {
     let bus = free_port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+    // Without `tls-cluster`, the node tells its clients the port for plain connections.
+    let options = ["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", &bus];
     let node = RedisServer::start_tls_with(&options).unwrap();
     let mut socket = redis::Client::open(format!("unix://{}", node.unix_socket().display()))
         .unwrap()
