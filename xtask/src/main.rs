@@ -15,6 +15,8 @@ mod programs;
 mod setup;
 mod task;
 mod total;
+mod valkey;
+mod wheel;
 
 use std::{env, process::ExitCode};
 

@@ -6,7 +6,7 @@ use cloakroom_test_support::{find_program, node_folder};
 
 use crate::{
     command::{Failure, root},
-    debian, mongod, npm,
+    debian, mongod, npm, valkey,
 };
 
 /// What has to be there.
@@ -15,6 +15,7 @@ struct Needs {
     /// The programs that come as Debian packages of the same name.
     debian: &'static [&'static str],
     mongod: bool,
+    valkey: bool,
     /// The folder of a `package-lock.json`.
     npm: Option<PathBuf>,
 }
@@ -22,20 +23,20 @@ struct Needs {
 /// Installs what the tests need and is missing.
 pub(crate) fn install_for_tests() -> Result<(), Failure> {
     let debian = &["redis-server", "memcached", "openssl", "chromium"];
-    install(&Needs { debian, mongod: true, npm: Some(node_folder()) }).map_err(|failure| {
-        Failure::new(format!("{failure}\nTests without a server still run: cargo test"))
-    })
+    install(&Needs { debian, mongod: true, valkey: true, npm: Some(node_folder()) }).map_err(
+        |failure| Failure::new(format!("{failure}\nTests without a server still run: cargo test")),
+    )
 }
 
 /// Installs what the benchmarks need and is missing.
 pub(crate) fn install_for_bench() -> Result<(), Failure> {
     let debian = &["redis-server", "memcached", "valgrind", "wrk"];
-    install(&Needs { debian, mongod: true, npm: Some(root().join("bench/node")) })
+    install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("bench/node")) })
 }
 
 /// Installs what counts instructions.
 pub(crate) fn install_valgrind() -> Result<(), Failure> {
-    install(&Needs { debian: &["valgrind"], mongod: false, npm: None })
+    install(&Needs { debian: &["valgrind"], mongod: false, valkey: false, npm: None })
 }
 
 /// Tries all of it before it fails with a list of what could not be had.
@@ -58,6 +59,9 @@ fn install(needs: &Needs) -> Result<(), Failure> {
     }
     if needs.mongod && !mongod::is_installed() {
         results.push(("mongod".to_owned(), mongod::install()));
+    }
+    if needs.valkey && !valkey::is_installed() {
+        results.push(("valkey-server".to_owned(), valkey::install()));
     }
     if let Some(folder) = needs.npm.as_ref().filter(|folder| !npm::is_installed(folder)) {
         let name = folder.strip_prefix(root()).unwrap_or(folder).display();

@@ -7,12 +7,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, in_part};
+use cloakroom_backend::{Idempotency, Operation, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
-use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use futures::{
+    future::try_join_all,
+    stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
+};
 use redis::Value;
 
-use crate::{RedisStore, error, reply};
+use crate::{RedisStore, connection::Part, error, reply};
 
 /// The cursor that starts a listing and, as an answer, ends it.
 const ENDS: &[u8] = b"0";
@@ -63,14 +66,12 @@ impl Enumerate for RedisStore {
             let operation = self.operation("clear", Idempotency::Repeatable);
             // `UNLINK` frees the memory in the background. connect-redis sends one `DEL` for all keys, during which the
             // server answers nobody.
-            let mut command = redis::cmd("UNLINK");
-            for sid in &page {
-                command.arg([&self.options().prefix, sid.as_str()].concat());
+            // With a command for each key, some may have been carried out when another fails.
+            let in_part = in_part(has_removed || !self.connection().takes_many_keys());
+            let answers = self.with_keys(&operation, "UNLINK", &page).await.map_err(&in_part)?;
+            for answer in answers {
+                reply::number(&operation, answer).map_err(&in_part)?;
             }
-            let answer = self.send(&operation, &command).await;
-            answer
-                .and_then(|answer| reply::number(&operation, answer))
-                .map_err(in_part(has_removed))?;
             has_removed = true;
         }
         Ok(())
@@ -87,37 +88,78 @@ impl RedisStore {
     /// The store's own errors.
     pub async fn clear_database(&self) -> Result<(), Error> {
         let operation = self.operation("clear_database", Idempotency::Repeatable);
-        self.connection().needs_all_keys(&operation).await?;
         let flush = redis::cmd("FLUSHDB");
-        reply::done(&operation, self.send(&operation, &flush).await?).map(drop)
+        let mut has_removed = false;
+        for part in self.connection().parts(&operation).await? {
+            let answer = self.connection().send_to(&part, &operation, &flush).await;
+            answer
+                .and_then(|answer| reply::done(&operation, answer))
+                .map_err(in_part(has_removed))?;
+            has_removed = true;
+        }
+        Ok(())
     }
 
-    /// Returns the ids under the store's prefix, page by page. An id can occur twice.
+    /// Sends a command with the keys of these sessions, and in a cluster one command for each key, all at once. They
+    /// share the packets of each connection.
+    async fn with_keys(
+        &self,
+        operation: &Operation,
+        name: &str,
+        page: &[String],
+    ) -> Result<Vec<Value>, Error> {
+        let key = |sid: &String| [&self.options().prefix, sid.as_str()].concat();
+        if self.connection().takes_many_keys() {
+            let mut command = redis::cmd(name);
+            for sid in page {
+                command.arg(key(sid));
+            }
+            return Ok(vec![self.send(operation, &command).await?]);
+        }
+        let answers = page
+            .iter()
+            .map(|sid| async move { self.send(operation, redis::cmd(name).arg(key(sid))).await });
+        try_join_all(answers).await
+    }
+
+    /// Returns the ids under the store's prefix, page by page, and from one server after the other. An id can occur twice.
     fn pages(
         &self,
         operation: &'static str,
     ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
         let pattern = escape(&self.options().prefix) + "*";
-        stream::try_unfold((Some(ENDS.to_vec()), pattern), move |(cursor, pattern)| async move {
-            let Some(cursor) = cursor else { return Ok(None) };
-            let (cursor, page) = self.page(operation, &cursor, &pattern).await?;
-            Ok(Some((page, (cursor, pattern))))
+        let start = (None, ENDS.to_vec(), pattern);
+        stream::try_unfold(start, move |(parts, cursor, pattern)| async move {
+            let mut parts: Vec<Part> = match parts {
+                Some(parts) => parts,
+                None => {
+                    let operation = self.operation(operation, Idempotency::Read);
+                    self.connection().parts(&operation).await?
+                }
+            };
+            let Some(part) = parts.last() else { return Ok(None) };
+            let (cursor, page) = self.page(operation, part, &cursor, &pattern).await?;
+            if cursor == ENDS {
+                parts.pop();
+            }
+            Ok(Some((page, (Some(parts), cursor, pattern))))
         })
     }
 
-    /// Returns one page, and the cursor of the next one.
+    /// Returns one page of one server, and the cursor of the next one.
     async fn page(
         &self,
         operation: &'static str,
+        part: &Part,
         cursor: &[u8],
         pattern: &str,
-    ) -> Result<(Option<Vec<u8>>, Vec<String>), Error> {
+    ) -> Result<(Vec<u8>, Vec<String>), Error> {
         let operation = self.operation(operation, Idempotency::Read);
-        self.connection().needs_all_keys(&operation).await?;
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(pattern);
         command.arg("COUNT").arg(self.options().scan_count).arg("TYPE").arg("string");
-        let answer = reply::list(&operation, self.send(&operation, &command).await?)?;
+        let answer = self.connection().send_to(part, &operation, &command).await?;
+        let answer = reply::list(&operation, answer)?;
         let Ok([cursor, keys]) = <[Value; 2]>::try_from(answer) else {
             return Err(error::unexpected(&operation));
         };
@@ -126,7 +168,7 @@ impl RedisStore {
         for key in reply::list(&operation, keys)? {
             page.extend(reply::text(&operation, key)?.and_then(|key| self.sid(key)));
         }
-        Ok(((cursor != ENDS).then_some(cursor), page))
+        Ok((cursor, page))
     }
 
     /// Returns the id in a key under the prefix. It checks the prefix again, because servers that resemble Redis may
@@ -145,18 +187,24 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let operation = self.operation("all", Idempotency::Read);
-        let mut command = redis::cmd("MGET");
-        for sid in &page {
-            command.arg([&self.options().prefix, sid.as_str()].concat());
-        }
-        let values = reply::list(&operation, self.send(&operation, &command).await?)?;
+        let values = if self.connection().takes_many_keys() {
+            let answers = self.with_keys(&operation, "MGET", &page).await?;
+            let answer = answers.into_iter().next().unwrap_or(Value::Nil);
+            reply::list(&operation, answer)?
+        } else {
+            self.with_keys(&operation, "GET", &page).await?
+        };
         if values.len() != page.len() {
             return Err(error::unexpected(&operation));
         }
         let mut sessions = Vec::with_capacity(page.len());
         for (sid, value) in page.into_iter().zip(values) {
-            let Some(record) = reply::text(&operation, value)? else { continue };
-            match self.options().parse(&operation, record) {
+            let session = match reply::text(&operation, value) {
+                Ok(Some(record)) => self.options().parse(&operation, record),
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            match session {
                 Ok(Some(session)) => sessions.push(Ok((sid, session))),
                 Ok(None) => {}
                 Err(error) => sessions.push(Err(error)),

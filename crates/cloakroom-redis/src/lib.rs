@@ -5,7 +5,9 @@ mod atomic;
 mod batch;
 #[cfg(feature = "tls")]
 mod certificate;
+mod cluster;
 mod connection;
+mod dial;
 mod enumerate;
 mod error;
 mod given;
@@ -17,6 +19,7 @@ mod options;
 mod own;
 mod pace;
 mod parameter;
+mod race;
 mod record;
 mod reply;
 mod script;

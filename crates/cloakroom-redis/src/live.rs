@@ -3,7 +3,7 @@
 use std::{
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use crate::{
     error,
     mode::About,
     pace::LONG_ENOUGH,
+    target::Address,
     traffic::{Moment, Traffic},
 };
 
@@ -29,7 +30,12 @@ pub(crate) const REPLICA: &str = "replica";
 pub(crate) struct Live {
     connection: MultiplexedConnection,
     driver: AbortHandle,
+    address: Address,
+    /// The task that watches for the end of the server's mastership, if there are sentinels.
+    watcher: OnceLock<AbortHandle>,
     lost: Arc<AtomicBool>,
+    /// Whether the server is not the one to ask any more.
+    left: AtomicBool,
     traffic: Arc<Traffic>,
     began: Instant,
     /// What the server said about itself at the login.
@@ -76,6 +82,9 @@ pub(crate) enum Asked<T> {
 impl Drop for Live {
     fn drop(&mut self) {
         self.driver.abort();
+        if let Some(watcher) = self.watcher.get() {
+            watcher.abort();
+        }
     }
 }
 
@@ -93,6 +102,7 @@ impl Live {
     pub(crate) fn start(
         connection: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
+        address: Address,
         traffic: Arc<Traffic>,
     ) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
@@ -104,7 +114,10 @@ impl Live {
         Self {
             connection,
             driver: driver.abort_handle(),
+            address,
+            watcher: OnceLock::new(),
             lost,
+            left: AtomicBool::new(false),
             traffic,
             began: Instant::now(),
             about: About::default(),
@@ -127,9 +140,26 @@ impl Live {
         self.about
     }
 
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Keeps a task that ends with this connection.
+    pub(crate) fn set_watcher(&self, watcher: AbortHandle) {
+        // There is one for each connection, because only the attempt that made it sets it.
+        let _ = self.watcher.set(watcher);
+    }
+
+    /// Leaves the connection, because another server has become the master. Calls under way that can be repeated move to
+    /// the next connection at once.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+        self.given_up.notify_waiters();
+    }
+
     /// Returns true if no further call may use this connection.
     pub(crate) fn is_over(&self) -> bool {
-        self.lost.load(Ordering::Acquire) || self.is_silent()
+        self.lost.load(Ordering::Acquire) || self.left.load(Ordering::Acquire) || self.is_silent()
     }
 
     /// Returns why no further call may use it: the server is a replica now, was silent, or closed it.
@@ -171,7 +201,7 @@ impl Live {
     }
 
     /// Leaves the connection if nothing has been received for this long, no matter which calls waited for it.
-    fn suspect(&self, patience: Duration) {
+    pub(crate) fn suspect(&self, patience: Duration) {
         let mut silence = self.silence();
         let Some(since) = silence.since else { return };
         if self.traffic.has_received_since(since) || self.traffic.elapsed(since) < patience {
@@ -206,6 +236,21 @@ impl Live {
             answers.iter().for_each(|answer| self.heed(answer));
         }
         asked
+    }
+
+    /// Sends one command to a node that is about to get the key's slot. Without `ASKING` before it, the node would send the
+    /// store back to the one that has the slot.
+    pub(crate) async fn ask_asking(&self, operation: &Operation, command: &Cmd) -> Asked<Value> {
+        let mut both = redis::pipe();
+        both.cmd("ASKING").add_command(command.clone());
+        match self.ask_all(operation, &both).await {
+            // Two commands have two answers.
+            Asked::Answered(mut answers) => Asked::Answered(answers.pop().unwrap_or(Value::Nil)),
+            Asked::Late => Asked::Late,
+            Asked::Unsent(cause) => Asked::Unsent(cause),
+            Asked::Lost(cause) => Asked::Lost(cause),
+            Asked::GivenUp => Asked::GivenUp,
+        }
     }
 
     async fn exchange<T: Send>(
@@ -253,7 +298,7 @@ impl Live {
     async fn is_given_up(&self) {
         loop {
             let woken = self.given_up.notified();
-            if self.is_silent() {
+            if self.left.load(Ordering::Acquire) || self.is_silent() {
                 return;
             }
             woken.await;

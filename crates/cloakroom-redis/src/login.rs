@@ -26,22 +26,20 @@ pub(crate) async fn login(
             info(connection).await?
         }
     };
-    match about.mode {
-        Mode::Standalone => {}
-        Mode::Cluster => {
-            let message = format!(
-                "{} is a node of a Redis Cluster: pass a cluster connection to `RedisStore::with_connection`",
-                target.address
-            );
-            return Err(ConnectFailure::Refused(ErrorKind::Config, message));
+    let address = &target.address;
+    // A server that resembles Redis need not say what it is, so only a contradiction counts.
+    let contradiction = match (about.mode, target.mode) {
+        (Mode::Cluster, Mode::Standalone) => {
+            format!("{address} is a node of a Redis Cluster: write redis+cluster:// in the URL")
         }
-        Mode::Sentinel => {
-            let message = format!(
-                "{} is a Redis Sentinel, which stores no sessions: connect to the master that it watches",
-                target.address
-            );
-            return Err(ConnectFailure::Refused(ErrorKind::Config, message));
-        }
+        (Mode::Sentinel, Mode::Standalone | Mode::Cluster) => format!(
+            "{address} is a Redis Sentinel, which stores no sessions: write redis+sentinel://{address}/ and the name of the master"
+        ),
+        (Mode::Cluster, Mode::Sentinel) => format!("{address} is not a Redis Sentinel"),
+        _ => String::new(),
+    };
+    if !contradiction.is_empty() {
+        return Err(ConnectFailure::Refused(ErrorKind::Config, contradiction));
     }
     if target.database != 0 {
         let mut select = redis::cmd("SELECT");
@@ -99,9 +97,9 @@ async fn authenticate(
     }
 }
 
-/// Asks the server for its mode. A server that does not say counts as standalone.
+/// Asks the server for its mode and its role. A server that does not say counts as a standalone master.
 async fn info(connection: &mut MultiplexedConnection) -> Result<About, ConnectFailure> {
-    let answer = ask(connection, redis::cmd("INFO").arg("server")).await?;
+    let answer = ask(connection, &redis::cmd("INFO")).await?;
     Ok(About::from_info(&answer))
 }
 

@@ -52,7 +52,7 @@ impl About {
         Self { mode, is_replica, has_ifeq }
     }
 
-    /// Reads the answer to `INFO server`, of one server or of several.
+    /// Reads the answer to `INFO`, of one server or of several.
     pub(crate) fn from_info(answer: &Value) -> Self {
         let mode = if says(answer, "redis_mode:cluster") {
             Mode::Cluster
@@ -62,7 +62,7 @@ impl About {
             Mode::Standalone
         };
         // A server that does not know `HELLO` does not know `IFEQ` either.
-        Self { mode, ..Self::default() }
+        Self { mode, is_replica: says(answer, "role:slave"), has_ifeq: false }
     }
 }
 

@@ -7,12 +7,12 @@
 //! old error to the first call after an outage, keeps a rejected login for ever, and does not distinguish a command
 //! that was never sent from one whose answer was lost.
 
+mod master;
 mod watch;
 
 use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use cloakroom_backend::{
@@ -24,44 +24,33 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use redis::{
-    AsyncConnectionConfig, Cmd, ProtocolVersion, RedisConnectionInfo, Value,
-    aio::MultiplexedConnection,
-};
+use redis::{Cmd, Value};
 use tokio::{
     runtime::{Handle, Id},
     task::AbortHandle,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
+    dial::dial,
     error::{self, ConnectFailure},
-    limited::Limited,
     live::{Asked, Live, REPLICA},
-    login::login,
     pace::{self, Pace},
     stream::Streams,
-    target::Target,
+    target::Route,
     traffic::Traffic,
 };
 use watch::Spare;
 
-/// The time limit for a connection and its login.
-const CONNECT: Duration = Duration::from_secs(1);
-
-/// The number of commands that can be queued for the socket before callers have to wait.
-const QUEUE: usize = 4_096;
-
 /// The number of connections in a row that a call may lose before its command is sent.
 const MOST_UNSENT: usize = 3;
 
+#[derive(Clone)]
 pub(crate) struct Own(Arc<Inner>);
 
 struct Inner {
-    target: Target,
+    route: Route,
     streams: Streams,
-    /// The largest value that is read.
-    max_record: u64,
     runtimes: Runtimes,
     state: Mutex<State>,
     spare: Spare,
@@ -97,20 +86,19 @@ struct Attempt {
 }
 
 impl Own {
-    pub(crate) fn new(target: Target, streams: Streams, max_record: u64) -> Self {
+    pub(crate) fn new(route: Route, streams: Streams) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
         Self(Arc::new(Inner {
-            target,
+            route,
             streams,
-            max_record,
             runtimes,
             state: Mutex::default(),
             spare: Spare::default(),
         }))
     }
 
-    pub(crate) fn target(&self) -> &Target {
-        &self.0.target
+    pub(crate) fn route(&self) -> &Route {
+        &self.0.route
     }
 
     /// Sends one command and returns the server's answer, which may be an error reply.
@@ -118,10 +106,25 @@ impl Own {
     /// It ends at the call's deadline. If the connection is lost, a command that was not sent is sent on the next
     /// connection, and a command that is safe to repeat is repeated once.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
+        self.send_with(operation, command, false).await
+    }
+
+    /// Sends one command, after `ASKING` if `is_asking`.
+    pub(crate) async fn send_with(
+        &self,
+        operation: &Operation,
+        command: &Cmd,
+        is_asking: bool,
+    ) -> Result<Value, Error> {
         let mut unsent = 0;
         loop {
             let live = self.live(operation).await?;
-            match live.ask(operation, command).await {
+            let asked = if is_asking {
+                live.ask_asking(operation, command).await
+            } else {
+                live.ask(operation, command).await
+            };
+            match asked {
                 Asked::Answered(answer) => return Ok(answer),
                 Asked::Late => {
                     operation.lose_answer();
@@ -155,18 +158,59 @@ impl Own {
         Ok(self.live(operation).await?.about().has_ifeq)
     }
 
+    /// Sends a question about the server itself, and again if the connection is lost. The failure belongs to no
+    /// operation, so that several can have it.
+    pub(crate) async fn consult(
+        &self,
+        operation: &Operation,
+        question: &Cmd,
+    ) -> Result<Value, ConnectFailure> {
+        let mut is_again = false;
+        loop {
+            let live = self.try_live(operation).await.map_err(|_| ConnectFailure::Timeout)??;
+            match live.ask(operation, question).await {
+                Asked::Answered(answer) => return Ok(answer),
+                Asked::Late | Asked::GivenUp => return Err(ConnectFailure::Timeout),
+                Asked::Unsent(cause) | Asked::Lost(cause) if is_again => {
+                    return Err(ConnectFailure::HungUp(cause));
+                }
+                Asked::Unsent(_) | Asked::Lost(_) => is_again = true,
+            }
+        }
+    }
+
+    /// Leaves the connections that have been silent for too long.
+    pub(crate) fn suspect(&self, operation: &Operation) {
+        for (_, slot) in &self.0.state().slots {
+            if let Slot::Connected(live) = slot {
+                live.suspect(operation.patience());
+            }
+        }
+    }
+
     /// Returns the connection. An error means that nothing was sent.
     async fn live(&self, operation: &Operation) -> Result<Arc<Live>, Error> {
-        self.0.target.address.note();
+        let live = self.try_live(operation).await?;
+        live.map_err(|failure| error::not_connected(operation, &self.0.route, failure))
+    }
+
+    /// Returns the connection, or the reason why it could not be made. An error means that the operation is over.
+    async fn try_live(
+        &self,
+        operation: &Operation,
+    ) -> Result<Result<Arc<Live>, ConnectFailure>, Error> {
+        if let Route::Fixed(target) = &self.0.route {
+            target.address.note();
+        }
         let runtime = self.0.runtimes.current(operation)?;
         let mut is_again = false;
         loop {
             let attempt = match self.0.live_or_attempt(&runtime) {
-                Ok(live) => return Ok(live),
+                Ok(live) => return Ok(Ok(live)),
                 Err(attempt) => attempt,
             };
             match operation.within(attempt.outcome.clone()).await {
-                Some(Ok(live)) => return Ok(live),
+                Some(Ok(live)) => return Ok(Ok(live)),
                 Some(Err(failure)) => {
                     let is_worth_another = match failure {
                         // Its runtime shut down; this one can try again.
@@ -177,11 +221,7 @@ impl Own {
                         _ => attempt.began < operation.began(),
                     };
                     if is_again || !is_worth_another {
-                        return Err(error::not_connected(
-                            operation,
-                            &self.0.target.address,
-                            failure,
-                        ));
+                        return Ok(Err(failure));
                     }
                     is_again = true;
                 }
@@ -284,6 +324,9 @@ impl Inner {
                 sleep_until(start).await;
             }
             let outcome = inner.connect(heard).await;
+            if let Ok(live) = &outcome {
+                inner.watch_master(live);
+            }
             inner.state().settle(id, number, &outcome);
             inner.tell(outcome.as_ref().err());
             outcome
@@ -311,7 +354,7 @@ impl Inner {
 
     /// Tells the operator that a connection was made, or why not.
     fn tell(&self, failure: Option<&ConnectFailure>) {
-        let (store, server) = (error::STORE, &*self.target.address.to_string());
+        let (store, server) = (error::STORE, &*self.route.to_string());
         observe::note(match failure {
             Some(failure) => Event::ConnectFailed { store, server, kind: failure.kind() },
             None if mem::take(&mut self.state().has_lost) => Event::Reconnected { store, server },
@@ -320,37 +363,18 @@ impl Inner {
     }
 
     fn tell_of_loss(&self, reason: &'static str) {
-        let (store, server) = (error::STORE, &*self.target.address.to_string());
+        let (store, server) = (error::STORE, &*self.route.to_string());
         observe::note(Event::ConnectionLost { store, server, reason });
         if reason == REPLICA {
             observe::note(Event::Failover { store, server });
         }
     }
 
-    /// Connects and logs in, within [`CONNECT`]. The socket notes its traffic from the first byte, so that a server
-    /// that accepts and says nothing can be told from one that is slow.
+    /// Connects and logs in.
     async fn connect(&self, traffic: Arc<Traffic>) -> Result<Arc<Live>, ConnectFailure> {
-        let connect = async {
-            let stream = self.streams.open(&self.target, &traffic).await?;
-            let stream = Limited::new(stream, self.max_record);
-            // No login and no protocol, because `login` handles both. No timeouts of the client either: they would end
-            // calls that still have time before their deadline.
-            let nobody = RedisConnectionInfo::default()
-                .set_protocol(ProtocolVersion::RESP2)
-                .set_skip_set_lib_name();
-            let config = AsyncConnectionConfig::new()
-                .set_response_timeout(None)
-                .set_connection_timeout(None)
-                .set_pipeline_buffer_size(QUEUE);
-            let (connection, driver) =
-                MultiplexedConnection::new_with_config(&nobody, stream, config)
-                    .await
-                    .map_err(ConnectFailure::HungUp)?;
-            let mut live = Live::start(connection, driver, Arc::clone(&traffic));
-            let about = login(&mut live.connection(), &self.target).await?;
-            live.set_about(about);
-            Ok(Arc::new(live))
-        };
-        timeout(CONNECT, connect).await.unwrap_or(Err(ConnectFailure::Timeout))
+        match &self.route {
+            Route::Fixed(target) => dial(target, &self.streams, traffic).await.map(Arc::new),
+            Route::Master(sentinels) => self.connect_to_master(sentinels, traffic).await,
+        }
     }
 }

@@ -6,10 +6,12 @@ use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 use redis::ProtocolVersion;
 
-use crate::{RedisOptions, target::Target};
+use crate::{
+    RedisOptions,
+    target::{Kind, Target},
+};
 
-/// The parameters: first the options of connect-redis, spelled as there. The last three are only for Unix sockets,
-/// whose URLs have no other place for them.
+/// The parameters: first the options of connect-redis, spelled as there.
 const NAMES: &[&str] = &[
     "prefix",
     "ttl",
@@ -24,10 +26,13 @@ const NAMES: &[&str] = &[
     "keyFile",
     "serverName",
     "insecureSkipVerify",
-    "db",
-    "user",
-    "password",
 ];
+
+/// Further parameters of Unix sockets, whose URLs have no other place for them.
+const OF_SOCKETS: &[&str] = &["db", "user", "password"];
+
+/// Further parameters of Sentinel, spelled as in ioredis.
+const OF_SENTINELS: &[&str] = &["sentinelUsername", "sentinelPassword"];
 
 const DATABASE: &str = "write the database after the host, as in redis://host/3";
 const LOGIN: &str = "write the user and password before the host, as in redis://user:password@host";
@@ -58,19 +63,33 @@ const ELSEWHERE_OF_SOCKETS: &[(&str, &str)] = &[
     ("pass", "use the parameter \"password\""),
 ];
 
-pub(crate) fn names(of_socket: bool) -> ParameterNames<'static> {
-    let (exact, elsewhere) = if of_socket {
-        (NAMES, ELSEWHERE_OF_SOCKETS)
-    } else {
-        (&NAMES[..NAMES.len() - 3], ELSEWHERE)
-    };
-    ParameterNames { exact, elsewhere, ..ParameterNames::default() }
+/// What the URLs of one kind have in their query.
+pub(crate) struct Names {
+    exact: Vec<&'static str>,
+    elsewhere: &'static [(&'static str, &'static str)],
 }
 
-/// Applies one parameter of [`names`].
+impl Names {
+    pub(crate) fn of(kind: Kind) -> Self {
+        let (more, elsewhere) = match kind {
+            Kind::Socket => (OF_SOCKETS, ELSEWHERE_OF_SOCKETS),
+            Kind::Sentinels => (OF_SENTINELS, ELSEWHERE),
+            Kind::Server | Kind::Cluster => (&[][..], ELSEWHERE),
+        };
+        Self { exact: [NAMES, more].concat(), elsewhere }
+    }
+
+    pub(crate) fn get(&self) -> ParameterNames<'_> {
+        let (exact, elsewhere) = (&*self.exact, self.elsewhere);
+        ParameterNames { exact, elsewhere, ..ParameterNames::default() }
+    }
+}
+
+/// Applies one parameter of [`Names`].
 pub(crate) fn apply(
     mut parameter: UrlParameter<'_>,
     target: &mut Target,
+    sentinel: &mut Target,
     options: &mut RedisOptions,
 ) -> Result<(), Error> {
     match &*parameter.name {
@@ -98,6 +117,10 @@ pub(crate) fn apply(
         }
         "user" => target.user = Some(mem::take(&mut parameter.value)),
         "password" => target.password = Some(mem::take(&mut parameter.value).into()),
+        "sentinelUsername" => sentinel.user = Some(mem::take(&mut parameter.value)),
+        "sentinelPassword" => {
+            sentinel.password = Some(mem::take(&mut parameter.value).into());
+        }
         _ => return Err(parameter.invalid("not supported")),
     }
     Ok(())
@@ -116,11 +139,17 @@ mod tests {
     use cloakroom_backend::StoreUrl;
 
     use super::*;
-    use crate::Ttl;
+    use crate::{
+        Ttl,
+        target::{Place, Route},
+    };
 
     fn parse(url: &str) -> (Target, RedisOptions) {
         let mut options = RedisOptions::default();
-        (Target::parse(url, &mut options).unwrap(), options)
+        match Place::parse(url, &mut options).unwrap() {
+            Place::Server(Route::Fixed(target)) => (target, options),
+            place => panic!("{place:?}"),
+        }
     }
 
     #[test]
@@ -160,14 +189,15 @@ mod tests {
     fn tls(query: &str) -> RedisOptions {
         let mut options = RedisOptions::default();
         let url = format!("rediss://h?{query}");
-        let parsed = Target::parse(&url, &mut options);
+        let parsed = Place::parse(&url, &mut options);
         assert_eq!(parsed.is_ok(), cfg!(feature = "tls"), "{parsed:?}");
         if parsed.is_err() {
             // Without the feature, `rediss:` is rejected, but the parameters are still parsed.
-            let mut target = Target::parse("redis://h", &mut RedisOptions::default()).unwrap();
+            let (mut target, _) = parse("redis://h");
+            let mut sentinel = target.clone();
             let url = StoreUrl::parse("redis", &url, "rediss://").unwrap();
-            for parameter in url.parameters(&names(false)).unwrap() {
-                apply(parameter, &mut target, &mut options).unwrap();
+            for parameter in url.parameters(&Names::of(Kind::Server).get()).unwrap() {
+                apply(parameter, &mut target, &mut sentinel, &mut options).unwrap();
             }
         }
         options
@@ -199,14 +229,14 @@ mod tests {
             ("prefix=a&prefix=b", r#"invalid parameter "prefix": must be given only once"#),
         ] {
             let url = format!("redis://h?{query}");
-            let error = Target::parse(&url, &mut RedisOptions::default()).expect_err(&url);
+            let error = Place::parse(&url, &mut RedisOptions::default()).expect_err(&url);
             assert!(error.to_string().contains(why), "{url}: {error}");
         }
     }
 
     #[test]
     fn a_socket_takes_the_database_and_the_login_as_parameters() {
-        let error = Target::parse("unix:///s?x=1", &mut RedisOptions::default()).unwrap_err();
+        let error = Place::parse("unix:///s?x=1", &mut RedisOptions::default()).unwrap_err();
         assert!(error.to_string().ends_with("insecureSkipVerify, db, user, password"), "{error}");
     }
 }

@@ -11,15 +11,15 @@ use cloakroom_core::{Atomic, Enumerate, Error, SessionData, Store, Touched};
 use redis::{Cmd, Value};
 
 use crate::{
-    RedisOptions, connection::Connection, error::STORE, given::Given, own::Own, reply,
-    stream::Streams, target::Target, ttl::Expiry,
+    RedisOptions, cluster::Cluster, connection::Connection, error::STORE, given::Given, own::Own,
+    reply, stream::Streams, target::Place, ttl::Expiry,
 };
 
 /// Keeps sessions in Redis, in the format of connect-redis.
 ///
 /// It supports the whole contract. Clones share the connections, and any number of tasks may use them at once. It needs
 /// a tokio runtime with I/O and time enabled. It is not tied to one runtime: each runtime that calls it has its own
-/// connection.
+/// connection, and on a Redis Cluster one for each primary.
 ///
 /// - Every operation is one round trip, except an `update` of a large record, and one that meets a conflict on a server
 ///   that compares by `SET … IFEQ`: those are two.
@@ -56,7 +56,12 @@ impl RedisStore {
     /// redis://[[user]:password@]host[:port][/database][?parameters]
     /// rediss://…                                                       TLS, with the feature `tls`
     /// unix:///path[?db=0&user=…&password=…&parameters]                 or redis+unix:
+    /// redis+cluster://[[user]:password@]host[:port],…[?parameters]     some nodes of a Redis Cluster
+    /// redis+sentinel://[[user]:password@]host[:port],…/name[/database] sentinels, and the name of the master
     /// ```
+    ///
+    /// The last two use TLS as `rediss+cluster` and `rediss+sentinel`. `valkey` and `valkeys` are other names for `redis`
+    /// and `rediss`. A port is 6379 by default, and 26379 for sentinels.
     ///
     /// Percent-encode special characters in a user, a password, a path and a parameter: write `@` as `%40`. The
     /// parameters are the options of connect-redis, under their names there:
@@ -74,6 +79,7 @@ impl RedisStore {
     /// | `certFile`, `keyFile` | paths of PEM files: the store's own certificate and its key, for `rediss:` | none |
     /// | `serverName` | the name in the server's certificate, for `rediss:` | the host |
     /// | `insecureSkipVerify` | `true` accepts any certificate, for `rediss:` | `false` |
+    /// | `sentinelUsername`, `sentinelPassword` | the login at the sentinels | none |
     ///
     /// # Errors
     ///
@@ -97,17 +103,20 @@ impl RedisStore {
     ///
     /// As for [`open`](Self::open), and [`Config`](cloakroom_core::ErrorKind::Config) for an invalid option.
     pub fn open_with(url: &str, mut options: RedisOptions) -> Result<Self, Error> {
-        let target = Target::parse(url, &mut options)?;
+        let place = Place::parse(url, &mut options)?;
         options.check()?;
-        #[cfg(not(feature = "tls"))]
-        let streams = Streams::default();
-        #[cfg(feature = "tls")]
         let streams = Streams {
-            tls: matches!(target.address, crate::target::Address::Tcp { tls: true, .. })
-                .then(|| crate::tls::Tls::new(&options))
-                .transpose()?,
+            max_record: options.max_record,
+            #[cfg(feature = "tls")]
+            tls: place.is_tls().then(|| crate::tls::Tls::new(&options)).transpose()?,
         };
-        Ok(Self::on(Connection::Own(Own::new(target, streams, options.max_record)), options))
+        let connection = match place {
+            Place::Server(route) => Connection::Own(Own::new(route, streams)),
+            Place::Cluster(login, seeds) => {
+                Connection::Cluster(Cluster::new(login, seeds, streams, options.deadline))
+            }
+        };
+        Ok(Self::on(connection, options))
     }
 
     /// Creates a store on a connection that it shares with the application: any connection of the crate `redis` that
@@ -117,8 +126,9 @@ impl RedisStore {
     /// reconnects. Its own response timeout, such as the 500 ms of a `MultiplexedConnection`, applies in addition to
     /// the store's deadline. If it reads from replicas, `get` and `all` do too.
     ///
-    /// On a Redis Cluster, the operations on all keys (`ids`, `all`, `length`, `clear` and `clear_database`) return
-    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported); everything else works.
+    /// On a connection to a Redis Cluster, the operations on all keys (`ids`, `all`, `length`, `clear` and `clear_database`) return
+    /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported); everything else works. A store that is
+    /// [opened](Self::open) with a URL offers them on a cluster too.
     ///
     /// # Errors
     ///
@@ -146,7 +156,7 @@ impl RedisStore {
         Self(Arc::new(Shared { options, connection, lacks_getex: AtomicBool::new(false) }))
     }
 
-    /// Checks that the server answers, and connects first if necessary. Use it for a health check, or to notice a wrong
+    /// Checks that the server answers, in a cluster each primary, and connects first if necessary. Use it for a health check, or to notice a wrong
     /// password before the first request.
     ///
     /// # Errors
@@ -154,7 +164,7 @@ impl RedisStore {
     /// The store's own errors.
     pub async fn ping(&self) -> Result<(), Error> {
         let operation = self.operation("ping", Idempotency::Read);
-        reply::text(&operation, self.send(&operation, &redis::cmd("PING")).await?).map(drop)
+        self.connection().ping(&operation).await
     }
 
     pub(crate) fn options(&self) -> &RedisOptions {

@@ -20,8 +20,10 @@ const IDLE: Duration = Duration::from_secs(30);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
 /// The state that attempts to open a stream share.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Streams {
+    /// The largest value that is read.
+    pub(crate) max_record: u64,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::Tls>,
 }

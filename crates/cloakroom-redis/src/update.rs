@@ -14,9 +14,7 @@ use cloakroom_core::Error;
 use redis::Value;
 
 use crate::{
-    RedisStore,
-    connection::Connection,
-    error, reply,
+    RedisStore, error, reply,
     script::UPDATE,
     swap::{Swap, Swapped},
     ttl::Expiry,
@@ -31,12 +29,10 @@ impl RedisStore {
         // Redis and Valkey have different commands to delete a value by condition, and the script is the same for both.
         let swapped = if matches!(swap.expiry, Expiry::Passed) {
             None
-        } else if self.connection().has_ifeq(operation).await? {
+        } else if self.connection().has_ifeq(operation, swap.key).await? {
             self.swap_by_set(operation, swap).await?
-        } else if let Connection::Own(own) = self.connection()
-            && swap.is_large()
-        {
-            own.swap_watched(operation, swap).await?
+        } else if swap.is_large() {
+            self.connection().swap_watched(operation, swap).await?
         } else {
             None
         };

@@ -1,4 +1,4 @@
-//! Converts a URL to a target.
+//! Converts a URL to the place that it names.
 
 use std::path::PathBuf;
 
@@ -9,70 +9,137 @@ use zeroize::Zeroizing;
 use crate::{
     RedisOptions,
     error::STORE,
-    parameter,
-    target::{Address, Target},
+    mode::Mode,
+    parameter::{self, Names},
+    target::{Address, Kind, Place, Route, Sentinels, Target},
 };
 
 const DEFAULT_PORT: u16 = 6_379;
+const DEFAULT_PORT_OF_SENTINELS: u16 = 26_379;
 
-impl Target {
+/// The schemes: what each names, and whether it is TLS.
+const SCHEMES: &[(&str, Kind, bool)] = &[
+    ("redis", Kind::Server, false),
+    ("rediss", Kind::Server, true),
+    ("redis+cluster", Kind::Cluster, false),
+    ("rediss+cluster", Kind::Cluster, true),
+    ("redis+sentinel", Kind::Sentinels, false),
+    ("rediss+sentinel", Kind::Sentinels, true),
+    ("redis+unix", Kind::Socket, false),
+    ("unix", Kind::Socket, false),
+    ("valkey", Kind::Server, false),
+    ("valkeys", Kind::Server, true),
+    ("valkey+cluster", Kind::Cluster, false),
+    ("valkeys+cluster", Kind::Cluster, true),
+    ("valkey+sentinel", Kind::Sentinels, false),
+    ("valkeys+sentinel", Kind::Sentinels, true),
+    ("valkey+unix", Kind::Socket, false),
+];
+
+impl Place {
     /// Parses a URL. Parameters that are options replace those in `options`.
     pub(crate) fn parse(url: &str, options: &mut RedisOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "redis://, rediss:// or unix://")?;
-        let (user, password) = (url.user()?, url.password()?.map(Zeroizing::new));
-        let mut target = match &*url.scheme().to_ascii_lowercase() {
-            scheme @ ("redis" | "rediss") => {
-                if url.hosts().contains(',') {
-                    return Err(url.error(
-                        "several hosts are not supported: name one Redis server; for a Redis Cluster, see RedisStore::with_connection",
-                    ));
-                }
-                let (host, port) = url.host(url.hosts())?;
-                let tls = scheme == "rediss";
-                if tls && cfg!(not(feature = "tls")) {
-                    return Err(url.error(
-                        "the scheme \"rediss\" needs the feature \"redis-tls\" of cloakroom, or \"tls\" of cloakroom-redis",
-                    ));
-                }
-                let (host, port) = (host.to_owned(), port.unwrap_or(DEFAULT_PORT));
-                let address = Address::Tcp { host, port, tls };
-                Self { address, user, password, database: database(&url)?, protocol: None }
-            }
-            "unix" | "redis+unix" => {
-                if !url.hosts().is_empty() {
-                    let why = "must be empty for a Unix socket, as in unix:///path";
-                    return Err(url.invalid("host", why));
-                }
-                let path = match url.decode("path", url.path())? {
-                    path if path.len() > 1 => PathBuf::from(path),
-                    _ => return Err(url.invalid("path", "must not be empty")),
-                };
-                Self { address: Address::Unix(path), user, password, database: 0, protocol: None }
-            }
-            _ => return Err(url.unknown_scheme(&["redis", "rediss", "unix", "redis+unix"])),
+        let typed = url.scheme().to_ascii_lowercase();
+        let Some(&(_, kind, tls)) = SCHEMES.iter().find(|(scheme, ..)| *scheme == typed) else {
+            let known: Vec<_> = SCHEMES.iter().map(|(scheme, ..)| *scheme).collect();
+            return Err(url.unknown_scheme(&known));
         };
-        let of_socket = matches!(target.address, Address::Unix(_));
-        for parameter in url.parameters(&parameter::names(of_socket))? {
-            parameter::apply(parameter, &mut target, options)?;
+        if tls && cfg!(not(feature = "tls")) {
+            let message = format!(
+                "the scheme {typed:?} needs the feature \"redis-tls\" of cloakroom, or \"tls\" of cloakroom-redis"
+            );
+            return Err(url.error(&message));
+        }
+        let addresses = addresses(&url, kind, tls)?;
+        // There is at least one: without a comma, the whole text is a host.
+        let address = addresses[0].clone();
+        let (name, database) = name_and_database(&url, kind)?;
+        let mode = if kind == Kind::Cluster { Mode::Cluster } else { Mode::Standalone };
+        let (user, password) = (url.user()?, url.password()?.map(Zeroizing::new));
+        let mut target = Target { address, user, password, database, protocol: None, mode };
+        let mut sentinel = Target {
+            user: None,
+            password: None,
+            database: 0,
+            mode: Mode::Sentinel,
+            ..target.clone()
+        };
+        for parameter in url.parameters(&Names::of(kind).get())? {
+            parameter::apply(parameter, &mut target, &mut sentinel, options)?;
         }
         if target.user.is_some() && target.password.is_none() {
             return Err(url.error("a user requires a password, as in redis://user:password@host"));
         }
-        if !matches!(target.address, Address::Tcp { tls: true, .. })
-            && let Some(option) = options.of_tls()
-        {
+        if sentinel.user.is_some() && sentinel.password.is_none() {
+            return Err(url.error("\"sentinelUsername\" requires \"sentinelPassword\""));
+        }
+        if !tls && let Some(option) = options.of_tls() {
             let message = format!("the option {option:?} requires the scheme \"rediss\"");
             return Err(url.error(&message));
         }
-        Ok(target)
+        Ok(match kind {
+            Kind::Server | Kind::Socket => Self::Server(Route::Fixed(target)),
+            Kind::Cluster => Self::Cluster(target, addresses),
+            Kind::Sentinels => {
+                let sentinels = addresses.into_iter().map(|it| sentinel.at(it)).collect();
+                Self::Server(Route::Master(Sentinels::new(sentinels, name.to_owned(), target)))
+            }
+        })
     }
 }
 
-fn database(url: &StoreUrl<'_>) -> Result<u32, Error> {
-    match url.path().strip_prefix('/').unwrap_or_default() {
-        "" => Ok(0),
-        text => parameter::database(text).map_err(|why| url.invalid("database", why)),
+/// Returns the servers that the URL names, at least one.
+fn addresses(url: &StoreUrl<'_>, kind: Kind, tls: bool) -> Result<Vec<Address>, Error> {
+    if kind == Kind::Socket {
+        if !url.hosts().is_empty() {
+            let why = "must be empty for a Unix socket, as in unix:///path";
+            return Err(url.invalid("host", why));
+        }
+        return match url.decode("path", url.path())? {
+            path if path.len() > 1 => Ok(vec![Address::Unix(PathBuf::from(path))]),
+            _ => Err(url.invalid("path", "must not be empty")),
+        };
     }
+    if kind == Kind::Server && url.hosts().contains(',') {
+        return Err(url.error(
+            "several hosts are not supported: name one Redis server, or write redis+cluster:// for a Redis Cluster and redis+sentinel:// for sentinels",
+        ));
+    }
+    let default = if kind == Kind::Sentinels { DEFAULT_PORT_OF_SENTINELS } else { DEFAULT_PORT };
+    let address = |text| {
+        let (host, port) = url.host(text)?;
+        Ok(Address::Tcp { host: host.to_owned(), port: port.unwrap_or(default), tls })
+    };
+    url.hosts().split(',').map(address).collect()
+}
+
+/// Returns the name of the master, which only sentinels have, and the database.
+fn name_and_database<'u>(url: &'u StoreUrl<'_>, kind: Kind) -> Result<(&'u str, u32), Error> {
+    let path = url.path().strip_prefix('/').unwrap_or_default();
+    match kind {
+        Kind::Socket => Ok(("", 0)),
+        Kind::Server => Ok(("", database(url, path)?)),
+        Kind::Cluster if ["", "0"].contains(&path) => Ok(("", 0)),
+        Kind::Cluster => Err(url.invalid("database", "a Redis Cluster has only the database 0")),
+        Kind::Sentinels => {
+            let (name, number) = path.split_once('/').unwrap_or((path, ""));
+            // Sentinel accepts no other characters in a name (`sentinel.c`, createSentinelRedisInstance).
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_plain) {
+                let why = "must consist of letters, digits, \".\", \"-\" and \"_\", as in redis+sentinel://host/mymaster";
+                return Err(url.invalid("name of the master", why));
+            }
+            Ok((name, database(url, number)?))
+        }
+    }
+}
+
+fn database(url: &StoreUrl<'_>, text: &str) -> Result<u32, Error> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    parameter::database(text).map_err(|why| url.invalid("database", why))
 }
 
 #[cfg(test)]
@@ -82,8 +149,15 @@ mod tests {
     use super::*;
     use crate::RedisStore;
 
+    fn place(url: &str) -> Result<Place, Error> {
+        Place::parse(url, &mut RedisOptions::default())
+    }
+
     fn parse(url: &str) -> Result<Target, Error> {
-        Target::parse(url, &mut RedisOptions::default())
+        match place(url)? {
+            Place::Server(Route::Fixed(target)) => Ok(target),
+            place => panic!("{url}: {place:?}"),
+        }
     }
 
     fn tcp(host: &str, port: u16) -> Address {
@@ -131,13 +205,30 @@ mod tests {
         for (url, message) in [
             ("localhost:6379", "invalid url: must begin with redis://, rediss:// or unix://"),
             ("redi://h", r#"unknown scheme "redi": did you mean "redis"?"#),
-            ("http://h", "unknown scheme: must be one of redis, rediss, unix, redis+unix"),
+            ("http://h", "unknown scheme: must be one of redis, rediss, redis+cluster, "),
             ("redis://", "invalid host: must not be empty"),
             ("redis://:6379", "invalid host: must not be empty"),
             (
                 "redis://a,b:6380",
-                "several hosts are not supported: name one Redis server; for a Redis Cluster, see RedisStore::with_connection",
+                "several hosts are not supported: name one Redis server, or write redis+cluster:// for a Redis Cluster and redis+sentinel:// for sentinels",
             ),
+            ("redis+cluster://a,,b", "invalid host: must not be empty"),
+            ("redis+cluster://a/1", "invalid database: a Redis Cluster has only the database 0"),
+            ("redis+cluster://a?sentinelPassword=b", "unknown parameter: must be one of prefix"),
+            ("redis+sentinel://a", "invalid name of the master: must consist of letters, digits"),
+            ("redis+sentinel://a/", "invalid name of the master: must consist of letters, digits"),
+            ("redis+sentinel://a/b%20c", "invalid name of the master: must consist of letters"),
+            ("redis+sentinel://a/b/c", "invalid database: must be a whole number"),
+            ("redis+sentinel://a/b/0/1", "invalid database: must be a whole number"),
+            (
+                "redis+sentinel://a/b?sentinelUsername=c",
+                r#""sentinelUsername" requires "sentinelPassword""#,
+            ),
+            (
+                "redis+sentinel://a/b?sentinel_password=c",
+                r#"unknown parameter "sentinel_password": did you mean "sentinelPassword"?"#,
+            ),
+            ("redis+sentinal://a/b", r#"unknown scheme "redis+sentinal": did you mean"#),
             ("redis://h:x", "invalid port: must be between 1 and 65535"),
             ("redis://h:0", r#"invalid port "0": must be between 1 and 65535"#),
             ("redis://h:70000", r#"invalid port "70000": must be between 1 and 65535"#),
@@ -176,7 +267,7 @@ mod tests {
                 r#"the option "insecureSkipVerify" requires the scheme "rediss""#,
             ),
         ] {
-            let error = parse(url).expect_err(url);
+            let error = place(url).expect_err(url);
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
             let text = error.to_string();
             assert!(text.starts_with(&format!("redis: open: {message}")), "{url}: {text}");
@@ -184,11 +275,66 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_named_by_some_of_its_nodes() {
+        for (url, hosts) in [
+            ("redis+cluster://a,b:7001,[::1]:7002/0", "a:6379 b:7001 [::1]:7002"),
+            ("valkey+cluster://:pass@a", "a:6379"),
+        ] {
+            let Place::Cluster(login, nodes) = place(url).unwrap() else { panic!("{url}") };
+            let named: Vec<_> = nodes.iter().map(Address::to_string).collect();
+            assert_eq!(named.join(" "), hosts);
+            assert_eq!(
+                login.password.as_deref().map(String::as_str),
+                url.contains("pass").then_some("pass")
+            );
+        }
+    }
+
+    #[test]
+    fn a_master_is_named_by_its_sentinels_which_have_a_login_of_their_own() {
+        let url =
+            "redis+sentinel://ann:pw@a,b:5/my-master/3?sentinelUsername=eve&sentinelPassword=s%26";
+        let Place::Server(Route::Master(sentinels)) = place(url).unwrap() else { panic!() };
+        assert_eq!((&*sentinels.name, sentinels.master.database), ("my-master", 3));
+        let master = &sentinels.master;
+        assert_eq!(
+            (master.user.as_deref(), master.password.as_deref().map(String::as_str)),
+            (Some("ann"), Some("pw"))
+        );
+        let order = || sentinels.in_order().map(|it| it.address.to_string()).collect::<Vec<_>>();
+        assert_eq!(order(), ["a:26379", "b:5"]);
+        sentinels.distrust_the_first();
+        assert_eq!(order(), ["b:5", "a:26379"]);
+        for sentinel in &sentinels.sentinels {
+            assert_eq!(sentinel.user.as_deref(), Some("eve"));
+            assert_eq!(sentinel.password.as_deref().map(String::as_str), Some("s&"));
+            assert_eq!(sentinel.database, 0);
+        }
+        let Place::Server(Route::Master(plain)) = place("valkey+sentinel://:pw@a/m").unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(plain.sentinels[0].password, None, "the master's password is not for sentinels");
+    }
+
+    #[test]
+    fn valkey_is_another_name_of_redis() {
+        assert_eq!(parse("valkey://h/2").unwrap(), parse("redis://h/2").unwrap());
+        assert_eq!(parse("valkey+unix:///s").unwrap(), parse("unix:///s").unwrap());
+    }
+
+    #[test]
     fn debug_has_no_login() {
         let text = format!("{:?}", RedisStore::open("redis://ann:hush@h/1").unwrap());
         assert!(text.contains("database: 1") && !text.contains("hush"), "{text}");
-        let text = format!("{:?}", RedisStore::open("redis://hush:@h").unwrap());
-        assert!(!text.contains("hush"), "{text}");
+        for url in [
+            "redis://hush:@h",
+            "redis+cluster://hush:hush@h",
+            "redis+sentinel://hush:hush@h/m?sentinelUsername=hush&sentinelPassword=hush",
+        ] {
+            let text = format!("{:?}", RedisStore::open(url).unwrap());
+            assert!(!text.contains("hush"), "{text}");
+        }
     }
 
     #[cfg(not(feature = "tls"))]

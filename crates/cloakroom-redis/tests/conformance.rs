@@ -12,7 +12,10 @@ use cloakroom_conformance::{AccessError, StoreUnderTest, suite};
 use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
 use cloakroom_test_backends::{Harmed, One, RawRedis};
-use cloakroom_test_support::{Redis, RedisServer, unique};
+use cloakroom_test_support::{
+    ClusterNode, Redis, RedisCluster, RedisServer, SentinelServer, SentinelSet, Valkey,
+    ValkeyServer, unique,
+};
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
 static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
@@ -23,13 +26,23 @@ fn subject<S: Store + 'static>(
     options: &RedisOptions,
     wrap: fn(RedisStore) -> S,
 ) -> StoreUnderTest {
+    subject_at(&format!("{}{query}", SERVER.url()), SERVER.addr(), options, wrap)
+}
+
+/// The same at a URL, beside a server at which other programs reach the records.
+fn subject_at<S: Store + 'static>(
+    url: &str,
+    raw: String,
+    options: &RedisOptions,
+    wrap: fn(RedisStore) -> S,
+) -> StoreUnderTest {
     let name = unique("case");
     let open = |prefix: String| {
         let mut options = options.clone();
         options.prefix = prefix;
         // Whether a promise is kept does not depend on how fast the machine is.
         options.deadline = Duration::from_secs(60);
-        wrap(RedisStore::open_with(&format!("{}{query}", SERVER.url()), options).unwrap())
+        wrap(RedisStore::open_with(url, options).unwrap())
     };
     // As a pattern, the prefix would match the neighbour's keys.
     let prefix = format!("{name}?:");
@@ -37,7 +50,7 @@ fn subject<S: Store + 'static>(
         .with_second_handle(open(prefix.clone()))
         .with_neighbour(open(format!("{name}!:")));
     match options.serializer {
-        None => subject.with_raw(RawRedis::new(SERVER.addr(), prefix)),
+        None => subject.with_raw(RawRedis::new(raw, prefix)),
         Some(_) => subject,
     }
 }
@@ -112,4 +125,81 @@ mod resp2_with_a_serializer {
 
     // The suite takes the bare subject: its raw records are not in the envelope.
     suite!(enveloped, ignore = "needs redis-server", not_offered = [raw, faults]);
+}
+
+/// On a Redis Cluster: the sessions are on three nodes. The one that is harmed is a cluster of its own.
+mod cluster {
+    use super::*;
+
+    static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start_with(0).unwrap());
+
+    async fn harmed() -> Result<Harmed<ClusterNode>, AccessError> {
+        Harmed::start(|addr, deadline| {
+            let options = RedisOptions::default().with_deadline(deadline);
+            Ok(Box::new(RedisStore::open_with(&format!("redis+cluster://{addr}"), options)?))
+        })
+        .await
+    }
+
+    suite!(
+        || async {
+            subject_at(&CLUSTER.url(), CLUSTER.addr(0), &RedisOptions::default(), |store| store)
+                .with_faults(harmed)
+        },
+        ignore = "needs redis-server"
+    );
+}
+
+/// On the master that sentinels name. The one that is harmed has no replica, so no failover ends the outage.
+mod sentinel {
+    use super::*;
+
+    static SET: LazyLock<SentinelSet> = LazyLock::new(|| SentinelSet::start().unwrap());
+
+    async fn harmed() -> Result<Harmed<Redis>, AccessError> {
+        let sentinel = tokio::task::spawn_blocking(SentinelServer::start).await??;
+        let url = format!("redis+sentinel://{}/mymaster", sentinel.addr());
+        // The sentinel lives as long as this function.
+        let harmed = Harmed::start(move |addr, deadline| {
+            let port = addr.rsplit(':').next().ok_or("no port")?.parse()?;
+            // From the second time on, it is refused, because the sentinel knows the name.
+            let _ = sentinel.watch(port);
+            let options = RedisOptions::default().with_deadline(deadline);
+            Ok(Box::new(RedisStore::open_with(&url, options)?))
+        });
+        harmed.await
+    }
+
+    suite!(
+        || async {
+            subject_at(&SET.url(), SET.master_addr().unwrap(), &RedisOptions::default(), |store| {
+                store
+            })
+            .with_faults(harmed)
+        },
+        ignore = "needs redis-server"
+    );
+}
+
+/// On Valkey, which compares by `SET … IFEQ`.
+mod valkey {
+    use super::*;
+
+    static SERVER: LazyLock<ValkeyServer> = LazyLock::new(|| ValkeyServer::start().unwrap());
+
+    async fn harmed() -> Result<Harmed<Valkey>, AccessError> {
+        Harmed::start(|addr, deadline| {
+            let options = RedisOptions::default().with_deadline(deadline);
+            Ok(Box::new(RedisStore::open_with(&format!("valkey://{addr}"), options)?))
+        })
+        .await
+    }
+
+    suite!(
+        || async {
+            subject_at(&SERVER.url(), SERVER.addr(), &RedisOptions::default(), |store| store)
+                .with_faults(harmed)
+        },
+        ignore = "needs valkey-server"
+    );
 }

@@ -41,8 +41,10 @@ macro_rules! backends {
 // A module here and the feature that turns it on, the store, and the schemes that each feature knows.
 backends! {
     redis("redis") = cloakroom_redis::RedisStore {
-        "redis": "redis", "redis+unix", "unix";
-        "redis-tls": "rediss";
+        "redis": "redis", "redis+unix", "unix", "redis+cluster", "redis+sentinel", "valkey", "valkey+unix",
+            "valkey+cluster", "valkey+sentinel";
+        "redis-tls": "rediss", "rediss+cluster", "rediss+sentinel", "valkeys", "valkeys+cluster",
+            "valkeys+sentinel";
     }
     memcached("memcached") = cloakroom_memcached::MemcachedStore {
         "memcached": "memcached";
@@ -64,6 +66,9 @@ backends! {
 /// | `redis://user:password@host:6379/0` | Redis, as connect-redis stores them | `redis` |
 /// | `rediss://…` | Redis over TLS | `redis-tls` |
 /// | `unix:///path`, `redis+unix:///path` | Redis on a Unix socket | `redis` |
+/// | `redis+cluster://h1,h2:7000` | a Redis Cluster, of which the URL names some nodes | `redis` |
+/// | `redis+sentinel://h1,h2:26379/mymaster/0` | Redis, on the master that the sentinels name | `redis` |
+/// | `valkey:`, `valkeys:`, `valkey+…` | Valkey: other names for `redis:`, `rediss:`, `redis+…` | as those |
 /// | `memcached://h1,h2:11212` | Memcached, as connect-memcached stores them | `memcached` |
 /// | `mongodb://…` | MongoDB, as connect-mongo stores them | `mongodb` |
 /// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
@@ -148,8 +153,7 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
-        const KNOWN: &str =
-            "memory, redis, redis+unix, unix, rediss, memcached, mongodb, mongodb+srv, file";
+        const KNOWN: &str = "memory, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file";
         let no_scheme = format!(
             "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );
@@ -222,6 +226,8 @@ mod tests {
         for (scheme, feature) in [
             ("redis", "redis"),
             ("REDISS", "redis-tls"),
+            ("redis+cluster", "redis"),
+            ("valkeys+sentinel", "redis-tls"),
             ("memcached", "memcached"),
             ("mongodb", "mongodb"),
             ("mongodb+srv", "mongodb-srv"),
@@ -239,6 +245,9 @@ mod tests {
     fn every_backend_opens_without_a_server_and_names_a_wrong_parameter() {
         for (url, name) in [
             ("redis://127.0.0.1:1/0?prefix=app:", "redis"),
+            ("valkey://127.0.0.1:1/0?prefix=app:", "redis"),
+            ("redis+cluster://127.0.0.1:1,127.0.0.1:2?prefix=app:", "redis"),
+            ("valkey+sentinel://127.0.0.1:1/main/0?prefix=app:", "redis"),
             ("memcached://127.0.0.1:1,127.0.0.1:2?prefix=app:", "memcached"),
             ("mongodb://127.0.0.1:1/app?collectionName=s", "mongodb"),
             ("file:///nowhere/sessions?ttl=60", "file"),

@@ -63,7 +63,10 @@ pub struct One<K> {
 impl<K: Kind + Send + 'static> Machines for One<K> {
     fn start() -> Result<Self, AccessError> {
         let server = Server::<K>::start()?;
-        let proxy = Proxy::start(&server.addr())?;
+        let proxy = match server.announced() {
+            Some(port) => Proxy::start_on(port, &server.addr())?,
+            None => Proxy::start(&server.addr())?,
+        };
         Ok(Self { server, proxy })
     }
 

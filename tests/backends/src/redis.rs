@@ -23,6 +23,8 @@ enum Answer {
     Status,
     Number(i64),
     Text(Option<Vec<u8>>),
+    /// The address of the node that has the key.
+    Moved(String),
 }
 
 impl RawRedis {
@@ -31,8 +33,19 @@ impl RawRedis {
         Self { addr: addr.into(), prefix: prefix.into() }
     }
 
+    /// A node of a cluster may not have the key, and says which one does.
     fn say(&self, words: &[&[u8]]) -> Result<Answer, AccessError> {
-        let mut stream = BufReader::new(TcpStream::connect(&self.addr)?);
+        let mut addr = self.addr.clone();
+        loop {
+            match Self::say_to(&addr, words)? {
+                Answer::Moved(to) => addr = to,
+                answer => return Ok(answer),
+            }
+        }
+    }
+
+    fn say_to(addr: &str, words: &[&[u8]]) -> Result<Answer, AccessError> {
+        let mut stream = BufReader::new(TcpStream::connect(addr)?);
         let mut command = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
             command.extend(format!("${}\r\n", word.len()).into_bytes());
@@ -45,6 +58,9 @@ impl RawRedis {
         let (kind, rest) = line.trim_end().split_at_checked(1).ok_or("an empty answer")?;
         Ok(match kind {
             "+" => Answer::Status,
+            "-" if rest.starts_with("MOVED ") => {
+                Answer::Moved(rest.rsplit(' ').next().unwrap_or_default().to_owned())
+            }
             ":" => Answer::Number(rest.parse()?),
             "$" if rest == "-1" => Answer::Text(None),
             "$" => {

@@ -7,7 +7,11 @@
 //! | type | is | has |
 //! | --- | --- | --- |
 //! | [`RedisServer`] | `redis-server` | what every [`Server`] has, and `start_tls`, `ca_certificate`, `unix_socket` |
-//! | [`SentinelServer`] | `redis-server --sentinel` | what every [`Server`] has |
+//! | [`ValkeyServer`] | `valkey-server` | what every [`Server`] has |
+//! | [`RedisCluster`] | three primaries of a Redis Cluster and their replicas | `start`, `url`, `node`, `owner_of`, `fail_over`, `move_slot`, `ask` |
+//! | [`RedisClusterNode`] | a Redis Cluster of one node | what every [`Server`] has, and `announced` |
+//! | [`SentinelServer`] | `redis-server --sentinel` | what every [`Server`] has, and `watch` |
+//! | [`SentinelSet`] | a master, a replica and three sentinels | `start`, `url`, `master`, `server`, `sentinel`, `fail_over`, `ask` |
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
 //! | [`Mongod`] | `mongod` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
 //! | [`MongoReplicaSet`] | a primary `mongod` and a secondary that stays behind | `start`, `url`, `primary`, `secondary` |
@@ -72,11 +76,14 @@ mod process;
 mod program;
 mod proxy;
 mod redis;
+mod redis_cluster;
+mod resp;
 mod sentinel;
 mod server;
 mod stopwatch;
 mod tls;
 mod unique;
+mod valkey;
 
 pub use error::Error;
 pub use example::Example;
@@ -87,10 +94,15 @@ pub use mongo_three::MongoThree;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;
-pub use program::{MONGOD_VERSION, find_mongod, find_program, mongod_in_cache, node_folder};
+pub use program::{
+    MONGOD_VERSION, VALKEY_VERSION, find_mongod, find_program, find_valkey, mongod_in_cache,
+    node_folder, valkey_in_cache,
+};
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};
-pub use sentinel::{Sentinel, SentinelServer};
+pub use redis_cluster::{ClusterNode, RedisCluster, RedisClusterNode};
+pub use sentinel::{Sentinel, SentinelServer, SentinelSet};
 pub use server::{Kind, Server};
 pub use stopwatch::Stopwatch;
 pub use unique::{hushed, leak_in, unique};
+pub use valkey::{Valkey, ValkeyServer};

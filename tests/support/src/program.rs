@@ -9,6 +9,9 @@ use std::{
 /// The release of MongoDB that `cargo xtask test` installs if the system has no MongoDB.
 pub const MONGOD_VERSION: &str = "6.0.5";
 
+/// The release of Valkey that `cargo xtask test` installs if the system has no Valkey.
+pub const VALKEY_VERSION: &str = "9.1.2";
+
 /// The path of a program on the `PATH`, or `None`.
 #[must_use]
 pub fn find_program(name: &str) -> Option<PathBuf> {
@@ -27,9 +30,26 @@ pub fn find_mongod() -> Option<PathBuf> {
 /// `None` if neither `XDG_CACHE_HOME` nor `HOME` is set.
 #[must_use]
 pub fn mongod_in_cache() -> Option<PathBuf> {
+    in_cache("mongod", MONGOD_VERSION)
+}
+
+/// The path of `valkey-server`: on the `PATH`, or else where `cargo xtask test` installs it. `None` if it is in neither
+/// place.
+#[must_use]
+pub fn find_valkey() -> Option<PathBuf> {
+    find_program("valkey-server").or_else(|| valkey_in_cache().filter(|file| is_executable(file)))
+}
+
+/// Where `cargo xtask test` installs `valkey-server`, as [`mongod_in_cache`].
+#[must_use]
+pub fn valkey_in_cache() -> Option<PathBuf> {
+    in_cache("valkey-server", VALKEY_VERSION)
+}
+
+fn in_cache(program: &str, version: &str) -> Option<PathBuf> {
     let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
-    Some(cache.join("cloakroom").join(format!("mongod-{MONGOD_VERSION}")).join("mongod"))
+    Some(cache.join("cloakroom").join(format!("{program}-{version}")).join(program))
 }
 
 /// The folder of the Node.js programs and their npm packages: `tests/node`.

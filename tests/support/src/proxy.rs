@@ -81,7 +81,16 @@ impl Proxy {
     ///
     /// If there is no port for it.
     pub fn start(server: &str) -> Result<Self, Error> {
-        Self::start_with(server, None)
+        Self::start_with(free_port(), server, None)
+    }
+
+    /// A proxy on this port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken.
+    pub fn start_on(port: u16, server: &str) -> Result<Self, Error> {
+        Self::start_with(port, server, None)
     }
 
     /// The same proxy, which does no harm to a connection whose first bytes contain these, other than by
@@ -91,11 +100,10 @@ impl Proxy {
     ///
     /// As [`start`](Self::start).
     pub fn start_sparing(server: &str, first_bytes: &'static [u8]) -> Result<Self, Error> {
-        Self::start_with(server, Some(first_bytes))
+        Self::start_with(free_port(), server, Some(first_bytes))
     }
 
-    fn start_with(server: &str, spared: Option<&'static [u8]>) -> Result<Self, Error> {
-        let port = free_port();
+    fn start_with(port: u16, server: &str, spared: Option<&'static [u8]>) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             server: server.to_owned(),
             spared,

@@ -54,9 +54,18 @@ impl RedisServer {
     ///
     /// As [`start`](Self::start), or if `openssl` is missing.
     pub fn start_tls() -> Result<Self, Error> {
+        Self::start_tls_with(&[])
+    }
+
+    /// The same with more options.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_tls`](Self::start_tls).
+    pub fn start_tls_with(options: &[&str]) -> Result<Self, Error> {
         let folder = Folder::new()?;
         tls::make_certificates(folder.path())?;
-        Self::start_in(folder, Redis { tls: true }, &[])
+        Self::start_in(folder, Redis { tls: true }, options)
     }
 
     /// The Unix socket that the server listens on too.

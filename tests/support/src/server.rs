@@ -40,6 +40,11 @@ pub trait Kind: Default + fmt::Debug {
     ///
     /// If the server cannot be asked yet.
     fn answers(&self, folder: &Path, port: u16) -> io::Result<bool>;
+
+    /// The port that the server tells its clients instead of its own. `None` for most.
+    fn announced(&self) -> Option<u16> {
+        None
+    }
 }
 
 /// A server that runs on a port of 127.0.0.1 until it is dropped.
@@ -100,6 +105,12 @@ impl<K: Kind> Server<K> {
     #[must_use]
     pub fn addr(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port that the server tells its clients, at which a proxy should listen. `None` if that is its own.
+    #[must_use]
+    pub fn announced(&self) -> Option<u16> {
+        self.kind.announced()
     }
 
     /// The URL, without a password or a database: `redis://127.0.0.1:12345`.

@@ -32,6 +32,7 @@ use crate::{
     live::{Asked, Live},
     reply,
     swap::{Swap, Swapped},
+    target::Address,
     traffic::Traffic,
     ttl::Expiry,
 };
@@ -113,6 +114,12 @@ impl Spare {
             idle.remove(0);
         }
         idle.push(Idle { connection, runtime, since: Instant::now() });
+    }
+
+    /// Closes the idle connections to all servers but this one.
+    pub(super) fn leave_all_but(&self, master: &Address) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|idle| idle.connection.live.address() == master);
     }
 
     fn pauses(&self) -> bool {
@@ -274,5 +281,11 @@ fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
     }
     // The first refusal says why; that of EXEC says only that there was one.
     let refusal = answers.iter().find(|answer| matches!(answer, Value::ServerError(_)));
+    if let Some(Value::ServerError(refusal)) = refusal
+        && matches!(error::code_and_detail(refusal).0, "MOVED" | "ASK" | "TRYAGAIN")
+    {
+        // The slot of the key has gone to another node of the cluster in the meantime; the script finds it.
+        return Ok(Attempt::Failed);
+    }
     Err(reply::refused_or_unexpected(operation, refusal.unwrap_or(&Value::Nil)))
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cloakroom_core::{ErrorKind, Store, Updated};
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_support::{RedisServer, SentinelServer, free_port};
+use cloakroom_test_support::{RedisCluster, SentinelServer};
 use futures::TryStreamExt;
 use redis::{Client, aio::ConnectionLike, cluster::ClusterClient};
 
@@ -113,46 +113,11 @@ async fn its_failures_have_the_stores_kinds() {
     }
 }
 
-/// Nodes that have a part of the keys each.
-async fn cluster() -> (Vec<RedisServer>, ClusterClient) {
-    const NODES: usize = 3;
-    const SLOTS: usize = 16_384;
-    let mut nodes = Vec::new();
-    let mut clients = Vec::new();
-    let mut first = None;
-    for number in 0..NODES {
-        let bus = free_port();
-        let options = ["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
-        let node = RedisServer::start_with(&options).unwrap();
-        let mut client = Client::open(node.url()).unwrap().get_connection().unwrap();
-        let mut add = redis::cmd("CLUSTER");
-        let range = (number * SLOTS / NODES, (number + 1) * SLOTS / NODES - 1);
-        add.arg("ADDSLOTSRANGE").arg(range).exec(&mut client).unwrap();
-        let (port, bus) = *first.get_or_insert((node.port(), bus));
-        if number > 0 {
-            let mut meet = redis::cmd("CLUSTER");
-            meet.arg("MEET").arg("127.0.0.1").arg(port).arg(bus).exec(&mut client).unwrap();
-        }
-        nodes.push(node);
-        clients.push(client);
-    }
-    for client in &mut clients {
-        loop {
-            let info: String = redis::cmd("CLUSTER").arg("INFO").query(client).unwrap();
-            if info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3") {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-    let client = ClusterClient::new(nodes.iter().map(RedisServer::url)).unwrap();
-    (nodes, client)
-}
-
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn sessions_are_kept_in_a_cluster_and_not_listed() {
-    let (_nodes, client) = cluster().await;
+    let cluster = RedisCluster::start_with(0).unwrap();
+    let client = ClusterClient::new([format!("redis://{}", cluster.addr(0))]).unwrap();
     let store = share(client.get_async_connection().await.unwrap());
     for number in 0..50 {
         let sid = number.to_string();

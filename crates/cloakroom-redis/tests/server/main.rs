@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod atomic;
+mod cluster;
 mod comparing;
 mod connecting;
 mod fake;
@@ -13,13 +14,16 @@ mod load;
 mod operations;
 mod outage;
 mod reading;
+mod redirects;
 mod refusals;
 mod roles;
 mod round_trips;
 mod runtimes;
+mod sentinel;
 mod silence;
 #[cfg(feature = "tls")]
 mod tls;
+mod writers;
 mod writing;
 
 use std::{

@@ -8,12 +8,15 @@ use std::{
     sync::Arc,
 };
 
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::{Error, ErrorKind, Store};
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_support::{RedisServer, free_port, unique};
+use cloakroom_test_support::{RedisServer, SentinelServer, free_port, unique};
 use tokio_rustls::rustls::crypto::CryptoProvider;
 
-use crate::connecting::{check, failure};
+use crate::{
+    connecting::{check, failure},
+    listing, session,
+};
 
 /// A folder for certificates, removed on drop.
 struct Folder(PathBuf);
@@ -254,4 +257,55 @@ fn files_are_read_when_the_store_is_opened() {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains(option), "{error}");
     }
+}
+
+/// A cluster of one node, and a sentinel that answers in TLS too.
+#[tokio::test]
+#[ignore = "needs redis-server and openssl"]
+async fn a_cluster_and_a_master_are_reached_over_tls() {
+    let bus = free_port().to_string();
+    // Without `tls-cluster`, the node tells its clients the port for plain connections.
+    let options = ["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", &bus];
+    let node = RedisServer::start_tls_with(&options).unwrap();
+    let mut socket = redis::Client::open(format!("unix://{}", node.unix_socket().display()))
+        .unwrap()
+        .get_connection()
+        .unwrap();
+    redis::cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec(&mut socket).unwrap();
+    let ca = |server: &RedisServer| server.ca_certificate().unwrap().display().to_string();
+    let url = format!("rediss+cluster://{}?caFile={}", node.addr(), ca(&node));
+    let store = RedisStore::open(&url).unwrap();
+    // The node takes a moment to use its slots.
+    while let Err(error) = store.set("a", &session()).await {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
+    assert_eq!(store.get("a").await.unwrap(), Some(session()));
+    assert_eq!(listing(&store).length().await.unwrap(), 1);
+
+    let master = RedisServer::start_tls().unwrap();
+    let ca = master.ca_certificate().unwrap();
+    let ca = ca.to_str().unwrap();
+    let port = free_port().to_string();
+    let folder = ca.trim_end_matches("ca.crt");
+    let (certificate, key) = (format!("{folder}server.crt"), format!("{folder}server.key"));
+    let sentinel = SentinelServer::start_with(&[
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        ca,
+        "--tls-auth-clients",
+        "no",
+        "--tls-replication",
+        "yes",
+    ])
+    .unwrap();
+    sentinel.watch(master.port()).unwrap();
+    let url = format!("rediss+sentinel://127.0.0.1:{port}/mymaster?caFile={ca}");
+    let store = RedisStore::open(&url).unwrap();
+    store.set("a", &session()).await.unwrap();
+    assert_eq!(store.get("a").await.unwrap(), Some(session()));
 }

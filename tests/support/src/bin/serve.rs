@@ -9,15 +9,16 @@ use std::{
     process::ExitCode,
 };
 
-use cloakroom_test_support::{Error, Kind, Memcache, Mongo, Redis, Server};
+use cloakroom_test_support::{Error, Kind, Memcache, Mongo, Redis, Server, Valkey};
 
 fn main() -> ExitCode {
     let result = match env::args().nth(1).as_deref() {
         Some("redis") => serve::<Redis>(),
+        Some("valkey") => serve::<Valkey>(),
         Some("memcached") => serve::<Memcache>(),
         Some("mongod") => serve::<Mongo>(),
         _ => {
-            eprintln!("usage: serve redis | memcached | mongod");
+            eprintln!("usage: serve redis | valkey | memcached | mongod");
             return ExitCode::FAILURE;
         }
     };

@@ -1,0 +1,162 @@
+//! Asks a node which node has which slot.
+//!
+//! Each runtime has at most one such question under way, which all its calls share, and questions pause for
+//! [`PAUSE`] after the one before: a failover makes thousands of calls ask at once.
+
+use std::{sync::Arc, time::Duration};
+
+use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_core::{Error, ErrorKind};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use redis::Value;
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{Inner, Node, map};
+use crate::{
+    error::{self, ConnectFailure, STORE},
+    race,
+    target::Address,
+};
+
+/// The pause after a look.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a node may take to connect and answer.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// A question under way.
+#[derive(Clone)]
+pub(super) struct Look {
+    task: AbortHandle,
+    outcome: Shared<BoxFuture<'static, Result<(), Unseen>>>,
+}
+
+/// The reason why no node has described the cluster.
+#[derive(Clone)]
+pub(super) struct Unseen {
+    pub(super) place: String,
+    pub(super) failure: ConnectFailure,
+}
+
+impl Look {
+    pub(super) fn outcome(&self) -> Shared<BoxFuture<'static, Result<(), Unseen>>> {
+        self.outcome.clone()
+    }
+}
+
+impl Inner {
+    /// Returns the look under way on the caller's runtime, and starts one if necessary. `doubted` is asked last.
+    ///
+    /// # Errors
+    ///
+    /// The caller is on no runtime that can be used.
+    pub(super) fn look(
+        self: &Arc<Self>,
+        operation: &Operation,
+        doubted: Option<&Address>,
+    ) -> Result<Look, Error> {
+        let runtime = self.runtimes.current(operation)?;
+        let mut state = self.state();
+        state.looks.retain(|(_, look)| !look.task.is_finished());
+        if let Some((_, look)) = state.looks.iter().find(|(id, _)| *id == runtime.id()) {
+            return Ok(look.clone());
+        }
+        let start = state.looked.map(|looked| looked + PAUSE);
+        let (inner, doubted) = (Arc::clone(self), doubted.cloned());
+        // A separate task, so that it continues if the call that started it is dropped.
+        let task = runtime.spawn(async move {
+            if let Some(start) = start.filter(|start| *start > Instant::now()) {
+                sleep_until(start).await;
+            }
+            let outcome = inner.see(doubted.as_ref()).await;
+            inner.state().looked = Some(Instant::now());
+            outcome
+        });
+        let abort = task.abort_handle();
+        let cancelled =
+            Unseen { place: "the cluster".to_owned(), failure: ConnectFailure::Cancelled };
+        let outcome = async move { task.await.unwrap_or(Err(cancelled)) }.boxed().shared();
+        let look = Look { task: abort, outcome };
+        state.looks.push((runtime.id(), look.clone()));
+        Ok(look)
+    }
+
+    /// Asks one node after the other until one describes the cluster.
+    async fn see(&self, doubted: Option<&Address>) -> Result<(), Unseen> {
+        let nodes = self.to_be_asked(doubted);
+        let questions = nodes.iter().map(|node| async move {
+            match timeout(LIMIT, self.ask(node)).await.unwrap_or(Err(ConnectFailure::Timeout)) {
+                Ok(ranges) => Ok((ranges, node.clone())),
+                Err(failure) => Err((node.address.clone(), failure)),
+            }
+        });
+        let failures = match race::first(questions.collect()).await {
+            Ok((ranges, node)) => {
+                self.settle(ranges, node);
+                return Ok(());
+            }
+            Err(failures) => failures,
+        };
+        let all: Vec<_> = failures.iter().map(|(address, _)| address.to_string()).collect();
+        // What somebody has to correct comes before what may pass.
+        let is_wrong = |failure: &ConnectFailure| {
+            matches!(
+                failure,
+                ConnectFailure::Refused(ErrorKind::Config, _) | ConnectFailure::Tls(_)
+            )
+        };
+        let wrong = failures.iter().find(|(_, failure)| is_wrong(failure)).cloned();
+        let unseen = wrong.or_else(|| failures.into_iter().next()).map(|(address, failure)| {
+            let is_one = matches!(failure, ConnectFailure::Tls(_) | ConnectFailure::HungUp(_));
+            let place = if is_one { address.to_string() } else { all.join(" or ") };
+            Unseen { place, failure }
+        });
+        Err(unseen.unwrap_or_else(|| Unseen {
+            place: "the cluster".to_owned(),
+            failure: ConnectFailure::Timeout,
+        }))
+    }
+
+    /// Returns the nodes that may know: those that have slots, then those of the URL, and then the one that is in doubt.
+    fn to_be_asked(&self, doubted: Option<&Address>) -> Vec<Node> {
+        let mut nodes = self.state().nodes.clone();
+        for seed in &self.seeds {
+            if nodes.iter().all(|node| node.address != *seed) {
+                nodes.push(self.connect_to(seed.clone()));
+            }
+        }
+        nodes.sort_by_key(|node| Some(&node.address) == doubted);
+        nodes
+    }
+
+    async fn ask(&self, node: &Node) -> Result<Vec<map::Range>, ConnectFailure> {
+        let refused = |kind, message| ConnectFailure::Refused(kind, message);
+        // With the store's own limit, so that a node that is slow today is not taken for a silent one.
+        let operation = Operation::start(STORE, "open", Idempotency::Read, self.deadline);
+        let mut question = redis::cmd("CLUSTER");
+        question.arg("SLOTS");
+        let answer = node.own.consult(&operation, &question).await?;
+        if let Value::ServerError(refusal) = &answer {
+            let (_, detail) = error::code_and_detail(refusal);
+            if detail.contains("cluster support disabled") || error::is_unknown_command(refusal) {
+                let message = format!(
+                    "{} is not a node of a Redis Cluster: write redis:// in the URL",
+                    node.address
+                );
+                return Err(refused(ErrorKind::Config, message));
+            }
+            let (kind, message) = error::judge(refusal);
+            return Err(refused(kind, message));
+        }
+        map::ranges(&answer, &node.address).ok_or_else(|| {
+            let message = format!("{} belongs to a cluster that has no slots", node.address);
+            refused(ErrorKind::Unavailable, message)
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! The connection to a master whose address sentinels know.
+//!
+//! The address is looked up at each attempt to connect, and the server must say itself that it is a master. While the
+//! connection lasts, a task listens to a sentinel, which announces a failover: the connection is left then, although nothing
+//! may be wrong with it yet.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use cloakroom_backend::observe::{self, Event};
+use cloakroom_core::ErrorKind;
+use futures::StreamExt;
+use redis::{RedisConnectionInfo, Value, aio::PubSub};
+use tokio::time::{sleep, timeout};
+
+use super::{Inner, Slot};
+use crate::{
+    dial::{CONNECT, dial},
+    error::{self, ConnectFailure},
+    live::Live,
+    race,
+    stream::Streams,
+    target::{Address, Route, Sentinels, Target},
+    traffic::Traffic,
+};
+
+/// The channel on which every sentinel announces that another server is the master.
+const SWITCHED: &str = "+switch-master";
+
+/// The channel on which the sentinel that performs a failover announces it earlier: when the new master has taken over,
+/// but the other replicas have not been told yet. Until the old master is told, it acknowledges writes that will be lost.
+const PROMOTED: &str = "+promoted-slave";
+
+/// The pause before another sentinel is listened to, after the one before was lost.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Inner {
+    /// Looks the master up and connects to it.
+    pub(super) async fn connect_to_master(
+        &self,
+        sentinels: &Sentinels,
+        traffic: Arc<Traffic>,
+    ) -> Result<Arc<Live>, ConnectFailure> {
+        let address = find(sentinels, &self.streams).await?;
+        let live = match dial(&sentinels.master.at(address), &self.streams, traffic).await {
+            Ok(live) => live,
+            Err(failure) => {
+                // The sentinel may be cut off from the others and know an old master.
+                sentinels.distrust_the_first();
+                return Err(failure);
+            }
+        };
+        if live.about().is_replica {
+            sentinels.distrust_the_first();
+            let message = format!("{} is not the master any more", live.address());
+            return Err(ConnectFailure::Refused(ErrorKind::Unavailable, message));
+        }
+        Ok(Arc::new(live))
+    }
+
+    /// Starts the task that leaves the connection when another server becomes the master.
+    pub(super) fn watch_master(self: &Arc<Self>, live: &Arc<Live>) {
+        let Route::Master(sentinels) = &self.route else { return };
+        let (inner, sentinels) = (Arc::downgrade(self), sentinels.clone());
+        let (streams, address) = (self.streams.clone(), live.address().clone());
+        let watcher = tokio::spawn(async move {
+            loop {
+                for sentinel in sentinels.in_order() {
+                    let heard = listen(&sentinels, sentinel, &streams, &address).await;
+                    if let Some(master) = heard {
+                        leave_all_but(&inner, &master);
+                        return;
+                    }
+                }
+                sleep(PAUSE).await;
+            }
+        });
+        live.set_watcher(watcher.abort_handle());
+    }
+}
+
+/// Leaves the connections to all servers but this one.
+fn leave_all_but(inner: &Weak<Inner>, master: &Address) {
+    let Some(inner) = inner.upgrade() else { return };
+    for (_, slot) in &inner.state().slots {
+        if let Slot::Connected(live) = slot
+            && live.address() != master
+        {
+            live.leave();
+        }
+    }
+    inner.spare.leave_all_but(master);
+    observe::note(Event::Failover { store: error::STORE, server: &master.to_string() });
+}
+
+/// Asks the sentinels where the master is.
+async fn find(sentinels: &Sentinels, streams: &Streams) -> Result<Address, ConnectFailure> {
+    let questions = sentinels.in_order().map(|sentinel| ask(sentinels, sentinel, streams));
+    race::first(questions.collect()).await.map_err(|failures| {
+        // What somebody has to correct comes before what may pass.
+        let is_wrong = |failure: &&ConnectFailure| {
+            matches!(
+                failure,
+                ConnectFailure::Refused(ErrorKind::Config, _) | ConnectFailure::Tls(_)
+            )
+        };
+        if let Some(failure) = failures.iter().find(is_wrong) {
+            return failure.clone();
+        }
+        if failures.iter().all(|failure| matches!(failure, ConnectFailure::Timeout)) {
+            return ConnectFailure::Timeout;
+        }
+        let sentinels: Vec<_> =
+            sentinels.sentinels.iter().map(|sentinel| sentinel.address.to_string()).collect();
+        let message = format!("no sentinel answers: tried {}", sentinels.join(", "));
+        ConnectFailure::Refused(ErrorKind::Unavailable, message)
+    })
+}
+
+/// Asks one sentinel where the master is.
+async fn ask(
+    sentinels: &Sentinels,
+    sentinel: &Target,
+    streams: &Streams,
+) -> Result<Address, ConnectFailure> {
+    let refused = |message: String| ConnectFailure::Refused(ErrorKind::Config, message);
+    let address = &sentinel.address;
+    let live = match dial(sentinel, streams, Arc::new(Traffic::new())).await {
+        // The login at a sentinel is not that at the master.
+        Err(ConnectFailure::Refused(kind, message)) => {
+            return Err(ConnectFailure::Refused(
+                kind,
+                format!("the sentinel {address}: {message}"),
+            ));
+        }
+        live => live?,
+    };
+    let mut question = redis::cmd("SENTINEL");
+    question.arg("get-master-addr-by-name").arg(&sentinels.name);
+    let mut connection = live.connection();
+    let answer = timeout(CONNECT, connection.send_packed_command(&question)).await;
+    match answer.map_err(|_| ConnectFailure::Timeout)?.map_err(ConnectFailure::HungUp)? {
+        Value::Array(place) => match &place[..] {
+            [host, port] => read(host, port, address).ok_or_else(|| {
+                refused(format!("the sentinel {address} sent an unexpected answer"))
+            }),
+            _ => Err(refused(format!("the sentinel {address} sent an unexpected answer"))),
+        },
+        Value::Nil => {
+            Err(refused(format!("the sentinel {address} watches no master {:?}", sentinels.name)))
+        }
+        Value::ServerError(refusal) if error::is_unknown_command(&refusal) => {
+            Err(refused(format!("{address} is not a Redis Sentinel")))
+        }
+        Value::ServerError(refusal) => {
+            let (kind, message) = error::judge(&refusal);
+            Err(ConnectFailure::Refused(kind, format!("the sentinel {address}: {message}")))
+        }
+        _ => Err(refused(format!("the sentinel {address} sent an unexpected answer"))),
+    }
+}
+
+/// Reads the address of a master, which has TLS where its sentinel does.
+fn read(host: &Value, port: &Value, sentinel: &Address) -> Option<Address> {
+    let text = |value: &Value| match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    };
+    Some(Address::Tcp {
+        host: text(host)?,
+        port: text(port)?.parse().ok()?,
+        tls: sentinel.is_tls(),
+    })
+}
+
+/// Listens to a sentinel until it is lost. Returns the address of the master once that is another than `current`.
+async fn listen(
+    sentinels: &Sentinels,
+    sentinel: &Target,
+    streams: &Streams,
+    current: &Address,
+) -> Option<Address> {
+    let subscribed = timeout(CONNECT, subscribe(sentinel, streams)).await.ok()??;
+    let mut messages = subscribed.into_on_message();
+    // A failover before the subscription was not announced to it.
+    match ask(sentinels, sentinel, streams).await {
+        Ok(master) if master != *current => return Some(master),
+        _ => {}
+    }
+    while let Some(message) = messages.next().await {
+        let Ok(text) = str::from_utf8(message.get_payload_bytes()) else { continue };
+        let tls = sentinel.address.is_tls();
+        match new_master(text, &sentinels.name, tls) {
+            Some(master) if master != *current => return Some(master),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Reads an announcement of another master under this name: `mymaster 10.0.0.1 6379 10.0.0.2 6379` on the first channel,
+/// `slave 10.0.0.2:6379 10.0.0.2 6379 @ mymaster 10.0.0.1 6379` on the second.
+fn new_master(text: &str, name: &str, tls: bool) -> Option<Address> {
+    let words: Vec<_> = text.split(' ').collect();
+    let (host, port) = match words[..] {
+        [of, _, _, host, port] if of == name => (host, port),
+        ["slave", _, host, port, "@", of, _, _] if of == name => (host, port),
+        _ => return None,
+    };
+    Some(Address::Tcp { host: host.to_owned(), port: port.parse().ok()?, tls })
+}
+
+async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
+    let stream = streams.open(sentinel, &Arc::new(Traffic::new())).await.ok()?;
+    let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(user) = &sentinel.user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = &sentinel.password {
+        login = login.set_password(password.as_str());
+    }
+    let mut subscribed = PubSub::new(&login, stream).await.ok()?;
+    subscribed.subscribe(&[SWITCHED, PROMOTED]).await.ok()?;
+    Some(subscribed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announcement_names_the_new_master() {
+        let there = |port| Some(Address::Tcp { host: "10.0.0.2".to_owned(), port, tls: false });
+        for (text, master) in [
+            ("mymaster 10.0.0.1 6379 10.0.0.2 6380", there(6_380)),
+            ("slave 10.0.0.2:6380 10.0.0.2 6380 @ mymaster 10.0.0.1 6379", there(6_380)),
+            ("yours 10.0.0.1 6379 10.0.0.2 6380", None),
+            ("slave 10.0.0.2:6380 10.0.0.2 6380 @ yours 10.0.0.1 6379", None),
+            ("mymaster 10.0.0.1 6379 10.0.0.2 x", None),
+            ("mymaster", None),
+            ("", None),
+        ] {
+            assert_eq!(new_master(text, "mymaster", false), master, "{text}");
+        }
+    }
+}
