@@ -20,6 +20,7 @@ use crate::{Error, free_port};
 /// - [`cut`](Self::cut): every open connection is closed. New ones are accepted and closed at once.
 /// - [`lose_answers`](Self::lose_answers): every open connection still passes on what the client sends, and is closed in
 ///   place of the server's next answer. New ones work.
+/// - [`garble`](Self::garble): every open connection passes on junk in place of the server's next answer.
 /// - [`refuse`](Self::refuse): every open connection is closed, and new ones are refused as where nothing listens, until
 ///   [`listen`](Self::listen).
 /// - [`pass`](Self::pass): new connections reach the server again. A connection that has been silent stays silent, as
@@ -76,7 +77,11 @@ struct Pair {
     server: TcpStream,
     silent: AtomicBool,
     loses_answers: AtomicBool,
+    garbles: AtomicBool,
 }
+
+/// Part of no answer of any server, and of no text in UTF-8.
+const JUNK: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff\r\n";
 
 impl Proxy {
     /// A proxy on a port of 127.0.0.1 before the server at this address, which need not be there yet.
@@ -174,6 +179,13 @@ impl Proxy {
         }
     }
 
+    /// Passes on junk in place of the next answer on each connection that is open now.
+    pub fn garble(&self) {
+        for pair in &self.shared.state().open {
+            pair.garbles.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Closes all connections and stops listening, so that new ones are refused.
     pub fn refuse(&self) {
         self.end();
@@ -231,6 +243,7 @@ impl Shared {
             server,
             silent: AtomicBool::new(false),
             loses_answers: AtomicBool::new(false),
+            garbles: AtomicBool::new(false),
         });
         {
             let mut state = self.state();
@@ -265,8 +278,10 @@ impl Pair {
             if length == 0 || (is_answer && self.loses_answers.load(Ordering::SeqCst)) {
                 return Ok(());
             }
+            let is_garbled = is_answer && self.garbles.swap(false, Ordering::SeqCst);
+            let bytes = if is_garbled { JUNK } else { &buffer[..length] };
             if !self.silent.load(Ordering::SeqCst) {
-                to.write_all(&buffer[..length])?;
+                to.write_all(bytes)?;
             }
         }
     }
