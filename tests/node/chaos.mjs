@@ -15,6 +15,13 @@ import { createRequire } from "node:module";
 import express from "express";
 import session from "express-session";
 
+// npm's memcached runs `ping` before it connects again to a server that failed. Small systems have no `ping`, and the
+// error would end this program. The host is this one, which can be reached.
+const childProcess = createRequire(import.meta.url)("node:child_process");
+const { spawn } = childProcess;
+childProcess.spawn = (program, ...rest) =>
+  program === "ping" ? spawn("echo", ["PING 127.0.0.1"]) : spawn(program, ...rest);
+
 const { plan, process: name, tasks, store: kind, url, options, log } = JSON.parse(process.argv[2]);
 // The one that express-session signs with.
 const { sign } = createRequire(createRequire(import.meta.url).resolve("express-session"))("cookie-signature");

@@ -25,6 +25,11 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
     ),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], "users have the facade alone"),
     (
+        "cloakroom-chaos",
+        &["cloakroom", "cloakroom-test-support"],
+        "calls what users call, from processes of its own",
+    ),
+    (
         "cloakroom-instructions",
         &["cloakroom-compat", "cloakroom-core", "cloakroom-tower"],
         "counts what they do, without a server",

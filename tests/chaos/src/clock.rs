@@ -49,7 +49,10 @@ impl Lateness {
                 if late > NOTABLE {
                     let mut delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
                     delays.truncate(REMEMBERED - 1);
-                    delays.push_front((now_us(), u64::try_from(late.as_micros()).unwrap_or(u64::MAX)));
+                    delays.push_front((
+                        now_us(),
+                        u64::try_from(late.as_micros()).unwrap_or(u64::MAX),
+                    ));
                 }
             }
         });

@@ -32,8 +32,7 @@ fn arguments(words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
     let mut arguments = Arguments { options, stores: Vec::new(), json: None, histories: None };
     let mut words = words;
     while let Some(word) = words.next() {
-        let mut value =
-            || words.next().ok_or_else(|| format!("{word} needs a value\n\n{USAGE}"));
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n\n{USAGE}"));
         let number = |text: String| {
             text.parse::<u64>().map_err(|_| format!("{word}: {text:?} must be a number"))
         };

@@ -10,8 +10,8 @@ use crate::{
     target::{Failure, Fault, Target},
 };
 
-/// The time at the end of a run in which nothing goes wrong.
-const CALM: Duration = Duration::from_secs(4);
+/// The time at the end of a run in which nothing goes wrong, but not more than a third of it.
+const CALM_US: u64 = 4_000_000;
 
 /// A fault that happened.
 #[derive(Clone, Debug)]
@@ -19,10 +19,14 @@ pub(crate) struct Harm {
     pub(crate) fault: Fault,
     /// When it was over, in microseconds.
     pub(crate) over_us: u64,
+    /// The Rust processes that ran then.
+    pub(crate) clients: Vec<String>,
 }
 
 /// The clients, which the nemesis harms too.
 pub(crate) trait Clients {
+    /// The names of the Rust processes that run.
+    fn names(&self) -> Vec<String>;
     fn kill_one(&mut self, random: &mut Rng) -> Result<(), Failure>;
     fn freeze_one(&mut self, random: &mut Rng, pause: Duration) -> Result<(), Failure>;
 }
@@ -35,7 +39,7 @@ pub(crate) fn harm(
     end_us: u64,
 ) -> Result<(Vec<Harm>, Vec<Loss>), Failure> {
     let (mut harms, mut losses, mut deck) = (Vec::new(), Vec::new(), Vec::new());
-    let calm_us = u64::try_from(CALM.as_micros())?;
+    let calm_us = CALM_US.min(end_us.saturating_sub(now_us()) / 3);
     loop {
         thread::sleep(Duration::from_millis(random.u64(300..1_800)));
         if now_us() + calm_us >= end_us {
@@ -62,6 +66,6 @@ pub(crate) fn harm(
                 target.end(fault)?;
             }
         }
-        harms.push(Harm { fault, over_us: now_us() });
+        harms.push(Harm { fault, over_us: now_us(), clients: clients.names() });
     }
 }

@@ -130,8 +130,7 @@ pub fn work(orders: &str) -> Result<(), Failure> {
         for number in 0..orders.tasks {
             let name = format!("{}t{number}", orders.process);
             let (sink, time) = (Arc::clone(&sink) as _, Arc::clone(&time) as _);
-            let worker =
-                Worker::new(sessions.clone(), orders.plan.clone(), name, sink, time)?;
+            let worker = Worker::new(sessions.clone(), orders.plan.clone(), name, sink, time)?;
             tasks.spawn(worker.run());
         }
         while let Some(ended) = tasks.join_next().await {

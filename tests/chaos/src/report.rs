@@ -117,7 +117,8 @@ fn recoveries(history: &History, harms: &[Harm]) -> Vec<u64> {
             let later = ends.iter().filter(|(start_us, _)| *start_us >= harm.over_us);
             later.map(|(_, end_us)| end_us - harm.over_us).min()
         };
-        recoveries.extend(successes.values().filter_map(first).max().map(|us| us / 1_000));
+        let clients = harm.clients.iter().filter_map(|name| successes.get(&**name));
+        recoveries.extend(clients.filter_map(first).max().map(|us| us / 1_000));
     }
     recoveries
 }

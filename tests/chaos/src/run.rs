@@ -141,6 +141,10 @@ impl<'a> Crowd<'a> {
 }
 
 impl Clients for Crowd<'_> {
+    fn names(&self) -> Vec<String> {
+        self.running.iter().map(|process| process.orders.process.clone()).collect()
+    }
+
     fn kill_one(&mut self, random: &mut Rng) -> Result<(), Failure> {
         let mut process = self.running.swap_remove(random.usize(..self.running.len()));
         process.kill()?;
@@ -208,8 +212,17 @@ pub(crate) fn errors(history: &History) -> BTreeMap<String, usize> {
     for operation in &history.operations {
         if let Outcome::Failed(why) | Outcome::Unknown(why) = &operation.outcome {
             let side = if operation.process.starts_with('n') { "npm: " } else { "" };
-            *errors.entry(format!("{side}{why}")).or_default() += 1;
+            *errors.entry(format!("{side}{}", without_ports(why))).or_default() += 1;
         }
     }
     errors
+}
+
+/// A text without the ports of this run, so that equal errors are counted as such.
+fn without_ports(text: &str) -> String {
+    let mut parts = text.split("127.0.0.1:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "ADDR" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }

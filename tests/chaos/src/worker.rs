@@ -71,11 +71,22 @@ impl Worker {
         let mut options = SessionOptions::new();
         options.failure.deadline = Duration::from_millis(plan.deadline_ms);
         let engine = options.engine(sessions.clone(), secrets.clone())?;
-        let salt = name.bytes().fold(plan.seed, |salt, byte| {
-            salt.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
-        });
+        let salt = name
+            .bytes()
+            .fold(plan.seed, |salt, byte| salt.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
         let random = Rng::with_seed(salt);
-        Ok(Self { sessions, engine, secrets, plan, name, count: 0, random, sink, time, is_rough: true })
+        Ok(Self {
+            sessions,
+            engine,
+            secrets,
+            plan,
+            name,
+            count: 0,
+            random,
+            sink,
+            time,
+            is_rough: true,
+        })
     }
 
     /// The same task without dropped futures.
@@ -281,4 +292,3 @@ pub fn content_of(session: &SessionData) -> Content {
     let members = session.iter();
     members.map(|member| member.name().to_owned()).collect::<Vec<_>>().join(" ")
 }
-

@@ -84,7 +84,8 @@ fn lost<'a>(
             start_us < until_us && end_us.is_none_or(|end_us| end_us > write.start_us)
         };
         let may_be_lost = losses.iter().any(|loss| {
-            loss.lost != Lost::Nothing && overlaps(loss.start_us, Some(loss.end_us))
+            let is_all = matches!(loss.lost, Lost::All | Lost::Any);
+            is_all && overlaps(loss.start_us, Some(loss.end_us))
         });
         let is_removed = operations.iter().any(|other| {
             let end_us = other.end_us.filter(|_| other.is_acknowledged());

@@ -177,9 +177,7 @@ impl<'a> Search<'a> {
             (_, Some(Answer::Exists)) => same(From::Any),
             (Call::Read | Call::Touch, Some(_)) => None,
             (Call::Destroy, _) => write(From::Anything, To::State(MISSING)),
-            (Call::Set { content, .. }, _) => {
-                write(From::Anything, To::State(self.state(content)))
-            }
+            (Call::Set { content, .. }, _) => write(From::Anything, To::State(self.state(content))),
             (Call::Create(content), _) => {
                 write(From::Only(MISSING), To::State(self.state(content)))
             }
@@ -214,11 +212,7 @@ impl<'a> Search<'a> {
         if !operations.iter().any(|operation| operation.start_us < loss.end_us) {
             return Vec::new();
         }
-        let gone = |is_optional| Step {
-            from: From::Anything,
-            to: To::State(MISSING),
-            is_optional,
-        };
+        let gone = |is_optional| Step { from: From::Anything, to: To::State(MISSING), is_optional };
         match loss.lost {
             Lost::Nothing => Vec::new(),
             Lost::All => vec![gone(false)],
@@ -323,7 +317,11 @@ impl<'a> Search<'a> {
     }
 
     /// Lets all reads take effect that can: they change nothing, and later they might not be right any more.
-    fn with_reads(&self, mut configuration: Configuration, open: &[Option<usize>]) -> Configuration {
+    fn with_reads(
+        &self,
+        mut configuration: Configuration,
+        open: &[Option<usize>],
+    ) -> Configuration {
         for (bit, number) in open.iter().enumerate() {
             let Some(step) = number.map(|number| self.steps[number]) else { continue };
             if step.to == To::Same && applies(step.from, configuration.state) {
@@ -358,7 +356,8 @@ impl<'a> Search<'a> {
         configurations: HashSet<Configuration>,
         open: &[Option<usize>],
     ) -> HashSet<Configuration> {
-        let is_optional = |number: &Option<usize>| number.is_some_and(|n| self.steps[n].is_optional);
+        let is_optional =
+            |number: &Option<usize>| number.is_some_and(|n| self.steps[n].is_optional);
         let optional: Bits = open
             .iter()
             .enumerate()

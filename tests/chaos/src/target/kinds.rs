@@ -24,8 +24,7 @@ pub(super) fn redis() -> Result<Single, Failure> {
 pub(super) fn memcached() -> Result<Single, Failure> {
     let server = Memcached::start_with(&["-M"])?;
     let version = version("memcached", "--version", "memcached ");
-    let single =
-        Single::of(server, "memcached://ADDR", format!("Memcached {version}"), Lost::All)?;
+    let single = Single::of(server, "memcached://ADDR", format!("Memcached {version}"), Lost::All)?;
     // The client gives a server up for good after five errors.
     let options = r#"{"timeout":1500,"retries":0,"failures":1000000,"retry":300,"reconnect":300}"#;
     Ok(single.with_npm("memcached-3", options))
@@ -37,8 +36,7 @@ pub(super) fn mongodb() -> Result<Single, Failure> {
     let program = find_mongod().ok_or("mongod is missing")?;
     let version = version(&program.to_string_lossy(), "--version", "db version v");
     let pattern = "mongodb://ADDR/test?journal=true";
-    let single =
-        Single::of(server, pattern, format!("MongoDB {version}"), Lost::Unacknowledged)?;
+    let single = Single::of(server, pattern, format!("MongoDB {version}"), Lost::Unacknowledged)?;
     Ok(single.with_npm("mongo-6", "{}"))
 }
 

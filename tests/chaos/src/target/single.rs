@@ -163,7 +163,8 @@ impl Target for Single {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        let network = [Fault::Silence, Fault::Cut, Fault::LoseAnswers, Fault::Refuse, Fault::Garble];
+        let network =
+            [Fault::Silence, Fault::Cut, Fault::LoseAnswers, Fault::Refuse, Fault::Garble];
         let mut faults = vec![Fault::KillClient, Fault::FreezeClient];
         faults.extend(network);
         if self.machine.is_some() {
