@@ -16,7 +16,7 @@ use crate::history::{Call, History, Operation, Outcome, before_last};
 use register::Search;
 
 /// What is allowed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Limits {
     /// How long a call of these processes may take. A process without a limit is not listed.
     pub deadline_us: BTreeMap<String, u64>,

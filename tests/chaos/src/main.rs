@@ -4,6 +4,8 @@
 use std::{env, fs, path::PathBuf, process::ExitCode};
 
 use cloakroom_chaos::{
+    check::{Findings, Limits, check},
+    history::History,
     process,
     report::{Report, table},
     run::{Options, run},
@@ -17,7 +19,11 @@ Usage: cargo xtask chaos [--seconds N] [--store NAME_OR_URL]... [--seed S] [--js
   --store       a target by its name, or the URL of a server, whose network alone is harmed; all targets if not given
   --seed S      the seed of the faults
   --json FILE   writes the reports there
-  --history F   writes what each run has seen to a file in that folder";
+  --history F   writes what each run has seen to a file in that folder
+
+       cargo xtask chaos check FILE
+
+  checks such a file again, but for the times that calls took";
 
 struct Arguments {
     options: Options,
@@ -73,11 +79,24 @@ fn runs(arguments: &Arguments) -> Result<Vec<Report>, Failure> {
     Ok(reports)
 }
 
+/// Checks a history again. Returns the number of violations.
+fn check_again(path: &str) -> Result<usize, Failure> {
+    let history: History = serde_json::from_slice(&fs::read(path)?)?;
+    let findings = check(&history, &Limits::default());
+    for violation in &findings.violations {
+        println!("{:?} of {}: {}", violation.kind, violation.sid, violation.what);
+    }
+    let Findings { violations, undecided, sessions } = &findings;
+    println!("{sessions} sessions, {undecided} undecided, {} violations", violations.len());
+    Ok(violations.len())
+}
+
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);
     let first = words.next();
     let result = match first.as_deref() {
         Some("worker") => process::work(&words.next().unwrap_or_default()).map(|()| 0),
+        Some("check") => check_again(&words.next().unwrap_or_default()),
         Some("--help" | "-h" | "help") => {
             println!("{USAGE}");
             Ok(0)

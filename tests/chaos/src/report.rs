@@ -9,7 +9,7 @@ use crate::{
     history::{History, Outcome},
     nemesis::Harm,
     run::{Options, errors},
-    target::Target,
+    target::{Fault, Target},
 };
 
 /// A run.
@@ -46,6 +46,8 @@ pub struct Report {
     pub recovery_p50_ms: u64,
     /// The longest such time.
     pub recovery_max_ms: u64,
+    /// The faults with the three longest times.
+    pub slowest_recoveries: Vec<(String, u64)>,
     /// The errors, and how often each occurred.
     pub errors: BTreeMap<String, usize>,
 }
@@ -65,7 +67,9 @@ impl Report {
         }
         findings.violations.extend(not_recovered(history, harms));
         let mut recoveries = recoveries(history, harms);
-        recoveries.sort_unstable();
+        recoveries.sort_by_key(|(_, ms)| *ms);
+        let recovery_ms = |at: usize| recoveries.get(at).map_or(0, |(_, ms)| *ms);
+        let slowest = recoveries.iter().rev().take(3);
         let count = |is: fn(&Outcome) -> bool| {
             history.operations.iter().filter(|operation| is(&operation.outcome)).count()
         };
@@ -87,8 +91,9 @@ impl Report {
             faults,
             violations: findings.violations,
             undecided: findings.undecided,
-            recovery_p50_ms: recoveries.get(recoveries.len() / 2).copied().unwrap_or_default(),
-            recovery_max_ms: recoveries.last().copied().unwrap_or_default(),
+            recovery_p50_ms: recovery_ms(recoveries.len() / 2),
+            recovery_max_ms: recovery_ms(recoveries.len().saturating_sub(1)),
+            slowest_recoveries: slowest.map(|(fault, ms)| (fault.to_string(), *ms)).collect(),
             errors: errors(history),
         }
     }
@@ -109,7 +114,7 @@ fn successes(history: &History) -> BTreeMap<&str, Vec<(u64, u64)>> {
 }
 
 /// The times from the end of each fault to the first success of the last process, in milliseconds.
-fn recoveries(history: &History, harms: &[Harm]) -> Vec<u64> {
+fn recoveries(history: &History, harms: &[Harm]) -> Vec<(Fault, u64)> {
     let successes = successes(history);
     let mut recoveries = Vec::new();
     for harm in harms {
@@ -118,7 +123,7 @@ fn recoveries(history: &History, harms: &[Harm]) -> Vec<u64> {
             later.map(|(_, end_us)| end_us - harm.over_us).min()
         };
         let clients = harm.clients.iter().filter_map(|name| successes.get(&**name));
-        recoveries.extend(clients.filter_map(first).max().map(|us| us / 1_000));
+        recoveries.extend(clients.filter_map(first).max().map(|us| (harm.fault, us / 1_000)));
     }
     recoveries
 }

@@ -7,12 +7,15 @@
 //!
 //! A call with an unknown outcome stays in progress for ever: it may take effect at any later time, or never.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod step;
 
-use crate::history::{Answer, Call, Loss, Lost, Operation, Outcome, before_last};
+use std::collections::{HashMap, HashSet};
+
+use crate::history::{Loss, Operation};
+use step::places;
 
 /// More configurations than this, and the session is undecided.
-const MOST: usize = 4_000;
+const MOST: usize = 10_000;
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) enum Stop<'a> {
 /// What a session is: 0 is missing, every other number stands for a content.
 type State = u32;
 const MISSING: State = 0;
+/// Every content that nobody has seen, alone or as the beginning of another: no answer tells them apart.
+const UNSEEN: State = 1;
 
 /// What has to be there for a call to take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +47,11 @@ enum To {
     State(State),
     /// The content with this token added.
     Added(usize),
+    /// Any of the states of this number.
+    OneOf(usize),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
     from: From,
     to: To,
@@ -74,7 +81,10 @@ pub(crate) struct Search<'a> {
     events: Vec<(u64, bool, Event<'a>)>,
     states: HashMap<String, State>,
     contents: Vec<String>,
+    /// The contents that were seen, and their beginnings.
+    seen: HashSet<&'a str>,
     tokens: Vec<&'a str>,
+    choices: Vec<Vec<State>>,
     steps: Vec<Step>,
 }
 
@@ -83,11 +93,14 @@ impl<'a> Search<'a> {
         let mut search = Self {
             events: Vec::new(),
             states: HashMap::new(),
-            contents: vec![String::new()],
+            contents: vec![String::new(); 2],
+            seen: HashSet::new(),
             tokens: Vec::new(),
+            choices: Vec::new(),
             steps: Vec::new(),
         };
         let seen = places(operations);
+        search.seen = seen.values().copied().chain([""]).collect();
         let mut starts: Vec<(u64, usize)> = Vec::new();
         for operation in operations {
             let Some(step) = search.step(operation, &seen) else { continue };
@@ -103,9 +116,7 @@ impl<'a> Search<'a> {
         for loss in losses {
             for step in search.lost(operations, loss) {
                 search.events.push((loss.start_us, false, Event::Begin(step)));
-                if !step.is_optional {
-                    search.events.push((loss.end_us, true, Event::EndOfLoss(number)));
-                }
+                search.events.push((loss.end_us, true, Event::EndOfLoss(number)));
                 number += 1;
             }
         }
@@ -144,113 +155,6 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn state(&mut self, content: &str) -> State {
-        if let Some(state) = self.states.get(content) {
-            return *state;
-        }
-        let state = State::try_from(self.contents.len()).expect("fewer contents than that");
-        self.contents.push(content.to_owned());
-        self.states.insert(content.to_owned(), state);
-        state
-    }
-
-    /// What the call does. `None` if it says nothing about the order.
-    fn step(
-        &mut self,
-        operation: &'a Operation,
-        seen: &BTreeMap<&'a str, &'a str>,
-    ) -> Option<Step> {
-        let answer = match &operation.outcome {
-            Outcome::Failed(_) => return None,
-            Outcome::Unknown(_) => None,
-            Outcome::Ok(answer) => Some(answer),
-        };
-        let is_optional = answer.is_none();
-        let write = |from, to| Some(Step { from, to, is_optional });
-        let same = |from| Some(Step { from, to: To::Same, is_optional });
-        match (&operation.call, answer) {
-            (Call::Read | Call::Touch, None) | (_, Some(Answer::Nothing)) => None,
-            (_, Some(Answer::Found(Some(content)) | Answer::Conflict(content))) => {
-                same(From::Only(self.state(content)))
-            }
-            (_, Some(Answer::Found(None) | Answer::Missing)) => same(From::Only(MISSING)),
-            (_, Some(Answer::Exists)) => same(From::Any),
-            (Call::Read | Call::Touch, Some(_)) => None,
-            (Call::Destroy, _) => write(From::Anything, To::State(MISSING)),
-            (Call::Set { content, .. }, _) => write(From::Anything, To::State(self.state(content))),
-            (Call::Create(content), _) => {
-                write(From::Only(MISSING), To::State(self.state(content)))
-            }
-            (Call::Update { read, content }, _) => {
-                // A change that nobody has seen and that need not have happened explains nothing.
-                let token = operation.call.token()?;
-                if is_optional && !seen.contains_key(token) {
-                    return None;
-                }
-                write(From::Only(self.state(read)), To::State(self.state(content)))
-            }
-            (Call::Modify(token), answer) => {
-                let content = match answer {
-                    Some(Answer::Modified(Some(content))) => Some(&**content),
-                    _ => seen.get(&**token).copied(),
-                };
-                if let Some(content) = content {
-                    let from = From::Only(self.state(before_last(content)));
-                    return write(from, To::State(self.state(content)));
-                }
-                if is_optional {
-                    return None;
-                }
-                self.tokens.push(token);
-                write(From::Any, To::Added(self.tokens.len() - 1))
-            }
-        }
-    }
-
-    /// What a loss may do to this session.
-    fn lost(&mut self, operations: &[&'a Operation], loss: &Loss) -> Vec<Step> {
-        if !operations.iter().any(|operation| operation.start_us < loss.end_us) {
-            return Vec::new();
-        }
-        let gone = |is_optional| Step { from: From::Anything, to: To::State(MISSING), is_optional };
-        match loss.lost {
-            Lost::Nothing => Vec::new(),
-            Lost::All => vec![gone(false)],
-            Lost::Any => vec![gone(true)],
-            Lost::Unacknowledged => {
-                let in_flight = |operation: &&&Operation| {
-                    matches!(operation.outcome, Outcome::Unknown(_))
-                        && operation.start_us <= loss.end_us
-                        && operation.end_us.is_none_or(|end_us| end_us >= loss.start_us)
-                        && !matches!(operation.call, Call::Read | Call::Touch)
-                };
-                if !operations.iter().any(|operation| in_flight(&operation)) {
-                    return Vec::new();
-                }
-                self.undone(operations, loss)
-            }
-        }
-    }
-
-    /// Back to any state that some write that ended shortly before the loss has left or found.
-    fn undone(&mut self, operations: &[&'a Operation], loss: &Loss) -> Vec<Step> {
-        let mut before: HashSet<State> = HashSet::from([MISSING]);
-        let early = operations.iter().filter(|operation| operation.start_us < loss.end_us);
-        let mut latest: Vec<&&Operation> = early.collect();
-        latest.sort_by_key(|operation| std::cmp::Reverse(operation.end_us.unwrap_or(u64::MAX)));
-        for operation in latest.into_iter().take(24) {
-            if let Some(Some(content)) = operation.saw() {
-                before.insert(self.state(content));
-            }
-            for content in operation.contents() {
-                before.insert(self.state(content));
-            }
-        }
-        let to = before.into_iter();
-        to.map(|state| Step { from: From::Anything, to: To::State(state), is_optional: true })
-            .collect()
-    }
-
     pub(crate) fn run(mut self) -> Result<(), Stop<'a>> {
         let mut configurations = HashSet::from([Configuration { state: MISSING, done: 0 }]);
         // Which step has which bit, while it is in progress.
@@ -274,7 +178,15 @@ impl<'a> Search<'a> {
                 Event::EndOfLoss(number) => (number, None),
             };
             let bit = bits[&number];
+            // A loss that need not happen, and has not by its end, never does.
+            let without = if operation.is_none() && self.steps[number].is_optional {
+                let left = configurations.iter().filter(|one| one.done & (1 << bit) == 0);
+                left.copied().collect()
+            } else {
+                HashSet::new()
+            };
             configurations = self.through(configurations, bit, &open)?;
+            configurations.extend(without);
             if configurations.is_empty() {
                 // A loss can always take effect.
                 let Some(operation) = operation else { return Ok(()) };
@@ -301,12 +213,19 @@ impl<'a> Search<'a> {
                 let done = configuration.done & !(1 << bit);
                 results.insert(Configuration { done, ..configuration });
             } else if seen.insert(configuration) {
+                // Of calls with unknown outcomes that do the same, it does not matter which one happens.
+                let mut tried = Vec::new();
                 for (other, number) in open.iter().enumerate() {
                     let Some(number) = number else { continue };
                     let is_done = configuration.done & (1 << other) != 0;
-                    if !is_done && let Some(state) = self.after(configuration.state, *number) {
-                        left.push(Configuration { state, done: configuration.done | 1 << other });
+                    let step = self.steps[*number];
+                    if is_done || (step.is_optional && tried.contains(&step)) {
+                        continue;
                     }
+                    tried.push(step);
+                    let done = configuration.done | 1 << other;
+                    let states = self.after(configuration.state, step);
+                    left.extend(states.into_iter().map(|state| Configuration { state, done }));
                 }
             }
             if seen.len() + results.len() > MOST {
@@ -331,15 +250,17 @@ impl<'a> Search<'a> {
         configuration
     }
 
-    /// The state after a step, or `None` if it cannot take effect now. A step that changes nothing need not be tried.
-    fn after(&mut self, state: State, number: usize) -> Option<State> {
-        let step = self.steps[number];
+    /// The states that can follow a step. There are none if it cannot take effect now, and for a step that changes
+    /// nothing, which need not be tried.
+    fn after(&mut self, state: State, step: Step) -> Vec<State> {
         if !applies(step.from, state) {
-            return None;
+            return Vec::new();
         }
         let after = match step.to {
-            To::Same => return None,
+            To::Same => return Vec::new(),
+            To::OneOf(choice) => return self.choices[choice].clone(),
             To::State(after) => after,
+            To::Added(_) if state == UNSEEN => UNSEEN,
             To::Added(token) => {
                 let before = &self.contents[state as usize];
                 let content = format!("{before} {}", self.tokens[token]);
@@ -347,7 +268,7 @@ impl<'a> Search<'a> {
             }
         };
         let is_waste = step.is_optional && after == state;
-        (!is_waste).then_some(after)
+        if is_waste { Vec::new() } else { vec![after] }
     }
 
     /// Leaves out configurations that have used up more calls of unknown outcome than another that is otherwise equal.
@@ -386,25 +307,4 @@ fn applies(from: From, state: State) -> bool {
         From::Any => state != MISSING,
         From::Only(only) => only == state,
     }
-}
-
-/// The content at whose end each token was seen.
-fn places<'a>(operations: &[&'a Operation]) -> BTreeMap<&'a str, &'a str> {
-    let mut places = BTreeMap::new();
-    let mut known = HashSet::new();
-    for operation in operations {
-        // What a call would have written shows nothing, unless it is acknowledged.
-        let own = if operation.is_acknowledged() { None } else { operation.call.token() };
-        for content in operation.contents() {
-            let mut prefix = content;
-            if own.is_some() && prefix.rsplit(' ').next() == own {
-                prefix = before_last(prefix);
-            }
-            while !prefix.is_empty() && known.insert(prefix) {
-                places.insert(prefix.rsplit(' ').next().unwrap_or_default(), prefix);
-                prefix = before_last(prefix);
-            }
-        }
-    }
-    places
 }
