@@ -62,7 +62,7 @@ fn runs(arguments: &Arguments) -> Result<Vec<Report>, Failure> {
     for (number, name) in arguments.stores.iter().enumerate() {
         let mut options = arguments.options.clone();
         options.history = arguments.histories.as_ref().map(|folder| {
-            // A URL is no name of a file, and can contain a password.
+            // A URL can contain a password, and characters that the name of a file cannot.
             let is_name = name.chars().all(char::is_alphanumeric);
             let name = if is_name { name.clone() } else { number.to_string() };
             folder.join(format!("{name}.json"))

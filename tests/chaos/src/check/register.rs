@@ -250,7 +250,7 @@ impl<'a> Search<'a> {
         configuration
     }
 
-    /// The states that can follow a step. There are none if it cannot take effect now, and for a step that changes
+    /// The states that can follow a step. The list is empty if it cannot take effect now, and for a step that changes
     /// nothing, which need not be tried.
     fn after(&mut self, state: State, step: Step) -> Vec<State> {
         if !applies(step.from, state) {
