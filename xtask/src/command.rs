@@ -21,6 +21,10 @@ impl Failure {
         Self { message: message.into(), code: 2 }
     }
 
+    pub(crate) fn with_code(message: impl Into<String>, code: u8) -> Self {
+        Self { message: message.into(), code }
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         self.code.into()
     }
@@ -67,6 +71,16 @@ pub(crate) fn run_and_look(
             look(&line);
         }
     })
+}
+
+/// Shows the command, runs it, and returns the lines of its output, which are not shown.
+pub(crate) fn lines_of(command: &mut Command) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    run_with(command.stdout(Stdio::piped()), |output| {
+        let read = BufReader::new(output).split(b'\n').map_while(Result::ok);
+        lines.extend(read.map(|line| String::from_utf8_lossy(&line).into_owned()));
+    })?;
+    Ok(lines)
 }
 
 /// Whether the command can be run and succeeds. Its output is not shown.

@@ -11,6 +11,7 @@ mod debian;
 mod mongod;
 mod npm;
 mod package;
+mod programs;
 mod setup;
 mod task;
 mod total;

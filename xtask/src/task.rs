@@ -4,27 +4,31 @@ use std::{env, process::Command};
 
 use crate::{
     command::{Failure, command, run, run_and_look},
-    setup,
+    programs, setup,
     total::Total,
 };
 
 /// Installs what is missing and runs every test, also those that need a server.
 pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     setup::install_for_tests()?;
-    let mut parts = arguments.splitn(2, |argument| argument == "--");
-    let (for_cargo, for_tests) =
-        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let mut test = cargo("test --all-features --no-fail-fast");
-    workspace_or_packages(&mut test, for_cargo);
-    test.args(["--", "--include-ignored"]).args(for_tests);
-    // Most tests wait for servers and for sessions to expire, not for a processor.
-    if env::var_os("RUST_TEST_THREADS").is_none() {
-        test.env("RUST_TEST_THREADS", "8");
-    }
     let left_out = if makes_namespaces() { &[][..] } else { IN_NAMESPACES };
-    test.args(left_out.iter().flat_map(|name| ["--skip", name]));
+    let skipped = left_out.iter().flat_map(|name| ["--skip".to_owned(), (*name).to_owned()]);
+    let mut for_tests = vec!["--include-ignored".to_owned()];
+    for_tests.extend(skipped);
+    // Most tests wait for servers and for sessions to expire, not for a processor.
+    let threads = env::var("RUST_TEST_THREADS").unwrap_or_else(|_| "8".to_owned());
+
     let mut total = Total::default();
-    let result = run_and_look(&mut test, |line| total.add(line));
+    let look = |line: &str| total.add(line);
+    let result = if arguments.is_empty() {
+        programs::run_all(&for_tests, &threads, look)
+    } else {
+        let mut parts = arguments.splitn(2, |argument| argument == "--");
+        let mut test = cargo("test --all-features --no-fail-fast");
+        workspace_or_packages(&mut test, parts.next().unwrap_or_default());
+        test.arg("--").args(for_tests).args(parts.next().unwrap_or_default());
+        run_and_look(test.env("RUST_TEST_THREADS", threads), look)
+    };
     println!("{total}");
     for name in left_out {
         println!("Left out, since this system lets nobody make namespaces: {name}");

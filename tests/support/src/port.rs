@@ -1,9 +1,7 @@
-//! Free ports.
-
 use std::{
     net::TcpListener,
     ops::Range,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::unique::SEED;
@@ -14,23 +12,47 @@ use crate::unique::SEED;
 /// tries again and again to reach it does not end up connected to itself.
 const RANGE: Range<u16> = 10_000..32_000;
 
-/// A port of 127.0.0.1 on which nothing listens, and that this process has not been given before.
+/// How many ports a process takes at a time.
+const BLOCK: u16 = 200;
+
+/// The ports that this process has taken and not given away yet.
+struct Block {
+    rest: Range<u16>,
+    /// Listens on the first port of each block, so that no other test process takes the same one.
+    taken: Vec<TcpListener>,
+}
+
+/// A port of 127.0.0.1 on which nothing listens, and that neither this process nor another running test process has
+/// been given.
 ///
 /// # Panics
 ///
 /// If no port is free.
 #[must_use]
 pub fn free_port() -> u16 {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Other test processes start elsewhere in the range.
-    let first = *SEED % RANGE.len() as u64;
-    RANGE
-        .map(|_| {
-            let offset = (first + COUNT.fetch_add(1, Ordering::Relaxed)) % RANGE.len() as u64;
-            RANGE.start + u16::try_from(offset).expect("an offset in a range of u16")
-        })
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("one of 22,000 ports is free")
+    static PORTS: Mutex<Block> = Mutex::new(Block { rest: 0..0, taken: Vec::new() });
+    let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        match ports.rest.next() {
+            Some(port) if TcpListener::bind(("127.0.0.1", port)).is_ok() => return port,
+            Some(_) => {}
+            None => ports.take_another(),
+        }
+    }
+}
+
+impl Block {
+    fn take_another(&mut self) {
+        let blocks = u16::try_from(RANGE.len()).expect("a range of u16") / BLOCK;
+        // Other test processes start elsewhere in the range.
+        let first = u16::try_from(*SEED % u64::from(blocks)).expect("less than a u16");
+        let (port, listener) = (0..blocks)
+            .map(|offset| RANGE.start + (first + offset) % blocks * BLOCK)
+            .find_map(|port| Some((port, TcpListener::bind(("127.0.0.1", port)).ok()?)))
+            .expect("one of 110 blocks of ports is free");
+        self.rest = port + 1..port + BLOCK;
+        self.taken.push(listener);
+    }
 }
 
 #[cfg(test)]
@@ -38,12 +60,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_port_is_in_the_range_and_comes_once() {
-        let ports: Vec<u16> = (0..50).map(|_| free_port()).collect();
+    fn free_ports_are_in_the_range_and_come_once() {
+        let ports: Vec<u16> = (0..500).map(|_| free_port()).collect();
         let mut different = ports.clone();
         different.sort_unstable();
         different.dedup();
         assert_eq!(different.len(), ports.len());
         assert!(ports.iter().all(|port| RANGE.contains(port)));
+    }
+
+    #[test]
+    fn two_processes_take_different_blocks() {
+        let (mut ours, mut theirs) =
+            (Block { rest: 0..0, taken: Vec::new() }, Block { rest: 0..0, taken: Vec::new() });
+        ours.take_another();
+        theirs.take_another();
+        assert!(ours.rest.start.abs_diff(theirs.rest.start) >= BLOCK);
     }
 }

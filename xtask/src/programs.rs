@@ -1,0 +1,185 @@
+//! Runs all test programs, several at a time: most of them wait for servers and for sessions to expire, and one after
+//! the other they would leave half of the processor's time unused.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, PoisonError, mpsc},
+    thread,
+    time::Instant,
+};
+
+use crate::{
+    command::{Failure, command, lines_of, root},
+    task::cargo,
+};
+
+/// How many programs run at a time.
+const AT_A_TIME: usize = 3;
+
+/// What the programs of all packages, and nothing else, are built with.
+const ALL: &str = "test --workspace --all-features";
+
+/// A test program, or the doctests.
+struct Program {
+    name: String,
+    command: Command,
+}
+
+/// How a program ended.
+struct Ended {
+    name: String,
+    output: String,
+    seconds: f64,
+    succeeded: bool,
+}
+
+/// Builds all test programs, runs them and the doctests with these arguments, and gives each line that they print to
+/// `look`. What a program prints is shown when it has ended, so that its lines stay together.
+pub(crate) fn run_all(
+    arguments: &[String],
+    threads: &str,
+    mut look: impl FnMut(&str),
+) -> Result<(), Failure> {
+    let mut programs = built()?;
+    for program in &mut programs {
+        program.command.args(arguments).env("RUST_TEST_THREADS", threads);
+    }
+    let mut doctests = cargo(&format!("{ALL} --doc --no-fail-fast --"));
+    doctests.args(arguments);
+    programs.push_back(Program { name: "doctests".to_owned(), command: doctests });
+
+    let programs = Mutex::new(programs);
+    let (sender, ended) = mpsc::channel();
+    let mut failed = Vec::new();
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            let (programs, sender) = (&programs, sender.clone());
+            scope.spawn(move || {
+                let next = || programs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                while let Some(program) = next() {
+                    println!("     Started {}", program.name);
+                    if sender.send(program.run()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for Ended { name, output, seconds, succeeded } in ended {
+            println!("\n     Ended {name} after {seconds:.1} s\n{output}");
+            output.lines().for_each(&mut look);
+            if !succeeded {
+                failed.push(name);
+            }
+        }
+    });
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::with_code(format!("these test programs failed: {}", failed.join(", ")), 101))
+}
+
+impl Program {
+    fn run(mut self) -> Ended {
+        let start = Instant::now();
+        let (output, succeeded) = match output(&mut self.command) {
+            Ok(output) => output,
+            Err(error) => (format!("cannot run it: {error}"), false),
+        };
+        drop(self.command);
+        Ended { name: self.name, output, seconds: start.elapsed().as_secs_f64(), succeeded }
+    }
+}
+
+/// Both streams, in the order in which they were written, and whether the program succeeded.
+fn output(command: &mut Command) -> io::Result<(String, bool)> {
+    let (mut reader, writer) = io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn()?;
+    // The command keeps its ends of the pipe open, and the output would never end.
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut output = Vec::new();
+    reader.read_to_end(&mut output)?;
+    Ok((String::from_utf8_lossy(&output).into_owned(), child.wait()?.success()))
+}
+
+/// Builds the programs. Those of the package that crosses crates come first, since they take longest.
+fn built() -> Result<VecDeque<Program>, Failure> {
+    let mut build = cargo(&format!("{ALL} --no-run --message-format json-render-diagnostics"));
+    let (mut first, mut later) = (VecDeque::new(), VecDeque::new());
+    for line in lines_of(&mut build)? {
+        let Some((executable, manifest)) = test_program(&line) else { continue };
+        let folder = Path::new(manifest).parent().unwrap_or(root());
+        let is_first = folder == root().join("tests");
+        let program =
+            Program { name: name(executable, folder), command: program(executable, folder) };
+        if is_first { &mut first } else { &mut later }.push_back(program);
+    }
+    first.append(&mut later);
+    if first.is_empty() {
+        return Err(Failure::new("cargo named no test program"));
+    }
+    Ok(first)
+}
+
+/// The program as cargo runs it: in the folder of its package.
+fn program(executable: &str, folder: &Path) -> Command {
+    let mut command = command(executable);
+    command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder);
+    command
+}
+
+/// The folder of the package and the name of the program, without the digits that cargo appends.
+fn name(executable: &str, folder: &Path) -> String {
+    let executable = PathBuf::from(executable);
+    let file = executable.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = file.rsplit_once('-').map_or(&*file, |(name, _)| name);
+    let folder = folder.strip_prefix(root()).unwrap_or(folder);
+    format!("{} {name}", folder.display())
+}
+
+/// The executable and the manifest in a line of cargo's messages, if it tells of a test program.
+///
+/// Only paths and one switch are read, and this is the first program that a fresh machine builds: it has no JSON parser.
+fn test_program(line: &str) -> Option<(&str, &str)> {
+    let (_, profile) = line.split_once("\"profile\":{")?;
+    let (profile, _) = profile.split_once('}')?;
+    let executable = text_of(line, "executable")?;
+    profile.ends_with("\"test\":true").then_some((executable, text_of(line, "manifest_path")?))
+}
+
+/// The member's text, if it is one without escapes.
+fn text_of<'a>(line: &'a str, member: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(&format!("\"{member}\":\""))?;
+    let (text, _) = rest.split_once('"')?;
+    (!text.contains('\\')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_programs_are_found_among_cargos_messages() {
+        let message = |test: bool, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","manifest_path":"/r/tests/Cargo.toml","target":{{"kind":["test"],"name":"a","doctest":false,"test":true}},"profile":{{"opt_level":"0","test":{test}}},"features":[],"filenames":["/r/a"],"executable":{executable},"fresh":true}}"#
+            )
+        };
+        let found = message(true, "\"/r/target/a-1\"");
+        assert_eq!(test_program(&found), Some(("/r/target/a-1", "/r/tests/Cargo.toml")));
+        assert_eq!(test_program(&message(false, "\"/r/target/a-1\"")), None, "a program to run");
+        assert_eq!(test_program(&message(true, "null")), None, "a library");
+        assert_eq!(test_program(r#"{"reason":"build-finished","success":true}"#), None);
+    }
+
+    #[test]
+    fn the_output_of_both_streams_is_kept_and_a_failure_noticed() {
+        let (output, succeeded) =
+            output(Command::new("sh").args(["-c", "echo a; echo b >&2; echo c; exit 3"])).unwrap();
+        assert_eq!((&*output, succeeded), ("a\nb\nc\n", false));
+    }
+}
