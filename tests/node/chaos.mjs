@@ -1,8 +1,9 @@
 // An Express app on a real npm store, and tasks that send it requests at random: the Node.js process of tests/chaos.
 //
-//   node chaos.mjs '{"plan":{...},"process":"n0","tasks":4,"store":"redis-10","url":"redis://...","options":"{}","log":"file"}'
+//   node chaos.mjs '{"process":"n0","tasks":4,"store":"redis-10","url":"redis://...","options":"{}","log":"file"}'
 //
-// Prints {"ready":true}. It ends its tasks at the time of the plan; then, for the first line that it reads, it prints {}.
+// Prints {"ready":true}. The first line that it reads is the plan, see src/plan.rs of tests/chaos: it prints {} and starts
+// its tasks, which end at the time of the plan. After a second line it waits for them, and prints {}.
 //
 // Each call of the store is written to the log, a line when it begins and one when it ends, as src/log.rs of tests/chaos
 // reads them. The calls are express-session's own, and every tenth is made without it.
@@ -22,7 +23,7 @@ const { spawn } = childProcess;
 childProcess.spawn = (program, ...rest) =>
   program === "ping" ? spawn("echo", ["PING 127.0.0.1"]) : spawn(program, ...rest);
 
-const { plan, process: name, tasks, store: kind, url, options, log } = JSON.parse(process.argv[2]);
+const { process: name, tasks, store: kind, url, options, log } = JSON.parse(process.argv[2]);
 // The one that express-session signs with.
 const { sign } = createRequire(createRequire(import.meta.url).resolve("express-session"))("cookie-signature");
 
@@ -103,6 +104,7 @@ const ask = (path, sid) =>
   });
 const call = (method, ...values) => new Promise((resolve) => store[method](...values, resolve));
 
+let plan;
 const below = (end) => Math.floor(Math.random() * end);
 /** As src/plan.rs, for the sessions that are shared: the slots with odd numbers. */
 function pick() {
@@ -130,9 +132,11 @@ async function run() {
 }
 
 console.log(JSON.stringify({ ready: true }));
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+plan = JSON.parse((await lines.next()).value);
+console.log("{}");
 const done = Promise.all(Array.from({ length: tasks }, run));
-for await (const line of createInterface({ input: process.stdin })) {
-  await done;
-  console.log("{}");
-}
+await lines.next();
+await done;
+console.log("{}");
 process.exit();

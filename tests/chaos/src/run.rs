@@ -52,6 +52,7 @@ const GRACE: Duration = Duration::from_secs(90);
 pub fn run(name: &str, target: &mut dyn Target, options: &Options) -> Result<Report, Failure> {
     let mut random = Rng::with_seed(options.seed);
     let folder = tempfile::tempdir()?;
+    let node = start_node(target, &folder)?;
     let plan = Plan {
         run: unique("chaos"),
         seed: options.seed,
@@ -62,7 +63,7 @@ pub fn run(name: &str, target: &mut dyn Target, options: &Options) -> Result<Rep
         pause_us: 6_000,
         deadline_ms: DEADLINE_MS,
     };
-    let mut crowd = Crowd::start(target, &folder, options, &plan)?;
+    let mut crowd = Crowd::start(target, &folder, options, &plan, node)?;
     let (harms, losses) = harm(target, &mut crowd, &mut random, plan.end_us)?;
     let mut history = History { operations: crowd.end()?, losses };
     let over_us = now_us();
@@ -82,12 +83,27 @@ pub fn run(name: &str, target: &mut dyn Target, options: &Options) -> Result<Rep
     Ok(Report::of(name, target, options, &history, &harms, findings))
 }
 
+/// A Node.js process, and the file that it writes.
+type Node = (NodeProgram, PathBuf);
+
+/// Starts the Node.js process, which takes its time, and then waits for the plan.
+fn start_node(target: &dyn Target, folder: &TempDir) -> Result<Option<Node>, Failure> {
+    let Some(npm) = target.npm() else { return Ok(None) };
+    let log = folder.path().join("n0");
+    let orders = json!({
+        "process": "n0", "tasks": TASKS, "log": log, "url": npm.url, "store": npm.store,
+        "options": npm.options,
+    });
+    let node = NodeProgram::start("chaos.mjs", &[&orders.to_string()], &[])?;
+    Ok(Some((node, log)))
+}
+
 /// The client processes.
 struct Crowd<'a> {
     options: &'a Options,
     running: Vec<Process>,
     ended: Vec<Process>,
-    node: Option<(NodeProgram, PathBuf)>,
+    node: Option<Node>,
 }
 
 impl<'a> Crowd<'a> {
@@ -96,6 +112,7 @@ impl<'a> Crowd<'a> {
         folder: &TempDir,
         options: &'a Options,
         plan: &Plan,
+        mut node: Option<Node>,
     ) -> Result<Self, Failure> {
         let mut running = Vec::new();
         for number in 0..PROXIES - 1 {
@@ -109,15 +126,10 @@ impl<'a> Crowd<'a> {
             };
             running.push(Process::start(&options.program, number, orders)?);
         }
-        let node = target.npm().map(|npm| {
-            let log = folder.path().join("n0");
-            let orders = json!({
-                "plan": plan, "process": "n0", "tasks": TASKS, "log": log, "url": npm.url,
-                "store": npm.store, "options": npm.options,
-            });
-            NodeProgram::start("chaos.mjs", &[&orders.to_string()], &[]).map(|node| (node, log))
-        });
-        Ok(Self { options, running, ended: Vec::new(), node: node.transpose()? })
+        if let Some((node, _)) = &mut node {
+            let _: serde_json::Value = node.call(serde_json::to_value(plan)?)?;
+        }
+        Ok(Self { options, running, ended: Vec::new(), node })
     }
 
     /// Waits for all processes, and reads what they wrote.

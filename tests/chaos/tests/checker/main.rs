@@ -56,9 +56,10 @@ fn a_store_that_never_answers_is_caught() {
 
 #[test]
 fn a_store_that_reads_from_the_past_is_caught() {
-    let (stale, caught) = caught(How::ReadsThePast(500), 20_000);
+    // Many of these reads are the first step of a conditional write, which notices them.
+    let (stale, caught) = caught(How::ReadsThePast(50), 20_000);
     assert!(stale > 0 && !caught.is_empty(), "{stale}: {caught:?}");
-    assert!(caught.iter().all(|kind| *kind == Kind::StaleRead), "{caught:?}");
+    assert!(caught.contains(&Kind::StaleRead), "{caught:?}");
 }
 
 #[test]
