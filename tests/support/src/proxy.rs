@@ -361,6 +361,19 @@ mod tests {
     }
 
     #[test]
+    fn junk_comes_once_in_place_of_an_answer() {
+        let proxy = Proxy::start(&echo()).unwrap();
+        let mut old = &connect(&proxy);
+        assert_eq!(ask(old).unwrap(), 5);
+        proxy.garble();
+        old.write_all(b"hello").unwrap();
+        let mut junk = [0; JUNK.len()];
+        old.read_exact(&mut junk).unwrap();
+        assert_eq!(junk, JUNK);
+        assert_eq!(ask(old).unwrap(), 5);
+    }
+
+    #[test]
     fn a_lost_answer_ends_its_connection_and_no_other() {
         let proxy = Proxy::start(&echo()).unwrap();
         let (old, busy) = (connect(&proxy), connect(&proxy));
