@@ -24,6 +24,11 @@ const open = {
     const MemcachedStore = connect(session);
     return new MemcachedStore({ hosts: [url] });
   },
+  async 'session-file-store'() {
+    const { default: connect } = await import('session-file-store');
+    const FileStore = connect(session);
+    return new FileStore({ path: url, reapInterval: -1, logFn() {} });
+  },
 };
 
 const store = await open[name]();
@@ -58,7 +63,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (asked.session) {
     data = JSON.parse(asked.session);
     for (let key = 0; key < KEYS; key++) await call('set', sid(key), data);
-    console.log('{}');
+    console.log(JSON.stringify(await call('get', sid(0))));
   } else {
     console.log(JSON.stringify(await run(works[asked.work], asked.ms)));
   }

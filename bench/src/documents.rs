@@ -15,6 +15,11 @@ pub fn data(bytes: usize) -> String {
     format!("{{{}}}", members(bytes.saturating_sub(2)))
 }
 
+/// A session of 111 bytes, so that many fit in memory: its cookie, and one member.
+pub fn short_session(expires: &str) -> String {
+    format!(r#"{{{},"views":1}}"#, cookie(expires))
+}
+
 /// A session with this many small members besides its cookie.
 pub fn session_of_members(number: usize, expires: &str) -> String {
     format!("{{{},{}}}", cookie(expires), many(number))
@@ -82,6 +87,7 @@ mod tests {
                 assert_eq!(value["views"], 1);
             }
         }
+        assert_eq!(short_session("2099-01-01T00:00:00.000Z").len(), 111);
         let value: serde_json::Value = serde_json::from_str(&data_of_members(50)).unwrap();
         assert_eq!(value.as_object().unwrap().len(), 50);
     }

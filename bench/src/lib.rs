@@ -4,8 +4,10 @@
 //! each subject and round. The program of this package runs the areas and makes tables of their samples.
 
 pub mod allocations;
+pub mod commands;
 pub mod cpu;
 pub mod documents;
+pub mod memory;
 mod options;
 mod sample;
 pub mod tasks;

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds the areas, runs them, and shows what they measured.
 
+mod aims;
 mod areas;
 mod machine;
 mod page;
@@ -10,6 +11,7 @@ mod statistics;
 mod summary;
 mod table;
 mod targets;
+mod texts;
 
 use std::{env, process::ExitCode};
 
@@ -67,8 +69,11 @@ fn bench(wanted: &Wanted) -> Result<(), String> {
     for area in &wanted.areas {
         run::build(area)?;
     }
+    let mut times = Vec::new();
     for area in &wanted.areas {
-        let rows = run::run(area, wanted.quick, wanted.rounds.as_deref())?;
+        let run::Measured { rows, seconds, .. } =
+            run::run(area, wanted.quick, wanted.rounds.as_deref())?;
+        times.push((area.name, seconds));
         if wanted.json {
             for row in rows {
                 println!("{}", serde_json::json!({ "area": area.name, "row": row }));
@@ -77,9 +82,19 @@ fn bench(wanted: &Wanted) -> Result<(), String> {
             println!("\n## {}\n{}", area.title, table::tables(&rows));
         }
     }
+    show(&times);
     if wanted.write {
         page::write()?;
         readme::write()?;
     }
     Ok(())
+}
+
+/// Says how long each area took, and all of them, without building.
+fn show(times: &[(&str, u64)]) {
+    for (name, seconds) in times {
+        eprintln!("{name:<8} {seconds:>5} s");
+    }
+    let all: u64 = times.iter().map(|(_, seconds)| seconds).sum();
+    eprintln!("{:<8} {all:>5} s, or {} min {} s", "all", all / 60, all % 60);
 }

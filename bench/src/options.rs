@@ -22,6 +22,12 @@ impl Options {
 
     /// How long a subject runs in a round.
     pub fn time(&self) -> Duration {
-        Duration::from_millis(if self.quick { 150 } else { 700 })
+        Duration::from_millis(if self.quick { 100 } else { 500 })
+    }
+
+    /// Whether peers run in this round. In a quick run they run in the first one only; the bare clients, which the
+    /// targets are about, run in all.
+    pub fn has_peers(&self, round: u32) -> bool {
+        !self.quick || round == 0
     }
 }

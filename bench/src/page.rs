@@ -6,7 +6,7 @@ use crate::{
     areas::AREAS,
     machine,
     run::{folder, kept},
-    table, targets,
+    table, targets, texts,
 };
 
 const HEAD: &str = "\
@@ -23,18 +23,21 @@ The other columns are medians, and depend on the machine.
 /// Writes the page from what was measured here last.
 pub(crate) fn write() -> Result<(), String> {
     let mut text = format!("{HEAD}\n## Machine and versions\n\n{}\n", machine::describe());
-    if let Some(table) = targets::table() {
-        text += &format!("\n## Targets\n\n{table}");
+    if let Some(tables) = targets::tables() {
+        text += &format!("\n## Targets\n\n{tables}");
     }
+    text += &format!("\n## Tried, and did not help\n\n{}", texts::TRIED);
     for area in AREAS {
         let Some(measured) = kept(area) else { continue };
-        let quick = if measured.quick { " of a quick run" } else { "" };
+        let quick = if measured.quick { " of a quick run, in which peers ran once" } else { "" };
         text += &format!(
-            "\n## {}\n\n{}\n{} rounds{quick}, `cargo xtask bench {}`.\n{}",
+            "\n## {}\n\n{}\n{} round{}{quick}, `cargo xtask bench {}`, {} seconds.\n{}",
             area.title,
             area.about,
             measured.rounds,
+            if measured.rounds == 1 { "" } else { "s" },
             area.name,
+            measured.seconds,
             table::tables(&measured.rows)
         );
     }

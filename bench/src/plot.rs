@@ -10,7 +10,7 @@ const WIDTH: f64 = 40.0;
 /// A bar for each row, in the order in which they were measured, by the first column: for tables of how a cost grows.
 pub(crate) fn plots(rows: &[&Row]) -> String {
     let values = rows.iter().filter_map(|row| row.columns.first());
-    let most = values.map(|column| column.median).fold(0.0, f64::max);
+    let most = values.map(|column| column.value.median).fold(0.0, f64::max);
     let names = rows.iter().map(|row| row.work.chars().count() + row.subject.chars().count() + 2);
     let longest = names.max().unwrap_or_default();
     let mut text = "\n```text\n".to_owned();
@@ -20,9 +20,9 @@ pub(crate) fn plots(rows: &[&Row]) -> String {
     for row in sorted {
         let Some(column) = row.columns.first() else { continue };
         let name = format!("{}: {}", row.work, row.subject);
-        let bar = "█".repeat((column.median / most * WIDTH).round() as usize);
+        let bar = "█".repeat((column.value.median / most * WIDTH).round() as usize);
         let unit = column.name.rsplit(' ').next().unwrap_or_default();
-        let _ = writeln!(text, "{name:<longest$}  {bar} {} {unit}", number(column.median));
+        let _ = writeln!(text, "{name:<longest$}  {bar} {} {unit}", number(column.value.median));
     }
     text + "```\n"
 }

@@ -23,6 +23,7 @@ pub(crate) fn folder() -> &'static Path {
 pub(crate) struct Measured {
     pub(crate) rounds: u32,
     pub(crate) quick: bool,
+    pub(crate) seconds: u64,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn build(area: &Area) -> Result<(), String> {
 }
 
 /// Runs an area, and returns what it measured.
-pub(crate) fn run(area: &Area, quick: bool, rounds: Option<&str>) -> Result<Vec<Row>, String> {
+pub(crate) fn run(area: &Area, quick: bool, rounds: Option<&str>) -> Result<Measured, String> {
     let began = Instant::now();
     let this = env::current_exe().map_err(|error| error.to_string())?;
     let mut program = Command::new(this.with_file_name(area.package()));
@@ -67,11 +68,12 @@ pub(crate) fn run(area: &Area, quick: bool, rounds: Option<&str>) -> Result<Vec<
     if !status.success() {
         return Err(format!("{} failed: {status}", area.package()));
     }
-    eprintln!("\r{}: {} s{:<90}", area.name, began.elapsed().as_secs(), "");
+    let seconds = began.elapsed().as_secs();
+    eprintln!("\r{}: {seconds} s{:<90}", area.name, "");
     let rounds = samples.iter().map(|sample| sample.round + 1).max().unwrap_or_default();
-    let rows = summary::rows(&samples);
-    keep(area, &Measured { rounds, quick, rows: rows.clone() })?;
-    Ok(rows)
+    let measured = Measured { rounds, quick, seconds, rows: summary::rows(&samples) };
+    keep(area, &measured)?;
+    Ok(measured)
 }
 
 fn keep(area: &Area, result: &Measured) -> Result<(), String> {

@@ -20,18 +20,31 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    pub(crate) median: f64,
-    /// Nothing if the base has no such column.
-    pub(crate) ratio: Option<Ratio>,
+    pub(crate) value: Spread,
+    /// The ratios to the base, which ran in the same round. What the machine does besides changes from round to round,
+    /// and hits both. Nothing if the base has no such column.
+    pub(crate) ratio: Option<Spread>,
+    /// The differences to the base.
+    pub(crate) over: Option<Spread>,
 }
 
-/// The ratios to the base, which ran in the same round: their median and quartiles. What the machine does besides changes
-/// from round to round, and hits both.
+/// The median of the rounds, and their quartiles.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Ratio {
+pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
+}
+
+impl Spread {
+    /// Returns `None` if there are no values.
+    fn of(values: &[f64]) -> Option<Self> {
+        (!values.is_empty()).then(|| Self {
+            median: median(values),
+            low: quantile(values, 0.25),
+            high: quantile(values, 0.75),
+        })
+    }
 }
 
 /// The rows in the order of the first samples.
@@ -62,28 +75,25 @@ fn row(first: &Sample, samples: &[Sample]) -> Row {
     let column = |name: &String| {
         let (ours, base) = (of(&first.subject, name), of(&first.base, name));
         let in_round = |round| base.iter().find(|(of, _)| *of == round).map(|(_, value)| *value);
-        let rounds: Vec<f64> = ours
-            .iter()
-            .filter_map(|(round, value)| Some(value / in_round(*round)?))
-            .filter(|ratio| ratio.is_finite())
-            .collect();
-        let ratio = Ratio {
-            median: median(&rounds),
-            low: quantile(&rounds, 0.25),
-            high: quantile(&rounds, 0.75),
+        let compared = |compare: fn(f64, f64) -> f64| {
+            let rounds =
+                ours.iter().filter_map(|(round, value)| Some(compare(*value, in_round(*round)?)));
+            Spread::of(&rounds.filter(|value| value.is_finite()).collect::<Vec<_>>())
         };
-        Column {
+        let values: Vec<f64> = ours.iter().map(|(_, value)| *value).collect();
+        Some(Column {
             name: name.clone(),
-            median: median(&ours.iter().map(|(_, value)| *value).collect::<Vec<_>>()),
-            ratio: (!rounds.is_empty()).then_some(ratio),
-        }
+            value: Spread::of(&values)?,
+            ratio: compared(|ours, base| ours / base),
+            over: compared(|ours, base| ours - base),
+        })
     };
     Row {
         table: first.table.clone(),
         work: first.work.clone(),
         subject: first.subject.clone(),
         base: first.base.clone(),
-        columns: first.measured.iter().map(|(name, _)| column(name)).collect(),
+        columns: first.measured.iter().filter_map(|(name, _)| column(name)).collect(),
         note: first.note.clone(),
     }
 }
@@ -106,8 +116,9 @@ mod tests {
         ];
         let rows = rows(&samples);
         assert_eq!(rows.len(), 2);
-        assert_eq!(rows[1].columns[0].median, 20.0);
-        let ratio = rows[1].columns[0].ratio.unwrap();
-        assert_eq!(ratio, Ratio { median: 2.0, low: 1.5, high: 3.0 });
+        let column = &rows[1].columns[0];
+        assert_eq!(column.value, Spread { median: 20.0, low: 20.0, high: 30.0 });
+        assert_eq!(column.ratio, Some(Spread { median: 2.0, low: 1.5, high: 3.0 }));
+        assert_eq!(column.over, Some(Spread { median: 10.0, low: 5.0, high: 20.0 }));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     plot::plots,
-    summary::{Ratio, Row},
+    summary::{Row, Spread},
 };
 
 /// A table for each kind of data, with the works one below the other.
@@ -57,7 +57,7 @@ fn table(rows: &[&Row]) -> String {
                 let _ = write!(
                     text,
                     " {} |",
-                    value.map_or_else(String::new, |column| number(column.median))
+                    value.map_or_else(String::new, |column| number(column.value.median))
                 );
             }
             text += &if has_notes { format!(" {} |\n", row.note) } else { "\n".to_owned() };
@@ -67,7 +67,7 @@ fn table(rows: &[&Row]) -> String {
 }
 
 /// `1.32 (1.28–1.35)`
-pub(crate) fn with_spread(ratio: Ratio) -> String {
+pub(crate) fn with_spread(ratio: Spread) -> String {
     format!("{} ({}–{})", factor(ratio.median), factor(ratio.low), factor(ratio.high))
 }
 

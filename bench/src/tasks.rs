@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{spawn, time::sleep};
+use tokio::{spawn, task::JoinHandle, time::sleep};
 
 use crate::{allocations, cpu};
 
@@ -17,6 +17,8 @@ use crate::{allocations, cpu};
 pub struct Task {
     number: usize,
     done: u64,
+    /// How many operations it does at most.
+    most: u64,
     state: Arc<State>,
 }
 
@@ -33,7 +35,7 @@ impl Task {
         reason = "it is used in `while let`, and an iterator is not needed"
     )]
     pub fn next(&mut self) -> Option<u64> {
-        if self.state.is_over.load(Relaxed) {
+        if self.done == self.most || self.state.is_over.load(Relaxed) {
             return None;
         }
         self.done += 1;
@@ -55,6 +57,7 @@ impl Drop for Task {
 /// What an operation cost, on average.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
+    pub operations: f64,
     pub per_second: f64,
     /// CPU time of this process, in microseconds.
     pub cpu: f64,
@@ -74,10 +77,21 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     let done = run_and_count(tasks, time, make).await as f64;
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / done;
     Cost {
+        operations: done,
         per_second: done / began.elapsed().as_secs_f64(),
         cpu: micros(cpu::of_this_process() - ours),
         server_cpu: micros(of_server() - theirs),
     }
+}
+
+/// Runs tasks until each has done so many operations.
+pub async fn run_each<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    most: u64,
+    make: impl Fn(Task) -> F,
+) {
+    let state = Arc::new(State::default());
+    join(start(tasks, most, &state, make)).await;
 }
 
 /// As [`run`], for a short time, and returns how often an operation allocates.
@@ -86,7 +100,7 @@ pub async fn allocations<F: Future<Output = ()> + Send + 'static>(
     make: impl Fn(Task) -> F,
 ) -> f64 {
     allocations::start();
-    let done = run_and_count(tasks, Duration::from_millis(100), make).await;
+    let done = run_and_count(tasks, Duration::from_millis(50), make).await;
     allocations::stop() as f64 / done as f64
 }
 
@@ -96,12 +110,25 @@ async fn run_and_count<F: Future<Output = ()> + Send + 'static>(
     make: impl Fn(Task) -> F,
 ) -> u64 {
     let state = Arc::new(State::default());
-    let task = |number| Task { number, done: 0, state: Arc::clone(&state) };
-    let running: Vec<_> = (0..tasks).map(|number| spawn(make(task(number)))).collect();
+    let running = start(tasks, u64::MAX, &state, make);
     sleep(time).await;
     state.is_over.store(true, Relaxed);
+    join(running).await;
+    state.done.load(Relaxed)
+}
+
+fn start<F: Future<Output = ()> + Send + 'static>(
+    tasks: usize,
+    most: u64,
+    state: &Arc<State>,
+    make: impl Fn(Task) -> F,
+) -> Vec<JoinHandle<()>> {
+    let task = |number| Task { number, done: 0, most, state: Arc::clone(state) };
+    (0..tasks).map(|number| spawn(make(task(number)))).collect()
+}
+
+async fn join(running: Vec<JoinHandle<()>>) {
     for task in running {
         task.await.expect("an operation failed");
     }
-    state.done.load(Relaxed)
 }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
 use cloakroom_backend::{
     Idempotency::{self, Once, Read},
+    observe::{Event, note, observed, verb},
     within,
 };
 use cloakroom_core::{Created, Error, ErrorKind, SessionData, Store, Touched, Updated};
@@ -56,7 +57,7 @@ impl ExpressSession {
 
     /// Creates a handle on `store`.
     pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
-        Self { store: Arc::new(store), options }
+        Self { store: Arc::from(observed(store)), options }
     }
 
     /// Returns the store's name, such as `redis`.
@@ -99,7 +100,9 @@ impl ExpressSession {
     ///
     /// As for [`Store::destroy`].
     pub async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.run("destroy", Once, self.store.destroy(sid)).await
+        self.run("destroy", Once, self.store.destroy(sid)).await?;
+        note(Event::SessionDestroyed { store: self.name() });
+        Ok(())
     }
 
     /// Sets the expiry that [`set`](Self::set) would give `session`. It never changes the data, never creates a session
@@ -119,8 +122,12 @@ impl ExpressSession {
     /// As for [`Atomic::create`](cloakroom_core::Atomic::create). [`Unsupported`](ErrorKind::Unsupported) if the store
     /// does not support it.
     pub async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
-        self.run("create", Once, self.offered("create", self.store.atomic())?.create(sid, session))
-            .await
+        let create = self.offered("create", self.store.atomic())?.create(sid, session);
+        let created = self.run("create", Once, create).await?;
+        if matches!(created, Created::Stored(_)) {
+            note(Event::SessionCreated { store: self.name() });
+        }
+        Ok(created)
     }
 
     /// Stores the session only if the record has not changed since `session` was read.
@@ -262,7 +269,8 @@ impl ExpressSession {
         idempotency: Idempotency,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        within(deadline, self.store.name(), operation, idempotency, work).await
+        let work = within(deadline, self.store.name(), operation, idempotency, work);
+        verb("handle", operation, work).await
     }
 
     /// Returns the session unless its end has come. If Node.js has extended it beyond that, the store still has it.

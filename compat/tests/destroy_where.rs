@@ -111,12 +111,14 @@ struct Listing {
     unread: Option<usize>,
     destroyed: Arc<AtomicUsize>,
     fails_after: Option<usize>,
+    /// Whether that failure says that nothing was destroyed.
+    is_refused: bool,
 }
 
 impl Listing {
     fn of(count: usize) -> Self {
         let (memory, destroyed) = (MemoryStore::new(), Arc::default());
-        Self { memory, count, unread: None, destroyed, fails_after: None }
+        Self { memory, count, unread: None, destroyed, fails_after: None, is_refused: false }
     }
 }
 
@@ -134,7 +136,7 @@ impl Store for Listing {
     async fn destroy(&self, _sid: &str) -> Result<(), Error> {
         if Some(self.destroyed.load(SeqCst)) == self.fails_after {
             let error = Error::new(ErrorKind::Unavailable, "listing", "destroy", "as told");
-            return Err(error.with_outcome_unknown());
+            return Err(if self.is_refused { error } else { error.with_outcome_unknown() });
         }
         self.destroyed.fetch_add(1, SeqCst);
         Ok(())
@@ -180,6 +182,16 @@ async fn a_record_that_cannot_be_read_stops_no_other_and_is_told_at_the_end() {
     assert!(error.to_string().ends_with("destroyed: 4, records that cannot be read: 1"), "{error}");
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("not JSON"));
     assert_eq!(store.destroyed.load(SeqCst), 4);
+}
+
+#[tokio::test]
+async fn an_error_after_destroyed_sessions_may_have_happened() {
+    for (fails_after, is_unknown) in [(0, false), (3, true)] {
+        let mut store = Listing::of(5);
+        (store.fails_after, store.is_refused) = (Some(fails_after), true);
+        let error = ExpressSession::new(store).destroy_where(is_of("ann")).await.unwrap_err();
+        assert_eq!(error.outcome_unknown(), is_unknown, "{error}");
+    }
 }
 
 #[tokio::test]

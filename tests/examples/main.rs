@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod browser;
+mod observe;
 mod served;
 mod swap_backends;

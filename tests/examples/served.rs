@@ -5,25 +5,25 @@ use tungstenite::{ClientRequestBuilder, Message, stream::MaybeTlsStream};
 use ureq::http::Response;
 
 /// A browser with one cookie.
-struct Browser {
+pub(crate) struct Browser {
     http: ureq::Agent,
     url: String,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 impl Browser {
-    fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let http = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
         Self { http: http.build().into(), url: url.to_owned(), cookie: String::new() }
     }
 
-    fn get(&mut self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&mut self, path: &str) -> (u16, String) {
         let url = format!("{}{path}", self.url);
         let response = self.http.get(url).header("cookie", &self.cookie).call().unwrap();
         self.seen(response)
     }
 
-    fn post(&mut self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+    pub(crate) fn post(&mut self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
         let url = format!("{}{path}", self.url);
         let request = self.http.post(url).header("cookie", &self.cookie);
         let response = request.send_form(form.iter().copied()).unwrap();

@@ -7,6 +7,7 @@ mod encryption;
 mod express_app;
 mod file;
 mod memcached;
+mod memcached_ring;
 mod mongodb;
 mod other_sites;
 mod redis;

@@ -8,5 +8,6 @@ mod conveniences;
 mod encryption_errors;
 mod handle;
 mod layer_commands;
+mod limits;
 mod raced_logouts;
 mod redis_that_only_reads;

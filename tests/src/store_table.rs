@@ -18,21 +18,28 @@ const SERVER: &str = "tested with the server";
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Starts a server of each kind, runs the suite on each store, and makes the table.
+/// Starts a server of each kind, and several of the kinds that work together, runs the suite on each store, and makes
+/// the two tables.
 ///
 /// # Errors
 ///
 /// What is missing, or does not work.
 pub async fn table() -> Result<String> {
-    let columns = stores::columns().await?;
+    // Those on several servers mostly wait for elections.
+    let both = (stores::columns(), stores::on_several_servers());
+    let (columns, several) = tokio::try_join!(both.0, both.1)?;
     let packages: Vec<_> = columns.iter().filter_map(Column::package).collect();
     for store in crate::stores::stores()? {
         if !packages.contains(&&*store.package) {
             return Err(format!("{} has no column: add it to stores.rs", store.package).into());
         }
     }
+    let several: Vec<_> = several
+        .iter()
+        .map(|setup| Ok((setup.name, setup.rows(&columns)?)))
+        .collect::<Result<_>>()?;
     let columns: Vec<_> = columns.iter().map(|column| (column.name, column.rows())).collect();
-    Ok(print(&columns))
+    Ok(format!("{}\nOn several servers:\n\n{}", print(&columns), print(&several)))
 }
 
 /// The columns side by side; all have the same rows.

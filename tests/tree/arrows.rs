@@ -40,7 +40,7 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// The crates that may depend on every other one.
-const ON_EVERYTHING: [&str; 2] = ["cloakroom", "cloakroom-tests"];
+const ON_EVERYTHING: [&str; 3] = ["cloakroom", "cloakroom-test-fuzz", "cloakroom-tests"];
 
 /// What a crate may depend on among ours, for itself and besides for its tests; `None` if there is no rule for it.
 fn allowed<'a>(

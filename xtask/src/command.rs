@@ -4,9 +4,9 @@ use std::{
     env,
     ffi::OsStr,
     fmt,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
 };
 
 /// Why a task stopped, and the exit code to end with.
@@ -56,30 +56,50 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// Shows the command and runs it. If it fails, its exit code is the failure's.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
-    run_with(command, |_| ())
+    let text = text(command);
+    println!("\n$ {text}");
+    let mut child =
+        command.spawn().map_err(|error| Failure::new(format!("cannot run `{text}`: {error}")))?;
+    ended(&text, &mut child)
 }
 
-/// As [`run`], and gives each line that the command prints to `look`.
+/// As [`run`], and gives each line that the command prints, its errors too, to `look`. The lines for which that returns
+/// false are not shown.
 pub(crate) fn run_and_look(
     command: &mut Command,
-    mut look: impl FnMut(&str),
+    mut look: impl FnMut(&str) -> bool,
 ) -> Result<(), Failure> {
-    run_with(command.stdout(Stdio::piped()), |output| {
-        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line);
+    let text = text(command);
+    println!("\n$ {text}");
+    let failed = |error: io::Error| Failure::new(format!("cannot run `{text}`: {error}"));
+    // One pipe for both, so that their lines stay in order.
+    let (output, input) = io::pipe().map_err(failed)?;
+    command.stdout(input.try_clone().map_err(failed)?).stderr(input);
+    let child = command.spawn().map_err(failed);
+    // The command keeps its ends of the pipe, and while it does the output has no end.
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let mut child = child?;
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if look(&line) {
             println!("{line}");
-            look(&line);
         }
-    })
+    }
+    ended(&text, &mut child)
 }
 
 /// Shows the command, runs it, and returns the lines of its output, which are not shown.
 pub(crate) fn lines_of(command: &mut Command) -> Result<Vec<String>, Failure> {
+    let text = text(command);
+    println!("\n$ {text}");
+    let failed = |error: io::Error| Failure::new(format!("cannot run `{text}`: {error}"));
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
     let mut lines = Vec::new();
-    run_with(command.stdout(Stdio::piped()), |output| {
+    if let Some(output) = child.stdout.take() {
         let read = BufReader::new(output).split(b'\n').map_while(Result::ok);
         lines.extend(read.map(|line| String::from_utf8_lossy(&line).into_owned()));
-    })?;
+    }
+    ended(&text, &mut child)?;
     Ok(lines)
 }
 
@@ -88,17 +108,8 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-fn run_with(
-    command: &mut Command,
-    read: impl FnOnce(std::process::ChildStdout),
-) -> Result<(), Failure> {
-    let text = text(command);
-    println!("\n$ {text}");
-    let mut child =
-        command.spawn().map_err(|error| Failure::new(format!("cannot run `{text}`: {error}")))?;
-    if let Some(output) = child.stdout.take() {
-        read(output);
-    }
+/// Waits for the command.
+fn ended(text: &str, child: &mut Child) -> Result<(), Failure> {
     let status =
         child.wait().map_err(|error| Failure::new(format!("cannot wait for `{text}`: {error}")))?;
     if status.success() {

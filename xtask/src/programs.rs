@@ -37,11 +37,12 @@ struct Ended {
 }
 
 /// Builds all test programs, runs them and the doctests with these arguments, and gives each line that they print to
-/// `look`. What a program prints is shown when it has ended, so that its lines stay together.
+/// `look`, which returns false for those that are not shown. What a program prints is shown when it has ended, so that its
+/// lines stay together.
 pub(crate) fn run_all(
     arguments: &[String],
     threads: &str,
-    mut look: impl FnMut(&str),
+    mut look: impl FnMut(&str) -> bool,
 ) -> Result<(), Failure> {
     let mut programs = built()?;
     for program in &mut programs {
@@ -69,8 +70,13 @@ pub(crate) fn run_all(
         }
         drop(sender);
         for Ended { name, output, seconds, succeeded } in ended {
-            println!("\n     Ended {name} after {seconds:.1} s\n{output}");
-            output.lines().for_each(&mut look);
+            println!();
+            let first = format!("     Ended {name} after {seconds:.1} s");
+            for line in std::iter::once(&*first).chain(output.lines()) {
+                if look(line) {
+                    println!("{line}");
+                }
+            }
             if !succeeded {
                 failed.push(name);
             }

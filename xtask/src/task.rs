@@ -4,6 +4,7 @@ use std::{env, process::Command};
 
 use crate::{
     command::{Failure, command, run, run_and_look},
+    leaks::Leaks,
     programs, setup,
     total::Total,
 };
@@ -13,13 +14,18 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     setup::install_for_tests()?;
     let left_out = if makes_namespaces() { &[][..] } else { IN_NAMESPACES };
     let skipped = left_out.iter().flat_map(|name| ["--skip".to_owned(), (*name).to_owned()]);
-    let mut for_tests = vec!["--include-ignored".to_owned()];
+    // The output of tests that pass is looked at, and not shown.
+    let mut for_tests = vec!["--include-ignored".to_owned(), "--show-output".to_owned()];
     for_tests.extend(skipped);
     // Most tests wait for servers and for sessions to expire, not for a processor.
     let threads = env::var("RUST_TEST_THREADS").unwrap_or_else(|_| "8".to_owned());
 
     let mut total = Total::default();
-    let look = |line: &str| total.add(line);
+    let mut leaks = Leaks::default();
+    let look = |line: &str| {
+        total.add(line);
+        leaks.look(line)
+    };
     let result = if arguments.is_empty() {
         programs::run_all(&for_tests, &threads, look)
     } else {
@@ -33,7 +39,8 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     for name in left_out {
         println!("Left out, since this system lets nobody make namespaces: {name}");
     }
-    result
+    result?;
+    if leaks.is_empty() { Ok(()) } else { Err(Failure::new(leaks.to_string())) }
 }
 
 /// Tests that take a network and a name server of their own, or a file system.

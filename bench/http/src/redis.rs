@@ -1,9 +1,10 @@
 //! The Redis server behind all subjects: sessions as Express writes them, and the commands that it has run.
 
-use std::collections::BTreeMap;
-
 use cloakroom::{Secrets, date::to_iso_string};
-use cloakroom_bench::cpu;
+use cloakroom_bench::{
+    commands::{Counts, of_redis},
+    cpu,
+};
 use cloakroom_bench_http::server::SECRET;
 use cloakroom_test_support::RedisServer;
 use redis::{Connection, cmd, pipe};
@@ -42,32 +43,11 @@ impl Redis {
     }
 
     /// How often each command was run so far.
-    pub(crate) fn commands(&mut self) -> BTreeMap<String, f64> {
+    pub(crate) fn commands(&mut self) -> Counts {
         let info: String =
             cmd("INFO").arg("commandstats").query(&mut self.connection).expect("Redis knows INFO");
-        let lines = info.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
-        lines
-            .filter_map(|(name, rest)| {
-                let calls = rest.strip_prefix("calls=")?.split(',').next()?;
-                Some((name.to_owned(), calls.parse().ok()?))
-            })
-            .filter(|(name, _)| name != "info")
-            .collect()
+        of_redis(&info)
     }
-}
-
-/// What was run between two counts, per request: `get 1 · set 1`.
-pub(crate) fn commands_per_request(
-    before: &BTreeMap<String, f64>,
-    after: &BTreeMap<String, f64>,
-    requests: f64,
-) -> String {
-    let each = after.iter().map(|(name, calls)| {
-        (name, (calls - before.get(name).copied().unwrap_or_default()) / requests)
-    });
-    let each = each.filter(|(_, calls)| *calls > 0.02);
-    let texts = each.map(|(name, calls)| format!("{name} {}", (calls * 100.0).round() / 100.0));
-    texts.collect::<Vec<_>>().join(" · ")
 }
 
 /// An hour from now, as `cookie.expires` has it.

@@ -20,9 +20,17 @@ pub(crate) struct Subject {
     pub(crate) reads_express: bool,
     /// Whether only `/read` and `/write` are of interest.
     pub(crate) is_limit: bool,
+    /// The commands that Redis runs for a request for a page, with a short and with a long session: for our subjects,
+    /// which fail if they run others.
+    pub(crate) commands: &'static [(&'static str, [&'static str; 2])],
 }
 
 impl Subject {
+    /// Whether it is ours, or the bare client, and no peer.
+    pub(crate) fn is_in_targets(&self) -> bool {
+        self.is_limit || self.name.starts_with("cloakroom")
+    }
+
     /// Whether its allocations and its instructions can be counted.
     pub(crate) fn is_rust(&self) -> bool {
         matches!(self.program, Program::Rust(_))
@@ -39,17 +47,47 @@ enum Program {
 
 const fn rust(name: &'static str, binary: &'static str) -> Subject {
     let program = Program::Rust(binary);
-    Subject { name, program, environment: &[], reads_express: false, is_limit: false }
+    Subject {
+        name,
+        program,
+        environment: &[],
+        reads_express: false,
+        is_limit: false,
+        commands: &[],
+    }
 }
 
 const fn node(name: &'static str, file: &'static str) -> Subject {
     let program = Program::Node(file);
-    Subject { name, program, environment: &[], reads_express: true, is_limit: false }
+    Subject { name, program, environment: &[], reads_express: true, is_limit: false, commands: &[] }
 }
 
 pub(crate) const RAW: &str = "raw redis in axum";
 pub(crate) const SIGNED: &str = "raw redis in axum, cookie checked";
 pub(crate) const SAFE: &str = "cloakroom, safe";
+pub(crate) const EXPRESS: &str = "cloakroom, express preset";
+
+/// `GETEX` reads and extends; a write is one more round trip, and two for a long session. The script runs the `GET` and the
+/// `SET`; for a long session, `WATCH` is sent with a `GETEX`, and `MULTI` with the rest. A Redis that compares by itself
+/// runs a `SET` alone.
+const SAFE_COMMANDS: &[(&str, [&str; 2])] = &[
+    ("/read", ["getex 1", "getex 1"]),
+    (
+        "/write",
+        [
+            "evalsha 1 · get 1 · getex 1 · set 1 | getex 1 · set 1",
+            "exec 1 · getex 2 · multi 1 · set 1 · watch 1 | getex 1 · set 1",
+        ],
+    ),
+    ("/anonymous", ["", ""]),
+];
+
+/// Those of express-session with connect-redis.
+const EXPRESS_COMMANDS: &[(&str, [&str; 2])] = &[
+    ("/read", ["expire 1 · get 1", "expire 1 · get 1"]),
+    ("/write", ["get 1 · set 1", "get 1 · set 1"]),
+    ("/anonymous", ["", ""]),
+];
 
 /// All of them; the first ones are what the others are compared with.
 pub(crate) const SUBJECTS: &[Subject] = &[
@@ -60,14 +98,19 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         environment: &[("SIGNED", "1")],
         ..rust(SIGNED, "serve_raw")
     },
-    Subject { reads_express: true, ..rust(SAFE, "serve_cloakroom") },
+    Subject { reads_express: true, commands: SAFE_COMMANDS, ..rust(SAFE, "serve_cloakroom") },
     Subject {
         reads_express: true,
         environment: &[("PRESET", "express")],
-        ..rust("cloakroom, express preset", "serve_cloakroom")
+        commands: EXPRESS_COMMANDS,
+        ..rust(EXPRESS, "serve_cloakroom")
     },
     rust("tower-sessions", "serve_tower_sessions"),
     rust("axum_session", "serve_axum_session"),
+    Subject {
+        environment: &[("MEMORY", "1")],
+        ..rust("axum_session, sessions also in memory", "serve_axum_session")
+    },
     rust("actix-session", "serve_actix_session"),
     rust("salvo-express-session", "serve_salvo_express_session"),
     node("express-session on Express", "express.mjs"),
@@ -81,7 +124,7 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     child: Child,
     // The server ends when this is closed, also if this process is killed.
-    stdin: Option<ChildStdin>,
+    _stdin: ChildStdin,
 }
 
 impl Running {
@@ -89,11 +132,11 @@ impl Running {
         Self::spawn(subject, command(subject), redis)
     }
 
-    /// Starts a server in Rust under callgrind, which writes to the file when the server ends.
+    /// Starts a server in Rust under callgrind, which writes to files whose names begin so.
     pub(crate) fn start_under_callgrind(subject: Subject, redis: &str, file: &Path) -> Self {
         let server = command(subject);
         let mut valgrind = cpu::on_core(cpu::SUBJECT, "valgrind");
-        valgrind.args(["--quiet", "--tool=callgrind"]);
+        valgrind.args(["--quiet", "--tool=callgrind", "--dump-before=*::server::count*"]);
         valgrind.arg(format!("--callgrind-out-file={}", file.display()));
         // The server itself stands last, after what keeps it on its core.
         valgrind.args(server.get_args().last().or(Some(server.get_program())));
@@ -115,13 +158,7 @@ impl Running {
             .expect("its output is text");
         let port = line.trim().parse();
         let port = port.unwrap_or_else(|_| panic!("{} did not start: {line:?}", subject.name));
-        Self { subject, port, child, stdin: Some(stdin) }
-    }
-
-    /// Lets the server end by itself, and waits for that.
-    pub(crate) fn end(mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
+        Self { subject, port, child, _stdin: stdin }
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -7,14 +7,16 @@ mod expiry;
 mod sessions;
 mod threads;
 
-use std::{collections::BTreeMap, env, fs, process::Command};
+use std::{collections::BTreeMap, env, process, process::Command};
 
-use cloakroom_bench::{Options, Sample, cpu, documents};
+use cloakroom_bench::{Options, Sample, cpu, documents, memory};
 
 use crate::sessions::{Sessions, key};
 
 /// Each session's record, as large as the others are that we measure.
 const BYTES: usize = 500;
+
+const SESSIONS: usize = 1_000_000;
 
 const PAYLOAD: &str = "the record and its id";
 
@@ -27,12 +29,15 @@ fn main() {
         return measure(subject, number, millis.parse().expect("a number of milliseconds"));
     }
     let options = Options::from_arguments();
-    let number = if options.quick { 100_000 } else { 1_000_000 };
-    let millis = if options.quick { 150 } else { 500 };
+    let millis = if options.quick { 100 } else { 500 };
     for round in 0..options.rounds {
         for subject in sessions::SUBJECTS {
-            let measured = in_own_process(subject, number, millis);
-            samples(subject, number, round, &measured);
+            let is_in_targets = [sessions::CLOAKROOM, sessions::BASE].contains(&subject);
+            if !is_in_targets && !options.has_peers(round) {
+                continue;
+            }
+            let measured = in_own_process(subject, SESSIONS, millis);
+            samples(subject, SESSIONS, round, &measured);
         }
     }
 }
@@ -51,11 +56,11 @@ fn in_own_process(subject: &str, number: usize, millis: u64) -> BTreeMap<String,
 fn samples(subject: &str, number: usize, round: u32, measured: &BTreeMap<String, f64>) {
     let table = format!("{number} sessions of {BYTES} bytes");
     let sample = |work, base| Sample::new(&table, work, subject, base, round);
-    let memory = "resident memory";
-    sample(memory, PAYLOAD).with("bytes per session", measured["bytes"]).print();
+    let work = "resident memory";
+    sample(work, PAYLOAD).with("bytes per session", measured["bytes"]).print();
     if subject == sessions::SUBJECTS[0] {
         let payload = (BYTES + key(0).len()) as f64;
-        Sample::new(&table, memory, PAYLOAD, PAYLOAD, round)
+        Sample::new(&table, work, PAYLOAD, PAYLOAD, round)
             .with("bytes per session", payload)
             .print();
     }
@@ -109,8 +114,5 @@ fn measure(name: &str, number: usize, millis: u64) {
 
 /// The memory that this process has, in bytes.
 fn resident() -> f64 {
-    let pages = fs::read_to_string("/proc/self/statm").expect("Linux has it");
-    let pages: f64 =
-        pages.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("a number of pages");
-    pages * 4_096.0
+    memory::of_process(process::id())
 }

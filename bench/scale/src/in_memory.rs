@@ -5,18 +5,17 @@ use std::sync::Arc;
 use cloakroom::{MemoryOptions, MemoryStore, SessionData, Store};
 use cloakroom_bench::{Options, Sample, documents, tasks, tasks::Task};
 
-use crate::backend::{TASKS, scattered};
+use crate::backend::{TASKS, scattered, sid};
 
 const TABLE: &str = "MemoryStore, as the number of sessions grows";
 
-fn sid(number: usize) -> String {
-    format!("{number:032x}")
-}
-
 pub(crate) async fn measure(options: Options) {
-    let numbers: &[usize] =
-        if options.quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
-    let text = documents::session(500, "2099-01-01T00:00:00.000Z");
+    let numbers: &[usize] = if options.quick {
+        &[10_000, 100_000, 1_000_000]
+    } else {
+        &[10_000, 100_000, 1_000_000, 10_000_000]
+    };
+    let text = documents::short_session("2099-01-01T00:00:00.000Z");
     let session = Arc::new(SessionData::from_json(text).expect("it is a session"));
     let mut stores = Vec::new();
     for number in numbers {

@@ -1,10 +1,14 @@
-//! The area `scale`: more sessions, more writers of one session, and longer records.
+//! The area `scale`: more sessions, more writers of one session, more in flight, and longer records.
 
+mod all_sessions;
 mod backend;
+mod fill;
+mod in_flight;
 mod in_memory;
 mod long_records;
 mod many_sessions;
 mod one_session;
+mod own_process;
 
 use cloakroom_bench::{Options, allocations::Counting, cpu};
 
@@ -14,6 +18,9 @@ use crate::backend::Backend;
 static ALLOCATOR: Counting = Counting;
 
 fn main() {
+    if own_process::is_alone() {
+        return;
+    }
     let options = Options::from_arguments();
     // Before the workers start, so that there is one.
     cpu::pin(std::process::id(), cpu::SUBJECT);
@@ -21,7 +28,9 @@ fn main() {
     runtime.block_on(async {
         many_sessions::measure(options).await;
         in_memory::measure(options).await;
+        all_sessions::measure(options).await;
         one_session::measure(&Backend::start().await, options).await;
+        in_flight::measure(options).await;
         long_records::measure(&Backend::start().await, options).await;
     });
 }

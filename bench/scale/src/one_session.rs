@@ -11,7 +11,7 @@ use cloakroom_bench::{
     tasks::{self, Task},
 };
 
-use crate::backend::{Backend, with_cost};
+use crate::backend::{Backend, sessions, with_cost};
 
 const TABLE: &str = "Redis, one session that many tasks change";
 const WORK: &str = "modify";
@@ -27,7 +27,7 @@ const CASES: [(&str, usize, usize); 5] = [
 ];
 
 pub(crate) async fn measure(backend: &Backend, options: Options) {
-    let sessions = ExpressSession::new(backend.store.clone());
+    let sessions = sessions(backend.store.clone());
     for round in 0..options.rounds {
         for (subject, tasks, number) in CASES {
             sample(&sessions, backend, (subject, tasks, number), round, options).await.print();

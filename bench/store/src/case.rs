@@ -1,9 +1,10 @@
 //! One operation of one subject.
 
-use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use cloakroom_bench::{
     Sample,
+    commands::{Commands, Counts},
     tasks::{self, Cost, Task},
 };
 
@@ -16,7 +17,7 @@ pub(crate) const KEYS: usize = 1_000;
 /// How many more one task has for itself, to update them: nobody else writes these.
 pub(crate) const OWN: usize = 15;
 
-type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Running<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 enum Subject {
     Rust(Box<dyn Fn(Task) -> Running + Send + Sync>),
@@ -25,13 +26,31 @@ enum Subject {
 }
 
 /// Where cases belong to: a table and the server behind it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) table: String,
-    /// The process of the server.
-    pub(crate) server: u32,
+    /// The process of the server, if there is one.
+    pub(crate) server: Option<u32>,
     /// Who the others are compared with.
     pub(crate) base: &'static str,
+    count: Arc<dyn Fn() -> Running<Counts> + Send + Sync>,
+}
+
+impl Place {
+    /// With a function that asks the server how often it has run each command.
+    pub(crate) fn new<F: Future<Output = Counts> + Send + 'static>(
+        table: String,
+        server: Option<u32>,
+        base: &'static str,
+        count: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            table,
+            server,
+            base,
+            count: Arc::new(move || -> Running<Counts> { Box::pin(count()) }),
+        }
+    }
 }
 
 /// One operation of one subject.
@@ -40,6 +59,7 @@ pub(crate) struct Case {
     work: &'static str,
     name: &'static str,
     subject: Subject,
+    commands: Option<&'static str>,
 }
 
 impl Case {
@@ -51,18 +71,30 @@ impl Case {
         make: impl Fn(Task) -> F + Send + Sync + 'static,
     ) -> Self {
         let make = move |task| -> Running { Box::pin(make(task)) };
-        Self { place: place.clone(), work, name, subject: Subject::Rust(Box::new(make)) }
+        let subject = Subject::Rust(Box::new(make));
+        Self { place: place.clone(), work, name, subject, commands: None }
     }
 
     /// An operation of an npm package.
     pub(crate) fn node(place: &Place, store: &Arc<NodeStore>, work: &'static str) -> Self {
         let subject = Subject::Node(Arc::clone(store));
-        Self { place: place.clone(), work, name: store.name(), subject }
+        Self { place: place.clone(), work, name: store.name(), subject, commands: None }
+    }
+
+    /// Declares the commands of an operation, such as `get 1 · set 1`: [`sample`](Self::sample) panics if the server runs
+    /// others.
+    pub(crate) fn with_commands(self, commands: &'static str) -> Self {
+        Self { commands: Some(commands), ..self }
+    }
+
+    /// Whether it is ours, or the bare client, and no peer.
+    pub(crate) fn is_in_targets(&self) -> bool {
+        self.name == self.place.base || self.name.starts_with("cloakroom")
     }
 
     /// Runs it for a short time, and returns how often an operation allocates, if that can be counted.
     pub(crate) async fn warm_up(&self) -> Option<f64> {
-        self.run(Duration::from_millis(200)).await;
+        self.run(Duration::from_millis(100)).await;
         match &self.subject {
             Subject::Rust(make) => Some(tasks::allocations(TASKS, make).await),
             Subject::Node(_) => None,
@@ -75,12 +107,19 @@ impl Case {
         time: Duration,
         allocations: Option<f64>,
     ) -> Sample {
+        let Place { table, base, count, .. } = &self.place;
+        let before = count().await;
         let cost = self.run(time).await;
-        let Place { table, base, .. } = &self.place;
-        let sample = Sample::new(table, self.work, self.name, base, round)
-            .with("CPU, µs", cost.cpu)
-            .with("server's CPU, µs", cost.server_cpu)
-            .with("operations/s", cost.per_second);
+        let commands = Commands::between(&before, &count().await, cost.operations, 0);
+        if let Some(wrong) = self.commands.and_then(|declared| commands.differ_from(declared)) {
+            panic!("{}: {} in {table}: {wrong}", self.name, self.work);
+        }
+        let mut sample =
+            Sample::new(table, self.work, self.name, base, round).with("CPU, µs", cost.cpu);
+        if self.place.server.is_some() {
+            sample = sample.with("server's CPU, µs", cost.server_cpu).with_note(commands.text());
+        }
+        let sample = sample.with("operations/s", cost.per_second);
         match allocations {
             Some(allocations) => sample.with("allocations", allocations),
             None => sample,
@@ -89,7 +128,7 @@ impl Case {
 
     async fn run(&self, time: Duration) -> Cost {
         match &self.subject {
-            Subject::Rust(make) => tasks::run(TASKS, time, Some(self.place.server), make).await,
+            Subject::Rust(make) => tasks::run(TASKS, time, self.place.server, make).await,
             Subject::Node(store) => store.run(self.work, time, self.place.server),
         }
     }
@@ -102,18 +141,6 @@ pub(crate) fn with_clone<C: Clone, F, R: Fn(C, Task) -> F>(
 ) -> impl Fn(Task) -> F + use<C, F, R> {
     let client = client.clone();
     move |task| run(client.clone(), task)
-}
-
-/// A server, and what is done with it.
-pub(crate) struct Backend {
-    pub(crate) cases: Vec<Case>,
-    _server: Box<dyn Any>,
-}
-
-impl Backend {
-    pub(crate) fn new(cases: Vec<Case>, server: impl Any) -> Self {
-        Self { cases, _server: Box::new(server) }
-    }
 }
 
 /// The session that a task updates in its operation of this number, and the place of that among the task's own.

@@ -5,18 +5,34 @@ use std::{sync::Arc, time::Duration};
 use cloakroom::{Atomic, SessionData, Store, Touched, Updated};
 use tokio::sync::Mutex;
 
-use crate::case::{Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone};
+use crate::{
+    backend::Answer,
+    case::{Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone},
+};
 
 pub(crate) const NAME: &str = "cloakroom";
-pub(crate) const LIFE: Duration = Duration::from_secs(3_600);
+const LIFE: Duration = Duration::from_secs(3_600);
+/// The deadline of our stores: on a busy machine they are measured, not given up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Stores sessions with this text, and returns what is done with them.
+/// The commands that the server runs for each operation, such as `get 1`. Empty where there is no server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) get: &'static str,
+    pub(crate) set: &'static str,
+    pub(crate) touch: &'static str,
+    pub(crate) get_and_touch: &'static str,
+    pub(crate) update: &'static str,
+}
+
+/// Stores sessions with this text, and returns what is done with them, and what is read of one.
 pub(crate) async fn cases<S: Store + Clone + 'static>(
     place: &Place,
     store: S,
     text: &str,
     sid: fn(usize) -> String,
-) -> Vec<Case> {
+    commands: Declared,
+) -> (Vec<Case>, Answer) {
     let session = Arc::new(SessionData::from_json(text).expect("it is a session"));
     for key in 0..KEYS {
         store.set(&sid(key), &session).await.expect("the store stores");
@@ -48,13 +64,24 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
             assert_eq!(session.loaded_json().len(), bytes);
         }
     });
-    vec![
-        Case::new(place, NAME, "get", get),
-        Case::new(place, NAME, "set", set),
-        Case::new(place, NAME, "touch", touch),
-        Case::new(place, NAME, "get and touch", get_and_touch),
-        update(place, store, &session, sid).await,
-    ]
+    let read = store.clone();
+    let answer = Answer::new(NAME, move || {
+        let store = read.clone();
+        async move {
+            let session = store.get(&sid(0)).await.expect("the store answers");
+            let text = session.expect("it is there").to_json().into_owned();
+            serde_json::from_str(&text).expect("it is JSON")
+        }
+    });
+    let cases = vec![
+        Case::new(place, NAME, "get", get).with_commands(commands.get),
+        Case::new(place, NAME, "set", set).with_commands(commands.set),
+        Case::new(place, NAME, "touch", touch).with_commands(commands.touch),
+        Case::new(place, NAME, "get and touch", get_and_touch)
+            .with_commands(commands.get_and_touch),
+        update(place, store, &session, sid).await.with_commands(commands.update),
+    ];
+    (cases, answer)
 }
 
 /// Each task has sessions of its own, and writes each as it was read.

@@ -1,16 +1,21 @@
 //! Stores on Memcached, and the bare client.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    sync::Arc,
+};
 
-use cloakroom::memcached::MemcachedStore;
-use cloakroom_bench::{cpu, documents, tasks::Task};
+use cloakroom::memcached::{MemcachedOptions, MemcachedStore};
+use cloakroom_bench::{commands::Counts, cpu, tasks::Task};
 use cloakroom_test_support::Memcached;
 use memcache::exp::{Get, Meta, MetaClientBuilder, Set};
 use tokio::sync::Mutex;
 
 use crate::{
-    case::{Backend, Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone},
-    cloakroom_store,
+    backend::{Answer, Backend},
+    case::{Case, KEYS, OWN, Place, TASKS, key, own_key, with_clone},
+    cloakroom_store::{self, Declared, PATIENCE},
     node::NodeStore,
 };
 
@@ -29,31 +34,72 @@ fn bare_key(number: usize) -> String {
     format!("bare:{number:032x}")
 }
 
-pub(crate) async fn start(size: &str, bytes: usize) -> Backend {
-    let server = Memcached::start_with(&["-m", "256"]).expect("memcached is installed");
-    let id = server.id().expect("it runs");
-    cpu::pin(id, cpu::OTHERS);
-    let place = Place { table: format!("Memcached, {size}"), server: id, base: BARE };
-    let text = documents::session(bytes, "2099-01-01T00:00:00.000Z");
+pub(crate) struct OnMemcached(Memcached);
 
-    let mut cases = bare(&place, server.port(), &text).await;
-    let store = MemcachedStore::open(&server.url()).expect("it is a URL");
-    cases.extend(cloakroom_store::cases(&place, store, &text, sid).await);
-    let node = Arc::new(NodeStore::start("connect-memcached", &server.addr(), &text));
-    cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
-    Backend::new(cases, server)
+impl Backend for OnMemcached {
+    fn start() -> Self {
+        let server = Memcached::start_with(&["-m", "256"]).expect("memcached is installed");
+        cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
+        Self(server)
+    }
+
+    async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
+        let port = self.0.port();
+        let place = Place::new(format!("Memcached, {size}"), self.0.id(), BARE, move || {
+            std::future::ready(count(port).expect("memcached answers"))
+        });
+        // Our store keeps as many connections as there are calls at a time.
+        let client = MetaClientBuilder::new().max_idle(TASKS);
+        let client = client.connect_async(("127.0.0.1", port)).await;
+        let client: Client = Arc::new(client.expect("memcached answers"));
+
+        let mut cases = bare(&place, &client, text).await;
+        let store = MemcachedStore::open_with(
+            &self.0.url(),
+            MemcachedOptions::default().with_deadline(PATIENCE).with_timeout(PATIENCE),
+        );
+        let store = store.expect("it is a URL");
+        let commands = Declared {
+            get: "get 1",
+            set: "set 1",
+            touch: "touch 1",
+            // memcached counts a read that extends as `touch` only.
+            get_and_touch: "touch 1",
+            update: "set 1",
+        };
+        let (ours, our_answer) = cloakroom_store::cases(&place, store, text, sid, commands).await;
+        let node = Arc::new(NodeStore::start("connect-memcached", &self.0.addr(), text));
+        cases.extend(ours);
+        cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
+        let bare_answer = Answer::new(BARE, move || {
+            let client = Arc::clone(&client);
+            async move {
+                let found = client.run(Get::new(bare_key(0))).await.expect("memcached answers");
+                serde_json::from_slice(&found.value.expect("it is there")).expect("it is JSON")
+            }
+        });
+        (cases, vec![bare_answer, our_answer, node.answer()])
+    }
 }
 
-async fn bare(place: &Place, port: u16, text: &str) -> Vec<Case> {
-    // Our store keeps as many connections as there are calls at a time.
-    let client = MetaClientBuilder::new().max_idle(TASKS).connect_async(("127.0.0.1", port)).await;
-    let client: Client = Arc::new(client.expect("memcached answers"));
+/// What `stats` counts, by what a command does, in whichever of the protocols.
+fn count(port: u16) -> io::Result<Counts> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.write_all(b"stats\r\nquit\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let lines = text.lines().filter_map(|line| line.strip_prefix("STAT cmd_")?.split_once(' '));
+    let lines = lines.filter(|(name, _)| ["get", "set", "touch"].contains(name));
+    Ok(lines.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect())
+}
+
+async fn bare(place: &Place, client: &Client, text: &str) -> Vec<Case> {
     let text: Arc<str> = text.into();
     for number in 0..KEYS {
-        set(&client, &bare_key(number), &text).await;
+        set(client, &bare_key(number), &text).await;
     }
     let bytes = text.len();
-    let get = with_clone(&client, move |client, mut task| async move {
+    let get = with_clone(client, move |client, mut task| async move {
         while let Some(number) = task.next() {
             let found =
                 client.run(Get::new(bare_key(key(&task, number))).meta(Meta::NONE.cas())).await;
@@ -62,7 +108,7 @@ async fn bare(place: &Place, port: u16, text: &str) -> Vec<Case> {
     });
     let set = {
         let text = Arc::clone(&text);
-        with_clone(&client, move |client, mut task: Task| {
+        with_clone(client, move |client, mut task: Task| {
             let text = Arc::clone(&text);
             async move {
                 while let Some(number) = task.next() {
@@ -71,13 +117,13 @@ async fn bare(place: &Place, port: u16, text: &str) -> Vec<Case> {
             }
         })
     };
-    let touch = with_clone(&client, |client, mut task| async move {
+    let touch = with_clone(client, |client, mut task| async move {
         while let Some(number) = task.next() {
             let touch = Get::new(bare_key(key(&task, number))).without_value().touch_raw(LIFE);
             assert!(client.run(touch).await.expect("memcached answers").hit());
         }
     });
-    let get_and_touch = with_clone(&client, move |client, mut task| async move {
+    let get_and_touch = with_clone(client, move |client, mut task| async move {
         while let Some(number) = task.next() {
             let get = Get::new(bare_key(key(&task, number))).meta(Meta::NONE.cas()).touch_raw(LIFE);
             let found = client.run(get).await.expect("memcached answers");
@@ -89,7 +135,7 @@ async fn bare(place: &Place, port: u16, text: &str) -> Vec<Case> {
         Case::new(place, BARE, "set", set),
         Case::new(place, BARE, "touch", touch),
         Case::new(place, BARE, "get and touch", get_and_touch),
-        Case::new(place, BARE, "update", update(client, text).await),
+        Case::new(place, BARE, "update", update(Arc::clone(client), text).await),
     ]
 }
 

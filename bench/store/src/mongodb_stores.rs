@@ -6,12 +6,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cloakroom::mongodb::MongoStore;
-use cloakroom_bench::{cpu, documents, tasks::Task};
+use cloakroom::mongodb::{MongoOptions, MongoStore};
+use cloakroom_bench::{commands::Counts, cpu, tasks::Task};
 use cloakroom_test_support::Mongod;
 use mongodb::{
     Collection,
-    bson::{DateTime, Document, RawDocumentBuf, doc},
+    bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
 };
 use time::OffsetDateTime;
 use tower_sessions_core_of_mongodb::{
@@ -20,8 +20,9 @@ use tower_sessions_core_of_mongodb::{
 };
 
 use crate::{
-    case::{Backend, Case, KEYS, Place, key, with_clone},
-    cloakroom_store,
+    backend::{Answer, Backend, without_cookie},
+    case::{Case, KEYS, Place, key, with_clone},
+    cloakroom_store::{self, Declared, PATIENCE},
     node::NodeStore,
 };
 
@@ -31,24 +32,70 @@ fn sid(number: usize) -> String {
     format!("{number:032x}")
 }
 
-pub(crate) async fn start(size: &str, bytes: usize) -> Backend {
-    let server = Mongod::start().expect("mongod is installed");
-    let id = server.id().expect("it runs");
-    cpu::pin(id, cpu::OTHERS);
-    let place = Place { table: format!("MongoDB, {size}"), server: id, base: BARE };
-    let text = documents::session(bytes, "2099-01-01T00:00:00.000Z");
-    // For all subjects as many connections as our store has by default: one a task.
-    let url = |database: &str| {
-        format!("{}/{database}?directConnection=true&maxPoolSize=64", server.url())
-    };
+pub(crate) struct OnMongoDb(Mongod);
 
-    let mut cases = bare(&place, &url("bare"), &text).await;
-    let store = MongoStore::open(&url("cloakroom")).expect("it is a URL");
-    cases.extend(cloakroom_store::cases(&place, store, &text, sid).await);
-    cases.extend(tower_sessions(&place, &url("tower"), bytes).await);
-    let node = Arc::new(NodeStore::start("connect-mongo", &url("node"), &text));
-    cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
-    Backend::new(cases, server)
+impl Backend for OnMongoDb {
+    fn start() -> Self {
+        let server = Mongod::start().expect("mongod is installed");
+        cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
+        Self(server)
+    }
+
+    async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
+        // For all subjects as many connections as our store has by default: one per task.
+        let url = |database: &str| {
+            format!("{}/{database}?directConnection=true&maxPoolSize=64", self.0.url())
+        };
+        let client = mongodb::Client::with_uri_str(url("bare")).await.expect("it is a URL");
+        let counted = client.clone();
+        let table = format!("MongoDB, {size}");
+        let place = Place::new(table, self.0.id(), BARE, move || count(counted.clone()));
+
+        let sessions: Collection<Document> = client.database("bare").collection("sessions");
+        let mut cases = bare(&place, &sessions, text).await;
+        let store = MongoStore::open_with(
+            &url("cloakroom"),
+            MongoOptions::default().with_deadline(PATIENCE),
+        );
+        let store = store.expect("it is a URL");
+        let commands = Declared {
+            get: "query 1",
+            set: "update 1",
+            touch: "update 1",
+            // Versions differ in whether `findAndModify` counts as an update, too.
+            get_and_touch: "command 1 | command 1 · update 1",
+            update: "update 1",
+        };
+        let (ours, our_answer) = cloakroom_store::cases(&place, store, text, sid, commands).await;
+        let (peers, peers_answer) = tower_sessions(&place, &url("tower"), text).await;
+        let node = Arc::new(NodeStore::start("connect-mongo", &url("node"), text));
+        cases.extend(ours);
+        cases.extend(peers);
+        cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
+        let bare_answer = Answer::new(BARE, move || {
+            let sessions = sessions.clone();
+            async move {
+                let found = sessions.find_one(doc! { "_id": sid(0) }).await;
+                let found = found.expect("MongoDB answers").expect("it is there");
+                serde_json::from_str(found.get_str("session").expect("a text")).expect("it is JSON")
+            }
+        });
+        (cases, vec![bare_answer, our_answer, peers_answer, node.answer()])
+    }
+}
+
+/// What clients have asked for. The drivers' own commands are among `command`.
+async fn count(client: mongodb::Client) -> Counts {
+    let status = client.database("admin").run_command(doc! { "serverStatus": 1 }).await;
+    let status = status.expect("MongoDB answers");
+    let counters = status.get_document("opcounters").expect("a standalone server has them");
+    let number = |value: &Bson| match value {
+        Bson::Int32(number) => f64::from(*number),
+        Bson::Int64(number) => *number as f64,
+        _ => f64::NAN,
+    };
+    let counts = counters.iter().filter(|(name, _)| *name != "deprecated");
+    counts.map(|(name, value)| (name.clone(), number(value))).collect()
 }
 
 /// What a session that lives has: as connect-mongo asks for it.
@@ -66,12 +113,10 @@ fn in_an_hour() -> DateTime {
     DateTime::from_millis(now() + 3_600_000)
 }
 
-async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
-    let client = mongodb::Client::with_uri_str(url).await.expect("it is a URL");
-    let sessions: Collection<Document> = client.database("bare").collection("sessions");
+async fn bare(place: &Place, sessions: &Collection<Document>, text: &str) -> Vec<Case> {
     let text: Arc<str> = text.into();
     for number in 0..KEYS {
-        set(&sessions, number, &text).await;
+        set(sessions, number, &text).await;
     }
     let bytes = text.len();
     let raw = sessions.clone_with_type::<RawDocumentBuf>();
@@ -87,7 +132,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
     });
     let set = {
         let text = Arc::clone(&text);
-        with_clone(&sessions, move |sessions, mut task: Task| {
+        with_clone(sessions, move |sessions, mut task: Task| {
             let text = Arc::clone(&text);
             async move {
                 while let Some(number) = task.next() {
@@ -96,7 +141,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
             }
         })
     };
-    let touch = with_clone(&sessions, |sessions, mut task| async move {
+    let touch = with_clone(sessions, |sessions, mut task| async move {
         while let Some(number) = task.next() {
             let change = doc! { "$set": { "expires": in_an_hour() } };
             let done = sessions.update_one(live(key(&task, number), now()), change).await;
@@ -110,7 +155,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
             check(found.expect("MongoDB answers"));
         }
     });
-    let update = with_clone(&sessions, move |sessions, mut task: Task| {
+    let update = with_clone(sessions, move |sessions, mut task: Task| {
         let text = Arc::clone(&text);
         async move {
             while let Some(number) = task.next() {
@@ -137,20 +182,30 @@ async fn set(sessions: &Collection<Document>, number: usize, text: &str) {
     set.await.expect("MongoDB answers");
 }
 
-async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
+async fn tower_sessions(place: &Place, url: &str, text: &str) -> (Vec<Case>, Answer) {
     const NAME: &str = "tower-sessions-mongodb-store";
     let client = tower_sessions_mongodb_store::mongodb::Client::with_uri_str(url).await;
     let client = client.expect("it is a URL");
     let store = tower_sessions_mongodb_store::MongoDBStore::new(client, "tower".to_owned());
+    let data = without_cookie(serde_json::from_str(text).expect("it is JSON"));
     let data: HashMap<String, serde_json::Value> =
-        serde_json::from_str(&documents::data(bytes)).expect("it is an object");
+        serde_json::from_value(data).expect("it is an object");
     let expiry_date = OffsetDateTime::now_utc() + time::Duration::hours(1);
-    let record = |number| Record { id: Id(1 + number as i128), data: data.clone(), expiry_date };
+    let id = |number: usize| Id((text.len() * KEYS + number) as i128);
+    let record = |number| Record { id: id(number), data: data.clone(), expiry_date };
     let records: Arc<Vec<Record>> = Arc::new((0..KEYS).map(record).collect());
     for record in records.iter() {
         store.save(record).await.expect("the store stores");
     }
-    let all = (store, records);
+    let all = (Arc::new(store), records);
+    let (store, records) = all.clone();
+    let answer = Answer::new(NAME, move || {
+        let (store, records) = (Arc::clone(&store), Arc::clone(&records));
+        async move {
+            let record = store.load(&records[0].id).await.expect("the store answers");
+            serde_json::to_value(record.expect("it is there").data).expect("it is JSON")
+        }
+    });
     let get = with_clone(&all, |(store, records), mut task| async move {
         while let Some(number) = task.next() {
             let record = store.load(&records[key(&task, number)].id).await;
@@ -162,5 +217,5 @@ async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
             store.save(&records[key(&task, number)]).await.expect("the store stores");
         }
     });
-    vec![Case::new(place, NAME, "get", get), Case::new(place, NAME, "set", set)]
+    (vec![Case::new(place, NAME, "get", get), Case::new(place, NAME, "set", set)], answer)
 }

@@ -11,9 +11,13 @@ use std::{
 use cloakroom_bench::{cpu, tasks::Cost};
 use serde_json::{Value, json};
 
+use crate::backend::Answer;
+
 /// A Node.js process with one store.
 pub(crate) struct NodeStore {
     name: &'static str,
+    /// The first session, as it was read after it was stored.
+    read: Value,
     child: Mutex<Child>,
     streams: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
 }
@@ -31,8 +35,9 @@ impl NodeStore {
             .expect("Node.js is installed");
         let stdin = child.stdin.take().expect("it is piped");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let store = Self { name, child: Mutex::new(child), streams: Mutex::new((stdin, stdout)) };
-        store.ask(&json!({ "session": session }));
+        let streams = Mutex::new((stdin, stdout));
+        let mut store = Self { name, read: Value::Null, child: Mutex::new(child), streams };
+        store.read = store.ask(&json!({ "session": session }));
         store
     }
 
@@ -40,16 +45,24 @@ impl NodeStore {
         self.name
     }
 
+    /// The session that it answers with.
+    pub(crate) fn answer(&self) -> Answer {
+        let read = self.read.clone();
+        Answer::new(self.name, move || std::future::ready(read.clone()))
+    }
+
     /// Does the same for some time.
-    pub(crate) fn run(&self, work: &str, time: Duration, server: u32) -> Cost {
-        let before = cpu::of_process(server);
+    pub(crate) fn run(&self, work: &str, time: Duration, server: Option<u32>) -> Cost {
+        let of_server = || server.map(cpu::of_process).unwrap_or_default();
+        let before = of_server();
         let answer = self.ask(&json!({ "work": work, "ms": time.as_millis() as u64 }));
         let number = |name: &str| answer[name].as_f64().expect("the script answers with numbers");
         let done = number("operations");
         Cost {
+            operations: done,
             per_second: done / number("seconds"),
             cpu: number("cpu") / done,
-            server_cpu: (cpu::of_process(server) - before).as_secs_f64() * 1e6 / done,
+            server_cpu: (of_server() - before).as_secs_f64() * 1e6 / done,
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cloakroom::redis::RedisStore;
-use cloakroom_bench::{cpu, documents};
+use cloakroom::redis::{RedisOptions, RedisStore};
+use cloakroom_bench::{commands::of_redis, cpu};
 use cloakroom_test_support::RedisServer;
-use redis::{aio::MultiplexedConnection, cmd};
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection, cmd};
 use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
 use tower_sessions_core::{
@@ -15,8 +15,9 @@ use tower_sessions_core::{
 use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
 
 use crate::{
-    case::{Backend, Case, KEYS, Place, key, with_clone},
-    cloakroom_store,
+    backend::{Answer, Backend, without_cookie},
+    case::{Case, KEYS, Place, key, with_clone},
+    cloakroom_store::{self, Declared, PATIENCE},
     node::NodeStore,
 };
 
@@ -36,31 +37,68 @@ fn bare_key(number: usize) -> String {
     format!("bare:{number:032x}")
 }
 
-pub(crate) async fn start(size: &str, bytes: usize) -> Backend {
-    let server = RedisServer::start().expect("redis-server is installed");
-    let id = server.id().expect("it runs");
-    cpu::pin(id, cpu::OTHERS);
-    let place = Place { table: format!("Redis, {size}"), server: id, base: BARE };
-    let text = documents::session(bytes, "2099-01-01T00:00:00.000Z");
+pub(crate) struct OnRedis(RedisServer);
 
-    let mut cases = bare(&place, &server.url(), &text).await;
-    let store = RedisStore::open(&server.url()).expect("it is a URL");
-    cases.extend(cloakroom_store::cases(&place, store, &text, sid).await);
-    cases.extend(tower_sessions(&place, &server.url(), bytes).await);
-    let node = Arc::new(NodeStore::start("connect-redis", &server.url(), &text));
-    cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
-    Backend::new(cases, server)
+impl Backend for OnRedis {
+    fn start() -> Self {
+        let server = RedisServer::start().expect("redis-server is installed");
+        cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
+        Self(server)
+    }
+
+    async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
+        let url = self.0.url();
+        let client = redis::Client::open(&*url).expect("it is a URL");
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let redis = client.get_multiplexed_async_connection_with_config(&config).await;
+        let redis = redis.expect("Redis answers");
+        let counted = redis.clone();
+        let place = Place::new(format!("Redis, {size}"), self.0.id(), BARE, move || {
+            let mut redis = counted.clone();
+            async move { of_redis(&answer::<String>(cmd("INFO").arg("commandstats"), &mut redis).await) }
+        });
+
+        let mut cases = bare(&place, &redis, text).await;
+        let store = RedisStore::open_with(&url, RedisOptions::default().with_deadline(PATIENCE));
+        let store = store.expect("it is a URL");
+        // The script runs the `GET` and the `SET`. A long record is compared here, under `WATCH`; a Redis that compares by
+        // itself runs a `SET` alone.
+        let update = if text.len() > 4_096 {
+            "exec 1 · getex 1 · multi 1 · set 1 · watch 1 | set 1"
+        } else {
+            "evalsha 1 · get 1 · set 1 | set 1"
+        };
+        let commands = Declared {
+            get: "get 1",
+            set: "set 1",
+            touch: "expire 1",
+            get_and_touch: "getex 1",
+            update,
+        };
+        let (ours, our_answer) = cloakroom_store::cases(&place, store, text, sid, commands).await;
+        let (peers, peers_answer) = tower_sessions(&place, &url, text).await;
+        let node = Arc::new(NodeStore::start("connect-redis", &url, text));
+        cases.extend(ours);
+        cases.extend(peers);
+        cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
+        let bare_answer = Answer::new(BARE, move || {
+            let mut redis = redis.clone();
+            async move {
+                let text: String = answer(cmd("GET").arg(bare_key(0)), &mut redis).await;
+                serde_json::from_str(&text).expect("it is JSON")
+            }
+        });
+        (cases, vec![bare_answer, our_answer, peers_answer, node.answer()])
+    }
 }
 
-async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
-    let client = redis::Client::open(url).expect("it is a URL");
-    let redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
+async fn bare(place: &Place, redis: &MultiplexedConnection, text: &str) -> Vec<Case> {
     let text: Arc<str> = text.into();
     for number in 0..KEYS {
         set(&mut redis.clone(), &bare_key(number), &text).await;
     }
     let bytes = text.len();
-    let get = with_clone(&redis, move |mut redis, mut task| async move {
+    let get = with_clone(redis, move |mut redis, mut task| async move {
         while let Some(number) = task.next() {
             let mut get = cmd("GET");
             let record: Vec<u8> = answer(get.arg(bare_key(key(&task, number))), &mut redis).await;
@@ -69,7 +107,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
     });
     let set = {
         let text = Arc::clone(&text);
-        with_clone(&redis, move |mut redis, mut task| {
+        with_clone(redis, move |mut redis, mut task| {
             let text = Arc::clone(&text);
             async move {
                 while let Some(number) = task.next() {
@@ -78,7 +116,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
             }
         })
     };
-    let touch = with_clone(&redis, |mut redis, mut task| async move {
+    let touch = with_clone(redis, |mut redis, mut task| async move {
         while let Some(number) = task.next() {
             let mut expire = cmd("EXPIRE");
             expire.arg(bare_key(key(&task, number))).arg(3_600);
@@ -86,7 +124,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
             assert_eq!(found, 1);
         }
     });
-    let get_and_touch = with_clone(&redis, move |mut redis, mut task| async move {
+    let get_and_touch = with_clone(redis, move |mut redis, mut task| async move {
         while let Some(number) = task.next() {
             let mut get = cmd("GETEX");
             get.arg(bare_key(key(&task, number))).arg("EX").arg(3_600);
@@ -99,7 +137,7 @@ async fn bare(place: &Place, url: &str, text: &str) -> Vec<Case> {
     let script: Arc<str> = answer::<String>(&load, &mut redis.clone()).await.into();
     let digest: String =
         Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let update = with_clone(&redis, move |mut redis, mut task| {
+    let update = with_clone(redis, move |mut redis, mut task| {
         let (script, digest, text) = (Arc::clone(&script), digest.clone(), Arc::clone(&text));
         async move {
             while let Some(number) = task.next() {
@@ -132,7 +170,7 @@ async fn set(redis: &mut MultiplexedConnection, key: &str, text: &str) {
     let () = answer(set.arg(key).arg(text).arg("EX").arg(3_600), redis).await;
 }
 
-async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
+async fn tower_sessions(place: &Place, url: &str, text: &str) -> (Vec<Case>, Answer) {
     const NAME: &str = "tower-sessions-redis-store";
     // As many connections as its documentation shows.
     let pool = Pool::new(Config::from_url(url).expect("a URL"), None, None, None, 6);
@@ -140,15 +178,26 @@ async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
     pool.connect();
     pool.wait_for_connect().await.expect("Redis answers");
     let store = tower_sessions_redis_store::RedisStore::new(pool);
+    let data = without_cookie(serde_json::from_str(text).expect("it is JSON"));
     let data: std::collections::HashMap<String, serde_json::Value> =
-        serde_json::from_str(&documents::data(bytes)).expect("it is an object");
+        serde_json::from_value(data).expect("it is an object");
     let expiry_date = OffsetDateTime::now_utc() + time::Duration::hours(1);
-    let record = |number| Record { id: Id(1 + number as i128), data: data.clone(), expiry_date };
+    // `create` stores nothing over a session of another size.
+    let id = |number: usize| Id((text.len() * KEYS + number) as i128);
+    let record = |number| Record { id: id(number), data: data.clone(), expiry_date };
     let records: Arc<Vec<Record>> = Arc::new((0..KEYS).map(record).collect());
     for record in records.iter() {
         store.create(&mut record.clone()).await.expect("the store stores");
     }
-    let all = (store, records);
+    let all = (Arc::new(store), records);
+    let (store, records) = all.clone();
+    let answer = Answer::new(NAME, move || {
+        let (store, records) = (Arc::clone(&store), Arc::clone(&records));
+        async move {
+            let record = store.load(&records[0].id).await.expect("the store answers");
+            serde_json::to_value(record.expect("it is there").data).expect("it is JSON")
+        }
+    });
     let get = with_clone(&all, |(store, records), mut task| async move {
         while let Some(number) = task.next() {
             let record = store.load(&records[key(&task, number)].id).await;
@@ -160,5 +209,5 @@ async fn tower_sessions(place: &Place, url: &str, bytes: usize) -> Vec<Case> {
             store.save(&records[key(&task, number)]).await.expect("the store stores");
         }
     });
-    vec![Case::new(place, NAME, "get", get), Case::new(place, NAME, "set", set)]
+    (vec![Case::new(place, NAME, "get", get), Case::new(place, NAME, "set", set)], answer)
 }

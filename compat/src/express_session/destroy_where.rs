@@ -119,7 +119,7 @@ impl ExpressSession {
 impl Progress {
     fn stopped(&self, error: Error) -> Error {
         let message = format!("it stopped; sessions destroyed before that: {}", self.ended);
-        let is_unknown = error.outcome_unknown();
+        let is_unknown = error.outcome_unknown() || self.ended > 0;
         let stopped = Error::new(error.kind(), error.store().to_owned(), "destroy_where", message)
             .with_source(error);
         if is_unknown { stopped.with_outcome_unknown() } else { stopped }

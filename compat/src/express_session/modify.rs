@@ -6,7 +6,12 @@ use std::{
     time::Instant,
 };
 
-use cloakroom_backend::{Idempotency::Once, Pauses, timer};
+use cloakroom_backend::{
+    Idempotency::Once,
+    Pauses,
+    observe::{Event, note},
+    timer,
+};
 use cloakroom_core::{Atomic, Error, SessionData, Turn, Updated};
 
 use super::ExpressSession;
@@ -68,7 +73,7 @@ impl ExpressSession {
         let patience = self.options.deadline / PATIENCE;
         let _turn = Turn::take(self.store.name(), sid, patience, timer).await;
         let mut pauses = Pauses::new();
-        let mut since = Instant::now();
+        let (mut since, mut tries) = (Instant::now(), 0);
         let mut found = self.read(sid).await?;
         while let Some(mut session) = self.unless_ended(found) {
             // `change` may itself modify this session and block on that; it must not wait for the turn that is held
@@ -79,11 +84,15 @@ impl ExpressSession {
             }
             // Until the answer is there, the write may or may not have happened.
             is_unanswered.store(true, Relaxed);
+            tries += 1;
             let updated = atomic.update(sid, &session).await?;
             is_unanswered.store(false, Relaxed);
             let current = match updated {
                 Updated::Stored(revision) => {
                     session.mark_stored(revision);
+                    if tries > 1 {
+                        note(Event::Merged { store: self.name(), tries });
+                    }
                     return Ok(Some(session));
                 }
                 Updated::Gone => return Ok(None),

@@ -5,19 +5,24 @@
 //! polled, its deadline is in a thread-local, and [`Operation::start`](crate::Operation::start) and an inner [`within`]
 //! adopt it if it is earlier than their own.
 //!
-//! Each of them has a timer, because what is inside may be dropped, or never polled again. A timer only wakes the task;
-//! the clock decides, and the outer code reads it before the inner code does. So the innermost code reports the
+//! The outer code has a timer too, because what is inside may be dropped, or never polled again. A timer only wakes the
+//! task; the clock decides, and the outer code reads it before the inner code does. So the innermost code reports the
 //! timeout, no matter which timer fires first.
+//!
+//! One timer is enough for all limits that end together and wake one task: the outermost has it. Code in between can
+//! poll the work with a waker of its own, as `FuturesUnordered` does; the work then has a timer too.
 
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    task::{Context, Poll},
+    ptr,
+    task::{Context, Poll, RawWakerVTable, Waker},
     time::Duration,
 };
 
 use cloakroom_core::{Error, ErrorKind};
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::{Idempotency, drivers::has_time};
@@ -26,8 +31,22 @@ use crate::{Idempotency, drivers::has_time};
 pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 thread_local! {
-    /// The deadline of the work that is being polled on this thread.
-    static ENCLOSING: Cell<Option<Deadline>> = const { Cell::new(None) };
+    /// The limit around the work that is being polled on this thread.
+    static ENCLOSING: Cell<Option<Enclosing>> = const { Cell::new(None) };
+}
+
+/// A limit around the work that is being polled, and the task that it wakes at its deadline.
+#[derive(Clone, Copy)]
+struct Enclosing {
+    deadline: Deadline,
+    task: (*const (), &'static RawWakerVTable),
+}
+
+impl Enclosing {
+    fn wakes(&self, waker: &Waker) -> bool {
+        let (data, vtable) = self.task;
+        data == waker.data() && ptr::eq(vtable, waker.vtable())
+    }
 }
 
 /// The time by which something must end, and the limit from which it was computed.
@@ -38,14 +57,11 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// Returns the deadline after `limit`, or that of the enclosing work if it is earlier.
-    pub(crate) fn after(limit: Duration) -> Self {
-        Self::since(Instant::now(), limit)
-    }
-
-    fn since(now: Instant, limit: Duration) -> Self {
+    /// Returns the deadline at `limit` after `now`, or that of the enclosing work if it is earlier.
+    pub(crate) fn since(now: Instant, limit: Duration) -> Self {
         let own = Self { at: now + limit.min(FAR), limit };
-        ENCLOSING.get().filter(|enclosing| enclosing.at < own.at).unwrap_or(own)
+        let enclosing = ENCLOSING.get().map(|enclosing| enclosing.deadline);
+        enclosing.filter(|enclosing| enclosing.at < own.at).unwrap_or(own)
     }
 
     pub(crate) fn message(self) -> String {
@@ -53,19 +69,8 @@ impl Deadline {
     }
 
     /// Returns the result of `work`, or `None` if the deadline passes first.
-    pub(crate) async fn keep<F: Future + Send>(self, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
-        let mut timer = pin!(sleep_until(self.at));
-        poll_fn(|cx| {
-            // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
-            let has_passed = self.has_passed();
-            match work.as_mut().poll(cx) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending if has_passed => Poll::Ready(None),
-                Poll::Pending => wait(timer.as_mut(), cx),
-            }
-        })
-        .await
+    pub(crate) fn keep<F: Future>(self, work: F) -> Keep<F> {
+        Keep { deadline: self, work, timer: None }
     }
 
     fn has_passed(self) -> bool {
@@ -75,23 +80,63 @@ impl Deadline {
     /// Polls `work` with this as its deadline.
     fn poll_inside<F: Future>(self, work: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
         // A guard, so that a panic in the work does not leave its deadline to the next task on this thread.
-        struct Restore(Option<Deadline>);
+        struct Restore(Option<Enclosing>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 ENCLOSING.set(self.0);
             }
         }
-        let _restore = Restore(ENCLOSING.replace(Some(self)));
+        let task = (cx.waker().data(), cx.waker().vtable());
+        let _restore = Restore(ENCLOSING.replace(Some(Enclosing { deadline: self, task })));
         work.poll(cx)
+    }
+
+    /// Returns true if an enclosing limit wakes this task at this deadline or before.
+    fn is_kept_outside(self, cx: &Context<'_>) -> bool {
+        let enclosing = ENCLOSING.get();
+        enclosing.is_some_and(|outer| outer.deadline.at <= self.at && outer.wakes(cx.waker()))
+    }
+
+    /// Lets the timer wake the task at the deadline, when the clock is read again.
+    fn wait(self, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) {
+        if timer.is_none() {
+            timer.set(Some(sleep_until(self.at)));
+        }
+        if timer.as_pin_mut().is_some_and(|timer| timer.poll(cx).is_ready()) {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 
-/// Lets the timer wake the task, which then reads the clock again.
-fn wait<T>(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<T> {
-    if timer.poll(cx).is_ready() {
-        cx.waker().wake_by_ref();
+pin_project! {
+    /// The future of [`Deadline::keep`]. It is a struct because an `async fn` keeps its arguments beside what it makes of
+    /// them: each `within` around another would double the size of the future, which is boxed for each call of a store.
+    pub(crate) struct Keep<F> {
+        deadline: Deadline,
+        #[pin]
+        work: F,
+        #[pin]
+        timer: Option<Sleep>,
     }
-    Poll::Pending
+}
+
+impl<F: Future> Future for Keep<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // Read before the work is polled, as in `within`. An answer that is there counts even if it is late.
+        let has_passed = this.deadline.has_passed();
+        match this.work.poll(cx) {
+            Poll::Ready(done) => return Poll::Ready(Some(done)),
+            Poll::Pending if has_passed => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        if !this.deadline.is_kept_outside(cx) {
+            this.deadline.wait(this.timer, cx);
+        }
+        Poll::Pending
+    }
 }
 
 /// Returns a timer, or `None` outside of a tokio runtime, and on a runtime without timers.
@@ -155,17 +200,18 @@ pub async fn within<T: Send>(
         if has_passed {
             return Poll::Ready(Err(unanswered(ErrorKind::Timeout, deadline.message())));
         }
+        if deadline.is_kept_outside(cx) {
+            return Poll::Pending;
+        }
         // Made on the first wait: work that is ready at once, as with `MemoryStore`, then needs no runtime and pays for
         // no timer.
-        if timer.is_none() {
-            if !has_time() {
-                let message =
-                    "the tokio runtime has no time driver: build it with enable_time or enable_all";
-                return Poll::Ready(Err(unanswered(ErrorKind::Config, message.to_owned())));
-            }
-            timer.set(Some(sleep_until(deadline.at)));
+        if timer.is_none() && !has_time() {
+            let message =
+                "the tokio runtime has no time driver: build it with enable_time or enable_all";
+            return Poll::Ready(Err(unanswered(ErrorKind::Config, message.to_owned())));
         }
-        timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| wait(timer, cx))
+        deadline.wait(timer.as_mut(), cx);
+        Poll::Pending
     });
     answer.await
 }

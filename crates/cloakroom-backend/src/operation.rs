@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::{
     Idempotency,
     deadline::{Deadline, FAR},
+    observe,
 };
 
 /// One operation of a store: its name in errors, what it does, its deadline, and whether an answer was lost. All its
@@ -59,12 +60,13 @@ impl Operation {
         idempotency: Idempotency,
         limit: Duration,
     ) -> Self {
+        let began = Instant::now();
         Self {
             store,
             name,
             idempotency,
-            began: Instant::now(),
-            deadline: Deadline::after(limit),
+            began,
+            deadline: Deadline::since(began, limit),
             own: limit.min(FAR),
             unanswered: AtomicBool::new(false),
             repeated: AtomicBool::new(false),
@@ -132,8 +134,11 @@ impl Operation {
     /// Returns the result of `work`. If the deadline passes first, it drops `work` and returns `None`.
     ///
     /// It requires a runtime with timers; [`Runtimes::current`](crate::Runtimes::current) checks for one.
-    pub async fn within<F: Future + Send>(&self, work: F) -> Option<F::Output> {
-        self.deadline.keep(work).await
+    pub fn within<F: Future + Send>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send + use<F> {
+        self.deadline.keep(work)
     }
 
     /// Notes that the operation was sent and its answer was lost. This has no effect on a read.
@@ -157,7 +162,12 @@ impl Operation {
     /// Returns true if the operation may be sent again although the first attempt may have succeeded. It returns true
     /// only once.
     pub fn repeat(&self) -> bool {
-        self.idempotency != Idempotency::Once && !self.repeated.swap(true, Ordering::Relaxed)
+        let repeats =
+            self.idempotency != Idempotency::Once && !self.repeated.swap(true, Ordering::Relaxed);
+        if repeats {
+            observe::tried_again();
+        }
+        repeats
     }
 
     /// Returns an error of this operation. The outcome is unknown if an answer was lost.

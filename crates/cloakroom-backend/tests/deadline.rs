@@ -5,15 +5,20 @@
 use std::{
     future::{Future, pending, ready},
     pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
 use cloakroom_backend::{Idempotency, Operation, timer, within};
 use cloakroom_core::{Error, ErrorKind};
-use futures::{FutureExt, executor::block_on};
+use futures::{FutureExt, TryStreamExt, executor::block_on, stream::FuturesUnordered};
 use tokio::{
     runtime::Builder,
-    time::{Instant, sleep, timeout},
+    time::{Instant, advance, sleep, timeout},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -66,6 +71,42 @@ async fn whichever_timer_wakes_the_call_the_innermost_says_so() {
     // No timer fires while the thread is blocked.
     std::thread::sleep(2 * limit);
     let error = call.now_or_never().expect("it waits for a timer").unwrap_err();
+    assert_eq!(error.to_string(), "store: set: no answer within 20ms");
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_that_end_together_have_one_timer() {
+    for (store, timers) in [(5_000, 1), (20, 1), (4, 2)] {
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let call = around(20 * MS, "layer", around(30 * MS, "handle", stored(store * MS)));
+        let mut call = pin!(call);
+        assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        advance(50 * MS).await;
+        tokio::task::yield_now().await;
+        assert_eq!(wakes.0.load(Ordering::Relaxed), timers, "{store}");
+        assert!(call.poll(&mut Context::from_waker(&waker)).is_ready());
+    }
+}
+
+/// `FuturesUnordered` polls only what was woken by a waker of its own, so that the timer around it is not enough.
+#[tokio::test(start_paused = true)]
+async fn work_that_is_polled_with_another_waker_ends_by_itself() {
+    let call = async {
+        let calls: FuturesUnordered<_> = (0..2).map(|_| stored(5_000 * MS)).collect();
+        calls.try_for_each(|()| ready(Ok(()))).await
+    };
+    let error = around(20 * MS, "layer", call).await.unwrap_err();
     assert_eq!(error.to_string(), "store: set: no answer within 20ms");
 }
 

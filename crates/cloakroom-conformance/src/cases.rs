@@ -9,6 +9,7 @@ pub(crate) mod get;
 pub(crate) mod get_and_touch;
 pub(crate) mod handles;
 pub(crate) mod ids;
+pub(crate) mod interruption;
 pub(crate) mod length_and_clear;
 pub(crate) mod listing;
 pub(crate) mod load;

@@ -374,9 +374,7 @@ macro_rules! __cases {
             without_a_server_nothing_is_listed [faults enumerate length]
             "The store's own errors."
             without_a_server_nothing_is_cleared [faults enumerate clear]
-            "The store's own errors; some sessions may be gone by then."
-            a_listing_that_breaks_off_is_an_error [faults enumerate ids]
-            "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
+            "The store's own errors."
             a_frozen_server_is_a_timeout_by_the_deadline [faults]
             "Every call returns within the store's deadline, if necessary with an `Error`."
             calls_under_way_end_with_the_server [faults]
@@ -395,6 +393,12 @@ macro_rules! __cases {
             "A write whose answer is lost is an error with `outcome_unknown`, or happened exactly once; it is never reported as a conflict with itself."
             an_outage_quotes_nothing [faults]
             "No error quotes an id, session data or a secret."
+        }
+        interruption {
+            a_listing_that_breaks_off_is_an_error [faults enumerate ids]
+            "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
+            a_clear_that_breaks_off_may_have_happened [faults enumerate clear]
+            "If some sessions may be gone by then, `outcome_unknown` is true."
         }
         load {
             a_thousand_tasks_share_a_store []

@@ -159,16 +159,14 @@ impl Cookie {
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         let mut cookie = Self::empty();
-        let has_escapes = memchr::memchr(b'\\', json.as_bytes()).is_some();
         // A map, because searching the list for each name would take quadratic time on a record with many members. Most
         // cookies need none.
         let mut places: Option<HashMap<Cow<'_, str>, usize>> = None;
-        for span in scan::members(json).ok()? {
+        let scanned = scan::each_member(json, |span, is_escaped| {
             let (name, value) = (span.name(json), span.value(json));
-            let name = if has_escapes { canonical(name) } else { Cow::Borrowed(name) };
+            let name = if is_escaped { canonical(name) } else { Cow::Borrowed(name) };
             if let Some((member, _)) = MEMBERS.iter().find(|(_, known)| *known == name) {
-                cookie.set_raw(*member, JsValue::parse(value));
-                continue;
+                return cookie.set_raw(*member, JsValue::parse(value));
             }
             match places.get_or_insert_default().entry(name) {
                 Entry::Occupied(place) => cookie.unknown[*place.get()].1 = value.into(),
@@ -177,7 +175,8 @@ impl Cookie {
                     place.insert(cookie.unknown.len() - 1);
                 }
             }
-        }
+        });
+        scanned.ok()?;
         Some(cookie)
     }
 

@@ -22,7 +22,7 @@ pub enum ErrorKind {
     InvalidData,
     /// The record under this id is not a session: it is not JSON, not an object, or cannot be decrypted.
     Corrupt,
-    /// The record is larger than the backend accepts.
+    /// The record is larger than the backend or the store's limit accepts. It was not written, or not read.
     TooLarge,
     /// The backend is out of space (Redis: `OOM`; Memcached: `out of memory`). Nothing was stored, and Memcached may have
     /// dropped the record that the write was to replace.
@@ -157,8 +157,8 @@ impl Error {
     }
 
     /// Returns `true` if the write may have happened although the call failed: the answer did not arrive in time, or
-    /// the connection was lost before it came. Returns `false` if nothing was sent, if the backend rejected the call, and
-    /// for reads.
+    /// the connection was lost before it came. Also returns `true` if a part of it happened: a `clear` had removed some
+    /// sessions when it failed. Returns `false` if nothing was sent, if the backend rejected the call, and for reads.
     ///
     /// Such a write can still happen later, because a frozen server or a delayed network eventually delivers what was
     /// sent. It can even happen after a [`destroy`](crate::Store::destroy) that succeeded on another connection, and

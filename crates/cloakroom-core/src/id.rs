@@ -1,5 +1,7 @@
 //! Session ids, as uid-safe makes them for express-session.
 
+use std::fmt;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{Error, ErrorKind};
@@ -17,12 +19,48 @@ use crate::{Error, ErrorKind};
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 pub fn generate_id() -> Result<String, Error> {
-    let mut bytes = [0; 24];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Error::new(ErrorKind::Other, "id", "generate", "the system's random source failed")
-            .with_source(error)
-    })?;
-    Ok(id_from_bytes(&bytes))
+    RandomId::new().map(|id| id.to_text())
+}
+
+/// A new session id that is not written as text yet, for a session that may never need its id.
+///
+/// ```
+/// use cloakroom_core::RandomId;
+///
+/// let id = RandomId::new()?;
+/// assert_eq!(id.to_text().len(), 32);
+/// assert_eq!(id.to_text(), id.to_text());
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+pub struct RandomId([u8; 24]);
+
+impl RandomId {
+    /// Returns a new id.
+    ///
+    /// # Errors
+    ///
+    /// As [`generate_id`].
+    pub fn new() -> Result<Self, Error> {
+        let mut bytes = [0; 24];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            Error::new(ErrorKind::Other, "id", "generate", "the system's random source failed")
+                .with_source(error)
+        })?;
+        Ok(Self(bytes))
+    }
+
+    /// Returns the id as [`generate_id`] writes it.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        id_from_bytes(&self.0)
+    }
+}
+
+impl fmt::Debug for RandomId {
+    /// Leaves the id out, because it is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RandomId").finish_non_exhaustive()
+    }
 }
 
 /// Returns the id that [`generate_id`] makes of these bytes: base64url without padding (uid-safe 2.1.5).

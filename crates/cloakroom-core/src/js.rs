@@ -57,7 +57,11 @@ pub(crate) fn stringify<T: Serialize>(value: T) -> Result<String, &'static str> 
 /// Formats a number as `JSON.stringify` does: the shortest text that parses to the same number, or `null` if it is not
 /// finite.
 pub(crate) fn number(value: f64) -> String {
-    if value.is_finite() {
+    let integer = value as i64;
+    if integer as f64 == value && integer.unsigned_abs() <= MAX_INTEGER {
+        // Most numbers of a cookie are, and these take a fifth of the time.
+        integer.to_string()
+    } else if value.is_finite() {
         ryu_js::Buffer::new().format_finite(value).to_owned()
     } else {
         "null".to_owned()
@@ -117,8 +121,11 @@ mod tests {
     #[test]
     fn numbers_are_printed_as_node_prints_them() {
         // The right column is what Node.js 20 printed for JSON.stringify of the left one.
-        let rows: [(f64, &str); 16] = [
+        let rows: [(f64, &str); 19] = [
             (1.0, "1"),
+            (-3_600_000.0, "-3600000"),
+            (9_007_199_254_740_992.0, "9007199254740992"),
+            (9_007_199_254_740_994.0, "9007199254740994"),
             (-0.0, "0"),
             (0.1 + 0.2, "0.30000000000000004"),
             (1e20, "100000000000000000000"),

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 mod open;
 pub(crate) mod scan;
+mod skip;
 pub(crate) mod string;
 
 /// Returns the members of a JSON object in order: the name of each, and the JSON text of its value.
@@ -26,7 +27,7 @@ pub fn members(
     text: &str,
 ) -> Option<impl DoubleEndedIterator<Item = (Cow<'_, str>, &str)> + ExactSizeIterator> {
     u32::try_from(text.len()).ok()?;
-    let spans = scan::members(text).ok()?;
+    let spans = scan::members(text).ok()?.spans;
     Some(spans.into_iter().map(|span| (string::meaning(span.name(text)), span.value(text))))
 }
 

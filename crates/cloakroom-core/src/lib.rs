@@ -29,7 +29,7 @@ pub use cookie::{Cookie, CookieMember, JsValue, SameSite};
 pub use cookie_header::{CookieParser, find_cookie};
 pub use date::{parse_date, to_iso_string, to_utc_string};
 pub use error::{Error, ErrorKind};
-pub use id::generate_id;
+pub use id::{RandomId, generate_id};
 pub use marker::{MARKER_PREFIX, is_marker, marker_name};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use percent::{decode_uri_component, encode_uri_component};

@@ -3,7 +3,7 @@
 //! The text is kept rather than a parsed tree, because a tree cannot reproduce what Node.js wrote: `1.0` parses to the
 //! same number as `1`, and half a surrogate pair does not fit into a Rust string.
 
-use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -274,12 +274,12 @@ impl SessionData {
     /// Marks all changes as stored, after a write that was answered with `revision`: the session counts as unchanged, and
     /// the next [`update`](crate::Atomic::update) compares with this write.
     pub fn mark_stored(&mut self, revision: Revision) {
-        if let Cow::Owned(text) = self.to_json() {
+        if let Some(reloaded) = self.reloaded() {
             // The text is JSON: the old one was scanned, and each new value was checked.
-            let rescanned = Self::from_text(Text::Own(text));
-            debug_assert!(rescanned.is_ok(), "a record that was written must be readable");
-            if let Ok(stored) = rescanned {
-                *self = stored;
+            debug_assert!(reloaded.is_ok(), "a record that was written must be readable");
+            if let Ok(stored) = reloaded {
+                debug_assert!(stored.is_as_scanned(), "the places of its members are wrong");
+                *self = Self::of(stored);
             }
         }
         self.revision = Some(revision);

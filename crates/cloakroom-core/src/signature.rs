@@ -16,7 +16,7 @@ const MAC_LENGTH: usize = 43;
 /// The secrets of express-session's `secret` option. The first one signs; all of them verify.
 ///
 /// To rotate secrets, put the new one first and keep the old ones for as long as their cookies live.
-/// Clones share the keys. `Debug` prints the number of secrets and nothing else.
+/// Clones share the keys, which the last one erases. `Debug` prints the number of secrets and nothing else.
 ///
 /// ```
 /// use cloakroom_core::Secrets;
@@ -167,7 +167,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The HMAC state after the key was hashed, so that this happens once and not for each cookie.
+/// The HMAC state after the key was hashed, so that this happens once and not for each cookie. Dropping it erases it.
 struct Key(Hmac<Sha256>);
 
 impl Key {
@@ -273,6 +273,12 @@ mod tests {
             secrets.cookie_value("%"),
             "s%3A%25.kzQ6x52kKVdF35Qh62AWk4ZekS28K5XYCXKa%2FOTZ01g"
         );
+    }
+
+    #[test]
+    fn keys_are_erased_when_they_are_dropped() {
+        fn is_erased<K: zeroize::ZeroizeOnDrop>() {}
+        is_erased::<Hmac<Sha256>>();
     }
 
     #[test]

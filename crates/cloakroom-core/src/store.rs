@@ -192,7 +192,7 @@ pub trait Enumerate: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The store's own errors; some sessions may be gone by then.
+    /// The store's own errors. If some sessions may be gone by then, [`outcome_unknown`](Error::outcome_unknown) is true.
     async fn clear(&self) -> Result<(), Error>;
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::Idempotency;
-use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
+use cloakroom_core::{Atomic, Created, Error, ErrorKind, Revision, SessionData, Updated};
 
 use crate::{FileStore, store::Shared, until::Until};
 
@@ -98,7 +98,9 @@ impl Shared {
     fn is_taken(&self, name: &str) -> Result<bool, Error> {
         match self.live(name) {
             Ok(live) => Ok(live.is_some()),
-            Err(error) if error.kind() == cloakroom_core::ErrorKind::Corrupt => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => {
+                Ok(true)
+            }
             Err(error) => Err(error),
         }
     }

@@ -3,7 +3,7 @@
 use std::fs::ReadDir;
 
 use async_trait::async_trait;
-use cloakroom_backend::Idempotency;
+use cloakroom_backend::{Idempotency, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
@@ -14,10 +14,12 @@ const PAGE: usize = 128;
 
 type Page = Vec<(String, Result<SessionData, Error>)>;
 
-/// Returns the id of a listed session. A corrupt record does not hide its id, so that it can be destroyed.
+/// Returns the id of a listed session. A record that cannot be read does not hide its id, so that it can be destroyed.
 fn id((sid, read): (String, Result<SessionData, Error>)) -> Result<String, Error> {
     match read {
-        Err(error) if error.kind() != ErrorKind::Corrupt => Err(error),
+        Err(error) if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => {
+            Err(error)
+        }
         _ => Ok(sid),
     }
 }
@@ -53,11 +55,7 @@ impl Enumerate for FileStore {
     async fn clear(&self) -> Result<(), Error> {
         let mut pages = std::pin::pin!(self.pages("clear"));
         let mut has_removed = false;
-        // What was removed before an error stays removed.
-        let told = |error: Error, has_removed| {
-            if has_removed { error.with_outcome_unknown() } else { error }
-        };
-        while let Some(names) = pages.try_next().await.map_err(|error| told(error, has_removed))? {
+        while let Some(names) = pages.try_next().await.map_err(in_part(has_removed))? {
             let operation = self.operation("clear", Idempotency::Repeatable);
             let work = move |shared: &Shared, until: &Until| {
                 for (number, name) in names.iter().enumerate() {
@@ -65,11 +63,11 @@ impl Enumerate for FileStore {
                         let _lock = shared.folder.lock(name, until)?;
                         shared.folder.remove(name)
                     };
-                    remove().map_err(|error| told(error, number > 0))?;
+                    remove().map_err(in_part(number > 0))?;
                 }
                 Ok(())
             };
-            self.writing(&operation, work).await.map_err(|error| told(error, has_removed))?;
+            self.writing(&operation, work).await.map_err(in_part(has_removed))?;
             has_removed = true;
         }
         // Also if the folder is empty: the call that removed the files may have failed at this point.

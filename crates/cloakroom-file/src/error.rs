@@ -29,6 +29,12 @@ pub(crate) fn of_io(did: &'static str, cause: &io::Error) -> Error {
     Error::new(kind, STORE, "io", format!("cannot {did}: {why}")).with_source(source)
 }
 
+/// Returns the error for a file that exceeds the limit.
+pub(crate) fn above_limit(bytes: u64, most: u64) -> Error {
+    let message = format!("the record is {bytes} bytes long; the limit is {most} (maxRecord)");
+    Error::new(ErrorKind::TooLarge, STORE, "io", message)
+}
+
 /// Returns the error for a lock that another process held until the deadline. Nothing was written.
 pub(crate) fn locked() -> Error {
     let message = "another process did not release its lock in time";

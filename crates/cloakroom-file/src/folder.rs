@@ -3,8 +3,8 @@
 //! Everything here blocks, so it runs on a thread for blocking work.
 
 use std::{
-    fs::{self, ReadDir},
-    io::{self, Write},
+    fs::{self, File, ReadDir},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::{
     disk::Names,
-    error::{STORE, of_io},
+    error::{STORE, above_limit, of_io},
     lock::{self, Lock},
     until::Until,
 };
@@ -29,6 +29,8 @@ pub(crate) struct Folder {
     own: PathBuf,
     /// Whether a write is on the disk when it returns.
     durable: bool,
+    /// The largest file that is read.
+    max_record: u64,
 }
 
 /// A whole record that is on the disk, but not yet under its name. It is removed if it is dropped.
@@ -36,9 +38,9 @@ pub(crate) struct Folder {
 pub(crate) struct Prepared(NamedTempFile);
 
 impl Folder {
-    pub(crate) fn new(path: PathBuf, durable: bool) -> Self {
+    pub(crate) fn new(path: PathBuf, durable: bool, max_record: u64) -> Self {
         let own = path.join(OWN);
-        Self { path, own, durable }
+        Self { path, own, durable, max_record }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -47,16 +49,35 @@ impl Folder {
 
     /// Returns the text of a file, or `None` if it is missing.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>, Error> {
-        match fs::read(self.path.join(name)) {
-            Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
-                Error::new(ErrorKind::Corrupt, STORE, "io", "the record is not valid UTF-8")
-            }),
+        let read = || {
+            let file = File::open(self.path.join(name))?;
+            let length = file.metadata()?.len();
+            let mut bytes = Vec::new();
+            if length <= self.max_record {
+                // Node.js writes into the file that is there, so it can grow just now.
+                bytes.reserve(usize::try_from(length).unwrap_or_default());
+                file.take(self.max_record.saturating_add(1)).read_to_end(&mut bytes)?;
+            }
+            Ok((length.max(bytes.len() as u64), bytes))
+        };
+        match read() {
+            Ok((length, bytes)) => {
+                self.check_size(length)?;
+                String::from_utf8(bytes).map(Some).map_err(|_| {
+                    Error::new(ErrorKind::Corrupt, STORE, "io", "the record is not valid UTF-8")
+                })
+            }
             // A folder is not a session, even if its name looks like one.
             Err(cause) if is_missing(&cause) || cause.kind() == io::ErrorKind::IsADirectory => {
                 Ok(None)
             }
             Err(cause) => Err(of_io("read a session", &cause)),
         }
+    }
+
+    /// Rejects a file that is too large.
+    pub(crate) fn check_size(&self, bytes: u64) -> Result<(), Error> {
+        if bytes > self.max_record { Err(above_limit(bytes, self.max_record)) } else { Ok(()) }
     }
 
     /// Waits for the lock of a file. Every write and every removal comes after this.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_backend::invalid_option;
+use cloakroom_backend::{MAX_RECORD, invalid_option};
 use cloakroom_core::{Clock, Error};
 #[cfg(feature = "encryption")]
 use cloakroom_encryption::Encryption;
@@ -41,6 +41,8 @@ pub struct FileOptions {
     /// Whether a write is on the disk when it returns. Defaults to `true`. Without it, writes are faster, and a power
     /// failure can lose or damage the last ones.
     pub durable: bool,
+    /// The maximum size of a file in bytes. 16 MiB by default. A larger one is neither written nor read.
+    pub max_record: u64,
     /// How long an operation, or a page of a listing, takes at most. Defaults to 5 seconds.
     pub deadline: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for FileOptions {
             encryption: None,
             reap_interval: Some(Duration::from_secs(3_600)),
             durable: true,
+            max_record: MAX_RECORD,
             deadline: Duration::from_secs(5),
         }
     }
@@ -92,6 +95,12 @@ impl FileOptions {
         Self { reap_interval: reap_interval.into(), ..self }
     }
 
+    /// Sets [`max_record`](Self::max_record).
+    #[must_use]
+    pub fn with_max_record(self, max_record: u64) -> Self {
+        Self { max_record, ..self }
+    }
+
     /// Sets [`durable`](Self::durable).
     #[must_use]
     pub fn with_durable(self, durable: bool) -> Self {
@@ -111,6 +120,7 @@ impl FileOptions {
             Self { reap_interval: Some(Duration::ZERO), .. } => {
                 ("reapInterval", "must be above zero")
             }
+            Self { max_record: 0, .. } => ("maxRecord", "must be above zero"),
             Self { deadline: Duration::ZERO, .. } => ("deadline", "must be above zero"),
             Self { file_extension, .. } => match check_extension(file_extension) {
                 Some(why) => ("fileExtension", why),
@@ -132,6 +142,7 @@ mod tests {
         for (options, name) in [
             (default().with_ttl(Duration::ZERO), "ttl"),
             (default().with_reap_interval(Duration::ZERO), "reapInterval"),
+            (default().with_max_record(0), "maxRecord"),
             (default().with_deadline(Duration::ZERO), "deadline"),
             (default().with_file_extension("json"), "fileExtension"),
         ] {

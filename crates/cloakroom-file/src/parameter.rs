@@ -15,7 +15,7 @@ const IN_CODE: &str = "use FileOptions::encryption for another encryption than t
 
 /// The options of session-file-store with their names there, and then those of this store alone.
 const NAMES: ParameterNames<'_> = ParameterNames {
-    exact: &["ttl", "reapInterval", "fileExtension", "secret", "durable", "deadline"],
+    exact: &["ttl", "reapInterval", "fileExtension", "secret", "durable", "maxRecord", "deadline"],
     any_case: &[],
     repeatable: &[],
     elsewhere: &[
@@ -67,6 +67,7 @@ fn apply(parameter: &UrlParameter<'_>, options: &mut FileOptions) -> Result<(), 
         "fileExtension" => options.file_extension.clone_from(&parameter.value),
         "secret" => encrypt_with(&parameter.value, options)?,
         "durable" => options.durable = parameter.switch()?,
+        "maxRecord" => options.max_record = parameter.number("bytes")?,
         "deadline" => options.deadline = parameter.milliseconds()?,
         _ => return Err(parameter.invalid("is not supported")),
     }
@@ -110,13 +111,14 @@ mod tests {
 
     #[test]
     fn a_url_is_a_folder_and_the_options_of_session_file_store() {
-        let url = "file:///var/my%20app/s?ttl=60&reapInterval=-1&fileExtension=.s&durable=false&deadline=250";
+        let url = "file:///var/my%20app/s?ttl=60&reapInterval=-1&fileExtension=.s&durable=false&maxRecord=1000&deadline=250";
         let (path, options) = read(url).unwrap();
         assert_eq!(path, Path::new("/var/my app/s"));
         assert_eq!(options.ttl, Duration::from_secs(60));
         assert_eq!(options.reap_interval, None);
         assert_eq!(options.file_extension, ".s");
         assert!(!options.durable);
+        assert_eq!(options.max_record, 1_000);
         assert_eq!(options.deadline, Duration::from_millis(250));
         assert_eq!(read("FILE://localhost/s").unwrap().0, Path::new("/s"));
     }

@@ -73,6 +73,7 @@ impl FileStore {
     /// | `fileExtension` | what follows the id in a file's name | `.json` |
     /// | `secret` | text, with the feature `encryption` | not encrypted |
     /// | `durable` | `true` or `false` | `true` |
+    /// | `maxRecord` | bytes | 16777216 |
     /// | `deadline` | milliseconds | 5000 |
     ///
     /// # Errors
@@ -115,7 +116,7 @@ impl FileStore {
     /// ```
     pub fn in_folder(path: impl Into<PathBuf>, options: FileOptions) -> Result<Self, Error> {
         options.check()?;
-        let folder = Folder::new(path.into(), options.durable);
+        let folder = Folder::new(path.into(), options.durable, options.max_record);
         let next_reap = Mutex::new(options.reap_interval.and_then(in_time));
         Ok(Self(Arc::new(Shared { options, folder, next_reap })))
     }
@@ -245,9 +246,15 @@ impl Shared {
     pub(crate) fn stored(&self, record: &Record) -> Result<String, Error> {
         #[cfg(feature = "encryption")]
         if let Some(encryption) = &self.options.encryption {
-            return encryption.encrypt(record.text());
+            let text = encryption.encrypt(record.text())?;
+            return self.within_limit(text);
         }
-        Ok(record.text().to_owned())
+        self.within_limit(record.text().to_owned())
+    }
+
+    fn within_limit(&self, text: String) -> Result<String, Error> {
+        self.folder.check_size(text.len() as u64)?;
+        Ok(text)
     }
 
     /// Returns the text of the file for `session`.

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cloakroom_backend::{MAX_RECORD, left_out};
 use futures::FutureExt;
 use memcache::exp::{Error as ClientError, MetaCommandResult, MetaResponse, parse_meta_result};
 use tokio::{
@@ -53,6 +54,8 @@ pub(crate) struct Connection {
     /// How long an answer that has begun may pause. Without this limit, an answer that announces more than it contains
     /// would last until the deadline.
     patience: Duration,
+    /// The length of the longest value that is kept.
+    max_value: u64,
 }
 
 impl Connection {
@@ -67,7 +70,13 @@ impl Connection {
             answering: false,
             heard: Instant::now(),
             patience,
+            max_value: MAX_RECORD,
         })
+    }
+
+    /// Sets the length of the longest value that is kept.
+    pub(crate) fn with_max_value(self, max_value: u64) -> Self {
+        Self { max_value, ..self }
     }
 
     /// Returns true if the connection is open, its runtime runs, and the server has sent nothing unasked.
@@ -156,11 +165,17 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Reads a value by its length, since the value itself can contain line breaks.
-    async fn value(&mut self, length: usize) -> Result<Vec<u8>, ClientError> {
-        let mut value = Vec::with_capacity(length.saturating_add(2).min(FIRST_READ));
-        while value.len() < length + 2 {
-            let rest = length + 2 - value.len();
+    /// Reads a value by its length, since the value itself can contain line breaks. A value that is too long is dropped
+    /// as it arrives, so that the connection stays usable.
+    async fn value(&mut self, length: u64) -> Result<Vec<u8>, ClientError> {
+        if length > self.max_value {
+            self.skip(length).await?;
+            return self.end_of_value(left_out(length)).await;
+        }
+        let length = usize::try_from(length).map_err(|_| unintelligible())?;
+        let mut value = Vec::with_capacity(length.min(FIRST_READ));
+        while value.len() < length {
+            let rest = length - value.len();
             let mut bounded = (&mut self.stream).take(rest as u64);
             let more = timeout(self.patience, bounded.read_buf(&mut value)).await;
             if more.map_err(io::Error::from)?? == 0 {
@@ -168,11 +183,32 @@ impl Connection {
             }
             self.heard = Instant::now();
         }
-        if !value.ends_with(b"\r\n") {
-            return Err(unintelligible());
+        self.end_of_value(value).await
+    }
+
+    /// Drops this many bytes.
+    async fn skip(&mut self, length: u64) -> Result<(), ClientError> {
+        let mut left = length;
+        while left > 0 {
+            let more = timeout(self.patience, self.stream.fill_buf()).await;
+            let chunk = more.map_err(io::Error::from)??.len();
+            if chunk == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let step = chunk.min(usize::try_from(left).unwrap_or(chunk));
+            self.stream.consume(step);
+            self.heard = Instant::now();
+            left -= step as u64;
         }
-        value.truncate(length);
-        Ok(value)
+        Ok(())
+    }
+
+    /// Reads the line break behind a value, and returns the value.
+    async fn end_of_value(&mut self, value: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        let mut end = [0; 2];
+        let more = timeout(self.patience, self.stream.read_exact(&mut end)).await;
+        more.map_err(io::Error::from)??;
+        if end == *b"\r\n" { Ok(value) } else { Err(unintelligible()) }
     }
 }
 

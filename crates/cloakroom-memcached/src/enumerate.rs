@@ -2,7 +2,7 @@
 //! server, and its `clear` empties them.
 
 use async_trait::async_trait;
-use cloakroom_backend::Idempotency;
+use cloakroom_backend::{Idempotency, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use memcache::exp::{Delete, Get, Meta};
@@ -47,12 +47,15 @@ impl Enumerate for MemcachedStore {
             return Err(operation.error(ErrorKind::Unsupported, message));
         }
         let mut pages = std::pin::pin!(self.pages("clear"));
-        while let Some((index, keys)) = pages.try_next().await? {
+        let mut has_removed = false;
+        while let Some((index, keys)) = pages.try_next().await.map_err(in_part(has_removed))? {
             let ours = |key: &&String| key.starts_with(self.prefix());
             let deletes: Vec<_> = keys.iter().filter(ours).map(Delete::new).collect();
             if !deletes.is_empty() {
                 let operation = self.operation("clear", Idempotency::Repeatable);
-                self.servers()[index].run_many(&operation, &deletes).await?;
+                let removed = self.servers()[index].run_many(&operation, &deletes).await;
+                removed.map_err(in_part(has_removed))?;
+                has_removed = true;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 
 use std::{
     future::Future,
-    io,
+    io, mem,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -49,6 +49,10 @@ struct State {
     /// The number of new connections that failed, and the error of the last one.
     failed: u64,
     cause: Option<ClientError>,
+    /// Why a connection was lost, until the operator is told.
+    untold: Option<&'static str>,
+    /// Whether a connection was lost and none was made since.
+    has_lost: bool,
 }
 
 /// The permission to make a connection.
@@ -110,6 +114,22 @@ impl Gate {
             state.lost = Some(Instant::now());
             state.cause = None;
         }
+    }
+
+    /// Notes that a call has lost its connection, for the operator.
+    pub(crate) fn left(&self, reason: &'static str) {
+        let mut state = self.lock();
+        (state.untold, state.has_lost) = (Some(reason), true);
+    }
+
+    /// Returns why a connection was lost, if the operator was not told.
+    pub(crate) fn take_untold(&self) -> Option<&'static str> {
+        self.lock().untold.take()
+    }
+
+    /// Notes that a connection was made. Returns true if one was lost before.
+    pub(crate) fn returned(&self) -> bool {
+        mem::take(&mut self.lock().has_lost)
     }
 
     /// Notes that the attempt with this pass, which began at this moment, made no connection, or one that gave no

@@ -30,7 +30,8 @@ impl Unusable {
 /// A long key is replaced by its digest, so it may contain any character. The limit counts UTF-16 units, as `length`
 /// does in JavaScript: another count would put some sessions under keys where Node.js does not look.
 pub(crate) fn on_wire(full: &str, compress: bool) -> Result<Cow<'_, str>, Unusable> {
-    if full.encode_utf16().count() > LONGEST {
+    // A text has no more units than bytes.
+    if full.len() > LONGEST && full.encode_utf16().count() > LONGEST {
         return if compress { Ok(Cow::Owned(digest(full))) } else { Err(Unusable::Long) };
     }
     check_characters(full)?;
@@ -41,6 +42,9 @@ pub(crate) fn on_wire(full: &str, compress: bool) -> Result<Cow<'_, str>, Unusab
 /// Rejects characters that npm's `memcached` rejects or mixes up. It rejects white space. A NUL ends the key at the
 /// server, so it reads the session of `a` for `a\0b`. It expands `$`, so `a$$b` is stored as `a$b`.
 pub(crate) fn check_characters(text: &str) -> Result<(), Unusable> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'$') {
+        return Ok(());
+    }
     let clean = !text.chars().any(|c| c == '$' || c.is_ascii_control() || is_js_space(c));
     if clean { Ok(()) } else { Err(Unusable::Character) }
 }

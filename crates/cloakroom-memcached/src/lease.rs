@@ -1,7 +1,10 @@
 //! A connection that one call uses. It ends in one of three ways, and each says something about the server: answered,
 //! lost, or given up while the server was silent.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use cloakroom_backend::Operation;
 use memcache::exp::{Error as ClientError, MetaCommandResult};
@@ -45,7 +48,7 @@ impl<'a> Lease<'a> {
     ) -> ClientResult<Vec<ClientResult<MetaCommandResult>>> {
         let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
         self.asked = Some(Instant::now());
-        let exchange = async {
+        let exchange = pin!(async {
             connection.send(commands, first).await?;
             let mut all = Vec::with_capacity(answers);
             for _ in 0..answers {
@@ -55,7 +58,7 @@ impl<'a> Lease<'a> {
                 }
             }
             Ok(all)
-        };
+        });
         match &mut self.pass {
             Some(pass) => pass.hold(self.patience, exchange).await,
             None => exchange.await,
@@ -76,6 +79,7 @@ impl<'a> Lease<'a> {
         let (Some(asked), Some(connection)) = (self.asked.take(), self.connection.take()) else {
             return cause;
         };
+        self.pool.gate.left("closed");
         match &self.pass {
             Some(pass) => self.pool.gate.failed(pass, asked, &cause),
             None => self.pool.gate.lost(asked),
@@ -106,6 +110,7 @@ impl Drop for Lease<'_> {
             self.pool.give_up_older(asked);
             // If another call was answered since, this one was only slow.
             if !self.pool.gate.has_answered_since(asked) {
+                self.pool.gate.left("silent");
                 self.pool.gate.lost(asked);
             }
         }

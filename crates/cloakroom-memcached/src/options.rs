@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_backend::invalid_option;
+use cloakroom_backend::{MAX_RECORD, invalid_option};
 use cloakroom_core::{Clock, Error};
 #[cfg(feature = "encryption")]
 use cloakroom_encryption::Encryption;
@@ -49,6 +49,9 @@ pub struct MemcachedOptions {
     pub key_compression: bool,
     /// The maximum size of a record in bytes. By default, the store asks the server for its limit.
     pub max_value: Option<u64>,
+    /// The maximum size of a record in bytes, whatever the server accepts. 16 MiB by default. A larger one is not written
+    /// and not read: the store's own connections drop it as it arrives, while the application's client reads it first.
+    pub max_record: u64,
     /// The client flags of records that are not encrypted. 2 by default, which means JSON to connect-memcached 2 and 3;
     /// 0 is for older versions. Records are read with any flags.
     pub flags: u32,
@@ -79,6 +82,7 @@ impl Default for MemcachedOptions {
             max_expiration: Duration::from_secs(LONGEST_RELATIVE),
             key_compression: true,
             max_value: None,
+            max_record: MAX_RECORD,
             flags: JSON,
             algorithm: Algorithm::default(),
             compatibility: Compatibility::default(),
@@ -127,6 +131,12 @@ impl MemcachedOptions {
     #[must_use]
     pub fn with_max_value(self, max_value: impl Into<Option<u64>>) -> Self {
         Self { max_value: max_value.into(), ..self }
+    }
+
+    /// Sets [`max_record`](Self::max_record).
+    #[must_use]
+    pub fn with_max_record(self, max_record: u64) -> Self {
+        Self { max_record, ..self }
     }
 
     /// Sets [`flags`](Self::flags).
@@ -195,6 +205,7 @@ impl MemcachedOptions {
                 "must be at most 2592000 seconds; memcached reads a larger number as a date",
             ),
             Self { max_value: Some(0), .. } => ("maxValue", "must be above zero"),
+            Self { max_record: 0, .. } => ("maxRecord", "must be above zero"),
             Self { flags, .. } if ![0, JSON].contains(flags) => ("flags", "must be 2 or 0"),
             Self { pool_size: 0, .. } => ("poolSize", "must be above zero"),
             Self { timeout: Duration::ZERO, .. } => ("timeout", "must be above zero"),

@@ -1,11 +1,14 @@
 //! The parameters of a URL.
 
+use std::mem;
+
 use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 
 use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
 
 const HOSTS: &str = "write the servers before the \"?\", as in memcached://host1,host2";
+const FAILOVER: &str = "not supported: a key stays on its server; leave it out in Node.js as well";
 const HOST_OPTION: &str = "write it after a host, as in memcached://host;weight=2;vnodes=100";
 
 /// The parameters: first the options of connect-memcached and of npm's `memcached`, spelled as there.
@@ -22,6 +25,7 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
         "compatibility",
         "poolSize",
         "timeout",
+        "maxRecord",
         "flags",
         "deadline",
     ],
@@ -34,21 +38,25 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
         ("servers", HOSTS),
         ("weight", HOST_OPTION),
         ("vnodes", HOST_OPTION),
+        ("remove", FAILOVER),
+        ("failOverServers", FAILOVER),
+        ("redundancy", FAILOVER),
     ],
 };
 
 /// Applies one of these parameters.
 pub(crate) fn apply(
-    parameter: UrlParameter<'_>,
+    mut parameter: UrlParameter<'_>,
     options: &mut MemcachedOptions,
 ) -> Result<(), Error> {
     match &*parameter.name {
-        "prefix" => options.prefix = parameter.value,
-        "namespace" => options.namespace = parameter.value,
+        "prefix" => options.prefix = mem::take(&mut parameter.value),
+        "namespace" => options.namespace = mem::take(&mut parameter.value),
         "secret" => encrypt_with(&parameter.value, options)?,
         "ttl" => options.ttl = Some(parameter.seconds()?),
         "maxExpiration" => options.max_expiration = parameter.seconds()?,
         "maxValue" => options.max_value = Some(parameter.number("bytes")?),
+        "maxRecord" => options.max_record = parameter.number("bytes")?,
         "keyCompression" => options.key_compression = parameter.switch()?,
         "algorithm" => options.algorithm = parameter.one_of(&Algorithm::KNOWN)?,
         "compatibility" => options.compatibility = parameter.one_of(&Compatibility::KNOWN)?,
@@ -99,15 +107,25 @@ mod tests {
     }
 
     #[test]
+    fn parameters_of_a_failover_are_refused() {
+        for name in ["remove", "failOverServers", "redundancy"] {
+            let url = format!("memcached://h?{name}=1");
+            let error = Target::parse(&url, &mut MemcachedOptions::default()).map(drop);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("a key stays on its server"), "{error}");
+        }
+    }
+
+    #[test]
     fn parameters_are_the_options_of_the_npm_packages() {
         let options = parse(
-            "memcached://h?prefix=app%3A&ttl=60&namespace=n.&maxExpiration=3600&maxValue=2097152\
+            "memcached://h?prefix=app%3A&ttl=60&namespace=n.&maxExpiration=3600&maxValue=2097152&maxRecord=1000\
              &keyCompression=false&algorithm=sha1&compatibility=hash_ring&poolSize=10&timeout=5000&flags=0&deadline=250",
         );
         assert_eq!((&*options.prefix, &*options.namespace), ("app:", "n."));
         assert_eq!(options.ttl, Some(Duration::from_secs(60)));
         assert_eq!(options.max_expiration, Duration::from_secs(3_600));
-        assert_eq!(options.max_value, Some(2_097_152));
+        assert_eq!((options.max_value, options.max_record), (Some(2_097_152), 1_000));
         assert!(!options.key_compression);
         assert_eq!(options.algorithm, Algorithm::Sha1);
         assert_eq!(options.compatibility, Compatibility::HashRing);

@@ -52,6 +52,7 @@ impl MemcachedOptions {
         value: Vec<u8>,
         cas: u64,
     ) -> Result<Option<SessionData>, Error> {
+        operation.check_value(&value, self.max_record)?;
         #[cfg(feature = "encryption")]
         let value = match &self.encryption {
             Some(encryption) if !value.is_empty() => {

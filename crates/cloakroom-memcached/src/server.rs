@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{
+    Idempotency, Operation,
+    observe::{self, Event, note},
+};
 use cloakroom_core::{Error, ErrorKind};
 use memcache::exp::{
     AsyncMetaClient, Error as ClientError, MetaCommandResult, Operation as Command, ReturnCode,
@@ -38,6 +41,8 @@ pub(crate) struct Server {
     pub(crate) name: String,
     link: Link,
     pub(crate) limit: Limit,
+    /// The largest value that is read.
+    max_record: u64,
     /// The time limit for connecting, and for waiting for another call's attempt.
     pub(crate) timeout: Duration,
     pools: Pools,
@@ -64,7 +69,8 @@ impl Server {
     fn by(link: Link, name: String, options: &MemcachedOptions) -> Self {
         let limit = Limit::new(options.max_value);
         let pools = Pools::new(options.pool_size);
-        Self { name, link, limit, timeout: options.timeout, pools }
+        let MemcachedOptions { max_record, timeout, .. } = *options;
+        Self { name, link, limit, max_record, timeout, pools }
     }
 
     /// Returns true if it is reached through the application's client.
@@ -110,7 +116,8 @@ impl Server {
                 }
             };
             let attempt = || client::ask(pool, operation, self.timeout, run());
-            return self.exchange(pool, operation, attempt).await;
+            // Boxed, because the client's futures are large, and each call of the store would reserve room for them.
+            return Box::pin(self.exchange(pool, operation, attempt)).await;
         }
         let batch =
             Batch::of(commands).map_err(|cause| error::of_client(operation, &self.name, cause))?;
@@ -149,6 +156,9 @@ impl Server {
     where
         F: Future<Output = Result<T, Failure>> + Send,
     {
+        if let Link::Address { host, port } = &self.link {
+            observe::server(host, Some(*port));
+        }
         let attempts = async {
             let _permit = pool.permits.acquire().await;
             let mut repeated = false;
@@ -168,6 +178,7 @@ impl Server {
                     return Err(cause);
                 }
                 repeated = true;
+                observe::tried_again();
             }
         };
         match operation.within(attempts).await {
@@ -211,7 +222,12 @@ impl Server {
             }
         }
         lease.keep();
-        refusal.map_or(Ok(all), |refusal| Err(refusal.into()))
+        let Some(refusal) = refusal else { return Ok(all) };
+        if !all.is_empty() {
+            // The other commands of the batch were carried out.
+            operation.lose_answer();
+        }
+        Err(refusal.into())
     }
 
     /// Returns an idle connection, or a new one.
@@ -238,9 +254,23 @@ impl Server {
         let Link::Address { host, port } = &self.link else {
             return Err(ClientError::Usage("the address is the client's"));
         };
+        let (store, server) = (error::STORE, &*self.name);
+        if let Some(reason) = pool.gate.take_untold() {
+            note(Event::ConnectionLost { store, server, reason });
+        }
         let began = Instant::now();
         let opened = timeout(self.timeout, Connection::open(host, *port, self.timeout)).await;
-        opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|cause| {
+        let opened = opened.map(|opened| opened.map(|it| it.with_max_value(self.max_record)));
+        let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        note(match &opened {
+            Ok(_) if pool.gate.returned() => Event::Reconnected { store, server },
+            Ok(_) => Event::Connected { store, server },
+            Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+                Event::ConnectFailed { store, server, kind: ErrorKind::Timeout }
+            }
+            Err(_) => Event::ConnectFailed { store, server, kind: ErrorKind::Unavailable },
+        });
+        opened.map_err(|cause| {
             let cause = ClientError::Io(cause);
             pool.gate.failed(pass, began, &cause);
             cause

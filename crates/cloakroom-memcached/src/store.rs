@@ -82,6 +82,7 @@ impl MemcachedStore {
     /// | `namespace` | text | none |
     /// | `maxExpiration` | seconds | 2592000 |
     /// | `maxValue` | bytes | the server's limit |
+    /// | `maxRecord` | bytes | 16777216 |
     /// | `keyCompression` | `true` or `false` | `true` |
     /// | `algorithm` | `md5`, `sha1`, `sha224`, `sha256`, `sha384` or `sha512` | `md5` |
     /// | `compatibility` | `ketama`, `hash_ring` or empty | `ketama` |
@@ -270,6 +271,7 @@ impl MemcachedStore {
     ) -> Result<Set, Error> {
         let server = self.server(place);
         let record = self.options().encode(operation, session).await?;
+        operation.check_size(record.value.len(), self.options().max_record)?;
         server.check_size(operation, &place.key, &record.value).await?;
         let mut set = Set::new(&place.key, b"").client_flags(record.flags).ttl_raw(expiry);
         // `new` would copy it.

@@ -8,7 +8,7 @@ use cloakroom_compat::{callbackify_store, promisify_store};
 use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::Store;
 use cloakroom_memcached::MemcachedStore;
-use cloakroom_test_backends::{Harmed, RawMemcached};
+use cloakroom_test_backends::{Harmed, One, RawMemcached};
 use cloakroom_test_support::{Memcache, Memcached, unique};
 
 /// All cases share them. A static is never dropped; the servers end with the test process.
@@ -57,7 +57,7 @@ mod one_server {
             .with_neighbour(open(&prefix.replace(':', ".")))
             .with_raw(RawMemcached::new([SERVERS[0].addr()], prefix))
             .with_faults(move || {
-                Harmed::<Memcache>::start(move |addr, deadline| {
+                Harmed::<One<Memcache>>::start(move |addr, deadline| {
                     let url = url(addr, deadline.as_millis());
                     Ok(Box::new(MemcachedStore::open(&format!("{url}s:"))?))
                 })

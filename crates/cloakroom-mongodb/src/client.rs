@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, observe};
 use cloakroom_core::Error;
 use futures::{FutureExt, future::ready};
 use mongodb::{Client, error::Result as MongoResult};
@@ -22,6 +22,7 @@ use crate::{
     error::{self, Failure},
     live::{Attempt, Clients, Live, Sessions, Source, State},
     target::Target,
+    topology::Topology,
 };
 
 pub(crate) struct Connection {
@@ -30,6 +31,7 @@ pub(crate) struct Connection {
     database: String,
     runtimes: Runtimes,
     clients: Arc<Clients>,
+    topology: Arc<Topology>,
 }
 
 impl Connection {
@@ -41,6 +43,7 @@ impl Connection {
             database: target.database,
             runtimes: Runtimes::new(Needs::TimeAndIo),
             clients: Arc::default(),
+            topology: Arc::default(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Connection {
             database,
             runtimes: Runtimes::new(Needs::TimeAndIo),
             clients: Arc::default(),
+            topology: Arc::default(),
         }
     }
 
@@ -76,6 +80,7 @@ impl Connection {
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
+        self.topology.note_server();
         let mut repeated = false;
         loop {
             let live = self.live(operation, options).await?;
@@ -123,6 +128,7 @@ impl Connection {
                 }
             }
             repeated = true;
+            observe::tried_again();
         }
     }
 
@@ -175,7 +181,8 @@ impl Connection {
     fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> (Attempt, Option<State>) {
         let weak = Arc::downgrade(&self.clients);
         let (source, database) = (self.source.clone(), self.database.clone());
-        let start = Live::start(source, database, options.clone(), runtime.clone());
+        let topology = Arc::clone(&self.topology);
+        let start = Live::start(source, database, options.clone(), runtime.clone(), topology);
         let mut start = start.map(|live| live.map(Arc::new).map_err(Arc::new)).boxed();
         if let Some(outcome) = (&mut start).now_or_never() {
             let state = outcome.as_ref().ok().map(|live| State::Started(Arc::clone(live)));

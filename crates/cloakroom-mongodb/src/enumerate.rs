@@ -4,12 +4,12 @@
 //! or dropped.
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{Idempotency, Operation, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, MARKER_PREFIX, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use mongodb::bson::{Document, doc};
 
-use crate::{MongoStore, document, expiry::and_live};
+use crate::{MongoStore, document, error, expiry::and_live};
 
 /// The number of ids per page.
 const IDS: i64 = 1_000;
@@ -62,9 +62,13 @@ impl Enumerate for MongoStore {
     /// Removes every document of the collection and keeps its indexes, as connect-mongo 6 does.
     async fn clear(&self) -> Result<(), Error> {
         let operation = self.operation("clear", Idempotency::Repeatable);
-        self.run(&operation, |sessions| async move { sessions.delete_many(doc! {}).await })
-            .await
-            .map(drop)
+        let removed = self
+            .attempt(&operation, |sessions| async move { sessions.delete_many(doc! {}).await })
+            .await?;
+        removed.map(drop).map_err(|failure| {
+            let told = in_part(error::has_begun(&failure.cause));
+            told(error::of(&operation, self.0.connection.hosts(), &failure))
+        })
     }
 }
 

@@ -77,6 +77,12 @@ pub(crate) fn is_same_id(cause: &MongoError) -> bool {
     }
 }
 
+/// Returns true if the server began a write before it rejected it. It removes one document after the other, so those
+/// before the error are gone.
+pub(crate) fn has_begun(cause: &MongoError) -> bool {
+    matches!(&*cause.kind, MongoKind::Write(_))
+}
+
 /// Returns true if the connection was lost.
 pub(crate) fn is_lost(cause: &MongoError) -> bool {
     match &*cause.kind {

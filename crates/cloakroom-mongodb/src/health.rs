@@ -18,6 +18,8 @@ use mongodb::{
 };
 use tokio::time::Instant;
 
+use crate::topology::Topology;
+
 tokio::task_local! {
     /// Whether the operation of this task has got a connection for its command.
     static SENT: Arc<AtomicBool>;
@@ -28,13 +30,18 @@ pub(crate) async fn noting<T>(sent: Arc<AtomicBool>, operation: impl Future<Outp
     SENT.scope(sent, operation).await
 }
 
-/// When any of a client's servers last answered.
+/// When any of a client's servers last answered, and what is known of them for the operator.
 #[derive(Debug)]
-pub(crate) struct Health(Mutex<Instant>);
+pub(crate) struct Health(Mutex<Instant>, Arc<Topology>);
 
 impl Health {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Instant::now()))
+    pub(crate) fn new(topology: Arc<Topology>) -> Self {
+        Self(Mutex::new(Instant::now()), topology)
+    }
+
+    /// Tells the operator that the client was given up.
+    pub(crate) fn give_up(&self) {
+        self.1.give_up();
     }
 
     /// Registers this value for the driver's events.
@@ -42,7 +49,14 @@ impl Health {
         let health = Arc::clone(self);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
             SdamEvent::ServerHeartbeatSucceeded(_) => health.hear(),
-            SdamEvent::ServerHeartbeatFailed(event) if !is_silence(&event.failure) => health.hear(),
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                let is_silent = is_silence(&event.failure);
+                if !is_silent {
+                    health.hear();
+                }
+                Topology::failed(&event.server_address, is_silent);
+            }
+            SdamEvent::ServerDescriptionChanged(event) => health.1.changed(&event),
             _ => {}
         }));
         // The driver calls it in the operation's task, right before it writes the command.

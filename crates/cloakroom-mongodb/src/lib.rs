@@ -9,6 +9,8 @@ mod encryption;
 mod enumerate;
 mod error;
 mod expiry;
+#[doc(hidden)]
+pub mod for_tests;
 mod health;
 mod index;
 mod index_status;
@@ -19,6 +21,7 @@ mod parameter;
 mod record;
 mod store;
 mod target;
+mod topology;
 mod transform_id;
 
 pub use index_status::IndexStatus;

@@ -30,6 +30,7 @@ use tokio::{
 use crate::{
     MongoOptions,
     health::{self, Health},
+    topology::Topology,
 };
 
 /// The default number of connections. The driver's own default of 10 is too small for a service that needs one for
@@ -100,15 +101,15 @@ impl Clients {
         }
     }
 
-    /// Removes this client, so that the next call makes another one.
-    pub(crate) fn forget(&self, live: &Weak<Live>) {
+    /// Removes this client, so that the next call makes another one. Returns false if that was done before.
+    pub(crate) fn forget(&self, live: &Weak<Live>) -> bool {
         let is_it = |state: &State| matches!(state, State::Started(other) if Arc::as_ptr(other) == live.as_ptr());
         let mut clients = self.lock();
         let found = clients.iter().position(|(_, state)| is_it(state));
         let forgotten = found.map(|at| clients.swap_remove(at));
         // Dropping a client runs code of the driver, so the lock is released first.
         drop(clients);
-        drop(forgotten);
+        forgotten.is_some()
     }
 }
 
@@ -150,12 +151,13 @@ impl Live {
         database: String,
         options: MongoOptions,
         runtime: Handle,
+        topology: Arc<Topology>,
     ) -> MongoResult<Self> {
         let (client, pool, health, direct) = match source {
             Source::Given(client) => (client, POOL, None, false),
             Source::Url(connection) => {
                 let mut options = client_options(*connection, options.deadline).await?;
-                let health = Arc::new(Health::new());
+                let health = Arc::new(Health::new(topology));
                 health.watch(&mut options);
                 let pool = options.max_pool_size.filter(|size| *size > 0).unwrap_or(1_024);
                 let direct = options.direct_connection == Some(true);
@@ -240,8 +242,10 @@ impl Live {
 
     /// Makes the next call create another client, unless this is the application's.
     pub(crate) fn leave(self: &Arc<Self>, clients: &Clients) {
-        if self.health.is_some() {
-            clients.forget(&Arc::downgrade(self));
+        if let Some(health) = &self.health {
+            if clients.forget(&Arc::downgrade(self)) {
+                health.give_up();
+            }
             // Operations that wait for one of its connections continue on the next client.
             self.permits.close();
         }

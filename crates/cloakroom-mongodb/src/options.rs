@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_backend::invalid_option;
+use cloakroom_backend::{MAX_RECORD, invalid_option};
 use cloakroom_core::{Clock, Error};
 #[cfg(feature = "encryption")]
 use cloakroom_encryption::Encryption;
@@ -50,11 +50,17 @@ pub struct MongoOptions {
     pub timestamps: bool,
     /// Maps a session id to the document's `_id`. By default, the `_id` is the session id.
     pub transform_id: Option<TransformId>,
-    /// How many servers must confirm a write. Defaults to the URL's write concern, or else to the server's own default.
+    /// How many servers must confirm a write. Defaults to the URL's write concern, or else to the server's own default,
+    /// which is a majority since MongoDB 5.0.
+    ///
+    /// With `w: 1`, a failover can lose acknowledged logins and undo acknowledged logouts; see the crate's README.
     pub write_concern: Option<WriteConcern>,
     /// Encrypts sessions, as the options `crypto` and `cryptoAdapter` of connect-mongo do. Not encrypted by default.
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
+    /// The maximum size of a session in bytes: of its text, or of its document. 16 MiB by default, which is also MongoDB's
+    /// limit for a document. A larger one is not written, and not parsed when it is read.
+    pub max_record: u64,
     /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
     /// The source of the current time, for the expiry of cookies and sessions.
@@ -88,6 +94,7 @@ impl Default for MongoOptions {
             write_concern: None,
             #[cfg(feature = "encryption")]
             encryption: None,
+            max_record: MAX_RECORD,
             deadline: Duration::from_secs(5),
             clock: Clock::system(),
         }
@@ -156,6 +163,12 @@ impl MongoOptions {
         Self { encryption: Some(Arc::new(encryption)), ..self }
     }
 
+    /// Sets [`max_record`](Self::max_record).
+    #[must_use]
+    pub fn with_max_record(self, max_record: u64) -> Self {
+        Self { max_record, ..self }
+    }
+
     /// Sets [`deadline`](Self::deadline).
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
@@ -174,6 +187,7 @@ impl MongoOptions {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (option, why) = match self {
             Self { ttl: Duration::ZERO, .. } => ("ttl", "must be above zero"),
+            Self { max_record: 0, .. } => ("maxRecord", "must be above zero"),
             Self { deadline: Duration::ZERO, .. } => ("deadline", "must be above zero"),
             Self { auto_remove: AutoRemove::Interval(Duration::ZERO), .. } => {
                 ("autoRemoveInterval", "must be above zero")

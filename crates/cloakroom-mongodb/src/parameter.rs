@@ -40,6 +40,7 @@ const OURS: &[&str] = &[
     "autoRemoveInterval",
     "timestamps",
     "secret",
+    "maxRecord",
     "deadline",
 ];
 
@@ -120,6 +121,7 @@ pub(crate) fn apply(
         }
         "stringify" => options.stringify = parameter.switch()?,
         "timestamps" => options.timestamps = parameter.switch()?,
+        "maxRecord" => options.max_record = parameter.number("bytes")?,
         "deadline" => options.deadline = parameter.milliseconds()?,
         "autoRemove" => {
             options.auto_remove = match (value, options.auto_remove) {

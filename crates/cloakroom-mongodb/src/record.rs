@@ -135,12 +135,12 @@ impl MongoStore {
         #[cfg(feature = "encryption")]
         if options.encryption.is_some() {
             let sealed = self.encrypt(operation, json.into_owned()).await?;
-            check_size(operation, sealed.len())?;
+            options.check_size(operation, sealed.len())?;
             let revision = Origin::Sealed(&sealed).revision(written);
             return Ok(Record { session: Bson::String(sealed), text: None, revision });
         }
         if options.stringify {
-            check_size(operation, json.len())?;
+            options.check_size(operation, json.len())?;
             let revision = Origin::Text.revision(written);
             return Ok(Record { session: Bson::String(json.into_owned()), text: None, revision });
         }
@@ -149,7 +149,7 @@ impl MongoStore {
             _ => None,
         };
         let bytes = document::from_json(&json, base).map_err(|why| error::unfit(operation, why))?;
-        check_size(operation, bytes.len())?;
+        options.check_size(operation, bytes.len())?;
         let says_all = document::to_json(&bytes).is_ok_and(|printed| printed == json);
         Ok(Record {
             session: Bson::Document(decoded(operation, &bytes)?),
@@ -160,6 +160,14 @@ impl MongoStore {
 }
 
 impl MongoOptions {
+    /// Rejects a session that is too large before it is sent, with an error of the right kind.
+    fn check_size(&self, operation: &Operation, bytes: usize) -> Result<(), Error> {
+        if bytes > LARGEST {
+            return Err(error::too_large(operation, bytes));
+        }
+        operation.check_size(bytes, self.max_record)
+    }
+
     /// Returns the times that a write gives to this session now.
     fn times_of(&self, session: &SessionData) -> Times {
         let now_ms = self.clock.now_ms();
@@ -170,12 +178,27 @@ impl MongoOptions {
         Times { last_modified_ms: now_ms, expires_ms }
     }
 
+    /// Returns the live session in a document, or `None` if it is encrypted too.
+    pub(crate) fn decode(
+        &self,
+        operation: &Operation,
+        document: &[u8],
+    ) -> Result<Option<SessionData>, Error> {
+        match self.find(operation, document)? {
+            Found::SessionData(session) => Ok(Some(*session)),
+            _ => Ok(None),
+        }
+    }
+
     fn find(&self, operation: &Operation, document: &[u8]) -> Result<Found, Error> {
         let malformed = |_| error::corrupt(operation, "the document is not well-formed");
         let stored = Stored::read(document).map_err(malformed)?;
         let Some(session) = stored.session.filter(|_| stored.is_live(self.clock.now_ms())) else {
             return Ok(Found::Nothing);
         };
+        // A string has its length before it and a NUL behind it.
+        let around = if session.kind == Kind::STRING { 5 } else { 0 };
+        operation.check_size(session.bytes.len().saturating_sub(around), self.max_record)?;
         let times = stored.times().filter(|_| !self.touch_after.is_zero());
         let (json, revision) = match session.kind {
             Kind::NULL | Kind::UNDEFINED => return Ok(Found::Nothing),
@@ -256,11 +279,6 @@ fn decoded(operation: &Operation, document: &[u8]) -> Result<Document, Error> {
         .map_err(|_| error::corrupt(operation, "the document is not well-formed"))
 }
 
-/// Rejects a document of more than 16 MB before it is sent, with an error of the right kind.
-fn check_size(operation: &Operation, bytes: usize) -> Result<(), Error> {
-    if bytes > LARGEST { Err(error::too_large(operation, bytes)) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -286,10 +304,7 @@ mod tests {
     }
 
     fn read(options: &MongoOptions, document: &Document) -> Result<Option<SessionData>, Error> {
-        match options.find(&operation(), &bytes(document))? {
-            Found::SessionData(session) => Ok(Some(*session)),
-            _ => Ok(None),
-        }
+        options.decode(&operation(), &bytes(document))
     }
 
     fn live(session: impl Into<Bson>) -> Document {

@@ -84,6 +84,7 @@ impl MongoStore {
     /// | `autoRemove` | `native`, `interval` or `disabled` | `native` |
     /// | `autoRemoveInterval` | minutes | 10 |
     /// | `secret` | text, with the feature `encryption` | not encrypted |
+    /// | `maxRecord` | bytes | 16777216 |
     /// | `deadline` | milliseconds | 5000 |
     ///
     /// # Errors

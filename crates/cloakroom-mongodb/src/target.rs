@@ -5,6 +5,7 @@ use std::fmt;
 use cloakroom_backend::{StoreUrl, UrlParameter};
 use cloakroom_core::Error;
 use mongodb::options::ConnectionString;
+use zeroize::Zeroizing;
 
 use crate::{
     MongoOptions,
@@ -82,7 +83,7 @@ fn check_login(url: &StoreUrl<'_>) -> Result<(), Error> {
         }
     }
     url.user()?;
-    url.password()?;
+    drop(url.password()?.map(Zeroizing::new));
     Ok(())
 }
 
@@ -117,7 +118,7 @@ fn connection(
     let parse = |pairs: &[&str]| {
         // The driver accepts only a scheme in lower case.
         let (scheme, place) = (url.scheme().to_ascii_lowercase(), url.place());
-        ConnectionString::parse(format!("{scheme}://{place}?{}", pairs.join("&")))
+        ConnectionString::parse(&*Zeroizing::new(format!("{scheme}://{place}?{}", pairs.join("&"))))
     };
     let pairs: Vec<_> = drivers.iter().map(|parameter| parameter.raw).collect();
     if let Ok(connection) = parse(&pairs) {

@@ -8,7 +8,7 @@ use cloakroom_compat::{callbackify_store, promisify_store};
 use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::{Clock, Store};
 use cloakroom_mongodb::{MongoOptions, MongoStore};
-use cloakroom_test_backends::{Harmed, RawMongo};
+use cloakroom_test_backends::{Harmed, One, RawMongo};
 use cloakroom_test_support::{Mongo, Mongod, unique};
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
@@ -52,7 +52,7 @@ mod text {
     /// With a server to be harmed.
     async fn subject() -> StoreUnderTest {
         super::subject("", false, |store| store).with_faults(|| {
-            Harmed::<Mongo>::start(|addr, deadline| {
+            Harmed::<One<Mongo>>::start(|addr, deadline| {
                 let mut options = MongoOptions::default();
                 options.deadline = deadline;
                 Ok(Box::new(MongoStore::open_with(&format!("mongodb://{addr}/suite"), options)?))

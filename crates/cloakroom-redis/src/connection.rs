@@ -18,7 +18,8 @@ impl Connection {
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         match self {
             Self::Own(own) => own.send(operation, command).await,
-            Self::Given(given) => given.send(operation, command).await,
+            // Boxed, because the future of any connection may be large, and each call would reserve room for it.
+            Self::Given(given) => Box::pin(given.send(operation, command)).await,
         }
     }
 

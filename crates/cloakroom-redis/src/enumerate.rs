@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::Idempotency;
+use cloakroom_backend::{Idempotency, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use redis::Value;
@@ -55,7 +55,8 @@ impl Enumerate for RedisStore {
                 .error(ErrorKind::Unsupported, message));
         }
         let mut pages = std::pin::pin!(self.pages("clear"));
-        while let Some(page) = pages.try_next().await? {
+        let mut has_removed = false;
+        while let Some(page) = pages.try_next().await.map_err(in_part(has_removed))? {
             if page.is_empty() {
                 continue;
             }
@@ -66,7 +67,11 @@ impl Enumerate for RedisStore {
             for sid in &page {
                 command.arg([&self.options().prefix, sid.as_str()].concat());
             }
-            reply::number(&operation, self.send(&operation, &command).await?)?;
+            let answer = self.send(&operation, &command).await;
+            answer
+                .and_then(|answer| reply::number(&operation, answer))
+                .map_err(in_part(has_removed))?;
+            has_removed = true;
         }
         Ok(())
     }

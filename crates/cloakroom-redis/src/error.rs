@@ -28,6 +28,20 @@ pub(crate) enum ConnectFailure {
     Cancelled,
 }
 
+impl ConnectFailure {
+    /// Returns the kind of the error that a call gets by it.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(_) | Self::Cancelled => ErrorKind::Unavailable,
+            Self::Tls(_) => ErrorKind::Config,
+            Self::Timeout => ErrorKind::Timeout,
+            Self::HungUp(cause) if is_tls(cause) => ErrorKind::Config,
+            Self::HungUp(_) => ErrorKind::Unavailable,
+            Self::Refused(kind, _) => *kind,
+        }
+    }
+}
+
 impl From<io::Error> for ConnectFailure {
     fn from(cause: io::Error) -> Self {
         Self::Io(Arc::new(cause))

@@ -9,6 +9,7 @@ mod connection;
 mod enumerate;
 mod error;
 mod given;
+mod limited;
 mod live;
 mod login;
 mod mode;

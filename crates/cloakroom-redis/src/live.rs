@@ -1,7 +1,7 @@
 //! One connection of the store's own.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -22,6 +22,9 @@ use crate::{
     traffic::{Moment, Traffic},
 };
 
+/// Why a connection was left: its server is not the master.
+pub(crate) const REPLICA: &str = "replica";
+
 /// A connection. Calls in progress hold it, and the last one closes it.
 pub(crate) struct Live {
     connection: MultiplexedConnection,
@@ -34,6 +37,8 @@ pub(crate) struct Live {
     silence: Mutex<Silence>,
     /// Wakes the calls that can continue on another connection.
     given_up: Notify,
+    /// Whether it is left because the server is not the master, or no longer.
+    is_replica: AtomicBool,
 }
 
 /// What the server owes, to all calls together.
@@ -105,6 +110,7 @@ impl Live {
             about: About::default(),
             silence: Mutex::default(),
             given_up: Notify::new(),
+            is_replica: AtomicBool::new(false),
         }
     }
 
@@ -124,6 +130,17 @@ impl Live {
     /// Returns true if no further call may use this connection.
     pub(crate) fn is_over(&self) -> bool {
         self.lost.load(Ordering::Acquire) || self.is_silent()
+    }
+
+    /// Returns why no further call may use it: the server is a replica now, was silent, or closed it.
+    pub(crate) fn reason(&self) -> &'static str {
+        if self.is_replica.load(Ordering::Acquire) {
+            REPLICA
+        } else if self.is_silent() {
+            "silent"
+        } else {
+            "closed"
+        }
     }
 
     /// Returns true if the connection has lasted long enough to count as a good one.
@@ -168,7 +185,8 @@ impl Live {
     /// Sends one command and waits for its answer until the call's deadline.
     pub(crate) async fn ask(&self, operation: &Operation, command: &Cmd) -> Asked<Value> {
         let mut connection = self.connection();
-        let asked = self.exchange(operation, connection.send_packed_command(command)).await;
+        let exchange = pin!(connection.send_packed_command(command));
+        let asked = self.exchange(operation, exchange).await;
         if let Asked::Answered(answer) = &asked {
             self.heed(answer);
         }
@@ -182,7 +200,7 @@ impl Live {
         commands: &Pipeline,
     ) -> Asked<Vec<Value>> {
         let mut connection = self.connection();
-        let exchange = connection.send_packed_commands(commands, 0, commands.len());
+        let exchange = pin!(connection.send_packed_commands(commands, 0, commands.len()));
         let asked = self.exchange(operation, exchange).await;
         if let Asked::Answered(answers) = &asked {
             answers.iter().for_each(|answer| self.heed(answer));
@@ -193,7 +211,7 @@ impl Live {
     async fn exchange<T: Send>(
         &self,
         operation: &Operation,
-        exchange: impl Future<Output = Result<T, RedisError>> + Send,
+        exchange: Pin<&mut (impl Future<Output = Result<T, RedisError>> + Send)>,
     ) -> Asked<T> {
         let sent = self.traffic.now();
         self.note_asked(sent);
@@ -249,7 +267,13 @@ impl Live {
         match error::code_and_detail(refusal) {
             // A server that was a replica from the beginning is replaced only after a while, in case its name now leads
             // to a master.
-            ("READONLY" | "MASTERDOWN", _) => !self.about.is_replica || self.has_lasted(),
+            ("READONLY" | "MASTERDOWN", _) => {
+                let is_left = !self.about.is_replica || self.has_lasted();
+                if is_left {
+                    self.is_replica.store(true, Ordering::Release);
+                }
+                is_left
+            }
             (_, detail) => {
                 detail.starts_with("Protocol error") || detail.starts_with("max number of clients")
             }

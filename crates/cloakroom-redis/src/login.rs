@@ -62,7 +62,10 @@ async fn hello(
     let mut hello = redis::cmd("HELLO");
     hello.arg(if resp3 { 3 } else { 2 });
     if let Some(password) = &target.password {
-        hello.arg("AUTH").arg(target.user.as_deref().unwrap_or(DEFAULT_USER)).arg(password);
+        hello
+            .arg("AUTH")
+            .arg(target.user.as_deref().unwrap_or(DEFAULT_USER))
+            .arg(password.as_str());
     }
     match ask(connection, &hello).await? {
         Value::ServerError(refusal) if !is_old(&refusal) => Err(refused(&refusal, target)),
@@ -82,7 +85,7 @@ async fn authenticate(
 ) -> Result<(), ConnectFailure> {
     let Some(password) = &target.password else { return Ok(()) };
     if let Some(user) = &target.user {
-        match ask(connection, redis::cmd("AUTH").arg(user).arg(password)).await? {
+        match ask(connection, redis::cmd("AUTH").arg(user).arg(password.as_str())).await? {
             Value::ServerError(refusal) if !knows_no_users(&refusal) => {
                 return Err(login_refused(&refusal, target));
             }
@@ -90,7 +93,7 @@ async fn authenticate(
             _ => return Ok(()),
         }
     }
-    match ask(connection, redis::cmd("AUTH").arg(password)).await? {
+    match ask(connection, redis::cmd("AUTH").arg(password.as_str())).await? {
         Value::ServerError(refusal) => Err(login_refused(&refusal, target)),
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use cloakroom_backend::invalid_option;
+use cloakroom_backend::{MAX_RECORD, invalid_option};
 use cloakroom_core::{Clock, Error};
 
 use crate::{Serializer, Ttl, error::STORE};
@@ -34,6 +34,9 @@ pub struct RedisOptions {
     pub scan_count: u32,
     /// Converts sessions to bytes and back. JSON by default.
     pub serializer: Option<Arc<dyn Serializer>>,
+    /// The maximum size of a record in bytes. 16 MiB by default. A larger one is not written and not read: the store's own
+    /// connection drops it as it arrives, while the application's reads it first.
+    pub max_record: u64,
     /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
     /// A PEM file with the certificates to trust instead of the public authorities: those of authorities, or the
@@ -60,6 +63,7 @@ impl Default for RedisOptions {
             disable_touch: false,
             scan_count: 100,
             serializer: None,
+            max_record: MAX_RECORD,
             deadline: Duration::from_secs(5),
             ca_file: None,
             cert_file: None,
@@ -100,6 +104,12 @@ impl RedisOptions {
     #[must_use]
     pub fn with_scan_count(self, scan_count: u32) -> Self {
         Self { scan_count, ..self }
+    }
+
+    /// Sets [`max_record`](Self::max_record).
+    #[must_use]
+    pub fn with_max_record(self, max_record: u64) -> Self {
+        Self { max_record, ..self }
     }
 
     /// Sets [`serializer`](Self::serializer).
@@ -169,6 +179,7 @@ impl RedisOptions {
         let zero = match self {
             Self { ttl: Ttl::Browser(Duration::ZERO), .. } => "ttl",
             Self { scan_count: 0, .. } => "scanCount",
+            Self { max_record: 0, .. } => "maxRecord",
             Self { deadline: Duration::ZERO, .. } => "deadline",
             _ => return Ok(()),
         };

@@ -10,11 +10,15 @@
 mod watch;
 
 use std::{
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use cloakroom_backend::{Needs, Operation, Runtimes};
+use cloakroom_backend::{
+    Needs, Operation, Runtimes,
+    observe::{self, Event},
+};
 use cloakroom_core::Error;
 use futures::{
     FutureExt,
@@ -32,7 +36,8 @@ use tokio::{
 
 use crate::{
     error::{self, ConnectFailure},
-    live::{Asked, Live},
+    limited::Limited,
+    live::{Asked, Live, REPLICA},
     login::login,
     pace::{self, Pace},
     stream::Streams,
@@ -55,6 +60,8 @@ pub(crate) struct Own(Arc<Inner>);
 struct Inner {
     target: Target,
     streams: Streams,
+    /// The largest value that is read.
+    max_record: u64,
     runtimes: Runtimes,
     state: Mutex<State>,
     spare: Spare,
@@ -67,6 +74,8 @@ struct State {
     attempts: u64,
     /// The connections by runtime. If a runtime has no entry, its next call connects.
     slots: Vec<(Id, Slot)>,
+    /// Whether a connection was lost and none was made since.
+    has_lost: bool,
 }
 
 /// The connection of one runtime, or the attempt to make it.
@@ -88,11 +97,12 @@ struct Attempt {
 }
 
 impl Own {
-    pub(crate) fn new(target: Target, streams: Streams) -> Self {
+    pub(crate) fn new(target: Target, streams: Streams, max_record: u64) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
         Self(Arc::new(Inner {
             target,
             streams,
+            max_record,
             runtimes,
             state: Mutex::default(),
             spare: Spare::default(),
@@ -122,6 +132,7 @@ impl Own {
                     if unsent == MOST_UNSENT {
                         return Err(error::lost(operation, cause));
                     }
+                    observe::tried_again();
                 }
                 Asked::Lost(cause) => {
                     operation.lose_answer();
@@ -146,6 +157,7 @@ impl Own {
 
     /// Returns the connection. An error means that nothing was sent.
     async fn live(&self, operation: &Operation) -> Result<Arc<Live>, Error> {
+        self.0.target.address.note();
         let runtime = self.0.runtimes.current(operation)?;
         let mut is_again = false;
         loop {
@@ -185,8 +197,9 @@ impl Own {
 }
 
 impl State {
-    /// Returns the connection of a runtime, or the attempt to make it. Removes it if it is no longer usable.
-    fn slot(&mut self, runtime: Id) -> Option<&Slot> {
+    /// Returns the connection of a runtime, or the attempt to make it. Removes it if it is no longer usable, and notes
+    /// in `lost` why.
+    fn slot(&mut self, runtime: Id, lost: &mut Option<&'static str>) -> Option<&Slot> {
         let place = self.slots.iter().position(|(id, _)| *id == runtime)?;
         let is_over = match &self.slots[place].1 {
             Slot::Connected(live) if live.is_over() => {
@@ -195,6 +208,7 @@ impl State {
                 } else {
                     self.pace.fail(Instant::now(), pace::ACCEPTED);
                 }
+                (*lost, self.has_lost) = (Some(live.reason()), true);
                 true
             }
             Slot::Connecting(attempt) => attempt.task.is_finished(),
@@ -234,9 +248,22 @@ impl Inner {
     /// Returns the connection of this runtime, or the attempt to make it. Starts an attempt if no attempt is in
     /// progress.
     fn live_or_attempt(self: &Arc<Self>, runtime: &Handle) -> Result<Arc<Live>, Attempt> {
+        let mut lost = None;
+        let outcome = self.look(runtime, &mut lost);
+        if let Some(reason) = lost {
+            self.tell_of_loss(reason);
+        }
+        outcome
+    }
+
+    fn look(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        lost: &mut Option<&'static str>,
+    ) -> Result<Arc<Live>, Attempt> {
         let id = runtime.id();
         let mut state = self.state();
-        match state.slot(id) {
+        match state.slot(id, lost) {
             Some(Slot::Connected(live)) => return Ok(Arc::clone(live)),
             Some(Slot::Connecting(attempt)) => return Err(attempt.clone()),
             None => {}
@@ -258,6 +285,7 @@ impl Inner {
             }
             let outcome = inner.connect(heard).await;
             inner.state().settle(id, number, &outcome);
+            inner.tell(outcome.as_ref().err());
             outcome
         });
         let attempt = Attempt {
@@ -278,6 +306,25 @@ impl Inner {
     fn give_up(&self, runtime: Id, attempt: &Attempt) {
         self.state().settle(runtime, attempt.number, &Err(ConnectFailure::Timeout));
         attempt.task.abort();
+        self.tell(Some(&ConnectFailure::Timeout));
+    }
+
+    /// Tells the operator that a connection was made, or why not.
+    fn tell(&self, failure: Option<&ConnectFailure>) {
+        let (store, server) = (error::STORE, &*self.target.address.to_string());
+        observe::note(match failure {
+            Some(failure) => Event::ConnectFailed { store, server, kind: failure.kind() },
+            None if mem::take(&mut self.state().has_lost) => Event::Reconnected { store, server },
+            None => Event::Connected { store, server },
+        });
+    }
+
+    fn tell_of_loss(&self, reason: &'static str) {
+        let (store, server) = (error::STORE, &*self.target.address.to_string());
+        observe::note(Event::ConnectionLost { store, server, reason });
+        if reason == REPLICA {
+            observe::note(Event::Failover { store, server });
+        }
     }
 
     /// Connects and logs in, within [`CONNECT`]. The socket notes its traffic from the first byte, so that a server
@@ -285,6 +332,7 @@ impl Inner {
     async fn connect(&self, traffic: Arc<Traffic>) -> Result<Arc<Live>, ConnectFailure> {
         let connect = async {
             let stream = self.streams.open(&self.target, &traffic).await?;
+            let stream = Limited::new(stream, self.max_record);
             // No login and no protocol, because `login` handles both. No timeouts of the client either: they would end
             // calls that still have time before their deadline.
             let nobody = RedisConnectionInfo::default()

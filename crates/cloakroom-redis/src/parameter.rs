@@ -1,5 +1,7 @@
 //! The parameters of a URL.
 
+use std::mem;
+
 use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 use redis::ProtocolVersion;
@@ -14,6 +16,7 @@ const NAMES: &[&str] = &[
     "disableTTL",
     "disableTouch",
     "scanCount",
+    "maxRecord",
     "deadline",
     "protocol",
     "caFile",
@@ -66,16 +69,17 @@ pub(crate) fn names(of_socket: bool) -> ParameterNames<'static> {
 
 /// Applies one parameter of [`names`].
 pub(crate) fn apply(
-    parameter: UrlParameter<'_>,
+    mut parameter: UrlParameter<'_>,
     target: &mut Target,
     options: &mut RedisOptions,
 ) -> Result<(), Error> {
     match &*parameter.name {
-        "prefix" => options.prefix = parameter.value,
+        "prefix" => options.prefix = mem::take(&mut parameter.value),
         "ttl" => options.ttl = parameter.seconds()?.into(),
         "disableTTL" => options.disable_ttl = parameter.switch()?,
         "disableTouch" => options.disable_touch = parameter.switch()?,
         "scanCount" => options.scan_count = parameter.number("keys")?,
+        "maxRecord" => options.max_record = parameter.number("bytes")?,
         "deadline" => options.deadline = parameter.milliseconds()?,
         "caFile" => options.ca_file = Some(parameter.text()?.into()),
         "certFile" => options.cert_file = Some(parameter.text()?.into()),
@@ -92,8 +96,8 @@ pub(crate) fn apply(
         "db" => {
             target.database = database(&parameter.value).map_err(|why| parameter.invalid(why))?;
         }
-        "user" => target.user = Some(parameter.value),
-        "password" => target.password = Some(parameter.value),
+        "user" => target.user = Some(mem::take(&mut parameter.value)),
+        "password" => target.password = Some(mem::take(&mut parameter.value).into()),
         _ => return Err(parameter.invalid("not supported")),
     }
     Ok(())
@@ -122,12 +126,12 @@ mod tests {
     #[test]
     fn parameters_are_the_options_of_connect_redis() {
         let (target, options) = parse(
-            "redis://h/2?prefix=my%20app:&ttl=60&disableTTL=true&disableTouch=true&scanCount=7&deadline=250&protocol=2",
+            "redis://h/2?prefix=my%20app:&ttl=60&disableTTL=true&disableTouch=true&scanCount=7&maxRecord=1000&deadline=250&protocol=2",
         );
         assert_eq!(options.prefix, "my app:");
         assert!(matches!(options.ttl, Ttl::Browser(ttl) if ttl == Duration::from_secs(60)));
         assert!(options.disable_ttl && options.disable_touch);
-        assert_eq!(options.scan_count, 7);
+        assert_eq!((options.scan_count, options.max_record), (7, 1_000));
         assert_eq!(options.deadline, Duration::from_millis(250));
         assert_eq!(target.protocol, Some(ProtocolVersion::RESP2));
     }
@@ -174,7 +178,7 @@ mod tests {
         for (query, why) in [
             (
                 "x=1",
-                "must be one of prefix, ttl, disableTTL, disableTouch, scanCount, deadline, protocol, caFile, certFile, keyFile, serverName, insecureSkipVerify",
+                "must be one of prefix, ttl, disableTTL, disableTouch, scanCount, maxRecord, deadline, protocol, caFile, certFile, keyFile, serverName, insecureSkipVerify",
             ),
             ("disable_ttl=true", r#"unknown parameter "disable_ttl": did you mean "disableTTL"?"#),
             ("disablettl=true", r#"unknown parameter "disablettl": did you mean "disableTTL"?"#),
@@ -186,6 +190,7 @@ mod tests {
             ("ttl=-1", "must be a whole number of seconds above zero"),
             ("ttl=+1", "must be a whole number of seconds above zero"),
             ("scanCount=4294967296", "must be a whole number of keys above zero"),
+            ("maxRecord=0", "must be a whole number of bytes above zero"),
             ("deadline=5s", "must be a whole number of milliseconds above zero"),
             ("disableTTL=1", r#"must be "true" or "false""#),
             ("disableTouch", r#"must be "true" or "false""#),

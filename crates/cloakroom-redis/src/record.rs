@@ -19,16 +19,17 @@ impl RedisOptions {
         operation: &Operation,
         session: &'s SessionData,
     ) -> Result<Cow<'s, [u8]>, Error> {
-        match &self.serializer {
-            None => Ok(match session.to_json() {
+        let record = match &self.serializer {
+            None => match session.to_json() {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            }),
-            Some(serializer) => serializer
-                .stringify(session)
-                .map(Cow::Owned)
-                .map_err(|error| operation.named(error)),
-        }
+            },
+            Some(serializer) => {
+                Cow::Owned(serializer.stringify(session).map_err(|error| operation.named(error))?)
+            }
+        };
+        operation.check_size(record.len(), self.max_record)?;
+        Ok(record)
     }
 
     /// Returns the revision of a session that was stored as `value`.
@@ -56,6 +57,7 @@ impl RedisOptions {
         if value.is_empty() || value == TOMBSTONE {
             return Ok(None);
         }
+        operation.check_value(&value, self.max_record)?;
         let parsed = match &self.serializer {
             None => SessionData::from_record(value)
                 .map(|session| session.map(|session| session.with_revision(Revision::of_text()))),

@@ -67,6 +67,7 @@ impl RedisStore {
     /// | `ttl` | seconds | 86400 |
     /// | `disableTTL`, `disableTouch` | `true` or `false` | `false` |
     /// | `scanCount` | keys | 100 |
+    /// | `maxRecord` | bytes | 16777216 |
     /// | `deadline` | milliseconds | 5000 |
     /// | `protocol` | `resp2` or `resp3` | RESP3 where the server speaks it |
     /// | `caFile` | path of a PEM file with the certificates to trust, for `rediss:` | the public authorities |
@@ -106,7 +107,7 @@ impl RedisStore {
                 .then(|| crate::tls::Tls::new(&options))
                 .transpose()?,
         };
-        Ok(Self::on(Connection::Own(Own::new(target, streams)), options))
+        Ok(Self::on(Connection::Own(Own::new(target, streams, options.max_record)), options))
     }
 
     /// Creates a store on a connection that it shares with the application: any connection of the crate `redis` that

@@ -2,12 +2,24 @@
 
 use std::{fmt, path::PathBuf};
 
+use cloakroom_backend::observe;
 use redis::ProtocolVersion;
+use zeroize::Zeroizing;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp { host: String, port: u16, tls: bool },
     Unix(PathBuf),
+}
+
+impl Address {
+    /// Notes that the operation under way goes to this server.
+    pub(crate) fn note(&self) {
+        match self {
+            Self::Tcp { host, port, .. } => observe::server(host, Some(*port)),
+            Self::Unix(path) => observe::server(path.to_str().unwrap_or_default(), None),
+        }
+    }
 }
 
 impl fmt::Display for Address {
@@ -25,7 +37,8 @@ impl fmt::Display for Address {
 pub(crate) struct Target {
     pub(crate) address: Address,
     pub(crate) user: Option<String>,
-    pub(crate) password: Option<String>,
+    /// The commands of a login contain copies, which the driver does not erase.
+    pub(crate) password: Option<Zeroizing<String>>,
     pub(crate) database: u32,
     /// The protocol of the URL. `None` means RESP3 if the server supports it.
     pub(crate) protocol: Option<ProtocolVersion>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cloakroom_backend::StoreUrl;
 use cloakroom_core::Error;
+use zeroize::Zeroizing;
 
 use crate::{
     RedisOptions,
@@ -18,7 +19,7 @@ impl Target {
     /// Parses a URL. Parameters that are options replace those in `options`.
     pub(crate) fn parse(url: &str, options: &mut RedisOptions) -> Result<Self, Error> {
         let url = StoreUrl::parse(STORE, url, "redis://, rediss:// or unix://")?;
-        let (user, password) = (url.user()?, url.password()?);
+        let (user, password) = (url.user()?, url.password()?.map(Zeroizing::new));
         let mut target = match &*url.scheme().to_ascii_lowercase() {
             scheme @ ("redis" | "rediss") => {
                 if url.hosts().contains(',') {
@@ -119,7 +120,7 @@ mod tests {
             let target = parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(target.address, address, "{url}");
             assert_eq!(target.user.as_deref(), user, "{url}");
-            assert_eq!(target.password.as_deref(), password, "{url}");
+            assert_eq!(target.password.as_ref().map(|text| text.as_str()), password, "{url}");
             assert_eq!(target.database, database, "{url}");
             assert_eq!(target.protocol, None, "{url}");
         }

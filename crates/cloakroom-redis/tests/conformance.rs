@@ -11,7 +11,7 @@ use cloakroom_compat::{callbackify_store, promisify_store};
 use cloakroom_conformance::{AccessError, StoreUnderTest, suite};
 use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
-use cloakroom_test_backends::{Harmed, RawRedis};
+use cloakroom_test_backends::{Harmed, One, RawRedis};
 use cloakroom_test_support::{Redis, RedisServer, unique};
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
@@ -43,7 +43,7 @@ fn subject<S: Store + 'static>(
 }
 
 /// A server to be harmed, and stores on it whose URLs end so.
-async fn harmed(query: &'static str) -> Result<Harmed<Redis>, AccessError> {
+async fn harmed(query: &'static str) -> Result<Harmed<One<Redis>>, AccessError> {
     Harmed::start(move |addr, deadline| {
         let mut options = RedisOptions::default();
         options.deadline = deadline;

@@ -11,6 +11,14 @@ pub(crate) fn check(options: &SessionOptions) -> Result<(), Error> {
     if options.failure.deadline.is_zero() {
         return Err(config("invalid option \"deadline\": must be above zero"));
     }
+    for (option, value) in [
+        ("max_cookie_header", options.ids.max_cookie_header),
+        ("max_cookies", options.ids.max_cookies),
+    ] {
+        if value == 0 {
+            return Err(config(format!("invalid option {option:?}: must be above zero")));
+        }
+    }
     if options.preset.is_express() {
         if options.expiry.touch_after != TouchAfter::EachRequest {
             return Err(config("the express preset does not support the option \"touch_after\""));

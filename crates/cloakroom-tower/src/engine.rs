@@ -2,10 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use cloakroom_backend::observe::observed;
 use cloakroom_core::Store;
 use http::HeaderMap;
 
-use crate::{IdFormat, SessionOptions, head::joined, rules::Rules, setup::Setup};
+use crate::{IdFormat, SessionOptions, rules::Rules, setup::Setup};
 
 /// Loads and commits the sessions of requests, for applications without tower. A
 /// [`SessionLayer`](crate::SessionLayer) wraps one. Clones share the store. [`SessionOptions::engine`] makes one.
@@ -53,7 +54,7 @@ impl SessionEngine {
         ids: IdFormat,
         options: SessionOptions,
     ) -> Self {
-        let setup = Arc::new(Setup::new(Box::new(store), ids, options));
+        let setup = Arc::new(Setup::new(observed(store), ids, options));
         Self { inner: Arc::new(Inner { rules: Rules::new(Arc::clone(&setup)), setup }) }
     }
 
@@ -88,7 +89,7 @@ impl SessionEngine {
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]
     pub fn session_id(&self, headers: &HeaderMap) -> Option<String> {
-        self.rules().session_id(&joined(headers))
+        self.rules().session_id(&self.setup().cookies(headers))
     }
 }
 

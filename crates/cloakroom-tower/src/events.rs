@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use cloakroom_backend::observe::Event;
+
 /// Receives events, such as to log them.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent) + Send + Sync>;
 
@@ -39,9 +41,23 @@ pub enum EventReason {
     SessionUnknown,
     /// A cookie was not sent because it is `Secure` and the request is not.
     CookieWithheld,
+    /// The `Cookie` header was longer than the limit, so no cookie was read.
+    CookieHeaderTooLong,
 }
 
-const REASONS: usize = 3;
+impl EventReason {
+    /// Returns the event for traces and metrics, which have each one, and not one an hour.
+    pub(crate) const fn observed(self) -> Event<'static> {
+        match self {
+            Self::CookieNotVerified => Event::CookieRefused { reason: "not_verified" },
+            Self::SessionUnknown => Event::CookieRefused { reason: "session_unknown" },
+            Self::CookieWithheld => Event::CookieWithheld,
+            Self::CookieHeaderTooLong => Event::CookieRefused { reason: "header_too_long" },
+        }
+    }
+}
+
+const REASONS: usize = 4;
 
 /// An event is reported again after this time.
 const PAUSE_MS: i64 = 3_600_000;
@@ -82,6 +98,11 @@ impl fmt::Display for SessionEvent {
                 f,
                 "the cookie {name:?} was not sent because it is Secure and the request is not; behind a proxy that \
                  terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto"
+            ),
+            EventReason::CookieHeaderTooLong => write!(
+                f,
+                "the Cookie header is longer than the option \"max_cookie_header\", so the cookie {name:?} was not \
+                 read; look for other cookies that grow, or set a larger limit"
             ),
         }
     }

@@ -4,15 +4,15 @@
 //! preset. The names follow express-session's `index.js`: `is_modified`, `is_saved`, `should_save`. The calls that were
 //! recorded from the package are in `tests/fixtures/express-lifecycle.json`.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
+use cloakroom_backend::observe::{self, Event, note};
 use cloakroom_core::{Error, SessionData};
 use http::HeaderValue;
 
 use crate::{
     EventReason, IdFormat, RequestHead, SessionOptions, Unset,
     cookie_options::with_life_of,
-    head::joined,
     request::RequestFacts,
     setup::Setup,
     state::{self, Current, Shared, State},
@@ -26,7 +26,7 @@ pub(crate) struct Express {
 /// What loading the session needs of its request. It borrows nothing, since an on-demand session is loaded later.
 pub(crate) struct Asked {
     setup: Arc<Setup>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     /// `cookieId`: the id of the cookie that verified.
     cookie_id: Option<String>,
 }
@@ -45,6 +45,8 @@ pub(crate) struct Memory {
     original: (String, Arc<SessionData>),
     /// The record in place of `savedHash`: as `save` last wrote it, or as it was loaded.
     saved: Option<Arc<SessionData>>,
+    /// The new session was counted as created or moved.
+    is_counted: bool,
 }
 
 /// Express overwrites what other requests have written, so there is nothing to compute again.
@@ -64,7 +66,7 @@ impl Express {
     }
 
     pub(crate) fn ask(&self, head: RequestHead<'_>) -> Asked {
-        let (setup, header) = (Arc::clone(&self.setup), joined(head.headers()));
+        let (setup, header) = (Arc::clone(&self.setup), self.setup.cookies(head.headers()));
         let options = setup.options();
         let cookie_id = self.session_id(&header);
         if cookie_id.is_none()
@@ -72,7 +74,7 @@ impl Express {
         {
             setup.note(EventReason::CookieNotVerified);
         }
-        let request = Arc::new(RequestFacts::new(options, head, cookie_id.is_some()));
+        let request = RequestFacts::new(options, head, cookie_id.is_some());
         Asked { setup, request, cookie_id }
     }
 }
@@ -125,9 +127,9 @@ impl Asked {
         // `resave: false` counts a loaded session as saved, so that it is written only if it changes.
         let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
         let original = (id.clone(), Arc::clone(&record));
-        let memory = Memory { cookie_id: cookie_id.clone(), original, saved };
+        let memory = Memory { cookie_id: cookie_id.clone(), original, saved, is_counted: false };
         let state = State::new(id, record, is_new, memory);
-        Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), Arc::clone(request), state) })
+        Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), request.clone(), state) })
     }
 }
 
@@ -184,7 +186,35 @@ impl ExpressSession {
             (state.id.clone(), record)
         };
         let setup = &self.shared.setup;
-        setup.within("save", setup.store().set(&id, &record)).await.map(|()| true)
+        setup.within("save", setup.store().set(&id, &record)).await?;
+        self.note_stored(&id);
+        Ok(true)
+    }
+
+    /// Tells the operator of a session that was not in the store before, or under another id.
+    fn note_stored(&self, id: &str) {
+        if !observe::IS_ON {
+            return;
+        }
+        let is_move = {
+            let mut state = self.shared.state();
+            let memory = &mut state.memory;
+            let is_move = memory.original.0 != id;
+            // Loaded, or saved before it got its new id.
+            let was_stored =
+                memory.saved.is_some() || memory.cookie_id.as_ref() == Some(&memory.original.0);
+            let was_counted = mem::replace(&mut memory.is_counted, true);
+            if !state.is_new || was_counted {
+                return;
+            }
+            is_move && was_stored
+        };
+        let store = self.shared.setup.store().name();
+        note(if is_move { Event::SessionMoved { store } } else { Event::SessionCreated { store } });
+    }
+
+    fn note_destroyed(&self) {
+        note(Event::SessionDestroyed { store: self.shared.setup.store().name() });
     }
 
     /// Destroys the session and makes a new one: Express's `req.session.regenerate()`, which has no way to keep the
@@ -213,6 +243,7 @@ impl ExpressSession {
             state.current = Current::Live(Arc::new(record));
         }
         state.is_new = true;
+        state.memory.is_counted = false;
         destroyed
     }
 
@@ -220,11 +251,13 @@ impl ExpressSession {
         let id = {
             let mut state = self.shared.open_for_change("destroy")?;
             let cookie = state.record("destroy")?.cookie().clone();
-            state.current = Current::Destroyed(cookie);
+            state.current = Current::Destroyed(Box::new(cookie));
             state.id.clone()
         };
         let setup = &self.shared.setup;
-        setup.within("destroy", setup.store().destroy(&id)).await
+        setup.within("destroy", setup.store().destroy(&id)).await?;
+        self.note_destroyed();
+        Ok(())
     }
 
     /// Ends the request: at most one call, chosen as express-session's `res.end` chooses it, and the cookie. It cannot
@@ -257,6 +290,11 @@ impl ExpressSession {
                 setup.within("commit", store.touch(&id, record)).await.map(|_| ())
             }
         };
+        match &call {
+            Call::Set(_) if done.is_ok() => self.note_stored(&id),
+            Call::Destroy if done.is_ok() => self.note_destroyed(),
+            _ => {}
+        }
         // As in Express, the response goes out as if nothing had failed.
         let tell = |error| setup.tell(&error);
         done.unwrap_or_else(tell);

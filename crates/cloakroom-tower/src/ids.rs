@@ -62,9 +62,14 @@ impl IdFormat {
     }
 
     /// Returns the ids of all cookies of this name that verify, in order.
-    pub(crate) fn find(&self, header: &[u8], name: &str, unquote: bool) -> Vec<FoundId> {
+    pub(crate) fn find<'a>(
+        &'a self,
+        header: &'a [u8],
+        name: &'a str,
+        unquote: bool,
+    ) -> impl Iterator<Item = FoundId> {
         let parser = CookieParser::new().with_unquote(unquote);
-        parser.values(header, name).filter_map(|value| self.read(value)).collect()
+        parser.values(header, name).filter_map(|value| self.read(value))
     }
 
     /// Returns the id of the first cookie of this name if it verifies. Express looks at no other.
@@ -142,5 +147,5 @@ impl fmt::Debug for IdFormat {
 #[must_use]
 pub fn session_id(headers: &http::HeaderMap, name: &str, secrets: &Secrets) -> Option<String> {
     let format = IdFormat::Signed(secrets.clone());
-    format.find(&joined(headers), name, true).into_iter().next().map(|found| found.id)
+    format.find(&joined(headers), name, true).next().map(|found| found.id)
 }

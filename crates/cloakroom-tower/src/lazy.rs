@@ -1,7 +1,7 @@
 //! A session that is loaded when it is asked for, and which of several layers a session belongs to.
 
 use std::{
-    fmt,
+    fmt, iter,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -77,26 +77,36 @@ impl LazySession {
 
     /// The session of the innermost layer that a request came through.
     pub(crate) fn innermost(extensions: &Extensions) -> Option<Self> {
-        let lazy = extensions.get::<Self>().cloned();
-        match Self::put_by_hand(extensions) {
-            Some(session) => Some(Self::loaded(session.clone(), lazy)),
-            None => lazy,
+        let lazy = extensions.get::<Self>();
+        match Self::by_hand(extensions, lazy) {
+            Some(session) => Some(Self::loaded(session.clone(), lazy.cloned())),
+            None => lazy.cloned(),
         }
     }
 
     /// A session that no layer has put there, or inside of all layers. The layers keep the two in step.
     pub(crate) fn put_by_hand(extensions: &Extensions) -> Option<&Session> {
-        let lazy = extensions.get::<Self>();
+        Self::by_hand(extensions, extensions.get::<Self>())
+    }
+
+    fn by_hand<'a>(extensions: &'a Extensions, lazy: Option<&Self>) -> Option<&'a Session> {
         extensions.get::<Session>().filter(|session| lazy.is_none_or(|lazy| !lazy.has(session)))
     }
 
     /// The session of one engine among those that a request came through.
     pub(crate) fn of(engine: &SessionEngine, extensions: &Extensions) -> Option<Self> {
-        let mut lazy = Self::innermost(extensions)?;
-        while !lazy.engine().is(engine) {
-            lazy = lazy.inner.outer.clone()?;
-        }
-        Some(lazy)
+        let innermost = Self::innermost(extensions)?;
+        innermost.outwards().find(|lazy| lazy.engine().is(engine)).cloned()
+    }
+
+    /// Returns true if this session, or one of a layer further out, is of this engine.
+    pub(crate) fn has_one_of(&self, engine: &SessionEngine) -> bool {
+        self.outwards().any(|lazy| lazy.engine().is(engine))
+    }
+
+    /// This session, and those of the layers around.
+    fn outwards(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |lazy| lazy.inner.outer.as_ref())
     }
 
     /// Makes this the innermost session of a request.

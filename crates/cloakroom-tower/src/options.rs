@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
+use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Error, ErrorKind};
 
 use crate::{CookieOptions, RequestHead, SameSitePolicy, Secure};
@@ -159,6 +160,7 @@ impl SessionOptions {
     }
 
     pub(crate) fn tell(&self, error: &Error) {
+        note(Event::Failed { error });
         if let Some(on_error) = &self.failure.on_error {
             on_error(error);
         }

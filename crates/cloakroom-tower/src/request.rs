@@ -1,16 +1,19 @@
 //! What stays of a request while its handler runs.
 
+use std::sync::Arc;
+
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::{RequestHead, SessionOptions};
 
 /// What a session has to know of its request until the end.
+#[derive(Clone)]
 pub(crate) struct RequestFacts {
     pub(crate) is_secure: bool,
     /// The browser sent a cookie of our name that verifies.
     pub(crate) has_cookie: bool,
     /// A copy of the head, if an option is a function of it.
-    head: Option<(Method, Uri, HeaderMap, Extensions)>,
+    head: Option<Arc<(Method, Uri, HeaderMap, Extensions)>>,
 }
 
 impl RequestFacts {
@@ -19,7 +22,7 @@ impl RequestFacts {
         let is_asked = options.cookie_for.is_some() || options.ids.genid.is_some();
         let head = is_asked.then(|| {
             let (method, uri) = (head.method().clone(), head.uri().clone());
-            (method, uri, head.headers().clone(), head.extensions().clone())
+            Arc::new((method, uri, head.headers().clone(), head.extensions().clone()))
         });
         Self { is_secure, has_cookie, head }
     }
@@ -31,7 +34,7 @@ impl RequestFacts {
 
     /// Calls `ask` with the request's head, or with an empty one if no option is a function of it.
     pub(crate) fn with_head<T>(&self, ask: impl FnOnce(RequestHead<'_>) -> T) -> T {
-        match &self.head {
+        match self.head.as_deref() {
             Some((method, uri, headers, extensions)) => {
                 ask(RequestHead::new(method, uri, headers, extensions))
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::Error;
 use http::{Extensions, HeaderValue, StatusCode};
 
-use crate::{LazySession, Loading, RequestHead, Session, SessionEngine};
+use crate::{LazySession, Loading, RequestHead, Session, SessionEngine, rules::Asked};
 
 /// What an engine has to do with a request.
 enum Part {
@@ -15,6 +15,22 @@ enum Part {
     Unavailable,
     /// The life of the sessions that the request makes.
     Serve(Option<Duration>),
+}
+
+/// The session of a request, as far as it is known without waiting.
+pub(crate) enum Begun {
+    /// The session, or what will load it. `None` when this engine has nothing to do with the request.
+    Session(Option<LazySession>),
+    /// The store has to be asked, by [`load_asked`](SessionEngine::load_asked).
+    Asked(AskedFirst),
+    /// A new session could not be made.
+    Failed(Error),
+}
+
+/// What loading the session needs, and the session of the layer around this one.
+pub(crate) struct AskedFirst {
+    asked: Asked,
+    outer: Option<LazySession>,
 }
 
 impl SessionEngine {
@@ -29,33 +45,47 @@ impl SessionEngine {
     /// a new session is made, also the error of the system's random source or of `genid`, and one for a cookie that cannot
     /// be sent.
     pub async fn load(&self, head: RequestHead<'_>) -> Result<Option<Session>, Error> {
-        match self.part_in(head) {
+        let outer = LazySession::innermost(head.extensions());
+        match self.part_in(head, outer.as_ref()) {
             Part::None | Part::Unavailable => Ok(None),
-            Part::Serve(max_age) => self.serve(head, max_age).await.map(Some),
-        }
-    }
-
-    /// The session of a request, or what will load it. `None` when this engine has nothing to do with the request.
-    pub(crate) async fn begin(&self, head: RequestHead<'_>) -> Result<Option<LazySession>, Error> {
-        let outer = || LazySession::innermost(head.extensions());
-        match self.part_in(head) {
-            Part::None => Ok(None),
-            Part::Unavailable => Ok(Some(LazySession::unavailable(self.clone(), outer()))),
-            Part::Serve(max_age) if self.options().loading == Loading::OnDemand => {
-                let asked = self.rules().ask(head, max_age);
-                Ok(Some(LazySession::waiting(self.clone(), asked, outer())))
-            }
             Part::Serve(max_age) => {
-                let session = self.serve(head, max_age).await?;
-                Ok(Some(LazySession::loaded(session, outer())))
+                Session::load(self, &self.rules().ask(head, max_age)).await.map(Some)
             }
         }
     }
 
-    /// Decides what this engine has to do with a request, without asking the store.
-    fn part_in(&self, head: RequestHead<'_>) -> Part {
+    /// Begins to serve a request. The store is asked later, if it has to be asked.
+    pub(crate) fn begin(&self, head: RequestHead<'_>) -> Begun {
+        let outer = LazySession::innermost(head.extensions());
+        let max_age = match self.part_in(head, outer.as_ref()) {
+            Part::None => return Begun::Session(None),
+            Part::Unavailable => {
+                return Begun::Session(Some(LazySession::unavailable(self.clone(), outer)));
+            }
+            Part::Serve(max_age) => max_age,
+        };
+        let asked = self.rules().ask(head, max_age);
+        if self.options().loading == Loading::OnDemand {
+            return Begun::Session(Some(LazySession::waiting(self.clone(), asked, outer)));
+        }
+        match Session::at_once(self, &asked) {
+            Ok(Some(session)) => Begun::Session(Some(LazySession::loaded(session, outer))),
+            Ok(None) => Begun::Asked(AskedFirst { asked, outer }),
+            Err(error) => Begun::Failed(error),
+        }
+    }
+
+    /// Loads the session of a request for which the store has to be asked.
+    pub(crate) async fn load_asked(&self, first: AskedFirst) -> Result<LazySession, Error> {
+        let session = Session::loaded(self, &first.asked).await?;
+        Ok(LazySession::loaded(session, first.outer))
+    }
+
+    /// Decides what this engine has to do with a request, without asking the store. `outer` is the session of the layer
+    /// around this one.
+    fn part_in(&self, head: RequestHead<'_>, outer: Option<&LazySession>) -> Part {
         let options = self.options();
-        if self.lazy_session(head.extensions()).is_some() {
+        if outer.is_some_and(|outer| outer.has_one_of(self)) {
             return Part::None;
         }
         // As express-session does when another middleware has set `req.session`.
@@ -75,14 +105,6 @@ impl SessionEngine {
         } else {
             Part::Serve(cookie.max_age)
         }
-    }
-
-    async fn serve(
-        &self,
-        head: RequestHead<'_>,
-        max_age: Option<Duration>,
-    ) -> Result<Session, Error> {
-        Session::load(self, &self.rules().ask(head, max_age)).await
     }
 
     /// Returns this engine's session from the extensions of a request that other engines may have served, too. Returns

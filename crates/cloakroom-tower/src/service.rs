@@ -12,7 +12,7 @@ use cloakroom_core::Error;
 use http::{Request, Response, header::SET_COOKIE};
 use tower_service::Service;
 
-use crate::{LazySession, RequestHead, ResponseBody, Session, SessionEngine, lazy::PassedBy};
+use crate::{LazySession, ResponseBody, Session, SessionEngine, lazy::PassedBy, serve::Begun};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Clone, Debug)]
@@ -44,41 +44,75 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let engine = self.engine.clone();
-        // The service that was polled ready must be called, not its clone, which may not be ready.
-        let next = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, next);
-        Box::pin(async move {
-            // Not in the same statement: a reference to the request would need a body that is `Sync`.
-            let head = RequestHead::from(&request);
-            let session = match engine.begin(head).await {
-                Ok(session) => session,
-                Err(error) => return Ok(refusal(&engine, &error)),
-            };
-            match &session {
-                Some(session) => session.put_into(request.extensions_mut()),
-                None => PassedBy::note(&engine, request.extensions_mut()),
+        match engine.begin((&request).into()) {
+            // Without waiting, the inner service is called here: it need not be cloned, and the future is small.
+            Begun::Session(session) => {
+                let served = Served::new(engine, session, &mut request);
+                let handler = self.inner.call(request);
+                Box::pin(async move { served.answer(handler).await })
             }
-            let Some(session) = session else {
-                let mut response = inner.call(request).await?;
-                tell_of_handler(&engine, None, &mut response);
-                return Ok(response.map(ResponseBody::inner));
-            };
-            let session = ClosedAtTheEnd(session);
-            let mut response = inner.call(request).await?;
-            tell_of_handler(&engine, Some(&session.0), &mut response);
-            let Some(session) = session.0.end() else {
-                return Ok(response.map(ResponseBody::inner));
-            };
-            let (mut response, cookie) =
-                match engine.commit_with_status(session, response.status()).await {
-                    Ok(cookie) => (response.map(ResponseBody::inner), cookie),
-                    Err(error) => (refusal(&engine, &error), engine.cookie_after_error(session)),
-                };
-            if let Some(cookie) = cookie {
-                response.headers_mut().append(SET_COOKIE, cookie);
+            Begun::Asked(asked) => {
+                // The service that was polled ready must be called, not its clone, which may not be ready.
+                let next = self.inner.clone();
+                let mut inner = mem::replace(&mut self.inner, next);
+                Box::pin(async move {
+                    // Boxed, so that its memory is free while the inner service runs.
+                    let session = match Box::pin(engine.load_asked(asked)).await {
+                        Ok(session) => session,
+                        Err(error) => return Ok(refusal(&engine, &error)),
+                    };
+                    let served = Served::new(engine, Some(session), &mut request);
+                    let handler = inner.call(request);
+                    served.answer(handler).await
+                })
             }
-            Ok(response)
-        })
+            Begun::Failed(error) => Box::pin(async move { Ok(refusal(&engine, &error)) }),
+        }
+    }
+}
+
+/// A request that the inner service has.
+struct Served {
+    engine: SessionEngine,
+    /// `None` if the engine has nothing to do with the request.
+    session: Option<ClosedAtTheEnd>,
+}
+
+impl Served {
+    fn new<B>(
+        engine: SessionEngine,
+        session: Option<LazySession>,
+        request: &mut Request<B>,
+    ) -> Self {
+        match &session {
+            Some(session) => session.put_into(request.extensions_mut()),
+            None => PassedBy::note(&engine, request.extensions_mut()),
+        }
+        Self { engine, session: session.map(ClosedAtTheEnd) }
+    }
+
+    /// Returns the inner service's response, with the session written back.
+    async fn answer<B, E>(
+        self,
+        handler: impl Future<Output = Result<Response<B>, E>>,
+    ) -> Result<Response<ResponseBody<B>>, E> {
+        let Self { engine, session } = &self;
+        let mut response = handler.await?;
+        let lazy = session.as_ref().map(|session| &session.0);
+        tell_of_handler(engine, lazy, &mut response);
+        let Some(session) = lazy.and_then(LazySession::end).filter(|it| it.end().is_some()) else {
+            return Ok(response.map(ResponseBody::inner));
+        };
+        // Boxed, because most requests get no further.
+        let commit = Box::pin(engine.commit_with_status(session, response.status()));
+        let (mut response, cookie) = match commit.await {
+            Ok(cookie) => (response.map(ResponseBody::inner), cookie),
+            Err(error) => (refusal(engine, &error), engine.cookie_after_error(session)),
+        };
+        if let Some(cookie) = cookie {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 }
 

@@ -9,11 +9,12 @@ use crate::{
     SessionEngine,
     computed::Computation,
     late_life::LateLife,
-    rules::{Asked, Life},
+    rules::Life,
     state::{Current, MOST_TRIES, Memory, Shared, without_end},
 };
 
 mod expiry;
+mod load;
 mod whole;
 
 /// The session of a request: Express's `req.session`.
@@ -56,14 +57,6 @@ struct Inner {
 }
 
 impl Session {
-    pub(crate) async fn load(engine: &SessionEngine, asked: &Asked) -> Result<Self, Error> {
-        let life = match asked.new_session()? {
-            Some(new) => LateLife::of_new(new),
-            None => LateLife::Begun(asked.load().await?),
-        };
-        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), life }) })
-    }
-
     pub(crate) fn life(&self) -> &Life {
         self.inner.life.get()
     }
@@ -291,7 +284,7 @@ impl Session {
     pub fn unset(&self) -> Result<(), Error> {
         let mut state = self.shared().open_for_change("unset")?;
         let cookie = state.record("unset")?.cookie().clone();
-        state.current = Current::Unset(cookie);
+        state.current = Current::Unset(Box::new(cookie));
         Ok(())
     }
 

@@ -1,16 +1,20 @@
 //! The store, the format of ids and the options of an engine, which every preset uses.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future};
 
-use cloakroom_backend::{Idempotency, within};
-use cloakroom_core::{
-    Cookie, Error, ErrorKind, SessionData, Store, clear_cookie, generate_id, set_cookie,
+use cloakroom_backend::{
+    Idempotency,
+    observe::{note, verb},
+    within,
 };
-use http::HeaderValue;
+use cloakroom_core::{
+    Cookie, Error, ErrorKind, RandomId, SessionData, Store, clear_cookie, generate_id, set_cookie,
+};
+use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use crate::{
     CookieOptions, EventReason, IdFormat, SessionOptions, check::check_cookie, events::Events,
-    request::RequestFacts,
+    head::joined, request::RequestFacts,
 };
 
 pub(crate) struct Setup {
@@ -23,7 +27,7 @@ pub(crate) struct Setup {
 /// What decides whether a new session can be made, if no option is a function of its request: its id, and a time at which
 /// its cookie can be made.
 pub(crate) struct Seed {
-    id: String,
+    id: RandomId,
     pub(crate) now_ms: i64,
 }
 
@@ -55,11 +59,22 @@ impl Setup {
 
     /// Reports an event to the operator, unless one with this reason was reported within the last hour.
     pub(crate) fn note(&self, reason: EventReason) {
+        note(reason.observed());
         let Some(on_event) = &self.options.failure.on_event else { return };
         if let Some(event) = self.events.note(reason, &self.options.ids.cookie_name, self.now_ms())
         {
             on_event(&event);
         }
+    }
+
+    /// Returns all `Cookie` lines as one, or none if they are longer than the limit.
+    pub(crate) fn cookies<'a>(&self, headers: &'a HeaderMap) -> Cow<'a, [u8]> {
+        let length: usize = headers.get_all(COOKIE).iter().map(HeaderValue::len).sum();
+        if length > self.options.ids.max_cookie_header {
+            self.note(EventReason::CookieHeaderTooLong);
+            return Cow::Borrowed(&[]);
+        }
+        joined(headers)
     }
 
     /// Returns the answer of `work`, which writes, within the deadline.
@@ -68,7 +83,8 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Once, work)
+        let limit = self.options.failure.deadline;
+        verb("layer", operation, within(limit, "session", operation, Idempotency::Once, work))
     }
 
     /// As [`within`](Self::within), of work that writes nothing.
@@ -77,7 +93,8 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        within(self.options.failure.deadline, "session", operation, Idempotency::Read, work)
+        let limit = self.options.failure.deadline;
+        verb("layer", operation, within(limit, "session", operation, Idempotency::Read, work))
     }
 
     /// Makes a new id and an empty session with the cookie of the options.
@@ -101,7 +118,7 @@ impl Setup {
     pub(crate) fn seed(&self) -> Result<Seed, Error> {
         let now_ms = self.now_ms();
         self.options.cookie.check_life(self.options.preset.cookie_shape(), now_ms)?;
-        Ok(Seed { id: generate_id()?, now_ms })
+        Ok(Seed { id: RandomId::new()?, now_ms })
     }
 
     /// Does the rest of [`generate`](Self::generate).
@@ -109,7 +126,7 @@ impl Setup {
         let (options, shape) = (&self.options.cookie, self.options.preset.cookie_shape());
         // It cannot fail: `seed` has checked it for this time.
         let cookie = options.cookie(shape, request.is_secure, seed.now_ms).unwrap_or_default();
-        (seed.id.clone(), SessionData::with_cookie(cookie))
+        (seed.id.to_text(), SessionData::with_cookie(cookie))
     }
 
     fn cookie(&self, options: &CookieOptions, request: &RequestFacts) -> Result<Cookie, Error> {

@@ -13,7 +13,7 @@ use crate::{
 /// All that the handles on one request's session share.
 pub(crate) struct Shared<M: ?Sized> {
     pub(crate) setup: Arc<Setup>,
-    pub(crate) request: Arc<RequestFacts>,
+    pub(crate) request: RequestFacts,
     /// Held while the store is asked.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State<M>>,
@@ -38,9 +38,9 @@ pub(crate) enum Current {
     /// Shared with those who read it without a lock.
     Live(Arc<SessionData>),
     /// Destroyed; this was its cookie.
-    Destroyed(Cookie),
+    Destroyed(Box<Cookie>),
     /// Dropped by `unset`; this was its cookie.
-    Unset(Cookie),
+    Unset(Box<Cookie>),
 }
 
 /// What a preset remembers of a request besides the record.
@@ -58,7 +58,7 @@ pub(crate) trait Memory: Send {
 }
 
 impl<M> Shared<M> {
-    pub(crate) fn new(setup: Arc<Setup>, request: Arc<RequestFacts>, state: State<M>) -> Self {
+    pub(crate) fn new(setup: Arc<Setup>, request: RequestFacts, state: State<M>) -> Self {
         Self { setup, request, turn: tokio::sync::Mutex::default(), state: Mutex::new(state) }
     }
 }

@@ -27,6 +27,16 @@ pub mod cookie {
     };
 }
 
+/// What an operator sees: the spans and events of the feature `tracing`, and the metrics of the feature `metrics`.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub mod observe {
+    pub use cloakroom_backend::observe::observed;
+    #[cfg(feature = "tracing")]
+    pub use cloakroom_backend::observe::set_hash_key;
+    #[cfg(feature = "metrics")]
+    pub use cloakroom_backend::observe::{DURATION_BUCKETS, METRICS, Metric, describe_metrics};
+}
+
 /// Dates as JavaScript reads and writes them.
 pub mod date {
     pub use cloakroom_core::{parse_date, to_iso_string, to_utc_string};

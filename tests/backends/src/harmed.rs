@@ -1,4 +1,4 @@
-//! A server behind a proxy, both of which do harm.
+//! Servers behind proxies, both of which do harm.
 
 use std::{
     fmt,
@@ -9,116 +9,173 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, Faults};
 use cloakroom_core::Store;
-use cloakroom_test_support::{Error, Kind, Proxy, Server};
+use cloakroom_test_support::Proxy;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::Machines;
 
 type Open = Box<dyn Fn(&str, Duration) -> Result<Box<dyn Store>, AccessError> + Send + Sync>;
 
-/// A server of its own behind a proxy, and how a store at the proxy's address is opened.
+/// Servers of their own behind proxies, and how a store at the proxies' addresses is opened.
 ///
 /// ```no_run
 /// use cloakroom_conformance::StoreUnderTest;
 /// use cloakroom_core::MemoryStore;
-/// use cloakroom_test_backends::Harmed;
+/// use cloakroom_test_backends::{Harmed, One};
 /// use cloakroom_test_support::Redis;
 ///
 /// let subject = StoreUnderTest::new(MemoryStore::new()).with_faults(|| {
-///     Harmed::<Redis>::start(|addr, deadline| {
+///     Harmed::<One<Redis>>::start(|addrs, deadline| {
 ///         // A store at this address, with this deadline.
-///         # let _ = (addr, deadline);
+///         # let _ = (addrs, deadline);
 ///         Ok(Box::new(MemoryStore::new()))
 ///     })
 /// });
 /// ```
-pub struct Harmed<K> {
-    server: Arc<Mutex<Server<K>>>,
-    proxy: Arc<Proxy>,
+pub struct Harmed<M> {
+    machines: Arc<Mutex<M>>,
+    addrs: String,
     open: Open,
+    /// Held as long as the machines are this case's alone.
+    _turn: Option<OwnedMutexGuard<Option<Arc<Mutex<M>>>>>,
 }
 
-impl<K> fmt::Debug for Harmed<K> {
+/// Machines that take long to start: several cases share them, one at a time, and find them repaired.
+pub struct Shared<M>(Arc<tokio::sync::Mutex<Option<Arc<Mutex<M>>>>>);
+
+impl<M> fmt::Debug for Shared<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Harmed").finish_non_exhaustive()
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
 
-impl<K: Kind + Send + 'static> Harmed<K> {
-    /// Starts a server and a proxy. `open` is given the address of the proxy, such as `127.0.0.1:12345`, and the deadline
-    /// of each call.
+impl<M> Clone for Shared<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> Default for Shared<M> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<M: Machines> Shared<M> {
+    /// Waits until no other case has the machines, which are started for the first one. `open` is that of
+    /// [`Harmed::start`], and should open a part of the servers that no other case uses.
     ///
     /// # Errors
     ///
-    /// If the server does not start.
+    /// If a server does not start.
+    pub async fn harmed(
+        &self,
+        open: impl Fn(&str, Duration) -> Result<Box<dyn Store>, AccessError> + Send + Sync + 'static,
+    ) -> Result<Harmed<M>, AccessError> {
+        let mut turn = Arc::clone(&self.0).lock_owned().await;
+        let machines = match turn.take() {
+            Some(machines) => {
+                let repaired = Arc::clone(&machines);
+                let repair =
+                    move || repaired.lock().unwrap_or_else(PoisonError::into_inner).repair();
+                tokio::task::spawn_blocking(repair).await??;
+                machines
+            }
+            None => Arc::new(Mutex::new(tokio::task::spawn_blocking(M::start).await??)),
+        };
+        *turn = Some(Arc::clone(&machines));
+        let mut harmed = Harmed::of(machines, Box::new(open));
+        harmed._turn = Some(turn);
+        Ok(harmed)
+    }
+}
+
+impl<M> fmt::Debug for Harmed<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Harmed").field("addrs", &self.addrs).finish_non_exhaustive()
+    }
+}
+
+impl<M: Machines> Harmed<M> {
+    /// Starts the servers and their proxies. `open` is given the addresses of the proxies, such as
+    /// `127.0.0.1:12345,127.0.0.1:12346`, and the deadline of each call.
+    ///
+    /// # Errors
+    ///
+    /// If a server does not start.
     pub async fn start(
         open: impl Fn(&str, Duration) -> Result<Box<dyn Store>, AccessError> + Send + Sync + 'static,
     ) -> Result<Self, AccessError> {
-        let (server, proxy) = tokio::task::spawn_blocking(|| {
-            let server = Server::<K>::start()?;
-            let proxy = Proxy::start(&server.addr())?;
-            Ok::<_, Error>((server, proxy))
-        })
-        .await??;
-        let (server, proxy) = (Arc::new(Mutex::new(server)), Arc::new(proxy));
-        Ok(Self { server, proxy, open: Box::new(open) })
+        let machines = tokio::task::spawn_blocking(M::start).await??;
+        Ok(Self::of(Arc::new(Mutex::new(machines)), Box::new(open)))
     }
 
-    /// Does something that takes its time to the server and the proxy.
+    fn of(machines: Arc<Mutex<M>>, open: Open) -> Self {
+        let addrs: Vec<_> = {
+            let machines = machines.lock().unwrap_or_else(PoisonError::into_inner);
+            machines.proxies().iter().map(Proxy::addr).collect()
+        };
+        Self { machines, addrs: addrs.join(","), open, _turn: None }
+    }
+
+    /// Does something that takes its time to the servers and the proxies.
     async fn harm(
         &self,
-        how: impl FnOnce(&mut Server<K>, &Proxy) -> Result<(), Error> + Send + 'static,
+        how: impl FnOnce(&mut M) -> Result<(), AccessError> + Send + 'static,
     ) -> Result<(), AccessError> {
-        let (server, proxy) = (Arc::clone(&self.server), Arc::clone(&self.proxy));
+        let machines = Arc::clone(&self.machines);
         let harmed = tokio::task::spawn_blocking(move || {
-            how(&mut server.lock().unwrap_or_else(PoisonError::into_inner), &proxy)
+            how(&mut machines.lock().unwrap_or_else(PoisonError::into_inner))
         });
-        Ok(harmed.await??)
+        harmed.await?
+    }
+
+    fn each_proxy(&self, how: impl Fn(&Proxy)) {
+        let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+        machines.proxies().iter().for_each(how);
     }
 }
 
 #[async_trait]
-impl<K: Kind + Send + 'static> Faults for Harmed<K> {
+impl<M: Machines> Faults for Harmed<M> {
     async fn open(&self, deadline: Duration) -> Result<Box<dyn Store>, AccessError> {
-        (self.open)(&self.proxy.addr(), deadline)
+        (self.open)(&self.addrs, deadline)
     }
 
     async fn stop(&self) -> Result<(), AccessError> {
-        self.harm(|server, proxy| {
-            server.stop();
-            proxy.refuse();
-            Ok(())
-        })
-        .await
+        self.harm(M::stop).await
     }
 
     async fn restart(&self) -> Result<(), AccessError> {
-        self.harm(|server, proxy| {
-            server.restart()?;
-            proxy.listen()
-        })
-        .await
+        self.harm(M::restart).await
     }
 
     async fn freeze(&self) -> Result<(), AccessError> {
-        self.harm(|server, _| server.pause()).await
+        self.harm(M::freeze).await
     }
 
     async fn thaw(&self) -> Result<(), AccessError> {
-        self.harm(|server, _| server.resume()).await
+        self.harm(M::thaw).await
     }
 
     async fn silence(&self) -> Result<(), AccessError> {
-        self.proxy.silence();
-        self.proxy.pass();
+        self.each_proxy(|proxy| {
+            proxy.silence();
+            proxy.pass();
+        });
         Ok(())
     }
 
     async fn cut(&self) -> Result<(), AccessError> {
-        self.proxy.cut();
-        self.proxy.pass();
+        self.each_proxy(|proxy| {
+            proxy.cut();
+            proxy.pass();
+        });
         Ok(())
     }
 
     async fn lose_answers(&self) -> Result<(), AccessError> {
-        self.proxy.lose_answers();
+        self.each_proxy(Proxy::lose_answers);
         Ok(())
     }
 }

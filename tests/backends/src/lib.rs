@@ -5,7 +5,11 @@
 //!
 //! | type | is |
 //! | --- | --- |
-//! | [`Harmed`] | [`Faults`](cloakroom_conformance::Faults) of any server of `cloakroom-test-support` |
+//! | [`Harmed`] | [`Faults`](cloakroom_conformance::Faults) of any [`Machines`] |
+//! | [`One`] | the machines of a store on one server of `cloakroom-test-support` |
+//! | [`Shared`] | machines that cases use one after the other |
+//! | [`MongoSet`] | a replica set of three, which loses its primary |
+//! | [`MemcachedRing`] | four Memcached servers, of which one fails |
 //! | [`RawFiles`] | the records of session-file-store, in a folder |
 //! | [`RawRedis`] | the records of connect-redis |
 //! | [`RawMemcached`] | the records of connect-memcached, on any number of servers |
@@ -13,15 +17,21 @@
 
 mod file;
 mod harmed;
+mod machines;
 mod memcached;
+mod memcached_ring;
+mod mongo_set;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 mod redis;
 mod sessions;
 
 pub use file::RawFiles;
-pub use harmed::Harmed;
+pub use harmed::{Harmed, Shared};
+pub use machines::{Machines, One};
 pub use memcached::RawMemcached;
+pub use memcached_ring::MemcachedRing;
+pub use mongo_set::MongoSet;
 #[cfg(feature = "mongodb")]
 pub use mongodb::RawMongo;
 pub use redis::RawRedis;

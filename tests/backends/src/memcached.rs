@@ -12,17 +12,19 @@ use cloakroom_conformance::{AccessError, RawAccess};
 
 /// The records under a prefix on one Memcached or several.
 ///
-/// On several, a record is put where one is already, so a case has to store a session first, or else on the first of
-/// them. It blocks, which is quick on the same machine.
+/// On several, a record is put where one is already, or else on the first of them, unless
+/// [`with_home`](Self::with_home) says where a key belongs. It blocks, which is quick on the same machine.
 #[derive(Clone)]
 pub struct RawMemcached {
     addrs: Vec<String>,
     prefix: String,
+    home: Option<Home>,
     flags: u32,
     encrypt: Transform,
     decrypt: Transform,
 }
 
+type Home = Arc<dyn Fn(&str) -> usize + Send + Sync>;
 type Transform = Arc<dyn Fn(&str) -> Result<String, AccessError> + Send + Sync>;
 
 impl std::fmt::Debug for RawMemcached {
@@ -38,11 +40,19 @@ impl RawMemcached {
         Self {
             addrs: addrs.into_iter().collect(),
             prefix: prefix.into(),
+            home: None,
             // Those of connect-memcached 2 and 3.
             flags: 2,
             encrypt: Arc::clone(&as_it_is),
             decrypt: as_it_is,
         }
+    }
+
+    /// The same access, with the place of the server that has a key.
+    #[must_use]
+    pub fn with_home(mut self, home: impl Fn(&str) -> usize + Send + Sync + 'static) -> Self {
+        self.home = Some(Arc::new(home));
+        self
     }
 
     /// The same access to records that are encrypted, which have the flags 0.
@@ -77,6 +87,23 @@ impl RawMemcached {
         Ok(found)
     }
 
+    /// How many items a server has of all that were stored since it was started.
+    pub(crate) fn items(addr: &str) -> Result<usize, AccessError> {
+        let (mut stream, mut line) = say(addr, "stats")?;
+        while line.trim_end() != "END" {
+            if let Some(items) = line.trim_end().strip_prefix("STAT curr_items ") {
+                return Ok(items.parse()?);
+            }
+            line.clear();
+            stream.read_line(&mut line)?;
+        }
+        Err("the statistics have no number of items".into())
+    }
+
+    pub(crate) fn has(addr: &str, key: &str) -> Result<bool, AccessError> {
+        Ok(Self::lives(addr, key)?.is_some())
+    }
+
     fn lives(addr: &str, key: &str) -> Result<Option<i64>, AccessError> {
         let (_, line) = say(addr, &format!("mg {key} t"))?;
         Ok(line.strip_prefix("HD t").map(str::parse).transpose()?)
@@ -96,7 +123,8 @@ fn say(addr: &str, command: &str) -> Result<(BufReader<TcpStream>, String), Acce
 impl RawAccess for RawMemcached {
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
         let (key, value) = (format!("{}{sid}", self.prefix), (self.encrypt)(record)?);
-        let mut place = self.addrs.first().ok_or("no server was given")?;
+        let home = self.home.as_ref().map_or(0, |home| home(&key));
+        let mut place = self.addrs.get(home).ok_or("no server was given")?;
         for addr in &self.addrs[1..] {
             if Self::lives(addr, &key)?.is_some() {
                 place = addr;

@@ -54,6 +54,42 @@ impl Backend {
     }
 }
 
+/// A store on several servers that work together, beside its column for one server.
+pub(super) struct Several {
+    /// The words above it.
+    pub(super) name: &'static str,
+    /// The package of the store.
+    pub(super) package: &'static str,
+    pub(super) report: Report,
+    pub(super) round_trips: Vec<RoundTrips>,
+    /// The servers with their version.
+    pub(super) servers: String,
+}
+
+impl Several {
+    /// From the top. What is not said is as on one server.
+    pub(super) fn rows(&self, columns: &[Column]) -> Result<Vec<Row>> {
+        let column = columns.iter().find(|column| column.package() == Some(self.package));
+        let one = &column.ok_or_else(|| format!("{} has no column", self.package))?.round_trips;
+        let row = |name: &str, cell| Row { name: name.to_owned(), cell };
+        Ok(vec![
+            row("promises kept", promises(&self.report)),
+            row("round trips", beside(one, &self.round_trips)),
+            row(SERVER, self.servers.clone()),
+        ])
+    }
+}
+
+/// Which operations take other numbers of round trips than on one server.
+fn beside(one: &[RoundTrips], several: &[RoundTrips]) -> String {
+    let others = several.iter().filter(|count| !one.contains(count)).map(|(operation, count)| {
+        let count = count.map_or_else(|| "not offered".to_owned(), |count| count.to_string());
+        format!("`{operation}` {count}")
+    });
+    let others: Vec<_> = others.collect();
+    if others.is_empty() { "as on one server".to_owned() } else { others.join(", ") }
+}
+
 /// Operations that are offered together, by the parts of the contract that the suite's reports name.
 const OFFERS: [(&str, &[&str]); 3] = [
     ("`touch`", &["touch"]),
@@ -150,6 +186,14 @@ mod tests {
             }
         }
         report
+    }
+
+    #[test]
+    fn only_other_round_trips_are_said() {
+        let one = [("get", Some(1)), ("update", Some(1))];
+        assert_eq!(beside(&one, &one), "as on one server");
+        assert_eq!(beside(&one, &[("get", Some(1)), ("update", Some(2))]), "`update` 2");
+        assert_eq!(beside(&one, &[("get", None)]), "`get` not offered");
     }
 
     #[tokio::test(flavor = "multi_thread")]

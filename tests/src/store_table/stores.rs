@@ -11,7 +11,10 @@ use std::{sync::Arc, time::Duration};
 use cloakroom_conformance::{Options, Report, StoreUnderTest, run_with};
 use cloakroom_core::{Error, Store};
 
-use super::{Result, column::Column};
+use super::{
+    Result,
+    column::{Column, Several},
+};
 
 /// Makes the columns in their order: a store has a line here, and a file beside the others.
 pub(super) async fn columns() -> Result<Vec<Column>> {
@@ -22,6 +25,11 @@ pub(super) async fn columns() -> Result<Vec<Column>> {
         mongodb::column().await?,
         file::column().await?,
     ])
+}
+
+/// Makes the columns of the second table: a setup of several servers has a line here, and a function in the store's file.
+pub(super) async fn on_several_servers() -> Result<Vec<Several>> {
+    Ok(vec![memcached::ring().await?, mongodb::replica_set().await?])
 }
 
 /// Enough for cases that wait to wait together, and few enough for each to get on.

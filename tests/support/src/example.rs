@@ -7,7 +7,7 @@ use crate::{Error, lines::Lines};
 /// An example of the workspace that prints its URL in its first line, and then serves until this is dropped.
 #[derive(Debug)]
 pub struct Example {
-    _lines: Lines,
+    lines: Lines,
     url: String,
 }
 
@@ -34,12 +34,18 @@ impl Example {
         if !url.starts_with("http://") {
             return Err(Error::new(format!("`{}` printed no URL: {url:?}", lines.command())));
         }
-        Ok(Self { _lines: lines, url })
+        Ok(Self { lines, url })
     }
 
     /// The URL that it serves, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it has written to its standard error so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.lines.log()
     }
 }

@@ -11,13 +11,14 @@
 //! | [`Memcached`] | `memcached` | what every [`Server`] has |
 //! | [`Mongod`] | `mongod` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
 //! | [`MongoReplicaSet`] | a primary `mongod` and a secondary that stays behind | `start`, `url`, `primary`, `secondary` |
+//! | [`MongoThree`] | three `mongod` that elect a primary | `start`, `url`, `server`, `primary`, `step_down`, `step_up` |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`Proxy`] | a TCP proxy before any server, which can go silent, hang up, lose or garble answers, or refuse | `start`, `addr`, `pass`, `silence`, `cut`, `lose_answers`, `garble`, `refuse`, `listen`, `connections`, `open` |
 //! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
-//! [`unique`] makes names that no other test uses, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
+//! [`unique`] makes names that no other test uses, [`hushed`] secrets that no test may print, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
 //! that hold on a busy machine too.
 //!
 //! A test that needs a server says so, and runs under `cargo xtask test`, which installs what is missing:
@@ -62,6 +63,8 @@ mod lines;
 mod memcached;
 mod memcached_tap;
 mod mongo_replica_set;
+mod mongo_three;
+mod mongo_wire;
 mod mongod;
 mod node;
 mod port;
@@ -80,6 +83,7 @@ pub use example::Example;
 pub use memcached::{Memcache, Memcached};
 pub use memcached_tap::MemcachedTap;
 pub use mongo_replica_set::MongoReplicaSet;
+pub use mongo_three::MongoThree;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;
@@ -89,4 +93,4 @@ pub use redis::{Redis, RedisServer};
 pub use sentinel::{Sentinel, SentinelServer};
 pub use server::{Kind, Server};
 pub use stopwatch::Stopwatch;
-pub use unique::unique;
+pub use unique::{hushed, leak_in, unique};

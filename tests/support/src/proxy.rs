@@ -1,16 +1,19 @@
 //! A TCP proxy before a server that can go silent or hang up.
 
+mod pair;
+
 use std::{
-    io::{self, Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+use self::pair::Pair;
 use crate::{Error, free_port};
 
 /// Passes bytes on in both directions until it is told to be silent or to hang up.
@@ -52,6 +55,8 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     server: String,
+    /// In the first bytes of a connection that is spared.
+    spared: Option<&'static [u8]>,
     accepted: AtomicUsize,
     state: Mutex<State>,
 }
@@ -70,19 +75,6 @@ enum Mode {
     Ended,
 }
 
-/// A client's connection, and ours to the server on its behalf.
-#[derive(Debug)]
-struct Pair {
-    client: TcpStream,
-    server: TcpStream,
-    silent: AtomicBool,
-    loses_answers: AtomicBool,
-    garbles: AtomicBool,
-}
-
-/// Part of no answer of any server, and of no text in UTF-8.
-const JUNK: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff\r\n";
-
 impl Proxy {
     /// A proxy on a port of 127.0.0.1 before the server at this address, which need not be there yet.
     ///
@@ -90,9 +82,24 @@ impl Proxy {
     ///
     /// If there is no port for it.
     pub fn start(server: &str) -> Result<Self, Error> {
+        Self::start_with(server, None)
+    }
+
+    /// The same proxy, which does no harm to a connection whose first bytes contain these, other than by
+    /// [`refuse`](Self::refuse): one between two servers of a cluster, which know each other by their proxies.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_sparing(server: &str, first_bytes: &'static [u8]) -> Result<Self, Error> {
+        Self::start_with(server, Some(first_bytes))
+    }
+
+    fn start_with(server: &str, spared: Option<&'static [u8]>) -> Result<Self, Error> {
         let port = free_port();
         let shared = Arc::new(Shared {
             server: server.to_owned(),
+            spared,
             accepted: AtomicUsize::new(0),
             state: Mutex::new(State { mode: Mode::Pass, open: Vec::new() }),
         });
@@ -163,7 +170,7 @@ impl Proxy {
         let mut state = self.shared.state();
         state.mode = Mode::Silent;
         for pair in &state.open {
-            pair.silent.store(true, Ordering::SeqCst);
+            pair.silence();
         }
     }
 
@@ -175,14 +182,14 @@ impl Proxy {
     /// Closes each connection that is open now when the server answers on it. The answer is not passed on.
     pub fn lose_answers(&self) {
         for pair in &self.shared.state().open {
-            pair.loses_answers.store(true, Ordering::SeqCst);
+            pair.lose_answers();
         }
     }
 
     /// Passes on junk in place of the next answer on each connection that is open now.
     pub fn garble(&self) {
         for pair in &self.shared.state().open {
-            pair.garbles.store(true, Ordering::SeqCst);
+            pair.garble();
         }
     }
 
@@ -227,7 +234,9 @@ impl Shared {
         let mut state = self.state();
         state.mode = mode;
         for pair in &state.open {
-            pair.close();
+            if mode == Mode::Ended || !pair.is_spared() {
+                pair.close();
+            }
         }
     }
 
@@ -238,64 +247,37 @@ impl Shared {
         let server = TcpStream::connect(&self.server)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let pair = Arc::new(Pair {
-            client,
-            server,
-            silent: AtomicBool::new(false),
-            loses_answers: AtomicBool::new(false),
-            garbles: AtomicBool::new(false),
-        });
+        let pair = Arc::new(Pair::new(client, server));
         {
             let mut state = self.state();
             match state.mode {
                 Mode::Pass => {}
-                Mode::Silent => pair.silent.store(true, Ordering::SeqCst),
+                Mode::Silent => pair.silence(),
                 Mode::Cut | Mode::Ended => return Ok(()),
             }
             state.open.push(Arc::clone(&pair));
         }
         let answers = Arc::clone(&pair);
         thread::spawn(move || {
-            let _ = answers.copy(&answers.server, &answers.client);
+            let _ = answers.pass_answers();
             // A client of a silent connection is not told that the server has hung up.
-            if !answers.silent.load(Ordering::SeqCst) {
+            if !answers.is_silent() {
                 answers.close();
             }
         });
-        let outcome = pair.copy(&pair.client, &pair.server);
+        let outcome = pair.pass_questions(self.spared);
         pair.close();
         self.state().open.retain(|other| !Arc::ptr_eq(other, &pair));
         outcome
     }
 }
 
-impl Pair {
-    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
-        let mut buffer = [0; 16_384];
-        loop {
-            let length = from.read(&mut buffer)?;
-            let is_answer = std::ptr::eq(from, &self.server);
-            if length == 0 || (is_answer && self.loses_answers.load(Ordering::SeqCst)) {
-                return Ok(());
-            }
-            let is_garbled = is_answer && self.garbles.swap(false, Ordering::SeqCst);
-            let bytes = if is_garbled { JUNK } else { &buffer[..length] };
-            if !self.silent.load(Ordering::SeqCst) {
-                to.write_all(bytes)?;
-            }
-        }
-    }
-
-    fn close(&self) {
-        // The other side may have closed it already.
-        let _ = self.client.shutdown(Shutdown::Both);
-        let _ = self.server.shutdown(Shutdown::Both);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        io::{Read, Write},
+        time::Duration,
+    };
 
     use super::*;
 
@@ -367,9 +349,9 @@ mod tests {
         assert_eq!(ask(old).unwrap(), 5);
         proxy.garble();
         old.write_all(b"hello").unwrap();
-        let mut junk = [0; JUNK.len()];
+        let mut junk = [0; pair::JUNK.len()];
         old.read_exact(&mut junk).unwrap();
-        assert_eq!(junk, JUNK);
+        assert_eq!(junk, pair::JUNK);
         assert_eq!(ask(old).unwrap(), 5);
     }
 
@@ -383,6 +365,20 @@ mod tests {
         proxy.lose_answers();
         assert!(!ask(&old).is_ok_and(|length| length > 0));
         assert_eq!(ask(&connect(&proxy)).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_connection_that_is_spared_survives_all_but_a_refusal() {
+        let proxy = Proxy::start_sparing(&echo(), b"ell").unwrap();
+        let spared = connect(&proxy);
+        assert_eq!(ask(&spared).unwrap(), 5);
+        for harm in [Proxy::silence, Proxy::lose_answers, Proxy::cut] {
+            harm(&proxy);
+            assert_eq!(ask(&spared).unwrap(), 5);
+            proxy.pass();
+        }
+        proxy.refuse();
+        assert!(!ask(&spared).is_ok_and(|length| length > 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! axum_session on its Redis pool. It keeps nothing in memory, so that each request reads Redis as it does elsewhere.
+//! axum_session on its Redis pool. With `MEMORY`, it keeps sessions in memory as it does by default; without, each request
+//! reads Redis as it does elsewhere.
 
-use std::net::SocketAddr;
+use std::{env, net::SocketAddr};
 
 use axum::{
     Router,
@@ -43,10 +44,11 @@ async fn seed(session: Visit, body: String) -> &'static str {
 #[tokio::main]
 async fn main() {
     let pool = RedisPool::from(redis::Client::open(redis()).unwrap());
-    let config = SessionConfig::default()
-        .with_table_name("axum")
-        .with_lifetime(Duration::hours(1))
-        .with_memory_lifetime(Duration::ZERO);
+    let config = SessionConfig::default().with_table_name("axum").with_lifetime(Duration::hours(1));
+    let config = match env::var_os("MEMORY") {
+        Some(_) => config,
+        None => config.with_memory_lifetime(Duration::ZERO),
+    };
     let store = SessionStore::<SessionRedisPool>::new(Some(pool.into()), config).await.unwrap();
     let app = Router::new()
         .route("/read", get(read))

@@ -7,7 +7,7 @@ use cloakroom::{Secrets, cookie::find_cookie};
 use cloakroom_bench::allocations::Counting;
 use cloakroom_bench_http::server::{HELLO, SECRET, count, redis, serve};
 use indexmap::IndexMap;
-use redis::{aio::MultiplexedConnection, cmd};
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection, cmd};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -65,7 +65,9 @@ async fn write(State(mut site): State<Site>, headers: HeaderMap) -> String {
 #[tokio::main]
 async fn main() {
     let client = redis::Client::open(redis()).unwrap();
-    let redis = client.get_multiplexed_async_connection().await.unwrap();
+    // On a busy machine it is measured, not given up.
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let redis = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
     let secrets = env::var_os("SIGNED").map(|_| Secrets::new([SECRET]).unwrap());
     let app = Router::new()
         .route("/read", get(read))

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cloakroom_core::{Error, decode_uri_component};
+use zeroize::Zeroize;
 
 use super::{
     StoreUrl, cut,
@@ -22,7 +23,7 @@ pub struct ParameterNames<'n> {
     pub elsewhere: &'n [(&'n str, &'n str)],
 }
 
-/// A parameter of a [`StoreUrl`]. Its methods parse the value.
+/// A parameter of a [`StoreUrl`]. Its methods parse the value. Dropping it erases the value.
 ///
 /// ```
 /// use cloakroom_backend::{ParameterNames, StoreUrl};
@@ -160,6 +161,12 @@ fn is_harmless(name: &str, value: Option<&str>) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-';
     let is_option = ["secret", "pass", "passwd", "password", "token"].contains(&&*plain(name));
     is_option || (is_followed && name.len() <= 32 && name.bytes().all(is_word) && !is_secret(name))
+}
+
+impl Drop for UrlParameter<'_> {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
 }
 
 /// Leaves out the value.

@@ -1,13 +1,12 @@
 //! Servers that stop, freeze and come back, connections that become silent, answers that are lost.
 
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use cloakroom_core::{Created, ErrorKind, SessionData, Store, Updated};
-use futures::{StreamExt, future::join_all};
+use futures::future::join_all;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
@@ -351,40 +350,4 @@ pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdic
         }
     }
     Ok(())
-}
-
-/// A list that ends early without an error looks complete, and a copy made from it loses sessions.
-pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTest) -> Verdict {
-    const SESSIONS: usize = 500;
-    subject.ids().await?;
-    let faults = subject.faults().await?;
-    let (store, session) = connect(subject, &*faults, FAR).await?;
-    let sids: Vec<_> = (0..SESSIONS).map(|number| format!("id-{number}")).collect();
-    for some in sids.chunks(AT_ONCE) {
-        for outcome in join_all(some.iter().map(|sid| store.set(sid, &session))).await {
-            outcome?;
-        }
-    }
-    let listing = store.enumerate().ok_or(Failure::NotOffered("enumerate"))?;
-    let mut ids = listing.ids();
-    let mut listed = HashSet::new();
-    let mut failed = false;
-    if let Some(first) = ids.next().await {
-        listed.insert(first?);
-    }
-    // Pages that had arrived by now may still be listed. What counts is the end of the stream.
-    faults.stop().await?;
-    while let Some(item) = ids.next().await {
-        match item {
-            Ok(sid) => drop(listed.insert(sid)),
-            Err(_) => {
-                failed = true;
-                break;
-            }
-        }
-    }
-    check(
-        failed || listed.len() > SESSIONS,
-        format_args!("{} of {} ids are listed, without an error", listed.len(), SESSIONS + 1),
-    )
 }

@@ -3,7 +3,10 @@
 //! Every text that becomes part of a record passes through here. The scanner allocates only the list of what it finds. It
 //! does not recurse, because a record with deep nesting must not overflow the stack.
 
-use super::open::Open;
+use super::{
+    open::Open,
+    skip::{plain, string},
+};
 
 /// The position of a member in the text, in bytes. The caller rejects texts whose offsets do not fit 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,26 +33,60 @@ impl Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) usize);
 
-type Scan<T> = Result<T, Malformed>;
+pub(super) type Scan<T> = Result<T, Malformed>;
 
 /// The number of members kept on the stack. Most sessions have fewer, and then the list is allocated once, in its final
 /// size.
 const FIRST: usize = 16;
 
+/// The members of an object.
+pub(crate) struct Members {
+    pub(crate) spans: Vec<Span>,
+    /// A name contains an escape, so it must be resolved before it is compared.
+    pub(crate) has_escaped_names: bool,
+}
+
 /// Returns the members of an object, or where `text` stops being one. Its offsets must fit 32 bits.
-pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
-    let bytes = text.as_bytes();
-    let mut at = expect(bytes, space(bytes, 0), b'{')?;
+pub(crate) fn members(text: &str) -> Scan<Members> {
     let mut spans = Vec::new();
     let mut first = [Span { name_start: 0, name_end: 0, value_start: 0, value_end: 0 }; FIRST];
     let mut count = 0;
+    let mut has_escaped_names = false;
+    each_member(text, |span, is_escaped| {
+        has_escaped_names |= is_escaped;
+        if count < FIRST {
+            first[count] = span;
+        } else {
+            if count == FIRST {
+                // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
+                let rest = &text.as_bytes()[span.name_start as usize..];
+                spans.reserve_exact(FIRST + memchr::memchr_iter(b',', rest).count() + 1);
+                spans.extend_from_slice(&first);
+            }
+            spans.push(span);
+        }
+        count += 1;
+    })?;
+    if count <= FIRST {
+        spans = first[..count].to_vec();
+    } else {
+        spans.shrink_to_fit();
+    }
+    Ok(Members { spans, has_escaped_names })
+}
 
+/// Calls `found` with each member of an object, and with true if its name contains an escape. Returns where `text` stops
+/// being an object; `found` may have been called by then. The offsets of `text` must fit 32 bits.
+pub(crate) fn each_member(text: &str, mut found: impl FnMut(Span, bool)) -> Scan<()> {
+    let bytes = text.as_bytes();
+    let mut at = expect(bytes, space(bytes, 0), b'{')?;
     at = space(bytes, at);
     if bytes.get(at) == Some(&b'}') {
         at += 1;
     } else {
         loop {
             let name_end = string(bytes, at)?;
+            let is_escaped = plain(bytes, at + 1).0 + 1 != name_end;
             let value_start = space(bytes, expect(bytes, space(bytes, name_end), b':')?);
             let value_end = value(bytes, value_start)?;
             let span = Span {
@@ -58,18 +95,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
                 value_start: value_start as u32,
                 value_end: value_end as u32,
             };
-            if count < FIRST {
-                first[count] = span;
-            } else {
-                if count == FIRST {
-                    // Commas are an upper bound for the members that follow, so one allocation is enough for any size.
-                    let most = FIRST + memchr::memchr_iter(b',', &bytes[at..]).count() + 1;
-                    spans.reserve_exact(most);
-                    spans.extend_from_slice(&first);
-                }
-                spans.push(span);
-            }
-            count += 1;
+            found(span, is_escaped);
             at = space(bytes, value_end);
             match bytes.get(at) {
                 Some(b',') => at = space(bytes, at + 1),
@@ -79,15 +105,7 @@ pub(crate) fn members(text: &str) -> Scan<Vec<Span>> {
         }
     }
     let end = space(bytes, at);
-    if end != bytes.len() {
-        return Err(Malformed(end));
-    }
-    if count <= FIRST {
-        spans = first[..count].to_vec();
-    } else {
-        spans.shrink_to_fit();
-    }
-    Ok(spans)
+    if end == bytes.len() { Ok(()) } else { Err(Malformed(end)) }
 }
 
 /// Returns the texts of an array's items, or where `text` stops being an array.
@@ -135,7 +153,7 @@ fn space(bytes: &[u8], mut at: usize) -> usize {
 }
 
 #[inline]
-fn expect(bytes: &[u8], at: usize, wanted: u8) -> Scan<usize> {
+pub(super) fn expect(bytes: &[u8], at: usize, wanted: u8) -> Scan<usize> {
     if bytes.get(at) == Some(&wanted) { Ok(at + 1) } else { Err(Malformed(at)) }
 }
 
@@ -232,67 +250,17 @@ fn digits(bytes: &[u8], at: usize) -> Scan<usize> {
     if end > at { Ok(end) } else { Err(Malformed(at)) }
 }
 
-/// Skips the string whose opening quote is at `at`.
-#[inline]
-fn string(bytes: &[u8], at: usize) -> Scan<usize> {
-    let mut at = expect(bytes, at, b'"')?;
-    loop {
-        at = plain(bytes, at);
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at = escape(bytes, at + 1)?,
-            _ => return Err(Malformed(at)),
-        }
-    }
-}
-
-/// Returns the offset of the first quote, backslash or control character from `at` on.
-#[inline]
-fn plain(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES * 0x80;
-    // Checks eight bytes at a time. A borrow can mark a byte above a real match by mistake, never one below it, and only
-    // the lowest mark is used.
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let marks = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let marks = marks & HIGHS;
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
-fn escape(bytes: &[u8], at: usize) -> Scan<usize> {
-    match bytes.get(at) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 1),
-        // Any four digits, because JSON.stringify writes a lone surrogate for half an emoji (ECMAScript 2019).
-        Some(b'u') => match bytes.get(at + 1..at + 5) {
-            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 5),
-            _ => Err(Malformed(at)),
-        },
-        _ => Err(Malformed(at)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn listed(text: &str) -> Vec<(&str, &str)> {
-        members(text).unwrap().iter().map(|span| (span.name(text), span.value(text))).collect()
+        members(text)
+            .unwrap()
+            .spans
+            .iter()
+            .map(|span| (span.name(text), span.value(text)))
+            .collect()
     }
 
     #[test]
@@ -312,7 +280,7 @@ mod tests {
                 "{{{}}}",
                 (0..count).map(|i| format!(r#""k{i}":[{i},{i}]"#)).collect::<Vec<_>>().join(",")
             );
-            let spans = members(&text).unwrap();
+            let spans = members(&text).unwrap().spans;
             assert_eq!(spans.len(), count);
             assert_eq!(spans[count - 1].name(&text), format!("k{}", count - 1));
         }

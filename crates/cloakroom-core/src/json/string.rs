@@ -78,7 +78,7 @@ pub(crate) fn shown(raw: &str) -> Cow<'_, str> {
     }
 }
 
-fn is_escaped(raw: &str) -> bool {
+pub(crate) fn is_escaped(raw: &str) -> bool {
     memchr::memchr(b'\\', raw.as_bytes()).is_some()
 }
 

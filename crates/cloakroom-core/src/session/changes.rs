@@ -1,7 +1,6 @@
 //! The members that were set and removed since a session was loaded, and how they are merged into another session.
 
 use super::{Edits, SessionData, loaded::Loaded};
-use crate::json::string::is_name;
 
 /// A member that was set or removed since the session was loaded.
 #[derive(Clone)]
@@ -166,8 +165,7 @@ impl SessionData {
             }
             Some(index) => index,
             None => {
-                let mut places =
-                    (0..spans.len()).filter(|place| is_name(spans[*place].name(text), name));
+                let mut places = self.loaded.places_of(name);
                 let (place, doubles) = (places.next(), places.collect());
                 let name = name.to_owned();
                 *made += 1;

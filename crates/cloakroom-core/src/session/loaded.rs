@@ -6,8 +6,8 @@ use super::COOKIE;
 use crate::{
     Cookie,
     json::{
-        scan::{self, Malformed, Span},
-        string::is_name,
+        scan::{self, Malformed, Members, Span},
+        string::{is_escaped, is_name},
     },
 };
 
@@ -31,8 +31,7 @@ impl Deref for Text {
 pub(super) struct Loaded {
     pub(super) text: Text,
     pub(super) spans: Vec<Span>,
-    /// There is a backslash in the text, so a name may stand there in another form.
-    has_escapes: bool,
+    has_escaped_names: bool,
     cookie: OnceLock<Cookie>,
 }
 
@@ -40,12 +39,25 @@ impl Loaded {
     /// Scans a text whose offsets fit 32 bits.
     pub(super) fn scan(text: Text) -> Result<Self, (Text, Malformed)> {
         match scan::members(&text) {
-            Ok(spans) => {
-                let has_escapes = memchr::memchr(b'\\', text.as_bytes()).is_some();
-                Ok(Self { text, spans, has_escapes, cookie: OnceLock::new() })
+            Ok(Members { spans, has_escaped_names }) => {
+                Ok(Self { text, spans, has_escaped_names, cookie: OnceLock::new() })
             }
             Err(at) => Err((text, at)),
         }
+    }
+
+    /// Makes the record of a text whose members are at these places.
+    pub(super) fn with_places(text: Text, spans: Vec<Span>) -> Self {
+        let has_escaped_names = spans.iter().any(|span| is_escaped(span.name(&text)));
+        Self { text, spans, has_escaped_names, cookie: OnceLock::new() }
+    }
+
+    /// Returns true if the places are those that a scan finds. For assertions.
+    pub(super) fn is_as_scanned(&self) -> bool {
+        scan::members(&self.text).is_ok_and(|scanned| {
+            (scanned.spans, scanned.has_escaped_names)
+                == (self.spans.clone(), self.has_escaped_names)
+        })
     }
 
     /// Makes the record that has this cookie and no other member.
@@ -56,18 +68,28 @@ impl Loaded {
         let span =
             Span { name_start: 2, name_end: 8, value_start: 10, value_end: text.len() as u32 };
         text.push('}');
-        Self { text: Text::Own(text), spans: vec![span], has_escapes: true, cookie: cookie.into() }
+        let (text, spans) = (Text::Own(text), vec![span]);
+        Self { text, spans, has_escaped_names: false, cookie: cookie.into() }
     }
 
     /// Returns the last member with this name, because `JSON.parse` keeps the last value of a repeated name.
     pub(super) fn place_of(&self, name: &str) -> Option<usize> {
-        let text = &*self.text;
-        if self.has_escapes {
-            self.spans.iter().rposition(|span| is_name(span.name(text), name))
-        } else {
-            let is_as_long = |span: &Span| (span.name_end - span.name_start) as usize == name.len();
-            self.spans.iter().rposition(|span| is_as_long(span) && span.name(text) == name)
+        self.spans.iter().rposition(|span| self.is_named(span, name))
+    }
+
+    /// Returns the places of all members with this name, in order.
+    pub(super) fn places_of(&self, name: &str) -> impl Iterator<Item = usize> {
+        let named =
+            self.spans.iter().enumerate().filter(move |(_, span)| self.is_named(span, name));
+        named.map(|(place, _)| place)
+    }
+
+    fn is_named(&self, span: &Span, name: &str) -> bool {
+        if self.has_escaped_names {
+            return is_name(span.name(&self.text), name);
         }
+        // Most names differ in length, which needs no look at the text.
+        (span.name_end - span.name_start) as usize == name.len() && span.name(&self.text) == name
     }
 
     /// Returns the JSON text of the member at this place.

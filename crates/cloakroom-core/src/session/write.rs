@@ -5,8 +5,14 @@
 
 use std::borrow::Cow;
 
-use super::{COOKIE, SessionData, loaded::Loaded};
-use crate::json;
+use super::{
+    COOKIE, SessionData,
+    loaded::{Loaded, Text},
+};
+use crate::json::{
+    self,
+    scan::{Malformed, Span},
+};
 
 /// The new text of the member at a place, or `None` for a member that was removed.
 type Edit<'a> = (usize, Option<&'a str>);
@@ -19,13 +25,29 @@ impl SessionData {
     #[must_use]
     pub fn to_json(&self) -> Cow<'_, str> {
         if self.is_changed() || self.prints_cookie() {
-            Cow::Owned(self.print())
+            Cow::Owned(self.print(false).0)
         } else {
             Cow::Borrowed(&self.loaded.text)
         }
     }
 
-    fn print(&self) -> String {
+    /// Returns the record that [`to_json`](Self::to_json) returns, to go on with, or `None` if it is the loaded one. The
+    /// text is not scanned, unless a member was removed.
+    pub(super) fn reloaded(&self) -> Option<Result<Loaded, (Text, Malformed)>> {
+        if !self.is_changed() && !self.prints_cookie() {
+            return None;
+        }
+        let (text, places) = self.print(true);
+        // Spans count in 32 bits.
+        u32::try_from(text.len()).ok()?;
+        Some(match places {
+            Some(places) => Ok(Loaded::with_places(Text::Own(text), places)),
+            None => Loaded::scan(Text::Own(text)),
+        })
+    }
+
+    /// Prints the record. With `wants_places` it also returns where its members are, unless one was removed.
+    fn print(&self, wants_places: bool) -> (String, Option<Vec<Span>>) {
         let (text, spans) = (&*self.loaded.text, &*self.loaded.spans);
         let mut edits: Vec<Edit<'_>> = Vec::new();
         let mut news = Vec::new();
@@ -59,6 +81,7 @@ impl SessionData {
             edits.iter().filter_map(|(_, value)| Some(value.as_ref()?.len())).sum::<usize>()
                 + news.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
         let mut out = String::with_capacity(text.len() + added);
+        let mut places = (wants_places && !removes).then(|| moved(spans, &edits));
         let (members, tail) = self.parts();
         let any = if removes {
             self.write_members(&edits, &mut out)
@@ -79,12 +102,18 @@ impl SessionData {
                 out.push(',');
             }
             comma = true;
+            let name_start = out.len() as u32 + 1;
             json::quote(name, &mut out);
+            let name_end = out.len() as u32 - 1;
             out.push(':');
+            if let Some(places) = &mut places {
+                let (value_start, value_end) = ends(out.len() as u32, value);
+                places.push(Span { name_start, name_end, value_start, value_end });
+            }
             out.push_str(value);
         }
         out.push_str(tail);
-        out
+        (out, places)
     }
 
     /// Returns the offset behind the last member and the text from there on: white space and the closing brace.
@@ -138,4 +167,35 @@ impl SessionData {
             .is_some_and(|place| self.loaded.value(place).starts_with('{'));
         !usable || self.edits.prints_cookie || self.is_cookie_changed()
     }
+}
+
+/// Returns the places of the members in a text in which these values replace others. No member is removed.
+fn moved(spans: &[Span], edits: &[Edit<'_>]) -> Vec<Span> {
+    let mut edits = edits.iter().peekable();
+    // Modulo 2^32, so that a text can become shorter, too.
+    let mut shift = 0_u32;
+    let mut places = Vec::with_capacity(spans.len() + 1);
+    for (place, span) in spans.iter().enumerate() {
+        let [name_start, name_end, start, end] =
+            [span.name_start, span.name_end, span.value_start, span.value_end]
+                .map(|offset| offset.wrapping_add(shift));
+        let edit = edits.next_if(|(at, _)| *at == place).and_then(|(_, value)| *value);
+        let (value_start, value_end) = match edit {
+            Some(value) => {
+                shift = shift.wrapping_add(value.len() as u32).wrapping_sub(end - start);
+                ends(start, value)
+            }
+            None => (start, end),
+        };
+        places.push(Span { name_start, name_end, value_start, value_end });
+    }
+    places
+}
+
+/// Returns where a value begins and ends whose text is written at `start`, with white space around it.
+fn ends(start: u32, text: &str) -> (u32, u32) {
+    let is_space = [' ', '\t', '\n', '\r'];
+    let before = text.len() - text.trim_start_matches(is_space).len();
+    let start = start + before as u32;
+    (start, start + text.trim_matches(is_space).len() as u32)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cloakroom_core::SessionData;
+use cloakroom_core::{Revision, SessionData};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::value::RawValue;
 
@@ -123,5 +123,43 @@ proptest! {
         };
         let names: std::collections::BTreeSet<_> = loaded.iter().chain(&model).map(|(name, _)| name.as_str()).collect();
         prop_assert_eq!(changed, names.into_iter().filter(|name| differs(name)).count());
+    }
+
+    /// The places of its members are computed, and a scan of its text finds the same.
+    #[test]
+    fn a_stored_record_is_the_one_that_its_text_gives(
+        start in vec((select(vec!["a", "b", "c", "ключ", "q\"", ""]), json(), " {0,2}"), 0..8),
+        changes in vec(
+            (select(vec!["a", "b", "d", "ключ", "q\"", "\n"]), prop_oneof![4 => json().prop_map(Some), 1 => Just(None)], " {0,2}"),
+            0..8,
+        ),
+        moves_cookie: bool,
+    ) {
+        let quoted = |name: &str| serde_json::to_string(name).unwrap();
+        let members: String = start.iter().map(|(name, value, space)| format!(",{space}{}:{space}{value}{space}", quoted(name))).collect();
+        let mut session = load(&format!("{{\"cookie\":{{}}{members}}}"));
+        for (name, value, space) in &changes {
+            match value {
+                Some(value) => session.insert_json(name, format!("{space}{value}\n{space}")).unwrap(),
+                None => drop(session.remove(name)),
+            }
+        }
+        if moves_cookie {
+            session.cookie_mut().set_path(Some("/a/longer/path"));
+        }
+        let text = session.to_json().into_owned();
+        session.mark_stored(Revision::from_number(1));
+        prop_assert_eq!(session.loaded_json(), &*text);
+        prop_assert!(!session.is_changed() && !session.is_cookie_changed());
+        let mut read = load(&text);
+        for session in [&mut session, &mut read] {
+            session.insert("b", "new").unwrap();
+            session.remove("q\"");
+        }
+        let listed = |session: &SessionData| -> Vec<_> {
+            session.iter().map(|member| (member.name().to_owned(), member.json().to_owned())).collect()
+        };
+        prop_assert_eq!(listed(&session), listed(&read));
+        prop_assert_eq!(session.to_json(), read.to_json());
     }
 }

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use crate::{
     Bench, atomic,
     fake::{Fake, Then},
-    large, options, session,
+    large, listing, options, session,
 };
 
 /// Every operation that writes, once.
@@ -116,4 +116,39 @@ async fn of_two_servers_the_one_that_was_not_reached_was_not_emptied() {
     let fake = Fake::start(|_, _| Then::Answer("CLIENT_ERROR flush_all not allowed\r\n"));
     let store = MemcachedStore::open(&fake.url).unwrap();
     assert!(!store.flush_servers().await.unwrap_err().outcome_unknown());
+}
+
+/// A server with two sessions, and its answer to the removal of the second.
+fn two_sessions(second: &'static str) -> Fake {
+    Fake::start(move |_, line| match line.split(' ').next().unwrap() {
+        "stats" => Then::Answer("STAT time 1\r\nEND\r\n"),
+        "lru_crawler" => Then::Answer("key=s:a exp=-1 la=1\r\nkey=s:b exp=-1 la=1\r\nEND\r\n"),
+        "md" if line.contains("s:a") => Then::Answer("HD O0\r\n"),
+        "md" => Then::Answer(second),
+        _ => Then::Answer("OK\r\n"),
+    })
+}
+
+#[tokio::test]
+async fn a_clear_of_one_server_of_two_may_have_happened() {
+    let up = two_sessions("HD O1\r\n");
+    let down = cloakroom_test_support::free_port();
+    let both = |first: &str, second: &str| {
+        MemcachedStore::open(&format!("memcached://{first},{second}?prefix=s:")).unwrap()
+    };
+    let up = up.url.strip_prefix("memcached://").unwrap();
+    let down = format!("127.0.0.1:{down}");
+    for (store, is_unknown) in [(both(up, &down), true), (both(&down, up), false)] {
+        let error = listing(&store).clear().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(error.outcome_unknown(), is_unknown, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_clear_that_removed_some_of_a_page_may_have_happened() {
+    let fake = two_sessions("SERVER_ERROR out of memory\r\n");
+    let store = MemcachedStore::open(&format!("{}?prefix=s:", fake.url)).unwrap();
+    let error = listing(&store).clear().await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Full, true), "{error}");
 }

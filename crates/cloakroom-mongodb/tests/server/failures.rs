@@ -12,7 +12,7 @@ use cloakroom_mongodb::{
 };
 use cloakroom_test_support::Mongod;
 
-use crate::{outage::all_operations, session};
+use crate::{listing, outage::all_operations, session};
 
 /// A server of its own whose commands can be made to fail for the store.
 struct FailingServer {
@@ -166,4 +166,36 @@ async fn one_slow_answer_breaks_off_nothing_else() {
     };
     let (slow, ()) = tokio::join!(crate::listing(&store).length(), others);
     assert_eq!(slow.unwrap_err().kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn a_clear_that_the_server_gives_up_half_way_may_have_happened() {
+    const SESSIONS: u64 = 100;
+    let server = FailingServer::start().await;
+    let store = server.store("");
+    for number in 0..SESSIONS {
+        store.set(&format!("id-{number}"), &session()).await.unwrap();
+    }
+    let admin = server.client.database("admin");
+    let pause = |mode: &str| {
+        let data = doc! { "namespace": "app.sessions" };
+        doc! { "configureFailPoint": "setYieldAllLocksHang", "mode": mode, "data": data }
+    };
+    admin
+        .run_command(doc! { "setParameter": 1, "internalQueryExecYieldIterations": 10 })
+        .await
+        .unwrap();
+    admin.run_command(pause("alwaysOn")).await.unwrap();
+    let clearing = tokio::spawn(async move { listing(&store).clear().await });
+    let sessions = server.client.database("app").collection::<Document>("sessions");
+    while sessions.estimated_document_count().await.unwrap() == SESSIONS {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // What is being cleared goes away under the server's hands.
+    sessions.drop().await.unwrap();
+    admin.run_command(pause("off")).await.unwrap();
+    let error = clearing.await.unwrap().unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert!(error.to_string().ends_with("error code 175"), "{error}");
 }

@@ -6,6 +6,7 @@ mod atomic;
 mod documents;
 #[cfg(feature = "encryption")]
 mod encryption;
+mod failover;
 mod failures;
 mod index;
 mod listing;

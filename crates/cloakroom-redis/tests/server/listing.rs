@@ -6,7 +6,11 @@ use cloakroom_core::{ErrorKind, Store};
 use cloakroom_redis::RedisStore;
 use futures::TryStreamExt;
 
-use crate::{Bench, listing, options, session};
+use crate::{
+    Bench,
+    fake::{Fake, HELLO, Then},
+    listing, options, session,
+};
 
 async fn ids(store: &RedisStore) -> BTreeSet<String> {
     listing(store).ids().try_collect().await.unwrap()
@@ -107,4 +111,29 @@ async fn without_a_prefix_clear_refuses_and_clear_database_does_it() {
     bench.store.clear_database().await.unwrap();
     assert_eq!(ids(&bench.store).await, set(&[]));
     assert_eq!(listing(&bench.store).length().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_clear_that_fails_after_it_removed_something_may_have_happened() {
+    const FIRST: &str = "*2\r\n$1\r\n7\r\n*1\r\n$6\r\nsess:a\r\n";
+    const LOADING: &str = "-LOADING Redis is loading the dataset in memory\r\n";
+    for (scan, first, second, is_unknown) in [
+        (LOADING, "", "", false),
+        (FIRST, LOADING, "", false),
+        (FIRST, ":1\r\n", "", true),
+        (FIRST, ":1\r\n", FIRST, true),
+    ] {
+        let fake = Fake::start(move |_, words| match (&*words[0], &*words[1]) {
+            ("HELLO", _) => Then::Answer(HELLO),
+            ("SCAN", "0") => Then::Answer(scan),
+            ("SCAN", _) if second.is_empty() => Then::Answer(LOADING),
+            ("SCAN", _) => Then::Answer("*2\r\n$1\r\n0\r\n*1\r\n$6\r\nsess:b\r\n"),
+            ("UNLINK", "sess:a") => Then::Answer(first),
+            _ => Then::Answer(LOADING),
+        });
+        let store = RedisStore::open(&fake.url).unwrap();
+        let error = listing(&store).clear().await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, "clear"));
+        assert_eq!(error.outcome_unknown(), is_unknown, "{:?}", fake.commands());
+    }
 }

@@ -17,6 +17,13 @@ pub struct IdOptions {
     pub cookie_name: String,
     /// Whether a quoted cookie value is unquoted, as express-session 1 does and version 2 will not. On by default.
     pub unquote: bool,
+    /// The longest `Cookie` header in bytes, all lines together. Defaults to 16,384, which is what Node.js accepts for all
+    /// headers of a request. A longer header counts as none, and is reported as an
+    /// [event](crate::EventReason::CookieHeaderTooLong).
+    pub max_cookie_header: usize,
+    /// The number of cookies of the name that the safe preset tries, each of which costs a command. Defaults to 8. Those
+    /// that no secret verifies do not count. The express preset tries the first one only, as Express does.
+    pub max_cookies: usize,
     /// Express's `genid`. Defaults to [`generate_id`](cloakroom_core::generate_id).
     ///
     /// As in Express, it is called for each request that loads its session and has none, even if nobody uses the new one:
@@ -27,7 +34,13 @@ pub struct IdOptions {
 
 impl IdOptions {
     pub(super) fn new(cookie_name: &str) -> Self {
-        Self { cookie_name: cookie_name.to_owned(), unquote: true, genid: None }
+        Self {
+            cookie_name: cookie_name.to_owned(),
+            unquote: true,
+            max_cookie_header: 16_384,
+            max_cookies: 8,
+            genid: None,
+        }
     }
 
     /// Sets [`cookie_name`](Self::cookie_name).
@@ -41,6 +54,20 @@ impl IdOptions {
     #[must_use]
     pub fn with_unquote(mut self, unquote: bool) -> Self {
         self.unquote = unquote;
+        self
+    }
+
+    /// Sets [`max_cookie_header`](Self::max_cookie_header).
+    #[must_use]
+    pub fn with_max_cookie_header(mut self, max_cookie_header: usize) -> Self {
+        self.max_cookie_header = max_cookie_header;
+        self
+    }
+
+    /// Sets [`max_cookies`](Self::max_cookies).
+    #[must_use]
+    pub fn with_max_cookies(mut self, max_cookies: usize) -> Self {
+        self.max_cookies = max_cookies;
         self
     }
 
@@ -60,6 +87,8 @@ impl fmt::Debug for IdOptions {
         f.debug_struct("IdOptions")
             .field("cookie_name", &self.cookie_name)
             .field("unquote", &self.unquote)
+            .field("max_cookie_header", &self.max_cookie_header)
+            .field("max_cookies", &self.max_cookies)
             .finish_non_exhaustive()
     }
 }

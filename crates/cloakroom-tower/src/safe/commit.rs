@@ -60,13 +60,16 @@ impl SafeSession {
             return Ok(None);
         }
         let is_dropped = is_failed && !setup.options().failure.store_failed;
-        let began = Instant::now();
         let ready = self.shared.turn_at_once().map(|turn| Ready::new(self, turn, is_dropped));
-        let result = match ready {
-            Some(Ready { step: LastStep::Nothing, .. }) => Ok(None),
-            // Boxed, like what follows: it is large, and most requests have nothing left to do.
-            ready => setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await,
-        };
+        if matches!(ready, Some(Ready { step: LastStep::Nothing, .. })) {
+            drop(ready);
+            self.end_one_left_over().await;
+            self.shared.forget();
+            return Ok(None);
+        }
+        let began = Instant::now();
+        // Boxed, like what follows: it is large, and most requests have nothing left to do.
+        let result = setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await;
         if let Err(error) = &result {
             let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
             let line = Box::pin(line_of_stored(self, error, left)).await;
@@ -89,7 +92,7 @@ async fn line_of_stored(
     let (id, cookie, browser, is_new) = {
         let state = session.shared.state();
         let memory = &state.memory;
-        let (id, cookie) = memory.written.as_ref().or(memory.saved.as_ref())?.clone();
+        let (id, cookie) = *memory.written.as_ref().or(memory.saved.as_ref())?.clone();
         (id, cookie, memory.browser.clone(), state.is_new)
     };
     let record = SessionData::with_cookie(cookie);
@@ -151,12 +154,12 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Brow
         Current::Live(record) => record,
         Current::Destroyed(cookie) => return destroyed(memory, cookie),
         Current::Unset(cookie) if options.unset == Unset::Destroy => {
-            return LastStep::Drop { ids: ids_to_log_out(state), cookie: cookie.clone() };
+            return LastStep::Drop { ids: ids_to_log_out(state), cookie: (**cookie).clone() };
         }
         // `unset: "keep"` keeps the session's own record. The one that it was to replace has to go, as after any new
         // id.
         Current::Unset(cookie) if !memory.old_ids.is_empty() => {
-            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: cookie.clone() };
+            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: (**cookie).clone() };
         }
         Current::Unset(_) => return LastStep::Nothing,
     };
@@ -195,7 +198,7 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Brow
 /// The last step of a request that failed: only what the handler itself has saved or destroyed counts.
 fn last_step_of_failed(state: &State<Memory>) -> LastStep {
     let memory = &state.memory;
-    if let Some((id, cookie)) = &memory.saved {
+    if let Some((id, cookie)) = memory.saved.as_deref() {
         let record = Arc::new(SessionData::with_cookie(cookie.clone()));
         return LastStep::Read { id: id.clone(), record, extends: false, is_new: state.is_new };
     }
@@ -275,7 +278,10 @@ async fn take(
             }
             // Another request ended the session. It may have given the browser a newer cookie, so this response sends
             // none.
-            let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle);
+            let gone = Error::new(ErrorKind::Other, "session", "commit", write.obstacle.1);
+            if write.is_login || is_changed {
+                write.obstacle.tell();
+            }
             if write.is_login {
                 // The user would be told of a login that did not happen.
                 return Err(gone);

@@ -16,16 +16,11 @@ use super::{
 };
 use crate::{
     EventReason, IdFormat, RequestHead, TouchAfter, WhenUnavailable,
-    head::joined,
     ids::FoundId,
     request::RequestFacts,
     setup::Seed,
     state::{Shared, State},
 };
-
-/// The number of cookies of our name that are tried. Browsers send a few. An attacker can send as many as fit into the
-/// head of a request, and each costs a command.
-pub(super) const MOST_COOKIES: usize = 8;
 
 /// A session that an id led to.
 struct Found {
@@ -41,7 +36,7 @@ pub(crate) struct Asked {
     safe: Arc<Safe>,
     /// The ids of all cookies of our name that verify, one each.
     ids: Vec<Arc<FoundId>>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     /// The life of this request's sessions. A session that is found is extended by it in the round trip that reads it,
     /// before its record, and so its own life, is known.
     max_age: Option<Duration>,
@@ -51,9 +46,9 @@ impl Safe {
     pub(crate) fn ask(self: &Arc<Self>, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
         let options = self.setup.options();
         let mut ids: Vec<Arc<FoundId>> = Vec::new();
-        let header = joined(head.headers());
+        let header = self.setup.cookies(head.headers());
         for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
-            if ids.len() == MOST_COOKIES {
+            if ids.len() == options.ids.max_cookies {
                 break;
             }
             if !ids.iter().any(|known| known.id == found.id) {
@@ -65,7 +60,7 @@ impl Safe {
         {
             self.setup.note(EventReason::CookieNotVerified);
         }
-        let request = Arc::new(RequestFacts::new(options, head, !ids.is_empty()));
+        let request = RequestFacts::new(options, head, !ids.is_empty());
         Asked { safe: Arc::clone(self), ids, request, max_age }
     }
 }
@@ -73,7 +68,7 @@ impl Safe {
 /// What a session is made of that the request did not bring.
 pub(crate) struct NewSession {
     safe: Arc<Safe>,
-    request: Arc<RequestFacts>,
+    request: RequestFacts,
     seed: Seed,
 }
 
@@ -84,7 +79,7 @@ impl NewSession {
         let memory = Memory { loaded_at_ms: self.seed.now_ms, ..Memory::default() };
         let (id, record) = setup.grow(&self.seed, &self.request);
         let state = State::new(id, Arc::new(record), true, memory);
-        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        let shared = Shared::new(Arc::clone(setup), self.request.clone(), state);
         SafeSession { safe: Arc::clone(&self.safe), shared }
     }
 }
@@ -102,7 +97,7 @@ impl Asked {
             return Ok(None);
         }
         let seed = setup.seed().inspect_err(|error| setup.tell(error))?;
-        let (safe, request) = (Arc::clone(&self.safe), Arc::clone(&self.request));
+        let (safe, request) = (Arc::clone(&self.safe), self.request.clone());
         Ok(Some(NewSession { safe, request, seed }))
     }
 
@@ -147,7 +142,7 @@ impl Asked {
             }
         };
         state.refused = state.refused.or(unavailable);
-        let shared = Shared::new(Arc::clone(setup), Arc::clone(&self.request), state);
+        let shared = Shared::new(Arc::clone(setup), self.request.clone(), state);
         Ok(SafeSession { safe: Arc::clone(safe), shared })
     }
 }
@@ -159,7 +154,7 @@ async fn find<'a>(
     max_age: Option<Duration>,
 ) -> Result<Option<(&'a Arc<FoundId>, Found)>, Error> {
     let mut is_unknown = false;
-    for id in ids.iter().take(MOST_COOKIES) {
+    for id in ids {
         match read(safe, &id.id, max_age).await {
             Ok(None) => is_unknown = true,
             // Express does not read the end and can have extended the session beyond it. Reading it just now has, too.
@@ -250,7 +245,7 @@ fn own_life_ms(record: &SessionData, now_ms: i64) -> Option<u64> {
     u64::try_from(ms).ok().filter(|ms| *ms > 0)
 }
 
-/// Returns true if the record exists but cannot be parsed, or if no record can have this id.
+/// Returns true if the record exists but cannot be parsed or is too large, or if no record can have this id.
 fn is_lost(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::InvalidId)
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::InvalidId | ErrorKind::TooLarge)
 }

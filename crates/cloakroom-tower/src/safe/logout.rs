@@ -5,6 +5,7 @@
 
 use std::mem;
 
+use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Error, ErrorKind};
 
 use super::{
@@ -64,6 +65,9 @@ async fn log_out_all(
     for id in linked {
         marker::unlink(safe, &id).await?;
     }
+    if is_news {
+        note(Event::SessionDestroyed { store: safe.setup.store().name() });
+    }
     Ok(is_news)
 }
 
@@ -88,7 +92,7 @@ impl SafeSession {
         let memory = {
             let mut state = self.shared.state();
             let cookie = state.cookie().clone();
-            state.current = Current::Destroyed(cookie);
+            state.current = Current::Destroyed(Box::new(cookie));
             let loaded_at_ms = state.memory.loaded_at_ms;
             let memory =
                 Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };

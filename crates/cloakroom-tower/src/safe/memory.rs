@@ -11,7 +11,7 @@ use crate::{
     state::{self, Current, State},
 };
 
-/// What the safe preset remembers of a request.
+/// What the safe preset remembers of a request. Cookies are boxed, because they are large, and rarely there.
 #[derive(Default)]
 pub(crate) struct Memory {
     /// The record is in the store under the session's id.
@@ -34,16 +34,16 @@ pub(crate) struct Memory {
     pub(super) keeps_data: bool,
     /// The cookie of a session that was destroyed before this one was made. If this one is not stored, the browser
     /// still has to forget that cookie.
-    pub(super) destroyed: Option<Cookie>,
+    pub(super) destroyed: Option<Box<Cookie>>,
     /// The ids of all cookies of our name that verify, one each.
     pub(super) sent: Vec<Arc<FoundId>>,
     /// The handler asked for a new id.
     pub(super) is_replaced: bool,
     /// The id and the cookie that `save` has stored last.
-    pub(super) saved: Option<(String, Cookie)>,
+    pub(super) saved: Option<Box<(String, Cookie)>>,
     /// The id and the cookie that the current write has stored. Kept here, since that write can still fail or be
     /// dropped, and the error's response has to tell the browser of it.
-    pub(super) written: Option<(String, Cookie)>,
+    pub(super) written: Option<Box<(String, Cookie)>>,
     /// The `Set-Cookie` line for what is stored although the end of the request failed.
     pub(super) after_error: Option<HeaderValue>,
     /// When the request asked for its session, just before the store was asked.

@@ -10,11 +10,10 @@ use std::mem;
 use cloakroom_core::{Error, ErrorKind};
 
 use super::{
-    load::MOST_COOKIES,
     marker::{self, MOST_IDS, has_moved},
     preset::Safe,
     session::SafeSession,
-    write::{Write, Written},
+    write::{Obstacle, Write, Written},
 };
 
 impl Write {
@@ -23,20 +22,29 @@ impl Write {
     pub(super) async fn is_outdated(&mut self, safe: &Safe) -> Result<bool, Error> {
         // The marker can have expired, so its absence says nothing.
         if self.is_late && !self.sent.is_empty() {
-            self.obstacle = "the request brought the cookie of a session that is gone and took too long to tell whether the \
-                             browser has a newer one; the changes were discarded";
+            self.obstacle = Obstacle(
+                "late",
+                "the request brought the cookie of a session that is gone and took too long to tell whether the \
+                             browser has a newer one; the changes were discarded",
+            );
             return Ok(true);
         }
-        for id in self.sent.iter().map(|found| &found.id).take(MOST_COOKIES) {
+        for id in self.sent.iter().map(|found| &found.id) {
             let mark = marker::look(safe, id).await?;
             if mark.is_logged_out {
-                self.obstacle = "the session was logged out a moment ago; the changes were discarded, since the browser \
-                                 may have a newer cookie";
+                self.obstacle = Obstacle(
+                    "logged_out",
+                    "the session was logged out a moment ago; the changes were discarded, since the browser \
+                                 may have a newer cookie",
+                );
                 return Ok(true);
             }
             if mark.has_moved() {
-                self.obstacle = "the session moved to a new id, whose cookie is on its way to the browser; the changes \
-                                 under the old id were discarded";
+                self.obstacle = Obstacle(
+                    "moved",
+                    "the session moved to a new id, whose cookie is on its way to the browser; the changes \
+                                 under the old id were discarded",
+                );
                 return Ok(true);
             }
         }

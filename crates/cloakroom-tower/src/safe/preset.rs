@@ -26,8 +26,9 @@ impl Safe {
     /// Returns the id in the first cookie of our name that verifies.
     pub(crate) fn session_id(&self, header: &[u8]) -> Option<String> {
         let options = self.setup.options();
-        let found = self.setup.ids().find(header, &options.ids.cookie_name, options.ids.unquote);
-        found.into_iter().next().map(|found| found.id)
+        let mut found =
+            self.setup.ids().find(header, &options.ids.cookie_name, options.ids.unquote);
+        found.next().map(|found| found.id)
     }
 
     /// Returns the turn to write this record, which the writers of this engine take one after the other. Whoever holds

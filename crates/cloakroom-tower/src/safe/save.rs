@@ -30,7 +30,12 @@ impl SafeSession {
         let taken = write.changes.clone();
         let result = self.shared.setup.within("save", write.run(self, extends)).await;
         // A step after the write can fail, such as ending the old id. The write is in the store anyway.
-        let Some(stored) = write.written.take() else { return result.map(|()| false) };
+        let Some(stored) = write.written.take() else {
+            return result.map(|()| {
+                write.obstacle.tell();
+                false
+            });
+        };
         let adopted = self.adopt(write, &taken, stored.into_stored(), extends);
         result.and(adopted)?;
         self.end_one_left_over().await;
@@ -48,7 +53,7 @@ impl SafeSession {
         {
             let mut state = self.shared.state();
             let memory = &mut state.memory;
-            memory.saved = Some((write.id.clone(), stored.cookie().clone()));
+            memory.saved = Some(Box::new((write.id.clone(), stored.cookie().clone())));
             memory.is_stored = true;
             memory.is_extended = true;
             memory.is_touched &= !extends;

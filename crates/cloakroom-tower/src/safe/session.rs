@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Cookie, Error, ErrorKind};
 use http::HeaderValue;
 
@@ -53,6 +54,7 @@ impl SafeSession {
 
 /// The error for a new session that is not stored because its cookie would not be sent.
 pub(super) fn withheld(operation: &'static str) -> Error {
+    note(Event::CookieWithheld);
     let message = "the new session was not stored because its cookie is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
     Error::new(ErrorKind::Config, "session", operation, message)
 }

@@ -6,7 +6,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use cloakroom_backend::{Pauses, timer};
+use cloakroom_backend::{
+    Pauses,
+    observe::{Event, note},
+    timer,
+};
 use cloakroom_core::{
     Atomic, CookieMember, Created, Error, ErrorKind, JsValue, Revision, SessionData, Turn, Updated,
     to_iso_string,
@@ -66,7 +70,21 @@ pub(super) struct Write {
     /// The record as it was written, even if a later step failed.
     pub(super) written: Option<Written>,
     /// Why nothing was written.
-    pub(super) obstacle: &'static str,
+    pub(super) obstacle: Obstacle,
+}
+
+/// Why nothing was written: as one word, and as a sentence.
+#[derive(Clone, Copy)]
+pub(super) struct Obstacle(pub(super) &'static str, pub(super) &'static str);
+
+impl Obstacle {
+    const DESTROYED: Self =
+        Self("destroyed", "another request destroyed the session; the changes were discarded");
+
+    /// Tells the operator that the changes of a request were discarded.
+    pub(super) fn tell(self) {
+        note(Event::SessionDiscarded { reason: self.0, message: self.1 });
+    }
 }
 
 impl Write {
@@ -93,7 +111,7 @@ impl Write {
             is_late: age_ms > milliseconds(marker::LIFE) / 2,
             hands_on_links: false,
             written: None,
-            obstacle: "another request destroyed the session; the changes were discarded",
+            obstacle: Obstacle::DESTROYED,
         }
     }
 
@@ -113,6 +131,7 @@ impl Write {
         if !self.is_login && self.is_outdated(safe).await? {
             return Ok(());
         }
+        let is_move = !self.old_ids.is_empty();
         if self.is_stored {
             self.written = update(safe, &self.id, &self.changes, prepare).await?;
             self.note(session);
@@ -121,7 +140,16 @@ impl Write {
         } else if !self.is_late || self.can_move(safe).await? {
             self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
         }
-        self.destroy_old_ids(session).await
+        self.destroy_old_ids(session).await?;
+        if self.written.is_some() && !self.is_stored {
+            let store = safe.setup.store().name();
+            note(if is_move {
+                Event::SessionMoved { store }
+            } else {
+                Event::SessionCreated { store }
+            });
+        }
+        Ok(())
     }
 
     /// Stores the session under its new id, with everything that is stored under the old one when that ends, and ends
@@ -198,7 +226,7 @@ impl Write {
     pub(super) fn note(&self, session: &SafeSession) {
         let written =
             self.written.as_ref().map(|written| (self.id.clone(), written.record.cookie().clone()));
-        session.shared.state().memory.written = written;
+        session.shared.state().memory.written = written.map(Box::new);
     }
 
     /// Stores the record under the new id, or under another if that one is taken. A store without conditional writes
@@ -270,10 +298,17 @@ async fn update(
     let _turn = safe.turn_to_write(id, patience).await;
     let mut pauses = Pauses::new();
     let mut record = prepare(SessionData::clone(&changes.record));
+    let mut tries = 0;
     loop {
         let since = Instant::now();
+        tries += 1;
         let current = match atomic.update(id, &record).await? {
-            Updated::Stored(revision) => return Ok(Some(Written { record, revision })),
+            Updated::Stored(revision) => {
+                if tries > 1 {
+                    note(Event::Merged { store: store.name(), tries });
+                }
+                return Ok(Some(Written { record, revision }));
+            }
             Updated::Gone => return Ok(None),
             Updated::Conflict(current) => current,
         };

@@ -20,7 +20,9 @@ mod guard_places;
 mod handles;
 mod histories;
 mod late;
+
 mod life;
+mod limits;
 mod log;
 mod meeting;
 mod nested;

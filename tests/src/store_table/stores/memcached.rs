@@ -6,14 +6,16 @@ use std::{
 
 use cloakroom_conformance::StoreUnderTest;
 use cloakroom_core::Error;
-use cloakroom_memcached::{MemcachedOptions, MemcachedStore};
-use cloakroom_test_backends::{Harmed, RawMemcached};
+use cloakroom_memcached::{
+    Algorithm, Compatibility, MemcachedOptions, MemcachedStore, Ring, RingServer,
+};
+use cloakroom_test_backends::{Harmed, Machines, MemcachedRing, One, RawMemcached};
 use cloakroom_test_support::{Memcache, Memcached, MemcachedTap, unique};
 
 use super::{
     super::{
         Result,
-        column::{Backend, Column},
+        column::{Backend, Column, Several},
         round_trips::round_trips,
     },
     PATIENCE, report, three,
@@ -23,11 +25,7 @@ const CRATE: &str = "cloakroom-memcached";
 
 pub(super) async fn column() -> Result<Column> {
     let server = Memcached::start()?;
-    let mut stream = BufReader::new(TcpStream::connect(server.addr())?);
-    stream.get_mut().write_all(b"version\r\n")?;
-    let mut line = String::new();
-    stream.read_line(&mut line)?;
-    let version = line.trim_end().strip_prefix("VERSION ").ok_or("Memcached tells no version")?;
+    let version = version(&server)?;
     let tap = MemcachedTap::start(&server)?;
     let mut options = MemcachedOptions::default();
     (options.timeout, options.deadline) = (PATIENCE, PATIENCE);
@@ -39,6 +37,36 @@ pub(super) async fn column() -> Result<Column> {
         round_trips,
         backend: Some(Backend::new(CRATE, format!("Memcached {version}"), "memcache")?),
     })
+}
+
+/// Four servers, each with a quarter of the keys.
+pub(super) async fn ring() -> Result<Several> {
+    let start = Memcached::start;
+    let servers = [start()?, start()?, start()?, start()?];
+    let version = version(&servers[0])?;
+    let mut taps = Vec::new();
+    for server in &servers {
+        taps.push(MemcachedTap::start(server)?);
+    }
+    let addrs: Vec<_> = taps.iter().map(MemcachedTap::addr).collect();
+    let store = memcached_at(&addrs.join(","), "", PATIENCE)?;
+    let mut asked = || Ok(taps.iter().map(|tap| tap.commands().len()).sum());
+    Ok(Several {
+        name: "Memcached, a ring of 4",
+        package: CRATE,
+        round_trips: round_trips(&store, &mut asked).await?,
+        report: report(servers, on_ring).await,
+        servers: format!("4 × Memcached {version}"),
+    })
+}
+
+fn version(server: &Memcached) -> Result<String> {
+    let mut stream = BufReader::new(TcpStream::connect(server.addr())?);
+    stream.get_mut().write_all(b"version\r\n")?;
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let version = line.trim_end().strip_prefix("VERSION ").ok_or("Memcached tells no version")?;
+    Ok(version.to_owned())
 }
 
 fn memcached_at(
@@ -53,12 +81,26 @@ fn memcached_at(
 }
 
 fn on_memcached(server: &Memcached) -> StoreUnderTest {
-    let (name, addr) = (unique("case"), server.addr());
-    three(|part| memcached_at(&addr, &format!("{name}{part}:"), PATIENCE))
-        .with_raw(RawMemcached::new([addr], format!("{name}:")))
+    on::<One<Memcache>>(vec![server.addr()])
+}
+
+fn on_ring(servers: &[Memcached; 4]) -> StoreUnderTest {
+    on::<MemcachedRing>(servers.iter().map(Memcached::addr).collect())
+}
+
+/// The place of the server that has a key, as npm's client finds it.
+fn home_in(addrs: &[String]) -> impl Fn(&str) -> usize + Send + Sync + 'static {
+    let servers: Vec<_> = addrs.iter().map(RingServer::new).collect();
+    let ring = Ring::new(&servers, Algorithm::default(), Compatibility::default());
+    move |key| ring.server_of(key).unwrap_or_default()
+}
+
+/// On the servers at these addresses, with faults on machines like them.
+fn on<M: Machines>(addrs: Vec<String>) -> StoreUnderTest {
+    let (name, hosts) = (unique("case"), addrs.join(","));
+    three(|part| memcached_at(&hosts, &format!("{name}{part}:"), PATIENCE))
+        .with_raw(RawMemcached::new(addrs.clone(), format!("{name}:")).with_home(home_in(&addrs)))
         .with_faults(|| {
-            Harmed::<Memcache>::start(|addr, deadline| {
-                Ok(Box::new(memcached_at(addr, "s:", deadline)?))
-            })
+            Harmed::<M>::start(|addrs, deadline| Ok(Box::new(memcached_at(addrs, "s:", deadline)?)))
         })
 }

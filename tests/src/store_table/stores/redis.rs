@@ -3,7 +3,7 @@ use std::time::Duration;
 use cloakroom_conformance::StoreUnderTest;
 use cloakroom_core::Error;
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_backends::{Harmed, RawRedis};
+use cloakroom_test_backends::{Harmed, One, RawRedis};
 use cloakroom_test_support::{Redis, RedisServer, unique};
 use redis::InfoDict;
 
@@ -60,6 +60,8 @@ fn on_redis(server: &RedisServer) -> StoreUnderTest {
     three(|part| redis_at(&addr, &format!("{name}{part}:"), PATIENCE))
         .with_raw(RawRedis::new(addr, format!("{name}:")))
         .with_faults(|| {
-            Harmed::<Redis>::start(|addr, deadline| Ok(Box::new(redis_at(addr, "s:", deadline)?)))
+            Harmed::<One<Redis>>::start(|addr, deadline| {
+                Ok(Box::new(redis_at(addr, "s:", deadline)?))
+            })
         })
 }
