@@ -25,6 +25,12 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
     ),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], "users have the facade alone"),
     (
+        "cloakroom-chaos",
+        &["cloakroom", "cloakroom-test-support"],
+        "calls what users call, from processes of its own",
+    ),
+    ("cloakroom-interleavings", &[], "includes the file that it tests, with other locks"),
+    (
         "cloakroom-instructions",
         &["cloakroom-compat", "cloakroom-core", "cloakroom-tower"],
         "counts what they do, without a server",

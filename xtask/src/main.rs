@@ -1,8 +1,9 @@
-//! `cargo xtask test | ci | api | features | package | bench | table`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | api | features | package | bench | chaos | table`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod api;
 mod bench;
+mod chaos;
 mod ci;
 mod command;
 mod crates;
@@ -35,6 +36,9 @@ Commands:
                      memory, scale; `--write` writes docs/performance.md
   bench instructions [--accept]
                      count the instructions of some operations, and fail if they are 5 % more than accepted
+  chaos [--seconds N] [--store NAME_OR_URL]... [--seed S] [--json FILE] [--history FOLDER]
+                     install what is missing, then let Rust and Node.js use each store while its server is harmed, and
+                     check what they saw
   table              install what is missing, run the suite on every store, and write the README's table of stores
 
 ARGUMENTS go to `cargo test`, for instance:
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         ("features", []) => package::features(),
         ("package", []) => package::package(),
         ("bench", arguments) => bench::bench(arguments),
+        ("chaos", arguments) => chaos::chaos(arguments),
         ("table", []) => task::table(),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");

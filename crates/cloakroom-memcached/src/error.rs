@@ -42,8 +42,10 @@ fn refused(operation: &Operation, text: &str) -> Error {
     let (kind, why) = if text.starts_with("object too large") {
         (ErrorKind::TooLarge, "the record is larger than the server accepts (-I)")
     } else if starts_with(text, "out of memory") {
-        let why =
-            "the server is out of memory (-m) and found nothing to evict for a record of this size";
+        // A write that it has no room for also removes the old item, whatever its condition: memcached 1.6.18,
+        // `process_mset_command`.
+        operation.lose_answer();
+        let why = "the server is out of memory (-m) and found nothing to evict for a record of this size; it may have removed the old record";
         (ErrorKind::Full, why)
     } else if starts_with(text, "backend failure") {
         // This comes from memcached's own proxy: it lost its server, perhaps after sending the command.
@@ -115,7 +117,7 @@ mod tests {
             assert_eq!(error.kind(), kind, "{wording}");
             assert_eq!(error.to_string(), format!("memcached: set: {message}"), "{wording}");
             assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
-            assert!(!error.outcome_unknown());
+            assert_eq!(error.outcome_unknown(), kind == ErrorKind::Full);
         }
     }
 
@@ -131,12 +133,12 @@ mod tests {
         check(
             || Server("out of memory storing object SECRET".to_owned()),
             ErrorKind::Full,
-            "the server is out of memory (-m) and found nothing to evict for a record of this size",
+            "the server is out of memory (-m) and found nothing to evict for a record of this size; it may have removed the old record",
         );
         check(
             || Server("Out of memory allocating new item".to_owned()),
             ErrorKind::Full,
-            "the server is out of memory (-m) and found nothing to evict for a record of this size",
+            "the server is out of memory (-m) and found nothing to evict for a record of this size; it may have removed the old record",
         );
         check(|| Server("SECRET".to_owned()), ErrorKind::Other, "the server rejected the command");
         check(

@@ -23,6 +23,7 @@ use crate::{Error, free_port};
 /// - [`cut`](Self::cut): every open connection is closed. New ones are accepted and closed at once.
 /// - [`lose_answers`](Self::lose_answers): every open connection still passes on what the client sends, and is closed in
 ///   place of the server's next answer. New ones work.
+/// - [`garble`](Self::garble): every open connection passes on junk in place of the server's next answer.
 /// - [`refuse`](Self::refuse): every open connection is closed, and new ones are refused as where nothing listens, until
 ///   [`listen`](Self::listen).
 /// - [`pass`](Self::pass): new connections reach the server again. A connection that has been silent stays silent, as
@@ -193,6 +194,13 @@ impl Proxy {
         }
     }
 
+    /// Passes on junk in place of the next answer on each connection that is open now.
+    pub fn garble(&self) {
+        for pair in &self.shared.state().open {
+            pair.garble();
+        }
+    }
+
     /// Closes all connections and stops listening, so that new ones are refused.
     pub fn refuse(&self) {
         self.end();
@@ -340,6 +348,19 @@ mod tests {
         assert_eq!(ask(&new).unwrap(), 5);
         drop(proxy);
         assert!(!ask(&new).is_ok_and(|length| length > 0));
+    }
+
+    #[test]
+    fn junk_comes_once_in_place_of_an_answer() {
+        let proxy = Proxy::start(&echo()).unwrap();
+        let mut old = &connect(&proxy);
+        assert_eq!(ask(old).unwrap(), 5);
+        proxy.garble();
+        old.write_all(b"hello").unwrap();
+        let mut junk = [0; pair::JUNK.len()];
+        old.read_exact(&mut junk).unwrap();
+        assert_eq!(junk, pair::JUNK);
+        assert_eq!(ask(old).unwrap(), 5);
     }
 
     #[test]

@@ -22,8 +22,20 @@ const MOST_ENDED: usize = 32;
 
 /// Logs out the sessions of these ids, and all sessions that their markers name. Returns false if every one of them had
 /// been logged out before.
+///
+/// If it fails after its first call, the outcome is unknown: some sessions have ended.
 pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error> {
-    let (mut ids, mut linked, mut is_news, mut at) = (ids, Vec::new(), false, 0);
+    let mut has_begun = false;
+    let outcome = log_out_all(safe, ids, &mut has_begun).await;
+    outcome.map_err(|error| if has_begun { error.with_outcome_unknown() } else { error })
+}
+
+async fn log_out_all(
+    safe: &Safe,
+    mut ids: Vec<String>,
+    has_begun: &mut bool,
+) -> Result<bool, Error> {
+    let (mut linked, mut is_news, mut at) = (Vec::new(), false, 0);
     let has_atomic = safe.setup.store().atomic().is_some();
     while let Some(id) = ids.get(at).cloned() {
         at += 1;
@@ -33,7 +45,9 @@ pub(super) async fn log_out(safe: &Safe, ids: Vec<String>) -> Result<bool, Error
         if has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
+        *has_begun |= has_atomic;
         let before = marker::mark_logged_out(safe, &id).await?;
+        *has_begun = true;
         if !has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }

@@ -255,3 +255,21 @@ async fn what_only_reads_has_no_unknown_outcome() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_logout_that_failed_half_way_has_an_unknown_outcome() {
+    let site = Site::new();
+    site.write("n", 1).await;
+    // The record is gone; there is no room for the marker of the logout.
+    for (refused, is_unknown) in [("destroy", false), ("create", true)] {
+        site.store.fail(&[refused], ErrorKind::Full);
+        site.visit(async move |session: Session| {
+            let error = session.destroy().await.unwrap_err();
+            assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Full, is_unknown));
+            Ok(())
+        })
+        .await;
+    }
+    site.store.fail(&[], ErrorKind::Other);
+    assert_eq!(site.member("n").await, None);
+}

@@ -13,13 +13,17 @@ pub(super) struct Pair {
     server: TcpStream,
     silent: AtomicBool,
     loses_answers: AtomicBool,
+    garbles: AtomicBool,
     spared: AtomicBool,
 }
 
+/// Part of no answer of any server, and of no text in UTF-8.
+pub(super) const JUNK: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff\r\n";
+
 impl Pair {
     pub(super) fn new(client: TcpStream, server: TcpStream) -> Self {
-        let (silent, loses_answers, spared) = Default::default();
-        Self { client, server, silent, loses_answers, spared }
+        let (silent, loses_answers, garbles, spared) = Default::default();
+        Self { client, server, silent, loses_answers, garbles, spared }
     }
 
     pub(super) fn silence(&self) {
@@ -28,6 +32,10 @@ impl Pair {
 
     pub(super) fn lose_answers(&self) {
         self.loses_answers.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn garble(&self) {
+        self.garbles.store(true, Ordering::SeqCst);
     }
 
     /// Passes on what the client sends. It is spared from harm if its first bytes contain these.
@@ -57,8 +65,11 @@ impl Pair {
             if length == 0 || (is_answer && self.loses_answer()) {
                 return Ok(());
             }
+            let is_garbled =
+                is_answer && !self.is_spared() && self.garbles.swap(false, Ordering::SeqCst);
+            let bytes = if is_garbled { JUNK } else { &buffer[..length] };
             if !self.is_silent() {
-                to.write_all(&buffer[..length])?;
+                to.write_all(bytes)?;
             }
         }
     }

@@ -1,0 +1,63 @@
+//! The servers that `tests/support` starts, each with what it keeps when it is killed.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+};
+
+use cloakroom_test_support::{Memcached, Mongod, RedisServer, find_mongod};
+
+use super::{Failure, Single};
+use crate::history::Lost;
+
+/// Redis that has a write on its disk before it acknowledges it.
+pub(super) fn redis() -> Result<Single, Failure> {
+    let durable = ["--appendonly", "yes", "--appendfsync", "always"];
+    let server = RedisServer::start_with(&durable)?;
+    let version = version("redis-server", "--version", "v=");
+    let single = Single::of(server, "redis://ADDR", format!("Redis {version}"), Lost::Nothing)?;
+    Ok(single.with_npm("redis-10", "{}").with_fill(fill_redis))
+}
+
+/// Memcached keeps nothing. It refuses a write for which it has no room, and removes no other record for it.
+pub(super) fn memcached() -> Result<Single, Failure> {
+    let server = Memcached::start_with(&["-M"])?;
+    let version = version("memcached", "--version", "memcached ");
+    let single = Single::of(server, "memcached://ADDR", format!("Memcached {version}"), Lost::All)?;
+    // The client gives a server up for good after five errors.
+    let options = r#"{"timeout":1500,"retries":0,"failures":1000000,"retry":300,"reconnect":300}"#;
+    Ok(single.with_npm("memcached-3", options))
+}
+
+/// MongoDB that has a write in its journal before it acknowledges it. A reader can see it earlier.
+pub(super) fn mongodb() -> Result<Single, Failure> {
+    let server = Mongod::start()?;
+    let program = find_mongod().ok_or("mongod is missing")?;
+    let version = version(&program.to_string_lossy(), "--version", "db version v");
+    let pattern = "mongodb://ADDR/test?journal=true";
+    let single = Single::of(server, pattern, format!("MongoDB {version}"), Lost::Unacknowledged)?;
+    Ok(single.with_npm("mongo-6", "{}"))
+}
+
+/// The word after `before` in what the program says of itself.
+fn version(program: &str, option: &str, before: &str) -> String {
+    let output = Command::new(program).arg(option).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    let rest = text.split_once(before).map_or("?", |(_, rest)| rest);
+    rest.split_whitespace().next().unwrap_or("?").to_owned()
+}
+
+/// With no memory to use, every command that may need some is refused.
+fn fill_redis(addr: &str, is_full: bool) -> Result<(), Failure> {
+    let limit = if is_full { "1" } else { "0" };
+    let mut stream = TcpStream::connect(addr)?;
+    stream.write_all(format!("CONFIG SET maxmemory {limit}\r\n").as_bytes())?;
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer)?;
+    if answer != *b"+OK\r\n" {
+        return Err("Redis does not take maxmemory".into());
+    }
+    Ok(())
+}
