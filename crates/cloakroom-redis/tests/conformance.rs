@@ -133,7 +133,7 @@ mod cluster {
 
     static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start_with(0).unwrap());
 
-    async fn harmed() -> Result<Harmed<ClusterNode>, AccessError> {
+    async fn harmed() -> Result<Harmed<One<ClusterNode>>, AccessError> {
         Harmed::start(|addr, deadline| {
             let options = RedisOptions::default().with_deadline(deadline);
             Ok(Box::new(RedisStore::open_with(&format!("redis+cluster://{addr}"), options)?))
@@ -156,7 +156,7 @@ mod sentinel {
 
     static SET: LazyLock<SentinelSet> = LazyLock::new(|| SentinelSet::start().unwrap());
 
-    async fn harmed() -> Result<Harmed<Redis>, AccessError> {
+    async fn harmed() -> Result<Harmed<One<Redis>>, AccessError> {
         let sentinel = tokio::task::spawn_blocking(SentinelServer::start).await??;
         let url = format!("redis+sentinel://{}/mymaster", sentinel.addr());
         // The sentinel lives as long as this function.
@@ -187,7 +187,7 @@ mod valkey {
 
     static SERVER: LazyLock<ValkeyServer> = LazyLock::new(|| ValkeyServer::start().unwrap());
 
-    async fn harmed() -> Result<Harmed<Valkey>, AccessError> {
+    async fn harmed() -> Result<Harmed<One<Valkey>>, AccessError> {
         Harmed::start(|addr, deadline| {
             let options = RedisOptions::default().with_deadline(deadline);
             Ok(Box::new(RedisStore::open_with(&format!("valkey://{addr}"), options)?))

@@ -1,4 +1,5 @@
 //! Runs every target on its seeds, and on seeds that are changed at random, always in the same way.
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 use std::{collections::BTreeSet, env, fs, panic, path::PathBuf};
 

@@ -25,8 +25,7 @@ async fn user(site: &Site, lines: &[&str]) -> Option<String> {
         Ok(())
     };
     site.send(request.body(()).unwrap(), handler).await;
-    let user = found.lock().unwrap().take();
-    user
+    found.lock().unwrap().take()
 }
 
 async fn store_session(site: &Site, sid: &str) {
