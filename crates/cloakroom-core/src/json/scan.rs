@@ -5,8 +5,10 @@
 
 use super::{
     open::Open,
-    skip::{plain, string},
+    skip::{Scan, expect, plain, string},
 };
+
+pub(crate) use super::skip::Malformed;
 
 /// The position of a member in the text, in bytes. The caller rejects texts whose offsets do not fit 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +30,6 @@ impl Span {
         &text[self.value_start as usize..self.value_end as usize]
     }
 }
-
-/// The byte offset at which the text stops being JSON. It does not quote the text, which is session data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) usize);
-
-pub(super) type Scan<T> = Result<T, Malformed>;
 
 /// The number of members kept on the stack. Most sessions have fewer, and then the list is allocated once, in its final
 /// size.
@@ -150,11 +146,6 @@ fn space(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
-}
-
-#[inline]
-pub(super) fn expect(bytes: &[u8], at: usize, wanted: u8) -> Scan<usize> {
-    if bytes.get(at) == Some(&wanted) { Ok(at + 1) } else { Err(Malformed(at)) }
 }
 
 /// Skips the value at `at` and returns the offset behind it.

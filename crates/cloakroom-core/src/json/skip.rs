@@ -1,6 +1,15 @@
 //! Skips strings, which are most of a record.
 
-use super::scan::{Malformed, Scan, expect};
+/// The byte offset at which the text stops being JSON. It does not quote the text, which is session data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) usize);
+
+pub(super) type Scan<T> = Result<T, Malformed>;
+
+#[inline]
+pub(super) fn expect(bytes: &[u8], at: usize, wanted: u8) -> Scan<usize> {
+    if bytes.get(at) == Some(&wanted) { Ok(at + 1) } else { Err(Malformed(at)) }
+}
 
 /// Skips the string whose opening quote is at `at`.
 #[inline]

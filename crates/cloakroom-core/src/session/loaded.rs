@@ -52,14 +52,6 @@ impl Loaded {
         Self { text, spans, has_escaped_names, cookie: OnceLock::new() }
     }
 
-    /// Returns true if the places are those that a scan finds. For assertions.
-    pub(super) fn is_as_scanned(&self) -> bool {
-        scan::members(&self.text).is_ok_and(|scanned| {
-            (scanned.spans, scanned.has_escaped_names)
-                == (self.spans.clone(), self.has_escaped_names)
-        })
-    }
-
     /// Makes the record that has this cookie and no other member.
     pub(super) fn of_cookie(cookie: Cookie) -> Self {
         let mut text = String::with_capacity(128);
