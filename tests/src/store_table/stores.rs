@@ -29,7 +29,12 @@ pub(super) async fn columns() -> Result<Vec<Column>> {
 
 /// Makes the columns of the second table: a setup of several servers has a line here, and a function in the store's file.
 pub(super) async fn on_several_servers() -> Result<Vec<Several>> {
-    Ok(vec![memcached::ring().await?, mongodb::replica_set().await?])
+    Ok(vec![
+        redis::cluster().await?,
+        redis::sentinels().await?,
+        memcached::ring().await?,
+        mongodb::replica_set().await?,
+    ])
 }
 
 /// Enough for cases that wait to wait together, and few enough for each to get on.

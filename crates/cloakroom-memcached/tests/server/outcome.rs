@@ -61,6 +61,7 @@ async fn what_was_sent_in_part_does_not_happen() {
     let server = Memcached::start_with(&["-I", "64m", "-m", "256"]).unwrap();
     let options = options(|options| {
         options.max_value = Some(60 << 20);
+        options.max_record = 60 << 20;
         options.deadline = Duration::from_secs(2);
     });
     let mut bench = Bench::on(server, options);
