@@ -11,6 +11,9 @@ use memcache::exp::Error as ClientError;
 
 pub(crate) const STORE: &str = "memcached";
 
+/// What a server says that has no room for an item.
+const OUT_OF_MEMORY: [&str; 2] = ["out of memory storing", "out of memory allocating"];
+
 /// Converts an error of the crate `memcache`. `server` is the server's name in the URL.
 pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError) -> Error {
     match cause {
@@ -39,14 +42,21 @@ pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError)
 
 /// Returns the error for a SERVER_ERROR of the server.
 fn refused(operation: &Operation, text: &str) -> Error {
-    let (kind, why) = if text.starts_with("object too large") {
-        (ErrorKind::TooLarge, "the record is larger than the server accepts (-I)")
-    } else if starts_with(text, "out of memory") {
-        // A write that it has no room for also removes the old item, whatever its condition: memcached 1.6.18,
-        // `process_mset_command`.
+    // A write that has no room in its server, or in any, also removes the old item, whatever its condition: memcached
+    // 1.6.18, `process_mset_command` and `process_update_command`.
+    let (kind, why) = if starts_with(text, "object too large") {
+        operation.lose_answer();
+        let why =
+            "the record is larger than the server accepts (-I); it may have removed the old record";
+        (ErrorKind::TooLarge, why)
+    } else if OUT_OF_MEMORY.iter().any(|start| starts_with(text, start)) {
         operation.lose_answer();
         let why = "the server is out of memory (-m) and found nothing to evict for a record of this size; it may have removed the old record";
         (ErrorKind::Full, why)
+    } else if starts_with(text, "out of memory") {
+        // It lacks memory for an answer or for the connection. A write may have happened before.
+        operation.lose_answer();
+        (ErrorKind::Full, "the server is out of memory")
     } else if starts_with(text, "backend failure") {
         // This comes from memcached's own proxy: it lost its server, perhaps after sending the command.
         operation.lose_answer();
@@ -117,7 +127,8 @@ mod tests {
             assert_eq!(error.kind(), kind, "{wording}");
             assert_eq!(error.to_string(), format!("memcached: set: {message}"), "{wording}");
             assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
-            assert_eq!(error.outcome_unknown(), kind == ErrorKind::Full);
+            let is_unknown = matches!(kind, ErrorKind::Full | ErrorKind::TooLarge);
+            assert_eq!(error.outcome_unknown(), is_unknown, "{wording}");
         }
     }
 
@@ -128,7 +139,7 @@ mod tests {
         check(
             || Server("object too large for cache SECRET".to_owned()),
             ErrorKind::TooLarge,
-            "the record is larger than the server accepts (-I)",
+            "the record is larger than the server accepts (-I); it may have removed the old record",
         );
         check(
             || Server("out of memory storing object SECRET".to_owned()),
@@ -139,6 +150,11 @@ mod tests {
             || Server("Out of memory allocating new item".to_owned()),
             ErrorKind::Full,
             "the server is out of memory (-m) and found nothing to evict for a record of this size; it may have removed the old record",
+        );
+        check(
+            || Server("out of memory writing get response".to_owned()),
+            ErrorKind::Full,
+            "the server is out of memory",
         );
         check(|| Server("SECRET".to_owned()), ErrorKind::Other, "the server rejected the command");
         check(
@@ -198,10 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_too_large_is_told_with_its_size() {
+    fn a_record_that_is_too_large_is_told_with_its_size_and_was_not_sent() {
+        let error = too_large(&operation(), 2_000_000, 1_048_576);
         assert_eq!(
-            too_large(&operation(), 2_000_000, 1_048_576).to_string(),
+            error.to_string(),
             "memcached: set: the record is 2000000 bytes long; the limit is 1048576"
         );
+        assert!(!error.outcome_unknown());
     }
 }

@@ -143,7 +143,8 @@ impl MemcachedStore {
     ///
     /// - [`enumerate`](Store::enumerate) is `None`, and [`flush_servers`](Self::flush_servers) is
     ///   [`Unsupported`](ErrorKind::Unsupported).
-    /// - The server rejects a record that is too large, unless `max_value` is set.
+    /// - The server rejects a record that is too large, unless `max_value` is set. It then also removes the session's
+    ///   old record, so [`outcome_unknown`](Error::outcome_unknown) is true.
     /// - If a write meets its deadline, [`outcome_unknown`](Error::outcome_unknown) is true, because the client does
     ///   not report whether the command was sent.
     ///

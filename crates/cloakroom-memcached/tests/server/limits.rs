@@ -64,12 +64,26 @@ async fn the_limit_is_the_servers_own_to_the_byte() {
 
 #[tokio::test]
 #[ignore = "needs memcached"]
-async fn what_the_server_itself_finds_too_large_is_told_as_such() {
+async fn a_write_that_is_too_large_for_the_server_may_have_removed_the_session() {
     // The option says more than the server takes: it is not asked, and has the last word.
     let bench = Bench::with(options(|options| options.max_value = Some(8 << 20)));
-    let error = bench.store.set("a", &large(2 << 20)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
-    assert!(!error.outcome_unknown());
+    for sid in ["a", "b", "c"] {
+        bench.store.set(sid, &session()).await.unwrap();
+    }
+    let mut read = bench.store.get("b").await.unwrap().unwrap();
+    read.insert("more", "x".repeat(2 << 20)).unwrap();
+    let refusals = [
+        bench.store.set("a", &large(2 << 20)).await.unwrap_err(),
+        atomic(&bench.store).update("b", &read).await.unwrap_err(),
+        atomic(&bench.store).create("c", &large(2 << 20)).await.unwrap_err(),
+    ];
+    for error in refusals {
+        assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::TooLarge, true), "{error}");
+        assert!(error.to_string().contains("removed"), "{error}");
+    }
+    for sid in ["a", "b", "c"] {
+        assert_eq!(bench.store.get(sid).await.unwrap(), None, "memcached does it differently now");
+    }
     bench.store.set("a", &session()).await.unwrap();
 }
 
@@ -96,6 +110,7 @@ async fn a_limit_that_turns_out_to_be_wrong_is_asked_again() {
     for _ in 0..2 {
         let error = store.set("a", &large(5_000)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+        assert!(error.outcome_unknown(), "{error}");
     }
     assert_eq!(fake.commands(), ["stats", "ms", "stats", "ms"]);
 }
