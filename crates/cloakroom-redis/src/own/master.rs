@@ -91,7 +91,7 @@ fn leave_all_but(inner: &Weak<Inner>, master: &Address) {
             live.leave();
         }
     }
-    inner.spare.leave_all_but(master);
+    inner.spare.leave_all();
     observe::note(Event::Failover { store: error::STORE, server: &master.to_string() });
 }
 

@@ -13,7 +13,10 @@
 //! permissions may have it, would execute the `SET` at once and without the condition.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,7 +35,6 @@ use crate::{
     live::{Asked, Live},
     reply,
     swap::{Swap, Swapped},
-    target::Address,
     traffic::Traffic,
     ttl::Expiry,
 };
@@ -58,6 +60,8 @@ const TRIES: usize = 3;
 pub(super) struct Spare {
     permits: Semaphore,
     idle: Mutex<Vec<Idle>>,
+    /// How often all connections were left. It changes only while `idle` is locked.
+    generation: AtomicU64,
     /// When the server last refused.
     refused: Mutex<Option<Instant>>,
 }
@@ -71,6 +75,8 @@ struct Idle {
 /// A connection, and the transaction on it.
 struct Watching {
     live: Arc<Live>,
+    /// The generation of [`Spare`] before it was made: in a later one, its server may not be the master any more.
+    generation: u64,
     /// Whether a transaction is open: an update that found another record has not ended it.
     is_open: bool,
 }
@@ -88,7 +94,12 @@ enum Attempt {
 
 impl Default for Spare {
     fn default() -> Self {
-        Self { permits: Semaphore::new(MOST), idle: Mutex::default(), refused: Mutex::default() }
+        Self {
+            permits: Semaphore::new(MOST),
+            idle: Mutex::default(),
+            generation: AtomicU64::new(0),
+            refused: Mutex::default(),
+        }
     }
 }
 
@@ -108,6 +119,9 @@ impl Spare {
 
     fn put(&self, runtime: Id, connection: Watching) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_current(&connection) {
+            return;
+        }
         // Other runtimes' connections count as well.
         idle.retain(Idle::is_usable);
         if idle.len() >= MOST {
@@ -116,10 +130,24 @@ impl Spare {
         idle.push(Idle { connection, runtime, since: Instant::now() });
     }
 
-    /// Closes the idle connections to all servers but this one.
-    pub(super) fn leave_all_but(&self, master: &Address) {
+    /// Leaves all connections, because another server has become the master: the idle ones now, and those in use when
+    /// their updates end.
+    pub(super) fn leave_all(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|idle| idle.connection.live.address() == master);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let left = std::mem::take(&mut *idle);
+        drop(idle);
+        // This closes them, which is done without the lock.
+        drop(left);
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Returns true if no connections were left since this one was made.
+    fn is_current(&self, connection: &Watching) -> bool {
+        connection.generation == self.generation()
     }
 
     fn pauses(&self) -> bool {
@@ -150,10 +178,12 @@ impl Own {
             Some(Err(_)) => return Ok(None),
             None => return Err(operation.timeout()),
         };
+        // Before the connection: a failover while it is made may leave it at the old master.
+        let generation = spare.generation();
         let mut connection = match spare.take(runtime) {
             Some(connection) => connection,
             None => match operation.within(self.0.connect(Arc::new(Traffic::new()))).await {
-                Some(Ok(live)) => Watching { live, is_open: false },
+                Some(Ok(live)) => Watching { live, generation, is_open: false },
                 Some(Err(failure)) => {
                     if is_refusal(&failure) {
                         spare.pause();
@@ -166,6 +196,9 @@ impl Own {
         // Whenever this returns early or is dropped, the connection is closed, and its WATCH with it.
         let mut swapped = None;
         for _ in 0..TRIES {
+            if !spare.is_current(&connection) {
+                return Ok(None);
+            }
             match connection.attempt(operation, swap).await? {
                 Attempt::Done(done) => {
                     swapped = Some(done);
@@ -288,4 +321,40 @@ fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
         return Ok(Attempt::Failed);
     }
     Err(reply::refused_or_unexpected(operation, refusal.unwrap_or(&Value::Nil)))
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{AsyncConnectionConfig, RedisConnectionInfo, aio::MultiplexedConnection};
+    use tokio::{io::duplex, runtime::Handle};
+
+    use super::*;
+    use crate::target::Address;
+
+    async fn connect(spare: &Spare) -> Watching {
+        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let config = AsyncConnectionConfig::new();
+        let (stream, _) = duplex(64);
+        let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
+        let (connection, _) = made.unwrap();
+        let address = Address::Tcp { host: "h".to_owned(), port: 1, tls: false };
+        let traffic = Arc::new(Traffic::new());
+        // The driver never ends, as that of a connection that is up.
+        let live = Live::start(connection, std::future::pending(), address, traffic);
+        Watching { live: Arc::new(live), generation: spare.generation(), is_open: false }
+    }
+
+    #[tokio::test]
+    async fn a_connection_in_use_during_a_failover_is_not_used_again() {
+        let (spare, runtime) = (Spare::default(), Handle::current().id());
+        spare.put(runtime, connect(&spare).await);
+        let in_use = spare.take(runtime).unwrap();
+        spare.put(runtime, connect(&spare).await);
+        spare.leave_all();
+        assert!(spare.take(runtime).is_none(), "the idle one is left");
+        spare.put(runtime, in_use);
+        assert!(spare.take(runtime).is_none(), "the one in use is left when it comes back");
+        spare.put(runtime, connect(&spare).await);
+        assert!(spare.take(runtime).is_some(), "a new one is kept");
+    }
 }
