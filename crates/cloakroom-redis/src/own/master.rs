@@ -33,6 +33,10 @@ const SWITCHED: &str = "+switch-master";
 /// but the other replicas have not been told yet. Until the old master is told, it acknowledges writes that will be lost.
 const PROMOTED: &str = "+promoted-slave";
 
+/// How often a sentinel that is listened to must show that it is there. It announces nothing for months, and one that is
+/// frozen or cut off would announce nothing either.
+const CHECK: Duration = Duration::from_secs(2);
+
 /// The pause before another sentinel is listened to, after the one before was lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -176,7 +180,7 @@ fn read(host: &Value, port: &Value, sentinel: &Address) -> Option<Address> {
     })
 }
 
-/// Listens to a sentinel until it is lost. Returns the address of the master once that is another than `current`.
+/// Listens to a sentinel until it is lost or silent. Returns the address of the master once that is another than `current`.
 async fn listen(
     sentinels: &Sentinels,
     sentinel: &Target,
@@ -184,13 +188,19 @@ async fn listen(
     current: &Address,
 ) -> Option<Address> {
     let subscribed = timeout(CONNECT, subscribe(sentinel, streams)).await.ok()??;
-    let mut messages = subscribed.into_on_message();
+    let (mut question, mut messages) = subscribed.split();
     // A failover before the subscription was not announced to it.
     match ask(sentinels, sentinel, streams).await {
         Ok(master) if master != *current => return Some(master),
         _ => {}
     }
-    while let Some(message) = messages.next().await {
+    loop {
+        let Ok(message) = timeout(CHECK, messages.next()).await else {
+            // Whatever it answers, it is there. If the connection is closed, the next message is none.
+            let _: redis::RedisResult<Value> = timeout(CONNECT, question.ping()).await.ok()?;
+            continue;
+        };
+        let message = message?;
         let Ok(text) = str::from_utf8(message.get_payload_bytes()) else { continue };
         let tls = sentinel.address.is_tls();
         match new_master(text, &sentinels.name, tls) {
@@ -198,7 +208,6 @@ async fn listen(
             _ => {}
         }
     }
-    None
 }
 
 /// Reads an announcement of another master under this name: `mymaster 10.0.0.1 6379 10.0.0.2 6379` on the first channel,

@@ -11,7 +11,7 @@ use cloakroom_test_support::{RedisServer, SentinelServer, SentinelSet, free_port
 
 use crate::{
     atomic,
-    fake::{Fake, Then},
+    fake::{Fake, HELLO, Then},
     operations::{OPERATIONS, operation},
     options, session,
     writers::Writers,
@@ -195,6 +195,46 @@ async fn sentinels_have_a_login_of_their_own() {
     }
 }
 
+const SENTINEL: &str = "%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n";
+
+const SUBSCRIBED: &str = "*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n\
+    *3\r\n$9\r\nsubscribe\r\n$15\r\n+promoted-slave\r\n:2\r\n";
+
+/// A sentinel that names this server. It answers a check of its subscription as it is told.
+fn fake_sentinel(master: &Fake, pong: fn() -> Then) -> Fake {
+    let port = master.url.rsplit(':').next().unwrap();
+    let answer: &str = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()).leak();
+    Fake::start(move |_, words| match &*words[0] {
+        "HELLO" => Then::Answer(SENTINEL),
+        "SENTINEL" => Then::Answer(answer),
+        "SUBSCRIBE" => Then::Answer(SUBSCRIBED),
+        "PING" => pong(),
+        _ => Then::Silence,
+    })
+}
+
+#[tokio::test]
+async fn a_sentinel_that_becomes_silent_is_left_for_the_next() {
+    let master = Fake::start(|_, words| match &*words[0] {
+        "HELLO" => Then::Answer(HELLO),
+        _ => Then::Answer("$-1\r\n"),
+    });
+    let silent = fake_sentinel(&master, || Then::Silence);
+    let alive = fake_sentinel(&master, || Then::Answer("*2\r\n$4\r\npong\r\n$0\r\n\r\n"));
+    let hosts = [&silent, &alive].map(|fake| fake.url["redis://".len()..].to_owned()).join(",");
+    let store = patient(&format!("redis+sentinel://{hosts}/mymaster"));
+    assert_eq!(store.get("a").await.unwrap(), None);
+    let pings = |fake: &Fake| fake.commands().iter().filter(|name| *name == "PING").count();
+    let is_left = async {
+        while pings(&alive) < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(FAR / 10, is_left).await.expect("it listens to the one that is alive");
+    assert!(pings(&silent) > 0, "it listened to the other one first");
+    assert_eq!(master.connections(), 1, "nothing was wrong with the master");
+}
+
 /// A sentinel that is cut off from the others knows only the old master.
 #[tokio::test]
 #[ignore = "needs redis-server"]
@@ -207,7 +247,7 @@ async fn a_sentinel_that_names_a_replica_is_not_believed() {
     let port = replica.port().to_string();
     let answer: &str = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()).leak();
     let stale = Fake::start(move |_, words| match &*words[0] {
-        "HELLO" => Then::Answer("%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n"),
+        "HELLO" => Then::Answer(SENTINEL),
         "SENTINEL" => Then::Answer(answer),
         _ => Then::Silence,
     });
