@@ -151,20 +151,26 @@ impl Live {
     }
 
     /// Leaves the connection, because another server has become the master. Calls under way that can be repeated move to
-    /// the next connection at once.
-    pub(crate) fn leave(&self) {
-        self.left.store(true, Ordering::Release);
+    /// the next connection at once. Returns false if it was left already.
+    pub(crate) fn leave(&self) -> bool {
+        let was_left = self.left.swap(true, Ordering::AcqRel);
         self.given_up.notify_waiters();
+        !was_left
+    }
+
+    /// Returns true if it was left because of another server, whose mastership was announced.
+    pub(crate) fn was_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
     }
 
     /// Returns true if no further call may use this connection.
     pub(crate) fn is_over(&self) -> bool {
-        self.lost.load(Ordering::Acquire) || self.left.load(Ordering::Acquire) || self.is_silent()
+        self.lost.load(Ordering::Acquire) || self.was_left() || self.is_silent()
     }
 
     /// Returns why no further call may use it: the server is a replica now, was silent, or closed it.
     pub(crate) fn reason(&self) -> &'static str {
-        if self.is_replica.load(Ordering::Acquire) {
+        if self.is_replica.load(Ordering::Acquire) || self.was_left() {
             REPLICA
         } else if self.is_silent() {
             "silent"
@@ -244,8 +250,7 @@ impl Live {
         let mut both = redis::pipe();
         both.cmd("ASKING").add_command(command.clone());
         match self.ask_all(operation, &both).await {
-            // Two commands have two answers.
-            Asked::Answered(mut answers) => Asked::Answered(answers.pop().unwrap_or(Value::Nil)),
+            Asked::Answered(answers) => Asked::Answered(behind_asking(answers)),
             Asked::Late => Asked::Late,
             Asked::Unsent(cause) => Asked::Unsent(cause),
             Asked::Lost(cause) => Asked::Lost(cause),
@@ -298,7 +303,7 @@ impl Live {
     async fn is_given_up(&self) {
         loop {
             let woken = self.given_up.notified();
-            if self.left.load(Ordering::Acquire) || self.is_silent() {
+            if self.was_left() || self.is_silent() {
                 return;
             }
             woken.await;
@@ -322,6 +327,46 @@ impl Live {
             (_, detail) => {
                 detail.starts_with("Protocol error") || detail.starts_with("max number of clients")
             }
+        }
+    }
+}
+
+/// Returns the answer to a command that was sent after `ASKING`. Where `ASKING` is refused, that is the answer: what the
+/// node says to the command then, such as a redirect back, hides the reason.
+fn behind_asking(mut answers: Vec<Value>) -> Value {
+    // Two commands have two answers.
+    let last = answers.pop().unwrap_or(Value::Nil);
+    let refusal = answers.into_iter().find(|answer| matches!(answer, Value::ServerError(_)));
+    refusal.unwrap_or(last)
+}
+
+#[cfg(test)]
+impl Live {
+    /// A connection to nobody that never ends.
+    pub(crate) async fn of_test(host: &str) -> Arc<Self> {
+        let nobody = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
+        let config = redis::AsyncConnectionConfig::new();
+        let (stream, _) = tokio::io::duplex(64);
+        let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
+        let address = Address::Tcp { host: host.to_owned(), port: 6_379, tls: false };
+        let traffic = Arc::new(Traffic::new());
+        Arc::new(Self::start(made.unwrap().0, std::future::pending(), address, traffic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_asking_is_the_answer() {
+        let value = |text: &str| redis::parse_redis_value(text.as_bytes()).unwrap();
+        for (asking, command, answer) in [
+            ("+OK\r\n", "+1\r\n", "+1\r\n"),
+            ("+OK\r\n", "-MOVED 1 h:2\r\n", "-MOVED 1 h:2\r\n"),
+            ("-NOPERM asking\r\n", "-MOVED 1 h:2\r\n", "-NOPERM asking\r\n"),
+        ] {
+            assert_eq!(behind_asking(vec![value(asking), value(command)]), value(answer));
         }
     }
 }

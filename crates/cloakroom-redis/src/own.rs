@@ -181,11 +181,8 @@ impl Own {
 
     /// Leaves the connections that have been silent for too long.
     pub(crate) fn suspect(&self, operation: &Operation) {
-        for (_, slot) in &self.0.state().slots {
-            if let Slot::Connected(live) = slot {
-                live.suspect(operation.patience());
-            }
-        }
+        let lives = self.0.state().lives();
+        lives.iter().for_each(|live| live.suspect(operation.patience()));
     }
 
     /// Returns the connection. An error means that nothing was sent.
@@ -237,9 +234,17 @@ impl Own {
 }
 
 impl State {
-    /// Returns the connection of a runtime, or the attempt to make it. Removes it if it is no longer usable, and notes
-    /// in `lost` why.
-    fn slot(&mut self, runtime: Id, lost: &mut Option<&'static str>) -> Option<&Slot> {
+    /// Returns the connections, so that they can be left without the lock: that wakes calls.
+    fn lives(&self) -> Vec<Arc<Live>> {
+        let lives = self.slots.iter().filter_map(|(_, slot)| match slot {
+            Slot::Connected(live) => Some(Arc::clone(live)),
+            Slot::Connecting(_) => None,
+        });
+        lives.collect()
+    }
+
+    /// Returns the connection of a runtime, or the attempt to make it. Moves it to `lost` if it is no longer usable.
+    fn slot(&mut self, runtime: Id, lost: &mut Option<Arc<Live>>) -> Option<&Slot> {
         let place = self.slots.iter().position(|(id, _)| *id == runtime)?;
         let is_over = match &self.slots[place].1 {
             Slot::Connected(live) if live.is_over() => {
@@ -248,7 +253,7 @@ impl State {
                 } else {
                     self.pace.fail(Instant::now(), pace::ACCEPTED);
                 }
-                (*lost, self.has_lost) = (Some(live.reason()), true);
+                (*lost, self.has_lost) = (Some(Arc::clone(live)), true);
                 true
             }
             Slot::Connecting(attempt) => attempt.task.is_finished(),
@@ -290,8 +295,8 @@ impl Inner {
     fn live_or_attempt(self: &Arc<Self>, runtime: &Handle) -> Result<Arc<Live>, Attempt> {
         let mut lost = None;
         let outcome = self.look(runtime, &mut lost);
-        if let Some(reason) = lost {
-            self.tell_of_loss(reason);
+        if let Some(live) = lost {
+            self.tell_of_loss(&live);
         }
         outcome
     }
@@ -299,7 +304,7 @@ impl Inner {
     fn look(
         self: &Arc<Self>,
         runtime: &Handle,
-        lost: &mut Option<&'static str>,
+        lost: &mut Option<Arc<Live>>,
     ) -> Result<Arc<Live>, Attempt> {
         let id = runtime.id();
         let mut state = self.state();
@@ -362,10 +367,11 @@ impl Inner {
         });
     }
 
-    fn tell_of_loss(&self, reason: &'static str) {
-        let (store, server) = (error::STORE, &*self.route.to_string());
+    fn tell_of_loss(&self, live: &Live) {
+        let (store, server, reason) = (error::STORE, &*self.route.to_string(), live.reason());
         observe::note(Event::ConnectionLost { store, server, reason });
-        if reason == REPLICA {
+        // One that was left was told of then.
+        if reason == REPLICA && !live.was_left() {
             observe::note(Event::Failover { store, server });
         }
     }

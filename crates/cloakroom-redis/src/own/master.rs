@@ -74,7 +74,7 @@ impl Inner {
                 for sentinel in sentinels.in_order() {
                     let heard = listen(&sentinels, sentinel, &streams, &address).await;
                     if let Some(master) = heard {
-                        leave_all_but(&inner, &master);
+                        follow(&inner, &master);
                         return;
                     }
                 }
@@ -83,20 +83,23 @@ impl Inner {
         });
         live.set_watcher(watcher.abort_handle());
     }
+
+    /// Leaves the connections to all servers but this one. Returns true if there was one that had not been left.
+    fn leave_all_but(&self, master: &Address) -> bool {
+        let lives = self.state().lives();
+        let old = lives.iter().filter(|live| live.address() != master);
+        let left = old.filter(|live| live.leave()).count();
+        self.spare.leave_all();
+        left > 0
+    }
 }
 
-/// Leaves the connections to all servers but this one.
-fn leave_all_but(inner: &Weak<Inner>, master: &Address) {
+/// Follows a failover to this server, and tells the operator of it, unless the watcher of another runtime has done so.
+fn follow(inner: &Weak<Inner>, master: &Address) {
     let Some(inner) = inner.upgrade() else { return };
-    for (_, slot) in &inner.state().slots {
-        if let Slot::Connected(live) = slot
-            && live.address() != master
-        {
-            live.leave();
-        }
+    if inner.leave_all_but(master) {
+        observe::note(Event::Failover { store: error::STORE, server: &master.to_string() });
     }
-    inner.spare.leave_all();
-    observe::note(Event::Failover { store: error::STORE, server: &master.to_string() });
 }
 
 /// Asks the sentinels where the master is.
@@ -238,7 +241,30 @@ async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::runtime::Handle;
+
     use super::*;
+    use crate::{RedisStore, connection::Connection, live::REPLICA};
+
+    #[tokio::test]
+    async fn a_failover_leaves_the_old_master_and_is_told_of_once() {
+        let store = RedisStore::open("redis+sentinel://sentinel/mymaster").unwrap();
+        let Connection::Own(own) = store.connection() else { panic!("it is the store's own") };
+        let (old, runtime) = (Live::of_test("old").await, Handle::current().id());
+        own.0.state().slots.push((runtime, Slot::Connected(Arc::clone(&old))));
+        let new = Address::Tcp { host: "new".to_owned(), port: 6_379, tls: false };
+        assert_eq!(old.reason(), "closed");
+        assert!(own.0.leave_all_but(&new), "the first watcher tells of it");
+        assert!(!own.0.leave_all_but(&new), "and that of another runtime does not");
+        // The call that notices the loss says why, and tells of no second failover.
+        let mut lost = None;
+        assert!(own.0.state().slot(runtime, &mut lost).is_none());
+        let lost = lost.unwrap();
+        assert_eq!((lost.reason(), lost.was_left()), (REPLICA, true));
+        own.0.state().slots.push((runtime, Slot::Connected(Live::of_test("new").await)));
+        assert!(!own.0.leave_all_but(&new));
+        assert!(own.0.state().slot(runtime, &mut None).is_some(), "the new master's is kept");
+    }
 
     #[test]
     fn an_announcement_names_the_new_master() {

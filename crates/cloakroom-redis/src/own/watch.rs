@@ -325,23 +325,13 @@ fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
 
 #[cfg(test)]
 mod tests {
-    use redis::{AsyncConnectionConfig, RedisConnectionInfo, aio::MultiplexedConnection};
-    use tokio::{io::duplex, runtime::Handle};
+    use tokio::runtime::Handle;
 
     use super::*;
-    use crate::target::Address;
 
     async fn connect(spare: &Spare) -> Watching {
-        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let config = AsyncConnectionConfig::new();
-        let (stream, _) = duplex(64);
-        let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
-        let (connection, _) = made.unwrap();
-        let address = Address::Tcp { host: "h".to_owned(), port: 1, tls: false };
-        let traffic = Arc::new(Traffic::new());
-        // The driver never ends, as that of a connection that is up.
-        let live = Live::start(connection, std::future::pending(), address, traffic);
-        Watching { live: Arc::new(live), generation: spare.generation(), is_open: false }
+        let generation = spare.generation();
+        Watching { live: Live::of_test("h").await, generation, is_open: false }
     }
 
     #[tokio::test]
