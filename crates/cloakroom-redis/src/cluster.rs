@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, doubled};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, doubled, observe};
 use cloakroom_core::{Error, ErrorKind};
 use futures::future::try_join_all;
 use redis::{Cmd, Value};
@@ -41,6 +41,9 @@ const AT_ONCE: u32 = 2;
 /// The first and the longest pause before a further redirect is followed.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
+/// Why keys cannot be found although a node has them: the map has a `?` instead of its address.
+const HIDDEN: &str = "a node of the cluster does not know the address of another (cluster-announce-ip, cluster-announce-hostname)";
+
 /// A slot that no known node has.
 const NOBODY: u16 = u16::MAX;
 
@@ -64,6 +67,8 @@ struct State {
     nodes: Vec<Node>,
     /// The place in `nodes` of each slot's owner. Empty until a node was asked.
     slots: Vec<u16>,
+    /// Whether some slots have an owner whose address the node that was asked does not know.
+    hides_nodes: bool,
     looks: Vec<(Id, Look)>,
     /// When a look last ended.
     looked: Option<Instant>,
@@ -114,16 +119,22 @@ impl Cluster {
                         return Err(error);
                     }
                     has_looked = true;
+                    observe::tried_again();
                     continue;
                 }
             };
             let Value::ServerError(refusal) = &answer else { return Ok(answer) };
             let Some(redirect) = Redirect::read(refusal, &node.address) else {
-                if matches!(error::code_and_detail(refusal).0, "CLUSTERDOWN" | "MOVED" | "ASK") {
+                let code = error::code_and_detail(refusal).0;
+                if matches!(code, "CLUSTERDOWN" | "MOVED" | "ASK") {
                     // The next call may find a better node.
                     self.0.look(operation, Some(&node.address))?;
                 }
-                return Ok(answer);
+                if !matches!(code, "MOVED" | "ASK") {
+                    return Ok(answer);
+                }
+                let message = format!("{} does not say which node has the key", node.address);
+                return Err(operation.error(ErrorKind::Unavailable, message));
             };
             redirects += 1;
             if redirects > MOST_REDIRECTS {
@@ -174,20 +185,26 @@ impl Cluster {
         swapped
     }
 
-    /// Returns the connections to all primaries that have slots, as a node describes them now.
+    /// Returns the connections to all primaries that have slots, as a node describes them now. It is an error if there is
+    /// one whose address that node does not know: a listing would lack its keys.
     pub(crate) async fn primaries(&self, operation: &Operation) -> Result<Vec<Own>, Error> {
         self.wait_for_look(operation, None).await?;
-        Ok(self.0.primaries())
+        let primaries = self.0.primaries();
+        primaries.ok_or_else(|| operation.error(ErrorKind::Unavailable, HIDDEN))
     }
 
     /// Checks that every primary answers.
     pub(crate) async fn ping(&self, operation: &Operation) -> Result<(), Error> {
-        if self.0.primaries().is_empty() {
-            self.wait_for_look(operation, None).await?;
-        }
-        let ping = redis::cmd("PING");
-        let primaries = self.0.primaries();
-        let pings = primaries.iter().map(|own| own.send(operation, &ping));
+        let primaries = match self.0.primaries() {
+            Some(primaries) if !primaries.is_empty() => primaries,
+            _ => self.primaries(operation).await?,
+        };
+        let ping = &redis::cmd("PING");
+        // Each is a part of its own, so that each can be repeated.
+        let pings = primaries.iter().map(|own| {
+            let part = operation.part();
+            async move { own.send(&part, ping).await }
+        });
         match try_join_all(pings).await {
             Ok(answers) => {
                 answers.into_iter().try_for_each(|answer| reply::text(operation, answer).map(drop))
@@ -206,7 +223,11 @@ impl Cluster {
         }
         self.wait_for_look(operation, None).await?;
         self.0.owner(slot).ok_or_else(|| {
-            let message = "the cluster is incomplete: no node has the slot of the key";
+            let message = if self.0.state().hides_nodes {
+                HIDDEN
+            } else {
+                "the cluster is incomplete: no node has the slot of the key"
+            };
             operation.error(ErrorKind::Unavailable, message)
         })
     }
@@ -268,8 +289,12 @@ impl Inner {
         state.nodes.get(usize::from(place)).cloned()
     }
 
-    fn primaries(&self) -> Vec<Own> {
+    /// Returns the connections to all primaries, or `None` if the address of one is not known.
+    fn primaries(&self) -> Option<Vec<Own>> {
         let state = self.state();
+        if state.hides_nodes {
+            return None;
+        }
         let mut has_slots = vec![false; state.nodes.len()];
         for place in &state.slots {
             if let Some(has_slots) = has_slots.get_mut(usize::from(*place)) {
@@ -277,7 +302,7 @@ impl Inner {
             }
         }
         let nodes = state.nodes.iter().zip(has_slots);
-        nodes.filter(|(_, has_slots)| *has_slots).map(|(node, _)| node.own.clone()).collect()
+        Some(nodes.filter(|(_, has_slots)| *has_slots).map(|(node, _)| node.own.clone()).collect())
     }
 
     fn connect_to(&self, address: Address) -> Node {
@@ -315,8 +340,10 @@ impl Inner {
         let mut known = std::mem::take(&mut state.nodes);
         known.push(asked);
         state.slots = vec![NOBODY; SLOTS];
+        state.hides_nodes = ranges.iter().any(|range| range.owner.is_none());
         for range in ranges {
-            let place = state.place(range.owner, |address| {
+            let Some(owner) = range.owner else { continue };
+            let place = state.place(owner, |address| {
                 match known.iter().position(|node| node.address == address) {
                     Some(place) => known.swap_remove(place),
                     None => self.connect_to(address),

@@ -116,9 +116,11 @@ impl RedisStore {
             }
             return Ok(vec![self.send(operation, &command).await?]);
         }
-        let answers = page
-            .iter()
-            .map(|sid| async move { self.send(operation, redis::cmd(name).arg(key(sid))).await });
+        // Each is a part of its own, so that each can be repeated when a connection is lost.
+        let answers = page.iter().map(|sid| {
+            let part = operation.part();
+            async move { self.send(&part, redis::cmd(name).arg(key(sid))).await }
+        });
         try_join_all(answers).await
     }
 

@@ -155,7 +155,10 @@ impl Inner {
             return Err(refused(kind, message));
         }
         map::ranges(&answer, &node.address).ok_or_else(|| {
-            let message = format!("{} belongs to a cluster that has no slots", node.address);
+            let message = format!(
+                "{} belongs to a cluster that has no slots, or knows no address of its nodes",
+                node.address
+            );
             refused(ErrorKind::Unavailable, message)
         })
     }

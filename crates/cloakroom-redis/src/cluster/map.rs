@@ -12,7 +12,8 @@ pub(super) const SLOTS: usize = 16_384;
 pub(super) struct Range {
     pub(super) first: usize,
     pub(super) last: usize,
-    pub(super) owner: Address,
+    /// The owner's address. `None` if the node that was asked does not know it.
+    pub(super) owner: Option<Address>,
 }
 
 /// Returns the slot of a key (Redis Cluster Specification, "Key distribution model"): a CRC16 of it, or of its first part
@@ -76,7 +77,7 @@ fn address(host: &str, port: u16, from: &Address) -> Option<Address> {
 }
 
 /// Reads the answer to `CLUSTER SLOTS`: for each range, its ends and its nodes, the primary first. Returns `None` for an
-/// answer of another form, and for a node that knows of no slot.
+/// answer of another form, and for a node that knows of no slot where it is.
 pub(super) fn ranges(answer: &Value, from: &Address) -> Option<Vec<Range>> {
     let Value::Array(ranges) = answer else { return None };
     let mut read = Vec::with_capacity(ranges.len());
@@ -92,13 +93,11 @@ pub(super) fn ranges(answer: &Value, from: &Address) -> Option<Vec<Range>> {
             Value::Nil => "",
             _ => return None,
         };
-        // A range whose owner has no known address has no owner.
-        if let Some(owner) = address(host, u16::try_from(*port).ok()?, from) {
-            let (first, last) = (usize::try_from(*first).ok()?, usize::try_from(*last).ok()?);
-            read.push(Range { first, last, owner });
-        }
+        let owner = address(host, u16::try_from(*port).ok()?, from);
+        let (first, last) = (usize::try_from(*first).ok()?, usize::try_from(*last).ok()?);
+        read.push(Range { first, last, owner });
     }
-    Some(read).filter(|ranges| !ranges.is_empty())
+    Some(read).filter(|ranges| ranges.iter().any(|range| range.owner.is_some()))
 }
 
 #[cfg(test)]
@@ -174,11 +173,13 @@ mod tests {
         assert_eq!(
             ranges(&value(&answer), &from),
             Some(vec![
-                Range { first: 0, last: 99, owner: tcp("10.0.0.1", 7_000) },
-                Range { first: 100, last: 200, owner: tcp("here", 7_001) },
+                Range { first: 0, last: 99, owner: Some(tcp("10.0.0.1", 7_000)) },
+                Range { first: 100, last: 200, owner: Some(tcp("here", 7_001)) },
+                Range { first: 201, last: 201, owner: None },
             ])
         );
-        for answer in ["*0\r\n", "+OK\r\n", "*1\r\n:1\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n"] {
+        let unknown = format!("*1\r\n*3\r\n:0\r\n:99\r\n{}", node(&bulk("?"), 7_002));
+        for answer in [&*unknown, "*0\r\n", "+OK\r\n", "*1\r\n:1\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n"] {
             assert_eq!(ranges(&value(answer), &from), None, "{answer}");
         }
     }

@@ -15,7 +15,7 @@ use futures::StreamExt;
 use redis::{RedisConnectionInfo, Value, aio::PubSub};
 use tokio::time::{sleep, timeout};
 
-use super::{Inner, Slot};
+use super::Inner;
 use crate::{
     dial::{CONNECT, dial},
     error::{self, ConnectFailure},
@@ -244,7 +244,7 @@ mod tests {
     use tokio::runtime::Handle;
 
     use super::*;
-    use crate::{RedisStore, connection::Connection, live::REPLICA};
+    use crate::{RedisStore, connection::Connection, live::REPLICA, own::Slot};
 
     #[tokio::test]
     async fn a_failover_leaves_the_old_master_and_is_told_of_once() {
