@@ -51,7 +51,12 @@ impl Folder {
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>, Error> {
         let read = || {
             let file = File::open(self.path.join(name))?;
-            let length = file.metadata()?.len();
+            let about = file.metadata()?;
+            if about.is_dir() {
+                // Its length says nothing, and may be above the limit.
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            let length = about.len();
             let mut bytes = Vec::new();
             if length <= self.max_record {
                 // Node.js writes into the file that is there, so it can grow just now.

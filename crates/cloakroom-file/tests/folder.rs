@@ -375,3 +375,14 @@ async fn a_folder_with_the_name_of_a_session_is_in_the_way_and_holds_up_nothing(
     let left = (0..20).filter(|n| place.path(&format!("s{n}")).exists()).count();
     assert_eq!(error.outcome_unknown(), left < 20, "{left} are left: {error}");
 }
+
+/// A folder has a length too, such as 4096.
+#[tokio::test]
+async fn a_folder_with_the_name_of_a_session_is_no_record_that_is_too_large() {
+    let place = place();
+    fs::create_dir_all(place.path("folder").join("with a name that is long")).unwrap();
+    let options = FileOptions::default().with_max_record(1);
+    let store = FileStore::in_folder(&place.folder, options).unwrap();
+    assert_eq!(store.get("folder").await.unwrap(), None);
+    assert_eq!(store.all().try_collect::<Vec<_>>().await.unwrap(), []);
+}

@@ -35,7 +35,7 @@ pub struct RedisOptions {
     /// Converts sessions to bytes and back. JSON by default.
     pub serializer: Option<Arc<dyn Serializer>>,
     /// The maximum size of a record in bytes. 16 MiB by default. A larger one is not written and not read: the store's own
-    /// connection drops it as it arrives, while the application's reads it first.
+    /// connection drops it as it arrives if it is larger than 1 MiB as well, while the application's reads it first.
     pub max_record: u64,
     /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
