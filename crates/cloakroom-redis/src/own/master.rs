@@ -261,7 +261,8 @@ mod tests {
         assert!(own.0.state().slot(runtime, &mut lost).is_none());
         let lost = lost.unwrap();
         assert_eq!((lost.reason(), lost.was_left()), (REPLICA, true));
-        own.0.state().slots.push((runtime, Slot::Connected(Live::of_test("new").await)));
+        let current = Slot::Connected(Live::of_test("new").await);
+        own.0.state().slots.push((runtime, current));
         assert!(!own.0.leave_all_but(&new));
         assert!(own.0.state().slot(runtime, &mut None).is_some(), "the new master's is kept");
     }
