@@ -341,22 +341,21 @@ fn behind_asking(mut answers: Vec<Value>) -> Value {
 }
 
 #[cfg(test)]
-impl Live {
-    /// A connection to nobody that never ends.
-    pub(crate) async fn of_test(host: &str) -> Arc<Self> {
-        let nobody = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
-        let config = redis::AsyncConnectionConfig::new();
-        let (stream, _) = tokio::io::duplex(64);
-        let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
-        let address = Address::Tcp { host: host.to_owned(), port: 6_379, tls: false };
-        let traffic = Arc::new(Traffic::new());
-        Arc::new(Self::start(made.unwrap().0, std::future::pending(), address, traffic))
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Live {
+        /// A connection to nobody that never ends.
+        pub(crate) async fn of_test(host: &str) -> Arc<Self> {
+            let nobody = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
+            let config = redis::AsyncConnectionConfig::new();
+            let (stream, _) = tokio::io::duplex(64);
+            let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
+            let address = Address::Tcp { host: host.to_owned(), port: 6_379, tls: false };
+            let traffic = Arc::new(Traffic::new());
+            Arc::new(Self::start(made.unwrap().0, std::future::pending(), address, traffic))
+        }
+    }
 
     #[test]
     fn a_refused_asking_is_the_answer() {

@@ -199,7 +199,7 @@ async fn listen(
     }
     loop {
         let Ok(message) = timeout(CHECK, messages.next()).await else {
-            // Whatever it answers, it is there. If the connection is closed, the next message is none.
+            // Whatever it answers, it is there. After a connection that was closed, no message comes.
             let _: redis::RedisResult<Value> = timeout(CONNECT, question.ping()).await.ok()?;
             continue;
         };
