@@ -3,12 +3,12 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, Read},
+    io::{self, BufRead, BufReader, PipeReader},
     path::{Path, PathBuf},
-    process::Command,
-    sync::{Mutex, PoisonError, mpsc},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// How many programs run at a time.
 const AT_A_TIME: usize = 3;
+
+/// How long the output of a program may last after its end. A process that it started may have it open.
+const OUTPUT: Duration = Duration::from_secs(10);
 
 /// What the programs of all packages, and nothing else, are built with.
 const ALL: &str = "test --workspace --all-features";
@@ -33,7 +36,8 @@ struct Ended {
     name: String,
     output: String,
     seconds: f64,
-    succeeded: bool,
+    /// `None` if it succeeded.
+    failure: Option<String>,
 }
 
 /// Builds all test programs, runs them and the doctests with these arguments, and gives each line that they print to
@@ -69,15 +73,16 @@ pub(crate) fn run_all(
             });
         }
         drop(sender);
-        for Ended { name, output, seconds, succeeded } in ended {
+        for Ended { name, output, seconds, failure } in ended {
             println!();
-            let first = format!("     Ended {name} after {seconds:.1} s");
+            let how = failure.as_deref().unwrap_or("it succeeded");
+            let first = format!("     Ended {name} after {seconds:.1} s: {how}");
             for line in std::iter::once(&*first).chain(output.lines()) {
                 if look(line) {
                     println!("{line}");
                 }
             }
-            if !succeeded {
+            if failure.is_some() {
                 failed.push(name);
             }
         }
@@ -91,25 +96,49 @@ pub(crate) fn run_all(
 impl Program {
     fn run(mut self) -> Ended {
         let start = Instant::now();
-        let (output, succeeded) = match output(&mut self.command) {
-            Ok(output) => output,
-            Err(error) => (format!("cannot run it: {error}"), false),
+        let (output, failure) = match output(&self.name, &mut self.command) {
+            Ok(ended) => ended,
+            Err(error) => (String::new(), Some(format!("cannot run it: {error}"))),
         };
-        drop(self.command);
-        Ended { name: self.name, output, seconds: start.elapsed().as_secs_f64(), succeeded }
+        Ended { name: self.name, output, seconds: start.elapsed().as_secs_f64(), failure }
     }
 }
 
-/// Both streams, in the order in which they were written, and whether the program succeeded.
-fn output(command: &mut Command) -> io::Result<(String, bool)> {
-    let (mut reader, writer) = io::pipe()?;
+/// Returns what the program wrote to both streams, in that order, and why it failed, if it did.
+fn output(name: &str, command: &mut Command) -> io::Result<(String, Option<String>)> {
+    let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
     // The command keeps its ends of the pipe open, and the output would never end.
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let mut output = Vec::new();
-    reader.read_to_end(&mut output)?;
-    Ok((String::from_utf8_lossy(&output).into_owned(), child.wait()?.success()))
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+
+    let output = Arc::new(Mutex::new(Vec::new()));
+    let (at_end, end) = mpsc::channel();
+    let (name, read) = (name.to_owned(), Arc::clone(&output));
+    thread::spawn(move || {
+        collect(&name, reader, &read);
+        at_end.send(())
+    });
+    let status = child.wait()?;
+    let mut failure = (!status.success()).then(|| status.to_string());
+    if end.recv_timeout(OUTPUT).is_err() {
+        failure = Some(format!("{status}, and a process that it started still runs"));
+    }
+    let output = output.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((String::from_utf8_lossy(&output).into_owned(), failure))
+}
+
+/// Reads the output to its end, and shows at once which tests take long: one of them may never end.
+fn collect(name: &str, reader: PipeReader, output: &Mutex<Vec<u8>>) {
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        let text = String::from_utf8_lossy(&line);
+        if text.contains("has been running for over") {
+            println!("     {name}: {}", text.trim_end());
+        }
+        output.lock().unwrap_or_else(PoisonError::into_inner).append(&mut line);
+    }
 }
 
 /// Builds the programs. Those of the package that crosses crates come first, since they take longest.
@@ -184,8 +213,19 @@ mod tests {
 
     #[test]
     fn the_output_of_both_streams_is_kept_and_a_failure_noticed() {
-        let (output, succeeded) =
-            output(Command::new("sh").args(["-c", "echo a; echo b >&2; echo c; exit 3"])).unwrap();
-        assert_eq!((&*output, succeeded), ("a\nb\nc\n", false));
+        let script = |text| output("a", Command::new("sh").args(["-c", text])).unwrap();
+        let (written, failure) = script("echo a; echo b >&2; echo c; exit 3");
+        assert_eq!((&*written, failure.as_deref()), ("a\nb\nc\n", Some("exit status: 3")));
+        assert_eq!(script("echo a"), ("a\n".to_owned(), None));
+        let (_, failure) = script("kill -9 $$");
+        assert_eq!(failure.as_deref(), Some("signal: 9 (SIGKILL)"));
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_is_a_failure() {
+        let (written, failure) =
+            output("a", Command::new("sh").args(["-c", "sleep 60 & echo $!"])).unwrap();
+        assert!(Command::new("kill").arg(written.trim()).status().unwrap().success());
+        assert!(failure.unwrap().contains("still runs"));
     }
 }

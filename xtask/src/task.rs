@@ -39,8 +39,11 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     for name in left_out {
         println!("Left out, since this system lets nobody make namespaces: {name}");
     }
-    result?;
-    if leaks.is_empty() { Ok(()) } else { Err(Failure::new(leaks.to_string())) }
+    if leaks.is_empty() {
+        return result;
+    }
+    println!("{leaks}");
+    result.and(Err(Failure::new("the tests printed what must stay secret")))
 }
 
 /// Tests that take a network and a name server of their own, or a file system.

@@ -5,7 +5,7 @@
 //! functions do nothing. `docs/observability.md` lists all names.
 //!
 //! No name, field or label contains a session id, a secret or session data. A span has a keyed hash of the id, by which
-//! the spans of one session can be found; see [`set_hash_key`](crate::observe::set_hash_key).
+//! the spans of one session can be found; see [`set_hash_key`].
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 mod call;

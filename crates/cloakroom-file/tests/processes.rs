@@ -42,6 +42,7 @@ impl Started {
             .args(["--exact", test, "--include-ignored"])
             .env(FOLDER, folder)
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn();
         Self(child.unwrap())
     }

@@ -255,7 +255,7 @@ mod tests {
         for (query, why) in [
             (
                 "x=1",
-                r#"unknown parameter "x": must be one of collectionName, dbName, ttl, touchAfter, stringify, autoRemove, autoRemoveInterval, timestamps, secret, deadline, appName, "#,
+                r#"unknown parameter "x": must be one of collectionName, dbName, ttl, touchAfter, stringify, autoRemove, autoRemoveInterval, timestamps, secret, maxRecord, deadline, appName, "#,
             ),
             ("x=1", "zlibCompressionLevel"),
             (

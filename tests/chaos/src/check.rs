@@ -1,6 +1,6 @@
 //! Finds what no correct store can have answered.
 //!
-//! A session is a register: it is missing, or has a content. [`register`] looks for an order of the calls in which every
+//! A session is a register: it is missing, or has a content. `register` looks for an order of the calls in which every
 //! answer is right and which no clock contradicts. If no order exists, `name` says which promise is broken. A violation is
 //! reported only if no order exists, so a correct store never has one; a session with too many orders to try is counted
 //! as undecided.
