@@ -8,9 +8,18 @@ use cloakroom::{
     observe::observed,
     tower::{Session, SessionOptions},
 };
+use cloakroom_backend::observe::server;
 use futures::{
     FutureExt, StreamExt, TryStreamExt,
     stream::{BoxStream, iter},
+};
+use tracing::{
+    Subscriber,
+    span::{Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, Layer, SubscriberExt},
+    registry::Registry,
 };
 
 use crate::{collector::watch, sessions::Site};
@@ -156,7 +165,7 @@ fn a_listing_that_is_dropped_half_way_closes_its_span() {
     assert_eq!(shown.operations(), ["set ok 1", "set ok 1", "ids dropped 1"]);
 }
 
-/// A store whose listings are these items.
+/// A store on a server whose listings are these items.
 struct Listing(&'static [Option<&'static str>]);
 
 #[async_trait]
@@ -166,6 +175,7 @@ impl Store for Listing {
     }
 
     async fn get(&self, _: &str) -> Result<Option<SessionData>, Error> {
+        server("127.0.0.1", Some(1));
         Ok(None)
     }
 
@@ -208,6 +218,26 @@ impl Enumerate for Listing {
     async fn clear(&self) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// A subscriber that asks for a session itself when a span is told its server.
+struct Asking;
+
+impl<S: Subscriber> Layer<S> for Asking {
+    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        if format!("{values:?}").contains("server.address") {
+            let store = observed(MemoryStore::new());
+            assert_eq!(store.get("id").now_or_never().unwrap().unwrap(), None);
+        }
+    }
+}
+
+#[test]
+fn a_subscriber_can_ask_a_store() {
+    let store = observed(Listing(&[]));
+    let subscriber = Registry::default().with(Asking);
+    let found = tracing::subscriber::with_default(subscriber, || store.get("id").now_or_never());
+    assert_eq!(found.unwrap().unwrap(), None);
 }
 
 #[test]

@@ -113,14 +113,15 @@ pub(super) fn tried_again() {
 }
 
 pub(super) fn server(address: &str, port: Option<u16>) {
-    CURRENT.with_borrow_mut(|current| {
+    let span = CURRENT.with_borrow_mut(|current| {
+        let progress = current.as_mut()?;
         // A span that is told a field twice shows it twice.
-        if let Some(progress) = current
-            && !mem::replace(&mut progress.has_server, true)
-        {
-            progress.span.server(address, port);
-        }
+        (!mem::replace(&mut progress.has_server, true)).then(|| progress.span.clone())
     });
+    // Outside of the borrow: the subscriber is the application's, and may ask a store itself.
+    if let Some(span) = span {
+        span.server(address, port);
+    }
 }
 
 /// Returns what `work` returns, and observes it. `outcome` says what the result means.
