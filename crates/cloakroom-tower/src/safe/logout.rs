@@ -47,10 +47,12 @@ async fn log_out_all(
         }
         *has_begun |= has_atomic;
         let before = marker::mark_logged_out(safe, &id).await?;
-        *has_begun = true;
+        *has_begun |= before.as_ref().is_some_and(|before| !before.is_logged_out);
         if !has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
+        *has_begun = true;
+        let before = before.unwrap_or_default();
         is_news |= !before.is_logged_out;
         if before.is_linked() {
             linked.push(id);
