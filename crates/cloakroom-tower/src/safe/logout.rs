@@ -95,9 +95,10 @@ impl SafeSession {
             let mut state = self.shared.state();
             let cookie = state.cookie().clone();
             state.current = Current::Destroyed(Box::new(cookie));
-            let loaded_at_ms = state.memory.loaded_at_ms;
+            let Memory { loaded_at_ms, is_withheld, .. } = state.memory;
+            let is_logged_out_already = !is_news;
             let memory =
-                Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };
+                Memory { is_logged_out_already, loaded_at_ms, is_withheld, ..Memory::default() };
             mem::replace(&mut state.memory, memory)
         };
         // It holds user callbacks, which are dropped after the lock is released.
