@@ -4,11 +4,23 @@ use std::{future::pending, pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use cloakroom::{
-    Atomic, Enumerate, Error, ExpressSession, MemoryStore, SessionData, Store, Touched,
+    Atomic, Enumerate, Error, ErrorKind, ExpressSession, MemoryStore, SessionData, Store, Touched,
     observe::observed,
     tower::{Session, SessionOptions},
 };
-use futures::{FutureExt, TryStreamExt};
+use cloakroom_backend::observe::server;
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    stream::{BoxStream, iter},
+};
+use tracing::{
+    Subscriber,
+    span::{Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, Layer, SubscriberExt},
+    registry::Registry,
+};
 
 use crate::{collector::watch, sessions::Site};
 
@@ -151,6 +163,101 @@ fn a_listing_that_is_dropped_half_way_closes_its_span() {
         assert!(ids.try_next().await.unwrap().is_some());
     });
     assert_eq!(shown.operations(), ["set ok 1", "set ok 1", "ids dropped 1"]);
+}
+
+/// A store on a server whose listings are these items.
+struct Listing(&'static [Option<&'static str>]);
+
+#[async_trait]
+impl Store for Listing {
+    fn name(&self) -> &str {
+        "listing"
+    }
+
+    async fn get(&self, _: &str) -> Result<Option<SessionData>, Error> {
+        server("127.0.0.1", Some(1));
+        Ok(None)
+    }
+
+    async fn set(&self, _: &str, _: &SessionData) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn destroy(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn touch(&self, _: &str, _: &SessionData) -> Result<Touched, Error> {
+        Ok(Touched::Missing)
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        None
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Enumerate for Listing {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        let failed = || Error::new(ErrorKind::Unavailable, "listing", "ids", "no answer");
+        iter(self.0).map(move |id| id.map(str::to_owned).ok_or_else(failed)).boxed()
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+        self.ids().map_ok(|id| (id, SessionData::new())).boxed()
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        Ok(self.0.len() as u64)
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A subscriber that asks for a session itself when a span is told its server.
+struct Asking;
+
+impl<S: Subscriber> Layer<S> for Asking {
+    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        if format!("{values:?}").contains("server.address") {
+            let store = observed(MemoryStore::new());
+            assert_eq!(store.get("id").now_or_never().unwrap().unwrap(), None);
+        }
+    }
+}
+
+#[test]
+fn a_subscriber_can_ask_a_store() {
+    let store = observed(Listing(&[]));
+    let subscriber = Registry::default().with(Asking);
+    let found = tracing::subscriber::with_default(subscriber, || store.get("id").now_or_never());
+    assert_eq!(found.unwrap().unwrap(), None);
+}
+
+#[test]
+fn a_listing_that_fails_has_the_kind_of_its_error() {
+    let shown = watch(async || {
+        // The error ends the first listing, as `?` does. The caller of the second one goes on after it, and gives up later.
+        let store = observed(Listing(&[Some("a"), None, Some("b")]));
+        let mut ids = store.enumerate().unwrap().ids();
+        ids.try_next().await.unwrap();
+        ids.try_next().await.unwrap_err();
+        drop(ids);
+        let mut all = store.enumerate().unwrap().all();
+        all.try_next().await.unwrap();
+        all.try_next().await.unwrap_err();
+        all.try_next().await.unwrap();
+        drop(all);
+        let all: Vec<_> = store.enumerate().unwrap().all().collect().await;
+        assert_eq!(all.len(), 3);
+    });
+    assert_eq!(shown.operations(), ["ids unavailable 1", "all dropped 1", "all unavailable 1"]);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use cloakroom::{
-    Error, ExpressSession, MemoryStore, Secrets, SessionData, Store,
+    Atomic, Enumerate, Error, ErrorKind, ExpressSession, MemoryStore, Secrets, SessionData, Store,
+    Touched,
     tower::{RequestHead, Secure, Session, SessionEngine, SessionOptions},
 };
 use http::Request;
@@ -18,14 +20,19 @@ impl Site {
         Self(options.engine(store, Secrets::new(["marker-secret"]).unwrap()).unwrap())
     }
 
+    /// Returns the session of a request with this cookie.
+    async fn begin(&self, cookie: &str) -> Session {
+        let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
+        self.0.load(RequestHead::from(&request)).await.unwrap().unwrap()
+    }
+
     /// Serves one request with this cookie, and returns the cookie that the browser gets.
     pub(crate) async fn send(
         &self,
         cookie: &str,
         handler: impl AsyncFnOnce(&Session) -> Result<(), Error>,
     ) -> Option<String> {
-        let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
-        let session = self.0.load(RequestHead::from(&request)).await.unwrap().unwrap();
+        let session = self.begin(cookie).await;
         handler(&session).await.unwrap();
         let line = self.0.commit(&session).await.unwrap()?;
         Some(line.to_str().unwrap().split(';').next().unwrap().to_owned())
@@ -71,6 +78,27 @@ fn a_visit_from_the_first_page_to_the_logout() {
     }
 }
 
+/// A `Cookie` header beyond the limit, whose session cookie is valid.
+fn too_long() -> String {
+    let value = Secrets::new(["marker-secret"]).unwrap().cookie_value("marker-id");
+    format!("connect.sid={value}; other={}", "x".repeat(16_384))
+}
+
+#[test]
+fn looking_up_an_id_tells_of_nothing() {
+    for options in [SessionOptions::new(), SessionOptions::express()] {
+        let shown = watch(async || {
+            let options = options
+                .with_failure(|failure| failure.with_on_event(|event| panic!("told: {event}")));
+            let site = Site::on(memory(), options);
+            let request = Request::get("/").header("cookie", too_long()).body(()).unwrap();
+            assert_eq!(site.0.session_id(request.headers()), None);
+        });
+        assert_eq!(shown.events.len(), 0, "{:?}", shown.events);
+        assert_eq!(shown.count("cloakroom_cookies_refused_total", &[]), 0);
+    }
+}
+
 #[test]
 fn a_refused_cookie_has_a_reason() {
     for options in [SessionOptions::new(), SessionOptions::express()] {
@@ -84,8 +112,10 @@ fn a_refused_cookie_has_a_reason() {
                     site.send(&cookie, async |_| Ok(())).await;
                 }
             }
+            site.send(&too_long(), async |_| Ok(())).await;
         });
-        for (reason, count) in [("not_verified", 3), ("session_unknown", 2)] {
+        for (reason, count) in [("not_verified", 3), ("session_unknown", 2), ("header_too_long", 1)]
+        {
             let name = "cloakroom_cookies_refused_total";
             assert_eq!(shown.count(name, &[("reason", reason)]), count, "{reason}");
             let events = shown.event("cloakroom.cookie_refused");
@@ -107,6 +137,85 @@ fn a_withheld_cookie_is_told_of() {
         });
         assert_eq!(shown.event("cloakroom.cookie_withheld").len(), 1);
         assert_eq!(shown.count("cloakroom_cookies_withheld_total", &[]), 1);
+    }
+}
+
+#[test]
+fn a_withheld_cookie_counts_once_for_a_response() {
+    for handles_error in [true, false] {
+        let shown = watch(async || {
+            let options = SessionOptions::new()
+                .with_cookie(|cookie| cookie.with_secure(Secure::Always))
+                .with_save_uninitialized(true);
+            let site = Site::on(memory(), options);
+            let session = site.begin("").await;
+            session.insert("a", 1).unwrap();
+            session.save().await.unwrap_err();
+            session.save().await.unwrap_err();
+            if handles_error {
+                session.rollback().await.unwrap();
+            }
+            assert_eq!(site.0.commit(&session).await.is_ok(), handles_error);
+        });
+        assert_eq!(shown.event("cloakroom.cookie_withheld").len(), 1, "{handles_error}");
+        assert_eq!(shown.count("cloakroom_cookies_withheld_total", &[]), 1, "{handles_error}");
+    }
+}
+
+/// A store without conditional writes that can end no session.
+struct Endless(MemoryStore);
+
+#[async_trait]
+impl Store for Endless {
+    fn name(&self) -> &str {
+        "endless"
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        self.0.get(sid).await
+    }
+
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        self.0.set(sid, session).await
+    }
+
+    async fn destroy(&self, _: &str) -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Full, "endless", "destroy", "no room"))
+    }
+
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        self.0.touch(sid, session).await
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        None
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        None
+    }
+}
+
+#[test]
+fn a_session_that_is_stored_counts_although_the_old_one_stays() {
+    for keeps_data in [false, true] {
+        let shown = watch(async || {
+            let site = Site::on(Arc::new(Endless(MemoryStore::new())), SessionOptions::new());
+            let cookie = site.send("", async |session| session.insert("a", 1)).await.unwrap();
+            let session = site.begin(&cookie).await;
+            if keeps_data {
+                session.regenerate_keeping_data().await.unwrap();
+            } else {
+                session.regenerate().await.unwrap();
+            }
+            session.insert("user", "marker-ann").unwrap();
+            assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Full);
+            site.0.commit(&session).await.unwrap_err();
+        });
+        for (what, count) in [("created", 1), ("moved", 1)] {
+            let name = format!("cloakroom_sessions_{what}_total");
+            assert_eq!(shown.count(&name, &[]), count, "{what} {keeps_data}");
+        }
     }
 }
 

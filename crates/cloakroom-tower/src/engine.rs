@@ -84,12 +84,13 @@ impl SessionEngine {
     }
 
     /// Returns the session id in a request's cookie without asking the store. A WebSocket's upgrade can look the
-    /// session up with it. Returns `None` if no secret verifies the cookie.
+    /// session up with it. Returns `None` if no secret verifies the cookie, and if the `Cookie` header is longer than
+    /// [`max_cookie_header`](crate::IdOptions::max_cookie_header).
     ///
     /// The safe presets take the first cookie that verifies, the express preset the first of the name.
     #[must_use]
     pub fn session_id(&self, headers: &HeaderMap) -> Option<String> {
-        self.rules().session_id(&self.setup().cookies(headers))
+        self.rules().session_id(&self.setup().cookies(headers)?)
     }
 }
 

@@ -41,7 +41,7 @@ pub enum EventReason {
     SessionUnknown,
     /// A cookie was not sent because it is `Secure` and the request is not.
     CookieWithheld,
-    /// The `Cookie` header was longer than the limit, so no cookie was read.
+    /// The `Cookie` header was longer than the limit, so no cookie was read, and the session could not be changed.
     CookieHeaderTooLong,
 }
 

@@ -66,7 +66,10 @@ impl Express {
     }
 
     pub(crate) fn ask(&self, head: RequestHead<'_>) -> Asked {
-        let (setup, header) = (Arc::clone(&self.setup), self.setup.cookies(head.headers()));
+        let setup = Arc::clone(&self.setup);
+        let header = setup.cookies_of_served(head.headers());
+        let is_unread = header.is_none();
+        let header = header.unwrap_or_default();
         let options = setup.options();
         let cookie_id = self.session_id(&header);
         if cookie_id.is_none()
@@ -74,7 +77,7 @@ impl Express {
         {
             setup.note(EventReason::CookieNotVerified);
         }
-        let request = RequestFacts::new(options, head, cookie_id.is_some());
+        let request = RequestFacts::new(options, head, cookie_id.is_some(), is_unread);
         Asked { setup, request, cookie_id }
     }
 }
@@ -269,6 +272,9 @@ impl ExpressSession {
                 return None;
             }
             let mut state = self.shared.state();
+            if state.refused.is_some() {
+                return None;
+            }
             // Express throws here if `originalMaxAge` is not a number: nothing is stored, no cookie is sent, and its
             // response never ends. Ours ends.
             let (call, cookie, is_withheld) = match touch(&mut state, setup.now_ms()) {

@@ -29,7 +29,7 @@ pub enum IdFormat {
     Custom {
         /// The value for an id.
         encode: Encode,
-        /// The id in a value.
+        /// The id in a value. It runs in `Service::call`, so it must not block.
         decode: Decode,
     },
 }

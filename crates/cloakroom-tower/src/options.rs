@@ -59,7 +59,7 @@ pub struct SessionOptions {
     /// `cookie` as a function of the request, in place of [`cookie`](Self::cookie).
     ///
     /// It is called once per request, to compare the paths, and again when a session is created. If its cookie cannot
-    /// be sent, that request fails.
+    /// be sent, that request fails. It runs in `Service::call`, so it must not block.
     pub cookie_for: Option<CookieFor>,
     /// `resave`: write back sessions that nobody changed. The safe preset rejects it, because it undoes the changes of
     /// other requests.

@@ -116,8 +116,9 @@ impl Session {
     /// # Errors
     ///
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if JSON or Express could not keep the name or the value,
-    /// as in [`SessionData::insert`]. If the request goes on although the store is unavailable, the kind of the error
-    /// that loading the session has met.
+    /// as in [`SessionData::insert`], and if the `Cookie` header is longer than
+    /// [`max_cookie_header`](crate::IdOptions::max_cookie_header). If the request goes on although the store is
+    /// unavailable, the kind of the error that loading the session has met.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), Error> {
         let member = NewMember::new(name, value)?;
         let computed = {
@@ -365,6 +366,9 @@ impl Session {
     /// - the session of every other verified cookie of the name that the browser sent;
     /// - the sessions that these have moved to within the last minute;
     /// - other logins that came from the same session, as after a double click.
+    ///
+    /// Cookies beyond [`max_cookies`](crate::IdOptions::max_cookies) are neither tried when the session is loaded nor
+    /// logged out.
     ///
     /// # Errors
     ///

@@ -67,14 +67,19 @@ impl Setup {
         }
     }
 
-    /// Returns all `Cookie` lines as one, or none if they are longer than the limit.
-    pub(crate) fn cookies<'a>(&self, headers: &'a HeaderMap) -> Cow<'a, [u8]> {
+    /// Returns all `Cookie` lines as one, or `None` if they are longer than the limit.
+    pub(crate) fn cookies<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, [u8]>> {
         let length: usize = headers.get_all(COOKIE).iter().map(HeaderValue::len).sum();
-        if length > self.options.ids.max_cookie_header {
+        (length <= self.options.ids.max_cookie_header).then(|| joined(headers))
+    }
+
+    /// As [`cookies`](Self::cookies), for a request that is served.
+    pub(crate) fn cookies_of_served<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, [u8]>> {
+        let cookies = self.cookies(headers);
+        if cookies.is_none() {
             self.note(EventReason::CookieHeaderTooLong);
-            return Cow::Borrowed(&[]);
         }
-        joined(headers)
+        cookies
     }
 
     /// Returns the answer of `work`, which writes, within the deadline.

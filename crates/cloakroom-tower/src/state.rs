@@ -28,7 +28,8 @@ pub(crate) struct State<M: ?Sized> {
     pub(crate) current: Current,
     /// No request before this one has had it, as far as is known.
     pub(crate) is_new: bool,
-    /// Why nothing can be changed: when the request began, the store was unavailable or refused to extend the session.
+    /// Why nothing can be changed: when the request began, the store was unavailable or refused to extend the session, or
+    /// the request's cookies could not be read.
     pub(crate) refused: Option<ErrorKind>,
     pub(crate) memory: M,
 }
@@ -58,7 +59,12 @@ pub(crate) trait Memory: Send {
 }
 
 impl<M> Shared<M> {
-    pub(crate) fn new(setup: Arc<Setup>, request: RequestFacts, state: State<M>) -> Self {
+    pub(crate) fn new(setup: Arc<Setup>, request: RequestFacts, mut state: State<M>) -> Self {
+        // The browser can have a live session. A logout would not end it, and a new one would take its place, although
+        // the next request could not bring that one either.
+        if request.is_unread {
+            state.refused = Some(ErrorKind::InvalidData);
+        }
         Self { setup, request, turn: tokio::sync::Mutex::default(), state: Mutex::new(state) }
     }
 }
@@ -86,8 +92,12 @@ impl<M: Memory + ?Sized> Shared<M> {
     ) -> Result<MutexGuard<'_, State<M>>, Error> {
         let state = self.open(operation)?;
         if let Some(kind) = state.refused {
-            let message = "the session cannot be changed: when the request began, the store was unavailable or refused to \
-                           extend the session";
+            let message = if self.request.is_unread {
+                "the session cannot be changed: the Cookie header is too long to be read (option \"max_cookie_header\")"
+            } else {
+                "the session cannot be changed: when the request began, the store was unavailable or refused to extend \
+                 the session"
+            };
             return Err(Error::new(kind, "session", operation, message));
         }
         Ok(state)

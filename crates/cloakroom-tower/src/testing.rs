@@ -34,7 +34,7 @@ impl SessionEngine {
         fill: impl FnOnce(&mut SessionData) -> Result<(), Error> + Send,
     ) -> Result<HeaderValue, Error> {
         let request = http::Request::new(());
-        let facts = RequestFacts::new(self.options(), (&request).into(), false);
+        let facts = RequestFacts::new(self.options(), (&request).into(), false, false);
         let (id, mut record) = self.setup().generate(&facts)?;
         fill(&mut record)?;
         self.setup().within("test_cookie", self.store().set(&id, &record)).await?;

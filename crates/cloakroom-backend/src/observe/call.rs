@@ -34,7 +34,7 @@ struct Progress {
     has_server: bool,
 }
 
-/// An operation. If it is dropped before it ends, its outcome is `dropped`.
+/// An operation.
 struct Call<'a> {
     store: &'a str,
     operation: &'static str,
@@ -42,6 +42,8 @@ struct Call<'a> {
     span: StoreSpan,
     /// What is in the thread-local instead while this is polled.
     progress: Option<Progress>,
+    /// The outcome if it is dropped before it ends.
+    outcome: Outcome,
     has_ended: bool,
 }
 
@@ -65,7 +67,8 @@ impl<'a> Call<'a> {
         let span = StoreSpan::new(store, operation, sid);
         let progress = Progress { span: span.clone(), tries: 1, has_server: false };
         let (began, progress) = (Instant::now(), Some(progress));
-        Self { store, operation, began, span, progress, has_ended: false }
+        let outcome = Outcome::Dropped;
+        Self { store, operation, began, span, progress, outcome, has_ended: false }
     }
 
     fn poll<T>(&mut self, poll: impl FnOnce() -> T) -> T {
@@ -92,7 +95,7 @@ impl<'a> Call<'a> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.end(Outcome::Dropped);
+        self.end(self.outcome);
     }
 }
 
@@ -110,14 +113,15 @@ pub(super) fn tried_again() {
 }
 
 pub(super) fn server(address: &str, port: Option<u16>) {
-    CURRENT.with_borrow_mut(|current| {
+    let span = CURRENT.with_borrow_mut(|current| {
+        let progress = current.as_mut()?;
         // A span that is told a field twice shows it twice.
-        if let Some(progress) = current
-            && !mem::replace(&mut progress.has_server, true)
-        {
-            progress.span.server(address, port);
-        }
+        (!mem::replace(&mut progress.has_server, true)).then(|| progress.span.clone())
     });
+    // Outside of the borrow: the subscriber is the application's, and may ask a store itself.
+    if let Some(span) = span {
+        span.server(address, port);
+    }
 }
 
 /// Returns what `work` returns, and observes it. `outcome` says what the result means.
@@ -141,7 +145,8 @@ pub(super) async fn watch<T: Send>(
     result
 }
 
-/// Returns the same items, and observes the listing as one operation, which ends with its last item.
+/// Returns the same items, and observes the listing as one operation, which ends with its last item. One that is dropped
+/// after an error has failed.
 pub(super) fn watch_stream<'a, T: Send + 'a>(
     store: &'a str,
     operation: &'static str,
@@ -156,8 +161,13 @@ pub(super) fn watch_stream<'a, T: Send + 'a>(
         let polled = call.poll(|| items.poll_next_unpin(cx));
         match &polled {
             Poll::Ready(None) => call.end(outcome),
-            Poll::Ready(Some(Err(error))) => outcome = Outcome::Failed(error.kind()),
-            _ => {}
+            Poll::Ready(Some(Err(error))) => {
+                outcome = Outcome::Failed(error.kind());
+                // Most callers drop the listing now, and it has failed.
+                call.outcome = outcome;
+            }
+            Poll::Ready(Some(Ok(_))) => call.outcome = Outcome::Dropped,
+            Poll::Pending => {}
         }
         polled
     })

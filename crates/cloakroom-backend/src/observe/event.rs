@@ -63,7 +63,7 @@ pub enum Event<'a> {
     },
     /// A request has no session although it brought a cookie.
     CookieRefused {
-        /// `not_verified` or `session_unknown`.
+        /// `not_verified`, `session_unknown` or `header_too_long`.
         reason: &'static str,
     },
     /// A cookie was not sent because it is `Secure` and the request is not.

@@ -34,16 +34,19 @@ pub struct FailureOptions {
     pub deadline: Duration,
     /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns
     /// `false`, requests pass without a session, as in Express. By default,
-    /// [`when_unavailable`](Self::when_unavailable) decides about requests to a store that does not answer.
+    /// [`when_unavailable`](Self::when_unavailable) decides about requests to a store that does not answer. It runs in
+    /// `Service::call`, so it must not block.
     pub is_connected: Option<IsConnected>,
     /// Called with every error that the layer meets, including those that become responses: log them here. It is also
     /// called with the errors that a handler answers with, as a [`SessionError`] or an [`Error`]: these leave an
     /// `Arc<Error>` in the response's extensions.
     ///
-    /// A store that can be read but not written, so that sessions are not extended, is reported once until it is over.
+    /// A store that can be read but not written, so that sessions are not extended, is reported once until it is over. It
+    /// can run in `Service::call`, so it must not block.
     pub on_error: Option<OnError>,
     /// Called for things that fail no request, such as a cookie that no secret verifies: at once, and then at most once
-    /// an hour for each reason, with the number of requests since the last call.
+    /// an hour for each reason, with the number of requests since the last call. It can run in `Service::call`, so it
+    /// must not block.
     pub on_event: Option<OnEvent>,
     /// Returns the response when the session cannot be loaded or stored. Defaults to that of [`SessionError`].
     pub error_response: ErrorResponse,

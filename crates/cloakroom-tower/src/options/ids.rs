@@ -18,17 +18,23 @@ pub struct IdOptions {
     /// Whether a quoted cookie value is unquoted, as express-session 1 does and version 2 will not. On by default.
     pub unquote: bool,
     /// The longest `Cookie` header in bytes, all lines together. Defaults to 16,384, which is what Node.js accepts for all
-    /// headers of a request. A longer header counts as none, and is reported as an
+    /// headers of a request. A longer header is not read, and is reported as an
     /// [event](crate::EventReason::CookieHeaderTooLong).
+    ///
+    /// The request then has an empty session that cannot be changed, as the browser's own may be alive: every change, a
+    /// login and a logout included, is an [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) error. Nothing is
+    /// stored, and the browser keeps its cookie.
     pub max_cookie_header: usize,
     /// The number of cookies of the name that the safe preset tries, each of which costs a command. Defaults to 8. Those
     /// that no secret verifies do not count. The express preset tries the first one only, as Express does.
+    ///
+    /// Cookies beyond this number are not tried, and [`Session::destroy`](crate::Session::destroy) does not log them out.
     pub max_cookies: usize,
     /// Express's `genid`. Defaults to [`generate_id`](cloakroom_core::generate_id).
     ///
     /// As in Express, it is called for each request that loads its session and has none, even if nobody uses the new one:
     /// before the handler, or when somebody first asks for the session with
-    /// [`Loading::OnDemand`](crate::Loading::OnDemand).
+    /// [`Loading::OnDemand`](crate::Loading::OnDemand). It can run in `Service::call`, so it must not block.
     pub genid: Option<Genid>,
 }
 

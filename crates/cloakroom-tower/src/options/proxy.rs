@@ -15,7 +15,7 @@ pub enum Proxy {
     /// `true`: the request is secure if the first item of `X-Forwarded-Proto` is `https`. Use it only behind a proxy
     /// that sets this header, because otherwise anyone can.
     Trusted,
-    /// A function decides, as with Express's own setting `trust proxy`.
+    /// A function decides, as with Express's own setting `trust proxy`. It runs in `Service::call`, so it must not block.
     By(AskRequest),
 }
 

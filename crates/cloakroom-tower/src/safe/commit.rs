@@ -14,11 +14,11 @@ use super::{
     expiry::{extend, milliseconds},
     logout::log_out,
     memory::{Browser, Memory, ids_to_log_out},
-    session::{SafeSession, withheld},
+    session::SafeSession,
     write::{Write, Written},
 };
 use crate::{
-    EventReason, TouchAfter, Unset,
+    TouchAfter, Unset,
     state::{Current, State},
 };
 
@@ -249,9 +249,9 @@ async fn take(
     let tell = |error: Error| setup.tell(&error);
     match step {
         LastStep::Nothing => Ok(None),
-        LastStep::Withheld { is_changed: true } => Err(withheld("commit")),
+        LastStep::Withheld { is_changed: true } => Err(session.withheld("commit")),
         LastStep::Withheld { is_changed: false } => {
-            setup.note(EventReason::CookieWithheld);
+            session.note_withheld();
             Ok(None)
         }
         LastStep::Drop { ids, cookie } => {
@@ -362,7 +362,7 @@ fn cookie_for(
         return None;
     }
     if session.withholds(cookie) {
-        setup.note(EventReason::CookieWithheld);
+        session.note_withheld();
         return None;
     }
     // The signature of the value that the browser has sent is right: it was verified.

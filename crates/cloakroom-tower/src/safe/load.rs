@@ -46,7 +46,9 @@ impl Safe {
     pub(crate) fn ask(self: &Arc<Self>, head: RequestHead<'_>, max_age: Option<Duration>) -> Asked {
         let options = self.setup.options();
         let mut ids: Vec<Arc<FoundId>> = Vec::new();
-        let header = self.setup.cookies(head.headers());
+        let header = self.setup.cookies_of_served(head.headers());
+        let is_unread = header.is_none();
+        let header = header.unwrap_or_default();
         for found in self.setup.ids().find(&header, &options.ids.cookie_name, options.ids.unquote) {
             if ids.len() == options.ids.max_cookies {
                 break;
@@ -60,7 +62,7 @@ impl Safe {
         {
             self.setup.note(EventReason::CookieNotVerified);
         }
-        let request = RequestFacts::new(options, head, !ids.is_empty());
+        let request = RequestFacts::new(options, head, !ids.is_empty(), is_unread);
         Asked { safe: Arc::clone(self), ids, request, max_age }
     }
 }

@@ -47,10 +47,12 @@ async fn log_out_all(
         }
         *has_begun |= has_atomic;
         let before = marker::mark_logged_out(safe, &id).await?;
-        *has_begun = true;
+        *has_begun |= before.as_ref().is_some_and(|before| !before.is_logged_out);
         if !has_atomic && !destroy_record(safe, &id).await? {
             continue;
         }
+        *has_begun = true;
+        let before = before.unwrap_or_default();
         is_news |= !before.is_logged_out;
         if before.is_linked() {
             linked.push(id);
@@ -93,9 +95,10 @@ impl SafeSession {
             let mut state = self.shared.state();
             let cookie = state.cookie().clone();
             state.current = Current::Destroyed(Box::new(cookie));
-            let loaded_at_ms = state.memory.loaded_at_ms;
+            let Memory { loaded_at_ms, is_withheld, .. } = state.memory;
+            let is_logged_out_already = !is_news;
             let memory =
-                Memory { is_logged_out_already: !is_news, loaded_at_ms, ..Memory::default() };
+                Memory { is_logged_out_already, loaded_at_ms, is_withheld, ..Memory::default() };
             mem::replace(&mut state.memory, memory)
         };
         // It holds user callbacks, which are dropped after the lock is released.

@@ -173,17 +173,21 @@ fn push(ids: &mut Vec<String>, id: &str) {
     ids.push(id.to_owned());
 }
 
-/// Marks a session as logged out. Returns the mark as it was before, which names the sessions to end.
-pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Mark, Error> {
+/// Marks a session as logged out, unless it is. Returns the mark as it was before, which names the sessions to end, or
+/// `None` if no mark can be kept.
+pub(super) async fn mark_logged_out(safe: &Safe, id: &str) -> Result<Option<Mark>, Error> {
     if !safe.setup.ids().is_verified() {
-        return Ok(Mark::default());
+        return Ok(None);
     }
     let store = safe.setup.store();
     let marked = match store.atomic() {
         Some(atomic) => change(safe, atomic, id, |mark| mark.log_out(safe.setup.now_ms())).await,
         None => SeparateMarks(safe).log_out(id).await,
     };
-    marked.or_else(without)
+    match marked {
+        Err(error) if error.kind() == ErrorKind::InvalidId => Ok(None),
+        marked => marked.map(Some),
+    }
 }
 
 /// Marks that a session moves to a new id, which is in the store already and expires at `lives_until_ms`. Returns the

@@ -48,6 +48,8 @@ pub(crate) struct Memory {
     pub(super) after_error: Option<HeaderValue>,
     /// When the request asked for its session, just before the store was asked.
     pub(super) loaded_at_ms: i64,
+    /// The operator was told that this response's cookie is withheld.
+    pub(super) is_withheld: bool,
     /// Another request had logged out the session before this request did.
     pub(super) is_logged_out_already: bool,
 }

@@ -7,26 +7,21 @@ use std::sync::Arc;
 
 use cloakroom_core::{Error, SessionData};
 
-use super::{
-    changes::RequestChanges,
-    session::{SafeSession, withheld},
-    write::Write,
-};
+use super::{changes::RequestChanges, session::SafeSession, write::Write};
 use crate::state::{Current, MOST_TRIES, Memory as _, without_end};
 
 impl SafeSession {
     /// Writes the session now. Returns false if a logout or a move of another request keeps it from being stored.
     pub(crate) async fn save(&self) -> Result<bool, Error> {
         let _turn = self.shared.turn("save").await?;
-        let (mut write, extends) = {
+        let writing = {
             let state = self.shared.open_for_change("save")?;
             let record = state.record("save")?;
-            if !state.memory.is_stored && self.withholds(record.cookie()) {
-                return Err(withheld("save"));
-            }
+            let is_withheld = !state.memory.is_stored && self.withholds(record.cookie());
             let extends = self.extends_on_write() || state.memory.is_touched;
-            (Write::new(self, &state, record), extends)
+            (!is_withheld).then(|| (Write::new(self, &state, record), extends))
         };
+        let Some((mut write, extends)) = writing else { return Err(self.withheld("save")) };
         let taken = write.changes.clone();
         let result = self.shared.setup.within("save", write.run(self, extends)).await;
         // A step after the write can fail, such as ending the old id. The write is in the store anyway.

@@ -1,13 +1,13 @@
 //! The session of a request by the rules of the safe preset. Verbs that ask the store have files of their own.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Cookie, Error, ErrorKind};
 use http::HeaderValue;
 
 use super::{memory::Memory, preset::Safe};
-use crate::{TouchAfter, state::Shared};
+use crate::{EventReason, TouchAfter, state::Shared};
 
 pub(crate) struct SafeSession {
     pub(super) safe: Arc<Safe>,
@@ -46,15 +46,28 @@ impl SafeSession {
         cookie.secure() && !self.shared.request.is_secure
     }
 
+    /// Tells the operator of a cookie that is not sent: once for a response.
+    pub(super) fn note_withheld(&self) {
+        if self.is_first_withheld() {
+            self.shared.setup.note(EventReason::CookieWithheld);
+        }
+    }
+
+    /// Returns the error for a new session that is not stored because its cookie would not be sent.
+    pub(super) fn withheld(&self, operation: &'static str) -> Error {
+        if self.is_first_withheld() {
+            note(Event::CookieWithheld);
+        }
+        let message = "the new session was not stored because its cookie is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
+        Error::new(ErrorKind::Config, "session", operation, message)
+    }
+
+    fn is_first_withheld(&self) -> bool {
+        !mem::replace(&mut self.shared.state().memory.is_withheld, true)
+    }
+
     /// Returns true if every write moves the expiry, even if the handler has not called `touch`.
     pub(super) fn extends_on_write(&self) -> bool {
         self.shared.setup.options().expiry.touch_after == TouchAfter::EachRequest
     }
-}
-
-/// The error for a new session that is not stored because its cookie would not be sent.
-pub(super) fn withheld(operation: &'static str) -> Error {
-    note(Event::CookieWithheld);
-    let message = "the new session was not stored because its cookie is Secure and the request is not; behind a proxy that terminates TLS, set the option \"proxy\"; for development on http://localhost, set \"secure\" to auto";
-    Error::new(ErrorKind::Config, "session", operation, message)
 }

@@ -140,7 +140,8 @@ impl Write {
         } else if !self.is_late || self.can_move(safe).await? {
             self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
         }
-        self.destroy_old_ids(session).await?;
+        // It can take the new session back. Otherwise that one is stored, even if an old one could not be ended.
+        let ended = self.destroy_old_ids(session).await;
         if self.written.is_some() && !self.is_stored {
             let store = safe.setup.store().name();
             note(if is_move {
@@ -149,7 +150,7 @@ impl Write {
                 Event::SessionCreated { store }
             });
         }
-        Ok(())
+        ended
     }
 
     /// Stores the session under its new id, with everything that is stored under the old one when that ends, and ends

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cloakroom_core::{Secrets, SessionData, Store};
+use cloakroom_core::{ErrorKind, Secrets, SessionData, Store};
 use cloakroom_tower::{EventReason, Session, SessionEvent, SessionOptions};
 use http::Request;
 
@@ -58,6 +58,41 @@ async fn a_cookie_header_beyond_the_limit_counts_as_none_and_is_told() {
         assert_eq!(*told.lock().unwrap(), []);
         assert_eq!(user(&site, &[&filling(16_385), &cookie]).await, None);
         assert_eq!(*told.lock().unwrap(), [EventReason::CookieHeaderTooLong]);
+    }
+}
+
+/// Whoever logs out must not be told that it has worked. And a new session would take the place of the browser's live one,
+/// although the next request with that header could not bring it either.
+#[tokio::test]
+async fn behind_a_cookie_header_beyond_the_limit_nothing_can_be_changed() {
+    for options in [SessionOptions::new(), SessionOptions::express()] {
+        for saves_uninitialized in [false, true] {
+            let secrets = Secrets::new(["keyboard cat"]).unwrap();
+            let options = options.clone().with_save_uninitialized(saves_uninitialized);
+            let site = Site::with_all(options, secrets, |store| store, |_| {});
+            store_session(&site, "apple").await;
+            let head = format!("{}; x={}", signed("apple"), "y".repeat(16_384));
+            let head = Request::get("/").header("cookie", head).body(()).unwrap();
+            site.store.calls();
+            let engine = site.layer.engine();
+            let session = engine.load((&head).into()).await.unwrap().unwrap();
+            assert_eq!(session.get::<String>("user").unwrap(), None);
+            let errors = [
+                session.destroy().await.unwrap_err(),
+                session.unset().unwrap_err(),
+                session.regenerate().await.unwrap_err(),
+                session.save().await.unwrap_err(),
+                session.insert("user", "ann").unwrap_err(),
+            ];
+            for error in errors {
+                assert_eq!(error.kind(), ErrorKind::InvalidData);
+                let text = error.to_string();
+                assert!(text.contains("the Cookie header is too long to be read"), "{text}");
+            }
+            assert_eq!(engine.commit(&session).await.unwrap(), None);
+            assert_eq!(site.store.calls(), [""; 0]);
+            assert!(site.record("apple").await.is_some());
+        }
     }
 }
 

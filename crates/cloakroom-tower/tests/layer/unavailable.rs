@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cloakroom_core::ErrorKind;
-use cloakroom_tower::{Session, WhenUnavailable};
+use cloakroom_core::{ErrorKind, Secrets};
+use cloakroom_tower::{Session, SessionOptions, WhenUnavailable};
 use http::{Response, StatusCode};
 
-use crate::site::Site;
+use crate::{log::Log, site::Site};
 
 fn site(when_unavailable: WhenUnavailable) -> Site {
     Site::with(|options| options.failure.when_unavailable = when_unavailable)
@@ -254,6 +254,47 @@ async fn what_only_reads_has_no_unknown_outcome() {
         Ok(())
     })
     .await;
+}
+
+/// Without conditional writes, a logout marks the id before it destroys the record.
+#[tokio::test]
+async fn a_logout_without_conditional_writes_says_if_it_has_begun() {
+    for (keeps_marks, is_unknown) in [(true, true), (false, false)] {
+        let site = without_atomic();
+        site.write("n", 1).await;
+        if !keeps_marks {
+            site.store.refuse_markers();
+        }
+        site.store.fail(&["destroy"], ErrorKind::Full);
+        site.visit(async move |session: Session| {
+            let error = session.destroy().await.unwrap_err();
+            assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Full, is_unknown));
+            Ok(())
+        })
+        .await;
+    }
+}
+
+/// The mark of the logout is written then, and other requests see it.
+#[tokio::test]
+async fn a_logout_that_fails_just_after_its_mark_has_an_unknown_outcome() {
+    let site = without_atomic();
+    site.write("n", 1).await;
+    let store = site.store.clone();
+    site.visit(async move |session: Session| {
+        let failing = store.clone();
+        store.before("set", move |_| failing.fail(&["get"], ErrorKind::Full));
+        let error = session.destroy().await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Full, true));
+        store.fail(&[], ErrorKind::Full);
+        Ok(())
+    })
+    .await;
+}
+
+fn without_atomic() -> Site {
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    Site::with_all(SessionOptions::new(), secrets, Log::without_atomic, |_| {})
 }
 
 #[tokio::test]

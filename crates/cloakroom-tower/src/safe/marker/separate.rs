@@ -4,6 +4,7 @@
 //! not get lost that way: a session that its user ended would stay alive. So a logout has a record of its own, which
 //! only another logout writes.
 
+use cloakroom_backend::in_part;
 use cloakroom_core::{Error, SessionData, marker_name};
 
 use super::{Mark, end_of_life, read};
@@ -26,7 +27,8 @@ impl SeparateMarks<'_> {
             )
             .await?;
         }
-        let (mark, _) = read(self.0, &marker_name(id)).await?;
+        let read = read(self.0, &marker_name(id)).await;
+        let (mark, _) = read.map_err(in_part(!is_logged_out))?;
         Ok(Mark { is_logged_out, ..mark })
     }
 
