@@ -131,6 +131,8 @@ pub enum Lost {
     Any,
     /// Writes that were not acknowledged yet, even if somebody has read them.
     Unacknowledged,
+    /// The last writes, acknowledged or not: a replica takes over that has not received them.
+    Recent,
 }
 
 /// Everything that happened.

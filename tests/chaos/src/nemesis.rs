@@ -17,6 +17,10 @@ const CALM_US: u64 = 4_000_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Harm {
     pub(crate) fault: Fault,
+    /// When it began, in microseconds.
+    pub(crate) start_us: u64,
+    /// Another machine took over, and nobody repaired anything.
+    pub(crate) is_failover: bool,
     /// When it was over, in microseconds.
     pub(crate) over_us: u64,
     /// The Rust processes that ran then.
@@ -58,14 +62,23 @@ pub(crate) fn harm(
             Fault::FreezeClient => clients.freeze_one(random, pause)?,
             fault => {
                 target.begin(fault, random)?;
-                let lost = target.loses(fault);
-                if lost != Lost::Nothing {
-                    losses.push(Loss { start_us, end_us: now_us(), lost });
-                }
+                let (lost, begun_us) = (target.loses(fault), now_us());
                 thread::sleep(pause);
                 target.end(fault)?;
+                // A replica is known to have taken over only when all is over.
+                let end_us = if lost == Lost::Recent { now_us() } else { begun_us };
+                if lost != Lost::Nothing {
+                    losses.push(Loss { start_us, end_us, lost });
+                }
             }
         }
-        harms.push(Harm { fault, over_us: now_us(), clients: clients.names() });
+        let is_failover = fault == Fault::FailOver || target.loses(fault) == Lost::Recent;
+        harms.push(Harm {
+            fault,
+            start_us,
+            is_failover,
+            over_us: now_us(),
+            clients: clients.names(),
+        });
     }
 }

@@ -41,7 +41,8 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// How many sessions had too many orders of calls to try.
     pub undecided: usize,
-    /// The time from the end of a fault to the first success of the last Rust process that had one, in milliseconds: the
+    /// The time from the end of a fault to the first success of the last Rust process that had one, or from a failover to
+    /// the last failure, in milliseconds: the
     /// median of all faults.
     pub recovery_p50_ms: u64,
     /// The longest such time.
@@ -113,11 +114,18 @@ fn successes(history: &History) -> BTreeMap<&str, Vec<(u64, u64)>> {
     successes
 }
 
-/// The times from the end of each fault to the first success of the last process, in milliseconds.
+/// The time that each fault took to recover from, in milliseconds: from its end to the first success of the last process,
+/// or, if another machine took over, from its beginning to the end of the last failure.
 fn recoveries(history: &History, harms: &[Harm]) -> Vec<(Fault, u64)> {
     let successes = successes(history);
     let mut recoveries = Vec::new();
-    for harm in harms {
+    for (number, harm) in harms.iter().enumerate() {
+        if harm.is_failover {
+            let next_us = harms.get(number + 1).map_or(u64::MAX, |next| next.start_us);
+            let last_us = last_failure(history, harm.start_us, next_us).unwrap_or(harm.start_us);
+            recoveries.push((harm.fault, (last_us - harm.start_us) / 1_000));
+            continue;
+        }
         let first = |ends: &Vec<(u64, u64)>| {
             let later = ends.iter().filter(|(start_us, _)| *start_us >= harm.over_us);
             later.map(|(_, end_us)| end_us - harm.over_us).min()
@@ -126,6 +134,21 @@ fn recoveries(history: &History, harms: &[Harm]) -> Vec<(Fault, u64)> {
         recoveries.extend(clients.filter_map(first).max().map(|us| (harm.fault, us / 1_000)));
     }
     recoveries
+}
+
+/// When the last call of a Rust process failed that began in this time and that was not dropped or killed.
+fn last_failure(history: &History, from_us: u64, until_us: u64) -> Option<u64> {
+    let failures = history.operations.iter().filter(|operation| {
+        let is_failure = match &operation.outcome {
+            Outcome::Ok(_) => false,
+            Outcome::Failed(_) => true,
+            Outcome::Unknown(why) => why != "dropped" && why != "killed",
+        };
+        is_failure
+            && operation.process.starts_with('r')
+            && (from_us..until_us).contains(&operation.start_us)
+    });
+    failures.filter_map(|operation| operation.end_us).max()
 }
 
 /// The processes that called after the last fault, and had no success.

@@ -3,8 +3,10 @@
 //! A new target is a line of [`TARGETS`] and a function that starts it. One server of a kind that `tests/support` starts
 //! is a [`Single`]; several machines are a type of their own that implements [`Target`].
 
+mod cluster;
 mod folder;
 mod kinds;
+mod sentinels;
 mod single;
 
 use std::fmt;
@@ -118,6 +120,8 @@ pub const TARGETS: &[Row] = &[
     ("memcached", || Ok(Box::new(kinds::memcached()?))),
     ("mongodb", || Ok(Box::new(kinds::mongodb()?))),
     ("redis", || Ok(Box::new(kinds::redis()?))),
+    ("cluster", || Ok(Box::new(cluster::Cluster::start()?))),
+    ("sentinels", || Ok(Box::new(sentinels::Sentinels::start()?))),
 ];
 
 /// Starts the target of this name, or takes the server at this URL, whose network alone is harmed.

@@ -84,7 +84,7 @@ fn lost<'a>(
             start_us < until_us && end_us.is_none_or(|end_us| end_us > write.start_us)
         };
         let may_be_lost = losses.iter().any(|loss| {
-            let is_all = matches!(loss.lost, Lost::All | Lost::Any);
+            let is_all = matches!(loss.lost, Lost::All | Lost::Any | Lost::Recent);
             is_all && overlaps(loss.start_us, Some(loss.end_us))
         });
         let is_removed = operations.iter().any(|other| {

@@ -41,7 +41,7 @@ pub(super) fn mongodb() -> Result<Single, Failure> {
 }
 
 /// The word after `before` in what the program says of itself.
-fn version(program: &str, option: &str, before: &str) -> String {
+pub(super) fn version(program: &str, option: &str, before: &str) -> String {
     let output = Command::new(program).arg(option).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let text = text.unwrap_or_default();

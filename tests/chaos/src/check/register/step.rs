@@ -82,6 +82,7 @@ impl<'a> Search<'a> {
             Lost::Nothing => Vec::new(),
             Lost::All => vec![gone(false)],
             Lost::Any => vec![gone(true)],
+            Lost::Recent => self.undone(operations, loss),
             Lost::Unacknowledged => {
                 let in_flight = |operation: &&&Operation| {
                     matches!(operation.outcome, Outcome::Unknown(_))
