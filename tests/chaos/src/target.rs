@@ -6,6 +6,8 @@
 mod cluster;
 mod folder;
 mod kinds;
+mod replica_set;
+mod ring;
 mod sentinels;
 mod single;
 
@@ -121,6 +123,8 @@ pub const TARGETS: &[Row] = &[
     ("mongodb", || Ok(Box::new(kinds::mongodb()?))),
     ("redis", || Ok(Box::new(kinds::redis()?))),
     ("cluster", || Ok(Box::new(cluster::Cluster::start()?))),
+    ("replica-set", || Ok(Box::new(replica_set::ReplicaSet::start()?))),
+    ("ring", || Ok(Box::new(ring::Ring::start()?))),
     ("sentinels", || Ok(Box::new(sentinels::Sentinels::start()?))),
 ];
 
