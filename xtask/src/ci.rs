@@ -1,5 +1,7 @@
 //! What a change has to pass, in steps that can also run alone.
 
+use std::time::Instant;
+
 use crate::{
     api, bench,
     command::{Failure, run},
@@ -37,7 +39,12 @@ pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
     }
     let mut wanted =
         STEPS.iter().filter(|(step, _)| names.is_empty() || names.iter().any(|name| name == step));
-    wanted.try_for_each(|(_, step)| step())
+    wanted.try_for_each(|(name, step)| {
+        let start = Instant::now();
+        step()?;
+        println!("\nThe step {name} took {} s.", start.elapsed().as_secs());
+        Ok(())
+    })
 }
 
 /// The benchmarks are a workspace of their own.
