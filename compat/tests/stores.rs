@@ -18,13 +18,16 @@ use cloakroom_core::{Error, ErrorKind, MemoryStore, SessionData, Store, Touched}
 use cloakroom_test_support::Memcached;
 use legacy::{Gate, Late};
 
+/// Whether a promise is kept does not depend on how fast the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 mod inline {
     use super::*;
 
     async fn subject() -> StoreUnderTest {
         let store = Arc::new(legacy::InlineStore::default());
-        StoreUnderTest::new(promisify_store(Arc::clone(&store)))
-            .with_second_handle(promisify_store(store))
+        let handle = || promisify_store(Arc::clone(&store)).with_deadline(PATIENCE);
+        StoreUnderTest::new(handle()).with_second_handle(handle())
     }
 
     suite!(subject, not_offered = [atomic, neighbour, raw, faults]);
@@ -36,7 +39,8 @@ mod threaded {
     async fn subject() -> StoreUnderTest {
         let gate = Gate::default();
         let store = Arc::new(legacy::ThreadedStore::new(gate.clone()));
-        let handle = || Late(promisify_store(Arc::clone(&store)), gate.clone());
+        let handle =
+            || Late(promisify_store(Arc::clone(&store)).with_deadline(PATIENCE), gate.clone());
         StoreUnderTest::new(handle()).with_second_handle(handle())
     }
 
@@ -56,7 +60,7 @@ mod memcached {
         let gate = Gate::default();
         let open = || {
             let store = legacy::MemcachedStore::connect(&server.addr(), gate.clone());
-            Late(promisify_store(store), gate.clone())
+            Late(promisify_store(store).with_deadline(PATIENCE), gate.clone())
         };
         let (first, second) = (open(), open());
         StoreUnderTest::new(first).with_second_handle(second).add_guard(server)
@@ -76,7 +80,7 @@ mod there_and_back {
 
     async fn subject() -> StoreUnderTest {
         let store = MemoryStore::new();
-        let wrap = |store| promisify_store(callbackify_store(store));
+        let wrap = |store| promisify_store(callbackify_store(store)).with_deadline(PATIENCE);
         StoreUnderTest::new(wrap(store.clone())).with_second_handle(wrap(store))
     }
 

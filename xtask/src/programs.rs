@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many programs run at a time.
-const AT_A_TIME: usize = 3;
+const AT_A_TIME: usize = 2;
 
 /// How long the output of a program may last after its end. A process that it started may have it open.
 const OUTPUT: Duration = Duration::from_secs(10);

@@ -12,10 +12,7 @@ use cloakroom_conformance::{AccessError, StoreUnderTest, suite};
 use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Serializer};
 use cloakroom_test_backends::{Harmed, One, RawRedis};
-use cloakroom_test_support::{
-    ClusterNode, Redis, RedisCluster, RedisServer, SentinelServer, SentinelSet, Valkey,
-    ValkeyServer, unique,
-};
+use cloakroom_test_support::{Redis, RedisServer, Valkey, ValkeyServer, unique};
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
 static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
@@ -125,60 +122,6 @@ mod resp2_with_a_serializer {
 
     // The suite takes the bare subject: its raw records are not in the envelope.
     suite!(enveloped, ignore = "needs redis-server", not_offered = [raw, faults]);
-}
-
-/// On a Redis Cluster: the sessions are on three nodes. The one that is harmed is a cluster of its own.
-mod cluster {
-    use super::*;
-
-    static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start_with(0).unwrap());
-
-    async fn harmed() -> Result<Harmed<One<ClusterNode>>, AccessError> {
-        Harmed::start(|addr, deadline| {
-            let options = RedisOptions::default().with_deadline(deadline);
-            Ok(Box::new(RedisStore::open_with(&format!("redis+cluster://{addr}"), options)?))
-        })
-        .await
-    }
-
-    suite!(
-        || async {
-            subject_at(&CLUSTER.url(), CLUSTER.addr(0), &RedisOptions::default(), |store| store)
-                .with_faults(harmed)
-        },
-        ignore = "needs redis-server"
-    );
-}
-
-/// On the master that sentinels name. The one that is harmed has no replica, so no failover ends the outage.
-mod sentinel {
-    use super::*;
-
-    static SET: LazyLock<SentinelSet> = LazyLock::new(|| SentinelSet::start().unwrap());
-
-    async fn harmed() -> Result<Harmed<One<Redis>>, AccessError> {
-        let sentinel = tokio::task::spawn_blocking(SentinelServer::start).await??;
-        let url = format!("redis+sentinel://{}/mymaster", sentinel.addr());
-        // The sentinel lives as long as this function.
-        let harmed = Harmed::start(move |addr, deadline| {
-            let port = addr.rsplit(':').next().ok_or("no port")?.parse()?;
-            // From the second time on, it is refused, because the sentinel knows the name.
-            let _ = sentinel.watch(port);
-            let options = RedisOptions::default().with_deadline(deadline);
-            Ok(Box::new(RedisStore::open_with(&url, options)?))
-        });
-        harmed.await
-    }
-
-    suite!(
-        || async {
-            subject_at(&SET.url(), SET.master_addr().unwrap(), &RedisOptions::default(), |store| {
-                store
-            })
-            .with_faults(harmed)
-        },
-        ignore = "needs redis-server"
-    );
 }
 
 /// On Valkey, which compares by `SET … IFEQ`.

@@ -8,11 +8,17 @@ use cloakroom_test_support::Memcached;
 
 use crate::{Bench, atomic, options, session};
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs memcached"]
 async fn a_thousand_tasks_share_the_connections_of_the_pool() {
     for pool_size in [64, 4] {
-        let bench = Bench::with(options(|options| options.pool_size = pool_size));
+        let bench = Bench::with(options(|options| {
+            options.pool_size = pool_size;
+            // On a slow machine, the last of a thousand waits long.
+            (options.timeout, options.deadline) = (PATIENCE, PATIENCE);
+        }));
         a_thousand_tasks_share(&bench.store).await;
         // Its own and the one that asks are among them, and none was given up.
         let connections = bench.raw().stat("total_connections");
