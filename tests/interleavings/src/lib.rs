@@ -3,8 +3,8 @@
 //! `turn.rs` of `cloakroom-core` is included as it stands. It asks for `std`, and this crate calls itself so: what it has
 //! in the place of `std::sync` and `thread_local!` is shuttle's. So the code of the library does not know of it.
 
-// The tests in the file that is included are run where it stands.
-#![cfg(not(test))]
+// The tests and examples in the file that is included are run where it stands.
+#![cfg(not(any(test, doctest)))]
 #![no_std]
 
 extern crate self as std;
