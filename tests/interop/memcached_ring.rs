@@ -210,7 +210,7 @@ async fn with_the_option_remove_node_leaves_the_others_and_old_sessions_come_bac
     while get(&mut removing).get("error").is_some() {
         assert!(since.elapsed() < Duration::from_secs(120), "npm's client keeps the server");
     }
-    // The user is logged out there, whatever the process is told about it.
+    // This process looks on another server now and does not find the session.
     assert_eq!(get(&mut removing)["value"], json!(null));
     removing.call::<Value>(json!({ "op": "destroy", "sid": "a" })).unwrap();
     assert_eq!(rust.get("a").await.unwrap_err().kind(), ErrorKind::Unavailable);

@@ -38,7 +38,7 @@ fn run_once(
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk.lua");
     let mut wrk = cpu::on_core(cpu::OTHERS, "wrk");
     wrk.args(["--threads", "1", "--connections", &connections.to_string(), "--latency"])
-        // Slow answers are measured, and are no failures.
+        // A slow answer is measured. It does not count as a failure.
         .args(["--timeout", "60s"])
         .args(["--duration", &format!("{seconds}s")])
         .arg("--script")

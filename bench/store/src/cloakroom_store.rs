@@ -15,7 +15,7 @@ const LIFE: Duration = Duration::from_secs(3_600);
 /// The deadline of our stores: on a busy machine they are measured, not given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The commands that the server runs for each operation, such as `get 1`. Empty where there is no server.
+/// The commands that the server runs for each operation, such as `get 1`. Empty for a store without a server.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Declared {
     pub(crate) get: &'static str,

@@ -17,7 +17,7 @@ use step::places;
 /// More configurations than this, and the session is undecided.
 const MOST: usize = 10_000;
 
-/// Why there is no result.
+/// The reason why the search ended without an order.
 #[derive(Debug)]
 pub(crate) enum Stop<'a> {
     /// No order explains this operation together with those before it.

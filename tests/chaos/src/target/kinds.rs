@@ -20,7 +20,7 @@ pub(super) fn redis() -> Result<Single, Failure> {
     Ok(single.with_npm("redis-10", "{}").with_fill(fill_redis))
 }
 
-/// Memcached keeps nothing. It refuses a write for which it has no room, and removes no other record for it.
+/// Memcached keeps nothing. With `-M`, it refuses a write for which it has no room, and evicts nothing.
 pub(super) fn memcached() -> Result<Single, Failure> {
     let server = Memcached::start_with(&["-M"])?;
     let version = version("memcached", "--version", "memcached ");
