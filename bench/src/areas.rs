@@ -80,7 +80,7 @@ What an operation costs as there are more sessions, more writers of one session,
 Where the number of sessions grows, the base is the same subject with the fewest sessions.
 Those sessions have 111 bytes each, so that 10,000,000 of them fit into 3 GB; a quick run stops at 1,000,000.
 `all` reads all sessions as a stream; the memory is what the program had at most while it read, beyond what it had before.
-With much in flight, each task reads a session, changes it and writes it, again and again; `later` is the most memory in use after each task has done so twice, beside the most until then.
+With much in flight, each task reads a session, changes it and writes it, again and again; `later` is the most memory in use in the second half of the time, beside the most in the first.
 Each change of a session that many tasks change is counted: none is lost.
 The base of `set` and `update` of long records is `SET`, which compares nothing.",
     },

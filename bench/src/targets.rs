@@ -103,7 +103,8 @@ fn outcome(target: &Target, area: &Area, row: &Row, rows: &[Row]) -> Option<Outc
         }
         Aim::Over(limit) => {
             let over = column.over?;
-            let beyond = over.median - limit;
+            // What is counted may be shared with a neighbour's operation, so the last digits say nothing.
+            let beyond = (over.median * 10.0).round() / 10.0 - limit;
             let limit = format!("≤ {limit} more than {}", row.base);
             (limit, value(over), number(beyond), beyond)
         }

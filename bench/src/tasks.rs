@@ -84,16 +84,6 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     }
 }
 
-/// Runs tasks until each has done so many operations.
-pub async fn run_each<F: Future<Output = ()> + Send + 'static>(
-    tasks: usize,
-    most: u64,
-    make: impl Fn(Task) -> F,
-) {
-    let state = Arc::new(State::default());
-    join(start(tasks, most, &state, make)).await;
-}
-
 /// As [`run`], for a short time, and returns how often an operation allocates.
 pub async fn allocations<F: Future<Output = ()> + Send + 'static>(
     tasks: usize,
