@@ -8,10 +8,14 @@ use std::{
 
 use cloakroom_backend::Operation;
 use memcache::exp::{Error as ClientError, MetaCommandResult};
+use smallvec::SmallVec;
 
 use crate::{connection::Connection, gate::Pass, pool::Pool};
 
 type ClientResult<T> = Result<T, ClientError>;
+
+/// The answers to commands that were sent together. Nearly always it is one, which then needs no memory of its own.
+pub(crate) type Answers<T> = SmallVec<[T; 1]>;
 
 /// A lease ends with [`keep`](Self::keep) or [`lose`](Self::lose). If its call is dropped or meets its deadline, the
 /// connection is given up.
@@ -45,12 +49,12 @@ impl<'a> Lease<'a> {
         commands: &[u8],
         first: usize,
         answers: usize,
-    ) -> ClientResult<Vec<ClientResult<MetaCommandResult>>> {
-        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
+    ) -> ClientResult<Answers<ClientResult<MetaCommandResult>>> {
+        let Some(connection) = &mut self.connection else { return Ok(Answers::new()) };
         self.asked = Some(Instant::now());
         let exchange = pin!(async {
             connection.send(commands, first).await?;
-            let mut all = Vec::with_capacity(answers);
+            let mut all = Answers::with_capacity(answers);
             for _ in 0..answers {
                 match connection.answer().await {
                     Err(cause @ ClientError::Server(_)) => all.push(Err(cause)),

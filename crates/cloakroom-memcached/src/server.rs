@@ -20,6 +20,7 @@ use memcache::exp::{
     AsyncMetaClient, Error as ClientError, MetaCommandResult, Operation as Command, ReturnCode,
     build_noop,
 };
+use smallvec::smallvec;
 use tokio::time::timeout;
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     connection::{Connection, unintelligible},
     error,
     gate::Pass,
-    lease::Lease,
+    lease::{Answers, Lease},
     limit::Limit,
     loss::{Failure, Loss},
     pool::{Pool, Pools},
@@ -35,6 +36,9 @@ use crate::{
 };
 
 type ClientResult<T> = Result<T, ClientError>;
+
+/// The length of most commands without their value.
+const USUAL_LENGTH: usize = 128;
 
 pub(crate) struct Server {
     /// Its name in the URL, for messages.
@@ -102,7 +106,7 @@ impl Server {
         &self,
         operation: &Operation,
         commands: &[C],
-    ) -> Result<Vec<C::Output>, Error>
+    ) -> Result<Answers<C::Output>, Error>
     where
         C: Command + Clone + Send + Sync,
         C::Output: Send,
@@ -111,7 +115,7 @@ impl Server {
         if let Link::Client(client) = &self.link {
             let run = || async {
                 match commands {
-                    [command] => Ok(vec![client.run(command.clone()).await?]),
+                    [command] => Ok(smallvec![client.run(command.clone()).await?]),
                     _ => client.run_many(commands.to_vec()).await?.into_iter().collect(),
                 }
             };
@@ -201,7 +205,7 @@ impl Server {
         operation: &Operation,
         batch: &Batch,
         read: impl Fn(usize, MetaCommandResult) -> ClientResult<T> + Send,
-    ) -> Result<Vec<T>, Failure> {
+    ) -> Result<Answers<T>, Failure> {
         let mut lease = self.lease(pool, operation).await?;
         // Nobody waits for the answer any more, so the command is not sent.
         if operation.is_over() {
@@ -211,7 +215,7 @@ impl Server {
             Ok(answers) => answers,
             Err(cause) => return Err(lease.lose(cause).into()),
         };
-        let mut all = Vec::with_capacity(answers.len());
+        let mut all = Answers::with_capacity(answers.len());
         let mut refusal = None;
         for (number, answer) in answers.into_iter().enumerate() {
             match answer.and_then(|answer| read(number, answer)) {
@@ -288,7 +292,7 @@ struct Batch {
 
 impl Batch {
     fn of<C: Command>(commands: &[C]) -> ClientResult<Self> {
-        let (mut bytes, mut first) = (Vec::new(), 0);
+        let (mut bytes, mut first) = (Vec::with_capacity(commands.len() * USUAL_LENGTH), 0);
         for (number, command) in commands.iter().enumerate() {
             let mut command = command.prepare()?;
             if commands.len() > 1 {
