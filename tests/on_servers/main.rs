@@ -11,3 +11,4 @@ mod layer_commands;
 mod limits;
 mod raced_logouts;
 mod redis_that_only_reads;
+mod timers;

@@ -6,6 +6,7 @@ use crate::files::{code_of, libraries};
 const COMPLETE: &[(&str, &str)] = &[
     ("Created", "whoever creates a session has to handle each answer"),
     ("Expectation", "hidden from the docs; the suite's macro makes it in the crate of a store"),
+    ("Joined", "whoever joins has the connection or waits for it"),
     ("ParameterNames", "a store writes it as a constant"),
     ("SameSite", "RFC 6265bis has these values, and a cookie is written for each"),
     ("TimeToLive", "a store has to do something for each"),

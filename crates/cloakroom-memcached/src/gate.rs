@@ -10,14 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom_backend::doubled;
+use cloakroom_backend::Pace;
 use memcache::exp::Error as ClientError;
 use tokio::{
     sync::MutexGuard as Turn,
     time::{sleep, timeout},
 };
 
-/// The pause after the second loss in a row. It doubles with each further loss; the first loss has no pause.
+/// The losses in a row that have no pause.
+const AT_ONCE: u32 = 1;
+
+/// The pause after the next loss. It doubles with each further one.
 const SHORTEST: Duration = Duration::from_millis(5);
 
 /// The longest pause, and therefore the delay with which a server's return is noticed.
@@ -36,14 +39,11 @@ pub(crate) struct Gate {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     /// When the server last answered.
     answered: Option<Instant>,
-    /// When a connection was last lost or could not be made.
-    lost: Option<Instant>,
-    /// The number of losses in a row, each within [`CALM`] of the one before it.
-    losses: u32,
+    /// When connections were lost or could not be made.
+    pace: Pace,
     /// The time span in which calls waited, one after the other, without an answer.
     waited: Option<(Instant, Instant)>,
     /// The number of new connections that failed, and the error of the last one.
@@ -78,7 +78,7 @@ impl Gate {
             if state.is_open() {
                 return Ok(Pass(None));
             }
-            state.pause()
+            state.pace.pause(Instant::now())
         };
         if !pause.is_zero() {
             sleep(pause).await;
@@ -106,14 +106,7 @@ impl Gate {
 
     /// Notes that a connection was lost whose command was sent at this moment.
     pub(crate) fn lost(&self, asked: Instant) {
-        let mut state = self.lock();
-        // Connections that are lost at the same time count as one loss.
-        if state.lost.is_none_or(|lost| lost < asked) {
-            let again = state.lost.is_some_and(|lost| lost.elapsed() < CALM);
-            state.losses = if again { state.losses.saturating_add(1) } else { 1 };
-            state.lost = Some(Instant::now());
-            state.cause = None;
-        }
+        self.lock().lose(asked, Instant::now(), LONGEST);
     }
 
     /// Notes that a call has lost its connection, for the operator.
@@ -135,13 +128,12 @@ impl Gate {
     /// Notes that the attempt with this pass, which began at this moment, made no connection, or one that gave no
     /// answer.
     pub(crate) fn failed(&self, pass: &Pass<'_>, began: Instant, cause: &ClientError) {
-        self.lost(began);
-        if !pass.is_turn() {
-            return;
-        }
         let mut state = self.lock();
-        state.failed += 1;
-        state.cause = Some(copy(cause));
+        state.lose(began, Instant::now(), longest_pause(cause));
+        if pass.is_turn() {
+            state.failed += 1;
+            state.cause = Some(copy(cause));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -150,7 +142,31 @@ impl Gate {
     }
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            answered: None,
+            pace: Pace::new(AT_ONCE, SHORTEST, CALM),
+            waited: None,
+            failed: 0,
+            cause: None,
+            untold: None,
+            has_lost: false,
+        }
+    }
+}
+
 impl State {
+    /// Notes that a connection was lost, or could not be made, whose command was sent at this moment.
+    fn lose(&mut self, asked: Instant, now: Instant, longest: Duration) {
+        // Connections that are lost at the same time count as one loss.
+        if self.pace.last_failure().is_none_or(|lost| lost < asked) {
+            self.pace.forget_old(now);
+            self.pace.fail(now, longest);
+            self.cause = None;
+        }
+    }
+
     /// Extends the time span in which calls have waited without an answer. Returns true if it is as long as `limit`.
     fn waits(&mut self, asked: Instant, now: Instant, limit: Duration) -> bool {
         let since = match self.waited {
@@ -170,22 +186,7 @@ impl State {
     /// Returns true if every call may connect: the server has answered, and no connection was lost within the last
     /// second.
     fn is_open(&self) -> bool {
-        match (self.answered, self.lost) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(answered), Some(lost)) => answered > lost && lost.elapsed() >= CALM,
-        }
-    }
-
-    /// Returns the rest of the pause after the last loss.
-    fn pause(&self) -> Duration {
-        let (Some(lost), 2..) = (self.lost, self.losses) else { return Duration::ZERO };
-        let refused = matches!(
-            &self.cause,
-            Some(ClientError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused
-        );
-        let longest = if refused { LONGEST_REFUSED } else { LONGEST };
-        doubled(SHORTEST, self.losses - 2, longest).saturating_sub(lost.elapsed())
+        self.answered > self.pace.last_failure() && self.pace.is_calm(Instant::now())
     }
 }
 
@@ -211,6 +212,15 @@ impl Pass<'_> {
             drop(turn);
         }
         answer.await
+    }
+}
+
+fn longest_pause(cause: &ClientError) -> Duration {
+    match cause {
+        ClientError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            LONGEST_REFUSED
+        }
+        _ => LONGEST,
     }
 }
 
@@ -304,18 +314,22 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_have_an_end() {
-        let mut state = State::default();
-        let mut longest = Duration::ZERO;
-        for losses in 0..100 {
-            (state.losses, state.lost) = (losses, Some(Instant::now() + CALM));
-            let pause = state.pause();
-            assert_eq!(pause.is_zero(), losses < 2, "{losses}");
-            assert!(pause <= LONGEST && pause * 2 >= longest, "{losses}: {pause:?}");
-            longest = longest.max(pause);
+        let start = Instant::now();
+        for (cause, end) in
+            [(refused(), LONGEST_REFUSED), (ClientError::Protocol(String::new()), LONGEST)]
+        {
+            let mut state = State::default();
+            let mut longest = Duration::ZERO;
+            for losses in 1..100 {
+                let lost = start + losses * (CALM / 2);
+                state.lose(lost, lost, longest_pause(&cause));
+                let pause = state.pace.pause(lost);
+                assert_eq!(pause.is_zero(), losses < 2, "{losses}");
+                assert!(pause <= end && pause * 2 >= longest, "{losses}: {pause:?}");
+                longest = longest.max(pause);
+            }
+            assert!(longest > end / 2, "{longest:?}");
         }
-        assert!(longest > LONGEST / 2, "{longest:?}");
-        state.cause = Some(refused());
-        assert!(state.pause() <= LONGEST_REFUSED, "{:?}", state.pause());
     }
 
     #[test]
@@ -325,9 +339,9 @@ mod tests {
         for _ in 0..40 {
             gate.lost(asked);
         }
-        assert_eq!(gate.lock().losses, 1);
+        assert_eq!(gate.lock().pace.failures(), 1);
         gate.lost(Instant::now());
-        assert_eq!(gate.lock().losses, 2);
+        assert_eq!(gate.lock().pace.failures(), 2);
     }
 
     #[test]
@@ -369,7 +383,10 @@ mod tests {
             (ago(0), ago(2), true),
             (Some(Instant::now() + CALM), ago(0), false),
         ] {
-            let state = State { answered, lost, ..State::default() };
+            let mut state = State { answered, ..State::default() };
+            if let Some(lost) = lost {
+                state.pace.fail(lost, LONGEST);
+            }
             assert_eq!(state.is_open(), open, "{answered:?} {lost:?}");
         }
     }

@@ -3,14 +3,14 @@
 //! A connection works only on the runtime that made it, and ends with it. So each runtime has its own pool.
 
 use std::{
-    collections::HashMap,
+    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use cloakroom_backend::{Needs, Operation, Runtimes};
+use cloakroom_backend::{Needs, Operation, Runtimes, Shared};
 use cloakroom_core::Error;
-use tokio::{runtime::Id, sync::Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::{connection::Connection, gate::Gate};
 
@@ -22,7 +22,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(90);
 pub(crate) struct Pools {
     size: usize,
     runtimes: Runtimes,
-    pools: Mutex<HashMap<Id, Arc<Pool>>>,
+    pools: Shared<Pool>,
 }
 
 /// The connections of one runtime to one server.
@@ -38,22 +38,25 @@ impl Pools {
     /// Creates pools that have at most `size` connections each.
     pub(crate) fn new(size: usize) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
-        Self { size: size.min(Semaphore::MAX_PERMITS), runtimes, pools: Mutex::default() }
+        Self { size: size.min(Semaphore::MAX_PERMITS), runtimes, pools: Shared::default() }
     }
 
     /// Returns the pool of the runtime that this call is on.
     ///
     /// The error is `Config` outside of a runtime, and on a runtime without timers or I/O.
     pub(crate) fn of_this_runtime(&self, operation: &Operation) -> Result<Arc<Pool>, Error> {
-        let id = self.runtimes.current(operation)?.id();
-        let mut pools = lock(&self.pools);
-        if let Some(pool) = pools.get(&id) {
-            return Ok(Arc::clone(pool));
-        }
-        // Runtimes that have shut down leave their pools behind.
-        pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.has_connections());
-        let pool = pools.entry(id).or_insert_with(|| Arc::new(Pool::new(self.size)));
-        Ok(Arc::clone(pool))
+        let runtime = self.runtimes.current(operation)?;
+        Ok(self.pools.get_or_insert(&runtime, || Arc::new(Pool::new(self.size))))
+    }
+}
+
+impl cloakroom_backend::Connection for Pool {
+    // A pool is empty at first, so it needs no attempt. Its connections come and go, and it ends with its runtime alone.
+    type Failure = Infallible;
+    type Progress = ();
+
+    fn is_over(&self) -> bool {
+        false
     }
 }
 
@@ -90,12 +93,6 @@ impl Pool {
     /// If one connection is lost silently, the others usually are too.
     pub(crate) fn give_up_older(&self, asked: Instant) {
         lock(&self.idle).retain(|connection| connection.heard() > asked);
-    }
-
-    fn has_connections(&self) -> bool {
-        let mut idle = lock(&self.idle);
-        idle.retain(Connection::is_quiet);
-        !idle.is_empty()
     }
 }
 

@@ -11,16 +11,17 @@
 
 use std::sync::Arc;
 
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, observe};
+use cloakroom_backend::{Idempotency, Joined, Needs, Operation, Runtimes, Shared, observe};
 use cloakroom_core::Error;
-use futures::{FutureExt, future::ready};
-use mongodb::{Client, error::Result as MongoResult};
-use tokio::runtime::Handle;
+use mongodb::{
+    Client,
+    error::{ErrorKind as MongoKind, Result as MongoResult},
+};
 
 use crate::{
     MongoOptions,
     error::{self, Failure},
-    live::{Attempt, Clients, Live, Sessions, Source, State},
+    live::{Live, Sessions, Source},
     target::Target,
     topology::Topology,
 };
@@ -30,7 +31,7 @@ pub(crate) struct Connection {
     hosts: String,
     database: String,
     runtimes: Runtimes,
-    clients: Arc<Clients>,
+    clients: Shared<Live>,
     topology: Arc<Topology>,
 }
 
@@ -42,7 +43,7 @@ impl Connection {
             hosts: target.hosts,
             database: target.database,
             runtimes: Runtimes::new(Needs::TimeAndIo),
-            clients: Arc::default(),
+            clients: Shared::default(),
             topology: Arc::default(),
         }
     }
@@ -54,7 +55,7 @@ impl Connection {
             hosts: "the server".to_owned(),
             database,
             runtimes: Runtimes::new(Needs::TimeAndIo),
-            clients: Arc::default(),
+            clients: Shared::default(),
             topology: Arc::default(),
         }
     }
@@ -139,106 +140,23 @@ impl Connection {
         options: &MongoOptions,
     ) -> Result<Arc<Live>, Error> {
         let runtime = self.runtimes.current(operation)?;
-        if let Some(live) = self.started(&runtime) {
-            return Ok(live);
-        }
-        let attempt = {
-            let mut clients = self.clients.lock();
-            let id = runtime.id();
-            // Failed attempts of other runtimes as well, which may never be used again.
-            clients.retain(|(_, state)| !state.has_failed());
-            match clients.iter().find(|(other, _)| *other == id) {
-                Some((_, State::Started(live))) => return Ok(Arc::clone(live)),
-                Some((_, State::Starting(attempt, _))) => attempt.clone(),
-                None => {
-                    let (attempt, state) = self.attempt(&runtime, options);
-                    clients.extend(state.map(|state| (id, state)));
-                    attempt
-                }
-            }
+        let joined = self.clients.join(&runtime, |_| {
+            let (source, database) = (self.source.clone(), self.database.clone());
+            let (options, topology) = (options.clone(), Arc::clone(&self.topology));
+            let start = Live::start(source, database, options, runtime.clone(), topology);
+            ((), async move { start.await.map(Arc::new) })
+        });
+        let attempt = match joined {
+            Joined::Connected(live) => return Ok(live),
+            Joined::Connecting(attempt) => attempt,
         };
-        match operation.within(attempt).await {
-            Some(Ok(live)) => {
-                live.forget_with_runtime(&self.clients);
-                Ok(live)
+        match operation.within(attempt.outcome()).await {
+            Some(Ok(live)) => Ok(live),
+            Some(Err(cause)) => {
+                let cause = cause.unwrap_or_else(|| MongoKind::Shutdown.into());
+                Err(error::of_driver(operation, &self.hosts, &cause, false))
             }
-            Some(Err(cause)) => Err(error::of_driver(operation, &self.hosts, &cause, false)),
             None => Err(operation.timeout()),
         }
-    }
-
-    /// Returns the client of this runtime if it exists. Nearly every call ends here, without a task or an attempt.
-    fn started(&self, runtime: &Handle) -> Option<Arc<Live>> {
-        let id = runtime.id();
-        self.clients.lock().iter().find_map(|(other, state)| match state {
-            State::Started(live) if *other == id => Some(Arc::clone(live)),
-            _ => None,
-        })
-    }
-
-    /// Starts to make a client, which takes time only if a name has to be looked up. Returns no state for an attempt
-    /// that has failed already.
-    fn attempt(&self, runtime: &Handle, options: &MongoOptions) -> (Attempt, Option<State>) {
-        let weak = Arc::downgrade(&self.clients);
-        let (source, database) = (self.source.clone(), self.database.clone());
-        let topology = Arc::clone(&self.topology);
-        let start = Live::start(source, database, options.clone(), runtime.clone(), topology);
-        let mut start = start.map(|live| live.map(Arc::new).map_err(Arc::new)).boxed();
-        if let Some(outcome) = (&mut start).now_or_never() {
-            let state = outcome.as_ref().ok().map(|live| State::Started(Arc::clone(live)));
-            return (ready(outcome).boxed().shared(), state);
-        }
-        // A separate task, so that it continues if the call that started it is dropped.
-        let handle = runtime.clone();
-        let task = runtime.spawn(async move {
-            let live = start.await?;
-            if let Some(clients) = weak.upgrade() {
-                clients.put(&handle, State::Started(Arc::clone(&live)));
-                live.forget_with_runtime(&clients);
-            }
-            Ok(live)
-        });
-        let abort = task.abort_handle();
-        let attempt = async move {
-            task.await.unwrap_or_else(|_| Err(Arc::new(mongodb::error::ErrorKind::Shutdown.into())))
-        };
-        let attempt = attempt.boxed().shared();
-        (attempt.clone(), Some(State::Starting(attempt, abort)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::runtime::Builder;
-
-    use super::*;
-
-    /// Returns how many runtimes are remembered after 20 that could not make a client.
-    fn remembered(url: &str) -> usize {
-        let mut options = MongoOptions::default();
-        let connection = Connection::to(Target::parse(url, &mut options).unwrap());
-        for _ in 0..20 {
-            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let limit = Duration::from_millis(50);
-                let operation = Operation::start(error::STORE, "get", Idempotency::Read, limit);
-                assert!(connection.live(&operation, &options).await.is_err());
-            });
-        }
-        connection.clients.lock().len()
-    }
-
-    #[test]
-    fn a_client_that_cannot_be_made_is_not_remembered() {
-        let wrong = "mongodb://127.0.0.1:1/?tls=true&tlsCAFile=/no/such/file.pem";
-        assert_eq!(remembered(wrong), 0);
-    }
-
-    #[cfg(feature = "dns-resolver")]
-    #[test]
-    fn what_is_still_looked_up_when_its_runtime_ends_is_forgotten_by_the_next() {
-        assert!(remembered("mongodb+srv://cluster.invalid/") <= 1);
     }
 }

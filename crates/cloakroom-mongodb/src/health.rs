@@ -6,11 +6,12 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use cloakroom_backend::Traffic;
 use mongodb::{
     error::{Error as MongoError, ErrorKind as MongoKind},
     event::{EventHandler, cmap::CmapEvent, sdam::SdamEvent},
@@ -30,13 +31,16 @@ pub(crate) async fn noting<T>(sent: Arc<AtomicBool>, operation: impl Future<Outp
     SENT.scope(sent, operation).await
 }
 
-/// When any of a client's servers last answered, and what is known of them for the operator.
+/// What the servers of a client send together, and what is known of them for the operator.
 #[derive(Debug)]
-pub(crate) struct Health(Mutex<Instant>, Arc<Topology>);
+pub(crate) struct Health(Traffic, Arc<Topology>);
 
 impl Health {
     pub(crate) fn new(topology: Arc<Topology>) -> Self {
-        Self(Mutex::new(Instant::now()), topology)
+        let traffic = Traffic::new();
+        // Nothing speaks against the servers of a new client.
+        traffic.note_received();
+        Self(traffic, topology)
     }
 
     /// Tells the operator that the client was given up.
@@ -48,11 +52,11 @@ impl Health {
     pub(crate) fn watch(self: &Arc<Self>, options: &mut ClientOptions) {
         let health = Arc::clone(self);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
-            SdamEvent::ServerHeartbeatSucceeded(_) => health.hear(),
+            SdamEvent::ServerHeartbeatSucceeded(_) => health.0.note_received(),
             SdamEvent::ServerHeartbeatFailed(event) => {
                 let is_silent = is_silence(&event.failure);
                 if !is_silent {
-                    health.hear();
+                    health.0.note_received();
                 }
                 Topology::failed(&event.server_address, is_silent);
             }
@@ -70,12 +74,7 @@ impl Health {
 
     /// Returns true if a server has answered or rejected a heartbeat since then.
     pub(crate) fn has_heard_since(&self, then: Instant) -> bool {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) > then
-    }
-
-    fn hear(&self) {
-        // Nothing panics while the lock is held.
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.has_received_since(then.into_std())
     }
 }
 

@@ -1,29 +1,27 @@
 //! A client of the driver on one runtime, and how it is made.
 
 use std::{
-    future::pending,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use cloakroom_backend::Operation;
-use futures::future::{BoxFuture, Shared};
+use cloakroom_backend::{Connection, Operation, Shared};
 use mongodb::{
     Client, Collection, ServerInfo, ServerType,
     bson::RawDocumentBuf,
-    error::Result as MongoResult,
+    error::{Error as MongoError, Result as MongoResult},
     options::{
         ClientOptions, CollectionOptions, ConnectionString, ReadConcern, ReadPreference,
         SelectionCriteria,
     },
 };
 use tokio::{
-    runtime::{Handle, Id},
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::{AbortHandle, JoinHandle},
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
@@ -57,59 +55,14 @@ pub(crate) struct Live {
     pub(crate) permits: Arc<Semaphore>,
     /// `None` for the application's client, whose events the store does not get and which it cannot make again.
     health: Option<Arc<Health>>,
-    watch: OnceLock<AbortHandle>,
 }
 
-impl Drop for Live {
-    fn drop(&mut self) {
-        if let Some(watch) = self.watch.get() {
-            watch.abort();
-        }
-    }
-}
+impl Connection for Live {
+    type Failure = MongoError;
+    type Progress = ();
 
-/// An attempt to make a client, for which all calls on its runtime wait.
-pub(crate) type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Arc<mongodb::error::Error>>>>;
-
-/// The client of each runtime, or the attempt to make it.
-#[derive(Default)]
-pub(crate) struct Clients(Mutex<Vec<(Id, State)>>);
-
-pub(crate) enum State {
-    /// The handle only shows whether the task has ended. If it has and this state remains, the attempt has failed.
-    Starting(Attempt, AbortHandle),
-    Started(Arc<Live>),
-}
-
-impl State {
-    pub(crate) fn has_failed(&self) -> bool {
-        matches!(self, Self::Starting(_, task) if task.is_finished())
-    }
-}
-
-impl Clients {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<(Id, State)>> {
-        // Nothing panics while the lock is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn put(&self, runtime: &Handle, state: State) {
-        let mut clients = self.lock();
-        match clients.iter_mut().find(|(id, _)| *id == runtime.id()) {
-            Some((_, old)) => *old = state,
-            None => clients.push((runtime.id(), state)),
-        }
-    }
-
-    /// Removes this client, so that the next call makes another one. Returns false if that was done before.
-    pub(crate) fn forget(&self, live: &Weak<Live>) -> bool {
-        let is_it = |state: &State| matches!(state, State::Started(other) if Arc::as_ptr(other) == live.as_ptr());
-        let mut clients = self.lock();
-        let found = clients.iter().position(|(_, state)| is_it(state));
-        let forgotten = found.map(|at| clients.swap_remove(at));
-        // Dropping a client runs code of the driver, so the lock is released first.
-        drop(clients);
-        forgotten.is_some()
+    fn is_over(&self) -> bool {
+        self.permits.is_closed()
     }
 }
 
@@ -130,17 +83,6 @@ impl Progress {
     /// Returns true if the command was sent and has been unanswered for so long that its client must be given up.
     pub(crate) fn is_silent(&self) -> bool {
         self.is_sent() && self.silent_from <= Instant::now()
-    }
-}
-
-/// Removes the client when its runtime drops its tasks.
-struct Ending(Weak<Clients>, Weak<Live>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if let Some(clients) = self.0.upgrade() {
-            clients.forget(&self.1);
-        }
     }
 }
 
@@ -174,25 +116,7 @@ impl Live {
         let sessions = client
             .database(&database)
             .collection_with_options(&options.collection_name, collection_options);
-        Ok(Self {
-            sessions,
-            runtime,
-            permits: Arc::new(Semaphore::new(pool as usize)),
-            health,
-            watch: OnceLock::new(),
-        })
-    }
-
-    /// Removes the client when its runtime shuts down.
-    pub(crate) fn forget_with_runtime(self: &Arc<Self>, clients: &Arc<Clients>) {
-        self.watch.get_or_init(|| {
-            let ending = Ending(Arc::downgrade(clients), Arc::downgrade(self));
-            let watch = self.runtime.spawn(async move {
-                let _ending = ending;
-                pending::<()>().await;
-            });
-            watch.abort_handle()
-        });
+        Ok(Self { sessions, runtime, permits: Arc::new(Semaphore::new(pool as usize)), health })
     }
 
     /// Starts an operation of the driver as a separate task, and returns its progress.
@@ -204,7 +128,7 @@ impl Live {
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
         operation: &Operation,
-        clients: &Arc<Clients>,
+        clients: &Shared<Self>,
         work: impl FnOnce(Sessions) -> Fut,
     ) -> (JoinHandle<Option<MongoResult<T>>>, Progress)
     where
@@ -214,7 +138,7 @@ impl Live {
         let sent = Arc::new(AtomicBool::new(self.health.is_none()));
         let work = health::noting(Arc::clone(&sent), work(self.sessions.clone()));
         let progress = Progress { sent, silent_from: Instant::now() + operation.patience() };
-        let (live, clients) = (Arc::clone(self), Arc::downgrade(clients));
+        let (live, clients) = (Arc::clone(self), clients.clone());
         let (deadline, own) = (operation.deadline(), progress.clone());
         let task = self.runtime.spawn(async move {
             let _permit = permit;
@@ -229,9 +153,7 @@ impl Live {
                 return None;
             }
             let outcome = timeout_at(own.silent_from, &mut work).await.ok();
-            if outcome.is_none()
-                && let Some(clients) = clients.upgrade()
-            {
+            if outcome.is_none() {
                 // This must come before the driver's future is dropped.
                 live.leave(&clients);
             }
@@ -241,9 +163,9 @@ impl Live {
     }
 
     /// Makes the next call create another client, unless this is the application's.
-    pub(crate) fn leave(self: &Arc<Self>, clients: &Clients) {
+    pub(crate) fn leave(self: &Arc<Self>, clients: &Shared<Self>) {
         if let Some(health) = &self.health {
-            if clients.forget(&Arc::downgrade(self)) {
+            if clients.forget(self) {
                 health.give_up();
             }
             // Operations that wait for one of its connections continue on the next client.

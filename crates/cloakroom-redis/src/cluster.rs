@@ -12,14 +12,11 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, doubled, observe};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, Shared, doubled, observe};
 use cloakroom_core::{Error, ErrorKind};
 use futures::future::try_join_all;
 use redis::{Cmd, Value};
-use tokio::{
-    runtime::Id,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     error,
@@ -29,7 +26,7 @@ use crate::{
     swap::{Swap, Swapped},
     target::{Address, Route, Target},
 };
-use look::Look;
+use look::{Seen, Unseen};
 use map::{Redirect, SLOTS, key_of, slot_of};
 
 /// How many redirects a call follows. Two are usual while a slot moves; more mean that the nodes disagree for a moment.
@@ -58,6 +55,7 @@ struct Inner {
     /// The store's deadline of an operation.
     deadline: Duration,
     runtimes: Runtimes,
+    looks: Shared<Seen>,
     state: Mutex<State>,
 }
 
@@ -69,7 +67,6 @@ struct State {
     slots: Vec<u16>,
     /// Whether some slots have an owner whose address the node that was asked does not know.
     hides_nodes: bool,
-    looks: Vec<(Id, Look)>,
     /// When a look last ended.
     looked: Option<Instant>,
 }
@@ -89,8 +86,8 @@ impl Cluster {
         deadline: Duration,
     ) -> Self {
         let runtimes = Runtimes::new(Needs::TimeAndIo);
-        let state = Mutex::default();
-        Self(Arc::new(Inner { seeds, login, streams, deadline, runtimes, state }))
+        let (looks, state) = (Shared::default(), Mutex::default());
+        Self(Arc::new(Inner { seeds, login, streams, deadline, runtimes, looks, state }))
     }
 
     pub(crate) fn seeds(&self) -> &[Address] {
@@ -263,8 +260,9 @@ impl Cluster {
     ) -> Result<(), Error> {
         let look = self.0.look(operation, doubted)?;
         match operation.within(look.outcome()).await {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(_)) => Ok(()),
             Some(Err(unseen)) => {
+                let unseen = unseen.unwrap_or_else(Unseen::cancelled);
                 Err(error::not_connected(operation, &unseen.place, unseen.failure))
             }
             None => {

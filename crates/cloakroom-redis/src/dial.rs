@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use cloakroom_backend::Traffic;
 use redis::{
     AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, aio::MultiplexedConnection,
 };
@@ -9,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     error::ConnectFailure, limited::Limited, live::Live, login::login, stream::Streams,
-    target::Target, traffic::Traffic,
+    target::Target,
 };
 
 /// The time limit for a connection and its login.

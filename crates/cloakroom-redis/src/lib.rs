@@ -17,7 +17,6 @@ mod login;
 mod mode;
 mod options;
 mod own;
-mod pace;
 mod parameter;
 mod race;
 mod record;
@@ -31,7 +30,6 @@ mod swap;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
-mod traffic;
 mod ttl;
 mod update;
 mod url;

@@ -3,25 +3,26 @@
 use std::{
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{Connection, Idempotency, Operation, Traffic};
 use futures::future::{Either, select};
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{sync::Notify, task::AbortHandle, time::Instant};
+use tokio::{sync::Notify, task::AbortHandle};
 
 use crate::{
     batch::batched,
-    error,
+    error::{self, ConnectFailure},
     mode::About,
-    pace::LONG_ENOUGH,
     target::Address,
-    traffic::{Moment, Traffic},
 };
+
+/// A connection that lasted this long counts as good, and a failure this long ago no longer matters.
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
 /// Why a connection was left: its server is not the master.
 pub(crate) const REPLICA: &str = "replica";
@@ -40,20 +41,28 @@ pub(crate) struct Live {
     began: Instant,
     /// What the server said about itself at the login.
     about: About,
-    silence: Mutex<Silence>,
     /// Wakes the calls that can continue on another connection.
     given_up: Notify,
     /// Whether it is left because the server is not the master, or no longer.
     is_replica: AtomicBool,
 }
 
-/// What the server owes, to all calls together.
-#[derive(Default)]
-struct Silence {
-    /// When the first command was sent after which nothing has been received.
-    since: Option<Moment>,
-    /// Whether it has lasted for so long that the connection is left.
-    is_too_long: bool,
+/// An attempt to connect.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) began: Instant,
+    /// Whether no attempt failed just before it.
+    pub(crate) is_first: bool,
+    pub(crate) traffic: Arc<Traffic>,
+}
+
+impl Connection for Live {
+    type Failure = ConnectFailure;
+    type Progress = Login;
+
+    fn is_over(&self) -> bool {
+        self.lost.load(Ordering::Acquire) || self.was_left() || self.traffic.is_silent()
+    }
 }
 
 /// A command under way. However it ends, the connection is left if it has been silent for too long by then.
@@ -121,7 +130,6 @@ impl Live {
             traffic,
             began: Instant::now(),
             about: About::default(),
-            silence: Mutex::default(),
             given_up: Notify::new(),
             is_replica: AtomicBool::new(false),
         }
@@ -163,16 +171,11 @@ impl Live {
         self.left.load(Ordering::Acquire)
     }
 
-    /// Returns true if no further call may use this connection.
-    pub(crate) fn is_over(&self) -> bool {
-        self.lost.load(Ordering::Acquire) || self.was_left() || self.is_silent()
-    }
-
     /// Returns why no further call may use it: the server is a replica now, was silent, or closed it.
     pub(crate) fn reason(&self) -> &'static str {
         if self.is_replica.load(Ordering::Acquire) || self.was_left() {
             REPLICA
-        } else if self.is_silent() {
+        } else if self.traffic.is_silent() {
             "silent"
         } else {
             "closed"
@@ -184,38 +187,11 @@ impl Live {
         self.began.elapsed() >= LONG_ENOUGH
     }
 
-    fn silence(&self) -> MutexGuard<'_, Silence> {
-        // Nothing panics while the lock is held.
-        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns true if the connection was left and nothing at all has been received since.
-    ///
-    /// A command that is answered late clears the connection: it is slow, not dead.
-    fn is_silent(&self) -> bool {
-        let silence = self.silence();
-        silence.is_too_long
-            && silence.since.is_some_and(|sent| !self.traffic.has_received_since(sent))
-    }
-
-    /// A command is sent now.
-    fn note_asked(&self, sent: Moment) {
-        let mut silence = self.silence();
-        if silence.since.is_none_or(|since| self.traffic.has_received_since(since)) {
-            *silence = Silence { since: Some(sent), is_too_long: false };
-        }
-    }
-
     /// Leaves the connection if nothing has been received for this long, no matter which calls waited for it.
     pub(crate) fn suspect(&self, patience: Duration) {
-        let mut silence = self.silence();
-        let Some(since) = silence.since else { return };
-        if self.traffic.has_received_since(since) || self.traffic.elapsed(since) < patience {
-            return;
+        if self.traffic.suspect(patience) {
+            self.given_up.notify_waiters();
         }
-        silence.is_too_long = true;
-        drop(silence);
-        self.given_up.notify_waiters();
     }
 
     /// Sends one command and waits for its answer until the call's deadline.
@@ -263,8 +239,8 @@ impl Live {
         operation: &Operation,
         exchange: Pin<&mut (impl Future<Output = Result<T, RedisError>> + Send)>,
     ) -> Asked<T> {
-        let sent = self.traffic.now();
-        self.note_asked(sent);
+        let sent = Instant::now();
+        self.traffic.note_asked(sent);
         let _asking = Asking(self, operation.patience());
         let answer = pin!(operation.within(exchange));
         // A write that must not be sent twice waits for its own answer until its deadline, even on a connection that
@@ -303,7 +279,7 @@ impl Live {
     async fn is_given_up(&self) {
         loop {
             let woken = self.given_up.notified();
-            if self.was_left() || self.is_silent() {
+            if self.was_left() || self.traffic.is_silent() {
                 return;
             }
             woken.await;

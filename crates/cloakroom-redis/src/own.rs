@@ -1,7 +1,6 @@
 //! The store's own connection: made on first use, shared by all calls, and replaced when it is lost or silent.
 //!
-//! Each runtime has its own, because a connection ends with the runtime that drives it. A store in a `static`, for
-//! example, is used by the runtime of one test while that of another test shuts down.
+//! [`Shared`] keeps it for each runtime. Here is how it is made, and what a failure means for a call that waited.
 //!
 //! It uses the `MultiplexedConnection` of the crate `redis` rather than its `ConnectionManager`. The latter returns the
 //! old error to the first call after an outage, keeps a rejected login for ever, and does not distinguish a command
@@ -13,37 +12,35 @@ mod watch;
 use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use cloakroom_backend::{
-    Needs, Operation, Runtimes,
+    Joined, Needs, Operation, Pace, Runtimes, Shared, Traffic,
     observe::{self, Event},
 };
 use cloakroom_core::Error;
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
 use redis::{Cmd, Value};
-use tokio::{
-    runtime::{Handle, Id},
-    task::AbortHandle,
-    time::{Instant, sleep_until},
-};
+use tokio::{runtime::Handle, time::sleep};
 
 use crate::{
     dial::dial,
     error::{self, ConnectFailure},
-    live::{Asked, Live, REPLICA},
-    pace::{self, Pace},
+    live::{Asked, LONG_ENOUGH, Live, Login, REPLICA},
     stream::Streams,
     target::Route,
-    traffic::Traffic,
 };
 use watch::Spare;
 
 /// The number of connections in a row that a call may lose before its command is sent.
 const MOST_UNSENT: usize = 3;
+
+/// The pause after the first failure. It is also the longest one after a refused connection, because a refusal costs
+/// almost nothing and most outages are of this kind: the server's return is noticed within 100 ms.
+const REFUSED: Duration = Duration::from_millis(20);
+
+/// The longest pause after a failure on a connection that the server had accepted.
+const ACCEPTED: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 pub(crate) struct Own(Arc<Inner>);
@@ -52,47 +49,27 @@ struct Inner {
     route: Route,
     streams: Streams,
     runtimes: Runtimes,
-    state: Mutex<State>,
+    lives: Shared<Live>,
+    past: Mutex<Past>,
     spare: Spare,
 }
 
-/// What all runtimes share. It is locked for moments only, never while something is awaited.
-#[derive(Default)]
-struct State {
+/// What happened to the connections of all runtimes.
+struct Past {
     pace: Pace,
-    attempts: u64,
-    /// The connections by runtime. If a runtime has no entry, its next call connects.
-    slots: Vec<(Id, Slot)>,
     /// Whether a connection was lost and none was made since.
     has_lost: bool,
 }
 
-/// The connection of one runtime, or the attempt to make it.
-enum Slot {
-    Connecting(Attempt),
-    Connected(Arc<Live>),
-}
-
-/// An attempt to connect, for which all calls on its runtime wait.
-#[derive(Clone)]
-struct Attempt {
-    number: u64,
-    began: Instant,
-    /// Whether no attempt failed just before it.
-    is_first: bool,
-    traffic: Arc<Traffic>,
-    task: AbortHandle,
-    outcome: Shared<BoxFuture<'static, Result<Arc<Live>, ConnectFailure>>>,
-}
-
 impl Own {
     pub(crate) fn new(route: Route, streams: Streams) -> Self {
-        let runtimes = Runtimes::new(Needs::TimeAndIo);
+        let past = Past { pace: Pace::new(0, REFUSED, LONG_ENOUGH), has_lost: false };
         Self(Arc::new(Inner {
             route,
             streams,
-            runtimes,
-            state: Mutex::default(),
+            runtimes: Runtimes::new(Needs::TimeAndIo),
+            lives: Shared::default(),
+            past: Mutex::new(past),
             spare: Spare::default(),
         }))
     }
@@ -181,8 +158,7 @@ impl Own {
 
     /// Leaves the connections that have been silent for too long.
     pub(crate) fn suspect(&self, operation: &Operation) {
-        let lives = self.0.state().lives();
-        lives.iter().for_each(|live| live.suspect(operation.patience()));
+        self.0.lives.connections().iter().for_each(|live| live.suspect(operation.patience()));
     }
 
     /// Returns the connection. An error means that nothing was sent.
@@ -202,29 +178,32 @@ impl Own {
         let runtime = self.0.runtimes.current(operation)?;
         let mut is_again = false;
         loop {
-            let attempt = match self.0.live_or_attempt(&runtime) {
-                Ok(live) => return Ok(Ok(live)),
-                Err(attempt) => attempt,
+            let attempt = match self.0.join(&runtime) {
+                Joined::Connected(live) => return Ok(Ok(live)),
+                Joined::Connecting(attempt) => attempt,
             };
-            match operation.within(attempt.outcome.clone()).await {
+            let login = attempt.progress();
+            match operation.within(attempt.outcome()).await {
                 Some(Ok(live)) => return Ok(Ok(live)),
                 Some(Err(failure)) => {
                     let is_worth_another = match failure {
-                        // Its runtime shut down; this one can try again.
-                        ConnectFailure::Cancelled => true,
+                        // Another call gave it up.
+                        None => true,
                         // The server may just be restarting.
-                        ConnectFailure::Io(_) => attempt.is_first,
+                        Some(ConnectFailure::Io(_)) => login.is_first,
                         // A failure before this call began says nothing about the current state.
-                        _ => attempt.began < operation.began(),
+                        Some(_) => login.began < operation.began().into_std(),
                     };
                     if is_again || !is_worth_another {
-                        return Ok(Err(failure));
+                        return Ok(Err(failure.unwrap_or(ConnectFailure::Cancelled)));
                     }
                     is_again = true;
                 }
                 None => {
-                    if attempt.traffic.silent_for() >= Some(operation.patience()) {
-                        self.0.give_up(runtime.id(), &attempt);
+                    // A login that got no answer is given up like a silent connection.
+                    let is_silent = login.traffic.silent_for() >= Some(operation.patience());
+                    if is_silent && self.0.lives.give_up(&attempt) {
+                        self.0.fail(&ConnectFailure::Timeout);
                     }
                     return Err(operation.timeout());
                 }
@@ -233,138 +212,77 @@ impl Own {
     }
 }
 
-impl State {
-    /// Returns the connections, so that they can be left without the lock: that wakes calls.
-    fn lives(&self) -> Vec<Arc<Live>> {
-        let lives = self.slots.iter().filter_map(|(_, slot)| match slot {
-            Slot::Connected(live) => Some(Arc::clone(live)),
-            Slot::Connecting(_) => None,
-        });
-        lives.collect()
-    }
-
-    /// Returns the connection of a runtime, or the attempt to make it. Moves it to `lost` if it is no longer usable.
-    fn slot(&mut self, runtime: Id, lost: &mut Option<Arc<Live>>) -> Option<&Slot> {
-        let place = self.slots.iter().position(|(id, _)| *id == runtime)?;
-        let is_over = match &self.slots[place].1 {
-            Slot::Connected(live) if live.is_over() => {
-                if live.has_lasted() {
-                    self.pace.succeed();
-                } else {
-                    self.pace.fail(Instant::now(), pace::ACCEPTED);
-                }
-                (*lost, self.has_lost) = (Some(Arc::clone(live)), true);
-                true
-            }
-            Slot::Connecting(attempt) => attempt.task.is_finished(),
-            Slot::Connected(_) => false,
-        };
-        if is_over {
-            self.slots.swap_remove(place);
-            return None;
-        }
-        self.slots.get(place).map(|(_, slot)| slot)
-    }
-
-    /// Stores the outcome of an attempt, unless the attempt was given up.
-    fn settle(&mut self, runtime: Id, number: u64, outcome: &Result<Arc<Live>, ConnectFailure>) {
-        let place = self.slots.iter().position(|(id, slot)| {
-            *id == runtime && matches!(slot, Slot::Connecting(attempt) if attempt.number == number)
-        });
-        let Some(place) = place else { return };
-        match outcome {
-            Ok(live) => self.slots[place].1 = Slot::Connected(Arc::clone(live)),
-            Err(failure) => {
-                self.slots.swap_remove(place);
-                let is_refused = matches!(failure, ConnectFailure::Io(_));
-                let longest = if is_refused { pace::REFUSED } else { pace::ACCEPTED };
-                self.pace.fail(Instant::now(), longest);
+impl Past {
+    /// Notes that an attempt starts. Returns what is known of it, and the pause before it. `lost` is the connection that
+    /// it replaces.
+    fn begin(&mut self, lost: Option<&Live>) -> (Login, Duration) {
+        let began = Instant::now();
+        if let Some(live) = lost {
+            self.has_lost = true;
+            if live.has_lasted() {
+                self.pace.succeed();
+            } else {
+                self.pace.fail(began, ACCEPTED);
             }
         }
+        self.pace.forget_old(began);
+        let (is_first, traffic) = (self.pace.failures() == 0, Arc::new(Traffic::new()));
+        (Login { began, is_first, traffic }, self.pace.pause(began))
     }
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn past(&self) -> MutexGuard<'_, Past> {
         // Nothing panics while the lock is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the connection of this runtime, or the attempt to make it. Starts an attempt if no attempt is in
-    /// progress.
-    fn live_or_attempt(self: &Arc<Self>, runtime: &Handle) -> Result<Arc<Live>, Attempt> {
+    /// Returns the connection of this runtime, or the attempt to make it.
+    fn join(self: &Arc<Self>, runtime: &Handle) -> Joined<Live> {
         let mut lost = None;
-        let outcome = self.look(runtime, &mut lost);
+        let joined = self.lives.join(runtime, |over| {
+            let (login, pause) = self.past().begin(over.as_deref());
+            lost = over;
+            let traffic = Arc::clone(&login.traffic);
+            (login, Arc::clone(self).make(pause, traffic))
+        });
         if let Some(live) = lost {
             self.tell_of_loss(&live);
+        }
+        joined
+    }
+
+    /// Makes the shared connection after a pause.
+    async fn make(
+        self: Arc<Self>,
+        pause: Duration,
+        traffic: Arc<Traffic>,
+    ) -> Result<Arc<Live>, ConnectFailure> {
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        let outcome = self.connect(traffic).await;
+        match &outcome {
+            Ok(live) => {
+                self.watch_master(live);
+                let (store, server) = (error::STORE, &*self.route.to_string());
+                observe::note(if mem::take(&mut self.past().has_lost) {
+                    Event::Reconnected { store, server }
+                } else {
+                    Event::Connected { store, server }
+                });
+            }
+            Err(failure) => self.fail(failure),
         }
         outcome
     }
 
-    fn look(
-        self: &Arc<Self>,
-        runtime: &Handle,
-        lost: &mut Option<Arc<Live>>,
-    ) -> Result<Arc<Live>, Attempt> {
-        let id = runtime.id();
-        let mut state = self.state();
-        match state.slot(id, lost) {
-            Some(Slot::Connected(live)) => return Ok(Arc::clone(live)),
-            Some(Slot::Connecting(attempt)) => return Err(attempt.clone()),
-            None => {}
-        }
-        // Remove what other runtimes left behind when they shut down.
-        state.slots.retain(|(_, slot)| match slot {
-            Slot::Connected(live) => !live.is_over(),
-            Slot::Connecting(attempt) => !attempt.task.is_finished(),
-        });
-        state.attempts += 1;
-        let number = state.attempts;
-        let (start, is_first) = state.pace.begin(Instant::now());
-        let traffic = Arc::new(Traffic::new());
-        let (inner, heard) = (Arc::clone(self), Arc::clone(&traffic));
-        // A separate task, so that it continues if the call that started it is dropped.
-        let task = runtime.spawn(async move {
-            if start > Instant::now() {
-                sleep_until(start).await;
-            }
-            let outcome = inner.connect(heard).await;
-            if let Ok(live) = &outcome {
-                inner.watch_master(live);
-            }
-            inner.state().settle(id, number, &outcome);
-            inner.tell(outcome.as_ref().err());
-            outcome
-        });
-        let attempt = Attempt {
-            number,
-            began: Instant::now(),
-            is_first,
-            traffic,
-            task: task.abort_handle(),
-            outcome: async move { task.await.unwrap_or(Err(ConnectFailure::Cancelled)) }
-                .boxed()
-                .shared(),
-        };
-        state.slots.push((id, Slot::Connecting(attempt.clone())));
-        Err(attempt)
-    }
-
-    /// Gives up an attempt whose login got no answer, like a silent connection.
-    fn give_up(&self, runtime: Id, attempt: &Attempt) {
-        self.state().settle(runtime, attempt.number, &Err(ConnectFailure::Timeout));
-        attempt.task.abort();
-        self.tell(Some(&ConnectFailure::Timeout));
-    }
-
-    /// Tells the operator that a connection was made, or why not.
-    fn tell(&self, failure: Option<&ConnectFailure>) {
+    /// Notes that an attempt failed, and tells the operator.
+    fn fail(&self, failure: &ConnectFailure) {
+        let longest = if matches!(failure, ConnectFailure::Io(_)) { REFUSED } else { ACCEPTED };
+        self.past().pace.fail(Instant::now(), longest);
         let (store, server) = (error::STORE, &*self.route.to_string());
-        observe::note(match failure {
-            Some(failure) => Event::ConnectFailed { store, server, kind: failure.kind() },
-            None if mem::take(&mut self.state().has_lost) => Event::Reconnected { store, server },
-            None => Event::Connected { store, server },
-        });
+        observe::note(Event::ConnectFailed { store, server, kind: failure.kind() });
     }
 
     fn tell_of_loss(&self, live: &Live) {

@@ -7,9 +7,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use cloakroom_backend::Traffic;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::traffic::Traffic;
 
 /// A stream of any kind.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use cloakroom_backend::Traffic;
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
@@ -9,7 +10,6 @@ use crate::{
     error::ConnectFailure,
     socket::{Socket, Stream},
     target::{Address, Target},
-    traffic::Traffic,
 };
 
 /// The time without traffic after which TCP probes a connection.

@@ -1,22 +1,43 @@
-//! The queue of writers, compiled with the locks and threads of [`shuttle`], which tries many orders of their steps.
+//! Code that several threads run at once, compiled with the locks and threads of [`shuttle`], which tries many orders of
+//! their steps: the queue of writers, the memory store, and the connection that a store's calls share.
 //!
-//! `turn.rs` of `cloakroom-core` is included as it stands. It asks for `std`, and this crate calls itself so: what it has
-//! in the place of `std::sync` and `thread_local!` is shuttle's. So the code of the library does not know of it.
+//! The files of the libraries are included as they stand. They ask for `std` and `tokio`, and this crate calls itself so:
+//! its locks are shuttle's, and its runtimes can be ended by a test. So the code of the libraries does not know of it.
 
-// The tests and examples in the file that is included are run where it stands.
+// The tests and examples in the files that are included are run where they stand.
 #![cfg(not(any(test, doctest)))]
-#![no_std]
 
 extern crate self as std;
+extern crate self as tokio;
 extern crate std as real;
 
+pub mod hash;
 mod lazy;
 #[macro_use]
 mod local;
+pub mod runtime;
 pub mod sync;
-#[path = "../../../crates/cloakroom-core/src/turn.rs"]
-mod turn;
+pub mod task;
 
+#[path = "../../../crates/cloakroom-core/src"]
+mod core_files {
+    pub(crate) mod memory;
+    pub(crate) mod turn;
+}
+#[path = "../../../crates/cloakroom-backend/src"]
+mod backend_files {
+    pub(crate) mod shared;
+}
+
+pub use backend_files::shared::{Attempt, Connection, Joined, Shared};
+// What the memory store takes from its crate.
+pub use cloakroom_core::{
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MARKER_PREFIX, Revision, SessionData,
+    Store, TimeToLive, Touched, Updated,
+};
+pub use core_files::{
+    memory::{MemoryOptions, MemoryStore},
+    turn::Turn,
+};
 pub use lazy::execution;
-pub use real::{cell, collections, fmt, future, hash, marker, mem, pin, task, time};
-pub use turn::Turn;
+pub use real::{cell, collections, fmt, future, marker, mem, pin, time};

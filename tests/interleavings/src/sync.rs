@@ -1,6 +1,6 @@
 //! What `std::sync` is to the included code.
 
-pub use real::sync::PoisonError;
-pub use shuttle::sync::{Mutex, MutexGuard};
+pub use real::sync::{Arc, PoisonError};
+pub use shuttle::sync::{Mutex, MutexGuard, atomic};
 
 pub use crate::lazy::LazyLock;

@@ -5,17 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{Connection, Idempotency, Joined, Operation};
 use cloakroom_core::{Error, ErrorKind};
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
 use redis::Value;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Inner, Node, map};
 use crate::{
@@ -30,11 +23,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a node may take to connect and answer.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// A question under way.
-#[derive(Clone)]
-pub(super) struct Look {
-    task: AbortHandle,
-    outcome: Shared<BoxFuture<'static, Result<(), Unseen>>>,
+/// A node has described the cluster to all calls that waited for it. The next one asks again.
+pub(super) struct Seen;
+
+impl Connection for Seen {
+    type Failure = Unseen;
+    type Progress = ();
+
+    fn is_over(&self) -> bool {
+        true
+    }
 }
 
 /// The reason why no node has described the cluster.
@@ -44,9 +42,10 @@ pub(super) struct Unseen {
     pub(super) failure: ConnectFailure,
 }
 
-impl Look {
-    pub(super) fn outcome(&self) -> Shared<BoxFuture<'static, Result<(), Unseen>>> {
-        self.outcome.clone()
+impl Unseen {
+    /// The task that asked ended with its runtime.
+    pub(super) fn cancelled() -> Self {
+        Self { place: "the cluster".to_owned(), failure: ConnectFailure::Cancelled }
     }
 }
 
@@ -60,31 +59,21 @@ impl Inner {
         self: &Arc<Self>,
         operation: &Operation,
         doubted: Option<&Address>,
-    ) -> Result<Look, Error> {
+    ) -> Result<Joined<Seen>, Error> {
         let runtime = self.runtimes.current(operation)?;
-        let mut state = self.state();
-        state.looks.retain(|(_, look)| !look.task.is_finished());
-        if let Some((_, look)) = state.looks.iter().find(|(id, _)| *id == runtime.id()) {
-            return Ok(look.clone());
-        }
-        let start = state.looked.map(|looked| looked + PAUSE);
-        let (inner, doubted) = (Arc::clone(self), doubted.cloned());
-        // A separate task, so that it continues if the call that started it is dropped.
-        let task = runtime.spawn(async move {
-            if let Some(start) = start.filter(|start| *start > Instant::now()) {
-                sleep_until(start).await;
-            }
-            let outcome = inner.see(doubted.as_ref()).await;
-            inner.state().looked = Some(Instant::now());
-            outcome
-        });
-        let abort = task.abort_handle();
-        let cancelled =
-            Unseen { place: "the cluster".to_owned(), failure: ConnectFailure::Cancelled };
-        let outcome = async move { task.await.unwrap_or(Err(cancelled)) }.boxed().shared();
-        let look = Look { task: abort, outcome };
-        state.looks.push((runtime.id(), look.clone()));
-        Ok(look)
+        Ok(self.looks.join(&runtime, |_| {
+            let (inner, doubted) = (Arc::clone(self), doubted.cloned());
+            let asked = async move {
+                let start = inner.state().looked.map(|looked| looked + PAUSE);
+                if let Some(start) = start.filter(|start| *start > Instant::now()) {
+                    sleep_until(start).await;
+                }
+                let outcome = inner.see(doubted.as_ref()).await;
+                inner.state().looked = Some(Instant::now());
+                outcome.map(|()| Arc::new(Seen))
+            };
+            ((), asked)
+        }))
     }
 
     /// Asks one node after the other until one describes the cluster.

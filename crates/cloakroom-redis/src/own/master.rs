@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::observe::{self, Event};
+use cloakroom_backend::{
+    Traffic,
+    observe::{self, Event},
+};
 use cloakroom_core::ErrorKind;
 use futures::StreamExt;
 use redis::{RedisConnectionInfo, Value, aio::PubSub};
@@ -23,7 +26,6 @@ use crate::{
     race,
     stream::Streams,
     target::{Address, Route, Sentinels, Target},
-    traffic::Traffic,
 };
 
 /// The channel on which every sentinel announces that another server is the master.
@@ -67,14 +69,15 @@ impl Inner {
     /// Starts the task that leaves the connection when another server becomes the master.
     pub(super) fn watch_master(self: &Arc<Self>, live: &Arc<Live>) {
         let Route::Master(sentinels) = &self.route else { return };
-        let (inner, sentinels) = (Arc::downgrade(self), sentinels.clone());
+        let (inner, watched) = (Arc::downgrade(self), Arc::downgrade(live));
+        let sentinels = sentinels.clone();
         let (streams, address) = (self.streams.clone(), live.address().clone());
         let watcher = tokio::spawn(async move {
             loop {
                 for sentinel in sentinels.in_order() {
                     let heard = listen(&sentinels, sentinel, &streams, &address).await;
                     if let Some(master) = heard {
-                        follow(&inner, &master);
+                        follow(&inner, &watched, &master);
                         return;
                     }
                 }
@@ -86,7 +89,7 @@ impl Inner {
 
     /// Leaves the connections to all servers but this one. Returns true if there was one that had not been left.
     fn leave_all_but(&self, master: &Address) -> bool {
-        let lives = self.state().lives();
+        let lives = self.lives.connections();
         let old = lives.iter().filter(|live| live.address() != master);
         let left = old.filter(|live| live.leave()).count();
         self.spare.leave_all();
@@ -95,9 +98,11 @@ impl Inner {
 }
 
 /// Follows a failover to this server, and tells the operator of it, unless the watcher of another runtime has done so.
-fn follow(inner: &Weak<Inner>, master: &Address) {
+fn follow(inner: &Weak<Inner>, watched: &Weak<Live>, master: &Address) {
     let Some(inner) = inner.upgrade() else { return };
-    if inner.leave_all_but(master) {
+    // It is not among the others before its attempt has ended.
+    let was_in_use = watched.upgrade().is_some_and(|live| live.leave());
+    if inner.leave_all_but(master) || was_in_use {
         observe::note(Event::Failover { store: error::STORE, server: &master.to_string() });
     }
 }
@@ -241,30 +246,29 @@ async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
 
 #[cfg(test)]
 mod tests {
+    use cloakroom_backend::Connection as _;
     use tokio::runtime::Handle;
 
     use super::*;
-    use crate::{RedisStore, connection::Connection, live::REPLICA, own::Slot};
+    use crate::{RedisStore, connection::Connection, live::REPLICA};
 
     #[tokio::test]
     async fn a_failover_leaves_the_old_master_and_is_told_of_once() {
         let store = RedisStore::open("redis+sentinel://sentinel/mymaster").unwrap();
         let Connection::Own(own) = store.connection() else { panic!("it is the store's own") };
-        let (old, runtime) = (Live::of_test("old").await, Handle::current().id());
-        own.0.state().slots.push((runtime, Slot::Connected(Arc::clone(&old))));
+        let (old, runtime) = (Live::of_test("old").await, Handle::current());
+        own.0.lives.get_or_insert(&runtime, || Arc::clone(&old));
         let new = Address::Tcp { host: "new".to_owned(), port: 6_379, tls: false };
         assert_eq!(old.reason(), "closed");
         assert!(own.0.leave_all_but(&new), "the first watcher tells of it");
         assert!(!own.0.leave_all_but(&new), "and that of another runtime does not");
         // The call that notices the loss says why, and tells of no second failover.
-        let mut lost = None;
-        assert!(own.0.state().slot(runtime, &mut lost).is_none());
-        let lost = lost.unwrap();
-        assert_eq!((lost.reason(), lost.was_left()), (REPLICA, true));
-        let current = Slot::Connected(Live::of_test("new").await);
-        own.0.state().slots.push((runtime, current));
+        assert_eq!((old.reason(), old.was_left()), (REPLICA, true));
+        let current = Live::of_test("new").await;
+        let kept = own.0.lives.get_or_insert(&runtime, || Arc::clone(&current));
+        assert!(Arc::ptr_eq(&kept, &current), "the old master's is not used any more");
         assert!(!own.0.leave_all_but(&new));
-        assert!(own.0.state().slot(runtime, &mut None).is_some(), "the new master's is kept");
+        assert!(!current.is_over(), "the new master's is kept");
     }
 
     #[test]

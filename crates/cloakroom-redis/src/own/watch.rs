@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::Operation;
+use cloakroom_backend::{Connection, Operation, Traffic};
 use cloakroom_core::Error;
 use redis::Value;
 use tokio::{
@@ -35,7 +35,6 @@ use crate::{
     live::{Asked, Live},
     reply,
     swap::{Swap, Swapped},
-    traffic::Traffic,
     ttl::Expiry,
 };
 
