@@ -11,7 +11,9 @@ use std::{
 };
 
 use cloakroom_backend::Idempotency::{self, Once, Read};
-use cloakroom_core::{Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated};
+use cloakroom_core::{
+    Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched, Updated,
+};
 use futures::stream::TryStreamExt;
 use tokio::{runtime::Handle, task::JoinHandle};
 
@@ -240,7 +242,7 @@ impl<S: Store + 'static> CallbackAtomic for Callbackified<S> {
 }
 
 impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
-    fn all(&self, callback: Callback<Vec<(String, SessionData)>>) {
+    fn all(&self, callback: Callback<Vec<Listed>>) {
         self.call("all", Read, callback, |store| async move {
             match store.enumerate() {
                 Some(enumerate) => Enumerate::all(enumerate).try_collect().await,

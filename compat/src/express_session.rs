@@ -7,7 +7,7 @@ use cloakroom_backend::{
     observe::{Event, note, observed, verb},
     within,
 };
-use cloakroom_core::{Created, Error, ErrorKind, SessionData, Store, Touched, Updated};
+use cloakroom_core::{Created, Error, ErrorKind, Listed, SessionData, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::promisify::read_from_store;
@@ -174,15 +174,15 @@ impl ExpressSession {
         }
     }
 
-    /// Returns the sessions that the store has, with their ids. As in [`ids`](Self::ids), they can be past their end.
-    /// The listing as a whole has no deadline.
+    /// Returns the sessions that the store has, each with its id and the time it has left. As in [`ids`](Self::ids), they
+    /// can be past their end. The listing as a whole has no deadline.
     ///
     /// # Errors
     ///
     /// Yielded by the stream: as for [`Enumerate::all`](cloakroom_core::Enumerate::all).
     /// [`Unsupported`](ErrorKind::Unsupported) if the store does not support it.
     #[must_use]
-    pub fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    pub fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         match self.offered("all", self.store.enumerate()) {
             Ok(enumerate) => enumerate.all().map_err(Error::with_outcome_known).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),

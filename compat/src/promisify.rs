@@ -9,8 +9,8 @@ use cloakroom_backend::{
     within,
 };
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, SessionData, Store, Touched,
-    Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, Revision, SessionData, Store,
+    Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -212,16 +212,19 @@ impl<S: CallbackStore> Atomic for Promisified<S> {
 #[async_trait]
 impl<S: CallbackStore> Enumerate for Promisified<S> {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        self.all().map_ok(|(sid, _)| sid).boxed()
+        self.all().map_ok(|listed| listed.id).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         let sessions =
             self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
         stream::once(sessions)
             .map_ok(|sessions| {
                 let sessions = sessions.into_iter();
-                stream::iter(sessions.map(|(sid, session)| Ok((sid, read_from_store(session)))))
+                stream::iter(sessions.map(|mut listed: Listed| {
+                    listed.session = read_from_store(listed.session);
+                    Ok(listed)
+                }))
             })
             .try_flatten()
             .boxed()

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_core::{Created, SessionData, Touched, Updated};
+use cloakroom_core::{Created, Listed, SessionData, Touched, Updated};
 
 use crate::Callback;
 
@@ -102,8 +102,8 @@ pub trait CallbackAtomic: Send + Sync {
 /// Connect's `all`, `length` and `clear`. Call [`Callback::not_offered`] for an operation that the store does not
 /// support.
 pub trait CallbackEnumerate: Send + Sync {
-    /// Answers with all live sessions and their ids.
-    fn all(&self, callback: Callback<Vec<(String, SessionData)>>);
+    /// Answers with all live sessions, each with its id and the time it has left.
+    fn all(&self, callback: Callback<Vec<Listed>>);
 
     /// Answers with the number of live sessions.
     fn length(&self, callback: Callback<u64>);

@@ -10,7 +10,7 @@ use std::sync::{
 use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched,
+    Atomic, Clock, Enumerate, Error, ErrorKind, Listed, MemoryStore, SessionData, Store, Touched,
     marker_name,
 };
 use futures::{
@@ -157,10 +157,10 @@ impl Enumerate for Listing {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.memory.enumerate().unwrap().ids()
     }
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         let item = |number| match Some(number) == self.unread {
             true => Err(Error::new(ErrorKind::Corrupt, "listing", "all", "not JSON")),
-            false => Ok((format!("id{number}"), of("ann"))),
+            false => Ok(Listed::new(format!("id{number}"), of("ann"), None)),
         };
         stream::iter(0..self.count).map(item).boxed()
     }

@@ -129,8 +129,8 @@ async fn both_sides_list_the_same_sessions() {
         }
         let ours: Vec<String> = sides.rust.ids().try_collect().await.unwrap();
         assert_eq!(ours.len(), 60, "{}", sides.label);
-        let all: Vec<(String, SessionData)> = sides.rust.all().try_collect().await.unwrap();
-        let mut ours: Vec<_> = all.iter().map(|(_, session)| session.to_json()).collect();
+        let all: Vec<_> = sides.rust.all().try_collect().await.unwrap();
+        let mut ours: Vec<_> = all.iter().map(|listed| listed.session.to_json()).collect();
         let theirs = sides.ask(json!({ "op": "all" }))["value"].as_str().unwrap().to_owned();
         let theirs: Vec<serde_json::Value> = serde_json::from_str(&theirs).unwrap();
         let parse = |text: &_| serde_json::from_str::<serde_json::Value>(text).unwrap();

@@ -4,7 +4,8 @@ use std::{future::pending, pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use cloakroom::{
-    Atomic, Enumerate, Error, ErrorKind, ExpressSession, MemoryStore, SessionData, Store, Touched,
+    Atomic, Enumerate, Error, ErrorKind, ExpressSession, Listed, MemoryStore, SessionData, Store,
+    Touched,
     observe::observed,
     tower::{Session, SessionOptions},
 };
@@ -207,8 +208,8 @@ impl Enumerate for Listing {
         iter(self.0).map(move |id| id.map(str::to_owned).ok_or_else(failed)).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
-        self.ids().map_ok(|id| (id, SessionData::new())).boxed()
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        self.ids().map_ok(|id| Listed::new(id, SessionData::new(), None)).boxed()
     }
 
     async fn length(&self) -> Result<u64, Error> {

@@ -80,7 +80,9 @@ async fn holds(limited: &(impl Store + Atomic + Enumerate), open: &impl Store) {
     let mut all = limited.all();
     while let Some(next) = all.next().await {
         match next {
-            Ok((id, session)) => found += usize::from(id == other && session == fitting),
+            Ok(listed) => {
+                found += usize::from(listed.id == other && listed.session == fitting);
+            }
             Err(error) => check(&error, &sid),
         }
     }

@@ -116,8 +116,8 @@ async fn lists_no_marker(engine: &SessionEngine) {
     assert!(engine.store().get(&marker).await.unwrap().is_some(), "a marker is there");
     let enumerate = engine.store().enumerate().unwrap();
     assert_eq!(enumerate.ids().try_collect::<Vec<_>>().await.unwrap(), [&*lives]);
-    let all: Vec<(String, SessionData)> = enumerate.all().try_collect().await.unwrap();
-    assert_eq!(all.iter().map(|(sid, _)| sid).collect::<Vec<_>>(), [&lives]);
+    let all: Vec<_> = enumerate.all().try_collect().await.unwrap();
+    assert_eq!(all.iter().map(|listed| &listed.id).collect::<Vec<_>>(), [&lives]);
     assert_eq!(enumerate.length().await.unwrap(), 1);
 }
 

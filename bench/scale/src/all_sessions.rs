@@ -48,7 +48,7 @@ pub(crate) async fn alone(url: &str, number: usize) -> Vec<f64> {
     let mut all = store.enumerate().expect("Redis lists").all();
     let mut found = 0;
     while let Some(session) = all.next().await {
-        let (_, session) = session.expect("Redis answers");
+        let session = session.expect("Redis answers").session;
         assert_eq!(session.get::<u32>("views").expect("it is a number"), Some(1));
         found += 1;
     }

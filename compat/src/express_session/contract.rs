@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom_core::{Atomic, Created, Enumerate, Error, SessionData, Store, Touched, Updated};
+use cloakroom_core::{
+    Atomic, Created, Enumerate, Error, Listed, SessionData, Store, Touched, Updated,
+};
 use futures::stream::BoxStream;
 
 use super::ExpressSession;
@@ -64,7 +66,7 @@ impl Enumerate for ExpressSession {
         self.ids()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.all()
     }
 

@@ -77,8 +77,8 @@ impl ExpressSession {
         loop {
             let step = match all.try_next().await.map_err(Error::with_outcome_known) {
                 Ok(None) => break,
-                Ok(Some((sid, session))) if is_picked(&sid, &session) => {
-                    self.destroy_if(&sid, &mut is_picked).await
+                Ok(Some(listed)) if is_picked(&listed.id, &listed.session) => {
+                    self.destroy_if(&listed.id, &mut is_picked).await
                 }
                 Ok(Some(_)) => Ok(false),
                 Err(error) => Err(error),

@@ -1,9 +1,9 @@
 //! Answers before it returns: a map behind a lock, as express-session's own `MemoryStore` is.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore};
-use cloakroom_core::{SessionData, Touched};
+use cloakroom_core::{Listed, SessionData, Touched};
 
 use super::{expires_ms, now_ms};
 
@@ -70,11 +70,15 @@ impl CallbackStore for InlineStore {
 }
 
 impl CallbackEnumerate for InlineStore {
-    fn all(&self, callback: Callback<Vec<(String, SessionData)>>) {
+    fn all(&self, callback: Callback<Vec<Listed>>) {
         let sessions = self
             .live()
             .iter()
-            .map(|(sid, (text, _))| Ok((sid.clone(), SessionData::from_json(text.as_str())?)))
+            .map(|(sid, (text, expires))| {
+                let left_ms = u64::try_from(expires - now_ms()).unwrap_or_default();
+                let session = SessionData::from_json(text.as_str())?;
+                Ok(Listed::new(sid, session, Duration::from_millis(left_ms)))
+            })
             .collect();
         callback.answer(sessions);
     }

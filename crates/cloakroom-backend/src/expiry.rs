@@ -23,9 +23,11 @@ use cloakroom_core::{SessionData, TimeToLive};
 /// ```
 #[must_use]
 pub fn expires_at_ms(session: &SessionData, now_ms: i64, ttl: Duration) -> Option<i64> {
-    let by_cookie = session.extended(now_ms).cookie().expires_ms().filter(|at| *at > now_ms);
+    let ends_at_ms = session.ends_at_ms();
+    let copied = session.store_expiry_ms().map(|at| ends_at_ms.map_or(at, |end| at.min(end)));
+    let by_cookie = || session.extended(now_ms).cookie().expires_ms().filter(|at| *at > now_ms);
     // The cookie of a browser session has no expiry, but the session may have an end.
-    match (session.time_to_live(now_ms), by_cookie.or(session.ends_at_ms())) {
+    match (session.time_to_live(now_ms), copied.or_else(by_cookie).or(ends_at_ms)) {
         (TimeToLive::Expired, _) => None,
         (TimeToLive::Seconds(_), Some(ends_ms)) => Some(ends_ms),
         _ => Some(later(now_ms, ttl)),

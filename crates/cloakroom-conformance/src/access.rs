@@ -37,6 +37,10 @@ pub type AccessError = Box<dyn Error + Send + Sync>;
 ///         Ok(())
 ///     }
 ///
+///     async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError> {
+///         self.put(sid, record).await.map(|()| true)
+///     }
+///
 ///     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {
 ///         let records = self.0.lock().map_err(|_| "poisoned")?;
 ///         Ok(records.get(&format!("sess:{sid}")).cloned())
@@ -56,6 +60,14 @@ pub trait RawAccess: Send + Sync {
     ///
     /// If the backend cannot be reached, or rejects the record.
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError>;
+
+    /// Creates or replaces the record of this id, and lets it live until it is destroyed. Returns false, and does nothing, if
+    /// every record of the backend has an end.
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be reached, or rejects the record.
+    async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError>;
 
     /// Returns the text of the record, or `None` if the backend has no record with this id.
     ///

@@ -20,5 +20,6 @@ pub(crate) mod runtimes;
 pub(crate) mod sequences;
 pub(crate) mod set;
 pub(crate) mod stale_cookies;
+pub(crate) mod time_left;
 pub(crate) mod touch;
 pub(crate) mod update;

@@ -298,15 +298,31 @@ macro_rules! __cases {
             ids_leaves_neighbours_out [enumerate ids neighbour]
             "Lists the sessions of one store; see `Store::enumerate`."
             all_gives_ids_and_records [enumerate all]
-            "Returns the live sessions with their ids, as `ids` lists them."
+            "The id that `Store::get` takes."
+            all_gives_each_session_as_get_does [enumerate all]
+            "The session, as `Store::get` returns it."
             all_leaves_expired_sessions_out [enumerate all]
-            "Returns the live sessions with their ids, as `ids` lists them."
+            "Returns the live sessions, as `ids` lists them."
             all_lists_more_than_a_page [enumerate all]
-            "Returns the live sessions with their ids, as `ids` lists them."
+            "Returns the live sessions, as `ids` lists them."
             all_lists_what_lives_throughout [enumerate all]
             "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
             all_leaves_neighbours_out [enumerate all neighbour]
             "Lists the sessions of one store; see `Store::enumerate`."
+        }
+        time_left {
+            all_tells_the_time_left [enumerate all]
+            "How long the session lives from now if nobody extends it, to within a second."
+            all_tells_the_time_left_after_a_touch [touch enumerate all]
+            "How long the session lives from now if nobody extends it, to within a second."
+            all_tells_the_time_left_in_the_backend [raw enumerate all]
+            "How long the session lives from now if nobody extends it, to within a second."
+            a_session_without_an_end_has_no_time_left [raw endless enumerate all]
+            "`None` if it does not end by itself."
+            set_keeps_a_copy_for_its_time [enumerate all]
+            "A session with a store expiry lives until then, whatever its cookie says, and its record does not change."
+            create_keeps_a_copy_for_its_time [atomic enumerate all]
+            "The same holds for `Atomic::create`."
         }
         length_and_clear {
             length_counts_live_sessions [enumerate length]

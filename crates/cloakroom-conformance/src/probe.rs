@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cloakroom_core::{
-    Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, SessionData, Store, Touched,
+    Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, Listed, SessionData, Store,
+    Touched,
 };
 use futures::{Stream, TryStreamExt, stream::BoxStream};
 
@@ -204,12 +205,11 @@ impl StoreUnderTest {
 
     pub(crate) fn all_stream(
         &self,
-    ) -> Result<impl Stream<Item = Result<(String, SessionData), Failure>> + Send + Unpin, Failure>
-    {
+    ) -> Result<impl Stream<Item = Result<Listed, Failure>> + Send + Unpin, Failure> {
         Ok(self.enumerate()?.all().map_err(|error| part("all", error)))
     }
 
-    pub(crate) async fn all(&self) -> Result<Vec<(String, SessionData)>, Failure> {
+    pub(crate) async fn all(&self) -> Result<Vec<Listed>, Failure> {
         self.all_stream()?.try_collect().await
     }
 

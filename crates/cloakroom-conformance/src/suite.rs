@@ -16,7 +16,7 @@ use crate::{
 /// - `not_offered = [touch, atomic, …]` declares what the store, or the access behind it, lacks. Those tests are in a module
 ///   `not_offered`, and fail if the part is offered after all. Without the declaration, the cases fail. The parts are
 ///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and `second_handle`,
-///   `neighbour`, `raw` and `faults`.
+///   `neighbour`, `raw`, `endless` and `faults`. A `raw` whose every record has an end lacks `endless`.
 /// - `exceptions = [case = "reason", …]` names promises that this store is known to break. Those tests are in a module
 ///   `exceptions`, and fail if the promise is kept after all.
 ///
@@ -156,6 +156,7 @@ macro_rules! __part {
     (second_handle) => {};
     (neighbour) => {};
     (raw) => {};
+    (endless) => {};
     (faults) => {};
     ($part:ident) => {
         compile_error!(concat!(

@@ -6,8 +6,8 @@ use cloakroom_conformance::{
     Outcome, StoreUnderTest, run,
 };
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData, Store,
-    Touched,
+    Atomic, Clock, Enumerate, Error, ErrorKind, Listed, MemoryOptions, MemoryStore, SessionData,
+    Store, Touched,
 };
 use futures::{
     StreamExt,
@@ -42,6 +42,9 @@ impl Store for Lacking {
         if let Some(revision) = session.revision() {
             stored = stored.with_revision(revision.clone());
         }
+        if let Some(expiry_ms) = session.store_expiry_ms() {
+            stored = stored.with_store_expiry_ms(expiry_ms);
+        }
         self.inner.set(sid, &stored).await
     }
 
@@ -68,7 +71,7 @@ impl Enumerate for Lacking {
         stream::once(async { Err(unsupported("ids")) }).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.inner.all()
     }
 

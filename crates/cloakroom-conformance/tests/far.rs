@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_conformance::{Outcome, StoreUnderTest, run};
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, MemoryStore, SessionData, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, Listed, MemoryStore, SessionData, Store, Touched, Updated,
 };
 use futures::{StreamExt, executor::block_on, stream::BoxStream};
 use tokio::runtime::Runtime;
@@ -119,7 +119,7 @@ impl Enumerate for Far {
         self.0.ids().then(far_item).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.0.all().then(far_item).boxed()
     }
 

@@ -69,6 +69,8 @@ struct Edits {
     cookie: Option<Box<Cookie>>,
     /// Write the cookie again even if it is unchanged: Express prints it in its own member order.
     prints_cookie: bool,
+    /// When the store ends the session, whatever its cookie says, in milliseconds since 1970.
+    store_expiry_ms: Option<i64>,
     /// Only [`SessionData::extended`] changed the cookie. Such a change must not win over another request's in a merge.
     is_extended: bool,
 }
@@ -238,6 +240,7 @@ impl SessionData {
     /// Returns the cookie for modification.
     pub fn cookie_mut(&mut self) -> &mut Cookie {
         self.edits.is_extended = false;
+        self.edits.store_expiry_ms = None;
         self.edits.cookie.get_or_insert_with(|| Box::new(self.loaded.cookie().clone()))
     }
 
@@ -281,6 +284,7 @@ impl SessionData {
                 *self = Self::of(stored);
             }
         }
+        self.edits.store_expiry_ms = None;
         self.revision = Some(revision);
     }
 }

@@ -44,6 +44,18 @@ pub enum Updated {
     Gone,
 }
 
+/// A session in a listing; see [`Enumerate::all`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The id that [`Store::get`] takes.
+    pub id: String,
+    /// The session, as [`Store::get`] returns it.
+    pub session: SessionData,
+    /// How long the session lives from now if nobody extends it, to within a second. `None` if it does not end by itself.
+    pub time_left: Option<Duration>,
+}
+
 /// Keeps sessions: the four operations that express-session calls on a store.
 ///
 /// - Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all.
@@ -92,6 +104,8 @@ pub trait Store: Send + Sync {
     /// - A session that was read from a store, and whose expiry has not been changed since, lives for at least its own
     ///   max age from now: a stale `cookie.expires` does not end it. The same holds for [`Atomic::create`],
     ///   [`Atomic::update`] and [`touch`](Self::touch). [`SessionData::time_to_live`] computes this.
+    /// - A session with a [store expiry](SessionData::with_store_expiry_ms) lives until then, whatever its cookie says,
+    ///   and its record does not change. The same holds for [`Atomic::create`].
     ///
     /// # Errors
     ///
@@ -177,9 +191,9 @@ pub trait Enumerate: Send + Sync {
     /// may not be.
     fn ids(&self) -> BoxStream<'_, Result<String, Error>>;
 
-    /// Returns the live sessions with their ids, as [`ids`](Self::ids) lists them. A record that cannot be read yields
-    /// an error, and the stream continues.
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>>;
+    /// Returns the live sessions, as [`ids`](Self::ids) lists them. A record that cannot be read yields an error, and
+    /// the stream continues.
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>>;
 
     /// Returns the number of live sessions.
     ///

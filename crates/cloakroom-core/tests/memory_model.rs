@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, MemoryOptions, MemoryStore, SessionData, Store, Touched,
-    Updated, marker_name,
+    Atomic, Clock, Created, Enumerate, Listed, MemoryOptions, MemoryStore, SessionData, Store,
+    Touched, Updated, marker_name,
 };
 use futures::{TryStreamExt, executor::block_on};
 use proptest::prelude::*;
@@ -197,9 +197,10 @@ impl Model {
         let ids: Vec<String> = block_on(self.store.ids().try_collect()).unwrap();
         assert_eq!(ids.len(), listed.len(), "each once");
         assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), listed.keys().cloned().collect());
-        let all: Vec<(String, SessionData)> = block_on(self.store.all().try_collect()).unwrap();
+        let all: Vec<Listed> = block_on(self.store.all().try_collect()).unwrap();
         let number = |session: SessionData| session.get::<u64>("number").unwrap().unwrap();
-        let all: BTreeMap<_, _> = all.into_iter().map(|(id, one)| (id, number(one))).collect();
+        let all: BTreeMap<_, _> =
+            all.into_iter().map(|one| (one.id, number(one.session))).collect();
         assert_eq!(all, listed);
     }
 }

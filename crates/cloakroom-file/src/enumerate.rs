@@ -1,10 +1,10 @@
 //! The listing, page by page. session-file-store 1.5.0 lists names only, and counts expired sessions.
 
-use std::fs::ReadDir;
+use std::{fs::ReadDir, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
@@ -12,10 +12,13 @@ use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
 /// The number of names in a page, whose files are read together on one blocking thread.
 const PAGE: usize = 128;
 
-type Page = Vec<(String, Result<SessionData, Error>)>;
+/// A session, and how long it lives.
+type Found = (SessionData, Option<Duration>);
+
+type Page = Vec<(String, Result<Found, Error>)>;
 
 /// Returns the id of a listed session. A record that cannot be read does not hide its id, so that it can be destroyed.
-fn id((sid, read): (String, Result<SessionData, Error>)) -> Result<String, Error> {
+fn id((sid, read): (String, Result<Found, Error>)) -> Result<String, Error> {
     match read {
         Err(error) if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => {
             Err(error)
@@ -33,10 +36,12 @@ impl Enumerate for FileStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.sessions("all")
             .map_ok(|page| {
-                stream::iter(page.into_iter().map(|(sid, read)| read.map(|session| (sid, session))))
+                stream::iter(page.into_iter().map(|(sid, read)| {
+                    read.map(|(session, time_left)| Listed::new(sid, session, time_left))
+                }))
             })
             .try_flatten()
             .boxed()
@@ -142,7 +147,8 @@ impl Shared {
                 continue;
             }
             if let Some(read) = self.live(&name).transpose() {
-                page.push((sid.to_owned(), read.map(|(_, session)| session)));
+                let read = read.map(|(record, session)| (session, self.time_left(&record)));
+                page.push((sid.to_owned(), read));
             }
         }
         page

@@ -42,15 +42,21 @@ impl Record {
         without(&self.0) == without(session.loaded_json())
     }
 
-    /// Returns true if it has expired. A record without a time never does, because JavaScript compares with `NaN`.
+    /// Returns true if it has expired.
     pub(crate) fn is_expired(&self, now_ms: i64, ttl_ms: f64) -> bool {
+        self.expires_ms(ttl_ms).is_some_and(|expires_ms| expires_ms < now_ms as f64)
+    }
+
+    /// Returns when it expires, in milliseconds since 1970. A record without a time never does, because JavaScript compares
+    /// with `NaN`.
+    pub(crate) fn expires_ms(&self, ttl_ms: f64) -> Option<f64> {
         // What JavaScript adds for a value that is not a number.
         let last_ms = self.last_access().and_then(|json| match json {
             "null" | "false" => Some(0.0),
             "true" => Some(1.0),
             json => json.parse::<f64>().ok(),
         });
-        last_ms.is_some_and(|last_ms| last_ms + self.life_ms(ttl_ms) < now_ms as f64)
+        last_ms.map(|last_ms| last_ms + self.life_ms(ttl_ms))
     }
 
     /// Returns the same record with another expiry. Every other byte stays.

@@ -242,6 +242,13 @@ impl Shared {
         record.is_expired(self.options.clock.now_ms(), self.ttl_ms())
     }
 
+    /// Returns how long a record lives, or `None` if it never expires.
+    pub(crate) fn time_left(&self, record: &Record) -> Option<Duration> {
+        let left_ms = record.expires_ms(self.ttl_ms())? - self.options.clock.now_ms() as f64;
+        // A file may hold any number.
+        Duration::try_from_secs_f64(left_ms.max(0.0) / 1_000.0).ok()
+    }
+
     /// Returns the text of a record's file, encrypted if the options say so.
     pub(crate) fn stored(&self, record: &Record) -> Result<String, Error> {
         #[cfg(feature = "encryption")]

@@ -1,9 +1,11 @@
 //! The listing of all servers, one after another. connect-memcached has none: its `length` returns statistics of each
 //! server, and its `clear` empties them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use memcache::exp::{Delete, Get, Meta};
 
@@ -25,7 +27,7 @@ impl Enumerate for MemcachedStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.sessions("all")
             .and_then(|(server, page)| self.load(server, page))
             .map_ok(stream::iter)
@@ -124,19 +126,22 @@ impl MemcachedStore {
         &self,
         server: usize,
         page: Vec<(String, String)>,
-    ) -> Result<Vec<Result<(String, SessionData), Error>>, Error> {
+    ) -> Result<Vec<Result<Listed, Error>>, Error> {
         if page.is_empty() {
             return Ok(Vec::new());
         }
         let operation = self.operation("all", Idempotency::Read);
         let gets: Vec<_> =
-            page.iter().map(|(_, key)| Get::new(key).meta(Meta::NONE.cas())).collect();
+            page.iter().map(|(_, key)| Get::new(key).meta(Meta::NONE.cas().ttl())).collect();
         let server = &self.servers()[server];
         let answers = server.run_many(&operation, &gets).await?;
         let mut sessions = Vec::with_capacity(page.len());
         for ((sid, _), found) in page.into_iter().zip(answers) {
+            // A negative number is an item that never expires.
+            let time_left = found.item.ttl.and_then(|seconds| u64::try_from(seconds).ok());
+            let time_left = time_left.map(Duration::from_secs);
             match self.session_in(&operation, server, found).await {
-                Ok(Some(session)) => sessions.push(Ok((sid, session))),
+                Ok(Some(session)) => sessions.push(Ok(Listed::new(sid, session, time_left))),
                 Ok(None) => {}
                 Err(error) => sessions.push(Err(error)),
             }

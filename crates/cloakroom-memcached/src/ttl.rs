@@ -25,7 +25,8 @@ pub(crate) enum Expiry {
 impl MemcachedOptions {
     /// Returns the expiry that `set` and `touch` give to `session`.
     pub(crate) fn expiry(&self, session: &SessionData) -> Expiry {
-        if self.ttl.is_some() {
+        // The time of a copy wins, because whoever copies sessions means each to keep its own.
+        if self.ttl.is_some() && session.store_expiry_ms().is_none() {
             return Expiry::At(self.default_expiry());
         }
         let now_ms = self.clock.now_ms();

@@ -3,9 +3,11 @@
 //! Each page is a query for the ids after the previous page. So no cursor stays open on the server if a listing is slow
 //! or dropped.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, MARKER_PREFIX, SessionData, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, MARKER_PREFIX, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use mongodb::bson::{Document, doc};
 
@@ -28,14 +30,16 @@ impl Enumerate for MongoStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.pages("all", None, SESSIONS)
             .map_ok(move |page| {
                 stream::iter(page)
                     .then(move |(sid, document)| async move {
                         // Each session has its own deadline, because decrypting a page can take longer than one.
                         let operation = self.operation("all", Idempotency::Read);
-                        Ok(self.parse(&operation, &document).await?.map(|session| (sid, session)))
+                        let session = self.parse(&operation, &document).await?;
+                        Ok(session
+                            .map(|session| Listed::new(sid, session, self.time_left(&document))))
                     })
                     .filter_map(|session| async { session.transpose() })
             })
@@ -76,6 +80,13 @@ impl Enumerate for MongoStore {
 type Page = Vec<(String, Vec<u8>)>;
 
 impl MongoStore {
+    /// Returns how long the session in a document lives, by the store's clock. `None` if it has no `expires`.
+    fn time_left(&self, document: &[u8]) -> Option<Duration> {
+        let expires_ms = document::field(document, "expires").ok()??.date_ms()?;
+        let left_ms = u64::try_from(expires_ms.saturating_sub(self.now_ms())).unwrap_or_default();
+        Some(Duration::from_millis(left_ms))
+    }
+
     fn pages(
         &self,
         operation: &'static str,

@@ -4,13 +4,14 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
 use futures::{
-    future::try_join_all,
+    future::{try_join, try_join_all},
     stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
 };
 use redis::Value;
@@ -31,7 +32,7 @@ impl Enumerate for RedisStore {
             .boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.pages("all")
             .and_then(|page| self.load(sessions_in(page).collect()))
             .map_ok(stream::iter)
@@ -100,26 +101,35 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Sends a command with the keys of these sessions, and in a cluster one command for each key, all at once. They
-    /// share the packets of each connection.
+    /// Sends a command with the keys of these sessions, and in a cluster one command for each key.
     async fn with_keys(
         &self,
         operation: &Operation,
         name: &str,
         page: &[String],
     ) -> Result<Vec<Value>, Error> {
-        let key = |sid: &String| [&self.options().prefix, sid.as_str()].concat();
         if self.connection().takes_many_keys() {
             let mut command = redis::cmd(name);
             for sid in page {
-                command.arg(key(sid));
+                command.arg([&self.options().prefix, sid.as_str()].concat());
             }
             return Ok(vec![self.send(operation, &command).await?]);
         }
+        self.with_each_key(operation, name, page).await
+    }
+
+    /// Sends a command for each of these sessions, all at once. They share the packets of each connection.
+    async fn with_each_key(
+        &self,
+        operation: &Operation,
+        name: &str,
+        page: &[String],
+    ) -> Result<Vec<Value>, Error> {
         // Each is a part of its own, so that each can be repeated when a connection is lost.
         let answers = page.iter().map(|sid| {
             let part = operation.part();
-            async move { self.send(&part, redis::cmd(name).arg(key(sid))).await }
+            let key = [&self.options().prefix, sid.as_str()].concat();
+            async move { self.send(&part, redis::cmd(name).arg(key)).await }
         });
         try_join_all(answers).await
     }
@@ -180,34 +190,43 @@ impl RedisStore {
         if sid.is_empty() { None } else { String::from_utf8(sid.to_vec()).ok() }
     }
 
+    /// Returns the values of one page, `nil` for a session that has ended since its id was listed.
+    async fn values(&self, operation: &Operation, page: &[String]) -> Result<Vec<Value>, Error> {
+        if !self.connection().takes_many_keys() {
+            return self.with_each_key(operation, "GET", page).await;
+        }
+        let answers = self.with_keys(operation, "MGET", page).await?;
+        reply::list(operation, answers.into_iter().next().unwrap_or(Value::Nil))
+    }
+
     /// Returns the sessions of one page. Skips a session that has ended since its id was listed.
-    async fn load(
-        &self,
-        page: Vec<String>,
-    ) -> Result<Vec<Result<(String, SessionData), Error>>, Error> {
+    async fn load(&self, page: Vec<String>) -> Result<Vec<Result<Listed, Error>>, Error> {
         if page.is_empty() {
             return Ok(Vec::new());
         }
         let operation = self.operation("all", Idempotency::Read);
-        let values = if self.connection().takes_many_keys() {
-            let answers = self.with_keys(&operation, "MGET", &page).await?;
-            let answer = answers.into_iter().next().unwrap_or(Value::Nil);
-            reply::list(&operation, answer)?
-        } else {
-            self.with_keys(&operation, "GET", &page).await?
-        };
+        // No command tells the times of several keys. These leave together with the one for the values.
+        let values = self.values(&operation, &page);
+        let times = self.with_each_key(&operation, "PTTL", &page);
+        let (values, times) = try_join(values, times).await?;
         if values.len() != page.len() {
             return Err(error::unexpected(&operation));
         }
         let mut sessions = Vec::with_capacity(page.len());
-        for (sid, value) in page.into_iter().zip(values) {
+        for ((sid, value), time) in page.into_iter().zip(values).zip(times) {
+            let time_left = match reply::number(&operation, time)? {
+                -1 => None,
+                // It has ended since its value was read.
+                ms if ms < 0 => continue,
+                ms => Some(Duration::from_millis(ms.unsigned_abs())),
+            };
             let session = match reply::text(&operation, value) {
                 Ok(Some(record)) => self.options().parse(&operation, record),
                 Ok(None) => continue,
                 Err(error) => Err(error),
             };
             match session {
-                Ok(Some(session)) => sessions.push(Ok((sid, session))),
+                Ok(Some(session)) => sessions.push(Ok(Listed::new(sid, session, time_left))),
                 Ok(None) => {}
                 Err(error) => sessions.push(Err(error)),
             }

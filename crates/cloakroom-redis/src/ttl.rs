@@ -56,11 +56,14 @@ impl Ttl {
         // connect-redis rounds up as well.
         let seconds = match self {
             // Express has just extended the cookie when connect-redis calls the function.
-            Self::Of(function) => whole_seconds(function(&session.extended(now_ms))),
-            Self::Browser(ttl) => match session.time_to_live(now_ms) {
-                TimeToLive::Seconds(seconds) => seconds,
-                TimeToLive::Browser => whole_seconds(*ttl),
-                TimeToLive::Expired => 0,
+            Self::Of(function) if session.store_expiry_ms().is_none() => {
+                whole_seconds(function(&session.extended(now_ms)))
+            }
+            _ => match (session.time_to_live(now_ms), self) {
+                (TimeToLive::Seconds(seconds), _) => seconds,
+                (TimeToLive::Browser, Self::Browser(ttl)) => whole_seconds(*ttl),
+                // A copy is never a browser session.
+                (TimeToLive::Browser | TimeToLive::Expired, _) => 0,
             },
         };
         seconds.min(LONGEST)

@@ -10,8 +10,9 @@ pub use cloakroom_compat::{
 #[cfg(feature = "conformance")]
 pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Member, MemoryOptions, MemoryStore,
-    NewMember, Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated, generate_id,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, Member, MemoryOptions,
+    MemoryStore, NewMember, Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated,
+    generate_id,
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;

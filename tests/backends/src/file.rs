@@ -87,6 +87,12 @@ impl RawAccess for RawFiles {
         Ok(fs::write(self.path(sid), text)?)
     }
 
+    async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError> {
+        fs::create_dir_all(&self.folder)?;
+        fs::write(self.path(sid), (self.encrypt)(record)?)?;
+        Ok(true)
+    }
+
     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {
         let Some(text) = self.text(sid)? else { return Ok(None) };
         let Some((before, behind)) = text.rsplit_once(NAME) else { return Ok(Some(text)) };

@@ -119,9 +119,9 @@ fn say(addr: &str, command: &str) -> Result<(BufReader<TcpStream>, String), Acce
     Ok((stream, line.trim_end().to_owned()))
 }
 
-#[async_trait]
-impl RawAccess for RawMemcached {
-    async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
+impl RawMemcached {
+    /// Stores a record for so many seconds, or for ever with 0.
+    fn store(&self, sid: &str, record: &str, seconds: u32) -> Result<(), AccessError> {
         let (key, value) = (format!("{}{sid}", self.prefix), (self.encrypt)(record)?);
         let home = self.home.as_ref().map_or(0, |home| home(&key));
         let mut place = self.addrs.get(home).ok_or("no server was given")?;
@@ -130,11 +130,22 @@ impl RawAccess for RawMemcached {
                 place = addr;
             }
         }
-        let command = format!("set {key} {} 0 {}\r\n{value}", self.flags, value.len());
+        let command = format!("set {key} {} {seconds} {}\r\n{value}", self.flags, value.len());
         match say(place, &command)?.1.as_str() {
             "STORED" => Ok(()),
             answer => Err(format!("Memcached answers {answer:?}").into()),
         }
+    }
+}
+
+#[async_trait]
+impl RawAccess for RawMemcached {
+    async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
+        self.store(sid, record, 7_200)
+    }
+
+    async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError> {
+        self.store(sid, record, 0).map(|()| true)
     }
 
     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {

@@ -75,6 +75,12 @@ impl RawMongo {
         connected.await
     }
 
+    async fn replace(&self, sid: &str, document: Document) -> Result<(), AccessError> {
+        let sessions = self.sessions().await?;
+        sessions.replace_one(doc! { "_id": sid }, document).upsert(true).await?;
+        Ok(())
+    }
+
     async fn document(&self, sid: &str) -> Result<Option<Document>, AccessError> {
         Ok(self.sessions().await?.find_one(doc! { "_id": sid }).await?)
     }
@@ -85,9 +91,11 @@ impl RawAccess for RawMongo {
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
         let expires = DateTime::from_millis(self.clock.now_ms() + HOUR_MS);
         let document = doc! { "expires": expires, "session": (self.encrypt)(record)? };
-        let sessions = self.sessions().await?;
-        sessions.replace_one(doc! { "_id": sid }, document).upsert(true).await?;
-        Ok(())
+        self.replace(sid, document).await
+    }
+
+    async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError> {
+        self.replace(sid, doc! { "session": (self.encrypt)(record)? }).await.map(|()| true)
     }
 
     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {

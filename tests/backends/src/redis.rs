@@ -80,7 +80,11 @@ impl RawRedis {
 #[async_trait]
 impl RawAccess for RawRedis {
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError> {
-        self.say(&[b"SET", &self.key(sid), record.as_bytes()]).map(drop)
+        self.say(&[b"SET", &self.key(sid), record.as_bytes(), b"EX", b"7200"]).map(drop)
+    }
+
+    async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError> {
+        self.say(&[b"SET", &self.key(sid), record.as_bytes()]).map(|_| true)
     }
 
     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -90,7 +90,7 @@ impl Enumerate for Observed {
         }
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         match self.part("all", self.0.enumerate()) {
             Ok(enumerate) => watch_stream(self.name(), "all", enumerate.all()),
             Err(error) => stream::iter([Err(error)]).boxed(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloakroom_core::Store;
+use cloakroom_core::{Listed, Store};
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::{
@@ -49,9 +49,9 @@ fn are(listed: impl IntoIterator<Item = String>, wanted: &[String]) -> Verdict {
 
 /// Checks that each listed session is the one that was stored under its id, and returns the ids. A store that lists ids
 /// and records in two steps can pair them wrongly.
-fn owned(listed: Vec<(String, cloakroom_core::SessionData)>) -> Result<Vec<String>, Failure> {
+fn owned(listed: Vec<Listed>) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::with_capacity(listed.len());
-    for (id, session) in listed {
+    for Listed { id, session, .. } in listed {
         let owner = who(&session)?;
         check(owner == id, format_args!("{id:?} is listed with the session of {owner:?}"))?;
         ids.push(id);
@@ -80,14 +80,30 @@ pub(crate) async fn all_gives_ids_and_records(subject: &StoreUnderTest) -> Verdi
         records.insert(id.clone(), session.to_json().into_owned());
     }
     let listed = subject.all().await?;
-    for (id, session) in &listed {
+    for Listed { id, session, .. } in &listed {
         let (written, read) = (records.get(id), session.loaded_json());
         check(
             written.is_some_and(|written| written == read),
             format_args!("wrote {written:?} under {id:?}, but {read:?} is listed"),
         )?;
     }
-    are(listed.into_iter().map(|(id, _)| id), &ids)
+    are(listed.into_iter().map(|listed| listed.id), &ids)
+}
+
+/// Whoever goes through the list changes what is in it. A session that lacks its revision could not be updated, and a
+/// later write would take its stale cookie for the truth.
+pub(crate) async fn all_gives_each_session_as_get_does(subject: &StoreUnderTest) -> Verdict {
+    subject.enumerate()?;
+    subject.store().set("id", &subject.lasting("ann")?).await?;
+    let (read, listed) = (subject.read("id").await?, subject.all().await?);
+    let [listed] = &*listed else {
+        return Err(broken(format_args!("one session is listed as {}", listed.len())));
+    };
+    let (text, record) = (listed.session.loaded_json(), read.loaded_json());
+    check(
+        text == record && listed.session.revision() == read.revision(),
+        format_args!("{} is listed as {}, or with another revision", shown(record), shown(text)),
+    )
 }
 
 /// Stores one session that expires and one that lives, and waits for the expiry.
@@ -112,7 +128,7 @@ pub(crate) async fn ids_leaves_expired_sessions_out(subject: &StoreUnderTest) ->
 pub(crate) async fn all_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     one_has_expired(subject).await?;
-    is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "expired")
+    is_left_out(subject.all().await?.into_iter().map(|listed| listed.id), "expired")
 }
 
 /// Backends return lists in pages. A store that stops after the first misses most users.
@@ -171,7 +187,7 @@ pub(crate) async fn ids_lists_what_lives_throughout(subject: &StoreUnderTest) ->
 pub(crate) async fn all_lists_what_lives_throughout(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     fill(subject, subject.store(), &names(SOME)).await?;
-    throughout(subject, subject.all_stream()?.map_ok(|(id, _)| id)).await
+    throughout(subject, subject.all_stream()?.map_ok(|listed| listed.id)).await
 }
 
 /// Creates, destroys and writes other sessions while the list is read.
@@ -208,7 +224,7 @@ pub(crate) async fn ids_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdi
 /// The records of another application are not for this one's eyes.
 pub(crate) async fn all_leaves_neighbours_out(subject: &StoreUnderTest) -> Verdict {
     beside_a_neighbour(subject).await?;
-    is_left_out(subject.all().await?.into_iter().map(|(id, _)| id), "theirs")
+    is_left_out(subject.all().await?.into_iter().map(|listed| listed.id), "theirs")
 }
 
 /// Stores one session here and one in the neighbour.

@@ -147,6 +147,9 @@ impl Atomic for Broken {
             _ => {}
         }
         let session = &match defect {
+            "create_keeps_a_copy_for_its_time" if session.store_expiry_ms().is_some() => {
+                self.living(session, 60)
+            }
             "create_extends_a_session_that_was_read" => self.literal(session, false),
             _ => session.clone(),
         };

@@ -21,6 +21,11 @@ impl RawAccess for Raw {
         Ok(())
     }
 
+    async fn put_endless(&self, sid: &str, record: &str) -> Result<bool, AccessError> {
+        self.0.inner.plant_endless(sid, record);
+        Ok(true)
+    }
+
     async fn record(&self, sid: &str) -> Result<Option<String>, AccessError> {
         Ok(self.0.inner.text(sid))
     }

@@ -1,7 +1,9 @@
 //! Defects of the listing.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, Store};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData, Store};
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -9,22 +11,23 @@ use futures::{
 
 use crate::broken::{
     Broken,
-    Op::{Destroy, Get, Set},
+    Op::{Create, Destroy, Get, Set, Touch},
 };
 
 impl Broken {
     /// The listing of `ids` or of `all`, with the defects of that name.
-    async fn listed(&self, what: &str) -> Vec<Result<(String, SessionData), Error>> {
+    async fn listed(&self, what: &str) -> Vec<Result<Listed, Error>> {
         let mut items: Vec<_> = self.inner().all().collect().await;
+        items.iter_mut().flatten().for_each(|listed| self.mistell(listed));
         let Some(defect) = self.shared.defect.strip_prefix(what) else { return items };
         match defect {
             "_lists_live_sessions" => {
                 let known: Vec<String> = self.notes().last.keys().cloned().collect();
                 let destroyed = known.into_iter().filter(|sid| self.times(Destroy, sid) > 0);
-                items.extend(destroyed.map(|sid| Ok((sid, SessionData::new()))));
+                items.extend(destroyed.map(|sid| Ok(empty(sid))));
             }
-            "_gives_ids_and_records" => {
-                for (_, session) in items.iter_mut().flatten() {
+            "_gives_ids_and_records" if items.len() > 1 => {
+                for Listed { session, .. } in items.iter_mut().flatten() {
                     session.cookie_mut().set_http_only(false);
                     let stored = session.to_json().into_owned();
                     *session = SessionData::from_json(stored).unwrap();
@@ -32,7 +35,7 @@ impl Broken {
             }
             "_leaves_expired_sessions_out" => {
                 let expired = self.expired_ids().await;
-                items.extend(expired.into_iter().map(|sid| Ok((sid, SessionData::new()))));
+                items.extend(expired.into_iter().map(|sid| Ok(empty(sid))));
             }
             "_lists_more_than_a_page" => items.truncate(100),
             "_goes_on_after_a_corrupt_record" => {
@@ -40,8 +43,8 @@ impl Broken {
                 items.truncate(end);
             }
             "_come_back_as_they_were_set" => {
-                for (sid, _) in items.iter_mut().flatten() {
-                    *sid = sid.replace(':', "%3A");
+                for Listed { id, .. } in items.iter_mut().flatten() {
+                    *id = id.replace(':', "%3A");
                 }
             }
             "_leaves_neighbours_out" => {
@@ -52,7 +55,30 @@ impl Broken {
         items
     }
 
-    fn stream(&self, what: &'static str) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    /// What is wrong about one session.
+    fn mistell(&self, listed: &mut Listed) {
+        let text = listed.session.loaded_json();
+        let is_foreign = self.times(Set, &listed.id) + self.times(Create, &listed.id) == 0;
+        let wrong_ms = match self.shared.defect {
+            "all_gives_each_session_as_get_does" => {
+                listed.session = SessionData::from_json(text).unwrap();
+                return;
+            }
+            // 32 bits of milliseconds would be enough for 25 days only if they had no sign.
+            "all_tells_the_time_left" if listed.id == "weeks" => 1_200_000_000 % (1 << 30),
+            "all_tells_the_time_left_after_a_touch" if self.times(Touch, &listed.id) > 0 => 600_000,
+            "all_tells_the_time_left_in_the_backend"
+                if is_foreign && text.contains("2001-01-01") =>
+            {
+                5_000
+            }
+            "a_session_without_an_end_has_no_time_left" if listed.time_left.is_none() => 86_400_000,
+            _ => return,
+        };
+        listed.time_left = Some(Duration::from_millis(wrong_ms));
+    }
+
+    fn stream(&self, what: &'static str) -> BoxStream<'_, Result<Listed, Error>> {
         let sets = || self.notes().last.len();
         let until_it_changes =
             self.shared.defect.strip_prefix(what) == Some("_lists_what_lives_throughout");
@@ -68,13 +94,17 @@ impl Broken {
     }
 }
 
+fn empty(sid: String) -> Listed {
+    Listed::new(sid, SessionData::new(), None)
+}
+
 #[async_trait]
 impl Enumerate for Broken {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        self.stream("ids").map_ok(|(sid, _)| sid).boxed()
+        self.stream("ids").map_ok(|listed| listed.id).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.stream("all")
     }
 

@@ -14,7 +14,8 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, Faults};
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched,
+    Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
@@ -336,10 +337,10 @@ impl Atomic for Client {
 #[async_trait]
 impl Enumerate for Client {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        self.all_in_parts("ids").map(|item| item.map(|(sid, _)| sid)).boxed()
+        self.all_in_parts("ids").map(|item| item.map(|listed| listed.id)).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.all_in_parts("all")
     }
 
@@ -372,10 +373,7 @@ impl Client {
     }
 
     /// Ten sessions a call.
-    fn all_in_parts(
-        &self,
-        operation: &'static str,
-    ) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all_in_parts(&self, operation: &'static str) -> BoxStream<'_, Result<Listed, Error>> {
         stream::once(async { self.network.inner.all().chunks(10).collect::<Vec<_>>().await })
             .flat_map(|parts| stream::iter(if parts.is_empty() { vec![Vec::new()] } else { parts }))
             .enumerate()

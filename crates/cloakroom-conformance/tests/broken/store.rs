@@ -113,6 +113,9 @@ impl Broken {
             "set_stores_changed_members" if session.revision().is_some() && past.ops[0] == Set => {
                 session = loaded();
             }
+            "set_keeps_a_copy_for_its_time" if session.store_expiry_ms().is_some() => {
+                session = self.living(&session, 60);
+            }
             "set_extends_a_session_that_was_read" => session = self.literal(&session, false),
             "set_keeps_a_session_with_a_stale_cookie" if !session.is_cookie_changed() => {
                 session = self.literal(&session, true);

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Revision, SessionData, Store, TimeToLive,
-    Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, Revision, SessionData, Store,
+    TimeToLive, Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -74,14 +74,23 @@ impl TextStore {
         self.records().put(sid, text.to_owned(), ends_ms);
     }
 
+    /// Writes a record without an end.
+    pub(crate) fn plant_endless(&self, sid: &str, text: &str) {
+        self.records().put(sid, text.to_owned(), i64::MAX);
+    }
+
     /// What is kept under the id, expired or not.
     pub(crate) fn text(&self, sid: &str) -> Option<String> {
         self.records().by_id.get(sid).map(|record| record.text.clone())
     }
 
     pub(crate) fn left(&self, sid: &str) -> Option<Duration> {
-        let ends_ms = self.records().by_id.get(sid)?.ends_ms;
-        u64::try_from(ends_ms - self.now_ms()).ok().map(Duration::from_millis)
+        self.left_of(self.records().by_id.get(sid)?)
+    }
+
+    fn left_of(&self, record: &Record) -> Option<Duration> {
+        let left_ms = u64::try_from(record.ends_ms.saturating_sub(self.now_ms())).ok()?;
+        (record.ends_ms < i64::MAX).then(|| Duration::from_millis(left_ms))
     }
 
     /// Ends the session, and keeps its record.
@@ -227,15 +236,16 @@ impl Atomic for TextStore {
 #[async_trait]
 impl Enumerate for TextStore {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        self.all().map(|item| item.map(|(sid, _)| sid)).boxed()
+        self.all().map(|item| item.map(|listed| listed.id)).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         let records = self.records();
         let live = records.by_id.iter().filter(|(_, record)| record.ends_ms > self.now_ms());
         let items: Vec<_> = live
             .filter_map(|(sid, record)| {
-                record.read("all").map(|found| found.map(|s| (sid.clone(), s))).transpose()
+                let listed = |session| Listed::new(sid, session, self.left_of(record));
+                record.read("all").map(|found| found.map(listed)).transpose()
             })
             .collect();
         stream::iter(items).boxed()

@@ -1,21 +1,23 @@
 //! Listing the sessions of all shards.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::{MemoryStore, read, shard::Entry, stored};
-use crate::{Enumerate, Error, SessionData};
+use crate::{Enumerate, Error, Listed};
 
 impl MemoryStore {
     /// Returns a copy of each session, shard by shard. Each shard is copied when the iterator reaches it, so no lock is
     /// held while a caller looks at the sessions.
     fn snapshot<T: Send>(
         &self,
-        copy: impl Fn(&Entry) -> T + Send,
+        copy: impl Fn(&Entry, i64) -> T + Send,
     ) -> impl Iterator<Item = T> + Send {
         self.0.shards.iter().flat_map(move |shard| {
             let (shard, now_ms) = self.swept(shard);
-            shard.sessions(now_ms).map(&copy).collect::<Vec<_>>()
+            shard.sessions(now_ms).map(|entry| copy(entry, now_ms)).collect::<Vec<_>>()
         })
     }
 }
@@ -23,17 +25,19 @@ impl MemoryStore {
 #[async_trait]
 impl Enumerate for MemoryStore {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        let ids = self.snapshot(|entry| entry.id.clone());
+        let ids = self.snapshot(|entry, _| entry.id.clone());
         stream::iter(ids.map(|id| Ok(id.to_string()))).boxed()
     }
 
-    fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
-        let sessions = self.snapshot(|entry| (entry.id.clone(), stored(entry)));
-        stream::iter(
-            sessions
-                .map(|(id, (text, revision))| Ok((id.to_string(), read(text, revision, "all")?))),
-        )
-        .boxed()
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        let sessions = self.snapshot(|entry, now_ms| {
+            let left_ms = u64::try_from(entry.expires_ms().saturating_sub(now_ms));
+            (entry.id.clone(), stored(entry), Duration::from_millis(left_ms.unwrap_or_default()))
+        });
+        let sessions = sessions.map(|(id, (text, revision), time_left)| {
+            Ok(Listed::new(id.to_string(), read(text, revision, "all")?, time_left))
+        });
+        stream::iter(sessions).boxed()
     }
 
     async fn length(&self) -> Result<u64, Error> {

@@ -49,6 +49,10 @@ impl Entry {
         self.hash == key.hash && self.id.as_bytes() == key.sid.as_bytes()
     }
 
+    pub(super) fn expires_ms(&self) -> i64 {
+        self.expires_ms
+    }
+
     fn is_marker(&self) -> bool {
         self.id.as_bytes().starts_with(MARKER_PREFIX.as_bytes())
     }

@@ -28,7 +28,8 @@ impl SessionData {
     ///   browser session if that has passed.
     /// - Any other session lives for `ceil(cookie.expires - now)`, which is how connect-redis 4 to 10 compute it.
     ///
-    /// An `expires` that is not a date is ignored.
+    /// An `expires` that is not a date is ignored. A [store expiry](Self::with_store_expiry_ms) takes the place of all
+    /// this.
     /// No session lives beyond its [end](Self::ends_at_ms); a browser session that has one is kept until then.
     ///
     /// ```
@@ -44,7 +45,11 @@ impl SessionData {
     /// ```
     #[must_use]
     pub fn time_to_live(&self, now_ms: i64) -> TimeToLive {
-        let life = self.life_by_cookie(now_ms);
+        let life = match self.edits.store_expiry_ms.map(|at_ms| left(at_ms, now_ms)) {
+            None => self.life_by_cookie(now_ms),
+            Some(0) => TimeToLive::Expired,
+            Some(seconds) => TimeToLive::Seconds(seconds),
+        };
         let Some(ends_at_ms) = self.ends_at_ms() else { return life };
         match (life, left(ends_at_ms, now_ms)) {
             (TimeToLive::Expired, _) | (_, 0) => TimeToLive::Expired,
@@ -83,6 +88,9 @@ impl SessionData {
     /// same.
     #[must_use]
     pub fn extended(&self, now_ms: i64) -> Cow<'_, Self> {
+        if self.edits.store_expiry_ms.is_some() {
+            return Cow::Borrowed(self);
+        }
         let (is_as_read, ends_at_ms) = (self.is_as_read(), self.ends_at_ms());
         let loaded_ms = || self.loaded.cookie().expires_ms();
         let is_moved = is_as_read
@@ -100,6 +108,35 @@ impl SessionData {
         extended.edits.cookie = Some(Box::new(cookie));
         extended.edits.is_extended = is_as_read;
         Cow::Owned(extended)
+    }
+
+    /// Sets when the store ends the session, in milliseconds since 1970, whatever its cookie says: for a copy, which keeps
+    /// the time that the original has left. The record stays byte for byte the same.
+    ///
+    /// It holds until the session is stored, or its cookie is changed. [`time_to_live`](Self::time_to_live) and
+    /// [`extended`](Self::extended) go by it, so every store does. An npm store goes by the cookie alone, and so does a
+    /// [`CallbackStore`] that asks for neither.
+    ///
+    /// [`CallbackStore`]: https://docs.rs/cloakroom-compat/latest/cloakroom_compat/trait.CallbackStore.html
+    ///
+    /// ```
+    /// use cloakroom_core::{SessionData, TimeToLive};
+    ///
+    /// let now_ms = 1_700_000_000_000;
+    /// let session = SessionData::new().with_store_expiry_ms(now_ms + 1_500);
+    /// assert_eq!(session.time_to_live(now_ms), TimeToLive::Seconds(2));
+    /// assert_eq!(session.to_json(), SessionData::new().to_json());
+    /// ```
+    #[must_use]
+    pub fn with_store_expiry_ms(mut self, expires_at_ms: i64) -> Self {
+        self.edits.store_expiry_ms = Some(expires_at_ms);
+        self
+    }
+
+    /// Returns the [store expiry](Self::with_store_expiry_ms), or `None` if the session has none.
+    #[must_use]
+    pub fn store_expiry_ms(&self) -> Option<i64> {
+        self.edits.store_expiry_ms
     }
 
     /// Makes the session live for `max_age` from now and from each touch on, but not beyond its [end](Self::ends_at_ms):
@@ -241,6 +278,26 @@ mod tests {
         let made_here =
             SessionData::from_json(read("60000", STALE).to_json().into_owned()).unwrap();
         assert_eq!(made_here.extended(NOW).to_json(), made_here.to_json());
+    }
+
+    #[test]
+    fn a_store_expiry_takes_the_place_of_the_cookies() {
+        for text in [read("60000", STALE), read("null", "null"), SessionData::new()] {
+            let session = text.clone().with_store_expiry_ms(NOW + 1_500);
+            assert_eq!(session.time_to_live(NOW), TimeToLive::Seconds(2));
+            assert_eq!(session.time_to_live(NOW + 1_500), TimeToLive::Expired);
+            assert_eq!(session.extended(NOW).to_json(), text.to_json());
+            // The end is a promise to the user, which no copy breaks.
+            let mut ending = text.clone();
+            ending.insert_json(SessionData::ENDS_AT, (NOW + 500).to_string()).unwrap();
+            let ending = ending.with_store_expiry_ms(NOW + 1_500);
+            assert_eq!(ending.time_to_live(NOW), TimeToLive::Seconds(1));
+            let mut stored = session.clone();
+            stored.mark_stored(Revision::of_text());
+            let mut changed = session;
+            changed.cookie_mut();
+            assert_eq!((stored.store_expiry_ms(), changed.store_expiry_ms()), (None, None));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Listings.
 
-use cloakroom_core::{ErrorKind, SessionData, Store};
+use cloakroom_core::{ErrorKind, Store};
 use cloakroom_mongodb::{
     MongoStore, TransformId,
     mongodb::bson::{Document, doc, oid::ObjectId},
@@ -30,8 +30,8 @@ async fn ten_thousand_sessions_are_listed_in_pages() {
     let mut all = listing(&bench.store).all();
     let mut count = 0;
     while let Some(found) = all.next().await {
-        let (sid, session) = found.unwrap();
-        assert_eq!((sid, session.len()), (format!("{count:05}"), 1));
+        let listed = found.unwrap();
+        assert_eq!((listed.id, listed.session.len()), (format!("{count:05}"), 1));
         count += 1;
     }
     assert_eq!(count, 10_000);
@@ -45,7 +45,7 @@ async fn large_sessions_are_listed_a_few_at_a_time() {
     for number in 0..20 {
         bench.plant(document(number.to_string(), &text)).await;
     }
-    let all: Vec<(String, SessionData)> = listing(&bench.store).all().try_collect().await.unwrap();
+    let all: Vec<_> = listing(&bench.store).all().try_collect().await.unwrap();
     assert_eq!(all.len(), 20);
 }
 

@@ -93,8 +93,8 @@ async fn the_sessions_of_all_nodes_are_listed_counted_and_cleared() {
     let listed: Vec<String> = listing(&store).ids().try_collect().await.unwrap();
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), sids);
     let all: Vec<_> = listing(&store).all().try_collect().await.unwrap();
-    assert!(all.iter().all(|(_, read)| *read == session()));
-    assert_eq!(all.into_iter().map(|(sid, _)| sid).collect::<BTreeSet<_>>(), sids);
+    assert!(all.iter().all(|listed| listed.session == session()));
+    assert_eq!(all.into_iter().map(|listed| listed.id).collect::<BTreeSet<_>>(), sids);
     assert_eq!(listing(&store).length().await.unwrap(), 500);
     listing(&store).clear().await.unwrap();
     assert_eq!(listing(&store).length().await.unwrap(), 0);

@@ -71,8 +71,8 @@ async fn a_member_named_id_survives_the_listing() {
     let bench = Bench::start();
     bench.plant("sess:a", r#"{"cookie":{},"id":"its own"}"#);
     let all: Vec<_> = listing(&bench.store).all().try_collect().await.unwrap();
-    assert_eq!(all[0].0, "a");
-    assert_eq!(all[0].1.to_json(), r#"{"cookie":{},"id":"its own"}"#);
+    assert_eq!(all[0].id, "a");
+    assert_eq!(all[0].session.to_json(), r#"{"cookie":{},"id":"its own"}"#);
 }
 
 #[tokio::test]
@@ -88,8 +88,8 @@ async fn ten_thousand_sessions_are_listed_in_pages() {
     assert_eq!(listing(&bench.store).length().await.unwrap(), 10_000);
     let sum = listing(&bench.store)
         .all()
-        .try_fold(0, async |sum, (sid, session)| {
-            assert_eq!(session.get::<u64>("n").unwrap().unwrap().to_string(), sid);
+        .try_fold(0, async |sum, listed| {
+            assert_eq!(listed.session.get::<u64>("n").unwrap().unwrap().to_string(), listed.id);
             Ok(sum + 1)
         })
         .await

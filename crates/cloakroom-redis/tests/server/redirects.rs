@@ -113,6 +113,7 @@ fn loses_the_first(
         "SCAN" => {
             Then::Answer("*2\r\n$1\r\n0\r\n*3\r\n$6\r\nsess:a\r\n$6\r\nsess:b\r\n$6\r\nsess:c\r\n")
         }
+        "PTTL" => Then::Answer(":1000\r\n"),
         command if command == name && has_lost.swap(true, Ordering::SeqCst) => Then::Answer(answer),
         _ => Then::Close,
     })

@@ -53,7 +53,7 @@ async fn every_operation_is_one_command() {
     check!(enumerate.ids().try_collect::<Vec<_>>(), "SCAN");
     check!(enumerate.length(), "SCAN");
     assert_eq!(enumerate.all().try_collect::<Vec<_>>().await.unwrap().len(), 2);
-    assert_eq!(names(&monitor.commands()), ["SCAN", "MGET"], "a page");
+    assert_eq!(names(&monitor.commands()), ["SCAN", "MGET", "PTTL", "PTTL"], "a page");
     enumerate.clear().await.unwrap();
     assert_eq!(names(&monitor.commands()), ["SCAN", "UNLINK"], "a page");
     enumerate.clear().await.unwrap();
