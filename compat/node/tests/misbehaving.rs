@@ -211,7 +211,7 @@ async fn debug_shows_neither_options_nor_environment() {
 async fn a_queue_that_is_full_is_an_error_at_once() {
     // The factory waits for ever, so nothing is sent.
     let builder = file("odd.cjs").name("odd").factory("() => new Promise(() => {})");
-    let store = builder.queue(3, 1 << 20).deadline(PATIENCE).build().unwrap();
+    let store = builder.queue(3, 5 << 18).deadline(PATIENCE).build().unwrap();
     let store = promisified(&store);
     let large = session(&"x".repeat(1 << 19));
     let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(store.set("a", &large))).collect();

@@ -21,7 +21,7 @@ use cloakroom_node::{NodeEvent, NodeStore};
 use futures::FutureExt;
 use rustix::process::{Pid, Signal, kill_process};
 
-use common::{PATIENCE, eventually, file, odd, pid, promisified, runs, session};
+use common::{PATIENCE, eventually, file, odd, pid, promisified, runs, session, stands_still};
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
@@ -136,23 +136,25 @@ async fn the_last_handle_ends_the_child_after_what_has_begun() {
 }
 
 /// By itself, this is a small test. With `HOLD`, it is a process that the next test kills.
-#[test]
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js"]
-fn a_process_with_a_child() {
+async fn a_process_with_a_child() {
     let hold = env::var("HOLD").ok();
     let (builder, _) = odd();
     let store = builder.build().unwrap();
-    let child = futures::executor::block_on(pid(&store));
+    let child = pid(&store).await;
     println!("child {child}");
     assert!(runs(child));
     let Some(way) = hold else { return };
     match &*way {
         "idle" => {}
-        "frozen" => signal(child, Signal::STOP),
+        "frozen" => {
+            signal(child, Signal::STOP);
+            eventually("a child that stands still", || stands_still(child));
+        }
         way => {
-            let (store, way) = (store.clone(), way.to_owned());
-            let call = promisified(&store);
-            std::thread::spawn(move || futures::executor::block_on(call.get(&way)).map(drop));
+            let (store, way) = (promisified(&store), way.to_owned());
+            tokio::spawn(async move { store.get(&way).await });
         }
     }
     println!("ready");

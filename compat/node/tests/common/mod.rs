@@ -55,8 +55,19 @@ pub(crate) fn session(user: &str) -> SessionData {
 /// Whether a process runs. One that has ended and that nobody has waited for does not.
 pub(crate) fn runs(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
-    !matches!(state, None | Some('Z' | 'X'))
+    !matches!(state(&stat), None | Some('Z' | 'X'))
+}
+
+/// Whether all threads of a process are stopped: the signal alone is only on its way.
+pub(crate) fn stands_still(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let stats = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")));
+    stats.flatten().all(|stat| state(&stat) == Some('T'))
+}
+
+/// The state in `/proc/PID/stat`. It follows the name, which is in brackets and can contain some itself.
+fn state(stat: &str) -> Option<char> {
+    stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next()
 }
 
 /// Waits until something holds.

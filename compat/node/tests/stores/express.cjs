@@ -7,7 +7,7 @@ module.exports = {
     module.exports.seen = {
       text: JSON.stringify(session),
       keys: Object.keys(cookie),
-      expires: cookie.expires instanceof Date && cookie.expires.toISOString(),
+      expires: cookie.expires instanceof Date && String(cookie.expires),
       maxAge: typeof cookie.maxAge,
       originalMaxAge: cookie.originalMaxAge,
       data: cookie.data,
