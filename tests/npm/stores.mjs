@@ -67,7 +67,15 @@ const make = {
   },
   "session-file-store": async ({ url, name }) => {
     const { default: sessionFileStore } = await import("session-file-store");
-    return new (sessionFileStore(session))({ path: join(url, name), retries: 0, reapInterval: -1 });
+    const store = new (sessionFileStore(session))({ path: join(url, name), retries: 0, reapInterval: -1 });
+    const get = store.get.bind(store);
+    // It adds a member to each session that is read, which would hide everything else.
+    store.get = (sid, callback) =>
+      get(sid, (error, found) => {
+        if (found) delete found.__lastAccess;
+        callback(error, found);
+      });
+    return store;
   },
   memorystore: async () => new ((await import("memorystore")).default(session))({}),
   "connect-loki": async ({ url, name }) => {

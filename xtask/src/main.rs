@@ -41,8 +41,8 @@ Commands:
                      check what they saw
   table              install what is missing, run the suite on every store, and write the README's table of stores
   npm-report [STORE...]
-                     install what is missing, run the suite on the session stores of npm, and write docs/npm-stores.md,
-                     or only print what it says of some stores
+                     install what is missing, run the suite on the session stores of npm, or on some of them, and write
+                     docs/npm-stores.md
 
 ARGUMENTS go to `cargo test`, for instance:
   cargo xtask test -p cloakroom-redis touch";

@@ -250,9 +250,8 @@ impl NodeStoreBuilder {
     pub fn build(self) -> Result<NodeStore, Error> {
         let name = self.name.clone().or_else(|| self.module.clone());
         let name = name.unwrap_or_else(|| "node".to_owned());
-        let invalid = |message: &str| {
-            Error::new(ErrorKind::Config, name.clone(), "open", message.to_owned())
-        };
+        let invalid =
+            |message: &str| Error::new(ErrorKind::Config, name.clone(), "open", message.to_owned());
         if self.module.is_none() && self.factory.is_none() {
             return Err(invalid("there is no store to run: name a `module` or give a `factory`"));
         }
@@ -266,7 +265,9 @@ impl NodeStoreBuilder {
         if self.environment.iter().any(|(name, value)| {
             name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
         }) {
-            return Err(invalid("invalid variable of the environment: its name must not be empty or have a \"=\", and neither part may have a NUL"));
+            return Err(invalid(
+                "invalid variable of the environment: its name must not be empty or have a \"=\", and neither part may have a NUL",
+            ));
         }
         if self.deadline.is_zero() || self.start_deadline.is_zero() {
             return Err(invalid("invalid deadline: must be above zero"));

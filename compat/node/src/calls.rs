@@ -7,11 +7,7 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
-use crate::{
-    operation::Operation,
-    reply::Reply,
-    settings::Settings,
-};
+use crate::{operation::Operation, reply::Reply, settings::Settings};
 
 /// One call of the store.
 pub(crate) struct Call {
@@ -143,7 +139,12 @@ impl Calls {
     }
 
     /// Takes the calls that a child had, which has ended.
-    pub(crate) fn lost(&mut self, kind: ErrorKind, message: &str, settings: &Settings) -> Vec<Failed> {
+    pub(crate) fn lost(
+        &mut self,
+        kind: ErrorKind,
+        message: &str,
+        settings: &Settings,
+    ) -> Vec<Failed> {
         let mut lost = Vec::new();
         for (_, (number, call)) in self.sent.drain() {
             self.deadlines.remove(&(call.deadline, number));
@@ -154,7 +155,12 @@ impl Calls {
     }
 
     /// Takes the calls that have not been sent, and will not be.
-    pub(crate) fn given_up(&mut self, kind: ErrorKind, message: &str, settings: &Settings) -> Vec<Failed> {
+    pub(crate) fn given_up(
+        &mut self,
+        kind: ErrorKind,
+        message: &str,
+        settings: &Settings,
+    ) -> Vec<Failed> {
         self.waiting_bytes = 0;
         let mut given_up = Vec::new();
         while let Some((number, call)) = self.waiting.pop_first() {

@@ -26,11 +26,13 @@ const UNAVAILABLE: &[&str] = &[
 ];
 
 /// Those that say that it did not answer in time.
-const TIMEOUT: &[&str] = &["ETIMEDOUT", "ESOCKETTIMEDOUT", "MongoNetworkTimeoutError", "TimeoutError"];
+const TIMEOUT: &[&str] =
+    &["ETIMEDOUT", "ESOCKETTIMEDOUT", "MongoNetworkTimeoutError", "TimeoutError"];
 
 /// The name and the code of an error of JavaScript, as they are printed.
 fn printed(about: &[String]) -> String {
-    let about: Vec<&str> = about.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    let about: Vec<&str> =
+        about.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
     match *about {
         [] => "an error without a name".to_owned(),
         [name] => name.to_owned(),
@@ -67,9 +69,14 @@ impl Settings {
             Operation::All => "the sessions by their ids",
             _ => "a session",
         };
+        // `length` of connect-memcached answers with the statistics of its servers.
         let kind =
-            if operation == Operation::Get { ErrorKind::Corrupt } else { ErrorKind::Other };
-        self.error(kind, operation, format!("the store answered with {}, not {wanted}", printed(about)))
+            if operation == Operation::Get { ErrorKind::Corrupt } else { ErrorKind::Unsupported };
+        self.error(
+            kind,
+            operation,
+            format!("the store answered with {}, not {wanted}", printed(about)),
+        )
     }
 
     pub(crate) fn twice(&self, operation: Operation) -> Error {
@@ -107,10 +114,7 @@ impl Settings {
                 "the factory, or the package, made a value of type {}, not a store; name the export, or give a factory",
                 text(0)
             ),
-            5 => format!(
-                "the store has no method `{}`: a store has get, set and destroy",
-                text(0)
-            ),
+            5 => format!("the store has no method `{}`: a store has get, set and destroy", text(0)),
             _ => {
                 let kind = kind(about);
                 let kind = if kind == ErrorKind::Other { ErrorKind::Config } else { kind };

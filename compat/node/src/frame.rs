@@ -204,7 +204,9 @@ mod tests {
     #[test]
     fn what_is_not_a_frame_is_an_error() {
         let text_that_is_cut = [3, 7, 0, 0, 0, 3, 9, 0, 0, 0, b'4'];
-        for content in [&[][..], &[9], &[3, 7], &[3, 7, 0, 0, 0, 12], &text_that_is_cut, b"\x04\xff"] {
+        for content in
+            [&[][..], &[9], &[3, 7], &[3, 7, 0, 0, 0, 12], &text_that_is_cut, b"\x04\xff"]
+        {
             assert!(read(&mut &*framed(content), 100).is_err(), "{content:?}");
         }
         assert!(read(&mut &*framed(&[1; 101]), 100).is_err());

@@ -36,7 +36,7 @@ use crate::{
 /// | calls back twice, before its first answer was passed on | fails with `Other`; later, see [`NodeEvent::Failed`](crate::NodeEvent::Failed) |
 /// | answers `get` with a string, a number or a function | fails with `Corrupt` |
 /// | has no `touch` | is [`Touched::NotOffered`] |
-/// | has no `all`, `length` or `clear`, or lists sessions without ids | fails with `Unsupported` |
+/// | has no `all`, `length` or `clear`, lists sessions without ids, or counts in something else than a number | fails with `Unsupported` |
 /// | never calls back | fails with `Timeout` at the deadline |
 /// | throws outside of a call, or leaves a rejection unhandled | fails with `Unavailable` at once, as do all others: the process ends, as it does in Express |
 /// | ends, or is killed | fails with `Unavailable` at once, and the next call waits for a new process |

@@ -167,7 +167,8 @@ fn a_value_that_is_wrong_is_refused_when_the_store_is_built() {
     let error = builder().module("x").env("A=B", "c").build().unwrap_err().to_string();
     assert!(error.starts_with("x: open: invalid variable of the environment"), "{error}");
     for url in ["node:", "node:store", "redis:store.js", "node:/", "store.mjs"] {
-        let message = "node: open: invalid url: must be node: and a file that ends in .js, .mjs or .cjs";
+        let message =
+            "node: open: invalid url: must be node: and a file that ends in .js, .mjs or .cjs";
         assert_eq!(NodeStore::open(url).unwrap_err().to_string(), message, "{url}");
     }
 }

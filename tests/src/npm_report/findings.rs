@@ -2,7 +2,7 @@
 
 use cloakroom_conformance::Outcome;
 
-use super::Column;
+use super::column::Column;
 
 /// One reason for which stores break promises.
 pub(super) struct Finding {
@@ -31,10 +31,9 @@ pub(super) fn unexplained(columns: &[Column]) -> Vec<String> {
     let mut found = Vec::new();
     for column in columns {
         let store = column.store.name;
-        for case in column.report.with_outcome(Outcome::Failed) {
-            if !FINDINGS.iter().any(|finding| finding.explains(store, case.name)) {
-                let reason = case.reason.as_deref().unwrap_or_default();
-                found.push(format!("{store}: {}: {reason}", case.name));
+        for verdict in column.with_outcome(Outcome::Failed) {
+            if !FINDINGS.iter().any(|finding| finding.explains(store, &verdict.case)) {
+                found.push(format!("{store}: {}: {}", verdict.case, verdict.reason));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use cloakroom_conformance::{CASES, Outcome};
 
-use super::{Column, findings::FINDINGS};
+use super::{column::Column, findings::FINDINGS};
 
 const HEAD: &str = "\
 # The suite on npm's session stores
@@ -27,7 +27,7 @@ pub(super) fn page(columns: &[Column]) -> String {
     page += &names(vec!["---".to_owned(); head.len()]);
     let mut kept = vec!["kept".to_owned()];
     kept.extend(columns.iter().map(|one| {
-        let count = |outcome| one.report.with_outcome(outcome).count();
+        let count = |outcome| one.with_outcome(outcome).count();
         let passed = count(Outcome::Passed);
         format!("{passed} of {}", passed + count(Outcome::Failed))
     }));
@@ -35,7 +35,7 @@ pub(super) fn page(columns: &[Column]) -> String {
     for case in CASES {
         let outcomes: Vec<Outcome> = columns
             .iter()
-            .filter_map(|one| one.report.cases.iter().find(|other| other.name == case.name()))
+            .filter_map(|one| one.cases.iter().find(|other| other.case == case.name()))
             .map(|one| one.outcome)
             .collect();
         if outcomes.iter().all(|outcome| *outcome == Outcome::NotOffered) {
@@ -71,10 +71,10 @@ pub(super) fn page(columns: &[Column]) -> String {
 fn failures(columns: &[Column], explains: impl Fn(&str, &str) -> bool) -> String {
     let mut lines = String::new();
     for column in columns {
-        let failed = column.report.with_outcome(Outcome::Failed);
+        let failed = column.with_outcome(Outcome::Failed);
         let cases: Vec<String> = failed
-            .filter(|case| explains(column.store.name, case.name))
-            .map(|case| format!("`{}`", case.name))
+            .filter(|verdict| explains(column.store.name, &verdict.case))
+            .map(|verdict| format!("`{}`", verdict.case))
             .collect();
         if !cases.is_empty() {
             let (title, version) = (column.store.title, &column.version);

@@ -1,6 +1,6 @@
 //! The servers of the published stores.
 
-use cloakroom_test_support::{Memcached, Mongod, RedisServer, Server as Started};
+use cloakroom_test_support::{Mongod, RedisServer, Server as Started};
 
 use super::{
     Result,
@@ -11,7 +11,6 @@ use super::{
 /// One of each kind. They end when it is dropped.
 pub(super) struct Servers {
     redis: RedisServer,
-    memcached: Memcached,
     mongod: Mongod,
     postgres: Started<Postgres>,
     mariadb: Started<MariaDb>,
@@ -22,7 +21,6 @@ impl Servers {
     pub(super) fn start() -> Result<Self> {
         Ok(Self {
             redis: RedisServer::start()?,
-            memcached: Memcached::start()?,
             mongod: Mongod::start()?,
             postgres: Started::start_with(&["-c", "max_connections=200"])?,
             mariadb: Started::start_with(&["--max-connections=200"])?,
@@ -30,16 +28,15 @@ impl Servers {
         })
     }
 
-    /// What a store is told of its server; empty if it has none.
+    /// What a store is told of its server; empty if it has none, or one of its own.
     pub(super) fn url(&self, server: Server) -> String {
         match server {
             Server::Redis => self.redis.url(),
-            Server::Memcached => self.memcached.addr(),
             Server::MongoDb => format!("{}/report", self.mongod.url().trim_end_matches('/')),
             Server::Postgres => format!("postgres://postgres@{}/postgres", self.postgres.addr()),
             Server::MariaDb => format!("mysql://root@{}/test", self.mariadb.addr()),
             Server::Folder => self.folder.path().display().to_string(),
-            Server::Memory => String::new(),
+            Server::Memcached | Server::Memory => String::new(),
         }
     }
 }

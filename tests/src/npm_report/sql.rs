@@ -28,7 +28,9 @@ fn user(name: &str) -> Option<(u32, u32)> {
 /// Lets a program that refuses to run as root run as its own user, who gets the folder.
 fn as_user(command: &mut Command, name: &str, folder: &Path) {
     let is_root = fs::read_to_string("/proc/self/status").is_ok_and(|status| {
-        status.lines().any(|line| line.strip_prefix("Uid:\t").is_some_and(|id| id.starts_with("0\t")))
+        status
+            .lines()
+            .any(|line| line.strip_prefix("Uid:\t").is_some_and(|id| id.starts_with("0\t")))
     });
     if let Some((uid, gid)) = user(name).filter(|_| is_root) {
         // If it fails, the program says so in its log.
@@ -66,7 +68,7 @@ impl Kind for Postgres {
     }
 
     fn configure(&self, command: &mut Command, folder: &Path, port: u16) {
-        let data = folder.join("data");
+        let data = folder.join("cluster");
         if let Some(initdb) = postgres("initdb").or_else(|| find_program("initdb"))
             && !data.exists()
         {
@@ -97,9 +99,8 @@ impl Kind for MariaDb {
     const PROGRAM: &'static str = "mariadbd";
 
     fn find() -> Option<PathBuf> {
-        find_program(Self::PROGRAM).or_else(|| {
-            Some(PathBuf::from("/usr/sbin/mariadbd")).filter(|path| path.exists())
-        })
+        find_program(Self::PROGRAM)
+            .or_else(|| Some(PathBuf::from("/usr/sbin/mariadbd")).filter(|path| path.exists()))
     }
 
     fn scheme(&self) -> &'static str {
@@ -107,7 +108,7 @@ impl Kind for MariaDb {
     }
 
     fn configure(&self, command: &mut Command, folder: &Path, port: u16) {
-        let data = folder.join("data");
+        let data = folder.join("cluster");
         if let Some(install) = find_program("mariadb-install-db")
             && !data.exists()
         {
@@ -131,7 +132,8 @@ impl Kind for MariaDb {
     }
 
     fn answers(&self, folder: &Path, _port: u16) -> io::Result<bool> {
-        let client = find_program("mariadb").ok_or_else(|| io::Error::other("mariadb is missing"))?;
+        let client =
+            find_program("mariadb").ok_or_else(|| io::Error::other("mariadb is missing"))?;
         let create = "CREATE DATABASE IF NOT EXISTS test";
         Ok(run(Command::new(client)
             .args(["--no-defaults", "-uroot", "-e", create])
