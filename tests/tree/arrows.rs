@@ -62,6 +62,7 @@ fn allowed<'a>(
         "cloakroom-conformance" | "cloakroom-compat" | "cloakroom-tower" => {
             of(&["cloakroom-core", "cloakroom-backend"])
         }
+        "cloakroom-node" => of(&["cloakroom-core", "cloakroom-backend", "cloakroom-compat"]),
         name if stores.iter().any(|store| store == name) => {
             of(&["cloakroom-core", "cloakroom-backend", "cloakroom-encryption"])
         }

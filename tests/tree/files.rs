@@ -35,7 +35,8 @@ pub(crate) fn files(ending: &str) -> Vec<(String, String)> {
 /// The sources of our libraries.
 pub(crate) fn libraries() -> Vec<(String, String)> {
     let is_library = |path: &str| {
-        path.starts_with("compat/src/") || path.starts_with("crates/") && path.contains("/src/")
+        let is_ours = path.starts_with("compat/") || path.starts_with("crates/");
+        is_ours && path.contains("/src/")
     };
     files(".rs").into_iter().filter(|(path, _)| is_library(path)).collect()
 }

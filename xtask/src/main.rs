@@ -1,4 +1,4 @@
-//! `cargo xtask test | ci | api | features | package | bench | chaos | table`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | api | features | package | bench | chaos | table | npm-report`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod api;
@@ -40,6 +40,9 @@ Commands:
                      install what is missing, then let Rust and Node.js use each store while its server is harmed, and
                      check what they saw
   table              install what is missing, run the suite on every store, and write the README's table of stores
+  npm-report [STORE...]
+                     install what is missing, run the suite on the session stores of npm, or on some of them, and write
+                     docs/npm-stores.md
 
 ARGUMENTS go to `cargo test`, for instance:
   cargo xtask test -p cloakroom-redis touch";
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         ("bench", arguments) => bench::bench(arguments),
         ("chaos", arguments) => chaos::chaos(arguments),
         ("table", []) => task::table(),
+        ("npm-report", stores) => task::npm_report(stores),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())

@@ -34,6 +34,19 @@ pub(crate) fn install_for_bench() -> Result<(), Failure> {
     install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("bench/node")) })
 }
 
+/// Installs the published stores of the report, and their servers.
+pub(crate) fn install_for_npm_report() -> Result<(), Failure> {
+    // Debian keeps the servers of these two off the `PATH`: their clients stand for them.
+    let (postgres, mariadb) = (("psql", "postgresql"), ("mariadb", "mariadb-server"));
+    for (program, package) in [postgres, mariadb] {
+        if find_program(program).is_none() {
+            debian::install(&[package])?;
+        }
+    }
+    let debian = &["redis-server", "memcached"];
+    install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("tests/npm")) })
+}
+
 /// Installs what counts instructions.
 pub(crate) fn install_valgrind() -> Result<(), Failure> {
     install(&Needs { debian: &["valgrind"], mongod: false, valkey: false, npm: None })

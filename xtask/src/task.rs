@@ -1,4 +1,4 @@
-//! The tasks: `test` and `table`.
+//! The tasks: `test`, `table` and `npm-report`.
 
 use std::{env, process::Command};
 
@@ -63,6 +63,12 @@ pub(crate) fn table() -> Result<(), Failure> {
     setup::install_for_tests()?;
     // With the features of the tests, which then need not be built again.
     run(&mut cargo("run --all-features --package cloakroom-tests --bin store_table"))
+}
+
+/// Installs what is missing and runs the suite on the stores of npm.
+pub(crate) fn npm_report(stores: &[String]) -> Result<(), Failure> {
+    setup::install_for_npm_report()?;
+    run(cargo("run --all-features --package cloakroom-tests --bin npm_report --").args(stores))
 }
 
 /// Adds the arguments, and `--workspace` if they name no package.

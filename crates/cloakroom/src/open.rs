@@ -4,6 +4,9 @@ use cloakroom_backend::{ParameterNames, StoreUrl};
 use cloakroom_compat::ExpressSession;
 use cloakroom_core::{Error, ErrorKind, MemoryOptions, MemoryStore};
 
+#[cfg(feature = "node")]
+pub use cloakroom_node as node;
+
 type Open = fn(&str) -> Result<ExpressSession, Error>;
 
 /// A backend and the schemes of its URLs.
@@ -26,6 +29,15 @@ macro_rules! backends {
         const BACKENDS: &[Backend] = &[
             // It needs no feature.
             Backend { schemes: &["memory"], feature: "", open: Some(memory) },
+            // It is a callback store.
+            Backend {
+                schemes: &["node"],
+                feature: "node",
+                #[cfg(feature = "node")]
+                open: Some(node_store),
+                #[cfg(not(feature = "node"))]
+                open: None,
+            },
             $($(Backend {
                 schemes: &[$($scheme),+],
                 feature: $feature,
@@ -73,6 +85,7 @@ backends! {
 /// | `mongodb://…` | MongoDB, as connect-mongo stores them | `mongodb` |
 /// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
 /// | `file:///folder` | files, as session-file-store stores them | `file` |
+/// | `node:./store.mjs` | any Connect store of npm, which this file makes, in a Node.js process | `node` |
 ///
 /// Options are query parameters with the names of the npm package: `redis://localhost?prefix=app:&ttl=3600`.
 /// This function does not connect; the first operation does. So a service can start while its backend is unavailable.
@@ -141,6 +154,12 @@ fn memory(url: &str) -> Result<ExpressSession, Error> {
     Ok(ExpressSession::new(MemoryStore::with_options(options)))
 }
 
+#[cfg(feature = "node")]
+fn node_store(url: &str) -> Result<ExpressSession, Error> {
+    let store = cloakroom_node::NodeStore::open(url)?;
+    Ok(ExpressSession::new(cloakroom_compat::promisify_store(store)))
+}
+
 /// The error if the feature of a scheme is off. It does not quote the URL, which may contain a password.
 fn is_off(scheme: &str, feature: &str) -> Error {
     let message = format!("the scheme {scheme:?} needs the feature {feature:?} of cloakroom");
@@ -153,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
-        const KNOWN: &str = "memory, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file";
+        const KNOWN: &str = "memory, node, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file";
         let no_scheme = format!(
             "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );
@@ -220,7 +239,8 @@ mod tests {
         feature = "redis",
         feature = "memcached",
         feature = "mongodb",
-        feature = "file"
+        feature = "file",
+        feature = "node"
     )))]
     fn a_feature_that_is_off_is_named() {
         for (scheme, feature) in [
@@ -232,6 +252,7 @@ mod tests {
             ("mongodb", "mongodb"),
             ("mongodb+srv", "mongodb-srv"),
             ("file", "file"),
+            ("node", "node"),
         ] {
             let error =
                 open(&format!("{scheme}://user:hunter2@localhost")).unwrap_err().to_string();

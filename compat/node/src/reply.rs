@@ -1,0 +1,85 @@
+//! The callback of a call, and what it is answered with.
+
+use cloakroom_compat::Callback;
+use cloakroom_core::{Error, ErrorKind, SessionData, Touched};
+
+use crate::{frame::Answer, operation::Operation, settings::Settings};
+
+/// A callback that waits for the child.
+pub(crate) enum Reply {
+    Get(Callback<Option<SessionData>>),
+    Done(Callback<()>),
+    Touch(Callback<Touched>),
+    Length(Callback<u64>),
+    /// The sessions so far.
+    All(Callback<Vec<(String, SessionData)>>, Vec<(String, SessionData)>),
+}
+
+impl Reply {
+    /// Answers with an error. It runs code of the application.
+    pub(crate) fn fail(self, error: Error) {
+        match self {
+            Self::Get(callback) => callback.err(error),
+            Self::Done(callback) => callback.err(error),
+            Self::Touch(callback) => callback.err(error),
+            Self::Length(callback) => callback.err(error),
+            Self::All(callback, _) => callback.err(error),
+        }
+    }
+
+    /// Answers with what the child said. It runs code of the application.
+    pub(crate) fn answer(self, settings: &Settings, operation: Operation, answer: Answer) {
+        let failed = match answer {
+            Answer::Failed(how, about) => settings.store_failed(operation, how, &about),
+            Answer::Rubbish(about) => settings.rubbish(operation, &about),
+            Answer::Twice => settings.twice(operation),
+            Answer::TooLarge(bytes) => too_large(settings, operation, bytes),
+            Answer::NoIds => {
+                let message = "the store lists its sessions without their ids";
+                settings.error(ErrorKind::Unsupported, operation, message)
+            }
+            Answer::NotOffered => match self {
+                Self::Touch(callback) => return callback.ok(Touched::NotOffered),
+                _ => {
+                    let message = format!("the store has no method `{}`", operation.name());
+                    settings.error(ErrorKind::Unsupported, operation, message)
+                }
+            },
+            Answer::Done | Answer::Nothing | Answer::Session(_) | Answer::Number(_) => {
+                return self.succeed(settings, operation, answer);
+            }
+        };
+        self.fail(failed);
+    }
+
+    fn succeed(self, settings: &Settings, operation: Operation, answer: Answer) {
+        match (self, answer) {
+            (Self::Get(callback), Answer::Session(record)) => {
+                callback.answer(parse(settings, operation, record).map(Some));
+            }
+            (Self::Get(callback), _) => callback.ok(None),
+            (Self::Done(callback), _) => callback.ok(()),
+            (Self::Touch(callback), _) => callback.ok(Touched::Extended),
+            (Self::Length(callback), Answer::Number(number)) => callback.ok(number),
+            (Self::Length(callback), _) => callback.ok(0),
+            (Self::All(callback, sessions), _) => callback.ok(sessions),
+        }
+    }
+}
+
+/// Reads what the store answered with, as `JSON.stringify` wrote it.
+pub(crate) fn parse(
+    settings: &Settings,
+    operation: Operation,
+    record: String,
+) -> Result<SessionData, Error> {
+    SessionData::from_json(record)
+        .map_err(|error| error.with_context(settings.name.clone(), operation.name()))
+}
+
+/// The error for a record above the limit, as the other stores have it.
+pub(crate) fn too_large(settings: &Settings, operation: Operation, bytes: u64) -> Error {
+    let most = settings.max_record;
+    let message = format!("the record is {bytes} bytes long; the limit is {most} (max_record)");
+    settings.error(ErrorKind::TooLarge, operation, message)
+}

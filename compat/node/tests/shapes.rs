@@ -1,0 +1,141 @@
+//! The shapes that npm's stores have, and what a store is given.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use cloakroom_core::{SessionData, Store, Touched};
+use cloakroom_node::{NodeEvent, NodeStore, NodeStyle};
+use cloakroom_test_support::node_folder;
+
+use common::{PATIENCE, eventually, file, folder, promisified, session};
+
+/// Stores, reads and destroys a session.
+async fn works(store: &NodeStore, shape: &str) {
+    let store = promisified(store);
+    let written = session("ann");
+    store.set("a", &written).await.unwrap_or_else(|error| panic!("{shape}: {error}"));
+    assert_eq!(store.get("a").await.unwrap(), Some(written.clone()), "{shape}");
+    store.destroy("a").await.unwrap();
+    assert_eq!(store.get("a").await.unwrap(), None, "{shape}");
+    // None of them has it.
+    assert_eq!(store.touch("a", &written).await.unwrap(), Touched::NotOffered, "{shape}");
+}
+
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn classes_factories_objects_and_modules_of_both_kinds_work() {
+    let builder =
+        || NodeStore::builder().folder(folder()).deadline(PATIENCE).start_deadline(PATIENCE);
+    let shapes = || builder().module("./shapes.cjs");
+    for (shape, builder) in [
+        ("a class, the only export that ends in Store", shapes()),
+        ("a class by its name", shapes().export("ClassStore")),
+        ("a function that makes a class", shapes().export("connect")),
+        ("an object", shapes().export("object")),
+        ("promises in an ES module", builder().module("./lasting.mjs")),
+        ("promises, as told", builder().module("./lasting.mjs").style(NodeStyle::Promises)),
+        ("an expression that is a function", shapes().factory("({ module }) => new module.ClassStore()")),
+        (
+            "an expression with a line of its own",
+            shapes().factory("async ({ module, session }) => {\n  return new (module.connect(session))();\n} // the end"),
+        ),
+        ("a file by its default export", builder().factory("lasting.mjs")),
+        ("what answers without callbacks", builder().factory("() => new (class { constructor() { this.map = new Map() } get(sid) { return this.map.get(sid) } set(sid, value) { this.map.set(sid, value) } destroy(sid) { this.map.delete(sid) } })()").style(NodeStyle::Promises)),
+    ] {
+        works(&builder.build().unwrap(), shape).await;
+    }
+    let url = format!("node:{}", folder().join("lasting.mjs").display());
+    let store = NodeStore::open(&url).unwrap();
+    works(&store, "a file by its URL").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn events_of_the_store_are_passed_on() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    let store = NodeStore::builder()
+        .folder(folder())
+        .module("./shapes.cjs")
+        .name("x")
+        .options(serde_json::json!({ "emits": ["disconnect", "connect", "error"] }))
+        .on_event(move |event| {
+            hears.lock().unwrap().push(match event {
+                NodeEvent::Failed(error) => error.to_string(),
+                other => format!("{other:?}"),
+            });
+            // A handler that panics harms nobody.
+            assert!(hears.lock().unwrap().len() < 3, "the third event");
+        });
+    let store = store.build().unwrap();
+    store.ready().await.unwrap();
+    eventually("the events", || told.lock().unwrap().len() == 4);
+    assert_eq!(
+        *told.lock().unwrap(),
+        ["Started", "Disconnect", "Connect", "x: start: the store emitted an error: RangeError"]
+    );
+    works(&store, "after the events").await;
+}
+
+/// What a store sees of a session, by our child and by express-session itself.
+#[tokio::test]
+#[ignore = "needs Node.js and the npm packages"]
+async fn a_store_is_given_what_express_session_gives_it() {
+    let text = r#"{"cookie":{"originalMaxAge":60000,"expires":"2100-01-01T00:00:00.000Z","secure":false,"httpOnly":true,"domain":"example.com","path":"/"},"user":"ann"}"#;
+    let ours = promisified(&file("express.cjs").build().unwrap());
+    ours.set("a", &SessionData::from_json(text).unwrap()).await.unwrap();
+    let ours = ours.get("a").await.unwrap().unwrap();
+
+    // A store that builds express-session's own session first.
+    let theirs = format!(
+        r"async ({{ load }}) => {{
+            const session = (await load('express-session')).default;
+            const inner = (await load({:?})).default;
+            const set = (sid, value, callback) => {{
+                const store = new session.MemoryStore();
+                const req = {{ sessionID: sid, sessionStore: store }};
+                inner.set(sid, store.createSession(req, JSON.parse(JSON.stringify(value))), callback);
+            }};
+            return {{ ...inner, set }};
+        }}",
+        folder().join("express.cjs")
+    );
+    let builder = NodeStore::builder().folder(node_folder()).factory(theirs);
+    let theirs = promisified(&builder.deadline(PATIENCE).build().unwrap());
+    theirs.set("a", &SessionData::from_json(text).unwrap()).await.unwrap();
+    let theirs = theirs.get("a").await.unwrap().unwrap();
+
+    for member in ["text", "expires", "maxAge", "originalMaxAge"] {
+        let (ours, theirs) = (ours.get_json(member), theirs.get_json(member));
+        assert!(ours.is_some() && ours == theirs, "{member}: {ours:?}, {theirs:?}");
+    }
+    // In another order, which JavaScript does not guarantee to a store either.
+    let sorted = |session: &SessionData| {
+        let mut keys = session.get::<Vec<String>>("keys").unwrap().unwrap();
+        keys.sort();
+        keys
+    };
+    assert_eq!(sorted(&ours), sorted(&theirs));
+}
+
+/// Express drops what it does not know from a cookie, and a date in another notation. A store here gets all of it.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn nothing_of_a_cookie_is_lost() {
+    let store = promisified(&file("express.cjs").build().unwrap());
+    for text in [
+        r#"{"cookie":{"path":"/","maxAge":60,"expires":"2100-01-01T00:00:00Z","unknown":[1],"toJSON":"x"},"b":1}"#,
+        r#"{"cookie":{"expires":null,"originalMaxAge":null},"a":null}"#,
+        r#"{"cookie":{"expires":"soon","path":"/"}}"#,
+        r#"{"cookie":{"expires":false,"_expires":1}}"#,
+        r#"{"cookie":{"path":"/"}}"#,
+    ] {
+        let session = SessionData::from_json(text).unwrap();
+        store.set("a", &session).await.unwrap();
+        let seen = store.get("a").await.unwrap().unwrap();
+        assert_eq!(seen.get::<String>("text").unwrap().as_deref(), Some(text));
+    }
+}
