@@ -7,7 +7,11 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
-use crate::{operation::Operation, reply::Reply, settings::Settings};
+use crate::{
+    operation::Operation,
+    reply::{Reply, listed},
+    settings::Settings,
+};
 
 /// One call of the store.
 pub(crate) struct Call {
@@ -112,7 +116,7 @@ impl Calls {
     /// Adds a session to those that `all` will answer with.
     pub(crate) fn add_item(&mut self, short: u32, sid: String, session: SessionData) {
         if let Some((_, Call { reply: Reply::All(_, sessions), .. })) = self.sent.get_mut(&short) {
-            sessions.push((sid, session));
+            sessions.push(listed(sid, session));
         }
     }
 

@@ -1,7 +1,9 @@
 //! The callback of a call, and what it is answered with.
 
+use std::time::Duration;
+
 use cloakroom_compat::Callback;
-use cloakroom_core::{Error, ErrorKind, SessionData, Touched};
+use cloakroom_core::{Clock, Error, ErrorKind, Listed, SessionData, TimeToLive, Touched};
 
 use crate::{frame::Answer, operation::Operation, settings::Settings};
 
@@ -12,7 +14,7 @@ pub(crate) enum Reply {
     Touch(Callback<Touched>),
     Length(Callback<u64>),
     /// The sessions so far.
-    All(Callback<Vec<(String, SessionData)>>, Vec<(String, SessionData)>),
+    All(Callback<Vec<Listed>>, Vec<Listed>),
 }
 
 impl Reply {
@@ -65,6 +67,15 @@ impl Reply {
             (Self::All(callback, sessions), _) => callback.ok(sessions),
         }
     }
+}
+
+/// Makes an item of a listing. Connect's `all` tells of no expiry, so the time left is that of the cookie in the record.
+pub(crate) fn listed(sid: String, session: SessionData) -> Listed {
+    let time_left = match session.time_to_live(Clock::system().now_ms()) {
+        TimeToLive::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+        TimeToLive::Browser | TimeToLive::Expired => None,
+    };
+    Listed::new(sid, session, time_left)
 }
 
 /// Reads what the store answered with, as `JSON.stringify` wrote it.

@@ -9,7 +9,7 @@ use std::{
 
 use cloakroom_backend::Operation as Limits;
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, promisify};
-use cloakroom_core::{Error, ErrorKind, SessionData, Touched};
+use cloakroom_core::{Error, ErrorKind, Listed, SessionData, Touched};
 
 use crate::{
     calls::Call,
@@ -205,7 +205,9 @@ impl CallbackStore for NodeStore {
 }
 
 impl CallbackEnumerate for NodeStore {
-    fn all(&self, callback: Callback<Vec<(String, SessionData)>>) {
+    /// Answers with the time left by the cookie in each record, which is stale after a touch: Connect's `all` tells of no
+    /// expiry.
+    fn all(&self, callback: Callback<Vec<Listed>>) {
         self.call(Operation::All, "", None, Reply::All(callback, Vec::new()));
     }
 

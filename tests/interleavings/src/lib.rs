@@ -32,8 +32,8 @@ mod backend_files {
 pub use backend_files::shared::{Attempt, Connection, Joined, Shared};
 // What the memory store takes from its crate.
 pub use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MARKER_PREFIX, Revision, SessionData,
-    Store, TimeToLive, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, MARKER_PREFIX, Revision,
+    SessionData, Store, TimeToLive, Touched, Updated,
 };
 pub use core_files::{
     memory::{MemoryOptions, MemoryStore},
