@@ -6,6 +6,7 @@ pub mod dice;
 pub mod json;
 pub mod losses;
 pub mod mutants;
+pub mod open;
 pub mod replay;
 pub mod store_table;
 pub mod stores;
