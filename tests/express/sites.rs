@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Child, ChildStdin, Command, Stdio},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -35,7 +36,8 @@ pub(crate) struct Sites {
     runtime: Runtime,
     sessions: ExpressSession,
     secrets: Secrets,
-    _node: Vec<NodeProgram>,
+    /// The test's threads share this, and a program's output can be read by one thread only.
+    _node: Mutex<Vec<NodeProgram>>,
     _rust: Vec<Rust>,
 }
 
@@ -76,7 +78,7 @@ impl Sites {
             runtime: Runtime::new().unwrap(),
             sessions: cloakroom::open(&patient).unwrap(),
             secrets: Secrets::new(["keyboard cat"]).unwrap(),
-            _node: node.into(),
+            _node: Mutex::new(node.into()),
             _rust: rust,
         }
     }

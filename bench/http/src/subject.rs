@@ -95,10 +95,7 @@ const SAFE_NODE_COMMANDS: &[(&str, [&str; 2])] = &[
     ("/read", ["expire 1 · get 1", "expire 1 · get 1"]),
     (
         "/write",
-        [
-            "evalsha 1 · get 2 · set 1 | get 1 · set 1",
-            "evalsha 1 · get 2 · set 1 | get 1 · set 1",
-        ],
+        ["evalsha 1 · get 2 · set 1 | get 1 · set 1", "evalsha 1 · get 2 · set 1 | get 1 · set 1"],
     ),
     ("/anonymous", ["", ""]),
 ];

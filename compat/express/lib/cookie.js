@@ -27,8 +27,8 @@ function differs(one, other) {
 const timeOf = (expires) => (expires == null ? 0 : Number(new Date(expires)) || 0);
 
 /**
- * Returns the stored cookie, extended, or undefined if the request's own cookie has to be stored. `loaded` and `now` are
- * the request's cookie when it was loaded and now, and `stored` is the one in the record.
+ * Returns the stored cookie, extended, or undefined if the request's own cookie has to be stored. `loaded` and `now`
+ * are the request's cookie when it was loaded and now, and `stored` is the one in the record.
  */
 function theirs(loaded, now, stored) {
   if (!loaded || !now || typeof stored !== "object" || stored === null || differs(loaded, now)) return undefined;

@@ -21,7 +21,7 @@ function mongo(store) {
   if (!isMongo) return undefined;
   const { options } = store;
   if (options.writeOperationOptions?.w === 0) {
-    throw new TypeError("safe: the write concern w: 0 is not supported: with it, MongoDB does not say what it has stored");
+    throw new TypeError("safe: the write concern w: 0 is not supported: MongoDB does not say then what it has stored");
   }
   const { serialize, unserialize } = store.transformFunctions;
   const isEncrypted = Boolean(store.cryptoAdapter || store.crypto);
@@ -75,7 +75,9 @@ function mongo(store) {
     return { record: document.session, token };
   }
 
-  const codec = isText ? { ...jsonText, snapshot: (session) => ({ record: serialize(session) }) } : asObject({ serialize, unserialize });
+  const codec = isText
+    ? { ...jsonText, snapshot: (session) => ({ record: serialize(session) }) }
+    : asObject({ serialize, unserialize });
 
   return {
     ...codec,

@@ -24,7 +24,7 @@ function clientOf(store, given) {
   const client = given ?? store.client;
   if (typeof client !== "object" || client === null || !senderOf(client)) {
     throw new TypeError(
-      "safe: the client is not supported: pass a client or a cluster of the npm package redis 4 or later, or of ioredis",
+      "safe: the client is not supported: pass a client or a cluster of redis 4 or later, or of ioredis",
     );
   }
   if (!isOld && isIoredis(client)) {

@@ -1,5 +1,5 @@
-// Changes a store so that express-session loses no writes: `get` and `createSession` remember what was loaded, and `set`
-// writes only what the request has changed since.
+// Changes a store so that express-session loses no writes: `get` and `createSession` remember what was loaded, and
+// `set` writes only what the request has changed since.
 
 "use strict";
 
@@ -69,7 +69,7 @@ function install(store, adapter, deadlineMs) {
   async function getAndRemember(sid) {
     const value = await get(sid);
     if (isSession(value)) {
-      loads.set(value, { sid, ...adapter.loadedFrom(value), cookie: dataOf(value.cookie) });
+      loads.set(value, { sid, ...adapter.loadedFrom(value), cookie: textOf(value.cookie) });
     }
     return value;
   }
@@ -94,7 +94,7 @@ function install(store, adapter, deadlineMs) {
     let writing;
     try {
       // Now, because the application may go on changing the session while the store is asked.
-      const [now, cookie] = [adapter.snapshot(session), dataOf(session.cookie)];
+      const [now, cookie] = [adapter.snapshot(session), textOf(session.cookie)];
       writing = turns.take(sid, (shared) => write(sid, session, now, cookie, shared));
     } catch (error) {
       writing = Promise.reject(error);
@@ -106,17 +106,15 @@ function install(store, adapter, deadlineMs) {
     const load = isSession(data) ? (loads.get(data) ?? adapter.loadedFrom(data)) : undefined;
     const session = createSession.call(this, request, data);
     const found = load?.sid === undefined || load.sid === session.id ? load?.found : undefined;
-    if (load) loads.set(session, { sid: session.id, base: load.base, found, cookie: dataOf(session.cookie) });
+    if (load) loads.set(session, { sid: session.id, base: load.base, found, cookie: textOf(session.cookie) });
     return session;
   };
 }
 
 const isSession = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A cookie as it is stored, independent of the session. */
-function dataOf(cookie) {
-  return cookie === undefined ? undefined : JSON.parse(JSON.stringify(cookie));
-}
+/** A cookie as it is now. As a text, because only a write that meets another one looks at it. */
+const textOf = (cookie) => JSON.stringify(cookie);
 
 /**
  * Calls back once. What the callback throws is the application's, and not an error of the store. Without a callback

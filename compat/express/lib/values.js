@@ -10,10 +10,14 @@ function tell(name, value) {
   if (original instanceof RegExp) return `regexp ${original}`;
   if (original instanceof Map) return ["map", ...original];
   if (original instanceof Set) return ["set", ...original];
-  if (ArrayBuffer.isView(original)) return `bytes ${Buffer.from(original.buffer, original.byteOffset, original.byteLength).toString("base64")}`;
+  if (ArrayBuffer.isView(original)) {
+    const { buffer, byteOffset, byteLength } = original;
+    return `bytes ${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}`;
+  }
   if (typeof value === "bigint") return `bigint ${value}`;
   if (typeof value === "string") return `string ${value}`;
-  if (typeof value === "number" && !(Number.isFinite(value) && !Object.is(value, -0))) return `number ${value} ${1 / value}`;
+  if (Object.is(value, -0)) return "number -0";
+  if (typeof value === "number" && !Number.isFinite(value)) return `number ${value}`;
   return value;
 }
 

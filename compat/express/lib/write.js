@@ -18,7 +18,8 @@ async function create(adapter, { sid, session, now }) {
   if (found && found.record === now.record) return found;
   throw failure(
     "ESESSIONEXISTS",
-    "the session was not stored, because its id is in use: change the object that `get` or `load` gave, or destroy the session first",
+    "the session was not stored, because its id is in use: change the object that `get` or `load` gave, " +
+      "or destroy the session first",
   );
 }
 
@@ -36,7 +37,9 @@ async function update(adapter, { sid, session, now, cookie, load, latest, deadli
     const isAsLoaded = current.token === load.found?.token;
     // What was loaded has been read by the store already.
     if (!isAsLoaded && !(await adapter.holdsSession(current.record))) return null;
-    const kept = isAsLoaded ? undefined : theirs(load.cookie, cookie, await adapter.cookieOf(current.record));
+    const kept = isAsLoaded
+      ? undefined
+      : theirs(dataOf(load.cookie), dataOf(cookie), await adapter.cookieOf(current.record));
     const member = kept ? adapter.toMember(kept) : await adapter.ownCookie(now);
     const all = member === undefined ? changes : new Map([...changes, ["cookie", member]]);
     const record = await adapter.change(current.record, all);
@@ -44,13 +47,16 @@ async function update(adapter, { sid, session, now, cookie, load, latest, deadli
     if (!found || found.record === record) return found;
     conflicts++;
     if (performance.now() > ends) {
-      throw failure("ESESSIONCONFLICT", `the session was not stored: it was changed again before each of ${conflicts} tries`);
+      const message = `the session was not stored: it was changed again before each of ${conflicts} tries`;
+      throw failure("ESESSIONCONFLICT", message);
     }
     const pausing = pause(conflicts, performance.now() - began);
     await pausing;
     current = pausing ? undefined : found;
   }
 }
+
+const dataOf = (text) => (text === undefined ? undefined : JSON.parse(text));
 
 /** The session as the store has to see it to count its time to live. */
 function withCookie(session, cookie) {

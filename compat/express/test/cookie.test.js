@@ -29,7 +29,11 @@ test("a request whose own cookie is stored", () => {
 test("a cookie that another request has changed stays, and lives for its own max age", () => {
   const loaded = cookie(60_000, at(1_000));
   const month = 30 * 86_400_000;
-  for (const stored of [cookie(month, at(1_000)), cookie(60_000, at(1_000), { secure: true }), cookie(60_000, at(90_000))]) {
+  for (const stored of [
+    cookie(month, at(1_000)),
+    cookie(60_000, at(1_000), { secure: true }),
+    cookie(60_000, at(90_000)),
+  ]) {
     const kept = theirs(loaded, cookie(60_000, at(60_000)), stored);
     assert.deepEqual({ ...kept, expires: stored.expires }, stored);
     assert.ok(Math.abs(kept.expires - Date.now() - stored.originalMaxAge) < 10_000);

@@ -13,6 +13,7 @@ test("import and require give the same function", () => {
 
 test("what is no store is refused at once", () => {
   for (const [store, got] of [[undefined, "undefined"], [null, "null"], ["redis", "string"]]) {
-    assert.throws(() => safe(store), { name: "TypeError", message: new RegExp(`^safe: expected a store, got ${got}: pass`) });
+    const message = new RegExp(`^safe: expected a store, got ${got}: pass`);
+    assert.throws(() => safe(store), { name: "TypeError", message });
   }
 });

@@ -73,7 +73,8 @@ test("any changes to any text do what they do to an object", () => {
       if (kind === 1) return strings[roll(strings.length)];
       if (kind < 4) return [null, true, -0.5, 1e21][roll(4)];
       if (kind === 4) return Array.from({ length: roll(3) }, () => value(depth + 1));
-      return Object.fromEntries(Array.from({ length: roll(3) }, () => [strings[roll(strings.length)], value(depth + 1)]));
+      const member = () => [strings[roll(strings.length)], value(depth + 1)];
+      return Object.fromEntries(Array.from({ length: roll(3) }, member));
     };
     const session = () =>
       Object.fromEntries(Array.from({ length: roll(6) }, () => [strings[roll(strings.length)], value(0)]));

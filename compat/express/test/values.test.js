@@ -14,6 +14,7 @@ test("values that differ have different prints", () => {
     [1, "1"],
     [0, -0],
     [NaN, null],
+    [Infinity, -Infinity],
     [1n, 1],
     [new Date(0), new Date(0).toJSON()],
     [new Date(0), new Date(1)],

@@ -1,5 +1,5 @@
-// The stores that the safe Express package is tested on: each with its own client, and how to read and write its records
-// past it.
+// The stores that the safe Express package is tested on: each with its own client, and how to read and write its
+// records past it.
 //
 // A variant is opened at a URL. `store()` makes a store, `safe()` one that is safe, each with a client of its own, so
 // that they are as far from each other as two processes. `raw.get(sid)` returns the stored text, or null, and
@@ -85,8 +85,10 @@ function mongo(version, options = {}) {
       safe: async (given) => safe((await open()).store, given),
       raw: {
         get: async (sid) => (await sessions.findOne({ _id: idOf(sid) }))?.session ?? null,
-        set: (sid, text) =>
-          sessions.updateOne({ _id: idOf(sid) }, { $set: { session: text, expires: new Date(Date.now() + 60_000) } }, { upsert: true }),
+        set: (sid, text) => {
+          const fields = { session: text, expires: new Date(Date.now() + 60_000) };
+          return sessions.updateOne({ _id: idOf(sid) }, { $set: fields }, { upsert: true });
+        },
         secondsLeft: async (sid) => ((await sessions.findOne({ _id: idOf(sid) })).expires - Date.now()) / 1000,
         sessions,
       },
@@ -154,7 +156,11 @@ export const variants = {
   "connect-mongo 6": mongo(6),
   "connect-mongo 6, stringify: false": mongo(6, { stringify: false }),
   "connect-mongo 6, transformId and touchAfter": mongo(6, { transformId: (sid) => `id-${sid}`, touchAfter: 60 }),
-  "connect-mongo 6, touchAfter, timestamps and stringify: false": mongo(6, { touchAfter: 60, timestamps: true, stringify: false }),
+  "connect-mongo 6, touchAfter, timestamps and stringify: false": mongo(6, {
+    touchAfter: 60,
+    timestamps: true,
+    stringify: false,
+  }),
   "connect-mongo 6, crypto": mongo(6, { crypto: { secret: SECRET } }),
   "connect-mongo 6, crypto and stringify: false": mongo(6, { crypto: { secret: SECRET }, stringify: false }),
   "connect-mongo 6, a crypto adapter": mongo(6, { webcrypto: { secret: SECRET, iterations: 1000 } }),

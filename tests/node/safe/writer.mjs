@@ -39,7 +39,8 @@ app.get("/release", (request, response) => {
   released.forEach((go) => go());
   response.end();
 });
-app.use(session({ store, secret: "keyboard cat", resave: false, saveUninitialized: false, cookie: { maxAge: 3_600_000 } }));
+const options = { resave: false, saveUninitialized: false, cookie: { maxAge: 3_600_000 } };
+app.use(session({ store, secret: "keyboard cat", ...options }));
 app.get("/add/:name", (request, response) => {
   request.session[request.params.name] = 1;
   response.end();
