@@ -7,6 +7,7 @@ pub mod json;
 pub mod losses;
 pub mod mutants;
 pub mod npm_report;
+pub mod open;
 pub mod replay;
 pub mod store_table;
 pub mod stores;

@@ -89,6 +89,17 @@ const EXPRESS_COMMANDS: &[(&str, [&str; 2])] = &[
     ("/anonymous", ["", ""]),
 ];
 
+/// Those of express-session with a connect-redis store that the npm package in `compat/express` has made safe: the script
+/// instead of the `SET`, or a Redis that compares by itself.
+const SAFE_NODE_COMMANDS: &[(&str, [&str; 2])] = &[
+    ("/read", ["expire 1 · get 1", "expire 1 · get 1"]),
+    (
+        "/write",
+        ["evalsha 1 · get 2 · set 1 | get 1 · set 1", "evalsha 1 · get 2 · set 1 | get 1 · set 1"],
+    ),
+    ("/anonymous", ["", ""]),
+];
+
 /// All of them; the first ones are what the others are compared with.
 pub(crate) const SUBJECTS: &[Subject] = &[
     Subject { reads_express: true, is_limit: true, ..rust(RAW, "serve_raw") },
@@ -114,6 +125,11 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     rust("actix-session", "serve_actix_session"),
     rust("salvo-express-session", "serve_salvo_express_session"),
     node("express-session on Express", "express.mjs"),
+    Subject {
+        environment: &[("SAFE", "1")],
+        commands: SAFE_NODE_COMMANDS,
+        ..node("express-session on Express, safe", "express.mjs")
+    },
     node("express-session on node:http", "node_http.mjs"),
 ];
 

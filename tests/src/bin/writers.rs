@@ -19,10 +19,7 @@ use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
     Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
 };
-use cloakroom_file::FileStore;
-use cloakroom_memcached::MemcachedStore;
-use cloakroom_mongodb::MongoStore;
-use cloakroom_redis::RedisStore;
+use cloakroom_tests::open::open;
 use tokio::task::JoinSet;
 
 const USAGE: &str = "usage: writers URL SID clones|handles TASKS TIMES DEADLINE_IN_SECONDS";
@@ -80,16 +77,6 @@ impl Atomic for Counted {
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
         self.inner()?.get_and_touch(sid, ttl).await
-    }
-}
-
-fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
-    match url.split(':').next() {
-        Some("redis") => Ok(Arc::new(RedisStore::open(url)?)),
-        Some("memcached") => Ok(Arc::new(MemcachedStore::open(url)?)),
-        Some("mongodb") => Ok(Arc::new(MongoStore::open(url)?)),
-        Some("file") => Ok(Arc::new(FileStore::open(url)?)),
-        _ => Err(Error::new(ErrorKind::Config, "writers", "open", "no such store")),
     }
 }
 

@@ -1,0 +1,135 @@
+// Changes a store so that express-session loses no writes: `get` and `createSession` remember what was loaded, and
+// `set` writes only what the request has changed since.
+
+"use strict";
+
+const { memcached } = require("./memcached.js");
+const { mongo } = require("./mongo.js");
+const { redis } = require("./redis.js");
+const { Turns } = require("./turns.js");
+const { create, update } = require("./write.js");
+
+const SUPPORTED = "pass a store of connect-redis 7 or later, connect-mongo 5 or 6, or connect-memcached 2 or 3";
+const OPTIONS = { client: undefined, deadline: 5000 };
+
+/** The stores that are safe already. */
+const safeStores = new WeakSet();
+
+/** Makes a store safe, and returns it. */
+function safe(store, options = {}) {
+  if (typeof store !== "object" || store === null) {
+    throw new TypeError(`safe: expected a store, got ${store === null ? "null" : typeof store}: ${SUPPORTED}`);
+  }
+  const { deadline, client } = checked(options);
+  if (safeStores.has(store)) return store;
+  const adapter = ["get", "set", "createSession", "emit"].every((name) => typeof store[name] === "function")
+    ? (redis(store, { client }) ?? mongo(store) ?? memcached(store))
+    : undefined;
+  if (!adapter) {
+    const name = store.constructor?.name || "this object";
+    throw new TypeError(`safe: ${name} is not supported: ${SUPPORTED}`);
+  }
+  install(store, adapter, deadline);
+  safeStores.add(store);
+  return store;
+}
+
+function checked(options) {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`safe: expected an object of options, got ${options === null ? "null" : typeof options}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
+      throw new TypeError(`safe: unknown option "${name}": the options are ${Object.keys(OPTIONS).join(" and ")}`);
+    }
+  }
+  const { client, deadline = OPTIONS.deadline } = options;
+  if (typeof deadline !== "number" || !(deadline > 0)) {
+    throw new TypeError("safe: the option deadline must be a positive number of milliseconds");
+  }
+  return { client, deadline };
+}
+
+function install(store, adapter, deadlineMs) {
+  /** What is known of each session that was loaded or stored. It is no member of the session. */
+  const loads = new WeakMap();
+  const turns = new Turns();
+  const original = (name) => {
+    const method = store[name];
+    return (...values) =>
+      new Promise((resolve, reject) => {
+        method.call(store, ...values, (error, value) => (error ? reject(error) : resolve(value)));
+      });
+  };
+  const get = adapter.get ?? original("get");
+  const touch = adapter.touch ?? original("touch");
+  const destroy = original("destroy");
+  const createSession = store.createSession;
+
+  async function getAndRemember(sid) {
+    const value = await get(sid);
+    if (isSession(value)) {
+      loads.set(value, { sid, ...adapter.loadedFrom(value), cookie: textOf(value.cookie) });
+    }
+    return value;
+  }
+
+  async function write(sid, session, now, cookie, shared) {
+    const load = loads.get(session);
+    const given = { sid, session, now, cookie, load, latest: shared.latest, deadlineMs };
+    const stored = await (load?.sid === sid ? update(adapter, given) : create(adapter, given));
+    if (stored) {
+      loads.set(session, { sid, base: adapter.baseOf(now), found: stored, cookie });
+      shared.latest = stored;
+    } else if (stored === null) {
+      process.nextTick(() => store.emit("discarded", sid));
+    }
+  }
+
+  store.get = (sid, callback) => answer(getAndRemember(sid), callback);
+  store.touch = (sid, session, callback) => answer(touch(sid, session), callback);
+  store.destroy = (sid, callback) => answer(destroy(sid), callback);
+
+  store.set = (sid, session, callback) => {
+    let writing;
+    try {
+      // Now, because the application may go on changing the session while the store is asked.
+      const [now, cookie] = [adapter.snapshot(session), textOf(session.cookie)];
+      writing = turns.take(sid, (shared) => write(sid, session, now, cookie, shared));
+    } catch (error) {
+      writing = Promise.reject(error);
+    }
+    return answer(writing, callback);
+  };
+
+  store.createSession = function (request, data) {
+    const load = isSession(data) ? (loads.get(data) ?? adapter.loadedFrom(data)) : undefined;
+    const session = createSession.call(this, request, data);
+    const found = load?.sid === undefined || load.sid === session.id ? load?.found : undefined;
+    if (load) loads.set(session, { sid: session.id, base: load.base, found, cookie: textOf(session.cookie) });
+    return session;
+  };
+}
+
+const isSession = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A cookie as it is now. As a text, because only a write that meets another one looks at it. */
+const textOf = (cookie) => JSON.stringify(cookie);
+
+/**
+ * Calls back once. What the callback throws is the application's, and not an error of the store. Without a callback
+ * the promise is returned; it never counts as unhandled, since most stores drop such errors.
+ */
+function answer(promise, callback) {
+  if (typeof callback !== "function") {
+    promise.catch(() => {});
+    return promise;
+  }
+  promise.then(
+    (value) => process.nextTick(callback, null, value),
+    (error) => process.nextTick(callback, error),
+  );
+  return undefined;
+}
+
+module.exports = { safe };

@@ -1,0 +1,66 @@
+// Writes a session without losing what others have written, and without bringing back what they have destroyed.
+
+"use strict";
+
+const { likeCookie, theirs } = require("./cookie.js");
+const { pause } = require("./turns.js");
+
+function failure(code, message) {
+  return Object.assign(new Error(`safe: ${message}`), { code });
+}
+
+/** Stores a session that was not loaded. Returns what is stored, or undefined if its time is over already. */
+async function create(adapter, { sid, session, now }) {
+  const created = await adapter.create(sid, now.record, session);
+  if (created !== null) return created;
+  const found = await adapter.read(sid);
+  // Clients send a command again when its answer was lost, and the second one finds what the first one has stored.
+  if (found && found.record === now.record) return found;
+  throw failure(
+    "ESESSIONEXISTS",
+    "the session was not stored, because its id is in use: change the object that `get` or `load` gave, " +
+      "or destroy the session first",
+  );
+}
+
+/** Stores what a session has changed since it was loaded. Returns what is stored, or null if the session is gone. */
+async function update(adapter, { sid, session, now, cookie, load, latest, deadlineMs }) {
+  // Express does not load a member whose name it uses itself, such as `save`. That does not mean that it was removed.
+  const isHidden = (name) => name in session && !Object.prototype.propertyIsEnumerable.call(session, name);
+  const changes = await adapter.changesBetween(load.base, now, isHidden);
+  const ends = performance.now() + deadlineMs;
+  let current = latest ?? load.found;
+  for (let conflicts = 0; ; ) {
+    if (current?.token === undefined) current = await adapter.read(sid);
+    if (!current) return null;
+    const began = performance.now();
+    const isAsLoaded = current.token === load.found?.token;
+    // What was loaded has been read by the store already.
+    if (!isAsLoaded && !(await adapter.holdsSession(current.record))) return null;
+    const kept = isAsLoaded
+      ? undefined
+      : theirs(dataOf(load.cookie), dataOf(cookie), await adapter.cookieOf(current.record));
+    const member = kept ? adapter.toMember(kept) : await adapter.ownCookie(now);
+    const all = member === undefined ? changes : new Map([...changes, ["cookie", member]]);
+    const record = await adapter.change(current.record, all);
+    const found = await adapter.swap(sid, current, record, kept ? withCookie(session, kept) : session);
+    if (!found || found.record === record) return found;
+    conflicts++;
+    if (performance.now() > ends) {
+      const message = `the session was not stored: it was changed again before each of ${conflicts} tries`;
+      throw failure("ESESSIONCONFLICT", message);
+    }
+    const pausing = pause(conflicts, performance.now() - began);
+    await pausing;
+    current = pausing ? undefined : found;
+  }
+}
+
+const dataOf = (text) => (text === undefined ? undefined : JSON.parse(text));
+
+/** The session as the store has to see it to count its time to live. */
+function withCookie(session, cookie) {
+  return Object.create(session, { cookie: { value: likeCookie(session.cookie, cookie), enumerable: true } });
+}
+
+module.exports = { create, update };

@@ -1,0 +1,62 @@
+// The members of sessions that are objects.
+
+"use strict";
+
+const assert = require("node:assert/strict");
+const test = require("node:test");
+
+const { change, changesBetween, copy, printsOf } = require("../lib/values.js");
+
+const differ = (one, other) => printsOf({ value: one }).get("value") !== printsOf({ value: other }).get("value");
+
+test("values that differ have different prints", () => {
+  for (const [one, other] of [
+    [1, "1"],
+    [0, -0],
+    [NaN, null],
+    [Infinity, -Infinity],
+    [1n, 1],
+    [new Date(0), new Date(0).toJSON()],
+    [new Date(0), new Date(1)],
+    [/a/, /a/g],
+    [/a/, {}],
+    [new Map([[1, 2]]), new Map([[1, 3]])],
+    [new Set([1]), new Set([2])],
+    [Buffer.from("a"), Buffer.from("b")],
+    [{ a: new Date(0) }, { a: new Date(1) }],
+    [[1], { 0: 1 }],
+    [undefined, null],
+  ]) {
+    assert.ok(differ(one, other), `${String(one)} and ${String(other)}`);
+  }
+  for (const value of [{ a: [1, "b", { c: null }] }, new Date(7), Buffer.from("a"), "text", 0.1]) {
+    assert.ok(!differ(value, structuredClone(value)), String(value));
+  }
+});
+
+test("members without a value are none, and the cookie is left out", () => {
+  const prints = printsOf({ cookie: {}, a: undefined, b: () => {}, c: {}, ignored: 1 }, "ignored");
+  assert.deepEqual([...prints.keys()], ["c"]);
+});
+
+test("changes are found and made", () => {
+  const [before, now] = [{ a: 1, b: 1, gone: 1, kept: 1 }, { a: 2, b: 1, ["__proto__"]: 3 }];
+  const isHidden = (name) => name === "kept";
+  const changes = changesBetween(printsOf(before), printsOf(now), now, isHidden);
+  assert.deepEqual([...changes], [["a", 2], ["__proto__", 3], ["gone", undefined]]);
+  const stored = { theirs: 1, gone: 1 };
+  const changed = change(stored, changes);
+  assert.deepEqual(Object.entries(changed), [["theirs", 1], ["a", 2], ["__proto__", 3]]);
+  assert.deepEqual(stored, { theirs: 1, gone: 1 }, "the stored value is not touched");
+});
+
+test("a copy does not follow later changes, and keeps the class of what it does not know", () => {
+  class Id {}
+  const value = { list: [{ n: 1 }], at: new Date(0), id: new Id() };
+  const copied = copy(value);
+  value.list[0].n = 2;
+  value.at.setTime(1);
+  assert.equal(copied.list[0].n, 1);
+  assert.equal(Number(copied.at), 0);
+  assert.ok(copied.id instanceof Id);
+});
