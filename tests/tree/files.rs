@@ -35,7 +35,9 @@ pub(crate) fn files(ending: &str) -> Vec<(String, String)> {
 /// The sources of our libraries.
 pub(crate) fn libraries() -> Vec<(String, String)> {
     let is_library = |path: &str| {
-        path.starts_with("compat/src/") || path.starts_with("crates/") && path.contains("/src/")
+        path.starts_with("compat/src/")
+            || path.starts_with("compat/tower-sessions/src/")
+            || path.starts_with("crates/") && path.contains("/src/")
     };
     files(".rs").into_iter().filter(|(path, _)| is_library(path)).collect()
 }

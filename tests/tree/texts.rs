@@ -138,6 +138,7 @@ fn folders_of(heading: &str) -> Vec<String> {
     let src = |package: &str| format!("crates/{package}/src");
     match heading.trim_matches(['#', ' ', '`']) {
         "compat" => vec!["compat/src".to_owned()],
+        "cloakroom-tower-sessions" => vec!["compat/tower-sessions/src".to_owned()],
         "Stores" => stores().unwrap().iter().map(|store| src(&store.package)).collect(),
         package => vec![src(package)],
     }
