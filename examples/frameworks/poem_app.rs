@@ -1,8 +1,8 @@
 //! A poem app with the sessions of Express, by the engine of the tower layer:
 //! `cargo run --manifest-path examples/frameworks/Cargo.toml --example poem_app -- redis://localhost`
 //!
-//! poem takes tower layers for requests of its own type only, so `sessions` is the layer, and any other framework with the
-//! types of `http` is served like this. Without an argument the sessions are in memory.
+//! poem takes tower layers for requests of its own type only, so `sessions` is the layer, and any other framework with
+//! the types of `http` is served like this. Without an argument the sessions are in memory.
 
 use std::{env, error::Error, net::TcpListener};
 

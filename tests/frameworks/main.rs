@@ -1,5 +1,6 @@
-//! The layer's behaviour in other frameworks: the cases of `crates/cloakroom-tower/tests/layer`, each through actix-web,
-//! and what only several workers, or Express beside them, show. And tower-sessions, whose layer and stores work with ours.
+//! The layer's behaviour in other frameworks: the cases of `crates/cloakroom-tower/tests/layer`, each through
+//! actix-web, and what only several workers, or Express beside them, show. And tower-sessions, whose layer and stores
+//! work with ours.
 //!
 //! A case sends requests by `Site`, which calls `crate::serve::serve`: there it is tower's, and here that of actix-web.
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{
-    App, HttpResponse, HttpResponseBuilder,
+    App, HttpResponseBuilder,
     http::{StatusCode as ActixStatus, header::HeaderMap as ActixHeaders},
     test::{TestRequest, call_service, init_service, read_body},
     web,
@@ -21,8 +21,8 @@ use crate::site::Reply;
 /// Sends a request through a middleware with the layer's engine to a handler, which gets the session and gives the
 /// response its status and text.
 ///
-/// The future can be moved to another thread, as the cases ask, but not polled there: a request of actix-web stays on its
-/// thread.
+/// The future can be moved to another thread, as the cases ask, but not polled there: a request of actix-web stays on
+/// its thread.
 pub(crate) fn serve<F>(
     layer: &SessionLayer,
     request: Request<()>,

@@ -28,7 +28,8 @@ fn count_on(store: impl Store + 'static) {
             })
         })
         .collect();
-    let workers = browsers.into_iter().map(|browser| -> BTreeSet<String> { browser.join().unwrap() });
+    let workers =
+        browsers.into_iter().map(|browser| -> BTreeSet<String> { browser.join().unwrap() });
     let workers: BTreeSet<String> = workers.flatten().collect();
     assert_eq!(workers.len(), WORKERS, "{workers:?}");
     let total = ann.get(&url);

@@ -58,9 +58,7 @@ fn allowed<'a>(
         "cloakroom-conformance"
         | "cloakroom-compat"
         | "cloakroom-tower"
-        | "cloakroom-tower-sessions" => {
-            of(&["cloakroom-core", "cloakroom-backend"])
-        }
+        | "cloakroom-tower-sessions" => of(&["cloakroom-core", "cloakroom-backend"]),
         "cloakroom-actix" => of(&["cloakroom-core", "cloakroom-tower"]),
         name if stores.iter().any(|store| store == name) => {
             of(&["cloakroom-core", "cloakroom-backend", "cloakroom-encryption"])

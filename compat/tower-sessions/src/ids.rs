@@ -6,7 +6,8 @@ use tower_sessions_core::session::Id;
 /// Returns the number that stands for a session id in tower-sessions.
 ///
 /// An id that is the text of such a number, 22 characters of URL-safe Base64, is that number. Any other id, such as the
-/// 32 characters of express-session, is the first 128 bits of its SHA-256 digest: nobody can find two ids with one number.
+/// 32 characters of express-session, is the first 128 bits of its SHA-256 digest: nobody can find two ids with one
+/// number.
 ///
 /// ```
 /// use cloakroom_tower_sessions::{id_of, tower_sessions_core::session::Id};
@@ -25,7 +26,8 @@ pub fn id_of(sid: &str) -> Id {
     })
 }
 
-/// Returns true if this session id is the text of a number of tower-sessions, so that their layer finds the session, too.
+/// Returns true if this session id is the text of a number of tower-sessions, so that their layer finds the session,
+/// too.
 ///
 /// ```
 /// use cloakroom_tower_sessions::{is_own_text, tower_sessions_core::session::Id};
@@ -49,7 +51,9 @@ mod tests {
     #[test]
     fn an_id_is_its_number_or_a_digest() {
         // The digest is that of `printf abc | sha256sum`.
-        let of_abc = u128::from_be_bytes(*b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23");
+        let of_abc = u128::from_be_bytes(
+            *b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23",
+        );
         assert_eq!(id_of("abc"), Id(i128::from_le_bytes(of_abc.to_be_bytes())));
         for (sid, is_own) in [
             ("AAAAAAAAAAAAAAAAAAAAAA", true),

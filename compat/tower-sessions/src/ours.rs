@@ -17,9 +17,9 @@ const MOST_TRIES: usize = 100;
 
 /// A store of tower-sessions over any [`Store`], for the layer of tower-sessions.
 ///
-/// The records are those of Express: an Express app with the same store, and [`ExpressSession`], read and write them under
-/// the text of the number. A `save` never brings back a session that was deleted, and keeps the members that it does not
-/// change byte for byte.
+/// The records are those of Express: an Express app with the same store, and [`ExpressSession`], read and write them
+/// under the text of the number. A `save` never brings back a session that was deleted, and keeps the members that it
+/// does not change byte for byte.
 ///
 /// [`ExpressSession`]: https://docs.rs/cloakroom-compat
 ///

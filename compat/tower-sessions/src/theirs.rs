@@ -32,9 +32,9 @@ pub type OnStoreError = Arc<dyn Fn(&TheirError) + Send + Sync>;
 /// The README says what is lost on the way. The store must not be read and written by an Express app: it has no such
 /// records.
 ///
-/// Errors carry no text of the store, which may quote sessions and ids; [`with_on_error`](Self::with_on_error) passes it
-/// on. What the backend reports is [`Unavailable`](ErrorKind::Unavailable), as nothing tells one failure from another. A
-/// record that cannot be read is [`Corrupt`](ErrorKind::Corrupt).
+/// Errors carry no text of the store, which may quote sessions and ids; [`with_on_error`](Self::with_on_error) passes
+/// it on. What the backend reports is [`Unavailable`](ErrorKind::Unavailable), as nothing tells one failure from
+/// another. A record that cannot be read is [`Corrupt`](ErrorKind::Corrupt).
 ///
 /// ```
 /// use cloakroom_core::{Error, SessionData, Store};
@@ -102,7 +102,12 @@ impl<S: SessionStore> TowerSessionsStore<S> {
         within(self.deadline, NAME, operation, idempotency, work).await
     }
 
-    fn error(&self, operation: &'static str, idempotency: Idempotency, error: &TheirError) -> Error {
+    fn error(
+        &self,
+        operation: &'static str,
+        idempotency: Idempotency,
+        error: &TheirError,
+    ) -> Error {
         if let Some(on_error) = &self.on_error {
             on_error(error);
         }
@@ -121,27 +126,38 @@ impl<S: SessionStore> TowerSessionsStore<S> {
         if kind == ErrorKind::Unavailable { idempotency.unanswered(error) } else { error }
     }
 
-    /// Writes a record, whoever wrote it last. Some of their stores save only what exists, and `create` takes another id
-    /// if there is a record, even an expired one.
+    /// Writes a record, whoever wrote it last. Some of their stores save only what exists. If there is a record, even
+    /// an expired one, `create` takes another id, or fails as that of their Redis store does.
     async fn write(&self, record: &Record) -> Result<bool, TheirError> {
         for _ in 0..MOST_TRIES {
-            if self.store.load(&record.id).await?.is_some() {
-                self.store.save(record).await?;
-                return Ok(true);
+            if self.is_there(record).await? {
+                match self.store.save(record).await {
+                    Ok(()) => return Ok(true),
+                    Err(error) if self.is_there(record).await? => return Err(error),
+                    // It was deleted in between.
+                    Err(_) => continue,
+                }
             }
             let mut created = record.clone();
-            self.store.create(&mut created).await?;
-            if created.id == record.id {
-                return Ok(true);
-            }
-            self.store.delete(&created.id).await?;
-            // An expired record that is still there, or one that another call has just created.
-            self.store.save(record).await?;
-            if self.store.load(&record.id).await?.is_some() {
-                return Ok(true);
+            match self.store.create(&mut created).await {
+                Ok(()) if created.id == record.id => return Ok(true),
+                Ok(()) => {
+                    self.store.delete(&created.id).await?;
+                    // An expired record that is still there, or one that another call has just created.
+                    self.store.save(record).await?;
+                    if self.is_there(record).await? {
+                        return Ok(true);
+                    }
+                }
+                Err(error) if !self.is_there(record).await? => return Err(error),
+                Err(_) => {}
             }
         }
         Ok(false)
+    }
+
+    async fn is_there(&self, record: &Record) -> Result<bool, TheirError> {
+        Ok(self.store.load(&record.id).await?.is_some())
     }
 }
 
@@ -209,6 +225,8 @@ impl<S: SessionStore> Store for TowerSessionsStore<S> {
 impl<S: fmt::Debug> fmt::Debug for TowerSessionsStore<S> {
     /// Leaves the store out: one that keeps sessions in memory prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TowerSessionsStore").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("TowerSessionsStore")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }

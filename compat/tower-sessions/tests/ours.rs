@@ -129,7 +129,7 @@ async fn a_save_keeps_what_it_does_not_change_byte_for_byte() {
         let kept = ["z=1.0", "big=12345678901234567890", r#"e="\u0041""#, r#"user="ann""#];
         assert_eq!(members, kept);
         assert!(stored.cookie().to_json().contains(r#""expires":"2100-01-01T00:00:00.000Z""#));
-        assert_eq!(stored.cookie().secure(), Some(false), "its attributes stay");
+        assert!(stored.cookie().to_json().contains(r#""secure":false"#), "its attributes stay");
     }
 }
 

@@ -7,8 +7,8 @@ use cloakroom_core::Error;
 
 use crate::answer;
 
-/// An [`Error`] as the answer of a handler, so that it can use `?` on sessions: 503 if the store is unavailable or slow,
-/// so that trying again can help, and 500 otherwise. The body contains no details.
+/// An [`Error`] as the answer of a handler, so that it can use `?` on sessions: 503 if the store is unavailable or
+/// slow, so that trying again can help, and 500 otherwise. The body contains no details.
 ///
 /// The extensions of the response contain the error as an `Arc<Error>`, which the middleware passes to
 /// [`on_error`](cloakroom_tower::FailureOptions::on_error). An error type of your own can do the same.

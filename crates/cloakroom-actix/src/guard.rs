@@ -15,8 +15,8 @@ use cloakroom_tower::RequireSession;
 
 use crate::{answer, head::Head};
 
-/// A [`RequireSession`] for actix-web: passes requests that have a session, and answers all others with 401 and JSON, or
-/// with a redirect.
+/// A [`RequireSession`] for actix-web: passes requests that have a session, and answers all others with 401 and JSON,
+/// or with a redirect.
 ///
 /// Wrap the guarded scope in it, and wrap the [`SessionMiddleware`](crate::SessionMiddleware) around both. Of several
 /// calls of `wrap`, the last one is outermost.

@@ -19,8 +19,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head as a guard needs it, which looks at no header. Returns `None` if `http` 1 does not accept it; its grammar
-    /// is that of 0.2.
+    /// The head as a guard needs it, which looks at no header. Returns `None` if `http` 1 does not accept it; its
+    /// grammar is that of 0.2.
     pub(crate) fn without_headers(request: &ServiceRequest) -> Option<Self> {
         let extensions = request.extensions().get::<Sessions>().map(|sessions| sessions.0.clone());
         let mut extensions = extensions.unwrap_or_default();
@@ -35,8 +35,8 @@ impl Head {
         })
     }
 
-    /// The head as an engine with these options needs it: with all headers and the address of the peer if an option is a
-    /// function of the request, and otherwise with those that the engine looks at.
+    /// The head as an engine with these options needs it: with all headers and the address of the peer if an option is
+    /// a function of the request, and otherwise with those that the engine looks at.
     pub(crate) fn for_engine(request: &ServiceRequest, options: &SessionOptions) -> Option<Self> {
         let mut head = Self::without_headers(request)?;
         let is_function = options.cookie_for.is_some()

@@ -29,8 +29,8 @@ use crate::{
 /// The constructors use a preset's default options. For your own options, convert the engine of
 /// [`SessionOptions::engine`](cloakroom_tower::SessionOptions::engine).
 ///
-/// Make it outside of the closure of `HttpServer::new`, which runs for each worker, and clone it inside: clones share the
-/// store.
+/// Make it outside of the closure of `HttpServer::new`, which runs for each worker, and clone it inside: clones share
+/// the store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,8 +62,8 @@ impl SessionMiddleware {
         SessionLayer::new(store, secrets).engine().clone().into()
     }
 
-    /// Creates a middleware that does what express-session 1.19.0 does, call for call, with its default options, those of
-    /// [`SessionOptions::express`](cloakroom_tower::SessionOptions::express).
+    /// Creates a middleware that does what express-session 1.19.0 does, call for call, with its default options, those
+    /// of [`SessionOptions::express`](cloakroom_tower::SessionOptions::express).
     #[must_use]
     pub fn express(store: impl Store + 'static, secrets: Secrets) -> Self {
         SessionLayer::express(store, secrets).engine().clone().into()
@@ -108,7 +108,9 @@ pub struct SessionMiddlewareService<S> {
 
 impl<S> fmt::Debug for SessionMiddlewareService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionMiddlewareService").field("engine", &self.engine).finish_non_exhaustive()
+        f.debug_struct("SessionMiddlewareService")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{fmt, future::Future, ops::Deref, pin::Pin};
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::StatusCode};
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::StatusCode,
+};
 use cloakroom_core::Error;
 use cloakroom_tower::SessionEngine;
 
@@ -14,8 +16,8 @@ use crate::{answer, request::SessionRequest};
 /// It has all methods of [`cloakroom_tower::Session`]. Changes are written when the handler has returned, before the
 /// response begins.
 ///
-/// An `Option<Session>` is actix-web's own: it is `None` for every error, also if the store failed. To tell the two apart,
-/// take a `Result<Session, SessionRejection>`.
+/// An `Option<Session>` is actix-web's own: it is `None` for every error, also if the store failed. To tell the two
+/// apart, take a `Result<Session, SessionRejection>`.
 ///
 /// ```
 /// use cloakroom_actix::{Session, SessionError, SessionRejection};
@@ -76,8 +78,8 @@ impl FromRequest for Session {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionRejection {
-    /// The request has none: no [`SessionMiddleware`](crate::SessionMiddleware) is around the route, its path is not below
-    /// the cookie's, or [`is_connected`](cloakroom_tower::FailureOptions::is_connected) says that the store is
+    /// The request has none: no [`SessionMiddleware`](crate::SessionMiddleware) is around the route, its path is not
+    /// below the cookie's, or [`is_connected`](cloakroom_tower::FailureOptions::is_connected) says that the store is
     /// unavailable. The response is 500.
     Missing,
     /// It could not be loaded, with [`Loading::OnDemand`](cloakroom_tower::Loading::OnDemand). The response is that of

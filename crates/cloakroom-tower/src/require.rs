@@ -198,9 +198,9 @@ impl RequireSession {
         Some(Asked::Session(session, rules.target(head)))
     }
 
-    /// Returns the response to send in place of the handler's, or `None` if the request passes. For frameworks other than
-    /// tower. The head's extensions must be those that
-    /// [`ServedRequest::put_into`](crate::ServedRequest::put_into) was called with.
+    /// Returns the response to send in place of the handler's, or `None` if the request passes. For frameworks other
+    /// than tower. The head's extensions must be those that [`ServedRequest::put_into`](crate::ServedRequest::put_into)
+    /// was called with.
     ///
     /// ```
     /// use cloakroom_tower::{RequestHead, RequireSession};

@@ -6,13 +6,13 @@ use http::{Extensions, HeaderValue, Response, StatusCode, header::SET_COOKIE};
 
 use crate::{LazySession, RequestHead, Session, SessionEngine, lazy::PassedBy, serve::Begun};
 
-/// A request that an engine serves: all that [`SessionLayer`](crate::SessionLayer) does, for a middleware of a framework
-/// that is not tower. [`SessionEngine::serve`] begins one.
+/// A request that an engine serves: all that [`SessionLayer`](crate::SessionLayer) does, for a middleware of a
+/// framework that is not tower. [`SessionEngine::serve`] begins one.
 ///
 /// Such a middleware calls [`serve`](SessionEngine::serve) before the handler, makes the session reachable for it by
 /// [`put_into`](Self::put_into), and calls [`end`](Self::end) with the status of the handler's response before that
-/// response begins. It holds the value while the handler runs: if the handler panics, or the request is dropped, nothing
-/// is stored, and handles that somebody has kept can no longer be used.
+/// response begins. It holds the value while the handler runs: if the handler panics, or the request is dropped,
+/// nothing is stored, and handles that somebody has kept can no longer be used.
 ///
 /// In contrast to [`SessionEngine::load`], sessions of nested middlewares do not get in each other's way, and
 /// [`Loading::OnDemand`](crate::Loading::OnDemand) is supported.

@@ -1,7 +1,7 @@
 //! Kind `lifecycle`: requests through express-session, and the same requests through the layer's express preset.
 //!
-//! Each request goes through a real HTTP server, or through a service of actix-web. Its store records the calls, and fails
-//! where the store of the recording failed.
+//! Each request goes through a real HTTP server, or through a service of actix-web. Its store records the calls, and
+//! fails where the store of the recording failed.
 
 mod actix;
 mod app;
@@ -77,8 +77,8 @@ impl Bench {
         Self::with(file, Framework::Axum(server))
     }
 
-    /// Sends the requests through the middleware for actix-web. Its requests cannot have the session of a middleware that
-    /// is not ours, so [`observe`](Self::observe) returns `None` for the cases whose state is `session_exists`.
+    /// Sends the requests through the middleware for actix-web. Its requests cannot have the session of a middleware
+    /// that is not ours, so [`observe`](Self::observe) returns `None` for the cases whose state is `session_exists`.
     ///
     /// # Errors
     ///

@@ -225,7 +225,11 @@ async fn an_error_of_a_middleware_is_answered_with_the_cookie() {
     assert_eq!(refused.cookies.len(), 1);
     let broken = answer(app(), get_with("/broken", &refused.cookies)).await;
     assert_eq!((broken.status, &*broken.body), (StatusCode::INTERNAL_SERVER_ERROR, "oh"));
-    assert_eq!(answer(app(), get_with("/", &refused.cookies)).await.body, "2", "not the broken one");
+    assert_eq!(
+        answer(app(), get_with("/", &refused.cookies)).await.body,
+        "2",
+        "not the broken one"
+    );
     // A failed request sends no cookie, and a middleware further out sees the error as it was.
     let service = actix_web::test::init_service(app()).await;
     let error = actix_web::test::try_call_service(&service, get("/own").to_request()).await;

@@ -22,7 +22,8 @@ impl Server {
     /// Starts a server with one worker, on which a handler does what its path says.
     fn start(begun: mpsc::UnboundedSender<Session>) -> Self {
         let store = MemoryStore::new();
-        let sessions = SessionMiddleware::new(store.clone(), Secrets::new(["keyboard cat"]).unwrap());
+        let sessions =
+            SessionMiddleware::new(store.clone(), Secrets::new(["keyboard cat"]).unwrap());
         let server = HttpServer::new(move || {
             let begun = begun.clone();
             let handler = move |session: Session, path: web::Path<String>| {
@@ -115,7 +116,10 @@ async fn a_body_that_streams_cannot_use_the_session() {
     let (begun, _sessions) = mpsc::unbounded_channel();
     let server = Server::start(begun);
     let answer = server.answer("streams").await;
-    assert!(answer.contains("set-cookie: connect.sid=") && answer.contains("unsupported"), "{answer}");
+    assert!(
+        answer.contains("set-cookie: connect.sid=") && answer.contains("unsupported"),
+        "{answer}"
+    );
     assert_eq!(server.stored().await, 1);
     server.handle.stop(false).await;
 }

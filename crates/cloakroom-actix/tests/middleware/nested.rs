@@ -18,11 +18,10 @@ fn named(name: &str, options: SessionOptions) -> SessionMiddleware {
 /// The scope `/admin` of a shop has a name, a secret and a store of its own.
 #[actix_web::test]
 async fn scopes_have_sessions_of_their_own() {
-    let presets: [fn() -> SessionOptions; 3] = [
-        SessionOptions::new,
-        SessionOptions::express,
-        || SessionOptions::new().with_loading(Loading::OnDemand),
-    ];
+    let presets: [fn() -> SessionOptions; 3] =
+        [SessionOptions::new, SessionOptions::express, || {
+            SessionOptions::new().with_loading(Loading::OnDemand)
+        }];
     for options in presets {
         let (shop, admin) = (named("shop", options()), named("admin", options()));
         let app = || {
@@ -75,10 +74,8 @@ async fn a_middleware_that_is_there_twice_serves_once() {
 #[actix_web::test]
 async fn a_guard_passes_those_who_are_logged_in() {
     let shop = named("shop", SessionOptions::new());
-    let admin = named(
-        "admin",
-        SessionOptions::new().with_cookie(|cookie| cookie.with_path("/elsewhere")),
-    );
+    let admin =
+        named("admin", SessionOptions::new().with_cookie(|cookie| cookie.with_path("/elsewhere")));
     let guard = |guard: RequireSession| RequireSessionMiddleware::from(guard.with_member("user"));
     let redirect = RequireSession::redirect("/login").unwrap().with_next("next");
     let app = || {
@@ -92,9 +89,7 @@ async fn a_guard_passes_those_who_are_logged_in() {
                     Ok("welcome")
                 }),
             )
-            .service(
-                web::scope("/api").wrap(guard(RequireSession::json())).route("", page()),
-            )
+            .service(web::scope("/api").wrap(guard(RequireSession::json())).route("", page()))
             .service(
                 web::scope("/admin")
                     .wrap(guard(RequireSession::json()))
@@ -119,7 +114,8 @@ async fn a_guard_passes_those_who_are_logged_in() {
     }
     let misplaced = answer(app(), get_with("/admin", &ann)).await;
     assert_eq!(misplaced.status, StatusCode::INTERNAL_SERVER_ERROR, "the shop's is not asked");
-    let outside = App::new().wrap(guard(RequireSession::json())).route("/", web::get().to(async || ""));
+    let outside =
+        App::new().wrap(guard(RequireSession::json())).route("/", web::get().to(async || ""));
     let outside = answer(outside, get("/")).await;
     assert_eq!(outside.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(outside.body.contains("not inside a SessionLayer"), "{}", outside.body);

@@ -70,7 +70,11 @@ async fn a_request_is_secure_by_the_server_or_by_a_proxy() {
         (Proxy::Trusted, https, true),
         (Proxy::Trusted, None, false),
         (Proxy::By(Arc::new(|head| head.headers().contains_key("x-tls"))), https, false),
-        (Proxy::By(Arc::new(|head| head.headers().contains_key("x-tls"))), Some(("x-tls", "1")), true),
+        (
+            Proxy::By(Arc::new(|head| head.headers().contains_key("x-tls"))),
+            Some(("x-tls", "1")),
+            true,
+        ),
     ] {
         let told = format!("{proxy:?} {header:?}");
         assert_eq!(line(proxy, header).await.contains("Secure"), is_secure, "{told}");
@@ -84,7 +88,8 @@ async fn a_server_with_tls_makes_its_requests_secure() {
 
     for is_tls in [false, true] {
         let app = App::new().wrap(sessions(|_| {})).route("/", web::get().to(write));
-        let config = AppConfig::__priv_test_new(is_tls, "localhost".into(), ([127, 0, 0, 1], 0).into());
+        let config =
+            AppConfig::__priv_test_new(is_tls, "localhost".into(), ([127, 0, 0, 1], 0).into());
         let service = app.into_factory().new_service(config).await.unwrap();
         let response = service.call(get("/").to_request()).await.unwrap();
         let line = response.headers().get("set-cookie").unwrap().to_str().unwrap();

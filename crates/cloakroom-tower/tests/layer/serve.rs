@@ -1,5 +1,5 @@
-//! How a request reaches its handler: through the layer, as a service of tower. The program `frameworks` in `tests` has a
-//! file of this name for other frameworks, and runs the cases of this folder through those.
+//! How a request reaches its handler: through the layer, as a service of tower. The program `frameworks` in `tests` has
+//! a file of this name for other frameworks, and runs the cases of this folder through those.
 
 use std::{
     future::Future,

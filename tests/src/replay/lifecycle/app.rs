@@ -77,7 +77,8 @@ impl App {
         let now_ms = file.now_ms;
         let secrets = Secrets::new([&file.secret]).ok()?;
         let layer = options.layer(store, secrets).ok()?;
-        let other = if state == "session_exists" { Some(a_session_of_another_layer()?) } else { None };
+        let other =
+            if state == "session_exists" { Some(a_session_of_another_layer()?) } else { None };
         Some(Self { layer, action, now_ms, other, traces })
     }
 
@@ -91,8 +92,8 @@ impl App {
         }
     }
 
-    /// The engine, for another framework. `None` if an earlier middleware has put a session into the request, as only the
-    /// extensions of `http` can hold one.
+    /// The engine, for another framework. `None` if an earlier middleware has put a session into the request, as only
+    /// the extensions of `http` can hold one.
     pub(super) fn engine(&self) -> Option<&SessionEngine> {
         self.other.is_none().then(|| self.layer.engine())
     }
