@@ -1,4 +1,5 @@
-//! The examples that serve one app, walked through as a browser does it: `axum_app`, `hyper_app`, `websocket`.
+//! The examples that serve one app, walked through as a browser does it: `axum_app`, `actix_app`, `hyper_app`,
+//! `websocket`.
 
 use cloakroom_test_support::{Example, RedisServer};
 use tungstenite::{ClientRequestBuilder, Message, stream::MaybeTlsStream};
@@ -68,14 +69,18 @@ fn walk_through(url: &str) {
 
 #[test]
 fn a_newcomer_logs_in_and_out() {
-    walk_through(Example::start("axum_app", &[]).unwrap().url());
+    for app in ["axum_app", "actix_app"] {
+        walk_through(Example::start(app, &[]).unwrap().url());
+    }
 }
 
 #[test]
 #[ignore = "needs redis-server"]
 fn a_newcomer_logs_in_and_out_on_redis() {
     let redis = RedisServer::start().unwrap();
-    walk_through(Example::start("axum_app", &[&redis.url()]).unwrap().url());
+    for app in ["axum_app", "actix_app"] {
+        walk_through(Example::start(app, &[&redis.url()]).unwrap().url());
+    }
 }
 
 #[test]

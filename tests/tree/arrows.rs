@@ -59,10 +59,12 @@ fn allowed<'a>(
     let for_itself = match name {
         name if ON_EVERYTHING.contains(&name) => ours.iter().copied().collect(),
         "cloakroom-backend" | "cloakroom-encryption" => of(&["cloakroom-core"]),
-        "cloakroom-conformance" | "cloakroom-compat" | "cloakroom-tower" => {
-            of(&["cloakroom-core", "cloakroom-backend"])
-        }
+        "cloakroom-conformance"
+        | "cloakroom-compat"
+        | "cloakroom-tower"
+        | "cloakroom-tower-sessions" => of(&["cloakroom-core", "cloakroom-backend"]),
         "cloakroom-node" => of(&["cloakroom-core", "cloakroom-backend", "cloakroom-compat"]),
+        "cloakroom-actix" => of(&["cloakroom-core", "cloakroom-tower"]),
         name if stores.iter().any(|store| store == name) => {
             of(&["cloakroom-core", "cloakroom-backend", "cloakroom-encryption"])
         }

@@ -50,6 +50,8 @@ impl Names {
             packages.insert(package);
         }
         let examples = programs.iter().filter_map(|program| program.strip_prefix("examples/"));
+        // Those of a workspace of its own are in a folder.
+        let examples = examples.filter_map(|program| program.rsplit('/').next());
         let source = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
         Self {
             packages,

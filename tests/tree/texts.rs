@@ -139,6 +139,7 @@ fn folders_of(heading: &str) -> Vec<String> {
     match heading.trim_matches(['#', ' ', '`']) {
         "compat" => vec!["compat/src".to_owned()],
         "compat/node" => vec!["compat/node/src".to_owned()],
+        "cloakroom-tower-sessions" => vec!["compat/tower-sessions/src".to_owned()],
         "Stores" => stores().unwrap().iter().map(|store| src(&store.package)).collect(),
         package => vec![src(package)],
     }

@@ -12,10 +12,12 @@ pub(crate) struct Crate {
     pub(crate) features: Vec<String>,
 }
 
-/// Returns the crates that are published: those in `crates/` and `compat/`, by name.
+/// Returns the crates that are published: those in `crates/`, and those of `compat/`, by name.
 pub(crate) fn published() -> Result<Vec<Crate>, Failure> {
     let unreadable = |error: std::io::Error| Failure::new(format!("cannot list crates: {error}"));
-    let mut folders = vec![root().join("compat"), root().join("compat/node")];
+    let mut folders = ["compat", "compat/node", "compat/tower-sessions"]
+        .map(|folder| root().join(folder))
+        .to_vec();
     for entry in fs::read_dir(root().join("crates")).map_err(unreadable)? {
         folders.push(entry.map_err(unreadable)?.path());
     }

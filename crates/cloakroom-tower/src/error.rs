@@ -18,8 +18,8 @@ use http::{Response, StatusCode, header::CONTENT_TYPE};
 /// let error = SessionError::from(Error::new(ErrorKind::Timeout, "redis", "get", "no answer within 5 s"));
 /// assert_eq!(error.status(), 503);
 /// ```
-#[derive(Debug)]
-pub struct SessionError(Error);
+#[derive(Clone, Debug)]
+pub struct SessionError(Arc<Error>);
 
 impl SessionError {
     /// Returns the response's status.
@@ -30,7 +30,7 @@ impl SessionError {
 
     /// Returns the error.
     #[must_use]
-    pub const fn error(&self) -> &Error {
+    pub fn error(&self) -> &Error {
         &self.0
     }
 
@@ -41,7 +41,7 @@ impl SessionError {
     #[must_use]
     pub fn into_http(self) -> Response<Bytes> {
         let mut response = Self::response(&self.0);
-        response.extensions_mut().insert(Arc::new(self.0));
+        response.extensions_mut().insert(self.0);
         response
     }
 
@@ -91,7 +91,7 @@ pub(crate) fn text_response(
 
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
-        Self(error)
+        Self(Arc::new(error))
     }
 }
 

@@ -24,6 +24,7 @@ mod require;
 mod rules;
 mod safe;
 mod serve;
+mod served;
 mod service;
 mod session;
 mod setup;
@@ -48,5 +49,6 @@ pub use options::{
     WhenUnavailable,
 };
 pub use require::{RequireSession, RequireSessionService};
+pub use served::ServedRequest;
 pub use service::SessionService;
 pub use session::Session;

@@ -1,34 +1,24 @@
 //! A guard: a request without a session does not reach the service inside.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    future::Future,
-    mem,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{borrow::Cow, fmt, sync::Arc};
 
+use bytes::Bytes;
 use cloakroom_core::{Error, ErrorKind, SessionData};
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode, header::LOCATION, uri::PathAndQuery,
-};
-use tower_layer::Layer;
-use tower_service::Service;
+use http::{HeaderValue, Method, Response, StatusCode, header::LOCATION, uri::PathAndQuery};
 
 use crate::{
-    LazySession, RequestHead, ResponseBody, Session, SessionEngine,
+    LazySession, RequestHead, Session, SessionEngine,
     error::text_response,
     lazy::PassedBy,
     next::{own_path, with_parameter},
-    service::refusal,
 };
 
 mod paths;
+mod service;
 mod wants;
 
 use paths::{absolute, is_below, leads_to, resolved};
+pub use service::RequireSessionService;
 use wants::Want;
 
 /// Passes requests that have a session, and answers all others with 401 and JSON, or with a redirect.
@@ -208,8 +198,28 @@ impl RequireSession {
         Some(Asked::Session(session, rules.target(head)))
     }
 
+    /// Returns the response to send in place of the handler's, or `None` if the request passes. For frameworks other
+    /// than tower. The head's extensions must be those that [`ServedRequest::put_into`](crate::ServedRequest::put_into)
+    /// was called with.
+    ///
+    /// ```
+    /// use cloakroom_tower::{RequestHead, RequireSession};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let guard = RequireSession::json().with_paths(["/account"]);
+    /// let request = http::Request::get("/prices").body(()).unwrap();
+    /// assert!(guard.refuse(RequestHead::from(&request)).await.is_none());
+    /// # });
+    /// ```
+    pub async fn refuse(&self, head: RequestHead<'_>) -> Option<Response<Bytes>> {
+        match self.asked(head) {
+            Some(asked) => self.refusal(asked).await,
+            None => None,
+        }
+    }
+
     /// The answer to a guarded request, or `None` when it passes.
-    async fn refusal<B>(&self, asked: Asked) -> Option<Response<ResponseBody<B>>> {
+    async fn refusal(&self, asked: Asked) -> Option<Response<Bytes>> {
         let (lazy, target) = match asked {
             Asked::Misplaced(error, engine) => return Some(answer(&error, engine.as_ref())),
             Asked::Session(lazy, target) => (lazy, target),
@@ -218,7 +228,7 @@ impl RequireSession {
             None => None,
             Some(lazy) => match lazy.get().await {
                 Ok(session) => session,
-                Err(error) => return Some(refusal(lazy.engine(), &error)),
+                Err(error) => return Some(lazy.engine().refusal(&error)),
             },
         };
         if self.rules.is_met(session.as_ref()) {
@@ -237,19 +247,19 @@ impl RequireSession {
                 response
             }
         };
-        Some(response.map(ResponseBody::own))
+        Some(response)
     }
 }
 
 /// The answer of a guard that is in the wrong place. Its text is for the developer, who sees it at the first request. A
 /// 401 would look like a missing login instead.
-fn answer<B>(error: &Error, engine: Option<&SessionEngine>) -> Response<ResponseBody<B>> {
+fn answer(error: &Error, engine: Option<&SessionEngine>) -> Response<Bytes> {
     if let Some(engine) = engine {
         engine.options().tell(error);
     }
     let response = text_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "");
     let text = format!("{error}\n");
-    response.map(|_| ResponseBody::own(text.into()))
+    response.map(|_| text.into())
 }
 
 /// What decides whether a guarded request passes.
@@ -338,50 +348,5 @@ impl fmt::Debug for RequireSession {
             .field("paths", &self.rules.paths)
             .field("except", &self.rules.except)
             .finish()
-    }
-}
-
-impl<S> Layer<S> for RequireSession {
-    type Service = RequireSessionService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        RequireSessionService { inner, guard: self.clone() }
-    }
-}
-
-/// The service that [`RequireSession`] makes.
-#[derive(Clone, Debug)]
-pub struct RequireSessionService<S> {
-    inner: S,
-    guard: RequireSession,
-}
-
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireSessionService<S>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
-    S::Future: Send,
-    ReqBody: Send + 'static,
-{
-    type Response = Response<ResponseBody<ResBody>>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let guard = self.guard.clone();
-        let asked = guard.asked(RequestHead::from(&request));
-        let next = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, next);
-        Box::pin(async move {
-            if let Some(asked) = asked
-                && let Some(refusal) = guard.refusal(asked).await
-            {
-                return Ok(refusal);
-            }
-            Ok(inner.call(request).await?.map(ResponseBody::inner))
-        })
     }
 }

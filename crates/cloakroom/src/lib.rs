@@ -3,6 +3,8 @@
 
 mod open;
 
+#[cfg(feature = "actix")]
+pub use cloakroom_actix as actix;
 pub use cloakroom_compat::{
     Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, ExpressSession,
     ExpressSessionOptions, Promisified, callbackify_store, promisify, promisify_store,

@@ -1,8 +1,9 @@
 //! Kind `lifecycle`: requests through express-session, and the same requests through the layer's express preset.
 //!
-//! Each request goes through a real HTTP server. Its store records the calls, and fails where the store of the
-//! recording failed.
+//! Each request goes through a real HTTP server, or through a service of actix-web. Its store records the calls, and
+//! fails where the store of the recording failed.
 
+mod actix;
 mod app;
 mod expected;
 mod recorder;
@@ -11,7 +12,7 @@ mod server;
 use super::{Kind, Outcome, Report, report::Checks};
 use crate::json::Json;
 
-use self::server::Server;
+use self::{actix::ActixWeb, server::Server};
 
 pub(super) const KIND: Kind = Kind {
     name: "lifecycle",
@@ -34,8 +35,14 @@ fn replay(file: &Json, report: &mut Report) {
 /// A server, and the facts that apply to all cases of a file.
 #[derive(Debug)]
 pub struct Bench {
-    server: Server,
+    framework: Framework,
     file: FileFacts,
+}
+
+#[derive(Debug)]
+enum Framework {
+    Axum(Server),
+    ActixWeb(ActixWeb),
 }
 
 /// The facts in the head of the file.
@@ -66,6 +73,22 @@ impl Bench {
     ///
     /// If the file's head lacks something, or the server cannot be started.
     pub fn start(file: &Json) -> Result<Self, String> {
+        let server = Server::start().map_err(|error| error.to_string())?;
+        Self::with(file, Framework::Axum(server))
+    }
+
+    /// Sends the requests through the middleware for actix-web. Its requests cannot have the session of a middleware
+    /// that is not ours, so [`observe`](Self::observe) returns `None` for the cases whose state is `session_exists`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_actix_web(file: &Json) -> Result<Self, String> {
+        let server = ActixWeb::start().map_err(|error| error.to_string())?;
+        Self::with(file, Framework::ActixWeb(server))
+    }
+
+    fn with(file: &Json, framework: Framework) -> Result<Self, String> {
         let facts = || {
             let meta = file.get("meta")?;
             Some(FileFacts {
@@ -75,7 +98,7 @@ impl Bench {
             })
         };
         let file = facts().ok_or("the file's meta lacks clock, secret or sid")?;
-        Ok(Self { server: Server::start().map_err(|error| error.to_string())?, file })
+        Ok(Self { framework, file })
     }
 
     /// Sends a case's request and compares its outcome.
@@ -92,7 +115,11 @@ impl Bench {
         let app = app::App::of(case, &self.file)?;
         let request = case.get("request")?;
         let cookie = request.get("cookie")?.text();
-        self.server.serve(app, &request.get("path")?.text()?, cookie.as_deref())
+        let path = request.get("path")?.text()?;
+        match &mut self.framework {
+            Framework::Axum(server) => server.serve(app, &path, cookie.as_deref()),
+            Framework::ActixWeb(server) => server.serve(&app, &path, cookie.as_deref()),
+        }
     }
 }
 

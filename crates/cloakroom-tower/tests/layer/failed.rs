@@ -2,8 +2,7 @@
 
 use cloakroom_core::{Enumerate, Error, Store};
 use cloakroom_tower::{Session, SessionOptions};
-use http::{Request, Response, StatusCode};
-use tower::{Layer, ServiceExt, service_fn};
+use http::{Request, StatusCode};
 
 use crate::site::{Reply, Site};
 
@@ -21,18 +20,12 @@ where
     if let Some(cookie) = cookie {
         request = request.header("cookie", cookie);
     }
-    let service = site.layer.layer(service_fn(move |request: Request<()>| {
-        let handled = handler(request.extensions().get::<Session>().cloned().unwrap());
-        async move {
-            handled.await.unwrap();
-            let mut response = Response::new(());
-            *response.status_mut() = status;
-            Ok::<_, std::io::Error>(response)
-        }
-    }));
-    let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
-    let (parts, _) = response.into_parts();
-    let reply = Reply { status: parts.status, headers: parts.headers, body: String::new() };
+    let reply = site
+        .respond(request.body(()).unwrap(), async move |session: Option<Session>| {
+            handler(session.unwrap()).await.unwrap();
+            (status, String::new())
+        })
+        .await;
     if let Some(line) = reply.lines().last() {
         *site.cookie.lock().unwrap() = line.split(';').next().map(str::to_owned);
     }

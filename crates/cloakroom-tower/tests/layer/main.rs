@@ -34,6 +34,7 @@ mod on_demand;
 mod options;
 mod orders;
 mod reading;
+mod serve;
 mod siblings;
 mod site;
 mod steps;

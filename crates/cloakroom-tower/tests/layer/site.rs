@@ -8,11 +8,9 @@ use std::{
 
 use cloakroom_core::{Clock, Error, Secrets, SessionData, Store};
 use cloakroom_tower::{IdFormat, Session, SessionLayer, SessionOptions};
-use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE};
-use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use http::{HeaderMap, Request, StatusCode, header::SET_COOKIE};
 
-use crate::log::Log;
+use crate::{log::Log, serve::serve};
 
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -123,7 +121,7 @@ impl Site {
         }
     }
 
-    /// Sends a request; a handler that fails answers 500 with the error's text.
+    /// Sends a request; the response of a handler that fails has the error's text.
     pub(crate) async fn send<F>(
         &self,
         request: Request<()>,
@@ -132,30 +130,29 @@ impl Site {
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        // A service can be called again and again; this one is not.
-        let handler = Arc::new(Mutex::new(Some(handler)));
-        let service = self.layer.layer(service_fn(move |request: Request<()>| {
-            let session = request.extensions().get::<Session>().cloned();
-            let handler = handler.lock().unwrap().take().unwrap();
-            let handled = session.map(handler);
-            async move {
-                let text = match handled {
-                    None => "no session".to_owned(),
-                    Some(handled) => match handled.await {
-                        Ok(()) => "ok".to_owned(),
-                        Err(error) => error.to_string(),
-                    },
-                };
-                Ok::<_, std::io::Error>(Response::new(Full::<bytes::Bytes>::from(text)))
-            }
-        }));
-        let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        self.respond(request, async move |session: Option<Session>| {
+            let Some(session) = session else {
+                return (StatusCode::OK, "no session".to_owned());
+            };
+            let text = match handler(session).await {
+                Ok(()) => "ok".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            (StatusCode::OK, text)
+        })
+        .await
+    }
+
+    /// Sends a request to a handler that gives the response its status and text.
+    pub(crate) async fn respond<F>(
+        &self,
+        request: Request<()>,
+        handler: impl FnOnce(Option<Session>) -> F + Send + 'static,
+    ) -> Reply
+    where
+        F: Future<Output = (StatusCode, String)> + Send + 'static,
+    {
+        serve(&self.layer, request, handler).await
     }
 
     /// The session id in the browser's cookie.

@@ -10,17 +10,24 @@ use std::{
 
 use axum::{Extension, Router, http::Request};
 use cloakroom_core::{Clock, Error, MemoryStore, Secrets, SessionData};
-use cloakroom_tower::{RequestHead, Secure, Session, SessionOptions, Unset};
+use cloakroom_tower::{
+    RequestHead, Secure, Session, SessionEngine, SessionLayer, SessionOptions, Unset,
+};
+use futures::{FutureExt, future::BoxFuture};
 
 use super::{
-    FileFacts,
+    FileFacts, Observed,
     recorder::{Events, Holds, Recorder},
 };
 use crate::json::Json;
 
 /// The app that handles a case's request, and its records.
 pub(super) struct App {
-    pub(super) router: Router,
+    layer: SessionLayer,
+    action: String,
+    now_ms: i64,
+    /// The `req.session` of an earlier middleware.
+    other: Option<Session>,
     pub(super) traces: Traces,
 }
 
@@ -29,6 +36,21 @@ pub(super) struct Traces {
     pub(super) events: Events,
     pub(super) seen: Arc<Mutex<Option<Json>>>,
     pub(super) errors: Arc<Mutex<Vec<String>>>,
+}
+
+impl Traces {
+    /// The outcome of the request that this response answers.
+    pub(super) fn observed(
+        &self,
+        status: u16,
+        set_cookie: Vec<String>,
+        body: String,
+    ) -> Option<Observed> {
+        let events = self.events.take();
+        let seen = self.seen.lock().ok()?.take();
+        let errors = std::mem::take(&mut *self.errors.lock().ok()?);
+        Some(Observed { events, seen, errors, status, set_cookie, body })
+    }
 }
 
 impl App {
@@ -55,15 +77,34 @@ impl App {
         let now_ms = file.now_ms;
         let secrets = Secrets::new([&file.secret]).ok()?;
         let layer = options.layer(store, secrets).ok()?;
-        let handler = {
-            let traces = traces.clone();
-            move |session: Option<Session>| handle(session, action, now_ms, traces)
-        };
-        let mut router = Router::new().fallback(handler).layer(layer);
-        if state == "session_exists" {
-            router = router.layer(Extension(a_session_of_another_layer()?));
+        let other =
+            if state == "session_exists" { Some(a_session_of_another_layer()?) } else { None };
+        Some(Self { layer, action, now_ms, other, traces })
+    }
+
+    /// The app in axum.
+    pub(super) fn router(&self) -> Router {
+        let handler = self.handler();
+        let router = Router::new().fallback(handler).layer(self.layer.clone());
+        match &self.other {
+            Some(other) => router.layer(Extension(other.clone())),
+            None => router,
         }
-        Some(Self { router, traces })
+    }
+
+    /// The engine, for another framework. `None` if an earlier middleware has put a session into the request, as only
+    /// the extensions of `http` can hold one.
+    pub(super) fn engine(&self) -> Option<&SessionEngine> {
+        self.other.is_none().then(|| self.layer.engine())
+    }
+
+    /// The handler, for any framework.
+    pub(super) fn handler(
+        &self,
+    ) -> impl Fn(Option<Session>) -> BoxFuture<'static, &'static str> + Clone + Send + Sync + 'static
+    {
+        let (action, now_ms, traces) = (self.action.clone(), self.now_ms, self.traces.clone());
+        move |session| handle(session, action.clone(), now_ms, traces.clone()).boxed()
     }
 }
 

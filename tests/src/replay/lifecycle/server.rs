@@ -41,7 +41,7 @@ impl Server {
 
     /// Sends a request through the app. Returns `None` if it is not answered.
     pub(super) fn serve(&mut self, app: App, path: &str, cookie: Option<&str>) -> Option<Observed> {
-        *self.app.lock().ok()? = app.router;
+        *self.app.lock().ok()? = app.router();
         let mut request = self.client.get(format!("{}{path}", self.url));
         if let Some(cookie) = cookie {
             request = request.header("cookie", cookie);
@@ -49,15 +49,8 @@ impl Server {
         let mut response = request.call().ok()?;
         let lines = response.headers().get_all("set-cookie").iter();
         let set_cookie = lines.filter_map(|line| line.to_str().ok()).map(str::to_owned).collect();
-        let traces = app.traces;
-        Some(Observed {
-            status: response.status().as_u16(),
-            set_cookie,
-            body: response.body_mut().read_to_string().ok()?,
-            events: traces.events.take(),
-            seen: traces.seen.lock().ok()?.take(),
-            errors: std::mem::take(&mut *traces.errors.lock().ok()?),
-        })
+        let (status, body) = (response.status().as_u16(), response.body_mut().read_to_string());
+        app.traces.observed(status, set_cookie, body.ok()?)
     }
 }
 
