@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
+import { safe } from "../../../compat/express/index.mjs";
 import { call, held, sessionsOn, siteOn } from "./site.mjs";
 import { variants } from "./variants.mjs";
 
@@ -337,6 +338,17 @@ test("a session is stored as the store without the package stores it", async () 
     records.push(/crypto|secret/.test(VARIANT) ? await stored(sid) : record);
   }
   assert.deepEqual(records[0], records[1]);
+});
+
+const skip = !variant.withSecret;
+test("what cannot be encrypted or decrypted is an error, once, and not stored", { skip }, async () => {
+  const sid = randomUUID();
+  const session = { cookie: { originalMaxAge: null, expires: null }, n: 1 };
+  // connect-memcached calls back with the error, and then stores the session in plain text.
+  await assert.rejects(call(safe(variant.withSecret("aaBB11!x")), "set", sid, session), /complexity/);
+  assert.equal(await variant.raw.get(sid), null);
+  await call(variant.withSecret(undefined), "set", sid, session);
+  await assert.rejects(call(storeA, "get", sid), Error);
 });
 
 test("touch extends a session, and brings none back", async () => {

@@ -102,8 +102,8 @@ function memcached(options = {}) {
     const { default: connectMemcached } = await import("connect-memcached");
     const Memcached = require("memcached");
     const closing = [];
-    const open = () => {
-      const store = new (connectMemcached(session))({ hosts: [hostOf(url)], ...options });
+    const open = (others) => {
+      const store = new (connectMemcached(session))({ hosts: [hostOf(url)], ...options, ...others });
       closing.push(() => store.client.end());
       return store;
     };
@@ -115,6 +115,7 @@ function memcached(options = {}) {
       isText: false,
       store: async () => open(),
       safe: async (given) => safe(open(), given),
+      withSecret: options.secret && ((secret) => open({ secret })),
       raw: {
         get: (sid) =>
           new Promise((resolve, reject) => {
