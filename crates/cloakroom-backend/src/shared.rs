@@ -40,6 +40,30 @@ pub trait Connection: Send + Sync + 'static {
 /// - A connection that is over is never returned, and the next call starts an attempt. Calls in progress keep the old
 ///   connection, and the last of them drops it.
 /// - No connection is dropped while the lock is held, because closing one runs code of its client.
+///
+/// ```
+/// use std::{convert::Infallible, sync::Arc};
+/// use cloakroom_backend::{Connection, Shared};
+/// use tokio::runtime::Handle;
+///
+/// struct Line;
+///
+/// impl Connection for Line {
+///     type Failure = Infallible;
+///     type Progress = ();
+///
+///     fn is_over(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let lines = Shared::default();
+/// let join = || lines.join(&Handle::current(), |_| ((), async { Ok(Arc::new(Line)) }));
+/// let first = join().outcome().await.unwrap();
+/// assert!(Arc::ptr_eq(&first, &join().outcome().await.unwrap()));
+/// # });
+/// ```
 pub struct Shared<C: Connection>(Arc<Mutex<State<C>>>);
 
 struct State<C: Connection> {
@@ -65,7 +89,7 @@ impl<C: Connection> Shared<C> {
     /// Returns the connection of a runtime, or the attempt to make it. If there is neither, `connect` starts an attempt:
     /// it returns what the calls that wait see of it, and the future that makes the connection.
     ///
-    /// The argument of `connect` is the connection that is over and is to be replaced, if there was one. `connect` runs
+    /// The argument of `connect` is the connection that is over and that the new one replaces. `connect` runs
     /// while a lock is held, so it must not wait or run code of an application.
     pub fn join<F>(
         &self,
@@ -104,8 +128,7 @@ impl<C: Connection> Shared<C> {
         Joined::Connecting(attempt)
     }
 
-    /// Returns the connection of a runtime. If there is none, it is the one that `make` returns, which runs while a lock
-    /// is held. This is for connections that need no attempt, such as an empty pool.
+    /// Returns the connection of a runtime. If it has no connection, `make` makes it, while a lock is held. This is for connections that need no attempt, such as an empty pool.
     pub fn get_or_insert(&self, runtime: &Handle, make: impl FnOnce() -> Arc<C>) -> Arc<C> {
         let _over;
         let mut state = self.lock();
