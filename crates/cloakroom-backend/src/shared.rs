@@ -128,7 +128,8 @@ impl<C: Connection> Shared<C> {
         Joined::Connecting(attempt)
     }
 
-    /// Returns the connection of a runtime. If it has no connection, `make` makes it, while a lock is held. This is for connections that need no attempt, such as an empty pool.
+    /// Returns the connection of a runtime. If it has no connection, `make` makes it, while a lock is held. This is for
+    /// connections that need no attempt, such as an empty pool.
     pub fn get_or_insert(&self, runtime: &Handle, make: impl FnOnce() -> Arc<C>) -> Arc<C> {
         let _over;
         let mut state = self.lock();
