@@ -63,7 +63,7 @@ async fn has_one_timer(store: impl Store + 'static, freeze: impl FnOnce()) {
     let Poll::Ready(answer) = load.poll(&mut context) else { panic!("it has no end") };
     let error = answer.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(error.to_string(), format!("{name}: get: no answer within 5s"));
+    assert_eq!(error.to_string(), format!("{name}: get_and_touch: no answer within 5s"));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ const COMPLETE: &[(&str, &str)] = &[
     ("Joined", "whoever joins has the connection or waits for it"),
     ("ParameterNames", "a store writes it as a constant"),
     ("SameSite", "RFC 6265bis has these values, and a cookie is written for each"),
+    ("Start", "a connection is made at once or by an attempt"),
     ("TimeToLive", "a store has to do something for each"),
     ("Updated", "whoever updates a session has to handle each answer"),
 ];

@@ -28,6 +28,6 @@ pub use pace::Pace;
 pub use pauses::{Pauses, doubled, jitter};
 pub use record_limit::{MAX_RECORD, left_out};
 pub use runtimes::{Needs, Runtimes};
-pub use shared::{Attempt, Connection, Joined, Shared};
+pub use shared::{Attempt, Connection, Joined, Shared, Start};
 pub use store_url::{ParameterNames, StoreUrl, UrlParameter};
 pub use traffic::Traffic;

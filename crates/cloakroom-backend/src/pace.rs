@@ -78,7 +78,7 @@ impl Pace {
         self.last.map(|(last, _)| last)
     }
 
-    /// Returns true if the last failure was so long ago that the failures do not matter any more, or if there was none.
+    /// Returns true if the last failure was so long ago that the failures do not matter any more, or if nothing failed.
     #[must_use]
     pub fn is_calm(&self, now: Instant) -> bool {
         self.last.is_none_or(|(last, _)| now.saturating_duration_since(last) >= self.calm)

@@ -13,7 +13,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-pub use attempt::{Attempt, Joined};
+pub use attempt::{Attempt, Joined, Start};
 
 /// What the calls on a runtime share: a connection, or something else that an attempt makes.
 pub trait Connection: Send + Sync + 'static {
@@ -40,6 +40,31 @@ pub trait Connection: Send + Sync + 'static {
 /// - A connection that is over is never returned, and the next call starts an attempt. Calls in progress keep the old
 ///   connection, and the last of them drops it.
 /// - No connection is dropped while the lock is held, because closing one runs code of its client.
+///
+/// ```
+/// use std::{convert::Infallible, sync::Arc};
+/// use cloakroom_backend::{Connection, Shared, Start};
+/// use tokio::runtime::Handle;
+///
+/// struct Line;
+///
+/// impl Connection for Line {
+///     type Failure = Infallible;
+///     type Progress = ();
+///
+///     fn is_over(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let lines = Shared::default();
+/// let connect = |_| Start::Attempt((), async { Ok(Arc::new(Line)) });
+/// let join = || lines.join(&Handle::current(), connect);
+/// let first = join().outcome().await.unwrap();
+/// assert!(Arc::ptr_eq(&first, &join().outcome().await.unwrap()));
+/// # });
+/// ```
 pub struct Shared<C: Connection>(Arc<Mutex<State<C>>>);
 
 struct State<C: Connection> {
@@ -62,15 +87,15 @@ enum Stage<C: Connection> {
 struct Sentry(AbortHandle);
 
 impl<C: Connection> Shared<C> {
-    /// Returns the connection of a runtime, or the attempt to make it. If there is neither, `connect` starts an attempt:
-    /// it returns what the calls that wait see of it, and the future that makes the connection.
+    /// Returns the connection of a runtime, or the attempt to make it. If there is neither, `connect` makes the
+    /// connection or starts an attempt.
     ///
-    /// The argument of `connect` is the connection that is over and is to be replaced, if there was one. `connect` runs
+    /// The argument of `connect` is the connection that is over and that the new one replaces. `connect` runs
     /// while a lock is held, so it must not wait or run code of an application.
     pub fn join<F>(
         &self,
         runtime: &Handle,
-        connect: impl FnOnce(Option<Arc<C>>) -> (C::Progress, F),
+        connect: impl FnOnce(Option<Arc<C>>) -> Start<C, F>,
     ) -> Joined<C>
     where
         F: Future<Output = Result<Arc<C>, C::Failure>> + Send + 'static,
@@ -89,7 +114,13 @@ impl<C: Connection> Shared<C> {
             Stage::Connected(connection, _) if slot.runtime == runtime.id() => Some(connection),
             _ => None,
         });
-        let (progress, connection) = connect(lost.cloned());
+        let (progress, connection) = match connect(lost.cloned()) {
+            Start::Attempt(progress, connection) => (progress, connection),
+            Start::Made(connection) => {
+                state.put(runtime, &connection);
+                return Joined::Connected(connection);
+            }
+        };
         state.attempts += 1;
         let number = state.attempts;
         let (shared, on) = (self.clone(), runtime.clone());
@@ -104,8 +135,8 @@ impl<C: Connection> Shared<C> {
         Joined::Connecting(attempt)
     }
 
-    /// Returns the connection of a runtime. If there is none, it is the one that `make` returns, which runs while a lock
-    /// is held. This is for connections that need no attempt, such as an empty pool.
+    /// Returns the connection of a runtime. If it has no connection, `make` makes it, while a lock is held. This is for
+    /// connections that need no attempt, such as an empty pool.
     pub fn get_or_insert(&self, runtime: &Handle, make: impl FnOnce() -> Arc<C>) -> Arc<C> {
         let _over;
         let mut state = self.lock();
@@ -114,8 +145,7 @@ impl<C: Connection> Shared<C> {
         }
         _over = state.take_over(runtime);
         let connection = make();
-        let stage = Stage::Connected(Arc::clone(&connection), Sentry::on(runtime));
-        state.slots.push(Slot { runtime: runtime.id(), stage });
+        state.put(runtime, &connection);
         connection
     }
 
@@ -153,15 +183,13 @@ impl<C: Connection> Shared<C> {
 
     /// Puts the connection that an attempt made in its place, or removes the attempt. Returns false if it was given up.
     fn settle(&self, runtime: &Handle, number: u64, made: Option<&Arc<C>>) -> bool {
-        let made = made.map(|connection| (Arc::clone(connection), Sentry::on(runtime)));
         let _attempt;
         let mut state = self.lock();
         let is_it = |slot: &Slot<C>| slot.stage.is_attempt(number);
         let Some(place) = state.slots.iter().position(is_it) else { return false };
         _attempt = state.slots.swap_remove(place);
-        if let Some((connection, sentry)) = made {
-            let stage = Stage::Connected(connection, sentry);
-            state.slots.push(Slot { runtime: runtime.id(), stage });
+        if let Some(connection) = made {
+            state.put(runtime, connection);
         }
         true
     }
@@ -176,6 +204,11 @@ impl<C: Connection> State<C> {
     fn usable(&self, runtime: &Handle) -> Option<&Stage<C>> {
         let slot = self.slots.iter().find(|slot| slot.runtime == runtime.id())?;
         Some(&slot.stage).filter(|stage| !stage.is_over())
+    }
+
+    fn put(&mut self, runtime: &Handle, connection: &Arc<C>) {
+        let stage = Stage::Connected(Arc::clone(connection), Sentry::on(runtime));
+        self.slots.push(Slot { runtime: runtime.id(), stage });
     }
 
     /// Removes what this runtime has, and what other runtimes left behind when they ended.
@@ -261,7 +294,7 @@ mod tests {
     where
         F: Future<Output = Result<Arc<Line>, &'static str>> + Send + 'static,
     {
-        match shared.join(&Handle::current(), |_| (progress, connect)) {
+        match shared.join(&Handle::current(), |_| Start::Attempt(progress, connect)) {
             Joined::Connecting(attempt) => attempt,
             Joined::Connected(line) => panic!("{line:?} is not over"),
         }
@@ -292,7 +325,7 @@ mod tests {
             let mut lost = None;
             let joined = shared.join(&Handle::current(), |over| {
                 lost = over;
-                (1, ready(Ok(Arc::default())))
+                Start::Attempt(1, ready(Ok(Arc::default())))
             });
             assert!(lost.is_some_and(|lost| Arc::ptr_eq(&lost, &old)));
             let new = joined.outcome().await.unwrap();

@@ -11,8 +11,9 @@
 
 use std::sync::Arc;
 
-use cloakroom_backend::{Idempotency, Joined, Needs, Operation, Runtimes, Shared, observe};
+use cloakroom_backend::{Idempotency, Joined, Needs, Operation, Runtimes, Shared, Start, observe};
 use cloakroom_core::Error;
+use futures::{FutureExt, TryFutureExt, future::ready};
 use mongodb::{
     Client,
     error::{ErrorKind as MongoKind, Result as MongoResult},
@@ -144,7 +145,13 @@ impl Connection {
             let (source, database) = (self.source.clone(), self.database.clone());
             let (options, topology) = (options.clone(), Arc::clone(&self.topology));
             let start = Live::start(source, database, options, runtime.clone(), topology);
-            ((), async move { start.await.map(Arc::new) })
+            let mut start = start.map_ok(Arc::new).boxed();
+            // It takes time only if a name has to be looked up.
+            match (&mut start).now_or_never() {
+                Some(Ok(live)) => Start::Made(live),
+                Some(Err(cause)) => Start::Attempt((), ready(Err(cause)).boxed()),
+                None => Start::Attempt((), start),
+            }
         });
         let attempt = match joined {
             Joined::Connected(live) => return Ok(live),

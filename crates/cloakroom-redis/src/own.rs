@@ -16,7 +16,7 @@ use std::{
 };
 
 use cloakroom_backend::{
-    Joined, Needs, Operation, Pace, Runtimes, Shared, Traffic,
+    Joined, Needs, Operation, Pace, Runtimes, Shared, Start, Traffic,
     observe::{self, Event},
 };
 use cloakroom_core::Error;
@@ -244,7 +244,7 @@ impl Inner {
             let (login, pause) = self.past().begin(over.as_deref());
             lost = over;
             let traffic = Arc::clone(&login.traffic);
-            (login, Arc::clone(self).make(pause, traffic))
+            Start::Attempt(login, Arc::clone(self).make(pause, traffic))
         });
         if let Some(live) = lost {
             self.tell_of_loss(&live);

@@ -29,7 +29,7 @@ mod backend_files {
     pub(crate) mod shared;
 }
 
-pub use backend_files::shared::{Attempt, Connection, Joined, Shared};
+pub use backend_files::shared::{Attempt, Connection, Joined, Shared, Start};
 // What the memory store takes from its crate.
 pub use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, MARKER_PREFIX, Revision,

@@ -19,6 +19,15 @@ pub enum Joined<C: Connection> {
     Connecting(Attempt<C>),
 }
 
+/// How a connection is made.
+#[derive(Debug)]
+pub enum Start<C: Connection, F> {
+    /// At once.
+    Made(Arc<C>),
+    /// By an attempt: what the calls that wait see of it, and the future that makes the connection.
+    Attempt(C::Progress, F),
+}
+
 /// An attempt to connect, for which all calls on its runtime wait.
 pub struct Attempt<C: Connection> {
     pub(super) number: u64,

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_backend::{Connection, Idempotency, Joined, Operation};
+use cloakroom_backend::{Connection, Idempotency, Joined, Operation, Start};
 use cloakroom_core::{Error, ErrorKind};
 use redis::Value;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -72,7 +72,7 @@ impl Inner {
                 inner.state().looked = Some(Instant::now());
                 outcome.map(|()| Arc::new(Seen))
             };
-            ((), asked)
+            Start::Attempt((), asked)
         }))
     }
 

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use cloakroom_interleavings::{Connection, Joined, Shared, runtime::Handle};
+use cloakroom_interleavings::{Connection, Joined, Shared, Start, runtime::Handle};
 use shuttle::{
     future::{block_on, yield_now},
     thread,
@@ -75,7 +75,7 @@ impl Calls {
                 yield_now().await;
                 if fails { Err(()) } else { Ok(Arc::new(Line::new(number))) }
             };
-            (number, connect)
+            Start::Attempt(number, connect)
         })
     }
 
