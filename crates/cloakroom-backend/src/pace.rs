@@ -30,8 +30,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Creates the pauses of a server that has not failed. The first `at_once` failures in a row have none, and the next
-    /// one has a pause of `first`. After `calm` without a failure, the earlier ones do not matter any more.
+    /// Creates the pauses of a server that has not failed. The first `at_once` failures in a row have none, and the
+    /// next one has a pause of `first`. After `calm` without a failure, the earlier ones do not matter any more.
     #[must_use]
     pub const fn new(at_once: u32, first: Duration, calm: Duration) -> Self {
         Self { at_once, first, calm, failures: 0, last: None }
@@ -55,7 +55,8 @@ impl Pace {
         (self.failures, self.last) = (0, None);
     }
 
-    /// Returns the rest of the pause before the next attempt. A part of it is random, so each call returns another time.
+    /// Returns the rest of the pause before the next attempt. A part of it is random, so each call returns another
+    /// time.
     #[must_use]
     pub fn pause(&self, now: Instant) -> Duration {
         let doublings = self.failures.checked_sub(self.at_once + 1);

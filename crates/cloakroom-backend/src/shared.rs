@@ -31,8 +31,8 @@ pub trait Connection: Send + Sync + 'static {
 
 /// The connections of a store, one for each runtime that uses it. Clones share them.
 ///
-/// A connection works only on the runtime that made it, and ends with it. A store in a `static`, for example, is used by
-/// the runtime of one test while that of another test shuts down.
+/// A connection works only on the runtime that made it, and ends with it. A store in a `static`, for example, is used
+/// by the runtime of one test while that of another test shuts down.
 ///
 /// - All calls on a runtime share one attempt to connect. It is a task of its own, so it goes on if the call that
 ///   started it is dropped.
@@ -160,7 +160,8 @@ impl<C: Connection> Shared<C> {
         connections.collect()
     }
 
-    /// Removes exactly this connection, so that the next call starts an attempt. Returns false if it was removed before.
+    /// Removes exactly this connection, so that the next call starts an attempt. Returns false if it was removed
+    /// before.
     pub fn forget(&self, connection: &Arc<C>) -> bool {
         self.remove(|stage| matches!(stage, Stage::Connected(it, _) if Arc::ptr_eq(it, connection)))
     }

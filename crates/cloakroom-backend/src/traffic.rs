@@ -10,9 +10,9 @@ use std::{
 
 /// The traffic of a connection that several calls share, and what its server owes to all of them together.
 ///
-/// One call alone proves nothing about a connection: its caller may have been in a hurry. So the silence begins with the
-/// first command after which nothing was received, whichever calls have waited since, and ends with the next byte: a
-/// server that answers late is slow, not dead.
+/// One call alone proves nothing about a connection: its caller may have been in a hurry. So the silence begins with
+/// the first command after which nothing was received, whichever calls have waited since, and ends with the next byte:
+/// a server that answers late is slow, not dead.
 ///
 /// ```
 /// use std::time::{Duration, Instant};

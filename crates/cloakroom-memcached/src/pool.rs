@@ -51,7 +51,8 @@ impl Pools {
 }
 
 impl cloakroom_backend::Connection for Pool {
-    // A pool is empty at first, so it needs no attempt. Its connections come and go, and it ends with its runtime alone.
+    // A pool is empty at first, so it needs no attempt. Its connections come and go, and it ends with its runtime
+    // alone.
     type Failure = Infallible;
     type Progress = ();
 

@@ -1,5 +1,5 @@
-//! What `std::hash` is to the included code: a `RandomState` that is the same in each execution, because one that fails is
-//! run again.
+//! What `std::hash` is to the included code: a `RandomState` that is the same in each execution, because one that fails
+//! is run again.
 
 pub use real::hash::{BuildHasher, Hash};
 use real::hash::{BuildHasherDefault, DefaultHasher};

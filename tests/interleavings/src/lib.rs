@@ -1,8 +1,9 @@
-//! Code that several threads run at once, compiled with the locks and threads of [`shuttle`], which tries many orders of
-//! their steps: the queue of writers, the memory store, and the connection that a store's calls share.
+//! Code that several threads run at once, compiled with the locks and threads of [`shuttle`], which tries many orders
+//! of their steps: the queue of writers, the memory store, and the connection that a store's calls share.
 //!
-//! The files of the libraries are included as they stand. They ask for `std` and `tokio`, and this crate calls itself so:
-//! its locks are shuttle's, and its runtimes can be ended by a test. So the code of the libraries does not know of it.
+//! The files of the libraries are included as they stand. They ask for `std` and `tokio`, and this crate calls itself
+//! so: its locks are shuttle's, and its runtimes can be ended by a test. So the code of the libraries does not know of
+//! it.
 
 // The tests and examples in the files that are included are run where they stand.
 #![cfg(not(any(test, doctest)))]

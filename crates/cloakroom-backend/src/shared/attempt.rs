@@ -10,7 +10,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::Connection;
 
-/// What [`Shared::join`] returns.
+/// What [`Shared::join`](super::Shared::join) returns.
 #[derive(Debug)]
 pub enum Joined<C: Connection> {
     /// The connection.
