@@ -47,10 +47,11 @@ pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
     })
 }
 
-/// The benchmarks are a workspace of their own.
+/// The benchmarks and the examples in other frameworks are workspaces of their own.
 fn format() -> Result<(), Failure> {
     run(&mut cargo("fmt --all --check"))?;
-    run(&mut cargo("fmt --manifest-path bench/Cargo.toml --all --check"))
+    run(&mut cargo("fmt --manifest-path bench/Cargo.toml --all --check"))?;
+    run(&mut cargo("fmt --manifest-path examples/frameworks/Cargo.toml --all --check"))
 }
 
 /// The docs as docs.rs builds them, which a stable toolchain only does when it is told that it may.
