@@ -10,7 +10,7 @@ use cloakroom_backend::{
 use cloakroom_core::{Created, Error, ErrorKind, Listed, SessionData, Store, Touched, Updated};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use crate::promisify::read_from_store;
+use crate::{Migrating, promisify::read_from_store};
 
 mod contract;
 mod destroy_where;
@@ -58,6 +58,13 @@ impl ExpressSession {
     /// Creates a handle on `store`.
     pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
         Self { store: Arc::from(observed(store)), options }
+    }
+
+    /// Creates a handle on two stores, for the time in which sessions move from the old to the new: it reads the new store
+    /// and then the old one, moves a session when it is written, and destroys in both. See [`Migrating`], also for how to
+    /// change a running site without a loss.
+    pub fn migrating(old: impl Store + 'static, new: impl Store + 'static) -> Self {
+        Self::new(Migrating::new(old, new))
     }
 
     /// Returns the store's name, such as `redis`.

@@ -23,6 +23,11 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
         &["cloakroom-conformance", "cloakroom-core", "cloakroom-test-support"],
         "shows the suite what is behind a store, so it must not ask the store",
     ),
+    (
+        "cloakroom-cli",
+        &["cloakroom", "cloakroom-test-support"],
+        "an application, so it has what users have",
+    ),
     ("cloakroom-examples", &["cloakroom", "cloakroom-test-support"], "users have the facade alone"),
     (
         "cloakroom-chaos",

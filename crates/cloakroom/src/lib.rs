@@ -6,8 +6,9 @@ mod open;
 #[cfg(feature = "actix")]
 pub use cloakroom_actix as actix;
 pub use cloakroom_compat::{
-    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, ExpressSession,
-    ExpressSessionOptions, Promisified, callbackify_store, promisify, promisify_store,
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, CopyOptions,
+    CopyProgress, ExpressSession, ExpressSessionOptions, Migrating, Promisified, callbackify_store,
+    copy, is_moving, promisify, promisify_store, verify_copy,
 };
 #[cfg(feature = "conformance")]
 pub use cloakroom_conformance as conformance;

@@ -1,0 +1,134 @@
+//! Two stores as one while sessions move from the old to the new.
+//!
+//! A session is in one of four states, and each step from one to the next is a single conditional write:
+//!
+//! | old | new | where the session is |
+//! | --- | --- | --- |
+//! | a record | nothing | in the old store |
+//! | a record that is closed | nothing | on its way; whoever sees it completes the move |
+//! | a record that is closed | a copy that is pending | on its way, as before |
+//! | nothing, or a closed record | a record | in the new store |
+//!
+//! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy. A
+//! pending copy counts only while its old record is closed. So a logout, which destroys the old record before the new
+//! one, ends every move that is under way: the copy of a mover that comes late is no session. The copy becomes a session
+//! by an `update` of its own, after its mover has seen that the old record is still closed.
+//!
+//! `flag.rs` is how a record says that it is closed or pending, `origin.rs` the store that a session was read from,
+//! `find.rs` the reading, `moves.rs` the steps of a move, and `contract.rs` and `listing.rs` the contract.
+
+use std::fmt;
+
+use cloakroom_core::{Atomic, Clock, Error, ErrorKind, SessionData, Store};
+
+mod contract;
+mod find;
+mod flag;
+mod listing;
+mod moves;
+mod origin;
+
+pub use flag::is_moving;
+
+/// Where a session that is in the old store is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    /// There. Nothing moves.
+    InPlace,
+    /// In the new store, to which it is moved first.
+    ToNew,
+}
+
+/// Two stores as one [`Store`], for the time in which sessions move from the old to the new.
+///
+/// It reads the new store and then the old one, and destroys in both. A session of the old store moves when it is
+/// written, or by [`move_session`](Self::move_session); a move extends its life as a visit does.
+///
+/// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no logout
+/// is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only one of
+/// the two stores does not see the other. Change a running site in three steps, each of which can be taken process by
+/// process:
+///
+/// 1. Replace the old store by [`before`](Self::before) the migration in every process. It finds sessions that have moved,
+///    and moves none. Programs that know the old store only may run next to it.
+/// 2. Replace that by [`new`](Self::new) in every process. Sessions move as they are written; `cloakroom copy --move`
+///    moves the others.
+/// 3. Once the old store is empty, replace it by the new store alone.
+///
+/// A program that knows only the old store and runs during step 2, such as an Express app, loses the sessions that move:
+/// its users are logged out there, and what it writes to them is not seen here. What it writes before a session moves is
+/// not lost. A logout there ends a session that has not moved.
+///
+/// Both stores must offer [`Atomic`], or no conditional writes are offered and a change made at the same time as a move
+/// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in the
+/// new one.
+///
+/// ```
+/// use cloakroom_compat::{ExpressSession, Migrating};
+/// use cloakroom_core::{MemoryStore, SessionData};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let (old, new) = (ExpressSession::new(MemoryStore::new()), ExpressSession::new(MemoryStore::new()));
+/// old.set("an id", &SessionData::new()).await?;
+///
+/// let sessions = ExpressSession::new(Migrating::new(old.clone(), new.clone()));
+/// sessions.modify("an id", |session| session.insert("views", 1)).await?;
+/// assert_eq!(old.get("an id").await?, None);
+/// assert_eq!(new.get("an id").await?.unwrap().get::<u32>("views")?, Some(1));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+pub struct Migrating {
+    old: Box<dyn Store>,
+    new: Box<dyn Store>,
+    writes: Writes,
+    clock: Clock,
+}
+
+impl Migrating {
+    /// Returns both stores as one that moves a session to the new store when it is written.
+    pub fn new(old: impl Store + 'static, new: impl Store + 'static) -> Self {
+        let (old, new) = (Box::new(old), Box::new(new));
+        Self { old, new, writes: Writes::ToNew, clock: Clock::system() }
+    }
+
+    /// Returns both stores as one that writes a session where it is, and a new session to the old store.
+    pub fn before(old: impl Store + 'static, new: impl Store + 'static) -> Self {
+        Self { writes: Writes::InPlace, ..Self::new(old, new) }
+    }
+
+    /// Sets the source of the current time.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Returns the conditional writes of a store.
+    fn atomic_of(store: &dyn Store) -> Result<&dyn Atomic, Error> {
+        store.atomic().ok_or_else(|| {
+            let message = "the store does not support conditional writes, which a move needs";
+            Error::new(ErrorKind::Unsupported, store.name().to_owned(), "move", message)
+        })
+    }
+
+    fn is_atomic(&self) -> bool {
+        self.old.atomic().is_some() && self.new.atomic().is_some()
+    }
+
+    /// Destroys a record if it is still the one that was read.
+    async fn discard(store: &dyn Store, sid: &str, read: &SessionData) -> Result<(), Error> {
+        // The contract: an update with an expiry that has passed destroys, under the same condition.
+        let past = read.clone().with_store_expiry_ms(0);
+        Self::atomic_of(store)?.update(sid, &past).await.map(drop)
+    }
+}
+
+impl fmt::Debug for Migrating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migrating")
+            .field("old", &self.old.name())
+            .field("new", &self.new.name())
+            .field("writes", &self.writes)
+            .finish_non_exhaustive()
+    }
+}

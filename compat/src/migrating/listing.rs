@@ -1,0 +1,71 @@
+//! The listing of both stores. The old one comes first: a session moves from there to the new one, never back, so none that
+//! moves while it is listed is missed. One that is in both is listed twice.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+};
+
+use async_trait::async_trait;
+use cloakroom_backend::in_part;
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, Store};
+use futures::{
+    future::ready,
+    stream::{self, BoxStream, StreamExt, TryStreamExt},
+};
+
+use super::{
+    Migrating,
+    flag::{self, Flag},
+    origin::from_old,
+};
+
+#[async_trait]
+impl Enumerate for Migrating {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        match (part(&*self.old), part(&*self.new)) {
+            (Ok(old), Ok(new)) => old.ids().chain(new.ids()).boxed(),
+            (Err(error), _) | (_, Err(error)) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        let (old, new) = match (part(&*self.old), part(&*self.new)) {
+            (Ok(old), Ok(new)) => (old, new),
+            (Err(error), _) | (_, Err(error)) => return stream::iter([Err(error)]).boxed(),
+        };
+        let in_old = old.all().try_filter_map(|mut listed| {
+            let flag = flag::of(&listed.session);
+            if let Flag::Closed(_) = flag {
+                flag::clear(&mut listed.session);
+            }
+            listed.session = from_old(listed.session);
+            ready(Ok(Some(listed).filter(|_| !matches!(flag, Flag::Pending(_)))))
+        });
+        let in_new = new.all().try_filter(|listed| ready(!flag::is_moving(&listed.session)));
+        in_old.chain(in_new).boxed()
+    }
+
+    /// Counts each session once. It keeps 8 bytes of each id in memory.
+    async fn length(&self) -> Result<u64, Error> {
+        let hasher = RandomState::new();
+        let mut seen = HashSet::new();
+        let mut ids = self.ids();
+        while let Some(sid) = ids.try_next().await? {
+            seen.insert(hasher.hash_one(sid));
+        }
+        Ok(seen.len() as u64)
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        part(&*self.old)?.clear().await?;
+        part(&*self.new)?.clear().await.map_err(in_part(true))
+    }
+}
+
+fn part(store: &dyn Store) -> Result<&dyn Enumerate, Error> {
+    store.enumerate().ok_or_else(|| {
+        let message = "the store does not support this operation";
+        Error::new(ErrorKind::Unsupported, store.name().to_owned(), "enumerate", message)
+    })
+}

@@ -1,0 +1,320 @@
+//! Sessions copied from one store to another.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cloakroom_compat::{CopyOptions, CopyProgress, copy, verify_copy};
+use cloakroom_core::{
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, MemoryOptions, MemoryStore,
+    SessionData, Store, Touched,
+};
+use futures::{
+    executor::block_on,
+    stream::{self, BoxStream, StreamExt, TryStreamExt},
+};
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn store(clock: &Clock) -> MemoryStore {
+    let mut options = MemoryOptions::default();
+    options.clock = clock.clone();
+    MemoryStore::with_options(options)
+}
+
+fn options(clock: &Clock) -> CopyOptions {
+    CopyOptions::default().with_clock(clock.clone())
+}
+
+fn lives(seconds: u64) -> SessionData {
+    let mut session = SessionData::new();
+    session.set_max_age(Duration::from_secs(seconds), NOW).unwrap();
+    session
+}
+
+fn counts(done: &CopyProgress) -> [u64; 6] {
+    [done.copied, done.skipped, done.kept, done.replaced, done.gone, done.failed]
+}
+
+fn copied(from: &dyn Store, to: &dyn Store, options: &CopyOptions) -> CopyProgress {
+    block_on(copy(from, to, options, |_| ())).unwrap()
+}
+
+#[test]
+fn every_byte_and_the_time_left_are_copied() {
+    let clock = Clock::fixed(NOW);
+    let (from, to) = (store(&clock), store(&clock));
+    let text = r#"{ "n":1.0, "half":"\ud83d", "cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z"} }"#;
+    block_on(async {
+        from.set("id", &SessionData::from_json(text).unwrap()).await.unwrap();
+        // The cookie in the record is stale from now on.
+        from.touch("id", &lives(500)).await.unwrap();
+    });
+    assert_eq!(counts(&copied(&from, &to, &options(&clock))), [1, 0, 0, 0, 0, 0]);
+    let listed: Vec<Listed> = block_on(to.all().try_collect()).unwrap();
+    assert_eq!(listed[0].id, "id");
+    assert_eq!(listed[0].session.loaded_json(), text);
+    assert_eq!(listed[0].time_left, Some(Duration::from_secs(500)));
+    assert_eq!(block_on(verify_copy(&from, &to, &options(&clock), |_| ())).unwrap(), 0);
+    clock.advance(499_000);
+    assert!(block_on(to.get("id")).unwrap().is_some());
+    clock.advance(1_000);
+    assert!(block_on(to.get("id")).unwrap().is_none());
+}
+
+#[test]
+fn what_is_there_is_skipped_or_kept_and_replaced_only_on_demand() {
+    let clock = Clock::fixed(NOW);
+    let (from, to) = (store(&clock), store(&clock));
+    let mut newer = lives(60);
+    newer.insert("n", 2).unwrap();
+    block_on(async {
+        for sid in ["same", "newer", "missing"] {
+            from.set(sid, &lives(60)).await.unwrap();
+        }
+        to.set("same", &lives(60)).await.unwrap();
+        to.set("newer", &newer).await.unwrap();
+    });
+    let dry = options(&clock).with_dry_run(true);
+    assert_eq!(counts(&copied(&from, &to, &dry)), [1, 1, 1, 0, 0, 0]);
+    assert_eq!(block_on(to.length()).unwrap(), 2, "a dry run writes nothing");
+    assert_eq!(block_on(verify_copy(&from, &to, &dry, |_| ())).unwrap(), 2);
+    assert_eq!(counts(&copied(&from, &to, &options(&clock))), [1, 1, 1, 0, 0, 0]);
+    assert_eq!(block_on(to.get("newer")).unwrap().unwrap(), newer);
+    assert_eq!(counts(&copied(&from, &to, &options(&clock))), [0, 2, 1, 0, 0, 0]);
+    let overwriting = options(&clock).with_overwrite(true);
+    assert_eq!(counts(&copied(&from, &to, &overwriting)), [0, 2, 0, 1, 0, 0]);
+    assert_eq!(block_on(verify_copy(&from, &to, &overwriting, |_| ())).unwrap(), 0);
+}
+
+#[test]
+fn a_copy_that_was_interrupted_is_completed() {
+    let clock = Clock::fixed(NOW);
+    let (from, to) = (store(&clock), store(&clock));
+    block_on(async {
+        for number in 0..1_000 {
+            from.set(&number.to_string(), &lives(60)).await.unwrap();
+        }
+        let seen = Mutex::new(0);
+        let options = options(&clock).with_concurrency(1);
+        let stopped = AtomicBool::new(false);
+        {
+            let copying = copy(&from, &to, &options, |done| {
+                *seen.lock().unwrap() = done.total();
+                stopped.store(done.total() >= 300, SeqCst);
+            });
+            let mut copying = std::pin::pin!(copying);
+            // Dropped at a moment that the progress decides, as by Ctrl-C.
+            futures::future::poll_fn(|context| {
+                let polled = copying.as_mut().poll(context);
+                if stopped.load(SeqCst) || polled.is_ready() {
+                    return std::task::Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                std::task::Poll::Pending
+            })
+            .await;
+        }
+        let done = copy(&from, &to, &options, |_| ()).await.unwrap();
+        assert_eq!(done.copied + done.skipped, 1_000);
+        assert!(done.skipped >= 300);
+        assert_eq!(verify_copy(&from, &to, &options, |_| ()).await.unwrap(), 0);
+    });
+}
+
+/// A store that does something else between its listing and what is asked next.
+struct Changing {
+    inner: MemoryStore,
+    items: Mutex<Vec<Result<Listed, Error>>>,
+    is_atomic: bool,
+}
+
+#[async_trait]
+impl Store for Changing {
+    fn name(&self) -> &str {
+        "changing"
+    }
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        self.inner.get(sid).await
+    }
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        if session.contains("large") {
+            return Err(Error::new(ErrorKind::TooLarge, "changing", "set", "too large"));
+        }
+        self.inner.set(sid, session).await
+    }
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.inner.destroy(sid).await
+    }
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        self.inner.touch(sid, session).await
+    }
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        if self.is_atomic { self.inner.atomic() } else { None }
+    }
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Enumerate for Changing {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.inner.ids()
+    }
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        stream::iter(std::mem::take(&mut *self.items.lock().unwrap())).boxed()
+    }
+    async fn length(&self) -> Result<u64, Error> {
+        self.inner.length().await
+    }
+    async fn clear(&self) -> Result<(), Error> {
+        self.inner.clear().await
+    }
+}
+
+fn error(kind: ErrorKind) -> Error {
+    Error::new(kind, "changing", "all", "as told")
+}
+
+#[test]
+fn what_ends_or_changes_meanwhile_is_not_copied_as_it_was() {
+    let clock = Clock::fixed(NOW);
+    let (from, to) = (store(&clock), store(&clock));
+    let mut changed = lives(60);
+    changed.insert("n", 2).unwrap();
+    let mut ended = lives(60);
+    ended.set_ends_at_ms(Some(NOW - 1)).unwrap();
+    block_on(from.set("changed", &changed)).unwrap();
+    let minute = Duration::from_secs(60);
+    for is_atomic in [true, false] {
+        let items = ["destroyed", "changed"].map(|sid| Ok(Listed::new(sid, lives(60), minute)));
+        let mut items = Vec::from(items);
+        items.push(Ok(Listed::new("ended", ended.clone(), minute)));
+        let from = Changing { inner: from.clone(), items: Mutex::new(items), is_atomic: true };
+        let to = Changing { inner: to.clone(), items: Mutex::default(), is_atomic };
+        assert_eq!(counts(&copied(&from, &to, &options(&clock))), [1, 0, 0, 0, 2, 0]);
+        assert_eq!(block_on(to.inner.get("changed")).unwrap().unwrap(), changed);
+        assert_eq!(block_on(to.length()).unwrap(), 1);
+        block_on(to.inner.destroy("changed")).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_copied_is_counted_and_an_outage_ends_the_copy() {
+    let clock = Clock::fixed(NOW);
+    let minute = Duration::from_secs(60);
+    let mut large = lives(60);
+    large.insert("large", true).unwrap();
+    let large = SessionData::from_json(large.to_json().into_owned()).unwrap();
+    let mut done = CopyProgress::default();
+    let items = vec![
+        Err(error(ErrorKind::Corrupt)),
+        Ok(Listed::new("large", large, minute)),
+        Ok(Listed::new("fine", lives(60), minute)),
+        Err(error(ErrorKind::Unavailable)),
+    ];
+    let inner = store(&clock);
+    block_on(inner.set("fine", &lives(60))).unwrap();
+    let from = Changing { inner, items: Mutex::new(items), is_atomic: true };
+    let to = Changing { inner: store(&clock), items: Mutex::default(), is_atomic: false };
+    let options = options(&clock).with_concurrency(1);
+    block_on(from.inner.set("large", &SessionData::new())).unwrap();
+    let stopped = block_on(copy(&from, &to, &options, |so_far| {
+        (done.copied, done.failed) = (so_far.copied, so_far.failed);
+        assert_eq!(so_far.why.as_ref().unwrap().kind(), ErrorKind::Corrupt);
+    }));
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!((done.copied, done.failed), (1, 2));
+}
+
+/// A store that only says how many sessions it has, for the listing and for `create`.
+struct Endless(u64);
+
+#[async_trait]
+impl Store for Endless {
+    fn name(&self) -> &str {
+        "endless"
+    }
+    async fn get(&self, _: &str) -> Result<Option<SessionData>, Error> {
+        Ok(Some(SessionData::new()))
+    }
+    async fn set(&self, _: &str, _: &SessionData) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn destroy(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn touch(&self, _: &str, _: &SessionData) -> Result<Touched, Error> {
+        Ok(Touched::Extended)
+    }
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        (self.0 > 0).then_some(self)
+    }
+}
+
+#[async_trait]
+impl Atomic for Endless {
+    async fn create(&self, _: &str, _: &SessionData) -> Result<Created, Error> {
+        Ok(Created::Stored(cloakroom_core::Revision::of_text()))
+    }
+    async fn update(&self, _: &str, _: &SessionData) -> Result<cloakroom_core::Updated, Error> {
+        Ok(cloakroom_core::Updated::Gone)
+    }
+    async fn get_and_touch(
+        &self,
+        _: &str,
+        _: Option<Duration>,
+    ) -> Result<Option<SessionData>, Error> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Enumerate for Endless {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        stream::empty().boxed()
+    }
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        stream::iter(0..self.0)
+            .map(|n| Ok(Listed::new(n.to_string(), SessionData::new(), None)))
+            .boxed()
+    }
+    async fn length(&self) -> Result<u64, Error> {
+        Ok(self.0)
+    }
+    async fn clear(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_memory_of_a_copy_does_not_grow_with_the_sessions() {
+    let peak = |count| {
+        let used = allocation_counter::measure(|| {
+            let done = copied(&Endless(count), &Endless(1), &CopyOptions::default());
+            assert_eq!(done.copied, count);
+        });
+        used.bytes_max
+    };
+    let few = peak(1_000);
+    // The longer ids are a few bytes more.
+    assert!(peak(20_000) < few + 4_096, "{few}");
+}
+
+#[test]
+fn a_store_that_does_not_list_cannot_be_copied() {
+    let error =
+        block_on(copy(&Endless(0), &Endless(0), &CopyOptions::default(), |_| ())).unwrap_err();
+    assert_eq!((error.kind(), error.store()), (ErrorKind::Unsupported, "endless"));
+}

@@ -1,0 +1,239 @@
+//! Many orders of the steps of handles that meet on one session. Movers die at any step, as their processes do.
+//!
+//! `SEED` and `ORDERS` choose others: `SEED=17 ORDERS=1 cargo test -p cloakroom-compat --test migrating orders`.
+
+use std::cell::{Cell, RefCell};
+
+use cloakroom_compat::Migrating;
+use cloakroom_core::{Enumerate, MemoryStore, SessionData, Store, Updated};
+use futures::{executor::block_on, stream::TryStreamExt};
+
+use crate::scheduler::{Far, Numbers, Task, run, step};
+
+const SID: &str = "id";
+
+/// Two stores, and what was seen of the session in them.
+struct Site {
+    old: Far,
+    new: Far,
+    /// The increments that were acknowledged, and those whose writer was killed.
+    acknowledged: Cell<u32>,
+    unknown: Cell<u32>,
+    /// Who missed the session.
+    missed: RefCell<Vec<&'static str>>,
+    is_logged_out: Cell<bool>,
+    /// Who saw it after the logout.
+    revived: RefCell<Vec<&'static str>>,
+}
+
+impl Site {
+    fn new() -> Self {
+        let far = || Far(MemoryStore::new());
+        Self {
+            old: far(),
+            new: far(),
+            acknowledged: Cell::default(),
+            unknown: Cell::default(),
+            missed: RefCell::default(),
+            is_logged_out: Cell::default(),
+            revived: RefCell::default(),
+        }
+    }
+
+    fn handle(&self, moves: bool) -> Migrating {
+        let (old, new) = (self.old.clone(), self.new.clone());
+        if moves { Migrating::new(old, new) } else { Migrating::before(old, new) }
+    }
+
+    /// Notes what a call has found that began before or after the logout.
+    fn note(&self, who: &'static str, was_logged_out: bool, is_there: bool) {
+        if is_there && was_logged_out {
+            self.revived.borrow_mut().push(who);
+        }
+        if !is_there {
+            self.missed.borrow_mut().push(who);
+        }
+    }
+
+    async fn increments(&self, store: &dyn Store, who: &'static str) {
+        for _ in 0..2 {
+            let was_logged_out = self.is_logged_out.get();
+            let mut found = store.get(SID).await.unwrap();
+            self.note(who, was_logged_out, found.is_some());
+            while let Some(mut session) = found {
+                let number: u32 = session.get("n").unwrap().unwrap_or_default();
+                session.insert("n", number + 1).unwrap();
+                self.unknown.set(self.unknown.get() + 1);
+                let was_logged_out = self.is_logged_out.get();
+                let updated = store.atomic().unwrap().update(SID, &session).await.unwrap();
+                self.unknown.set(self.unknown.get() - 1);
+                found = match updated {
+                    Updated::Stored(_) => {
+                        self.note(who, was_logged_out, true);
+                        self.acknowledged.set(self.acknowledged.get() + 1);
+                        None
+                    }
+                    Updated::Conflict(current) => Some(current),
+                    Updated::Gone => {
+                        self.note(who, was_logged_out, false);
+                        None
+                    }
+                };
+            }
+        }
+    }
+
+    async fn reads(&self, store: &Migrating) {
+        for _ in 0..2 {
+            let was_logged_out = self.is_logged_out.get();
+            let there = store.get(SID).await.unwrap().is_some();
+            self.note("get", was_logged_out, there);
+            let was_logged_out = self.is_logged_out.get();
+            let touched = store.atomic().unwrap().get_and_touch(SID, None).await.unwrap();
+            self.note("get_and_touch", was_logged_out, touched.is_some());
+            let was_logged_out = self.is_logged_out.get();
+            let touched = store.touch(SID, &SessionData::new()).await.unwrap();
+            self.note("touch", was_logged_out, touched == cloakroom_core::Touched::Extended);
+        }
+    }
+
+    async fn lists(&self, store: &Migrating) {
+        let was_logged_out = self.is_logged_out.get();
+        let listed: Vec<_> = store.all().try_collect().await.unwrap();
+        self.note("all", was_logged_out, !listed.is_empty());
+        let ids: Vec<String> = store.ids().try_collect().await.unwrap();
+        // Without its record, an id in a copy that nobody has removed yet cannot be told from that of a session.
+        self.note("ids", false, !ids.is_empty());
+    }
+
+    async fn logs_out(&self, store: &Migrating, later: usize) {
+        for _ in 0..later {
+            step().await;
+        }
+        store.destroy(SID).await.unwrap();
+        self.is_logged_out.set(true);
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// The orders of a run, each with the numbers that decide it.
+fn orders() -> impl Iterator<Item = (u64, Numbers)> {
+    let first = number("SEED", 0);
+    (first..first + number("ORDERS", 4_000)).map(|seed| (seed, Numbers::new(seed)))
+}
+
+fn task<'a>(work: impl Future<Output = ()> + 'a) -> Task<'a> {
+    Task { work: Box::pin(work), is_mortal: false }
+}
+
+fn mortal<'a>(work: impl Future<Output = ()> + 'a) -> Task<'a> {
+    Task { work: Box::pin(work), is_mortal: true }
+}
+
+/// Begins with the session in one of the stores.
+fn site(numbers: &mut Numbers) -> Site {
+    let site = Site::new();
+    let store = if numbers.below(4) == 0 { &site.new } else { &site.old };
+    block_on(store.0.set(SID, &SessionData::new())).unwrap();
+    site
+}
+
+#[test]
+fn in_many_orders_no_change_is_lost_and_nobody_is_logged_out() {
+    for (seed, mut numbers) in orders() {
+        let site = site(&mut numbers);
+        let handles: Vec<_> = (0..6).map(|_| site.handle(numbers.below(3) > 0)).collect();
+        let mover = site.handle(true);
+        let mut tasks = vec![
+            task(site.increments(&handles[0], "writer")),
+            task(site.increments(&handles[1], "writer")),
+            mortal(site.increments(&handles[2], "mortal writer")),
+            task(site.reads(&handles[3])),
+            task(site.lists(&handles[4])),
+        ];
+        for _ in 0..numbers.below(3) {
+            tasks.push(mortal(async { assert!(mover.move_session(SID, None).await.unwrap()) }));
+        }
+        run(&mut numbers, tasks);
+        assert_eq!(*site.missed.borrow(), [""; 0], "seed {seed}");
+        let found = block_on(site.handle(true).get(SID)).unwrap().expect("nobody logged out");
+        let counted: u32 = found.get("n").unwrap().unwrap_or_default();
+        let (least, most) = (site.acknowledged.get(), site.acknowledged.get() + site.unknown.get());
+        assert!((least..=most).contains(&counted), "seed {seed}: {counted}, not {least} to {most}");
+    }
+}
+
+#[test]
+fn in_many_orders_no_logout_is_undone() {
+    for (seed, mut numbers) in orders() {
+        let site = site(&mut numbers);
+        let handles: Vec<_> = (0..6).map(|_| site.handle(numbers.below(3) > 0)).collect();
+        let mover = site.handle(true);
+        let later = numbers.below(20);
+        let mut tasks = vec![
+            task(site.increments(&handles[0], "writer")),
+            mortal(site.increments(&handles[1], "mortal writer")),
+            task(site.reads(&handles[2])),
+            task(site.reads(&handles[3])),
+            task(site.lists(&handles[4])),
+            task(site.logs_out(&handles[5], later)),
+        ];
+        for _ in 0..numbers.below(4) {
+            tasks.push(mortal(async { mover.move_session(SID, None).await.map(drop).unwrap() }));
+        }
+        run(&mut numbers, tasks);
+        assert_eq!(*site.revived.borrow(), [""; 0], "seed {seed}");
+        for moves in [true, false] {
+            assert!(block_on(site.handle(moves).get(SID)).unwrap().is_none(), "seed {seed}");
+        }
+        // Whoever looks removes what a killed mover has left.
+        assert!(block_on(site.new.0.get(SID)).unwrap().is_none(), "seed {seed}");
+    }
+}
+
+#[test]
+fn in_many_orders_a_set_is_not_lost_to_a_move() {
+    for (seed, mut numbers) in orders() {
+        let site = site(&mut numbers);
+        let handles: Vec<_> = (0..3).map(|_| site.handle(numbers.below(2) > 0)).collect();
+        let mover = site.handle(true);
+        let mut written = SessionData::new();
+        written.insert("who", "ann").unwrap();
+        let mut tasks = vec![
+            task(site.reads(&handles[0])),
+            task(async {
+                handles[1].set(SID, &written).await.unwrap();
+                let read = handles[2].get(SID).await.unwrap().expect("it was set");
+                assert!(read.contains("who"), "seed {seed}");
+            }),
+        ];
+        for _ in 0..1 + numbers.below(3) {
+            tasks.push(mortal(async { mover.move_session(SID, None).await.map(drop).unwrap() }));
+        }
+        run(&mut numbers, tasks);
+        let read = block_on(site.handle(true).get(SID)).unwrap().expect("nobody logged out");
+        assert!(read.contains("who"), "seed {seed}");
+        assert_eq!(*site.missed.borrow(), [""; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn in_many_orders_a_program_on_the_old_store_loses_nothing_before_the_migration() {
+    for (seed, mut numbers) in orders().take(1_000) {
+        let site = Site::new();
+        block_on(site.old.0.set(SID, &SessionData::new())).unwrap();
+        let handles = [site.handle(false), site.handle(false)];
+        let tasks = vec![
+            task(site.increments(&site.old, "old alone")),
+            task(site.increments(&handles[0], "writer")),
+            task(site.reads(&handles[1])),
+        ];
+        run(&mut numbers, tasks);
+        assert_eq!(*site.missed.borrow(), [""; 0], "seed {seed}");
+        let found = block_on(site.old.0.get(SID)).unwrap().expect("it stays there");
+        assert_eq!(found.get("n").unwrap(), Some(site.acknowledged.get()), "seed {seed}");
+    }
+}

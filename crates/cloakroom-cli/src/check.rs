@@ -1,0 +1,91 @@
+//! The command `check`: the conformance suite on stores, each in a place of its own.
+
+use cloakroom::{
+    MemoryStore, Store,
+    conformance::{Options, Report, StoreUnderTest, run_with},
+};
+
+use crate::{
+    args::Check,
+    failure::{End, Failure},
+    stores::{store, url},
+    terminal::{note, say},
+};
+
+mod place;
+mod report;
+
+use place::Place;
+
+/// A store and what the suite says about it.
+struct Checked {
+    name: String,
+    report: Report,
+}
+
+pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
+    // All URLs are read before anything is written.
+    let mut places = Vec::new();
+    for name in &args.stores {
+        let sessions = store(name)?;
+        let label = label(sessions.name(), &places);
+        places.push((label, Place::new(&url(name)?)?));
+    }
+    for (_, place) in &places {
+        store(&place.url(0))?.ping().await?;
+    }
+    let mut checked = Vec::new();
+    for (name, place) in places {
+        let outcome = tokio::select! {
+            report = suite(&place) => Some(report),
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let removed = place.remove().await;
+        let Some(report) = outcome else {
+            removed?;
+            note("cloakroom: interrupted; what the suite had stored is removed");
+            return Ok(End::Differs);
+        };
+        removed?;
+        checked.push(Checked { name, report });
+    }
+    say(report::print(&checked, args.format))?;
+    Ok(End::well_if(checked.iter().all(|one| one.report.is_conformant())))
+}
+
+/// Names each store by its kind, and the second of a kind by a number, too.
+fn label(name: &str, others: &[(String, Place)]) -> String {
+    let is_taken = |label: &str| others.iter().any(|(other, _)| other == label);
+    let mut labels = (1_u32..).map(|number| match number {
+        1 => name.to_owned(),
+        number => format!("{name} {number}"),
+    });
+    labels.find(|label| !is_taken(label)).unwrap_or_default()
+}
+
+async fn suite(place: &Place) -> Report {
+    // A store finds out by a panic that a runtime has no timers, and the suite reports a case that panics.
+    std::panic::set_hook(Box::new(|_| {}));
+    let place = place.clone();
+    let mut options = Options::default();
+    // Others may be using the server.
+    options.at_once = 8;
+    run_with(options, move || {
+        let (own, beside) = (place.next(), place.next());
+        let is_shared = place.is_shared();
+        async move {
+            let subject = StoreUnderTest::new(opened(&own)).with_neighbour(opened(&beside));
+            if is_shared { subject.with_second_handle(opened(&own)) } else { subject }
+        }
+    })
+    .await
+}
+
+/// Opens a store of the suite. Its URL was read before, so it can be opened.
+fn opened(url: &str) -> Box<dyn Store> {
+    match store(url) {
+        Ok(sessions) => Box::new(sessions),
+        // It fails the case that asks whether a second handle sees the same sessions.
+        Err(_) => Box::new(MemoryStore::new()),
+    }
+}

@@ -1,0 +1,130 @@
+//! A place of the suite's own in a store: a prefix, collections or a folder, which it removes again.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use cloakroom::mongodb::mongodb::Client;
+
+use crate::{
+    failure::Failure,
+    one::now_ms,
+    probe,
+    stores::{scheme, store},
+    url::with_parameter,
+};
+
+#[derive(Clone)]
+pub(super) struct Place {
+    kind: Kind,
+    url: String,
+    /// What all names of this run begin with.
+    name: String,
+    count: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Each store is another one.
+    Memory,
+    /// Redis and Memcached.
+    Prefix,
+    Collection,
+    Folder,
+}
+
+impl Place {
+    pub(super) fn new(url: &str) -> Result<Self, Failure> {
+        let scheme = scheme(url);
+        let kind = match &*scheme {
+            "memory" => Kind::Memory,
+            "file" => Kind::Folder,
+            "memcached" => Kind::Prefix,
+            scheme if scheme.starts_with("mongodb") => Kind::Collection,
+            scheme
+                if scheme.starts_with("redis")
+                    || scheme.starts_with("valkey")
+                    || scheme == "unix" =>
+            {
+                Kind::Prefix
+            }
+            _ => {
+                let message = "check does not know how to have a place of its own in this store";
+                return Err(Failure::usage(message));
+            }
+        };
+        let name = format!("cloakroom-check-{:x}-{:x}-", now_ms(), std::process::id());
+        Ok(Self { kind, url: url.to_owned(), name, count: Arc::default() })
+    }
+
+    /// Returns true if two stores of one URL have the same sessions.
+    pub(super) fn is_shared(&self) -> bool {
+        self.kind != Kind::Memory
+    }
+
+    /// Returns the URL of a part of the place that nobody else uses.
+    pub(super) fn next(&self) -> String {
+        self.url(self.count.fetch_add(1, Relaxed) + 1)
+    }
+
+    pub(super) fn url(&self, number: usize) -> String {
+        let name = &self.name;
+        match self.kind {
+            Kind::Memory => self.url.clone(),
+            Kind::Prefix => with_parameter(&self.url, "prefix", &format!("{name}{number}:")),
+            Kind::Collection => {
+                with_parameter(&self.url, "collectionName", &format!("{name}{number}"))
+            }
+            Kind::Folder => {
+                let (path, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
+                format!("{}/{name}{number}?{query}", path.trim_end_matches('/'))
+            }
+        }
+    }
+
+    /// Removes everything that the suite has stored.
+    pub(super) async fn remove(&self) -> Result<(), Failure> {
+        match self.kind {
+            Kind::Memory => Ok(()),
+            // The prefixes of all parts begin with the name, so one pass over the keys is enough.
+            Kind::Prefix => {
+                Ok(store(&with_parameter(&self.url, "prefix", &self.name))?.clear().await?)
+            }
+            Kind::Collection => self.drop_collections().await,
+            Kind::Folder => {
+                for number in 0..=self.count.load(Relaxed) {
+                    let url = self.url(number);
+                    let path = url.strip_prefix("file://").unwrap_or(&url);
+                    let path = path.split('?').next().unwrap_or_default();
+                    let removed = std::fs::remove_dir_all(path);
+                    match removed {
+                        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                            let message =
+                                format!("cannot remove the suite's folder: {}", cause.kind());
+                            return Err(Failure::usage(message));
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn drop_collections(&self) -> Result<(), Failure> {
+        let failed = |_| Failure::usage("mongodb: cannot drop the suite's collections");
+        let client = Client::with_uri_str(probe::mongodb::driver_url(&self.url)).await;
+        let database = client.map_err(failed)?.database(&probe::mongodb::database(&self.url));
+        for name in database.list_collection_names().await.map_err(failed)? {
+            if name.starts_with(&self.name) {
+                database
+                    .collection::<probe::mongodb::Document>(&name)
+                    .drop()
+                    .await
+                    .map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! MongoDB, by its driver.
+
+pub(crate) use cloakroom::mongodb::mongodb::bson::Document;
+use cloakroom::mongodb::mongodb::{Client, Database, bson::doc};
+use futures::stream::TryStreamExt;
+
+use super::{Facts, rest};
+use crate::url::{parameter, without_parameters};
+
+/// The store's own parameters, which the driver does not know.
+const OURS: [&str; 11] = [
+    "collectionName",
+    "dbName",
+    "ttl",
+    "touchAfter",
+    "stringify",
+    "autoRemove",
+    "autoRemoveInterval",
+    "timestamps",
+    "secret",
+    "maxRecord",
+    "deadline",
+];
+
+/// Returns the URL as the driver takes it.
+pub(crate) fn driver_url(url: &str) -> String {
+    without_parameters(url, |name| OURS.contains(&name))
+}
+
+/// Returns the database of the sessions.
+pub(crate) fn database(url: &str) -> String {
+    let rest = rest(url);
+    let of_path = rest.split_once('/').map(|(_, name)| name).filter(|name| !name.is_empty());
+    parameter(url, "dbName").or(of_path).unwrap_or("test").to_owned()
+}
+
+pub(super) async fn ask(url: &str) -> Option<Facts> {
+    let client = Client::with_uri_str(driver_url(url)).await.ok()?;
+    let admin = client.database("admin");
+    let build = admin.run_command(doc! { "buildInfo": 1 }).await.ok()?;
+    let hello = admin.run_command(doc! { "hello": 1 }).await.ok()?;
+    let mode = match (hello.get_str("setName"), hello.get_str("msg")) {
+        (Ok(_), _) => "replica set",
+        (_, Ok("isdbgrid")) => "sharded cluster",
+        _ => "standalone",
+    };
+    let mut facts = Facts {
+        server: format!("MongoDB {}", build.get_str("version").unwrap_or_default()),
+        mode: Some(mode.to_owned()),
+        operations: operations(&admin).await,
+        clock_ms: hello.get_datetime("localTime").ok().map(|time| time.timestamp_millis()),
+        notes: Vec::new(),
+    };
+    let collection = parameter(url, "collectionName").unwrap_or("sessions");
+    let sessions = client.database(&database(url)).collection::<Document>(collection);
+    // A collection that does not exist yet has no index; the store creates both.
+    let indexes = match sessions.list_indexes().await {
+        Ok(indexes) => indexes.try_collect::<Vec<_>>().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let has_ttl = indexes.iter().any(|index| {
+        let options = index.options.as_ref();
+        index.keys.contains_key("expires")
+            && options.is_some_and(|options| options.expire_after.is_some())
+    });
+    facts.notes.push(if has_ttl {
+        ("ttl index", "there, on expires".to_owned(), false)
+    } else if indexes.is_empty() {
+        ("ttl index", "not yet: the collection is created by the first write".to_owned(), false)
+    } else {
+        ("ttl index", "missing: MongoDB does not remove expired sessions".to_owned(), true)
+    });
+    Some(facts)
+}
+
+async fn operations(admin: &Database) -> Option<u64> {
+    let status = admin.run_command(doc! { "serverStatus": 1 }).await.ok()?;
+    let counters = status.get_document("opcounters").ok()?;
+    let count = |name| {
+        let number = counters.get(name)?;
+        let number = number.as_i64().or(number.as_i32().map(i64::from))?;
+        u64::try_from(number).ok()
+    };
+    ["insert", "query", "update", "delete", "command"].iter().map(|name| count(*name)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driver_gets_its_own_parameters() {
+        let url = "mongodb://a:b@h1,h2/app?collectionName=s&replicaSet=rs&ttl=5";
+        assert_eq!(driver_url(url), "mongodb://a:b@h1,h2/app?replicaSet=rs");
+        for (url, name) in [
+            (url, "app"),
+            ("mongodb://h", "test"),
+            ("mongodb://h/?ttl=5", "test"),
+            ("mongodb://h/app?dbName=other", "other"),
+        ] {
+            assert_eq!(database(url), name, "{url}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Changes the parameters of a store's URL.
+
+/// Returns the URL with another value of a parameter.
+pub(crate) fn with_parameter(url: &str, name: &str, value: &str) -> String {
+    let (before, others) = without(url, |other| other == name);
+    let ampersand = if others.is_empty() { "" } else { "&" };
+    format!("{before}?{others}{ampersand}{name}={value}")
+}
+
+/// Returns the value of a parameter as it is written.
+pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = url.split_once('?')?;
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// Returns the URL without the parameters that are picked.
+pub(crate) fn without_parameters(url: &str, is_picked: impl Fn(&str) -> bool) -> String {
+    match without(url, is_picked) {
+        (before, others) if others.is_empty() => before.to_owned(),
+        (before, others) => format!("{before}?{others}"),
+    }
+}
+
+/// Returns what stands before the parameters, and those that are not picked.
+fn without(url: &str, is_picked: impl Fn(&str) -> bool) -> (&str, String) {
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let others = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !is_picked(pair.split('=').next().unwrap_or_default()));
+    (before, others.collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_replaced_and_the_others_stay() {
+        for (url, changed) in [
+            ("redis://h", "redis://h?prefix=p:"),
+            ("redis://h?", "redis://h?prefix=p:"),
+            ("redis://h/1?ttl=5&prefix=a&scanCount=9", "redis://h/1?ttl=5&scanCount=9&prefix=p:"),
+        ] {
+            assert_eq!(with_parameter(url, "prefix", "p:"), changed);
+            assert_eq!(parameter(changed, "prefix"), Some("p:"));
+        }
+        assert_eq!(without_parameters("redis://h?a=1&b=2", |name| name == "a"), "redis://h?b=2");
+        assert_eq!(without_parameters("redis://h?a=1", |_| true), "redis://h");
+        assert_eq!(parameter("redis://h?a=1", "b"), None);
+    }
+}

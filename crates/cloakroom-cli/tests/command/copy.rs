@@ -1,0 +1,132 @@
+//! The command `copy`, also when it is interrupted and killed.
+
+use std::{process::Stdio, thread::sleep, time::Duration};
+
+use cloakroom::SessionData;
+use cloakroom_test_support::{Mongod, RedisServer};
+
+use crate::{
+    block_on, open, plant,
+    runner::{Case, check, command, run},
+};
+
+/// In this order, from the ten sessions of `plant` to an empty store.
+const CASES: &[Case] = &[
+    Case {
+        args: &["copy", "{FROM}", "{TO}", "--dry-run"],
+        stdin: "",
+        code: 0,
+        stdout: "would copy 10, skipped 0, failed 0, in * s",
+        stderr: "",
+    },
+    Case { args: &["count", "{TO}"], stdin: "", code: 0, stdout: "0", stderr: "" },
+    Case {
+        args: &["copy", "{FROM}", "{TO}", "--verify"],
+        stdin: "",
+        code: 0,
+        stdout: "copied 10, skipped 0, failed 0, in * s\nverified; missing or different: 0",
+        stderr: "",
+    },
+    Case {
+        args: &["copy", "{FROM}", "{TO}"],
+        stdin: "",
+        code: 0,
+        stdout: "copied 0, skipped 10, failed 0, in * s",
+        stderr: "",
+    },
+    Case {
+        args: &["destroy", "sid-0", "--store", "{TO}"],
+        stdin: "",
+        code: 0,
+        stdout: "ended: 1",
+        stderr: "",
+    },
+    Case {
+        args: &["copy", "{FROM}", "{TO}", "--verify"],
+        stdin: "",
+        code: 0,
+        stdout: "copied 1, skipped 9, failed 0, in * s\nverified; missing or different: 0",
+        stderr: "",
+    },
+    Case {
+        args: &["copy", "{FROM}", "{TO}", "--move"],
+        stdin: "",
+        code: 0,
+        stdout: "moved 10, skipped 0, failed 0, in * s",
+        stderr: "",
+    },
+    Case { args: &["count", "{TO}"], stdin: "", code: 0, stdout: "10", stderr: "" },
+];
+
+fn holds_between(from: &str, to: &str) {
+    plant(from);
+    for case in CASES {
+        check(case, &[("{FROM}", from), ("{TO}", to)], &[]);
+    }
+}
+
+#[test]
+fn between_folders_sessions_are_copied_as_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("file://{}/{name}", folder.path().display());
+    holds_between(&url("one"), &url("other"));
+}
+
+#[test]
+#[ignore = "needs redis-server and mongod"]
+fn between_redis_and_mongodb_sessions_are_copied_as_the_table_says() {
+    let (redis, mongod) = (RedisServer::start().unwrap(), Mongod::start().unwrap());
+    let back = format!("{}?prefix=back:", redis.url());
+    holds_between(&redis.url(), &mongod.url());
+    let ended = run(command().args(["copy", &mongod.url(), &back, "--verify"]), "");
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("copied 10"), "{}", ended.stdout);
+}
+
+#[test]
+#[ignore = "needs redis-server and mongod"]
+fn a_copy_that_is_killed_or_interrupted_is_completed_by_another() {
+    const SESSIONS: u64 = 5_000;
+    let (redis, mongod) = (RedisServer::start().unwrap(), Mongod::start().unwrap());
+    let (from, to) = (redis.url(), mongod.url());
+    block_on(async {
+        let sessions = open(&from);
+        for number in 0..SESSIONS {
+            sessions.set(&format!("sid-{number}"), &SessionData::new()).await.unwrap();
+        }
+    });
+    let start = || {
+        let mut copy = command();
+        copy.args(["copy", &from, &to, "--concurrency", "1"]);
+        copy.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let count = || block_on(open(&to).length()).unwrap();
+    let has_copied = |more: u64| {
+        while count() < more {
+            sleep(Duration::from_millis(10));
+        }
+    };
+    let mut killed = start();
+    has_copied(1);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let first = count();
+    assert!((1..SESSIONS).contains(&first), "killed in the middle: {first}");
+
+    let interrupted = start();
+    has_copied(first + 1);
+    // SIGINT, as Ctrl-C sends it.
+    let kill =
+        std::process::Command::new("kill").args(["-INT", &interrupted.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let output = interrupted.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    assert!(stdout.starts_with("copied "), "{stdout}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("interrupted; start it again"));
+
+    let ended = run(command().args(["copy", &from, &to, "--verify"]), "");
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("verified; missing or different: 0"), "{}", ended.stdout);
+    assert_eq!(count(), SESSIONS);
+}
