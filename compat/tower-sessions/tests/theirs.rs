@@ -24,12 +24,15 @@ fn session(text: &str) -> SessionData {
     SessionData::from_json(text).unwrap()
 }
 
+/// Makes an error of a store.
+type Fails = fn() -> Error;
+
 /// A store that saves only what exists, as their Redis store does.
 #[derive(Clone, Debug, Default)]
 struct SavesWhatExists {
     records: Arc<Mutex<HashMap<Id, Record>>>,
     calls: Arc<Mutex<Vec<&'static str>>>,
-    fails: Arc<Mutex<Option<fn() -> Error>>>,
+    fails: Arc<Mutex<Option<Fails>>>,
     hangs: bool,
 }
 
@@ -161,7 +164,7 @@ async fn a_text_is_kept_until_their_layer_changes_a_value() {
 
 #[tokio::test]
 async fn errors_have_a_kind_and_show_nothing_of_the_store() {
-    let kinds: [(fn() -> Error, ErrorKind, bool); 3] = [
+    let kinds: [(Fails, ErrorKind, bool); 3] = [
         (|| Error::Encode("a secret".into()), ErrorKind::InvalidData, false),
         (|| Error::Decode("a secret".into()), ErrorKind::Corrupt, false),
         (|| Error::Backend("a secret".into()), ErrorKind::Unavailable, true),
