@@ -9,5 +9,6 @@ mod encryption_errors;
 mod handle;
 mod layer_commands;
 mod limits;
+mod memory;
 mod raced_logouts;
 mod redis_that_only_reads;

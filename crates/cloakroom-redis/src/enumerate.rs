@@ -7,15 +7,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Operation, in_part};
+use cloakroom_backend::{Idempotency, Operation, in_part, left_out_bytes};
 use cloakroom_core::{Enumerate, Error, ErrorKind, SessionData, is_marker};
 use futures::{
-    future::try_join_all,
+    future::{ready, try_join_all},
     stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
 };
-use redis::Value;
+use redis::{Cmd, Value};
 
 use crate::{RedisStore, connection::Part, error, reply};
+
+/// The number of records that are loaded from a cluster at once.
+const AT_ONCE: usize = 8;
 
 /// The cursor that starts a listing and, as an answer, ends it.
 const ENDS: &[u8] = b"0";
@@ -33,8 +36,16 @@ impl Enumerate for RedisStore {
 
     fn all(&self) -> BoxStream<'_, Result<(String, SessionData), Error>> {
         self.pages("all")
-            .and_then(|page| self.load(sessions_in(page).collect()))
-            .map_ok(stream::iter)
+            .map_ok(|page| {
+                let sids: Vec<String> = sessions_in(page).collect();
+                // A cluster has a command for each key, whose answers may all be as long as the limit.
+                let group = if self.connection().takes_many_keys() { sids.len() } else { AT_ONCE };
+                let groups: Vec<Vec<String>> =
+                    sids.chunks(group.max(1)).map(<[String]>::to_vec).collect();
+                stream::iter(groups.into_iter().map(Ok::<_, Error>))
+            })
+            .try_flatten()
+            .and_then(|sids| self.load(sids))
             .try_flatten()
             .boxed()
     }
@@ -108,18 +119,17 @@ impl RedisStore {
         name: &str,
         page: &[String],
     ) -> Result<Vec<Value>, Error> {
-        let key = |sid: &String| [&self.options().prefix, sid.as_str()].concat();
         if self.connection().takes_many_keys() {
             let mut command = redis::cmd(name);
             for sid in page {
-                command.arg(key(sid));
+                command.arg([&self.options().prefix, sid.as_str()].concat());
             }
             return Ok(vec![self.send(operation, &command).await?]);
         }
         // Each is a part of its own, so that each can be repeated when a connection is lost.
         let answers = page.iter().map(|sid| {
             let part = operation.part();
-            async move { self.send(&part, redis::cmd(name).arg(key(sid))).await }
+            async move { self.send(&part, &self.command_on(name, sid)).await }
         });
         try_join_all(answers).await
     }
@@ -180,14 +190,11 @@ impl RedisStore {
         if sid.is_empty() { None } else { String::from_utf8(sid.to_vec()).ok() }
     }
 
-    /// Returns the sessions of one page. Skips a session that has ended since its id was listed.
+    /// Returns these sessions. Skips a session that has ended since its id was listed.
     async fn load(
         &self,
         page: Vec<String>,
-    ) -> Result<Vec<Result<(String, SessionData), Error>>, Error> {
-        if page.is_empty() {
-            return Ok(Vec::new());
-        }
+    ) -> Result<impl Stream<Item = Result<(String, SessionData), Error>> + Send + '_, Error> {
         let operation = self.operation("all", Idempotency::Read);
         let values = if self.connection().takes_many_keys() {
             let answers = self.with_keys(&operation, "MGET", &page).await?;
@@ -199,20 +206,28 @@ impl RedisStore {
         if values.len() != page.len() {
             return Err(error::unexpected(&operation));
         }
-        let mut sessions = Vec::with_capacity(page.len());
-        for (sid, value) in page.into_iter().zip(values) {
-            let session = match reply::text(&operation, value) {
-                Ok(Some(record)) => self.options().parse(&operation, record),
-                Ok(None) => continue,
-                Err(error) => Err(error),
-            };
-            match session {
-                Ok(Some(session)) => sessions.push(Ok((sid, session))),
-                Ok(None) => {}
-                Err(error) => sessions.push(Err(error)),
+        let values = page.into_iter().zip(values);
+        let sessions = stream::iter(values).then(move |(sid, value)| async move {
+            // Each has its own deadline, because the caller decides when it goes on.
+            let operation = self.operation("all", Idempotency::Read);
+            let mut record = reply::text(&operation, value)?;
+            // The answer would have been too long with this value.
+            let left_out = record.as_deref().and_then(left_out_bytes);
+            if left_out.is_some_and(|bytes| bytes <= self.options().max_record) {
+                let command = self.command_on("GET", &sid);
+                record = reply::text(&operation, self.send(&operation, &command).await?)?;
             }
-        }
-        Ok(sessions)
+            let Some(record) = record else { return Ok(None) };
+            let session = self.options().parse(&operation, record)?;
+            Ok(session.map(|session| (sid, session)))
+        });
+        Ok(sessions.filter_map(|session| ready(session.transpose())))
+    }
+
+    fn command_on(&self, name: &str, sid: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg([&self.options().prefix, sid].concat());
+        command
     }
 }
 
