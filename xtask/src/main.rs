@@ -1,4 +1,4 @@
-//! `cargo xtask test | ci | api | features | package | bench | chaos | table`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | api | features | package | bench | chaos | sizes | table`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod api;
@@ -39,6 +39,8 @@ Commands:
   chaos [--seconds N] [--store NAME_OR_URL]... [--seed S] [--json FILE] [--history FOLDER]
                      install what is missing, then let Rust and Node.js use each store while its server is harmed, and
                      check what they saw
+  sizes [COUNT]      install what is missing, let the npm stores write COUNT sessions of 500 bytes, 200,000 if not given,
+                     and print what the servers need for each
   table              install what is missing, run the suite on every store, and write the README's table of stores
 
 ARGUMENTS go to `cargo test`, for instance:
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         ("package", []) => package::package(),
         ("bench", arguments) => bench::bench(arguments),
         ("chaos", arguments) => chaos::chaos(arguments),
+        ("sizes", arguments) => task::sizes(arguments),
         ("table", []) => task::table(),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");

@@ -1,4 +1,4 @@
-//! The tasks: `test` and `table`.
+//! The tasks: `test`, `sizes` and `table`.
 
 use std::{env, process::Command};
 
@@ -63,6 +63,13 @@ pub(crate) fn table() -> Result<(), Failure> {
     setup::install_for_tests()?;
     // With the features of the tests, which then need not be built again.
     run(&mut cargo("run --all-features --package cloakroom-tests --bin store_table"))
+}
+
+/// Installs what is missing and prints what a session takes on each server.
+pub(crate) fn sizes(arguments: &[String]) -> Result<(), Failure> {
+    setup::install_for_tests()?;
+    let mut program = cargo("run --all-features --package cloakroom-tests --bin sizes --");
+    run(program.args(arguments))
 }
 
 /// Adds the arguments, and `--workspace` if they name no package.
