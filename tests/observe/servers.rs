@@ -1,6 +1,6 @@
 //! What the stores tell of their connections, on real servers.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use cloakroom::{
     Error, ErrorKind, ExpressSession, MemoryStore, Secrets, SessionData, Store,
@@ -10,7 +10,7 @@ use cloakroom::{
     redis::RedisStore,
     tower::{Secure, Session, SessionOptions},
 };
-use cloakroom_test_support::{Memcached, Mongod, Proxy, RedisServer};
+use cloakroom_test_support::{Memcached, MongoThree, Mongod, Proxy, RedisServer};
 
 use crate::{
     collector::{Shown, watch},
@@ -156,6 +156,31 @@ fn mongodbs_connections_are_told_of() {
     }
     // The first operation is what finds the server.
     assert_eq!(shown.spans[1].field("server.port"), server.port().to_string());
+    shown.assert_without(&["marker"]);
+}
+
+#[test]
+#[ignore = "needs mongod"]
+fn a_failover_of_mongodb_is_told_of_once() {
+    let mut set = MongoThree::start(Duration::from_secs(1)).unwrap();
+    let first = set.primary().unwrap();
+    let mut second = first;
+    let shown = watch(async || {
+        let store = observed(MongoStore::open(&set.url("app")).unwrap());
+        store.set("marker-id", &SessionData::new()).await.unwrap();
+        set.step_down().unwrap();
+        second = set.primary().unwrap();
+        while store.set("marker-id", &SessionData::new()).await.is_err() {}
+        // The driver calls back in a task of its own, which runs while this one waits.
+        store.get("marker-id").await.unwrap();
+    });
+    assert_ne!(first, second);
+    let failovers = shown.event("cloakroom.failover");
+    let servers: Vec<_> = failovers.iter().map(|event| event.field("server")).collect();
+    assert_eq!(servers, [set.server(second).addr()]);
+    assert_eq!(shown.count("cloakroom_failovers_total", &[("store", "mongodb")]), 1);
+    let last = shown.spans.last().unwrap();
+    assert_eq!(last.field("server.port"), set.server(second).port().to_string());
     shown.assert_without(&["marker"]);
 }
 

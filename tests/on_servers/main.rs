@@ -9,6 +9,7 @@ mod encryption_errors;
 mod handle;
 mod layer_commands;
 mod limits;
+mod memory;
 mod migration;
 mod raced_logouts;
 mod redis_that_only_reads;

@@ -1,4 +1,4 @@
-//! `cargo xtask test | ci | api | features | package | bench | chaos | table | npm-report`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | api | features | package | bench | chaos | sizes | table | npm-report`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod api;
@@ -39,6 +39,8 @@ Commands:
   chaos [--seconds N] [--store NAME_OR_URL]... [--seed S] [--json FILE] [--history FOLDER]
                      install what is missing, then let Rust and Node.js use each store while its server is harmed, and
                      check what they saw
+  sizes [COUNT]      install what is missing, let the npm stores write COUNT sessions of 500 bytes, 200,000 if not given,
+                     and print what the servers need for each
   table              install what is missing, run the suite on every store, and write the README's table of stores
   npm-report [STORE...]
                      install what is missing, run the suite on the session stores of npm, or on some of them, and write
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         ("package", []) => package::package(),
         ("bench", arguments) => bench::bench(arguments),
         ("chaos", arguments) => chaos::chaos(arguments),
+        ("sizes", arguments) => task::sizes(arguments),
         ("table", []) => task::table(),
         ("npm-report", stores) => task::npm_report(stores),
         ("" | "help" | "--help" | "-h", _) => {

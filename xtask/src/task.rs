@@ -1,4 +1,4 @@
-//! The tasks: `test`, `table` and `npm-report`.
+//! The tasks: `test`, `sizes`, `table` and `npm-report`.
 
 use std::{env, process::Command};
 
@@ -69,6 +69,13 @@ pub(crate) fn table() -> Result<(), Failure> {
 pub(crate) fn npm_report(stores: &[String]) -> Result<(), Failure> {
     setup::install_for_npm_report()?;
     run(cargo("run --all-features --package cloakroom-tests --bin npm_report --").args(stores))
+}
+
+/// Installs what is missing and prints what a session takes on each server.
+pub(crate) fn sizes(arguments: &[String]) -> Result<(), Failure> {
+    setup::install_for_tests()?;
+    let mut program = cargo("run --all-features --package cloakroom-tests --bin sizes --");
+    run(program.args(arguments))
 }
 
 /// Adds the arguments, and `--workspace` if they name no package.

@@ -26,7 +26,7 @@ pub use in_part::in_part;
 pub use operation::Operation;
 pub use pace::Pace;
 pub use pauses::{Pauses, doubled, jitter};
-pub use record_limit::{MAX_RECORD, left_out};
+pub use record_limit::{MAX_RECORD, left_out, left_out_bytes};
 pub use runtimes::{Needs, Runtimes};
 pub use shared::{Attempt, Connection, Joined, Shared, Start};
 pub use store_url::{ParameterNames, StoreUrl, UrlParameter};

@@ -18,6 +18,20 @@ pub fn left_out(bytes: u64) -> Vec<u8> {
     [LEFT_OUT, bytes.to_string().as_bytes()].concat()
 }
 
+/// Returns how many bytes the value had that was [left out](left_out), or `None` for any other value.
+///
+/// ```
+/// use cloakroom_backend::{left_out, left_out_bytes};
+///
+/// assert_eq!(left_out_bytes(&left_out(52_428_800)), Some(52_428_800));
+/// assert_eq!(left_out_bytes(b"{}"), None);
+/// ```
+#[must_use]
+pub fn left_out_bytes(value: &[u8]) -> Option<u64> {
+    let number = std::str::from_utf8(value.strip_prefix(LEFT_OUT)?).ok()?;
+    number.parse().ok()
+}
+
 impl Operation {
     /// Rejects a record that is too large, before it is written.
     ///
@@ -47,11 +61,7 @@ impl Operation {
     ///
     /// As for [`check_size`](Self::check_size).
     pub fn check_value(&self, value: &[u8], most: u64) -> Result<(), Error> {
-        let bytes = value.strip_prefix(LEFT_OUT).and_then(|number| {
-            let number = std::str::from_utf8(number).ok()?;
-            number.parse().ok()
-        });
-        match bytes {
+        match left_out_bytes(value) {
             Some(bytes) => Err(self.above_limit(bytes, most)),
             None => self.check_size(value.len(), most),
         }

@@ -48,6 +48,8 @@ const A_LOCK: usize = 8_192;
 ///   16,384. Each lock has its share of `max_sessions`, and no store ever holds more than that. One with a single lock
 ///   replaces no session before it is full. One with several begins when the first share is full: on average at 94 % of
 ///   `max_sessions` or later, and rarely below 91 %. It is 97 % for the default of 1,000,000.
+/// - A record may have any size. The other stores have a limit for what another program has stored; here, every record
+///   comes from this process, and reading it copies no text.
 /// - A session takes the bytes of its record and its id, plus at most 160 bytes.
 /// - [`length`](Enumerate::length) counts sessions one by one only under locks where expired ones are left.
 ///   [`ids`](Enumerate::ids) and [`all`](Enumerate::all) copy the sessions of one lock at a time.

@@ -9,8 +9,10 @@ use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
 
-/// The number of names in a page, whose files are read together on one blocking thread.
+/// The number of names in a page, whose files are read together on one blocking thread, and their approximate size in
+/// bytes.
 const PAGE: usize = 128;
+const BYTES: u64 = 4 << 20;
 
 /// A session, and how long it lives.
 type Found = (SessionData, Option<Duration>);
@@ -123,16 +125,19 @@ impl FileStore {
 impl Shared {
     /// Returns the next names and the rest of the folder, or `None` at the end.
     fn page(&self, mut files: ReadDir) -> Result<Option<(Vec<String>, ReadDir)>, Error> {
-        let mut names = Vec::with_capacity(PAGE);
+        let (mut names, mut bytes) = (Vec::with_capacity(PAGE), 0);
         let extension = &*self.options.file_extension;
         for file in files.by_ref() {
             let file = file.map_err(|cause| of_io("list the folder", &cause))?;
             // An id is UTF-8, so a name that is not belongs to another program.
             let Ok(name) = file.file_name().into_string() else { continue };
             if name::to_id(&name, extension).is_some() {
+                // A file that is gone has no size, and one that is too large is not read.
+                let size = file.metadata().map_or(0, |about| about.len());
+                bytes += if size > self.options.max_record { 0 } else { size };
                 names.push(name);
             }
-            if names.len() == PAGE {
+            if names.len() == PAGE || bytes >= BYTES {
                 break;
             }
         }
@@ -152,5 +157,28 @@ impl Shared {
             }
         }
         page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use crate::FileOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_of_large_files_has_fewer_names() {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, megabytes) in [1, 1, 1, 1, 1, 1, 1, 100].into_iter().enumerate() {
+            let file = File::create(folder.path().join(format!("{number}.json"))).unwrap();
+            file.set_len(megabytes << 20).unwrap();
+        }
+        let store = FileStore::in_folder(folder.path(), FileOptions::default()).unwrap();
+        let pages: Vec<_> = store.pages("all").try_collect().await.unwrap();
+        let count: usize = pages.iter().map(Vec::len).sum();
+        // The largest one is not read, so that it takes no room.
+        assert_eq!((pages.len(), count), (2, 8), "{pages:?}");
     }
 }

@@ -240,3 +240,19 @@ fn cannot_be_synced(cause: &io::Error) -> bool {
 fn is_missing(cause: &io::Error) -> bool {
     cause.kind() == io::ErrorKind::NotFound
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        File::create(temporary.path().join("a.json")).unwrap().set_len(50 << 20).unwrap();
+        let folder = Folder::new(temporary.path().into(), false, 16 << 20);
+        let counted = allocation_counter::measure(|| {
+            assert_eq!(folder.read("a.json").unwrap_err().kind(), ErrorKind::TooLarge);
+        });
+        assert!(counted.bytes_max < 10_000, "{counted:?}");
+    }
+}

@@ -8,8 +8,9 @@ use tokio::time::sleep;
 
 use crate::{plain::Plain, server::Server};
 
-/// The maximum number of items per page.
+/// The maximum number of items per page, and their approximate size in bytes.
 const PAGE: usize = 100;
+const BYTES: u64 = 4 << 20;
 
 /// The first limit for the pause before a server that is busy with another listing is asked again. It doubles each
 /// time, up to [`LONGEST`].
@@ -67,9 +68,12 @@ impl<'a> Dump<'a> {
         &mut self,
         operation: &Operation,
     ) -> Result<Option<Vec<String>>, Error> {
-        let mut keys = Vec::new();
+        let (mut keys, mut bytes) = (Vec::new(), 0);
         // Items that are not live count as well, so that a page ends even if it contains no others.
         for number in 0..PAGE {
+            if bytes >= BYTES {
+                break;
+            }
             let line = match self.first.take() {
                 Some(line) => line,
                 None => self.plain.line(operation).await?,
@@ -84,6 +88,7 @@ impl<'a> Dump<'a> {
             match item(&line) {
                 Some(item) if item.expires.is_none_or(|expires| expires > now) => {
                     keys.extend(item.key);
+                    bytes += item.bytes;
                 }
                 Some(_) => {}
                 None => return Err(self.plain.unexpected(operation)),
@@ -100,6 +105,8 @@ struct Item {
     key: Option<String>,
     /// The expiry in seconds since 1970, or `None` if the item never expires.
     expires: Option<i64>,
+    /// Its size, with what the server adds. Zero if the server does not say it.
+    bytes: u64,
 }
 
 /// Parses a line such as `key=sess%3Aabc exp=1795442136 la=1795442036 cas=1 fetch=no cls=1 size=66`.
@@ -107,7 +114,12 @@ fn item(line: &str) -> Option<Item> {
     let mut fields = line.split(' ');
     let key = decode(fields.next()?.strip_prefix("key=")?)?;
     let expires: i64 = fields.next()?.strip_prefix("exp=")?.parse().ok()?;
-    Some(Item { key: String::from_utf8(key).ok(), expires: (expires >= 0).then_some(expires) })
+    let size = fields.find_map(|field| field.strip_prefix("size="));
+    Some(Item {
+        key: String::from_utf8(key).ok(),
+        expires: (expires >= 0).then_some(expires),
+        bytes: size.and_then(|size| size.parse().ok()).unwrap_or_default(),
+    })
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
@@ -146,7 +158,7 @@ mod tests {
             (format!("key=%FF exp=-1 {rest}"), None, None),
         ] {
             let key = key.map(str::to_owned);
-            assert_eq!(item(&line), Some(Item { key, expires }), "{line}");
+            assert_eq!(item(&line), Some(Item { key, expires, bytes: 66 }), "{line}");
         }
         for line in
             ["", "END", "key=a", "key=a exp=x", "key=%4 exp=-1", "exp=-1 key=a", "key=%+1 exp=1"]

@@ -8,15 +8,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Operation, in_part};
+use cloakroom_backend::{Idempotency, Operation, in_part, left_out_bytes};
 use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
 use futures::{
-    future::{try_join, try_join_all},
+    future::{ready, try_join, try_join_all},
     stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
 };
-use redis::Value;
+use redis::{Cmd, Value};
 
 use crate::{RedisStore, connection::Part, error, reply};
+
+/// The number of records that are loaded from a cluster at once.
+const AT_ONCE: usize = 8;
 
 /// The cursor that starts a listing and, as an answer, ends it.
 const ENDS: &[u8] = b"0";
@@ -34,8 +37,16 @@ impl Enumerate for RedisStore {
 
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.pages("all")
-            .and_then(|page| self.load(sessions_in(page).collect()))
-            .map_ok(stream::iter)
+            .map_ok(|page| {
+                let sids: Vec<String> = sessions_in(page).collect();
+                // A cluster has a command for each key, whose answers may all be as long as the limit.
+                let group = if self.connection().takes_many_keys() { sids.len() } else { AT_ONCE };
+                let groups: Vec<Vec<String>> =
+                    sids.chunks(group.max(1)).map(<[String]>::to_vec).collect();
+                stream::iter(groups.into_iter().map(Ok::<_, Error>))
+            })
+            .try_flatten()
+            .and_then(|sids| self.load(sids))
             .try_flatten()
             .boxed()
     }
@@ -128,8 +139,7 @@ impl RedisStore {
         // Each is a part of its own, so that each can be repeated when a connection is lost.
         let answers = page.iter().map(|sid| {
             let part = operation.part();
-            let key = [&self.options().prefix, sid.as_str()].concat();
-            async move { self.send(&part, redis::cmd(name).arg(key)).await }
+            async move { self.send(&part, &self.command_on(name, sid)).await }
         });
         try_join_all(answers).await
     }
@@ -190,7 +200,7 @@ impl RedisStore {
         if sid.is_empty() { None } else { String::from_utf8(sid.to_vec()).ok() }
     }
 
-    /// Returns the values of one page, `nil` for a session that has ended since its id was listed.
+    /// Returns the values of these sessions, `nil` for one that has ended since its id was listed.
     async fn values(&self, operation: &Operation, page: &[String]) -> Result<Vec<Value>, Error> {
         if !self.connection().takes_many_keys() {
             return self.with_each_key(operation, "GET", page).await;
@@ -199,11 +209,11 @@ impl RedisStore {
         reply::list(operation, answers.into_iter().next().unwrap_or(Value::Nil))
     }
 
-    /// Returns the sessions of one page. Skips a session that has ended since its id was listed.
-    async fn load(&self, page: Vec<String>) -> Result<Vec<Result<Listed, Error>>, Error> {
-        if page.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Returns these sessions. Skips a session that has ended since its id was listed.
+    async fn load(
+        &self,
+        page: Vec<String>,
+    ) -> Result<impl Stream<Item = Result<Listed, Error>> + Send + '_, Error> {
         let operation = self.operation("all", Idempotency::Read);
         // No command tells the times of several keys. These leave together with the one for the values.
         let values = self.values(&operation, &page);
@@ -212,26 +222,34 @@ impl RedisStore {
         if values.len() != page.len() {
             return Err(error::unexpected(&operation));
         }
-        let mut sessions = Vec::with_capacity(page.len());
-        for ((sid, value), time) in page.into_iter().zip(values).zip(times) {
+        let answers = page.into_iter().zip(values).zip(times);
+        let sessions = stream::iter(answers).then(move |((sid, value), time)| async move {
+            // Each has its own deadline, because the caller decides when it goes on.
+            let operation = self.operation("all", Idempotency::Read);
             let time_left = match reply::number(&operation, time)? {
                 -1 => None,
                 // It has ended since its value was read.
-                ms if ms < 0 => continue,
+                ms if ms < 0 => return Ok(None),
                 ms => Some(Duration::from_millis(ms.unsigned_abs())),
             };
-            let session = match reply::text(&operation, value) {
-                Ok(Some(record)) => self.options().parse(&operation, record),
-                Ok(None) => continue,
-                Err(error) => Err(error),
-            };
-            match session {
-                Ok(Some(session)) => sessions.push(Ok(Listed::new(sid, session, time_left))),
-                Ok(None) => {}
-                Err(error) => sessions.push(Err(error)),
+            let mut record = reply::text(&operation, value)?;
+            // The answer would have been too long with this value.
+            let left_out = record.as_deref().and_then(left_out_bytes);
+            if left_out.is_some_and(|bytes| bytes <= self.options().max_record) {
+                let command = self.command_on("GET", &sid);
+                record = reply::text(&operation, self.send(&operation, &command).await?)?;
             }
-        }
-        Ok(sessions)
+            let Some(record) = record else { return Ok(None) };
+            let session = self.options().parse(&operation, record)?;
+            Ok(session.map(|session| Listed::new(sid, session, time_left)))
+        });
+        Ok(sessions.filter_map(|session| ready(session.transpose())))
+    }
+
+    fn command_on(&self, name: &str, sid: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg([&self.options().prefix, sid].concat());
+        command
     }
 }
 

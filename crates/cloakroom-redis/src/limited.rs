@@ -3,6 +3,9 @@
 //! Redis announces the length of a value before its bytes (the RESP specification, "Bulk strings"). A longer value than
 //! the limit is dropped piece by piece as it arrives, and a short one takes its place, so that the connection stays
 //! usable: closing it would cost all other calls their answers.
+//!
+//! The answer to `MGET` has many values, which are all kept until it is whole. Those that would make it longer than the
+//! limit are left out as well, unless they are short; `enumerate.rs` asks for each of them again.
 
 use std::{
     io,
@@ -15,6 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The shortest value that is left out. Anything that is not a record, such as the answer to `INFO`, is shorter.
 const SHORTEST: u64 = 1 << 20;
+
+/// The longest value of an answer with many values that is always kept.
+const SHORT: u64 = 1 << 16;
 
 /// The longest header of a value: its type and 20 digits. What is longer is not Redis's protocol.
 const LONGEST_HEADER: usize = 24;
@@ -29,8 +35,7 @@ pub(crate) struct Limited<S> {
 
 impl<S> Limited<S> {
     pub(crate) fn new(stream: S, most: u64) -> Self {
-        let filter = Filter { most: most.max(SHORTEST), at: At::Start(Vec::new()) };
-        Self { stream, filter, rest: Vec::new(), read: 0 }
+        Self { stream, filter: Filter::new(most.max(SHORTEST)), rest: Vec::new(), read: 0 }
     }
 }
 
@@ -51,9 +56,41 @@ enum At {
 struct Filter {
     most: u64,
     at: At,
+    /// How many items of the answer follow.
+    items: u64,
+    /// How many bytes of values the answer may still have.
+    room: u64,
 }
 
 impl Filter {
+    fn new(most: u64) -> Self {
+        Self { most, at: At::Start(Vec::new()), items: 0, room: most }
+    }
+
+    /// Notes that an item begins, of this type and with this number. Returns false for a value that is left out.
+    fn begin(&mut self, kind: u8, number: Option<u64>) -> bool {
+        if self.items == 0 {
+            (self.items, self.room) = (1, self.most);
+        }
+        let number = number.unwrap_or_default();
+        let inside = match kind {
+            b'*' | b'~' | b'>' => number,
+            b'%' => number.saturating_mul(2),
+            // Attributes come before the item that they describe.
+            b'|' => number.saturating_mul(2).saturating_add(1),
+            _ => 0,
+        };
+        self.items = (self.items - 1).saturating_add(inside);
+        if !b"$=!".contains(&kind) {
+            return true;
+        }
+        let fits = number <= self.room || number <= SHORT;
+        if fits {
+            self.room = self.room.saturating_sub(number);
+        }
+        fits
+    }
+
     /// Moves on by `bytes`. Returns what the parser reads instead of them, or `None` if they stay as they are.
     fn pass(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut instead: Option<Vec<u8>> = None;
@@ -90,8 +127,9 @@ impl Filter {
                     }
                 }
                 At::Start(known) => {
-                    if known.is_empty() && !b"$=!".contains(&rest[0]) {
+                    if known.is_empty() && !b"$=!*~>%|".contains(&rest[0]) {
                         self.at = At::Line;
+                        self.begin(rest[0], None);
                         continue;
                     }
                     let end = rest.iter().position(|byte| *byte == b'\n');
@@ -116,9 +154,9 @@ impl Filter {
                         done = place;
                         continue;
                     };
-                    let length = length(known);
-                    let value = length.map(|length| length.saturating_add(2));
-                    if length.is_some_and(|length| length > self.most) {
+                    let known = std::mem::take(known);
+                    let length = length(&known);
+                    if !self.begin(known[0], length) {
                         let out = instead.get_or_insert_default();
                         out.extend_from_slice(&bytes[done..place]);
                         let short = left_out(length.unwrap_or_default());
@@ -127,17 +165,21 @@ impl Filter {
                         out.extend_from_slice(b"\r\n");
                         place += header.len();
                         done = place;
-                        self.at = At::LeftOut(value.unwrap_or_default());
+                        self.at = At::LeftOut(length.unwrap_or_default().saturating_add(2));
                         continue;
                     }
                     if known.len() > header.len() {
                         // The part that was held back goes first.
                         let out = instead.get_or_insert_default();
-                        out.extend_from_slice(known);
+                        out.extend_from_slice(&known);
                         done = place + header.len();
                     }
                     place += header.len();
-                    self.at = value.map_or(At::Start(Vec::new()), At::Value);
+                    let value = length.filter(|_| b"$=!".contains(&known[0]));
+                    self.at = match value {
+                        Some(length) => At::Value(length.saturating_add(2)),
+                        None => At::Start(Vec::new()),
+                    };
                 }
             }
         }
@@ -225,7 +267,7 @@ mod tests {
 
     /// Passes a text on in pieces of this size.
     fn filtered(text: &[u8], piece: usize) -> Vec<u8> {
-        let mut filter = Filter { most: SHORTEST, at: At::Start(Vec::new()) };
+        let mut filter = Filter::new(SHORTEST);
         let pieces = text.chunks(piece);
         pieces.flat_map(|piece| filter.pass(piece).unwrap_or_else(|| piece.to_vec())).collect()
     }
@@ -240,7 +282,7 @@ mod tests {
         for piece in [1, 2, 3, 5, 7, 64, text.len()] {
             assert!(filtered(text.as_bytes(), piece) == text.as_bytes(), "{piece}");
         }
-        let mut filter = Filter { most: SHORTEST, at: At::Start(Vec::new()) };
+        let mut filter = Filter::new(SHORTEST);
         assert!(filter.pass(text.as_bytes()).is_none(), "nothing was copied");
     }
 
@@ -253,6 +295,30 @@ mod tests {
         let expected = format!("*3\r\n$1\r\na\r\n${}\r\n{short}\r\n$1\r\nb\r\n:7\r\n", short.len());
         for piece in [1, 2, 3, 5, 7, 16, 17, 4_096, text.len()] {
             assert_eq!(filtered(text.as_bytes(), piece), expected.as_bytes(), "{piece}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_many_values_is_no_longer_than_the_limit() {
+        let half = "x".repeat(SHORTEST as usize / 2);
+        let bulk = |value: &str| format!("${}\r\n{value}\r\n", value.len());
+        let (large, small) = (bulk(&half), bulk("{}"));
+        let out = bulk(std::str::from_utf8(&left_out(half.len() as u64)).unwrap());
+        for kind in ["*6", "~6", "%3", "|1\r\n$1\r\na\r\n:1\r\n*6"] {
+            let text =
+                format!("{kind}\r\n{large}{small}$-1\r\n{large}{large}{small}{large}+OK\r\n");
+            let expected =
+                format!("{kind}\r\n{large}{small}$-1\r\n{out}{out}{small}{large}+OK\r\n");
+            for piece in [1, 7, 4_096, text.len()] {
+                let passed = filtered(text.as_bytes(), piece);
+                assert!(passed == expected.as_bytes(), "{kind} {piece}");
+            }
+        }
+        // Ids are short, however many there are, and each answer begins anew.
+        let ids = bulk(&"i".repeat(60_000)).repeat(100);
+        let text = format!("*2\r\n$1\r\n0\r\n*100\r\n{ids}*1\r\n{large}{large}{large}");
+        for piece in [5, text.len()] {
+            assert!(filtered(text.as_bytes(), piece) == text.as_bytes(), "{piece}");
         }
     }
 

@@ -108,9 +108,12 @@ pub struct Operation {
     pub outcome: Outcome,
 }
 
-/// Something that empties the server, as a restart empties Memcached.
+/// Something that empties the server, as a restart empties Memcached, or that costs one session, as an eviction does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
+    /// The session that is lost. `None` if the loss concerns all of them.
+    #[serde(default)]
+    pub sid: Option<String>,
     /// When it can first have happened.
     pub start_us: u64,
     /// When it had happened.
@@ -142,6 +145,13 @@ pub struct History {
     pub operations: Vec<Operation>,
     /// What the server may have lost.
     pub losses: Vec<Loss>,
+}
+
+impl Loss {
+    /// Whether it concerns this session.
+    pub(crate) fn concerns(&self, sid: &str) -> bool {
+        self.sid.as_deref().is_none_or(|lost| lost == sid)
+    }
 }
 
 impl History {

@@ -63,7 +63,7 @@ fn runs(arguments: &Arguments) -> Result<Vec<Report>, Failure> {
         let mut options = arguments.options.clone();
         options.history = arguments.histories.as_ref().map(|folder| {
             // A URL can contain a password, and characters that the name of a file cannot.
-            let is_name = name.chars().all(char::is_alphanumeric);
+            let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '-');
             let name = if is_name { name.clone() } else { number.to_string() };
             folder.join(format!("{name}.json"))
         });

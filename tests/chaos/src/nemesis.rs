@@ -68,7 +68,7 @@ pub(crate) fn harm(
                 // A replica is known to have taken over only when all is over.
                 let end_us = if lost == Lost::Recent { now_us() } else { begun_us };
                 if lost != Lost::Nothing {
-                    losses.push(Loss { start_us, end_us, lost });
+                    losses.push(Loss { sid: None, start_us, end_us, lost });
                 }
             }
         }

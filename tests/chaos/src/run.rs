@@ -74,6 +74,7 @@ pub fn run(name: &str, target: &mut dyn Target, options: &Options) -> Result<Rep
         .filter(|process| process.starts_with('r'))
         .collect();
     audit(&mut history, &target.plain_url())?;
+    history.losses.extend(target.told()?);
     if let Some(path) = &options.history {
         std::fs::write(path, serde_json::to_vec(&history)?)?;
     }

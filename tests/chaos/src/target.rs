@@ -4,6 +4,7 @@
 //! is a [`Single`]; several machines are a type of their own that implements [`Target`].
 
 mod cluster;
+mod evicting;
 mod folder;
 mod kinds;
 mod replica_set;
@@ -15,7 +16,7 @@ use std::fmt;
 
 use fastrand::Rng;
 
-use crate::history::Lost;
+use crate::history::{Loss, Lost};
 pub use folder::Folder;
 pub use single::Single;
 
@@ -98,6 +99,12 @@ pub trait Target: Send {
     ///
     /// If the harm cannot be done.
     fn begin(&mut self, fault: Fault, random: &mut Rng) -> Result<(), Failure>;
+    /// What the server itself says that it has lost, in so many words, when the run is over.
+    ///
+    /// # Errors
+    ///
+    /// If it does not say all of it.
+    fn told(&mut self) -> Result<Vec<Loss>, Failure>;
     /// Ends the harm: everything can be reached again, and works, when this returns.
     ///
     /// # Errors
@@ -120,6 +127,7 @@ type Row = (&'static str, fn() -> Result<Box<dyn Target>, Failure>);
 pub const TARGETS: &[Row] = &[
     ("file", || Ok(Box::new(Folder::new()?))),
     ("memcached", || Ok(Box::new(kinds::memcached()?))),
+    ("memcached-full", || Ok(Box::new(evicting::Evicting::start()?))),
     ("mongodb", || Ok(Box::new(kinds::mongodb()?))),
     ("redis", || Ok(Box::new(kinds::redis()?))),
     ("cluster", || Ok(Box::new(cluster::Cluster::start()?))),

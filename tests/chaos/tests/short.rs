@@ -43,3 +43,33 @@ fn mongodb_keeps_its_promises_while_it_is_harmed() {
 fn redis_keeps_its_promises_while_it_is_harmed() {
     check("redis");
 }
+
+#[test]
+#[ignore = "needs memcached and Node.js"]
+fn memcached_keeps_its_promises_while_it_evicts() {
+    check("memcached-full");
+}
+
+#[test]
+#[ignore = "needs memcached and Node.js"]
+fn a_ring_keeps_its_promises_while_its_servers_are_harmed() {
+    check("ring");
+}
+
+#[test]
+#[ignore = "needs redis-server and Node.js"]
+fn a_redis_cluster_keeps_its_promises_while_it_is_harmed() {
+    check("cluster");
+}
+
+#[test]
+#[ignore = "needs redis-server and Node.js"]
+fn a_master_of_sentinels_keeps_its_promises_while_it_is_harmed() {
+    check("sentinels");
+}
+
+#[test]
+#[ignore = "needs mongod and Node.js"]
+fn a_replica_set_keeps_its_promises_while_it_is_harmed() {
+    check("replica-set");
+}

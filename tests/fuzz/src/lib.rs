@@ -8,6 +8,7 @@ mod encryption;
 mod file;
 mod memcached;
 mod model;
+#[cfg(feature = "mongodb")]
 mod mongodb;
 mod record;
 mod redis;

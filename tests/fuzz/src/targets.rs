@@ -1,17 +1,20 @@
 //! The list of targets.
 
-use crate::{cookies, encryption, file, memcached, mongodb, record, redis, urls};
+#[cfg(feature = "mongodb")]
+use crate::mongodb;
+use crate::{cookies, encryption, file, memcached, record, redis, urls};
 
 /// The name of a target, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All targets. Each has a file in `fuzz/fuzz_targets` and a folder of seeds in `fuzz/seeds`, both of its name.
+/// All targets, without the feature `mongodb` all others. Each has a file in `fuzz/fuzz_targets` and a folder of seeds in `fuzz/seeds`, both of its name.
 pub const TARGETS: &[Target] = &[
     ("connect_mongo_3", encryption::connect_mongo_3),
     ("cookie_header", cookies::header),
     ("file", file::record),
     ("kruptein", encryption::kruptein),
     ("memcached", memcached::answer),
+    #[cfg(feature = "mongodb")]
     ("mongodb", mongodb::document),
     ("record", record::changes),
     ("redis", redis::answer),

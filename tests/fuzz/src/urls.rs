@@ -2,6 +2,7 @@
 
 use cloakroom_file::FileStore;
 use cloakroom_memcached::MemcachedStore;
+#[cfg(feature = "mongodb")]
 use cloakroom_mongodb::MongoStore;
 use cloakroom_redis::RedisStore;
 
@@ -21,6 +22,7 @@ pub(crate) fn open(input: &[u8]) {
         let errors = [
             shown(RedisStore::open(&url), &url),
             shown(MemcachedStore::open(&url), &url),
+            #[cfg(feature = "mongodb")]
             shown(MongoStore::open(&url), &url),
             shown(FileStore::open(&url), &url),
             cloakroom::open(&url).err().map(|error| format!("{error} {error:?}")),

@@ -18,7 +18,7 @@ use cloakroom_mongodb::{
         Client,
         bson::{Document, doc},
         event::{EventHandler, command::CommandEvent},
-        options::ClientOptions,
+        options::{ClientOptions, CollectionOptions, WriteConcern},
     },
 };
 use cloakroom_test_support::{MongoThree, unique};
@@ -53,6 +53,49 @@ async fn no_acknowledged_write_is_lost_by_a_failover_unless_the_url_says_w_1() {
     the_last_writes_of_a_primary(&mut set, "&w=1", true).await;
     the_last_writes_of_a_primary(&mut set, "", false).await;
     the_last_writes_of_a_primary(&mut set, "&w=majority", false).await;
+}
+
+/// Why writers wait longer than the election: the other secondary fetches from the frozen primary until its own time limit,
+/// and until then no majority has what the new primary writes. The store is not what they wait for.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mongod"]
+async fn after_a_freeze_a_write_succeeds_as_soon_as_a_majority_follows_the_new_primary() {
+    let mut set = MongoThree::start(Duration::from_secs(1)).unwrap();
+    let store = open(&set, "", |options| options.deadline = Duration::from_secs(1));
+    // It has the time that a slow machine needs, and connections to the server that will be frozen.
+    let patient = open(&set, "", |options| options.deadline = Duration::from_secs(120));
+    for store in [&store, &patient] {
+        while store.set("a", &session()).await.is_err() {}
+    }
+    let is_over = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn(write(store.clone(), 0, Arc::clone(&is_over)));
+    let since = Instant::now();
+    let primary = tokio::task::block_in_place(|| {
+        let frozen = set.primary().unwrap();
+        set.server(frozen).pause().unwrap();
+        set.primary().unwrap()
+    });
+    let elected = since.elapsed();
+    let url = format!("mongodb://{}/?directConnection=true", set.server(primary).addr());
+    let direct = Client::with_uri_str(&url).await.unwrap().database("app");
+    let insert = async |concern: WriteConcern| {
+        let options = CollectionOptions::builder().write_concern(concern).build();
+        let plain = direct.collection_with_options::<Document>("plain", options);
+        // A primary that was just elected may refuse writes for a moment.
+        while plain.insert_one(doc! {}).await.is_err() {}
+        since.elapsed()
+    };
+    let alone = insert(WriteConcern::nodes(1)).await;
+    let majority = insert(WriteConcern::majority()).await;
+    // The next call goes to the new primary.
+    patient.set("a", &session()).await.unwrap();
+    is_over.store(true, Ordering::SeqCst);
+    let known = writer.await.unwrap();
+    println!(
+        "freeze: a primary after {elected:?}; the plain driver writes to it after {alone:?}, and with a majority after \
+         {majority:?}; a writer paused for {:?}",
+        known.longest
+    );
 }
 
 fn open(set: &MongoThree, query: &str, change: impl FnOnce(&mut MongoOptions)) -> MongoStore {

@@ -29,12 +29,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::Own;
+use super::{Inner, Own, Slot};
 use crate::{
     error::{self, ConnectFailure},
     live::{Asked, Live},
     reply,
     swap::{Swap, Swapped},
+    target::{Address, Route},
     ttl::Expiry,
 };
 
@@ -195,7 +196,8 @@ impl Own {
         // Whenever this returns early or is dropped, the connection is closed, and its WATCH with it.
         let mut swapped = None;
         for _ in 0..TRIES {
-            if !spare.is_current(&connection) {
+            let server = connection.live.address();
+            if !spare.is_current(&connection) || !self.0.is_shared_to(runtime, server) {
                 return Ok(None);
             }
             match connection.attempt(operation, swap).await? {
@@ -214,6 +216,20 @@ impl Own {
         spare.put(runtime, connection);
         drop(permit);
         Ok(swapped)
+    }
+}
+
+impl Inner {
+    /// Returns true if the shared connection of this runtime leads to the same server. Only that connection is watched for
+    /// failovers: with sentinels, one of which is cut off, another connection may lead to an old master that acknowledges
+    /// writes which will be lost.
+    fn is_shared_to(&self, runtime: Id, server: &Address) -> bool {
+        if matches!(self.route, Route::Fixed(_)) {
+            return true;
+        }
+        let state = self.state();
+        let slot = state.slots.iter().find(|(id, _)| *id == runtime);
+        matches!(slot, Some((_, Slot::Connected(live))) if live.address() == server)
     }
 }
 

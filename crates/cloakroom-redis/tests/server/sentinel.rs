@@ -1,11 +1,12 @@
 //! A master that sentinels name: failovers, sentinels that are gone or wrong, their login.
 
 use std::{
+    sync::atomic::{AtomicUsize, Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use cloakroom_core::{ErrorKind, Store};
+use cloakroom_core::{ErrorKind, Store, Updated};
 use cloakroom_redis::RedisStore;
 use cloakroom_test_support::{RedisServer, SentinelServer, SentinelSet, free_port};
 
@@ -273,4 +274,50 @@ fn a_store_with_sentinels_is_not_tied_to_a_runtime() {
             store.set("a", &session()).await.unwrap();
         });
     }
+}
+
+/// The first time that the sentinel is asked, it names one master, and later another one, as a sentinel does that is cut
+/// off. Only the connection to the first is watched for failovers.
+#[tokio::test]
+async fn a_large_update_is_written_where_the_shared_connection_leads() {
+    let record = Box::leak(Box::new({
+        let mut session = session();
+        session.insert("padding", "x".repeat(20_000)).unwrap();
+        session.to_json().into_owned()
+    }));
+    let bulk: &str = format!("${}\r\n{record}\r\n", record.len()).leak();
+    let master = || {
+        Fake::start(move |_, words| match &*words[0] {
+            "HELLO" => Then::Answer(HELLO),
+            "GET" | "GETEX" => Then::Answer(bulk),
+            "EVALSHA" => Then::Answer(":1\r\n"),
+            "SET" => Then::Answer("+QUEUED\r\n"),
+            "EXEC" => Then::Answer("*1\r\n+OK\r\n"),
+            _ => Then::Answer("+OK\r\n"),
+        })
+    };
+    let (first, second) = (master(), master());
+    let place = |fake: &Fake| {
+        let port = fake.url.rsplit(':').next().unwrap();
+        &*format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()).leak()
+    };
+    let places = [place(&first), place(&second)];
+    let asked = AtomicUsize::new(0);
+    let sentinel = Fake::start(move |_, words| match &*words[0] {
+        "HELLO" => Then::Answer(HELLO),
+        "SENTINEL" => Then::Answer(places[asked.fetch_add(1, Ordering::SeqCst).min(1)]),
+        // It announces no failover.
+        "SUBSCRIBE" => Then::Close,
+        _ => Then::Answer("+OK\r\n"),
+    });
+    let url = sentinel.url.replace("redis://", "redis+sentinel://") + "/mymaster";
+    let store = patient(&url);
+    let read = store.get("a").await.unwrap().unwrap();
+    let updated = atomic(&store).update("a", &read).await.unwrap();
+    assert!(matches!(updated, Updated::Stored(_)), "{updated:?}");
+    let written = |fake: &Fake| {
+        let commands = fake.commands();
+        commands.iter().any(|name| matches!(&**name, "SET" | "EXEC" | "EVALSHA" | "EVAL"))
+    };
+    assert!(written(&first) && !written(&second), "{:?}", second.commands());
 }

@@ -292,6 +292,27 @@ async fn a_logout_that_fails_just_after_its_mark_has_an_unknown_outcome() {
     .await;
 }
 
+/// The mark of the move is written then, and stays.
+#[tokio::test]
+async fn a_move_that_fails_just_after_its_mark_has_an_unknown_outcome() {
+    let site = without_atomic();
+    site.write("n", 1).await;
+    let store = site.store.clone();
+    site.visit(async move |session: Session| {
+        session.regenerate().await?;
+        let (marking, failing) = (store.clone(), store.clone());
+        // The first write stores the session under its new id, the second one marks the move.
+        store.before("set", move |_| {
+            marking.before("set", move |_| failing.fail(&["get"], ErrorKind::Full));
+        });
+        let error = session.save().await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Full, true));
+        store.fail(&[], ErrorKind::Full);
+        Ok(())
+    })
+    .await;
+}
+
 fn without_atomic() -> Site {
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
     Site::with_all(SessionOptions::new(), secrets, Log::without_atomic, |_| {})

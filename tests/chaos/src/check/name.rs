@@ -85,7 +85,7 @@ fn lost<'a>(
         };
         let may_be_lost = losses.iter().any(|loss| {
             let is_all = matches!(loss.lost, Lost::All | Lost::Any | Lost::Recent);
-            is_all && overlaps(loss.start_us, Some(loss.end_us))
+            is_all && loss.concerns(&culprit.sid) && overlaps(loss.start_us, Some(loss.end_us))
         });
         let is_removed = operations.iter().any(|other| {
             let end_us = other.end_us.filter(|_| other.is_acknowledged());

@@ -4,7 +4,7 @@ use cloakroom_test_support::RedisCluster;
 use fastrand::Rng;
 
 use super::{Failure, Fault, NpmStore, Target, kinds::version, single::with_deadline};
-use crate::history::Lost;
+use crate::history::{Loss, Lost};
 
 /// Three primaries and their replicas.
 pub(super) struct Cluster {
@@ -41,7 +41,7 @@ impl Target for Cluster {
     }
 
     fn npm(&self) -> Option<NpmStore> {
-        None
+        Some(NpmStore { store: "redis-10", url: self.plain_url(), options: "{}" })
     }
 
     fn faults(&self) -> Vec<Fault> {
@@ -52,6 +52,10 @@ impl Target for Cluster {
     /// a primary that was killed may not have.
     fn loses(&self, fault: Fault) -> Lost {
         if fault == Fault::Kill { Lost::Recent } else { Lost::Nothing }
+    }
+
+    fn told(&mut self) -> Result<Vec<Loss>, Failure> {
+        Ok(Vec::new())
     }
 
     fn begin(&mut self, fault: Fault, random: &mut Rng) -> Result<(), Failure> {

@@ -22,13 +22,19 @@ pub(super) fn redis() -> Result<Single, Failure> {
 
 /// Memcached keeps nothing. With `-M`, it refuses a write for which it has no room, and evicts nothing.
 pub(super) fn memcached() -> Result<Single, Failure> {
-    let server = Memcached::start_with(&["-M"])?;
+    single_memcached(Memcached::start_with(&["-M"])?)
+}
+
+/// This server, with connect-memcached beside us.
+pub(super) fn single_memcached(server: Memcached) -> Result<Single, Failure> {
     let version = version("memcached", "--version", "memcached ");
     let single = Single::of(server, "memcached://ADDR", format!("Memcached {version}"), Lost::All)?;
-    // The client gives a server up for good after five errors.
-    let options = r#"{"timeout":1500,"retries":0,"failures":1000000,"retry":300,"reconnect":300}"#;
-    Ok(single.with_npm("memcached-3", options))
+    Ok(single.with_npm("memcached-3", NPM_MEMCACHED))
 }
+
+/// Options of npm's client, which otherwise gives a server up for good after five errors.
+pub(super) const NPM_MEMCACHED: &str =
+    r#"{"timeout":1500,"retries":0,"failures":1000000,"retry":300,"reconnect":300}"#;
 
 /// MongoDB that has a write in its journal before it acknowledges it. A reader can see it earlier.
 pub(super) fn mongodb() -> Result<Single, Failure> {

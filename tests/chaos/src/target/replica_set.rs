@@ -6,7 +6,7 @@ use cloakroom_test_support::{MongoThree, find_mongod};
 use fastrand::Rng;
 
 use super::{Failure, Fault, NpmStore, Target, kinds::version, single::with_deadline};
-use crate::history::Lost;
+use crate::history::{Loss, Lost};
 
 /// How long a secondary waits for a primary before it stands for election.
 const ELECTION: Duration = Duration::from_secs(1);
@@ -53,6 +53,10 @@ impl Target for ReplicaSet {
             Fault::FailOver | Fault::Kill => Lost::Unacknowledged,
             _ => Lost::Nothing,
         }
+    }
+
+    fn told(&mut self) -> Result<Vec<Loss>, Failure> {
+        Ok(Vec::new())
     }
 
     fn begin(&mut self, fault: Fault, _random: &mut Rng) -> Result<(), Failure> {

@@ -3,8 +3,12 @@
 use cloakroom_test_support::{Error, Memcached};
 use fastrand::Rng;
 
-use super::{Failure, Fault, NpmStore, Target, kinds::version, single::with_deadline};
-use crate::history::Lost;
+use super::{
+    Failure, Fault, NpmStore, Target,
+    kinds::{NPM_MEMCACHED, version},
+    single::with_deadline,
+};
+use crate::history::{Loss, Lost};
 
 /// The servers, of which one at a time is harmed.
 pub(super) struct Ring {
@@ -33,9 +37,9 @@ impl Target for Ring {
         format!("memcached://{}", addrs.join(","))
     }
 
-    /// npm's client never calls back for a server that stands still.
+    /// npm's client never calls back for a server that stands still: such a call is one of unknown outcome.
     fn npm(&self) -> Option<NpmStore> {
-        None
+        Some(NpmStore { store: "memcached-3", url: self.plain_url(), options: NPM_MEMCACHED })
     }
 
     fn faults(&self) -> Vec<Fault> {
@@ -45,6 +49,10 @@ impl Target for Ring {
     /// Whether a session was on the server that was killed is not known.
     fn loses(&self, fault: Fault) -> Lost {
         if fault == Fault::Kill { Lost::Any } else { Lost::Nothing }
+    }
+
+    fn told(&mut self) -> Result<Vec<Loss>, Failure> {
+        Ok(Vec::new())
     }
 
     fn begin(&mut self, fault: Fault, random: &mut Rng) -> Result<(), Failure> {

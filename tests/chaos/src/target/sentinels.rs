@@ -4,7 +4,7 @@ use cloakroom_test_support::SentinelSet;
 use fastrand::Rng;
 
 use super::{Failure, Fault, NpmStore, Target, kinds::version, single::with_deadline};
-use crate::history::Lost;
+use crate::history::{Loss, Lost};
 
 /// A master, a replica and their sentinels.
 pub(super) struct Sentinels {
@@ -32,7 +32,7 @@ impl Target for Sentinels {
     }
 
     fn npm(&self) -> Option<NpmStore> {
-        None
+        Some(NpmStore { store: "redis-10", url: self.plain_url(), options: "{}" })
     }
 
     fn faults(&self) -> Vec<Fault> {
@@ -41,6 +41,10 @@ impl Target for Sentinels {
 
     fn loses(&self, fault: Fault) -> Lost {
         if fault == Fault::Kill { Lost::Recent } else { Lost::Nothing }
+    }
+
+    fn told(&mut self) -> Result<Vec<Loss>, Failure> {
+        Ok(Vec::new())
     }
 
     fn begin(&mut self, _fault: Fault, _random: &mut Rng) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use cloakroom_test_support::{Error, Kind, Proxy, Server};
 use fastrand::Rng;
 
 use super::{Failure, Fault, NpmStore, PROXIES, STORE_DEADLINE_MS, Target};
-use crate::history::Lost;
+use crate::history::{Loss, Lost};
 
 /// What can be done to a server of any kind.
 trait Machine: Send {
@@ -177,6 +177,10 @@ impl Target for Single {
 
     fn loses(&self, fault: Fault) -> Lost {
         if fault == Fault::Kill { self.lost_on_kill } else { Lost::Nothing }
+    }
+
+    fn told(&mut self) -> Result<Vec<Loss>, Failure> {
+        Ok(Vec::new())
     }
 
     fn begin(&mut self, fault: Fault, random: &mut Rng) -> Result<(), Failure> {

@@ -168,7 +168,7 @@ fn each_history_is_right_or_broken_as_it_says() {
 
 #[test]
 fn what_a_server_loses_explains_what_is_missing_and_never_what_is_back() {
-    let loss = |lost| vec![Loss { start_us: 10, end_us: 12, lost }];
+    let loss = |lost| vec![Loss { sid: None, start_us: 10, end_us: 12, lost }];
     let missing = || vec![create(0, 1, "x"), read(20, 21, "")];
     let back = || vec![create(0, 1, "x"), destroy(2, 3), read(20, 21, "x")];
     for lost in [Lost::All, Lost::Any] {
@@ -185,6 +185,24 @@ fn what_a_server_loses_explains_what_is_missing_and_never_what_is_back() {
 }
 
 #[test]
+fn an_eviction_explains_one_session_once_and_at_its_time() {
+    let evicted = |sid: &str, start_us| {
+        let sid = Some(sid.to_owned());
+        vec![Loss { sid, start_us, end_us: start_us + 2, lost: Lost::All }]
+    };
+    let missing = || vec![create(0, 1, "x"), read(20, 21, "")];
+    assert_eq!(kinds(missing(), evicted("a", 10)), []);
+    assert_eq!(kinds(missing(), evicted("b", 10)), [Kind::LostWrite]);
+    assert_eq!(kinds(missing(), evicted("a", 30)), [Kind::LostWrite]);
+    // What was evicted is gone: an update must not bring it back.
+    let revived = || vec![create(0, 1, "x"), modify(20, 21, "y", "x y")];
+    assert_eq!(kinds(revived(), evicted("a", 10)), [Kind::Unexplained]);
+    assert_eq!(kinds(revived(), evicted("b", 10)), []);
+    let again = || vec![create(0, 1, "x"), create(20, 21, "y"), read(22, 23, "")];
+    assert_eq!(kinds(again(), evicted("a", 10)), [Kind::LostWrite]);
+}
+
+#[test]
 fn what_was_read_but_not_acknowledged_can_be_gone_after_a_kill() {
     let operations = || {
         vec![
@@ -194,7 +212,7 @@ fn what_was_read_but_not_acknowledged_can_be_gone_after_a_kill() {
             read(20, 21, "x"),
         ]
     };
-    let loss = |lost| vec![Loss { start_us: 10, end_us: 12, lost }];
+    let loss = |lost| vec![Loss { sid: None, start_us: 10, end_us: 12, lost }];
     assert_eq!(kinds(operations(), loss(Lost::Unacknowledged)), []);
     assert_eq!(kinds(operations(), loss(Lost::Nothing)), [Kind::Unexplained]);
 }

@@ -49,7 +49,7 @@ impl SeparateMarks<'_> {
             mark
         };
         // After the write: a logout that did not see this mark wrote its own before, so it is seen here.
-        mark.is_logged_out = self.is_logged_out(id).await?;
+        mark.is_logged_out = self.is_logged_out(id).await.map_err(in_part(true))?;
         Ok(mark)
     }
 

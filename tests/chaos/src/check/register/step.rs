@@ -74,7 +74,10 @@ impl<'a> Search<'a> {
 
     /// What a loss may do to this session.
     pub(super) fn lost(&mut self, operations: &[&'a Operation], loss: &Loss) -> Vec<Step> {
-        if !operations.iter().any(|operation| operation.start_us < loss.end_us) {
+        let is_concerned = |operation: &&&Operation| {
+            operation.start_us < loss.end_us && loss.concerns(&operation.sid)
+        };
+        if !operations.iter().any(|operation| is_concerned(&operation)) {
             return Vec::new();
         }
         let gone = |is_optional| Step { from: From::Anything, to: To::State(MISSING), is_optional };
