@@ -40,7 +40,7 @@ Commands:
                      install what is missing, then let Rust and Node.js use each store while its server is harmed, and
                      check what they saw
   table              install what is missing, run the suite on every store, and write the README's table of stores
-  npm-report [STORE...]
+  npm-report [STORE...|none]
                      install what is missing, run the suite on the session stores of npm, or on some of them, and write
                      docs/npm-stores.md
 
