@@ -22,7 +22,7 @@ pub(super) struct Finding {
 pub(super) static FINDINGS: &[Finding] = &[
     Finding {
         title: "`touch` stores the whole session",
-        advice: "Use Memcached's own `touch`, which changes the expiry alone. As it is, a request that only reads writes \
+        advice: "Change the expiry alone; Memcached has a command for it, `touch`. As it is, a request that only reads writes \
             back what it has read, over what another request has written since, and brings back a session that a logout has destroyed.",
         steps: r#"
 const cookie = {};
@@ -41,7 +41,32 @@ store.set("a", { cookie, n: 1 }, () =>
             "touch_with_a_passed_expiry_is_missing",
             "sequences_match_a_model",
         ],
-        stores: &["connect-memcached"],
+        stores: &["connect-memcached", "next-session"],
+    },
+    Finding {
+        title: "A session whose cookie has no expiry is gone at the first read",
+        advice: "Leave `null` as it is when texts become dates: `new Date(null)` is in 1970. express-session writes \
+            `\"expires\":null` for every session that ends with the browser, so none of them can be read.",
+        steps: r#"
+await store.set("a", { cookie: { expires: null } });
+console.log(await store.get("a"));
+// null"#,
+        cases: &[
+            "unknown_members_come_back",
+            "numbers_come_back_as_written",
+            "escapes_come_back_as_written",
+            "lone_surrogates_come_back",
+            "unicode_comes_back",
+            "member_order_comes_back",
+            "doubled_names_come_back",
+            "a_session_without_members_comes_back",
+            "a_record_without_cookie_gets_one",
+            "a_record_of_100_kb_comes_back",
+            "a_record_of_1_mb_comes_back_or_is_too_large",
+            "a_browser_session_is_kept",
+            "touch_of_a_browser_session_gives_the_default",
+        ],
+        stores: &["next-session"],
     },
     Finding {
         title: "`touch` of a missing session is an error",
@@ -74,6 +99,37 @@ store.set("a", expires(1_000), () => setTimeout(() =>
         stores: &["connect-mongo", "connect-mongo-5", "connect-pg-simple", "session-file-store"],
     },
     Finding {
+        title: "The expiry of the cookie does not count",
+        advice: "Compare `cookie.expires` in `get`, and leave out what has passed in `all`, `ids` and `length`. As it is, every \
+            session lives for the option `ttl`, 14 days by default, so that an old cookie gets in long after its time.",
+        steps: r#"
+const expires = new Date(Date.now() - 60_000);
+store.set("a", { cookie: { expires } }, () => store.get("a", (_, session) => console.log(Boolean(session))));
+// true"#,
+        cases: &[
+            "a_sub_second_session_is_stored",
+            "an_expired_session_is_gone",
+            "set_with_a_passed_expiry_stores_nothing",
+            "set_with_a_passed_expiry_destroys",
+            "set_replaces_the_expiry",
+            "set_creates_over_an_expired_session",
+            "a_session_outlives_its_stale_cookie",
+            "touch_extends",
+            "touch_shortens",
+            "touch_of_a_browser_session_gives_the_default",
+            "touch_never_revives",
+            "touch_with_a_passed_expiry_ends_the_session",
+            "set_extends_a_session_that_was_read",
+            "set_keeps_a_session_with_a_stale_cookie",
+            "an_attribute_that_is_changed_ends_no_session",
+            "touch_extends_a_session_that_was_read",
+            "ids_leaves_expired_sessions_out",
+            "all_leaves_expired_sessions_out",
+            "length_leaves_expired_sessions_out",
+        ],
+        stores: &["connect-loki"],
+    },
+    Finding {
         title: "`touch` does not tell whether there was a session",
         advice: "Call back with `(null, true)` or `(null, false)`: the answer of Redis's `EXPIRE`, the number of rows of an \
             `UPDATE` and MongoDB's `matchedCount` say it. As it is, a request extends the cookie of a session that no longer exists.",
@@ -87,6 +143,18 @@ store.touch("never stored", { cookie: {} }, (error, touched) => console.log(Bool
             "sequences_match_a_model",
         ],
         stores: &[],
+    },
+    Finding {
+        title: "`touch` leaves a session without an expiry as it is",
+        advice: "Give it the default time to live, as `set` does. Whoever turns \"remember me\" off, and goes on, is logged out \
+            when the old cookie would have ended.",
+        steps: r#"
+const expires = new Date(Date.now() + 2_000);
+store.set("a", { cookie: { expires } }, () => store.touch("a", { cookie: { expires: null } }, () =>
+  setTimeout(() => store.get("a", (_, session) => console.log(Boolean(session))), 4_000)));
+// false"#,
+        cases: &["touch_of_a_browser_session_gives_the_default"],
+        stores: &["connect-session-knex"],
     },
     Finding {
         title: "`touch` replaces the cookie in the record",
@@ -157,7 +225,8 @@ store.set("a", { cookie: { expires: "+010000-01-01T00:00:00.000Z" } }, (error) =
     Finding {
         title: "An expiry that is not a date ends the session, or is an error",
         advice: "Check `Number.isNaN(date.getTime())`, and take the default time to live then. Express writes whatever an \
-            application puts into `cookie.expires`. (Stores that are right about this fail as well, where they store `1e300` as `1e+300`.)",
+            application puts into `cookie.expires`. connect-session-knex even rejects the promise of `touch` instead of calling back, which ends an Express process. \
+            (Stores that are right about this fail as well, where they store `1e300` as `1e+300`.)",
         steps: r#"
 store.set("a", { cookie: { expires: "soon" } }, (error) =>
   store.get("a", (_, session) => console.log(Boolean(error), Boolean(session))));

@@ -63,7 +63,8 @@ pub(super) fn page(columns: &[Column]) -> String {
             page,
             "\n## {}\n\n{}\n\n```js\n{}\n```\n\n{failures}",
             finding.title,
-            finding.advice,
+            // One sentence per line.
+            finding.advice.replace(". ", ".\n"),
             finding.steps.trim()
         );
     }
