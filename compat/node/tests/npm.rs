@@ -166,7 +166,7 @@ mod connect_memcached_3 {
             const set = store.set.bind(store);
             store.set = store.touch = (sid, session, callback) => {
                 const { cookie } = session;
-                if (typeof cookie.maxAge === "number") {
+                if (cookie.expires instanceof Date && !isNaN(cookie.expires)) {
                     const seconds = Math.ceil(cookie.maxAge / 1000);
                     Object.defineProperty(cookie, "maxAge", { value: (seconds > 0 ? seconds + 1 : -1) * 1000 });
                 }
