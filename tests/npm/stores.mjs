@@ -4,7 +4,7 @@
 
 import { once } from "node:events";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import session from "express-session";
 
 const require = createRequire(import.meta.url);
@@ -84,7 +84,11 @@ const make = {
     return store;
   },
   "express-session": async () => new session.MemoryStore(),
-  "next-session": async () => new (require("next-session/lib/memory-store").default)(),
+  // It is the store of those who name none, and not among the exports.
+  "next-session": async () => {
+    const { default: MemoryStore } = require(join(dirname(require.resolve("next-session")), "memory-store.cjs"));
+    return new MemoryStore();
+  },
 };
 
 export default ({ options }) => make[options.store](options);

@@ -42,7 +42,7 @@ Commands:
   sizes [COUNT]      install what is missing, let the npm stores write COUNT sessions of 500 bytes, 200,000 if not given,
                      and print what the servers need for each
   table              install what is missing, run the suite on every store, and write the README's table of stores
-  npm-report [STORE...]
+  npm-report [STORE...|none]
                      install what is missing, run the suite on the session stores of npm, or on some of them, and write
                      docs/npm-stores.md
 

@@ -143,7 +143,7 @@ impl NodeStore {
             let error = settings.error(ErrorKind::Unavailable, operation, message);
             return Err((call.reply, error));
         }
-        // The supervisor looks after a deadline that is not far, and starts a child if there is none.
+        // The supervisor keeps the deadline, and starts a child if none runs.
         let looks_soon = state.looks_at.is_some_and(|at| at <= deadline.min(soon(settings)));
         if state.child.is_none() || !looks_soon {
             shared.supervise.notify_all();

@@ -159,15 +159,17 @@ mod connect_memcached_3 {
         // One per case: `clear` empties the server.
         let server = Memcached::start().unwrap();
         let options = serde_json::json!({ "hosts": [server.addr()] });
-        // It cuts fractions of a second off, and takes zero for ever: whether a short session ends would be a matter of a
-        // millisecond.
+        // It cuts fractions of a second off, takes zero for ever, and Memcached ends a session up to a second early:
+        // whether a short session lives would be a matter of milliseconds.
         let factory = r#"({ module, session, options }) => {
             const store = new (module.default(session))(options);
             const set = store.set.bind(store);
             store.set = store.touch = (sid, session, callback) => {
                 const { cookie } = session;
-                const seconds = typeof cookie.maxAge === "number" ? Math.ceil(cookie.maxAge / 1000) || -1 : NaN;
-                if (seconds) Object.defineProperty(cookie, "maxAge", { value: seconds * 1000 });
+                if (cookie.expires instanceof Date && !isNaN(cookie.expires)) {
+                    const seconds = Math.ceil(cookie.maxAge / 1000);
+                    Object.defineProperty(cookie, "maxAge", { value: (seconds > 0 ? seconds + 1 : -1) * 1000 });
+                }
                 set(sid, session, callback);
             };
             return store;

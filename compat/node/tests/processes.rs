@@ -21,7 +21,9 @@ use cloakroom_node::{NodeEvent, NodeStore};
 use futures::FutureExt;
 use rustix::process::{Pid, Signal, kill_process};
 
-use common::{PATIENCE, eventually, file, odd, pid, promisified, runs, session, stands_still};
+use common::{
+    PATIENCE, eventually, file, odd, pid, promisified, runs, session, stands_still, ticks,
+};
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
@@ -154,7 +156,9 @@ async fn a_process_with_a_child() {
         }
         way => {
             let (store, way) = (promisified(&store), way.to_owned());
+            let (spins, before) = (way == "spins", ticks(child));
             tokio::spawn(async move { store.get(&way).await });
+            eventually("a busy child", || !spins || ticks(child) > before + 30);
         }
     }
     println!("ready");

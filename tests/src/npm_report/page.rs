@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use cloakroom_conformance::{CASES, Outcome};
 
-use super::{column::Column, findings::FINDINGS};
+use super::{
+    column::Column,
+    findings::{FINDINGS, Finding, explaining},
+};
 
 const HEAD: &str = "\
 # The suite on npm's session stores
@@ -51,7 +54,7 @@ pub(super) fn page(columns: &[Column]) -> String {
     }
     page += "\nA dash is for an operation that the store does not have.\n";
     for finding in FINDINGS {
-        let failures = failures(columns, |store, case| finding.explains(store, case));
+        let failures = failures(columns, finding);
         if failures.is_empty() {
             continue;
         }
@@ -60,7 +63,8 @@ pub(super) fn page(columns: &[Column]) -> String {
             page,
             "\n## {}\n\n{}\n\n```js\n{}\n```\n\n{failures}",
             finding.title,
-            finding.advice,
+            // One sentence per line.
+            finding.advice.replace(". ", ".\n"),
             finding.steps.trim()
         );
     }
@@ -68,12 +72,14 @@ pub(super) fn page(columns: &[Column]) -> String {
 }
 
 /// Who fails which of the cases of a finding.
-fn failures(columns: &[Column], explains: impl Fn(&str, &str) -> bool) -> String {
+fn failures(columns: &[Column], finding: &Finding) -> String {
+    let is_this =
+        |store, case: &str| explaining(store, case).is_some_and(|one| one.title == finding.title);
     let mut lines = String::new();
     for column in columns {
         let failed = column.with_outcome(Outcome::Failed);
         let cases: Vec<String> = failed
-            .filter(|verdict| explains(column.store.name, &verdict.case))
+            .filter(|verdict| is_this(column.store.name, &verdict.case))
             .map(|verdict| format!("`{}`", verdict.case))
             .collect();
         if !cases.is_empty() {

@@ -28,7 +28,7 @@ impl Servers {
         })
     }
 
-    /// What a store is told of its server; empty if it has none, or one of its own.
+    /// The address that a store gets; empty if it has no server, or one of its own.
     pub(super) fn url(&self, server: Server) -> String {
         match server {
             Server::Redis => self.redis.url(),

@@ -70,6 +70,13 @@ fn state(stat: &str) -> Option<char> {
     stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next()
 }
 
+/// The time that a process has spent on a processor, in hundredths of a second.
+pub(crate) fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The 14th field: the first after the name, in brackets, is the third.
+    stat.rsplit(')').next().unwrap().split_whitespace().nth(11).unwrap().parse().unwrap()
+}
+
 /// Waits until something holds.
 #[track_caller]
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
