@@ -19,7 +19,7 @@ pub use verify::verify_copy;
 /// The last millisecond of JavaScript's dates. Every store keeps a session until then, or without an end.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
 
-/// What became of one session.
+/// The outcome for one session.
 #[derive(Clone, Copy)]
 enum Copied {
     /// It was created, or with `dry_run` would be.
@@ -58,8 +58,8 @@ enum Copied {
 /// # Errors
 ///
 /// - [`Unsupported`](ErrorKind::Unsupported) if the first store cannot list its sessions.
-/// - The error of a listing that breaks off, and of a store that cannot be reached; `progress` has been told what was done
-///   until then.
+/// - The error of a listing that breaks off, and of a store that cannot be reached; `progress` has
+///   received what was done until then.
 ///
 /// ```
 /// use cloakroom_compat::{CopyOptions, copy};
@@ -115,7 +115,7 @@ fn unlisted(store: &dyn Store) -> Error {
     Error::new(ErrorKind::Unsupported, store.name().to_owned(), "copy", message)
 }
 
-/// Returns true if the other sessions can be copied all the same.
+/// Returns true if the other sessions can still be copied.
 fn is_of_one_session(kind: ErrorKind) -> bool {
     matches!(
         kind,

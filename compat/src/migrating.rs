@@ -11,7 +11,7 @@
 //!
 //! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy. A
 //! pending copy counts only while its old record is closed. So a logout, which destroys the old record before the new
-//! one, ends every move that is under way: the copy of a mover that comes late is no session. The copy becomes a session
+//! one, ends every move that is under way: the copy of a mover that comes late never counts. The copy becomes a session
 //! by an `update` of its own, after its mover has seen that the old record is still closed.
 //!
 //! `flag.rs` is how a record says that it is closed or pending, `origin.rs` the store that a session was read from,
