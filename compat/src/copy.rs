@@ -46,14 +46,14 @@ enum Copied {
 ///
 /// # While the sessions are in use
 ///
-/// What is written to the first store after a session was listed is not in the copy. `copy` looks at the first store again
-/// after it has created a session: if the record has changed by then it is copied again, and if it is gone, the copy is
-/// removed. So a session that is destroyed in both stores, as [`Migrating`](crate::Migrating) does, does not come back. What
-/// it cannot see is a session that is changed or destroyed in the first store alone after that. To move sessions while
-/// they are written, use [`Migrating::move_session`](crate::Migrating::move_session).
+/// What is written to the first store after a session was listed is not in the copy. `copy` looks at the first store
+/// again after it has created a session: if the record has changed by then it is copied again, and if it is gone, the
+/// copy is removed. So a session that is destroyed in both stores, as [`Migrating`](crate::Migrating) does, does not
+/// come back. What it cannot see is a session that is changed or destroyed in the first store alone after that. To move
+/// sessions while they are written, use [`Migrating::move_session`](crate::Migrating::move_session).
 ///
-/// A store without conditional writes is asked before each write, so a session that is created there at the same moment can
-/// be overwritten.
+/// A store without conditional writes is asked before each write, so a session that is created there at the same moment
+/// can be overwritten.
 ///
 /// # Errors
 ///
