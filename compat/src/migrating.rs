@@ -50,8 +50,7 @@ enum Writes {
 /// process by process:
 ///
 /// 1. Replace the old store by [`before`](Self::before) the migration in every process. It finds sessions that have
-/// moved,
-///    and moves none. Programs that know the old store only may run next to it.
+///    moved, and moves none. Programs that know the old store only may run next to it.
 /// 2. Replace that by [`new`](Self::new) in every process. Sessions move as they are written; `cloakroom copy --move`
 ///    moves the others.
 /// 3. Once the old store is empty, replace it by the new store alone.
