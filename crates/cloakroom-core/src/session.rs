@@ -31,8 +31,7 @@ const COOKIE: &str = "cookie";
 /// A session: a cookie, and named members whose values are JSON.
 ///
 /// It keeps the stored text itself. Members that nobody sets are written back byte for byte: unknown names, their
-/// order,
-/// `1.0` rather than `1`, 20-digit numbers, lone surrogates. Each member is parsed only when you ask for it.
+/// order, `1.0` rather than `1`, 20-digit numbers, lone surrogates. Each member is parsed only when you ask for it.
 ///
 /// ```
 /// use cloakroom_core::SessionData;
