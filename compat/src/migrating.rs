@@ -9,9 +9,9 @@
 //! | a record that is closed | a copy that is pending | on its way, as before |
 //! | nothing, or a closed record | a record | in the new store |
 //!
-//! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy. A
-//! pending copy counts only while its old record is closed. So a logout, which destroys the old record before the new
-//! one, ends every move that is under way: the copy of a mover that comes late is no session. The copy becomes a session
+//! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy.
+//! A pending copy counts only while its old record is closed. So a logout, which destroys the old record before the new
+//! one, ends every move that is under way: the copy of a mover that comes late never counts. The copy becomes a session
 //! by an `update` of its own, after its mover has seen that the old record is still closed.
 //!
 //! `flag.rs` is how a record says that it is closed or pending, `origin.rs` the store that a session was read from,
@@ -44,24 +44,24 @@ enum Writes {
 /// It reads the new store and then the old one, and destroys in both. A session of the old store moves when it is
 /// written, or by [`move_session`](Self::move_session); a move extends its life as a visit does.
 ///
-/// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no logout
-/// is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only one of
-/// the two stores does not see the other. Change a running site in three steps, each of which can be taken process by
-/// process:
+/// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no
+/// logout is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only
+/// one of the two stores does not see the other. Change a running site in three steps, each of which can be taken
+/// process by process:
 ///
-/// 1. Replace the old store by [`before`](Self::before) the migration in every process. It finds sessions that have moved,
-///    and moves none. Programs that know the old store only may run next to it.
+/// 1. Replace the old store by [`before`](Self::before) the migration in every process. It finds sessions that have
+///    moved, and moves none. Programs that know the old store only may run next to it.
 /// 2. Replace that by [`new`](Self::new) in every process. Sessions move as they are written; `cloakroom copy --move`
 ///    moves the others.
 /// 3. Once the old store is empty, replace it by the new store alone.
 ///
-/// A program that knows only the old store and runs during step 2, such as an Express app, loses the sessions that move:
-/// its users are logged out there, and what it writes to them is not seen here. What it writes before a session moves is
-/// not lost. A logout there ends a session that has not moved.
+/// A program that knows only the old store and runs during step 2, such as an Express app, loses the sessions that
+/// move: its users are logged out there, and what it writes to them is not seen here. What it writes before a session
+/// moves is not lost. A logout there ends a session that has not moved.
 ///
 /// Both stores must offer [`Atomic`], or no conditional writes are offered and a change made at the same time as a move
-/// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in the
-/// new one.
+/// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in
+/// the new one.
 ///
 /// ```
 /// use cloakroom_compat::{ExpressSession, Migrating};

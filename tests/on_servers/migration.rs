@@ -1,6 +1,6 @@
-//! Sessions move from one server to another and back, while clients on both write them. Each client stands for a process
-//! that is restarted with the next kind of handle: the old store alone, before the migration, during it, the new store
-//! alone.
+//! Sessions move from one server to another and back, while clients on both write them. Each client stands for a
+//! process that is restarted with the next kind of handle: the old store alone, before the migration, during it, the
+//! new store alone.
 
 use std::{
     collections::BTreeMap,

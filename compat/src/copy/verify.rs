@@ -10,19 +10,19 @@ use cloakroom_core::{Error, Listed, Store};
 
 use super::{CopyOptions, for_each, until_ms};
 
-/// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for one
-/// more.
+/// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for
+/// one more.
 const APART_MS: u64 = 3_000;
 
-/// Returns the number of sessions of one store whose copy in another is missing or differs, in its record or by more than
-/// three seconds in the time it has left.
+/// Returns the number of sessions of one store whose copy in another is missing or differs, in its record or by more
+/// than three seconds in the time it has left.
 ///
 /// It keeps 16 bytes for each session of the other store in memory. A session that is used meanwhile can differ.
 ///
 /// # Errors
 ///
-/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) if one of them cannot list its sessions; otherwise the error of a
-/// listing that breaks off, and of a record that cannot be read.
+/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) if one of them cannot list its sessions; otherwise the error
+/// of a listing that breaks off, and of a record that cannot be read.
 ///
 /// ```
 /// use cloakroom_compat::{CopyOptions, verify_copy};

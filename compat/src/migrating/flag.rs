@@ -18,7 +18,7 @@ pub(super) enum Flag {
     Pending(String),
 }
 
-/// Returns true if the record belongs to a move that is under way, so it is no session of its own.
+/// Returns true if the record belongs to a move that is under way, so it is not a session on its own.
 ///
 /// ```
 /// use cloakroom_compat::is_moving;
@@ -46,8 +46,8 @@ pub(super) fn close(session: &mut SessionData) -> Result<(), Error> {
     session.insert(MEMBER, [CLOSED, &*generate_id()?].concat())
 }
 
-/// Makes a closed record the pending copy of this move. No two copies are the same text: an `update` of one must not take
-/// another for it, which was created after a logout had ended the first.
+/// Makes a closed record the pending copy of this move. No two copies are the same text: an `update` of one must not
+/// take another for it, which was created after a logout had ended the first.
 pub(super) fn pend(session: &mut SessionData, name: &str) -> Result<(), Error> {
     session.insert(MEMBER, [PENDING, name, " ", &*generate_id()?].concat())
 }

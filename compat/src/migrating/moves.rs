@@ -1,5 +1,5 @@
-//! The steps of a move. Any handle can take each of them, so a move whose process is killed is completed by the next that
-//! sees the session.
+//! The steps of a move. Any handle can take each of them, so a move whose process is killed is completed by the next
+//! that sees the session.
 
 use std::time::Duration;
 
@@ -11,20 +11,22 @@ use super::{
     flag::{self, Flag},
 };
 
-/// How long a pending copy lives: longer than a process takes for its next step. It is created again if that takes longer.
+/// How long a pending copy lives: longer than a process takes for its next step. It is created again if that takes
+/// longer.
 const PENDING: Duration = Duration::from_secs(60);
 
 impl Migrating {
     /// Moves a session to the new store. Returns true if it is there, whoever moved it, and false if it is in neither
     /// store.
     ///
-    /// `time_left` is how long it lives from now, as [`Listed::time_left`](cloakroom_core::Listed::time_left) says. With
+    /// `time_left` is how long it lives from now, as [`Listed::time_left`](cloakroom_core::Listed::time_left) says.
+    /// With
     /// `None`, it lives for its own max age, as after a visit.
     ///
     /// # Errors
     ///
-    /// As for [`Atomic::update`](cloakroom_core::Atomic::update) of both stores. A move that fails is completed when the
-    /// session is next used.
+    /// As for [`Atomic::update`](cloakroom_core::Atomic::update) of both stores. A move that fails is completed when
+    /// the session is next used.
     pub async fn move_session(
         &self,
         sid: &str,
@@ -99,8 +101,8 @@ impl Migrating {
         Ok(())
     }
 
-    /// Creates the pending copy. Returns `None` if there is a record in the new store, or if the move has ended: then there
-    /// is no copy of it.
+    /// Creates the pending copy. Returns `None` if there is a record in the new store, or if the move has ended: then
+    /// there is no copy of it.
     async fn copy(
         &self,
         sid: &str,
@@ -115,8 +117,8 @@ impl Migrating {
             Created::Stored(revision) => copy.mark_stored(revision),
             Created::Exists => return Ok(None),
         }
-        // A logout destroys the old record first. If that was before this look, the copy must not become a session; if it
-        // is after it, the logout still has to destroy the copy.
+        // A logout destroys the old record first. If that was before this look, the copy must not become a session; if
+        // it is after it, the logout still has to destroy the copy.
         match self.in_old(sid).await? {
             InOld::Closed(current, _) if current == name => Ok(Some(copy)),
             _ => Self::discard(&*self.new, sid, &copy).await.map(|()| None),
