@@ -31,6 +31,7 @@ const PROGRAM: &str = concat!(
     include_str!("child/main.js"),
     include_str!("child/session.js"),
     include_str!("child/calls.js"),
+    include_str!("child/parameters.js"),
     include_str!("child/open.js"),
 );
 
