@@ -79,7 +79,7 @@ socket.on("data", (chunk) => {
 
 function take(frame) {
   const content = frame.subarray(1);
-  if (frame[0] === START) start(JSON.parse(content.toString()));
+  if (frame[0] === START) start(content.readUInt32LE(0), JSON.parse(content.toString("utf8", 4)));
   else if (frame[0] === PING) send(PONG);
   else if (frame[0] === CALL) {
     const length = content.readUInt32LE(5);
