@@ -4,7 +4,6 @@ use std::{
     ffi::OsStr,
     fmt,
     path::{self, Path, PathBuf},
-    process,
     sync::Arc,
     time::Duration,
 };
@@ -248,6 +247,10 @@ impl NodeStoreBuilder {
     ///
     /// [`Config`](ErrorKind::Config) if there is neither a module nor a factory, or if a value is invalid.
     pub fn build(self) -> Result<NodeStore, Error> {
+        self.settings().map(NodeStore::new)
+    }
+
+    pub(crate) fn settings(self) -> Result<Settings, Error> {
         let name = self.name.clone().or_else(|| self.module.clone());
         let name = name.unwrap_or_else(|| "node".to_owned());
         let invalid =
@@ -282,7 +285,6 @@ impl NodeStoreBuilder {
             factory => (None, factory),
         };
         let start = json!({
-            "parent": process::id(),
             "name": name,
             "module": self.module,
             "export": self.export,
@@ -293,7 +295,7 @@ impl NodeStoreBuilder {
             "maxRecord": self.max_record,
             "shows": self.shows_output,
         });
-        Ok(NodeStore::new(Settings {
+        Ok(Settings {
             name,
             node: self.node,
             folder,
@@ -308,7 +310,7 @@ impl NodeStoreBuilder {
             most_bytes: self.most_bytes,
             shows_output: self.shows_output,
             on_event: self.on_event,
-        }))
+        })
     }
 }
 

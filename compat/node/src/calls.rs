@@ -13,6 +13,11 @@ use crate::{
     settings::Settings,
 };
 
+/// With so many calls in the hands of the store, or so many bytes of them, the others wait. The child itself always reads,
+/// or it could not answer the question whether it runs.
+const MOST_SENT: usize = 4_096;
+const MOST_SENT_BYTES: usize = 64 * 1_024 * 1_024;
+
 /// One call of the store.
 pub(crate) struct Call {
     pub(crate) operation: Operation,
@@ -37,6 +42,14 @@ pub(crate) struct Sent {
     pub(crate) record: String,
 }
 
+/// A call that the child has.
+struct SentCall {
+    number: u64,
+    call: Call,
+    /// Its size, which the call no longer has.
+    bytes: usize,
+}
+
 /// A call that ends, and its error. It is answered once nothing is locked.
 pub(crate) type Failed = (Reply, Error);
 
@@ -45,7 +58,8 @@ pub(crate) struct Calls {
     /// In their order.
     waiting: BTreeMap<u64, Call>,
     waiting_bytes: usize,
-    sent: HashMap<u32, (u64, Call)>,
+    sent: HashMap<u32, SentCall>,
+    sent_bytes: usize,
     deadlines: BTreeSet<(Instant, u64)>,
     next: u64,
 }
@@ -71,6 +85,15 @@ impl Calls {
         !self.waiting.is_empty()
     }
 
+    /// Whether a call waits that can be sent. One call of any size always can.
+    pub(crate) fn can_send(&self) -> bool {
+        let has_room = |(_, call): (&u64, &Call)| {
+            let bytes = self.sent_bytes.saturating_add(call.bytes());
+            self.sent.is_empty() || (self.sent.len() < MOST_SENT && bytes <= MOST_SENT_BYTES)
+        };
+        self.waiting.first_key_value().is_some_and(has_room)
+    }
+
     pub(crate) fn is_sent(&self) -> bool {
         !self.sent.is_empty()
     }
@@ -84,10 +107,12 @@ impl Calls {
     pub(crate) fn send(&mut self, bytes: usize) -> (Vec<Sent>, Vec<Reply>) {
         let (mut sent, mut started, mut taken) = (Vec::new(), Vec::new(), 0);
         while taken < bytes
+            && self.can_send()
             && let Some((number, mut call)) = self.waiting.pop_first()
         {
-            self.waiting_bytes -= call.bytes();
-            taken += call.bytes() + 64;
+            let bytes = call.bytes();
+            self.waiting_bytes -= bytes;
+            taken += bytes + 64;
             if call.operation == Operation::Start {
                 self.deadlines.remove(&(call.deadline, number));
                 started.push(call.reply);
@@ -101,21 +126,25 @@ impl Calls {
                 sid: std::mem::take(&mut call.sid),
                 record: std::mem::take(&mut call.record),
             });
-            self.sent.insert(short, (number, call));
+            self.sent_bytes += bytes;
+            self.sent.insert(short, SentCall { number, call, bytes });
         }
         (sent, started)
     }
 
     /// Takes the call that an answer is for, or `None` if its deadline has passed.
     pub(crate) fn answered(&mut self, short: u32) -> Option<(Operation, Reply)> {
-        let (number, call) = self.sent.remove(&short)?;
+        let SentCall { number, call, bytes } = self.sent.remove(&short)?;
+        self.sent_bytes -= bytes;
         self.deadlines.remove(&(call.deadline, number));
         Some((call.operation, call.reply))
     }
 
     /// Adds a session to those that `all` will answer with.
     pub(crate) fn add_item(&mut self, short: u32, sid: String, session: SessionData) {
-        if let Some((_, Call { reply: Reply::All(_, sessions), .. })) = self.sent.get_mut(&short) {
+        if let Some(sent) = self.sent.get_mut(&short)
+            && let Reply::All(_, sessions) = &mut sent.call.reply
+        {
             sessions.push(listed(sid, session));
         }
     }
@@ -133,7 +162,8 @@ impl Calls {
                 let message = "the call waited for the Node.js process until its deadline";
                 let error = settings.error(ErrorKind::Timeout, call.operation, message);
                 late.push((call.reply, error));
-            } else if let Some((_, call)) = self.sent.remove(&short) {
+            } else if let Some(SentCall { call, bytes, .. }) = self.sent.remove(&short) {
+                self.sent_bytes -= bytes;
                 let message = "the store did not call back in time";
                 let error = settings.error(ErrorKind::Timeout, call.operation, message);
                 late.push((call.reply, call.operation.idempotency().unanswered(error)));
@@ -149,8 +179,9 @@ impl Calls {
         message: &str,
         settings: &Settings,
     ) -> Vec<Failed> {
+        self.sent_bytes = 0;
         let mut lost = Vec::new();
-        for (_, (number, call)) in self.sent.drain() {
+        for (_, SentCall { number, call, .. }) in self.sent.drain() {
             self.deadlines.remove(&(call.deadline, number));
             let error = settings.error(kind, call.operation, message);
             lost.push((call.reply, call.operation.idempotency().unanswered(error)));

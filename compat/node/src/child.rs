@@ -7,7 +7,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     sync::{Arc, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -31,6 +31,7 @@ const PROGRAM: &str = concat!(
     include_str!("child/main.js"),
     include_str!("child/session.js"),
     include_str!("child/calls.js"),
+    include_str!("child/parameters.js"),
     include_str!("child/open.js"),
 );
 
@@ -95,13 +96,13 @@ impl Running {
         Ok(())
     }
 
-    /// Lets the child finish what it has begun, for at most `limit`.
-    pub(crate) fn finish(&mut self, limit: Duration) {
+    /// Lets the child finish what it has begun, for at most `limit`. It is not waited for: until then, the number of its
+    /// group cannot be that of another one.
+    pub(crate) fn finish(&self, shared: &Shared, limit: Duration) {
         let _ = self.socket.shutdown(Shutdown::Write);
-        let until = Instant::now() + limit;
-        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
-            thread::sleep(Duration::from_millis(5));
-        }
+        let runs =
+            |state: &mut State| state.child.as_ref().is_some_and(|child| child.end.is_none());
+        drop(shared.supervise.wait_timeout_while(shared.lock(), limit, runs));
     }
 
     /// Ends the child and its threads, and returns how it ended. Nothing may be locked.
@@ -161,7 +162,8 @@ fn output(settings: &Settings) -> io::Result<Stdio> {
 /// Writes calls to the child until it ends.
 fn write(shared: &Shared, mut to: UnixStream) {
     let mut bytes = Vec::new();
-    frame::start(&mut bytes, &shared.settings.start);
+    // Not that of the builder: a process can fork before its first call.
+    frame::start(&mut bytes, process::id(), &shared.settings.start);
     while to.write_all(&bytes).is_ok() {
         bytes.clear();
         // A large batch is not kept for ever.
@@ -186,7 +188,7 @@ fn next(shared: &Shared) -> Option<(bool, Vec<Sent>, Vec<Reply>)> {
         let State { calls, child, .. } = &mut *state;
         let child = child.as_mut().filter(|child| child.end.is_none())?;
         let asks = std::mem::take(&mut child.asks);
-        if child.is_ready && calls.is_waiting() {
+        if child.is_ready && calls.can_send() {
             let (sent, started) = calls.send(BATCH);
             if !sent.is_empty() {
                 child.silent_since.get_or_insert_with(Instant::now);
@@ -243,7 +245,11 @@ fn take(shared: &Shared, frame: Frame) -> Option<End> {
             return Some(End::new(ErrorKind::Unavailable, settings.fatal(is_rejection, &about)));
         }
         Frame::Answer(number, answer) => {
-            let answered = shared.lock().heard(|calls| calls.answered(number));
+            let (answered, can_send) =
+                shared.lock().heard(|calls| (calls.answered(number), calls.can_send()));
+            if can_send {
+                shared.write.notify_all();
+            }
             if let Some((operation, reply)) = answered {
                 sheltered(|| reply.answer(settings, operation, answer));
             }
@@ -256,6 +262,7 @@ fn take(shared: &Shared, frame: Frame) -> Option<End> {
                 }
                 Err(error) => {
                     let answered = shared.lock().heard(|calls| calls.answered(number));
+                    shared.write.notify_all();
                     answered.map(|(_, reply)| (reply, error))
                 }
             };

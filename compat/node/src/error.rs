@@ -80,8 +80,7 @@ impl Settings {
     }
 
     pub(crate) fn twice(&self, operation: Operation) -> Error {
-        let error =
-            self.error(ErrorKind::Other, operation, "the store called its callback a second time");
+        let error = self.error(ErrorKind::Other, operation, "the store answered a second time");
         operation.idempotency().unanswered(error)
     }
 

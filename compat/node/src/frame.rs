@@ -56,9 +56,10 @@ fn begin(into: &mut Vec<u8>, kind: u8, length: usize) {
     into.push(kind);
 }
 
-/// Writes the first frame: which store to make.
-pub(crate) fn start(into: &mut Vec<u8>, settings: &str) {
-    begin(into, START, settings.len());
+/// Writes the first frame: whose child it is, and which store to make.
+pub(crate) fn start(into: &mut Vec<u8>, parent: u32, settings: &str) {
+    begin(into, START, 4 + settings.len());
+    into.extend(parent.to_le_bytes());
     into.extend(settings.as_bytes());
 }
 

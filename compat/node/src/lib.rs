@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(not(unix))]
+compile_error!("cloakroom-node needs Unix: its child process talks over a Unix socket");
+
 mod builder;
 mod calls;
 mod child;

@@ -10,7 +10,8 @@ use crate::{event::NodeEvent, operation::Operation};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeStyle {
-    /// By the callback, or by the promise that a method returns if it declares no parameter for a callback.
+    /// By the callback, or by the promise that a method returns if its `length` has no parameter for a callback. A promise
+    /// without a value does not count if the method can take a callback after all, as `async get(sid, done = noop)` can.
     #[default]
     Auto,
     /// By the callback alone. A promise that a method returns only counts if it is rejected.

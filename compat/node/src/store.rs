@@ -33,7 +33,7 @@ use crate::{
 /// | the store, or its process | the call |
 /// | --- | --- |
 /// | calls back with an error, throws or rejects | fails with `Other`, or with `Unavailable` or `Timeout` if the error's code says so |
-/// | calls back twice, before its first answer was passed on | fails with `Other`; later, see [`NodeEvent::Failed`](crate::NodeEvent::Failed) |
+/// | answers twice, before its first answer was passed on | fails with `Other`; later, see [`NodeEvent::Failed`](crate::NodeEvent::Failed) |
 /// | answers `get` with a string, a number or a function | fails with `Corrupt` |
 /// | has no `touch` | is [`Touched::NotOffered`] |
 /// | has no `all`, `length` or `clear`, lists sessions without ids, or counts in something else than a number | fails with `Unsupported` |

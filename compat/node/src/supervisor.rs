@@ -85,6 +85,8 @@ fn watch<T>(
         let late = state.calls.late(now, &shared.settings);
         if !late.is_empty() {
             drop(state);
+            // Others can be sent in their place.
+            shared.write.notify_all();
             fail(late);
             continue;
         }
@@ -122,7 +124,7 @@ enum Step {
 fn run(shared: &Arc<Shared>, has_lost: bool) -> Ended {
     let settings = &shared.settings;
     shared.lock().child = Some(ChildState::default());
-    let mut running = match Running::start(shared) {
+    let running = match Running::start(shared) {
         Ok(running) => running,
         Err(end) => {
             shared.lock().child = None;
@@ -151,7 +153,7 @@ fn run(shared: &Arc<Shared>, has_lost: bool) -> Ended {
                 shared.report(NodeEvent::Started);
             }
             Step::Close => {
-                running.finish(GRACE);
+                running.finish(shared, GRACE);
                 break None;
             }
             Step::End(end) => break Some(end),
@@ -215,11 +217,11 @@ fn step(
 fn tell(shared: &Shared, end: &End, had_store: bool) {
     let settings = &shared.settings;
     let mut state = shared.lock();
-    let calls = if had_store {
-        state.calls.lost(end.kind, &end.message, settings)
-    } else {
-        state.calls.given_up(end.kind, &end.message, settings)
-    };
+    // It may have had calls, even if it ended before its store was announced.
+    let mut calls = state.calls.lost(end.kind, &end.message, settings);
+    if !had_store {
+        calls.extend(state.calls.given_up(end.kind, &end.message, settings));
+    }
     drop(state);
     fail(calls);
     let server = &*settings.name;
@@ -230,4 +232,44 @@ fn tell(shared: &Shared, end: &End, had_store: bool) {
     });
     let error = settings.error(end.kind, Operation::Start, end.message.clone());
     shared.report(NodeEvent::Ended(&error));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use cloakroom_compat::promisify;
+    use futures::{FutureExt, executor::block_on};
+
+    use super::*;
+    use crate::{NodeStore, calls::Call, reply::Reply};
+
+    /// The thread that reads can note that a child is ready, and that it has ended, before this one looks.
+    #[test]
+    fn the_calls_of_a_child_that_was_never_announced_fail_at_once() {
+        let shared = NodeStore::builder().factory("() => {}").settings().map(Shared::new).unwrap();
+        let deadline = Instant::now() + LONG_ENOUGH * 100;
+        let call = |operation, sid: &str| {
+            let (shared, sid) = (&shared, sid.to_owned());
+            promisify(move |callback| {
+                let reply = Reply::Done(callback);
+                let call = Call { operation, sid, record: String::new(), reply, deadline };
+                assert!(shared.lock().calls.add(call, &shared.settings).is_ok());
+            })
+        };
+        let (mut sent, mut waits) =
+            (Box::pin(call(Operation::Set, "a")), Box::pin(call(Operation::Set, "b")));
+        block_on(poll_fn(|context| {
+            assert!(sent.poll_unpin(context).is_pending());
+            assert_eq!(shared.lock().calls.send(1).0.len(), 1);
+            assert!(waits.poll_unpin(context).is_pending());
+            std::task::Poll::Ready(())
+        }));
+        tell(&shared, &End::new(ErrorKind::Unavailable, ENDED), false);
+        for (call, outcome_unknown) in [(sent, true), (waits, false)] {
+            let error = call.now_or_never().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert_eq!(error.outcome_unknown(), outcome_unknown);
+        }
+    }
 }

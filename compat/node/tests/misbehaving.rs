@@ -6,7 +6,10 @@
 mod common;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -29,7 +32,7 @@ async fn every_way_to_misbehave_is_an_error_that_names_store_and_call() {
     let (builder, secret) = odd();
     let store = promisified(&builder.build().unwrap());
     for (way, kind, message) in [
-        ("twice", ErrorKind::Other, "the store called its callback a second time"),
+        ("twice", ErrorKind::Other, "the store answered a second time"),
         ("throws", ErrorKind::Other, "the store threw TypeError (E_BROKEN)"),
         ("throws a text", ErrorKind::Other, "the store threw a value of type string"),
         (
@@ -91,8 +94,28 @@ async fn a_second_answer_that_comes_later_is_an_event() {
     assert!(promisified(&store).get("twice, later").await.unwrap().is_some());
     eventually("the second answer", || !told.lock().unwrap().is_empty());
     let told = told.lock().unwrap()[0].clone();
-    assert!(told.starts_with("odd: get: the store called its callback a second time"), "{told}");
+    assert!(told.starts_with("odd: get: the store answered a second time"), "{told}");
     assert!(!told.contains(&secret));
+}
+
+/// Nobody can see that a bound method takes a callback, and its promise is fulfilled without a value first.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn a_callback_after_an_empty_promise_is_an_event() {
+    let is_told = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&is_told);
+    let store = "() => {
+        const get = async (sid, callback = () => {}) => void setTimeout(callback, 5, null, { cookie: {} });
+        return { get: get.bind(null), set() {}, destroy() {} };
+    }";
+    let builder = odd().0.factory(store).on_event(move |event| {
+        if let NodeEvent::Failed(error) = event {
+            tells.store(error.to_string() == "odd: get: the store answered a second time", SeqCst);
+        }
+    });
+    let store = builder.build().unwrap();
+    assert_eq!(promisified(&store).get("a").await.unwrap(), None);
+    eventually("the callback", || is_told.load(SeqCst));
 }
 
 #[tokio::test]
@@ -110,6 +133,21 @@ async fn a_callback_that_never_fires_ends_at_the_deadline_and_nothing_else_does(
     let caller = promisify_store(store.clone()).with_deadline(Duration::from_millis(100));
     assert_eq!(caller.get("never").await.unwrap_err().kind(), ErrorKind::Timeout);
     // The process has answered the question whether it runs, so it was not ended.
+    assert_eq!(pid(&store).await, before);
+}
+
+/// The store holds more calls than it may have at once, and answers none. The process still answers whether it runs.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js"]
+async fn however_many_calls_are_never_answered_the_process_goes_on() {
+    let (builder, _) = odd();
+    let store = builder.deadline(Duration::from_secs(6)).build().unwrap();
+    store.ready().await.unwrap();
+    let before = pid(&store).await;
+    let never = promisified(&store);
+    for error in join_all((0..5_000).map(|_| never.get("never"))).await {
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Timeout);
+    }
     assert_eq!(pid(&store).await, before);
 }
 
@@ -146,15 +184,15 @@ async fn two_megabytes_come_back_and_more_than_the_limit_is_too_large() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js"]
-async fn a_thousand_calls_are_under_way_at_once_and_each_gets_its_answer() {
+async fn five_thousand_calls_are_under_way_at_once_and_each_gets_its_answer() {
     let (builder, _) = odd();
     let store = promisified(&builder.build().unwrap());
-    let writes = (0..1_000).map(|number| {
+    let writes = (0..5_000).map(|number| {
         let (store, sid) = (&store, format!("{number}"));
         async move { store.set(&sid, &session(&format!("user {number}"))).await }
     });
     assert!(join_all(writes).await.into_iter().all(|written| written.is_ok()));
-    let reads = (0..1_000).map(|number| {
+    let reads = (0..5_000).map(|number| {
         let (store, sid) = (&store, format!("{number}"));
         async move { store.get(&sid).await.unwrap().unwrap().get::<String>("user").unwrap() }
     });

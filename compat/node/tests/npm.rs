@@ -5,29 +5,71 @@
 
 mod common;
 
-use std::sync::LazyLock;
+use std::{
+    any::Any,
+    sync::{LazyLock, Mutex},
+};
 
-use cloakroom_compat::promisify_store;
 use cloakroom_conformance::{CASES, StoreUnderTest, suite};
 use cloakroom_core::Store;
-use cloakroom_node::{NodeStore, NodeStoreBuilder};
+use cloakroom_node::NodeStore;
 use cloakroom_test_support::{Memcached, Mongod, RedisServer, node_folder, unique};
 
-use common::PATIENCE;
+use common::{PATIENCE, folder, promisified, session};
 
-/// The second handle is on the same child: a store in memory is there and nowhere else.
-async fn subject(builder: NodeStoreBuilder) -> StoreUnderTest {
-    let builder = builder.folder(node_folder()).deadline(PATIENCE).start_deadline(PATIENCE);
-    let store = promisify_store(builder.build().unwrap()).with_deadline(PATIENCE);
+/// The processes of a package that no case has at the moment. A process costs a quarter of a second, so a case leaves its
+/// own to the next.
+static IDLE: Mutex<Vec<Process>> = Mutex::new(Vec::new());
+
+/// A process, and what it alone uses: a server that `clear` empties, or a folder.
+struct Process {
+    package: &'static str,
+    store: NodeStore,
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+/// The process of a case, which goes back when the case ends.
+struct Lent(Option<Process>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        IDLE.lock().unwrap().extend(self.0.take());
+    }
+}
+
+/// An empty store of a package, on the server that `server` returns with its address. The second handle is on the same
+/// process: a store in memory is there and nowhere else.
+async fn subject<G: Any + Send + Sync>(
+    package: &'static str,
+    server: impl FnOnce() -> (String, G),
+) -> StoreUnderTest {
+    let process = idle(package).unwrap_or_else(|| {
+        let (url, guard) = server();
+        let name = unique("case").replace('-', "_");
+        let options = serde_json::json!({ "store": package, "url": url, "unique": name });
+        let builder = NodeStore::builder().folder(node_folder()).name(package).options(options);
+        let builder = builder.factory(folder().join("npm.mjs").to_str().unwrap());
+        let store = builder.deadline(PATIENCE).start_deadline(PATIENCE).build().unwrap();
+        Process { package, store, _guard: Box::new(guard) }
+    });
+    let store = promisified(&process.store);
+    let lent = Lent(Some(process));
     if asks_the_store() {
-        // Starts the process and connects, so that no short session ends in the meantime.
+        store.destroy("a fresh store").await.unwrap();
+        // Connects, so that no short session ends in the meantime.
         store.get("warm").await.unwrap();
     }
-    StoreUnderTest::new(store.clone()).with_second_handle(store)
+    StoreUnderTest::new(store.clone()).with_second_handle(store).add_guard(lent)
+}
+
+fn idle(package: &str) -> Option<Process> {
+    let mut idle = IDLE.lock().unwrap();
+    let at = idle.iter().position(|process| process.package == package)?;
+    Some(idle.swap_remove(at))
 }
 
 /// Whether the case of this thread, which has its name, asks the store for anything. Half of the cases need what no store
-/// of npm has, and a process costs a quarter of a second.
+/// of npm has.
 fn asks_the_store() -> bool {
     let lacks = |part: &&str| ["atomic", "neighbour", "raw", "faults"].contains(part);
     let thread = std::thread::current();
@@ -35,11 +77,38 @@ fn asks_the_store() -> bool {
     case.is_none_or(|case| !case.needs().iter().any(lacks))
 }
 
+/// What the suites do by a factory, the README promises by the name of the package alone.
+#[tokio::test]
+#[ignore = "needs mongod, memcached and the npm packages"]
+async fn packages_are_stores_without_a_factory() {
+    let (mongod, memcached) = (Mongod::start().unwrap(), Memcached::start().unwrap());
+    let files = tempfile::tempdir().unwrap();
+    let package = |name: &str, options| NodeStore::builder().module(name).options(options);
+    let memory = package("express-session", serde_json::json!({})).export("MemoryStore");
+    let mongo = serde_json::json!({ "mongoUrl": format!("{}/npm", mongod.url()) });
+    let hosts = serde_json::json!({ "hosts": [memcached.addr()] });
+    let path = serde_json::json!({ "path": files.path(), "retries": 0, "reapInterval": -1 });
+    for builder in [
+        memory,
+        package("connect-mongo", mongo),
+        package("connect-memcached", hosts),
+        package("session-file-store", path),
+    ] {
+        let builder = builder.folder(node_folder()).deadline(PATIENCE).start_deadline(PATIENCE);
+        let store = promisified(&builder.build().unwrap());
+        store.set("a", &session("ann")).await.unwrap();
+        let user = store.get("a").await.unwrap().unwrap().get::<String>("user").unwrap();
+        assert_eq!(user.as_deref(), Some("ann"), "{store:?}");
+        store.destroy("a").await.unwrap();
+        assert_eq!(store.get("a").await.unwrap(), None, "{store:?}");
+    }
+}
+
 mod memory_store_of_express_session {
     use super::*;
 
     async fn memory() -> StoreUnderTest {
-        subject(NodeStore::builder().module("express-session").export("MemoryStore")).await
+        subject("express-session", || (String::new(), ())).await
     }
 
     suite!(
@@ -56,6 +125,7 @@ mod memory_store_of_express_session {
             numbers_come_back_as_written = "JSON.parse reads numbers as doubles",
             sequences_match_a_model = "touch does not tell whether there was a session",
             set_with_an_expiry_that_is_not_a_date_is_kept = "1e300 comes back as 1e+300",
+            set_keeps_a_copy_for_its_time = "a session ends by its cookie alone",
             spaces_come_back = "JSON.stringify writes no spaces",
             touch_keeps_the_cookie = "touch replaces the cookie in the record",
             touch_missing_is_missing = "touch does not tell whether there was a session",
@@ -73,14 +143,7 @@ mod connect_redis_10 {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start().unwrap());
 
     async fn redis() -> StoreUnderTest {
-        let factory = r#"async ({ module, options: { url, prefix }, load }) => {
-            const { createClient } = await load("redis");
-            const client = await createClient({ url }).on("error", () => {}).connect();
-            return new module.RedisStore({ client, prefix });
-        }"#;
-        let options = serde_json::json!({ "url": SERVER.url(), "prefix": unique("case") + ":" });
-        subject(NodeStore::builder().module("connect-redis").factory(factory).options(options))
-            .await
+        subject("connect-redis", || (SERVER.url(), ())).await
     }
 
     suite!(
@@ -90,6 +153,8 @@ mod connect_redis_10 {
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",
+            all_tells_the_time_left_after_a_touch =
+                "all lists records, whose cookie touch leaves alone",
             crlf_between_tokens_comes_back = "JSON.stringify writes no spaces",
             doubled_names_come_back = "JSON.parse keeps the last of two",
             escapes_come_back_as_written = "JSON.stringify writes text its own way",
@@ -98,6 +163,7 @@ mod connect_redis_10 {
             sequences_match_a_model = "touch does not tell whether there was a session",
             set_with_an_expiry_that_is_not_a_date_is_kept =
                 "NaN seconds to live destroy the session",
+            set_keeps_a_copy_for_its_time = "a session ends by its cookie alone",
             spaces_come_back = "JSON.stringify writes no spaces",
             touch_missing_is_missing = "touch does not tell whether there was a session",
             touch_never_revives = "touch does not tell whether there was a session",
@@ -115,12 +181,7 @@ mod connect_mongo_6 {
     static SERVER: LazyLock<Mongod> = LazyLock::new(|| Mongod::start().unwrap());
 
     async fn mongo() -> StoreUnderTest {
-        // The constructor of the class takes the options of `MongoStore.create`.
-        let options = serde_json::json!({
-            "mongoUrl": format!("{}/npm", SERVER.url()),
-            "collectionName": unique("case"),
-        });
-        subject(NodeStore::builder().module("connect-mongo").options(options)).await
+        subject("connect-mongo", || (SERVER.url(), ())).await
     }
 
     suite!(
@@ -156,26 +217,11 @@ mod connect_memcached_3 {
     use super::*;
 
     async fn memcached() -> StoreUnderTest {
-        // One per case: `clear` empties the server.
-        let server = Memcached::start().unwrap();
-        let options = serde_json::json!({ "hosts": [server.addr()] });
-        // It cuts fractions of a second off, takes zero for ever, and Memcached ends a session up to a second early:
-        // whether a short session lives would be a matter of milliseconds.
-        let factory = r#"({ module, session, options }) => {
-            const store = new (module.default(session))(options);
-            const set = store.set.bind(store);
-            store.set = store.touch = (sid, session, callback) => {
-                const { cookie } = session;
-                if (cookie.expires instanceof Date && !isNaN(cookie.expires)) {
-                    const seconds = Math.ceil(cookie.maxAge / 1000);
-                    Object.defineProperty(cookie, "maxAge", { value: (seconds > 0 ? seconds + 1 : -1) * 1000 });
-                }
-                set(sid, session, callback);
-            };
-            return store;
-        }"#;
-        let builder = NodeStore::builder().module("connect-memcached").factory(factory);
-        subject(builder.options(options)).await.add_guard(server)
+        let server = || {
+            let server = Memcached::start().unwrap();
+            (server.addr(), server)
+        };
+        subject("connect-memcached", server).await
     }
 
     suite!(
@@ -218,21 +264,11 @@ mod session_file_store {
     use super::*;
 
     async fn files() -> StoreUnderTest {
-        let folder = tempfile::tempdir().unwrap();
-        let options =
-            serde_json::json!({ "path": folder.path(), "retries": 0, "reapInterval": -1 });
-        // It adds a member of its own to each session, which would hide everything else.
-        let factory = r#"async ({ module, session, options }) => {
-            const store = new (module.default(session))(options);
-            const get = store.get.bind(store);
-            store.get = (sid, callback) => get(sid, (error, found) => {
-                if (found) delete found.__lastAccess;
-                callback(error, found);
-            });
-            return store;
-        }"#;
-        let builder = NodeStore::builder().module("session-file-store").factory(factory);
-        subject(builder.options(options)).await.add_guard(folder)
+        let folder = || {
+            let folder = tempfile::tempdir().unwrap();
+            (folder.path().to_str().unwrap().to_owned(), folder)
+        };
+        subject("session-file-store", folder).await
     }
 
     suite!(

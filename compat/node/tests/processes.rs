@@ -48,6 +48,21 @@ async fn a_child_that_ends_fails_its_calls_at_once_and_is_started_again() {
     }
 }
 
+/// A signal to all processes of a service ends the application, which needs its store while it drains.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn a_child_outlives_the_signals_that_ask_a_service_to_end() {
+    let (builder, _) = odd();
+    let store = builder.build().unwrap();
+    let child = pid(&store).await;
+    for asks in [Signal::TERM, Signal::INT] {
+        signal(child, asks);
+        assert_eq!(pid(&store).await, child, "{asks:?}");
+    }
+    drop(store);
+    eventually("the end of the child", || !runs(child));
+}
+
 #[tokio::test]
 #[ignore = "needs Node.js"]
 async fn a_child_that_is_frozen_or_busy_is_killed_and_started_again() {

@@ -4,11 +4,16 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
-use cloakroom_core::{SessionData, Store, Touched};
+use cloakroom_compat::{CallbackStore, promisify};
+use cloakroom_core::{Enumerate, SessionData, Store, Touched};
 use cloakroom_node::{NodeEvent, NodeStore, NodeStyle};
 use cloakroom_test_support::node_folder;
+use futures::StreamExt;
 
 use common::{PATIENCE, eventually, file, folder, promisified, session};
 
@@ -43,6 +48,9 @@ async fn classes_factories_objects_and_modules_of_both_kinds_work() {
             shapes().factory("async ({ module, session }) => {\n  return new (module.connect(session))();\n} // the end"),
         ),
         ("a file by its default export", builder().factory("lasting.mjs")),
+        ("a callback that is a default parameter", builder().factory("both.cjs")),
+        ("a callback in the rest", builder().module("./both.cjs").factory("({ module }) => module.default('rest')")),
+        ("promises with default parameters", builder().module("./both.cjs").factory("({ module }) => module.default('none')")),
         ("what answers without callbacks", builder().factory("() => new (class { constructor() { this.map = new Map() } get(sid) { return this.map.get(sid) } set(sid, value) { this.map.set(sid, value) } destroy(sid) { this.map.delete(sid) } })()").style(NodeStyle::Promises)),
     ] {
         works(&builder.build().unwrap(), shape).await;
@@ -78,6 +86,33 @@ async fn events_of_the_store_are_passed_on() {
         ["Started", "Disconnect", "Connect", "x: start: the store emitted an error: RangeError"]
     );
     works(&store, "after the events").await;
+}
+
+/// A store that calls back and fulfills a promise with the same value lists each session once, also if there are very
+/// many of them.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn a_listing_that_is_answered_by_both_ways_has_each_session_once() {
+    let count = 150_000;
+    let store = promisified(&file("both.cjs").options(count).build().unwrap());
+    let mut ids = HashSet::new();
+    let mut listed = store.all();
+    while let Some(one) = listed.next().await {
+        assert!(ids.insert(one.unwrap().id));
+    }
+    assert_eq!(ids.len(), count);
+}
+
+/// `promisify_store` refuses it, but a callback store may be called with it.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn an_empty_id_reaches_the_store() {
+    let store = NodeStore::builder()
+        .factory("({ get: (sid, callback) => callback(null, { sid }), set() {}, destroy() {} })")
+        .deadline(PATIENCE);
+    let store = store.build().unwrap();
+    let found = promisify(|callback| store.get("", callback)).await.unwrap().unwrap();
+    assert_eq!(found.get::<String>("sid").unwrap().as_deref(), Some(""));
 }
 
 /// What a store sees of a session, by our child and by express-session itself.

@@ -23,8 +23,7 @@ const DONE = 0, NOTHING = 1, SESSION = 2, NUMBER = 3, ERROR = 4, THREW = 5, REJE
 // Why there is no store.
 const OLD_NODE = 0, NO_PACKAGE = 1, NO_EXPORT = 2, BAD_FACTORY = 3, NO_STORE = 4, NO_METHOD = 5, FACTORY_FAILED = 6;
 const OPERATIONS = ["get", "set", "destroy", "touch", "all", "length", "clear"];
-// With this much in the hands of the store, or waiting to be read by the parent, no more calls are read.
-const MOST_CALLS = 4096;
+// With this much waiting to be read by the parent, nothing is read.
 const MOST_BYTES = 64 * 1024 * 1024;
 
 const socket = new Socket({ fd: 0, readable: true, writable: true, allowHalfOpen: true });
@@ -33,7 +32,7 @@ Object.defineProperty(process, "stdin", { configurable: true, value: Readable.fr
 
 let store, settings;
 let ending = false;
-let calls = 0, bytes = 0;
+let calls = 0;
 let answered = [];
 let chunks = [], received = 0, needed = 4;
 
@@ -80,7 +79,7 @@ socket.on("data", (chunk) => {
 
 function take(frame) {
   const content = frame.subarray(1);
-  if (frame[0] === START) start(JSON.parse(content.toString()));
+  if (frame[0] === START) start(content.readUInt32LE(0), JSON.parse(content.toString("utf8", 4)));
   else if (frame[0] === PING) send(PONG);
   else if (frame[0] === CALL) {
     const length = content.readUInt32LE(5);
@@ -90,7 +89,7 @@ function take(frame) {
 }
 
 function slowDown() {
-  const full = calls >= MOST_CALLS || bytes >= MOST_BYTES || socket.writableLength >= MOST_BYTES;
+  const full = socket.writableLength >= MOST_BYTES;
   if (full && !socket.isPaused()) socket.pause();
   else if (!full && socket.isPaused()) socket.resume();
 }
@@ -110,6 +109,9 @@ process.on("uncaughtException", (error, origin) => {
   report(origin, error);
   end(FATAL, Buffer.from([origin === "unhandledRejection" ? 1 : 0]), ...about(error));
 });
+
+// Asked to end together with the application, this process goes on: the application needs its store while it drains.
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => {});
 
 // The parent has ended, or does not need the store any more: what has begun may finish.
 socket.on("end", () => {

@@ -111,13 +111,13 @@ async function watch(parent) {
   await new Promise((resolve, reject) => worker.once("online", resolve).once("error", reject));
 }
 
-async function start(given) {
+async function start(parent, given) {
   settings = given;
   try {
     if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
       throw new Failure(OLD_NODE, process.versions.node);
     }
-    await watch(settings.parent);
+    await watch(parent);
     store = await open();
     listen();
     send(READY);
