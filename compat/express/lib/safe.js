@@ -7,7 +7,7 @@ const { memcached } = require("./memcached.js");
 const { mongo } = require("./mongo.js");
 const { redis } = require("./redis.js");
 const { Turns } = require("./turns.js");
-const { create, update } = require("./write.js");
+const { create, sessionToTouch, update } = require("./write.js");
 
 const SUPPORTED = "pass a store of connect-redis 7 or later, connect-mongo 5 or 6, or connect-memcached 2 or 3";
 const OPTIONS = { client: undefined, deadline: 5000 };
@@ -79,15 +79,21 @@ function install(store, adapter, deadlineMs) {
     const given = { sid, session, now, cookie, load, latest: shared.latest, deadlineMs };
     const stored = await (load?.sid === sid ? update(adapter, given) : create(adapter, given));
     if (stored) {
-      loads.set(session, { sid, base: adapter.baseOf(now), found: stored, cookie });
-      shared.latest = stored;
+      const { kept, ...found } = stored;
+      loads.set(session, { sid, base: adapter.baseOf(now), found, cookie, kept });
+      shared.latest = found;
     } else if (stored === null) {
       process.nextTick(() => store.emit("discarded", sid));
     }
   }
 
+  async function touchKept(sid, session) {
+    const load = isSession(session) ? loads.get(session) : undefined;
+    return touch(sid, load?.sid === sid ? sessionToTouch(session, textOf(session.cookie), load) : session);
+  }
+
   store.get = (sid, callback) => answer(getAndRemember(sid), callback);
-  store.touch = (sid, session, callback) => answer(touch(sid, session), callback);
+  store.touch = (sid, session, callback) => answer(touchKept(sid, session), callback);
   store.destroy = (sid, callback) => answer(destroy(sid), callback);
 
   store.set = (sid, session, callback) => {

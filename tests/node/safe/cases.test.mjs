@@ -224,6 +224,27 @@ test("a cookie that another request has changed stays", async () => {
   assert.ok(Math.abs(own.originalMaxAge - 5_000_000) < 1_000, "one that this request has changed wins");
 });
 
+for (const [how, end] of [["saves again", set({ last: 1 })], ["only touches then", () => ""]]) {
+  test(`a cookie that another request has changed stays when a request that has saved ${how}`, async () => {
+    const sid = await start({ n: 1 });
+    const month = 20 * 86_400_000;
+    const request = held(a, sid, async (request) => {
+      request.session.n = 2;
+      await promisify(request.session.save.bind(request.session))();
+      return end(request);
+    });
+    await request.isInside;
+    await b.ask(({ session }) => {
+      session.remembered = 1;
+      session.cookie.maxAge = month;
+    }, sid);
+    assert.equal((await request.end()).status, 200);
+    const kept = await cookieIn(sid);
+    assert.ok(Math.abs(kept.originalMaxAge - month) < 1_000, JSON.stringify(kept));
+    if (variant.raw.secondsLeft) assert.ok((await variant.raw.secondsLeft(sid)) > month / 1000 - 600);
+  });
+}
+
 test("application code that gets and sets without a request loses nothing", async () => {
   const sid = await start({ n: 1, m: 1 });
   const value = await call(storeA, "get", sid);

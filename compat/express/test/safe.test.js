@@ -1,0 +1,61 @@
+// What a safe store remembers of a session from one of its calls to the next.
+
+"use strict";
+
+const assert = require("node:assert/strict");
+const test = require("node:test");
+
+const { Server, lifeOf, load, put, safeStore, recordOf } = require("./store.js");
+
+const HOUR = 3_600_000;
+const MONTH = 30 * 24 * HOUR;
+
+/** Two stores as in two processes, and a session of `a` that has met one of `b` with a cookie of a month. */
+async function metAMonth() {
+  const server = new Server();
+  const [a, b] = [safeStore(server), safeStore(server)];
+  put(server, "s", HOUR, { n: 1 });
+  const [mine, theirs] = [await load(a, "s"), await load(b, "s")];
+  theirs.cookie.maxAge = MONTH;
+  theirs.remembered = true;
+  await b.set("s", theirs);
+  mine.x = 1;
+  await a.set("s", mine);
+  return { server, a, mine };
+}
+
+/** Whether the session lives for this time, as the server and the record say. */
+function lives(server, maxAge) {
+  const { originalMaxAge, expires } = recordOf(server, "s").cookie;
+  const isLive = (ms) => Math.abs(ms - maxAge) < 60_000;
+  return originalMaxAge === maxAge && isLive(new Date(expires) - Date.now()) && isLive(lifeOf(server, "s") * 1000);
+}
+
+test("another request's cookie stays through all later saves and touches of one request", async () => {
+  const { server, a, mine } = await metAMonth();
+  assert.ok(lives(server, MONTH));
+  mine.y = 1;
+  await a.set("s", mine);
+  assert.ok(lives(server, MONTH), "a second save");
+  mine.cookie.expires = new Date(Date.now() + HOUR); // As express-session does at the end of each request.
+  await a.touch("s", mine);
+  assert.ok(lives(server, MONTH), "a touch");
+  mine.z = 1;
+  await a.set("s", mine);
+  assert.ok(lives(server, MONTH), "a save after the touch");
+  const { x, y, z, remembered } = recordOf(server, "s");
+  assert.deepEqual({ x, y, z, remembered }, { x: 1, y: 1, z: 1, remembered: true });
+});
+
+test("a request that changes its cookie after it has met another one wins", async () => {
+  const { server, a, mine } = await metAMonth();
+  mine.cookie.maxAge = 2 * HOUR;
+  await a.touch("s", mine);
+  assert.equal(lifeOf(server, "s"), (2 * HOUR) / 1000);
+  mine.y = 1;
+  await a.set("s", mine);
+  assert.ok(lives(server, 2 * HOUR));
+  mine.z = 1;
+  await a.set("s", mine);
+  assert.ok(lives(server, 2 * HOUR), "and stays");
+});
