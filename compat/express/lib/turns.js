@@ -3,8 +3,8 @@
 "use strict";
 
 /**
- * For how many milliseconds a write waits for the one before it. The order only saves conflicts, so one that hangs, as
- * it may with a client that waits for its server, must not hold up the others.
+ * For how many milliseconds a write waits for the one before it, from when that begins. The order only saves conflicts,
+ * so one that hangs, as it may with a client that waits for its server, must not hold up the others.
  */
 const PATIENCE_MS = 1000;
 
@@ -20,28 +20,52 @@ class Turns {
    * last of them has stored.
    */
   async take(sid, work) {
-    const line = this.#lines.get(sid) ?? { waiting: 0, last: undefined, shared: {} };
+    const line = this.#lines.get(sid) ?? { waiting: 0, last: undefined, failures: 0, shared: {} };
     this.#lines.set(sid, line);
     const before = line.last;
-    let done;
-    line.last = new Promise((resolve) => (done = resolve));
+    const [started, done] = [signal(), signal()];
+    line.last = { started, done };
     line.waiting++;
     try {
-      if (before) await within(before, PATIENCE_MS);
-      return await work(line.shared);
+      await this.#turnAfter(before, line);
+      started.give();
+      const result = await work(line.shared);
+      line.failures = 0;
+      return result;
+    } catch (error) {
+      line.failures++;
+      throw error;
     } finally {
-      done();
+      done.give();
       if (--line.waiting === 0) this.#lines.delete(sid);
     }
   }
+
+  /**
+   * While the server is away, a line must not add up what each of its writes takes to fail. So each failure in a row
+   * halves the patience, and all of them together wait for two seconds.
+   */
+  async #turnAfter(before, line) {
+    if (!before) return;
+    await before.started.given;
+    const isDone = await within(before.done.given, PATIENCE_MS / 2 ** line.failures);
+    if (!isDone) line.failures++;
+  }
 }
 
+function signal() {
+  let give;
+  const given = new Promise((resolve) => (give = resolve));
+  return { given, give };
+}
+
+/** Returns whether the promise is fulfilled in time. */
 function within(promise, ms) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
+    const timer = setTimeout(resolve, ms, false);
     promise.then(() => {
       clearTimeout(timer);
-      resolve();
+      resolve(true);
     });
   });
 }
