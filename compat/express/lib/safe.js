@@ -109,10 +109,10 @@ function install(store, adapter, deadlineMs) {
   };
 
   store.createSession = function (request, data) {
-    const load = isSession(data) ? (loads.get(data) ?? adapter.loadedFrom(data)) : undefined;
+    const load = isSession(data) ? loads.get(data) : undefined;
     const session = createSession.call(this, request, data);
-    const found = load?.sid === undefined || load.sid === session.id ? load?.found : undefined;
-    if (load) loads.set(session, { sid: session.id, base: load.base, found, cookie: textOf(session.cookie) });
+    // Anything else, such as data of another id, is a new session.
+    if (load?.sid === session.id) loads.set(session, { ...load, cookie: textOf(session.cookie) });
     return session;
   };
 }

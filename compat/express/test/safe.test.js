@@ -59,3 +59,21 @@ test("a request that changes its cookie after it has met another one wins", asyn
   await a.set("s", mine);
   assert.ok(lives(server, 2 * HOUR), "and stays");
 });
+
+test("createSession makes a new session of data that get has not found under its id", async () => {
+  const server = new Server();
+  const store = safeStore(server);
+  const discarded = [];
+  store.on("discarded", (sid) => discarded.push(sid));
+  put(server, "s", HOUR, { n: 1 });
+  const cookie = { originalMaxAge: HOUR, expires: new Date(Date.now() + HOUR), path: "/" };
+  await store.set("fresh", store.createSession({ sessionID: "fresh" }, { cookie, user: 7 }));
+  assert.equal(recordOf(server, "fresh").user, 7);
+  await store.set("moved", store.createSession({ sessionID: "moved" }, await store.get("s")));
+  assert.equal(recordOf(server, "moved").n, 1);
+  const copied = store.createSession({ sessionID: "s" }, { ...(await store.get("s")), n: 2 });
+  await assert.rejects(store.set("s", copied), { code: "ESESSIONEXISTS" });
+  assert.equal(recordOf(server, "s").n, 1);
+  await new Promise(setImmediate);
+  assert.deepEqual(discarded, []);
+});

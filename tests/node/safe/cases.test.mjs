@@ -266,16 +266,24 @@ test("application code that gets and sets without a request loses nothing", asyn
   assert.ok(!(await call(storeA, "get", randomUUID())));
 });
 
-test("createSession takes data that did not come from get", async () => {
-  const sid = await start({ n: 1, m: 1 });
+test("createSession makes a new session of data that get has not found under its id", async () => {
+  const sid = await start({ n: 1 });
+  const sessionOf = (sessionID, data) => storeA.createSession({ sessionID, sessionStore: storeA }, data);
+  const save = (session) => promisify(session.save.bind(session))();
+  const cookie = { originalMaxAge: 600_000, expires: new Date(Date.now() + 600_000), path: "/" };
+  const [fresh, moved, known] = [randomUUID(), randomUUID(), await call(storeA, "get", sid)];
+  await save(sessionOf(fresh, { cookie, user: 7 }));
+  assert.deepEqual(await stored(fresh), { user: 7 });
+  await save(sessionOf(moved, known));
+  assert.deepEqual([await stored(moved), await stored(sid)], [{ n: 1 }, { n: 1 }]);
+  // A session that is there is not replaced.
+  await assert.rejects(save(sessionOf(sid, { cookie, user: 7 })), { code: "ESESSIONEXISTS" });
   const request = { sessionID: sid, sessionStore: storeA };
-  const data = JSON.parse(JSON.stringify(await call(plainStore, "get", sid)));
-  delete data.lastModified;
-  const session = storeA.createSession(request, data);
+  const session = storeA.createSession(request, await call(storeA, "get", sid));
   assert.equal(request.session, session);
   await b.ask(set({ m: 2 }), sid);
   session.n = 2;
-  await promisify(session.save.bind(session))();
+  await save(session);
   assert.deepEqual(await stored(sid), { n: 2, m: 2 });
 });
 
