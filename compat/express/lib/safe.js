@@ -53,7 +53,7 @@ function checked(options) {
 function install(store, adapter, deadlineMs) {
   /** What is known of each session that was loaded or stored. It is no member of the session. */
   const loads = new WeakMap();
-  const turns = new Turns();
+  const turns = new Turns(deadlineMs);
   const original = (name) => {
     const method = store[name];
     return (...values) =>

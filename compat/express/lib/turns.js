@@ -11,9 +11,23 @@ const PATIENCE_MS = 1000;
 /** The longest pause in milliseconds. */
 const LONGEST_MS = 100;
 
+/** The longest time that a timer of Node.js can wait. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Lets the writes of one session run one after the other. */
 class Turns {
   #lines = new Map();
+  #limitMs;
+
+  /** A write that takes longer than the deadline of a write, and the patience, is not expected to end. */
+  constructor(deadlineMs) {
+    this.#limitMs = Math.min(deadlineMs + PATIENCE_MS, LONGEST_TIMER_MS);
+  }
+
+  /** How many sessions have a line. */
+  get size() {
+    return this.#lines.size;
+  }
 
   /**
    * Runs `work` when it has its turn. It gets an object that all who wait for this session share: `latest` is what the
@@ -26,9 +40,17 @@ class Turns {
     const [started, done] = [signal(), signal()];
     line.last = { started, done };
     line.waiting++;
+    let isIn = true;
+    const leave = () => {
+      if (isIn && --line.waiting === 0) this.#lines.delete(sid);
+      isIn = false;
+    };
+    let limit;
     try {
       await this.#turnAfter(before, line);
       started.give();
+      // A client may never answer, and its write must not keep the line and the record in it for ever.
+      limit = setTimeout(leave, this.#limitMs).unref();
       const result = await work(line.shared);
       line.failures = 0;
       return result;
@@ -36,8 +58,9 @@ class Turns {
       line.failures++;
       throw error;
     } finally {
+      clearTimeout(limit);
       done.give();
-      if (--line.waiting === 0) this.#lines.delete(sid);
+      leave();
     }
   }
 
@@ -49,7 +72,10 @@ class Turns {
     if (!before) return;
     await before.started.given;
     const isDone = await within(before.done.given, PATIENCE_MS / 2 ** line.failures);
-    if (!isDone) line.failures++;
+    if (isDone) return;
+    line.failures++;
+    // Nobody knows what the other one has stored.
+    line.shared.latest = undefined;
   }
 }
 

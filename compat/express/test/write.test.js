@@ -90,7 +90,7 @@ test("a damaged record is an error that quotes nothing of it, and is left alone"
 });
 
 test("the writes of one session have turns, and one that hangs holds up nobody for long", async () => {
-  const turns = new Turns();
+  const turns = new Turns(5_000);
   const order = [];
   const work = (name) =>
     turns.take("a", async (shared) => {
