@@ -51,8 +51,12 @@ function checked(options) {
 }
 
 function install(store, adapter, deadlineMs) {
-  /** What is known of each session that was loaded or stored. It is no member of the session. */
+  /**
+   * What is known of each session: how it was loaded or stored, or, of a new one, which saves have tried to store it.
+   * Sessions have no member for it.
+   */
   const loads = new WeakMap();
+  let saves = 0;
   const turns = new Turns(deadlineMs);
   const original = (name) => {
     const method = store[name];
@@ -74,13 +78,18 @@ function install(store, adapter, deadlineMs) {
     return value;
   }
 
-  async function write(sid, session, now, cookie, shared) {
-    const load = loads.get(session);
+  async function write(sid, session, { number, now, cookie }, shared) {
+    const known = loads.get(session);
+    const load = known?.sid === sid ? known : { sid, tried: [] };
+    if (!known) loads.set(session, load);
+    load.tried?.push({ now, cookie });
     const given = { sid, session, now, cookie, load, latest: shared.latest, deadlineMs };
-    const stored = await (load?.sid === sid ? update(adapter, given) : create(adapter, given));
+    // A later save of this session does not wait for one that hangs, so it can have ended before.
+    const isLate = () => loads.get(session).sid === sid && loads.get(session).number > number;
+    const stored = await (load.tried ? create(adapter, given, load.tried, isLate) : update(adapter, given));
     if (stored) {
       const { kept, ...found } = stored;
-      loads.set(session, { sid, base: adapter.baseOf(now), found, cookie, kept });
+      if (!isLate()) loads.set(session, { sid, number, base: adapter.baseOf(now), found, cookie, kept });
       shared.latest = found;
     } else if (stored === null) {
       process.nextTick(() => store.emit("discarded", sid));
@@ -100,8 +109,8 @@ function install(store, adapter, deadlineMs) {
     let writing;
     try {
       // Now, because the application may go on changing the session while the store is asked.
-      const [now, cookie] = [adapter.snapshot(session), textOf(session.cookie)];
-      writing = turns.take(sid, (shared) => write(sid, session, now, cookie, shared));
+      const save = { number: saves++, now: adapter.snapshot(session), cookie: textOf(session.cookie) };
+      writing = turns.take(sid, (shared) => write(sid, session, save, shared));
     } catch (error) {
       writing = Promise.reject(error);
     }

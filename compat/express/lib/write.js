@@ -9,13 +9,26 @@ function failure(code, message) {
   return Object.assign(new Error(`safe: ${message}`), { code });
 }
 
-/** Stores a session that was not loaded. Returns what is stored, or undefined if its time is over already. */
-async function create(adapter, { sid, session, now }) {
+/**
+ * Stores a session that was not loaded. Returns what is stored. Returns undefined if the session has expired, or if a
+ * later save of it was stored first, as `isLate` says once that save has its answer. `tried` lists the saves of the
+ * session so far, this one among them.
+ */
+async function create(adapter, given, tried, isLate) {
+  const { sid, now, session } = given;
   const created = await adapter.create(sid, now.record, session);
   if (created !== null) return created;
   const found = await adapter.read(sid);
-  // Clients send a command again when its answer was lost, and the second one finds what the first one has stored.
-  if (found && found.record === now.record) return found;
+  // The answer to an earlier save may be late, or lost. Clients also send a command again when its answer was lost, and
+  // the second one finds what the first one has stored.
+  const own = tried.findIndex((other) => other.now === now);
+  const stored = found ? tried.findLastIndex((other) => adapter.isRecordOf(found.record, other.now)) : -1;
+  if (isLate() || stored > own) return undefined;
+  if (stored === own) return found;
+  if (stored >= 0) {
+    const load = { base: adapter.baseOf(tried[stored].now), cookie: tried[stored].cookie, found };
+    return update(adapter, { ...given, load, latest: undefined });
+  }
   throw failure(
     "ESESSIONEXISTS",
     "the session was not stored, because its id is in use: change the object that `get` or `load` gave, " +

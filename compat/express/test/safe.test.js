@@ -7,6 +7,12 @@ const test = require("node:test");
 
 const { Server, lifeOf, load, put, safeStore, recordOf } = require("./store.js");
 
+/** A new session that lives for an hour. */
+function fresh(store, sid, members) {
+  const cookie = { originalMaxAge: HOUR, expires: new Date(Date.now() + HOUR), path: "/" };
+  return store.createSession({ sessionID: sid }, { cookie, ...members });
+}
+
 const HOUR = 3_600_000;
 const MONTH = 30 * 24 * HOUR;
 
@@ -66,8 +72,7 @@ test("createSession makes a new session of data that get has not found under its
   const discarded = [];
   store.on("discarded", (sid) => discarded.push(sid));
   put(server, "s", HOUR, { n: 1 });
-  const cookie = { originalMaxAge: HOUR, expires: new Date(Date.now() + HOUR), path: "/" };
-  await store.set("fresh", store.createSession({ sessionID: "fresh" }, { cookie, user: 7 }));
+  await store.set("fresh", fresh(store, "fresh", { user: 7 }));
   assert.equal(recordOf(server, "fresh").user, 7);
   await store.set("moved", store.createSession({ sessionID: "moved" }, await store.get("s")));
   assert.equal(recordOf(server, "moved").n, 1);
@@ -76,4 +81,74 @@ test("createSession makes a new session of data that get has not found under its
   assert.equal(recordOf(server, "s").n, 1);
   await new Promise(setImmediate);
   assert.deepEqual(discarded, []);
+});
+
+test("a new session is saved again when the answer to its first save was lost", async () => {
+  for (const answer of [() => Promise.reject(new Error("closed")), () => new Promise(() => {})]) {
+    const server = new Server();
+    let commands = 0;
+    const store = safeStore(server, { around: async (run) => (++commands === 1 ? run().then(answer) : run()) });
+    const session = fresh(store, "s", { n: 1, m: 1 });
+    const first = store.set("s", session);
+    await Promise.race([first.catch(() => {}), new Promise(setImmediate)]);
+    assert.equal(recordOf(server, "s").n, 1);
+    session.n = 2;
+    await store.set("s", session);
+    const { n, m } = recordOf(server, "s");
+    assert.deepEqual({ n, m }, { n: 2, m: 1 });
+    const other = await load(store, "s");
+    other.m = 2;
+    await store.set("s", other);
+    session.k = 1;
+    await store.set("s", session);
+    const { cookie, ...members } = recordOf(server, "s");
+    assert.deepEqual(members, { n: 2, m: 2, k: 1 });
+  }
+});
+
+test("a first save that is stored after the second one changes nothing", async () => {
+  for (const isAnsweredEarly of [true, false]) {
+    const server = new Server();
+    const late = {};
+    let commands = 0;
+    const around = async (run) => {
+      if (++commands > 1) return run();
+      if (isAnsweredEarly) late.answer = await run();
+      await new Promise((resolve) => (late.go = resolve));
+      return late.answer ?? run();
+    };
+    const store = safeStore(server, { around });
+    const session = fresh(store, "s", { n: 1 });
+    const first = store.set("s", session);
+    session.n = 2;
+    await store.set("s", session);
+    const other = await load(store, "s");
+    other.n = 3;
+    await store.set("s", other);
+    late.go();
+    await first;
+    session.k = 1;
+    await store.set("s", session);
+    const { cookie, ...members } = recordOf(server, "s");
+    assert.deepEqual(members, { n: 3, k: 1 }, `answered early: ${isAnsweredEarly}`);
+  }
+});
+
+test("a first save that comes late to a record that only later ones of it have made is no error", async () => {
+  const server = new Server();
+  let go;
+  let commands = 0;
+  const around = async (run) => {
+    if (++commands === 1) await new Promise((resolve) => (go = resolve));
+    return commands === 2 ? run().then(() => Promise.reject(new Error("closed"))) : run();
+  };
+  const store = safeStore(server, { around });
+  const session = fresh(store, "s", { n: 1 });
+  const first = store.set("s", session);
+  session.n = 2;
+  await assert.rejects(store.set("s", session), /closed/);
+  commands = 3;
+  go();
+  await first;
+  assert.equal(recordOf(server, "s").n, 2);
 });

@@ -42,20 +42,15 @@ class Server {
     this.lives.set(key, Number(life));
   }
 
-  run(name, key, record, condition, ...rest) {
+  run(name, ...values) {
+    // The script that reads. Its key comes after its text and the number of keys.
+    if (name === "EVAL") return this.records.get(values[2]) ?? null;
+    const [key, record, condition, ...rest] = values;
     const stored = this.records.get(key);
-    switch (`${name} ${condition}`) {
-      case "SET NX":
-        if (stored !== undefined) return null;
-        this.write(key, record, rest[1]);
-        return "OK";
-      case "SET IFEQ":
-        if (stored !== rest[0]) return null;
-        this.write(key, record, rest[2]);
-        return "OK";
-      default:
-        return stored ?? null;
-    }
+    if (name === "GETEX") return stored ?? null;
+    if (condition === "NX" ? stored !== undefined : stored !== rest[0]) return null;
+    this.write(key, record, rest.at(-1));
+    return "OK";
   }
 }
 
