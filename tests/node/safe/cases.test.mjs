@@ -409,3 +409,18 @@ test("an expired document is gone, and can be replaced", { skip: !variant.raw.se
   await call(storeA, "set", sid, fresh);
   assert.deepEqual(await stored(sid), { fresh: 1 });
 });
+
+test("a session of less than a second expires, and one whose time is over is gone at once", async () => {
+  const live = (maxAge) => ({ session }) => {
+    session.n = 2;
+    session.cookie.maxAge = maxAge;
+  };
+  for (const maxAge of [400, -1_000]) {
+    const sid = await start({ n: 1 });
+    assert.equal((await a.ask(live(maxAge), sid)).status, 200);
+    if (maxAge < 0) assert.equal(await stored(sid), null);
+    const ends = Date.now() + 30_000;
+    while ((await stored(sid)) && Date.now() < ends) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await stored(sid), null, String(maxAge));
+  }
+});
