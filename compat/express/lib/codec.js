@@ -65,8 +65,8 @@ const serialized = ({ parse, stringify }) => ({
   change: async (record, changes) => stringify(values.change(await parse(record), changes)),
 });
 
-/** A cookie's text. connect-mongo stores `null` for an attribute that is not there. */
-const printOf = (cookie) => JSON.stringify(cookie, (name, value) => value ?? undefined);
+/** A session's text. A number of BSON has that of JavaScript's, and connect-mongo stores `null` for what is not there. */
+const textOf = (session) => JSON.stringify(session, (name, value) => value ?? undefined);
 
 /** Records that are objects, which `serialize` makes of the session, and `unserialize` reads. */
 const asObject = ({ serialize, unserialize }) => ({
@@ -76,11 +76,7 @@ const asObject = ({ serialize, unserialize }) => ({
     // The prints now, because a member of a class of the application's own is no copy.
     return { record: serialize(members), members, prints: values.printsOf(members) };
   },
-  isRecordOf(record, now) {
-    const stored = unserialize(record);
-    const isSameCookie = printOf(stored.cookie) === printOf(now.members.cookie);
-    return isSameCookie && values.isSame(values.printsOf(stored), now.prints);
-  },
+  isRecordOf: (record, now) => textOf(unserialize(record)) === textOf(unserialize(now.record)),
   baseOf: (now) => now.prints,
   changesBetween: (base, now, isHidden) => values.changesBetween(base, now.prints, now.members, isHidden),
   ownCookie: (now) => now.members.cookie,

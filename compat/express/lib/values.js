@@ -32,11 +32,6 @@ function printsOf(value, ignored) {
   return prints;
 }
 
-/** Whether two values with these prints have the same members. */
-function isSame(one, other) {
-  return one.size === other.size && [...one].every(([name, print]) => other.get(name) === print);
-}
-
 /** Returns what differs: the value of each member that was set, and undefined for one that was removed. */
 function changesBetween(before, after, values, isHidden) {
   const changes = new Map();
@@ -76,4 +71,4 @@ function copy(value) {
   return copied;
 }
 
-module.exports = { change, changesBetween, copy, isSame, printsOf };
+module.exports = { change, changesBetween, copy, printsOf };

@@ -202,6 +202,40 @@ test("a new session does not replace one that has its id", async () => {
   assert.deepEqual(await stored(sid), { n: 1 });
 });
 
+/** Lets a store do what it is asked next, and lose the answer. */
+async function loseNextAnswer(store) {
+  const [client, method] = store.collectionP
+    ? [await store.collectionP, "updateOne"]
+    : [store.client, store.getKey ? "add" : "sendCommand"];
+  const original = client[method];
+  client[method] = (...values) => {
+    client[method] = original;
+    const lost = () => Promise.reject(new Error("the answer was lost"));
+    if (typeof values.at(-1) !== "function") return original.apply(client, values).then(lost);
+    const callback = values.pop();
+    return original.call(client, ...values, () => lost().catch(callback));
+  };
+}
+
+// connect-redis 7 does not keep its client.
+const keepsNoClient = VARIANT.startsWith("connect-redis 7");
+test("a new session is saved again when the answer to its first save was lost", { skip: keepsNoClient }, async () => {
+  const store = await variant.safe(patient);
+  const site = await siteWith(store);
+  await loseNextAnswer(store);
+  const { sid, status, text } = await site.ask(async ({ session }) => {
+    session.user = { n: 1, at: new Date(7) };
+    const save = () => promisify(session.save.bind(session))();
+    await assert.rejects(save(), /the answer was lost/);
+    session.n = 2;
+    await save();
+    session.m = 3;
+  });
+  assert.equal(status, 200, text);
+  const { user, ...rest } = await stored(sid);
+  assert.deepEqual([user.n, rest], [1, { n: 2, m: 3 }]);
+});
+
 test("a cookie that another request has changed stays", async () => {
   const sid = await start({ n: 1 });
   const month = 20 * 86_400_000;
