@@ -65,7 +65,7 @@ const serialized = ({ parse, stringify }) => ({
   change: async (record, changes) => stringify(values.change(await parse(record), changes)),
 });
 
-/** A session's text. A number of BSON has that of JavaScript's, and connect-mongo stores `null` for what is not there. */
+/** A session as a text, in which BSON's numbers are like JavaScript's, and `null` is like what is not there. */
 const textOf = (session) => JSON.stringify(session, (name, value) => value ?? undefined);
 
 /** Records that are objects, which `serialize` makes of the session, and `unserialize` reads. */

@@ -94,8 +94,8 @@ class RedisStore extends EventEmitter {
 }
 
 /**
- * Returns a safe store on a server. `around` gets each command as a function that runs it, and gives its answer, late or
- * never if it likes.
+ * Returns a safe store on a server. `around` gets each command as a function that runs it, and returns the answer, late
+ * or never if it likes.
  */
 function safeStore(server, { around = (run) => run(), ...options } = {}) {
   return safe(new RedisStore(server, around), options);
