@@ -3,6 +3,7 @@
 // A codec has these functions. `now` is a snapshot of a session, and a member has the form that the record has it in.
 //
 //   snapshot(session)                    { record } as the wrapped store would write it, and what else is compared
+//   isRecordOf(record, now)              whether a record is what the snapshot was stored as; false if in doubt
 //   baseOf(now)                          what a later snapshot of the same session is compared with
 //   changesBetween(base, now, isHidden)  a Map of the members but the cookie that were set, or removed: undefined
 //   ownCookie(now)                       the session's own cookie, as a member
@@ -35,6 +36,7 @@ function parsed(text) {
 /** Records that are the JSON text of the session. */
 const jsonText = {
   snapshot: (session) => ({ record: JSON.stringify(session) }),
+  isRecordOf: (record, now) => record === now.record,
   baseOf: (now) => now.record,
   changesBetween: (base, now, isHidden) => texts.changesBetween(base, now.record, isHidden),
   ownCookie: (now) => texts.membersOf(now.record).get("cookie"),
@@ -50,6 +52,7 @@ const jsonText = {
 /** Records that functions of the application make of the session, as texts. */
 const serialized = ({ parse, stringify }) => ({
   snapshot: (session) => ({ record: stringify(session) }),
+  isRecordOf: (record, now) => record === now.record,
   baseOf: (now) => now.record,
   async changesBetween(base, now, isHidden) {
     const [before, after] = [await parse(base), await parse(now.record)];
@@ -62,16 +65,20 @@ const serialized = ({ parse, stringify }) => ({
   change: async (record, changes) => stringify(values.change(await parse(record), changes)),
 });
 
+/** A session as a text, in which BSON's numbers are like JavaScript's, and `null` is like what is not there. */
+const textOf = (session) => JSON.stringify(session, (name, value) => value ?? undefined);
+
 /** Records that are objects, which `serialize` makes of the session, and `unserialize` reads. */
 const asObject = ({ serialize, unserialize }) => ({
   snapshot(session) {
     const members = values.copy({ ...session });
     if (typeof members.cookie?.toJSON === "function") members.cookie = members.cookie.toJSON();
-    return { record: serialize(members), members };
+    // The prints now, because a member of a class of the application's own is no copy.
+    return { record: serialize(members), members, prints: values.printsOf(members) };
   },
-  baseOf: (now) => values.printsOf(now.members),
-  changesBetween: (base, now, isHidden) =>
-    values.changesBetween(base, values.printsOf(now.members), now.members, isHidden),
+  isRecordOf: (record, now) => textOf(unserialize(record)) === textOf(unserialize(now.record)),
+  baseOf: (now) => now.prints,
+  changesBetween: (base, now, isHidden) => values.changesBetween(base, now.prints, now.members, isHidden),
   ownCookie: (now) => now.members.cookie,
   toMember: (cookie) => cookie,
   cookieOf: (record) => unserialize(record).cookie,

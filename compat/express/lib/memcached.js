@@ -5,6 +5,10 @@
 const { jsonText } = require("./codec.js");
 
 const ONE_DAY = 86400;
+
+/** The largest number that Memcached takes. */
+const LONGEST = 2 ** 31 - 1;
+
 const REFUSED = "safe: Memcached refused to store the session, which may be too large";
 
 /** Returns the adapter if the store is one of connect-memcached. */
@@ -39,10 +43,15 @@ function memcached(store) {
   /** What the client gets for a record. It writes an object as JSON, with the flags by which it reads it again. */
   const valueOf = (record) => (store.secret ? cipher("set", JSON.parse(record)) : JSON.parse(record));
 
-  /** The seconds to live, as connect-memcached counts them. */
+  /**
+   * The seconds to live. connect-memcached rounds down, but 0 means to Memcached that the record never expires. A
+   * negative number means that it has expired.
+   */
   function lifeOf(session) {
     const maxAge = session.cookie.maxAge;
-    return store.ttl || (typeof maxAge === "number" ? (maxAge / 1000) | 0 : ONE_DAY);
+    if (store.ttl) return store.ttl;
+    if (!Number.isFinite(maxAge)) return ONE_DAY;
+    return maxAge > 0 ? Math.min(Math.ceil(maxAge / 1000), LONGEST) : -1;
   }
 
   /** Reads a session, and the number that `cas` compares. */

@@ -7,7 +7,7 @@ const { memcached } = require("./memcached.js");
 const { mongo } = require("./mongo.js");
 const { redis } = require("./redis.js");
 const { Turns } = require("./turns.js");
-const { create, update } = require("./write.js");
+const { create, sessionToTouch, update } = require("./write.js");
 
 const SUPPORTED = "pass a store of connect-redis 7 or later, connect-mongo 5 or 6, or connect-memcached 2 or 3";
 const OPTIONS = { client: undefined, deadline: 5000 };
@@ -51,9 +51,13 @@ function checked(options) {
 }
 
 function install(store, adapter, deadlineMs) {
-  /** What is known of each session that was loaded or stored. It is no member of the session. */
+  /**
+   * What is known of each session: how it was loaded or stored, or, of a new one, which saves have tried to store it.
+   * Sessions have no member for it.
+   */
   const loads = new WeakMap();
-  const turns = new Turns();
+  let saves = 0;
+  const turns = new Turns(deadlineMs);
   const original = (name) => {
     const method = store[name];
     return (...values) =>
@@ -74,28 +78,39 @@ function install(store, adapter, deadlineMs) {
     return value;
   }
 
-  async function write(sid, session, now, cookie, shared) {
-    const load = loads.get(session);
+  async function write(sid, session, { number, now, cookie }, shared) {
+    const known = loads.get(session);
+    const load = known?.sid === sid ? known : { sid, tried: [] };
+    if (!known) loads.set(session, load);
+    load.tried?.push({ now, cookie });
     const given = { sid, session, now, cookie, load, latest: shared.latest, deadlineMs };
-    const stored = await (load?.sid === sid ? update(adapter, given) : create(adapter, given));
+    // A later save of this session does not wait for one that hangs, so it can have ended before.
+    const isLate = () => loads.get(session).sid === sid && loads.get(session).number > number;
+    const stored = await (load.tried ? create(adapter, given, load.tried, isLate) : update(adapter, given));
     if (stored) {
-      loads.set(session, { sid, base: adapter.baseOf(now), found: stored, cookie });
-      shared.latest = stored;
+      const { kept, ...found } = stored;
+      if (!isLate()) loads.set(session, { sid, number, base: adapter.baseOf(now), found, cookie, kept });
+      shared.latest = found;
     } else if (stored === null) {
       process.nextTick(() => store.emit("discarded", sid));
     }
   }
 
+  async function touchKept(sid, session) {
+    const load = isSession(session) ? loads.get(session) : undefined;
+    return touch(sid, load?.sid === sid ? sessionToTouch(session, textOf(session.cookie), load) : session);
+  }
+
   store.get = (sid, callback) => answer(getAndRemember(sid), callback);
-  store.touch = (sid, session, callback) => answer(touch(sid, session), callback);
+  store.touch = (sid, session, callback) => answer(touchKept(sid, session), callback);
   store.destroy = (sid, callback) => answer(destroy(sid), callback);
 
   store.set = (sid, session, callback) => {
     let writing;
     try {
       // Now, because the application may go on changing the session while the store is asked.
-      const [now, cookie] = [adapter.snapshot(session), textOf(session.cookie)];
-      writing = turns.take(sid, (shared) => write(sid, session, now, cookie, shared));
+      const save = { number: saves++, now: adapter.snapshot(session), cookie: textOf(session.cookie) };
+      writing = turns.take(sid, (shared) => write(sid, session, save, shared));
     } catch (error) {
       writing = Promise.reject(error);
     }
@@ -103,10 +118,10 @@ function install(store, adapter, deadlineMs) {
   };
 
   store.createSession = function (request, data) {
-    const load = isSession(data) ? (loads.get(data) ?? adapter.loadedFrom(data)) : undefined;
+    const load = isSession(data) ? loads.get(data) : undefined;
     const session = createSession.call(this, request, data);
-    const found = load?.sid === undefined || load.sid === session.id ? load?.found : undefined;
-    if (load) loads.set(session, { sid: session.id, base: load.base, found, cookie: textOf(session.cookie) });
+    // Anything else, such as data of another id, is a new session.
+    if (load?.sid === session.id) loads.set(session, { ...load, cookie: textOf(session.cookie) });
     return session;
   };
 }

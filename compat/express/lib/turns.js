@@ -3,45 +3,95 @@
 "use strict";
 
 /**
- * For how many milliseconds a write waits for the one before it. The order only saves conflicts, so one that hangs, as
- * it may with a client that waits for its server, must not hold up the others.
+ * For how many milliseconds a write waits for the one before it, from when that begins. The order only saves conflicts,
+ * so one that hangs, as it may with a client that waits for its server, must not hold up the others.
  */
 const PATIENCE_MS = 1000;
 
 /** The longest pause in milliseconds. */
 const LONGEST_MS = 100;
 
+/** The longest time that a timer of Node.js can wait. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Lets the writes of one session run one after the other. */
 class Turns {
   #lines = new Map();
+  #limitMs;
+
+  /** A write that takes longer than the deadline of a write, and the patience, is not expected to end. */
+  constructor(deadlineMs) {
+    this.#limitMs = Math.min(deadlineMs + PATIENCE_MS, LONGEST_TIMER_MS);
+  }
+
+  /** How many sessions have a line. */
+  get size() {
+    return this.#lines.size;
+  }
 
   /**
    * Runs `work` when it has its turn. It gets an object that all who wait for this session share: `latest` is what the
    * last of them has stored.
    */
   async take(sid, work) {
-    const line = this.#lines.get(sid) ?? { waiting: 0, last: undefined, shared: {} };
+    const line = this.#lines.get(sid) ?? { waiting: 0, last: undefined, failures: 0, shared: {} };
     this.#lines.set(sid, line);
     const before = line.last;
-    let done;
-    line.last = new Promise((resolve) => (done = resolve));
+    const [started, done] = [signal(), signal()];
+    line.last = { started, done };
     line.waiting++;
+    let isIn = true;
+    const leave = () => {
+      if (isIn && --line.waiting === 0) this.#lines.delete(sid);
+      isIn = false;
+    };
+    let limit;
     try {
-      if (before) await within(before, PATIENCE_MS);
-      return await work(line.shared);
+      await this.#turnAfter(before, line);
+      started.give();
+      // A client may never answer, and its write must not keep the line and the record in it for ever.
+      limit = setTimeout(leave, this.#limitMs).unref();
+      const result = await work(line.shared);
+      line.failures = 0;
+      return result;
+    } catch (error) {
+      line.failures++;
+      throw error;
     } finally {
-      done();
-      if (--line.waiting === 0) this.#lines.delete(sid);
+      clearTimeout(limit);
+      done.give();
+      leave();
     }
+  }
+
+  /**
+   * While the server is away, a line must not add up what each of its writes takes to fail. So each failure in a row
+   * halves the patience, and all of them together wait for two seconds.
+   */
+  async #turnAfter(before, line) {
+    if (!before) return;
+    await before.started.given;
+    const isDone = await within(before.done.given, PATIENCE_MS / 2 ** line.failures);
+    if (isDone) return;
+    line.failures++;
+    // Nobody knows what the other one has stored.
+    line.shared.latest = undefined;
   }
 }
 
+function signal() {
+  let give;
+  const given = new Promise((resolve) => (give = resolve));
+  return { given, give };
+}
+
+/** Returns whether the promise is fulfilled in time. */
 function within(promise, ms) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
+    const timer = setTimeout(resolve, ms, false);
     promise.then(() => {
       clearTimeout(timer);
-      resolve();
+      resolve(true);
     });
   });
 }

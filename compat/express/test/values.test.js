@@ -5,6 +5,7 @@
 const assert = require("node:assert/strict");
 const test = require("node:test");
 
+const { asObject } = require("../lib/codec.js");
 const { change, changesBetween, copy, printsOf } = require("../lib/values.js");
 
 const differ = (one, other) => printsOf({ value: one }).get("value") !== printsOf({ value: other }).get("value");
@@ -59,4 +60,33 @@ test("a copy does not follow later changes, and keeps the class of what it does 
   assert.equal(copied.list[0].n, 1);
   assert.equal(Number(copied.at), 0);
   assert.ok(copied.id instanceof Id);
+});
+
+test("what changes while a save is on its way is a change of the next one", () => {
+  class User {
+    n = 1;
+  }
+  const codec = asObject({ serialize: (value) => value, unserialize: (record) => record });
+  const session = { cookie: {}, user: new User() };
+  const saved = codec.snapshot(session);
+  session.user.n = 2;
+  const changes = codec.changesBetween(codec.baseOf(saved), codec.snapshot(session), () => false);
+  assert.deepEqual([...changes.keys()], ["user"]);
+});
+
+test("a document is recognized as what a snapshot was stored as", () => {
+  const codec = asObject({ serialize: (value) => value, unserialize: (record) => record });
+  const expires = new Date(0);
+  const now = codec.snapshot({ cookie: { expires, domain: undefined }, n: 1, at: new Date(1) });
+  const stored = { cookie: { expires, domain: null }, n: { toJSON: () => 1 }, at: new Date(1) };
+  assert.ok(codec.isRecordOf(stored, now));
+  for (const other of [
+    { ...stored, n: 2 },
+    { ...stored, more: 1 },
+    { cookie: stored.cookie, n: 1 },
+    { ...stored, cookie: { expires: new Date(1) } },
+    { ...stored, cookie: undefined },
+  ]) {
+    assert.ok(!codec.isRecordOf(other, now), JSON.stringify(other));
+  }
 });

@@ -68,12 +68,14 @@ test("a write whose answer was lost, and which is sent again, is stored", async 
   const stored = await update(store.adapter, given('{"n":0}', { n: 1 }));
   assert.equal(stored.record, '{"n":1}');
   const fresh = storeOf(undefined, (store) => (store.text = '{"n":1}'));
-  assert.equal((await create(fresh.adapter, given("{}", { n: 1 }))).record, '{"n":1}');
+  const save = given("{}", { n: 1 });
+  assert.equal((await create(fresh.adapter, save, [save], () => false)).record, '{"n":1}');
 });
 
 test("a new session does not replace one that is there", async () => {
   const store = storeOf('{"n":0}');
-  await assert.rejects(create(store.adapter, given("{}", { n: 1 })), { code: "ESESSIONEXISTS" });
+  const save = given("{}", { n: 1 });
+  await assert.rejects(create(store.adapter, save, [save], () => false), { code: "ESESSIONEXISTS" });
   assert.equal(store.text, '{"n":0}');
 });
 
@@ -90,7 +92,7 @@ test("a damaged record is an error that quotes nothing of it, and is left alone"
 });
 
 test("the writes of one session have turns, and one that hangs holds up nobody for long", async () => {
-  const turns = new Turns();
+  const turns = new Turns(5_000);
   const order = [];
   const work = (name) =>
     turns.take("a", async (shared) => {

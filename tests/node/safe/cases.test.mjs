@@ -202,6 +202,40 @@ test("a new session does not replace one that has its id", async () => {
   assert.deepEqual(await stored(sid), { n: 1 });
 });
 
+/** Lets a store do what it is asked next, and lose the answer. */
+async function loseNextAnswer(store) {
+  const [client, method] = store.collectionP
+    ? [await store.collectionP, "updateOne"]
+    : [store.client, store.getKey ? "add" : "sendCommand"];
+  const original = client[method];
+  client[method] = (...values) => {
+    client[method] = original;
+    const lost = () => Promise.reject(new Error("the answer was lost"));
+    if (typeof values.at(-1) !== "function") return original.apply(client, values).then(lost);
+    const callback = values.pop();
+    return original.call(client, ...values, () => lost().catch(callback));
+  };
+}
+
+// connect-redis 7 does not keep its client.
+const keepsNoClient = VARIANT.startsWith("connect-redis 7");
+test("a new session is saved again when the answer to its first save was lost", { skip: keepsNoClient }, async () => {
+  const store = await variant.safe(patient);
+  const site = await siteWith(store);
+  await loseNextAnswer(store);
+  const { sid, status, text } = await site.ask(async ({ session }) => {
+    session.user = { n: 1, at: new Date(7) };
+    const save = () => promisify(session.save.bind(session))();
+    await assert.rejects(save(), /the answer was lost/);
+    session.n = 2;
+    await save();
+    session.m = 3;
+  });
+  assert.equal(status, 200, text);
+  const { user, ...rest } = await stored(sid);
+  assert.deepEqual([user.n, rest], [1, { n: 2, m: 3 }]);
+});
+
 test("a cookie that another request has changed stays", async () => {
   const sid = await start({ n: 1 });
   const month = 20 * 86_400_000;
@@ -224,6 +258,27 @@ test("a cookie that another request has changed stays", async () => {
   assert.ok(Math.abs(own.originalMaxAge - 5_000_000) < 1_000, "one that this request has changed wins");
 });
 
+for (const [how, end] of [["saves again", set({ last: 1 })], ["only touches then", () => ""]]) {
+  test(`a cookie that another request has changed stays when a request that has saved ${how}`, async () => {
+    const sid = await start({ n: 1 });
+    const month = 20 * 86_400_000;
+    const request = held(a, sid, async (request) => {
+      request.session.n = 2;
+      await promisify(request.session.save.bind(request.session))();
+      return end(request);
+    });
+    await request.isInside;
+    await b.ask(({ session }) => {
+      session.remembered = 1;
+      session.cookie.maxAge = month;
+    }, sid);
+    assert.equal((await request.end()).status, 200);
+    const kept = await cookieIn(sid);
+    assert.ok(Math.abs(kept.originalMaxAge - month) < 1_000, JSON.stringify(kept));
+    if (variant.raw.secondsLeft) assert.ok((await variant.raw.secondsLeft(sid)) > month / 1000 - 600);
+  });
+}
+
 test("application code that gets and sets without a request loses nothing", async () => {
   const sid = await start({ n: 1, m: 1 });
   const value = await call(storeA, "get", sid);
@@ -245,16 +300,24 @@ test("application code that gets and sets without a request loses nothing", asyn
   assert.ok(!(await call(storeA, "get", randomUUID())));
 });
 
-test("createSession takes data that did not come from get", async () => {
-  const sid = await start({ n: 1, m: 1 });
+test("createSession makes a new session of data that get has not found under its id", async () => {
+  const sid = await start({ n: 1 });
+  const sessionOf = (sessionID, data) => storeA.createSession({ sessionID, sessionStore: storeA }, data);
+  const save = (session) => promisify(session.save.bind(session))();
+  const cookie = { originalMaxAge: 600_000, expires: new Date(Date.now() + 600_000), path: "/" };
+  const [fresh, moved, known] = [randomUUID(), randomUUID(), await call(storeA, "get", sid)];
+  await save(sessionOf(fresh, { cookie, user: 7 }));
+  assert.deepEqual(await stored(fresh), { user: 7 });
+  await save(sessionOf(moved, known));
+  assert.deepEqual([await stored(moved), await stored(sid)], [{ n: 1 }, { n: 1 }]);
+  // A session that is there is not replaced.
+  await assert.rejects(save(sessionOf(sid, { cookie, user: 7 })), { code: "ESESSIONEXISTS" });
   const request = { sessionID: sid, sessionStore: storeA };
-  const data = JSON.parse(JSON.stringify(await call(plainStore, "get", sid)));
-  delete data.lastModified;
-  const session = storeA.createSession(request, data);
+  const session = storeA.createSession(request, await call(storeA, "get", sid));
   assert.equal(request.session, session);
   await b.ask(set({ m: 2 }), sid);
   session.n = 2;
-  await promisify(session.save.bind(session))();
+  await save(session);
   assert.deepEqual(await stored(sid), { n: 2, m: 2 });
 });
 
@@ -379,4 +442,19 @@ test("an expired document is gone, and can be replaced", { skip: !variant.raw.se
   const fresh = { cookie: { originalMaxAge: null, expires: null, path: "/" }, fresh: 1 };
   await call(storeA, "set", sid, fresh);
   assert.deepEqual(await stored(sid), { fresh: 1 });
+});
+
+test("a session of less than a second expires, and one whose time is over is gone at once", async () => {
+  const live = (maxAge) => ({ session }) => {
+    session.n = 2;
+    session.cookie.maxAge = maxAge;
+  };
+  for (const maxAge of [400, -1_000]) {
+    const sid = await start({ n: 1 });
+    assert.equal((await a.ask(live(maxAge), sid)).status, 200);
+    if (maxAge < 0) assert.equal(await stored(sid), null);
+    const ends = Date.now() + 30_000;
+    while ((await stored(sid)) && Date.now() < ends) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await stored(sid), null, String(maxAge));
+  }
 });
