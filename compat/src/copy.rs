@@ -21,7 +21,7 @@ pub use verify::verify_copy;
 /// The last millisecond of JavaScript's dates. Every store keeps a session until then, or without an end.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
 
-/// What became of one session.
+/// The outcome for one session.
 #[derive(Clone, Copy)]
 enum Copied {
     /// It was created, or with `dry_run` would be.
@@ -51,20 +51,20 @@ enum Copied {
 ///
 /// # While the sessions are in use
 ///
-/// What is written to the first store after a session was listed is not in the copy. `copy` looks at the first store again
-/// after it has created a session: if the record has changed by then it is copied again, and if it is gone, the copy is
-/// removed. So a session that is destroyed in both stores, as [`Migrating`](crate::Migrating) does, does not come back. What
-/// it cannot see is a session that is changed or destroyed in the first store alone after that. To move sessions while
-/// they are written, use [`Migrating::move_session`](crate::Migrating::move_session).
+/// What is written to the first store after a session was listed is not in the copy. `copy` looks at the first store
+/// again after it has created a session: if the record has changed by then it is copied again, and if it is gone, the
+/// copy is removed. So a session that is destroyed in both stores, as [`Migrating`](crate::Migrating) does, does not
+/// come back. What it cannot see is a session that is changed or destroyed in the first store alone after that. To move
+/// sessions while they are written, use [`Migrating::move_session`](crate::Migrating::move_session).
 ///
-/// A store without conditional writes is asked before each write, so a session that is created there at the same moment can
-/// be overwritten.
+/// A store without conditional writes is asked before each write, so a session that is created there at the same moment
+/// can be overwritten.
 ///
 /// # Errors
 ///
 /// - [`Unsupported`](ErrorKind::Unsupported) if the first store cannot list its sessions.
-/// - The error of a listing that breaks off, and of a store that cannot be reached; `progress` has been told what was done
-///   until then.
+/// - The error of a listing that breaks off, and of a store that cannot be reached; `progress` has
+///   received what was done until then.
 ///
 /// ```
 /// use cloakroom_compat::{CopyOptions, copy};
@@ -119,7 +119,7 @@ fn unlisted(store: &dyn Store) -> Error {
     Error::new(ErrorKind::Unsupported, store.name().to_owned(), "copy", message)
 }
 
-/// Returns true if the other sessions can be copied all the same.
+/// Returns true if the other sessions can still be copied.
 fn is_of_one_session(kind: ErrorKind) -> bool {
     matches!(
         kind,

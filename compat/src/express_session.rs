@@ -181,8 +181,8 @@ impl ExpressSession {
         }
     }
 
-    /// Returns the sessions that the store has, each with its id and the time it has left. As in [`ids`](Self::ids), they
-    /// can be past their end. The listing as a whole has no deadline.
+    /// Returns the sessions that the store has, each with its id and the time it has left. As in [`ids`](Self::ids),
+    /// they can be past their end. The listing as a whole has no deadline.
     ///
     /// # Errors
     ///

@@ -52,24 +52,24 @@ enum Writes {
 /// A session that the new store refuses, for example because it is too large, stays in the old one, where it can be read,
 /// extended and destroyed. A write to it fails with the error of the new store, unless it is a [`set`](Store::set).
 ///
-/// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no logout
-/// is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only one of
-/// the two stores does not see the other. Change a running site in three steps, each of which can be taken process by
-/// process:
+/// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no
+/// logout is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only
+/// one of the two stores does not see the other. Change a running site in three steps, each of which can be taken
+/// process by process:
 ///
-/// 1. Replace the old store by [`before`](Self::before) the migration in every process. It finds sessions that have moved,
-///    and moves none. Programs that know the old store only may run next to it.
+/// 1. Replace the old store by [`before`](Self::before) the migration in every process. It finds sessions that have
+///    moved, and moves none. Programs that know the old store only may run next to it.
 /// 2. Replace that by [`new`](Self::new) in every process. Sessions move as they are written; `cloakroom copy --move`
 ///    moves the others.
 /// 3. Once the old store is empty, replace it by the new store alone.
 ///
-/// A program that knows only the old store and runs during step 2, such as an Express app, loses the sessions that move:
-/// its users are logged out there, and what it writes to them is not seen here. What it writes before a session moves is
-/// not lost. A logout there ends a session that has not moved.
+/// A program that knows only the old store and runs during step 2, such as an Express app, loses the sessions that
+/// move: its users are logged out there, and what it writes to them is not seen here. What it writes before a session
+/// moves is not lost. A logout there ends a session that has not moved.
 ///
 /// Both stores must offer [`Atomic`], or no conditional writes are offered and a change made at the same time as a move
-/// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in the
-/// new one.
+/// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in
+/// the new one.
 ///
 /// ```
 /// use cloakroom_compat::{ExpressSession, Migrating};

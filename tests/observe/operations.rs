@@ -244,7 +244,8 @@ fn a_subscriber_can_ask_a_store() {
 #[test]
 fn a_listing_that_fails_has_the_kind_of_its_error() {
     let shown = watch(async || {
-        // The error ends the first listing, as `?` does. The caller of the second one goes on after it, and gives up later.
+        // The error ends the first listing, as `?` does. The caller of the second one goes on after it, and gives up
+        // later.
         let store = observed(Listing(&[Some("a"), None, Some("b")]));
         let mut ids = store.enumerate().unwrap().ids();
         ids.try_next().await.unwrap();

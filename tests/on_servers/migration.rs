@@ -1,6 +1,6 @@
-//! Sessions move from one server to another and back, while clients on both write them. Each client stands for a process
-//! that is restarted with the next kind of handle: the old store alone, before the migration, during it, the new store
-//! alone.
+//! Sessions move from one server to another and back, while clients on both write them. Each client stands for a
+//! process that is restarted with the next kind of handle: the old store alone, before the migration, during it, the
+//! new store alone.
 
 use std::{
     collections::BTreeMap,
@@ -178,12 +178,14 @@ where
         client.await.unwrap();
     }
     assert_eq!(*known.complaints.lock().unwrap(), Vec::<String>::new());
-    for (sid, count) in &*known.live.lock().unwrap() {
+    let live = known.live.lock().unwrap().clone();
+    for (sid, count) in &live {
         let session = one.get(sid).await.unwrap().expect("nobody logged out");
         let counted: u64 = session.get("n").unwrap().unwrap_or_default();
         assert_eq!(counted, *count, "acknowledged increments");
     }
-    for sid in &*known.logged_out.lock().unwrap() {
+    let logged_out = known.logged_out.lock().unwrap().clone();
+    for sid in &logged_out {
         assert_eq!(one.get(sid).await.unwrap(), None);
         assert_eq!(other.get(sid).await.unwrap(), None);
     }

@@ -1,5 +1,6 @@
-//! Logouts that race with moves to a new id, on real stores: after the logout is answered, nothing is alive that descends
-//! from the session. Every order of their calls to the store is tried in `cloakroom-tower`; here they really run at once.
+//! Logouts that race with moves to a new id, on real stores: after the logout is answered, nothing is alive that
+//! descends from the session. Every order of their calls to the store is tried in `cloakroom-tower`; here they really
+//! run at once.
 
 use std::sync::Arc;
 

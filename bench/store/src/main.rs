@@ -9,7 +9,6 @@ mod file_stores;
 mod memcached_stores;
 mod mongodb_stores;
 mod node;
-mod npm_in_rust;
 mod redis_stores;
 
 use cloakroom_bench::{Options, allocations::Counting, cpu};

@@ -19,7 +19,6 @@ use crate::{
     case::{Case, KEYS, Place, key, with_clone},
     cloakroom_store::{self, Declared, PATIENCE},
     node::NodeStore,
-    npm_in_rust,
 };
 
 const BARE: &str = "redis";
@@ -78,11 +77,9 @@ impl Backend for OnRedis {
         };
         let (ours, our_answer) = cloakroom_store::cases(&place, store, text, sid, commands).await;
         let (peers, peers_answer) = tower_sessions(&place, &url, text).await;
-        let (by_node, by_node_answer) = npm_in_rust::cases(&place, &url, text, sid).await;
         let node = Arc::new(NodeStore::start("connect-redis", &url, text));
         cases.extend(ours);
         cases.extend(peers);
-        cases.extend(by_node);
         cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
         let bare_answer = Answer::new(BARE, move || {
             let mut redis = redis.clone();
@@ -91,7 +88,7 @@ impl Backend for OnRedis {
                 serde_json::from_str(&text).expect("it is JSON")
             }
         });
-        (cases, vec![bare_answer, our_answer, peers_answer, by_node_answer, node.answer()])
+        (cases, vec![bare_answer, our_answer, peers_answer, node.answer()])
     }
 }
 

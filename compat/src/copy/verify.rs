@@ -11,8 +11,8 @@ use futures::stream::TryStreamExt;
 use super::{CopyOptions, unlisted, until_ms};
 use crate::migrating::is_moving;
 
-/// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for one
-/// more.
+/// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for
+/// one more.
 const APART_MS: u64 = 3_000;
 
 /// Returns the number of sessions that differ: those of one store whose copy in another is missing or differs, in its
@@ -25,8 +25,8 @@ const APART_MS: u64 = 3_000;
 ///
 /// # Errors
 ///
-/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) if one of them cannot list its sessions; otherwise the error of a
-/// listing that breaks off, and of a record that cannot be read.
+/// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) if one of them cannot list its sessions; otherwise the error
+/// of a listing that breaks off, and of a record that cannot be read.
 ///
 /// ```
 /// use cloakroom_compat::{CopyOptions, verify_copy};

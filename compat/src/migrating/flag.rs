@@ -55,7 +55,7 @@ impl Move {
     }
 }
 
-/// Returns true if the record belongs to a move that is under way, so it is no session of its own.
+/// Returns true if the record belongs to a move that is under way, so it is not a session on its own.
 ///
 /// ```
 /// use cloakroom_compat::is_moving;

@@ -1,5 +1,5 @@
-//! The listing of both stores. The old one comes first: a session moves from there to the new one, never back, so none that
-//! moves while it is listed is missed. One that is in both is listed twice.
+//! The listing of both stores. The old one comes first: a session moves from there to the new one, never back, so none
+//! that moves while it is listed is missed. One that is in both is listed twice.
 
 use std::{
     collections::HashSet,

@@ -1,5 +1,5 @@
-//! The steps of a move. Any handle can take each of them, so a move whose process is killed is completed by the next that
-//! sees the session.
+//! The steps of a move. Any handle can take each of them, so a move whose process is killed is completed by the next
+//! that sees the session.
 
 use std::time::Duration;
 
@@ -179,8 +179,8 @@ impl Migrating {
             Created::Stored(revision) => copy.mark_stored(revision),
             Created::Exists => return Ok(None),
         }
-        // A logout destroys the old record first. If that was before this look, the copy must not become a session; if it
-        // is after it, the logout still has to destroy the copy.
+        // A logout destroys the old record first. If that was before this look, the copy must not become a session; if
+        // it is after it, the logout still has to destroy the copy.
         match self.in_old(sid).await? {
             InOld::Closed(current, _) if current == *by => Ok(Some((copy, name))),
             _ => Self::discard(&*self.new, sid, &copy).await.map(|()| None),

@@ -2,6 +2,8 @@
 //!
 //! `SEED` and `ORDERS` choose others: `SEED=17 ORDERS=1 cargo test -p cloakroom-compat --test migrating orders`.
 
+#![allow(clippy::future_not_send, reason = "one thread runs all tasks, in an order of its own")]
+
 use std::cell::{Cell, RefCell};
 
 use cloakroom_compat::Migrating;

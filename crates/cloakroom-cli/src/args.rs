@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// List the sessions.
     #[command(after_help = "Example:\n  cloakroom ls redis://localhost --where passport.user=42")]
     Ls(Ls),
-    /// Show one session. Exits with 1 if there is none.
+    /// Show one session. Exits with 1 if it does not exist.
     #[command(
         after_help = "Example:\n  echo \"$SID\" | cloakroom get - --store redis://localhost --raw"
     )]
@@ -43,7 +43,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  echo \"$SID\" | cloakroom destroy - --store redis://localhost\n  cloakroom destroy --store redis://localhost --where passport.user=42"
     )]
     Destroy(Destroy),
-    /// Extend a session as a visit does. Exits with 1 if there is none.
+    /// Extend a session as a visit does. Exits with 1 if it does not exist.
     Touch(Touch),
     /// End all sessions. Asks first.
     Clear(Clear),

@@ -32,7 +32,7 @@ pub(crate) async fn doctor(args: &Doctor) -> Result<End, Failure> {
     };
     line("reachable", &format!("yes, {:.1} ms for the first answer", micros as f64 / 1e3), false)?;
     match probe::ask(&url).await {
-        None => line("server", "does not say, or there is none to ask", false)?,
+        None => line("server", "does not say, or no server is involved", false)?,
         Some(facts) => {
             line("server", &facts.server, false)?;
             if let Some(mode) = &facts.mode {

@@ -21,7 +21,8 @@ pub(crate) struct Facts {
     pub(crate) notes: Vec<(&'static str, String, bool)>,
 }
 
-/// Asks the server of a URL, or of several the first. Returns `None` if there is none, or if it does not say.
+/// Asks the server of a URL, or of several the first. Returns `None` if it does not answer, or if no server is
+/// involved.
 pub(crate) async fn ask(url: &str) -> Option<Facts> {
     let scheme = scheme(url);
     match &*scheme {

@@ -71,7 +71,7 @@ fn print(listed: &Listed, format: ListFormat) -> Result<(), Failure> {
         ListFormat::Json => {
             let id = serde_json::Value::from(&*listed.id);
             let left = json!(listed.time_left.map(|left| left.as_secs_f64()));
-            // The session as it is, on one line: a line break between tokens has no meaning.
+            // The session as it is, on one line: a line break between tokens means nothing.
             let session = text.replace(['\r', '\n'], " ");
             say(format_args!(r#"{{"id":{id},"timeLeft":{left},"session":{session}}}"#))
         }
@@ -120,7 +120,7 @@ async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, F
         for sid in text.lines().filter(|sid| !sid.is_empty()) {
             let is_there = match sessions.get(sid).await {
                 Ok(found) => found.is_some(),
-                // It can be destroyed all the same.
+                // It can still be destroyed.
                 Err(error) if error.kind() == ErrorKind::Corrupt => true,
                 Err(error) => return Err(error.into()),
             };

@@ -61,8 +61,8 @@ pub trait RawAccess: Send + Sync {
     /// If the backend cannot be reached, or rejects the record.
     async fn put(&self, sid: &str, record: &str) -> Result<(), AccessError>;
 
-    /// Creates or replaces the record of this id, and lets it live until it is destroyed. Returns false, and does nothing, if
-    /// every record of the backend has an end.
+    /// Creates or replaces the record of this id, and lets it live until it is destroyed. Returns false, and does
+    /// nothing, if every record of the backend has an end.
     ///
     /// # Errors
     ///

@@ -9,11 +9,12 @@ use crate::{
 
 /// Generates a named test from every case, for the store in a [`StoreUnderTest`].
 ///
-/// The first argument is an async function without arguments, or a closure, that returns a fresh `StoreUnderTest` for each case.
-/// These optional arguments follow, in this order:
+/// The first argument is an async function without arguments, or a closure, that returns a fresh `StoreUnderTest` for
+/// each case. These optional arguments follow, in this order:
 ///
 /// - `ignore = "needs redis-server"` excludes all tests from a plain `cargo test`, which shows the reason.
-/// - `not_offered = [touch, atomic, …]` declares what the store, or the access behind it, lacks. Those tests are in a module
+/// - `not_offered = [touch, atomic, …]` declares what the store, or the access behind it, lacks. Those tests are in a
+///   module
 ///   `not_offered`, and fail if the part is offered after all. Without the declaration, the cases fail. The parts are
 ///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and `second_handle`,
 ///   `neighbour`, `raw`, `endless` and `faults`. A `raw` whose every record has an end lacks `endless`.

@@ -30,8 +30,8 @@ const COOKIE: &str = "cookie";
 
 /// A session: a cookie, and named members whose values are JSON.
 ///
-/// It keeps the stored text itself. Members that nobody sets are written back byte for byte: unknown names, their order,
-/// `1.0` rather than `1`, 20-digit numbers, lone surrogates. Each member is parsed only when you ask for it.
+/// It keeps the stored text itself. Members that nobody sets are written back byte for byte: unknown names, their
+/// order, `1.0` rather than `1`, 20-digit numbers, lone surrogates. Each member is parsed only when you ask for it.
 ///
 /// ```
 /// use cloakroom_core::SessionData;
@@ -174,8 +174,8 @@ impl SessionData {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) if the value cannot be read as a `T`. The message names the member and the
-    /// type, but never quotes the value.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the value cannot be read as a `T`. The message names the member and
+    /// the type, but never quotes the value.
     pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
         self.get_json(name).map(|json| parse(name, json)).transpose()
     }
@@ -221,8 +221,8 @@ impl SessionData {
         Ok(())
     }
 
-    /// Removes a member. Returns true if it existed. The cookie cannot be removed, because Express cannot read a session
-    /// without one.
+    /// Removes a member. Returns true if it existed. The cookie cannot be removed, because Express cannot read a
+    /// session without one.
     pub fn remove(&mut self, name: &str) -> bool {
         let there = name != COOKIE && self.contains(name);
         if there {
@@ -274,8 +274,8 @@ impl SessionData {
         self
     }
 
-    /// Marks all changes as stored, after a write that was answered with `revision`: the session counts as unchanged, and
-    /// the next [`update`](crate::Atomic::update) compares with this write.
+    /// Marks all changes as stored, after a write that was answered with `revision`: the session counts as unchanged,
+    /// and the next [`update`](crate::Atomic::update) compares with this write.
     pub fn mark_stored(&mut self, revision: Revision) {
         if let Some(reloaded) = self.reloaded() {
             // The text is JSON: the old one was scanned, and each new value was checked.

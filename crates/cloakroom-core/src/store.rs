@@ -52,7 +52,8 @@ pub struct Listed {
     pub id: String,
     /// The session, as [`Store::get`] returns it.
     pub session: SessionData,
-    /// How long the session lives from now if nobody extends it, to within a second. `None` if it does not end by itself.
+    /// How long the session lives from now if nobody extends it, to within a second. `None` if it does not end by
+    /// itself.
     pub time_left: Option<Duration>,
 }
 
@@ -206,7 +207,8 @@ pub trait Enumerate: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The store's own errors. If some sessions may be gone by then, [`outcome_unknown`](Error::outcome_unknown) is true.
+    /// The store's own errors. If some sessions may be gone by then, [`outcome_unknown`](Error::outcome_unknown) is
+    /// true.
     async fn clear(&self) -> Result<(), Error>;
 }
 

@@ -17,8 +17,8 @@ const NAME: &str = r#""__lastAccess":"#;
 pub(crate) struct Record(String);
 
 impl Record {
-    /// Returns the record that stores `session`. A member `__lastAccess` of its own gets the store's value in its place,
-    /// as in session-file-store.
+    /// Returns the record that stores `session`. A member `__lastAccess` of its own gets the store's value in its
+    /// place, as in session-file-store.
     pub(crate) fn new(session: &SessionData, expires_ms: i64, ttl_ms: f64) -> Self {
         Self(session.to_json().into_owned()).with_expiry(expires_ms, ttl_ms)
     }
@@ -47,8 +47,8 @@ impl Record {
         self.expires_ms(ttl_ms).is_some_and(|expires_ms| expires_ms < now_ms as f64)
     }
 
-    /// Returns when it expires, in milliseconds since 1970. A record without a time never does, because JavaScript compares
-    /// with `NaN`.
+    /// Returns when it expires, in milliseconds since 1970. A record without a time never does, because JavaScript
+    /// compares with `NaN`.
     pub(crate) fn expires_ms(&self, ttl_ms: f64) -> Option<f64> {
         // What JavaScript adds for a value that is not a number.
         let last_ms = self.last_access().and_then(|json| match json {

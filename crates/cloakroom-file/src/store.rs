@@ -155,8 +155,8 @@ impl FileStore {
         operation.aside(move || work(&shared)).await
     }
 
-    /// Runs blocking work that writes under a lock, for which it waits until the deadline, or until the returned future is
-    /// dropped. Work that holds the lock cannot be cancelled.
+    /// Runs blocking work that writes under a lock, for which it waits until the deadline, or until the returned future
+    /// is dropped. Work that holds the lock cannot be cancelled.
     pub(crate) async fn writing<T: Send + 'static>(
         &self,
         operation: &Operation,

@@ -144,7 +144,8 @@ impl RedisStore {
         try_join_all(answers).await
     }
 
-    /// Returns the ids under the store's prefix, page by page, and from one server after the other. An id can occur twice.
+    /// Returns the ids under the store's prefix, page by page, and from one server after the other. An id can occur
+    /// twice.
     fn pages(
         &self,
         operation: &'static str,

@@ -79,13 +79,13 @@ impl SessionData {
         }
     }
 
-    /// Returns the session as express-session 1.19.0 would pass it to a store. If the session was read from a store, and
-    /// its expiry has not been changed since, its `expires` becomes its max age from now. A session without a max age,
-    /// and any other session, is returned unchanged.
+    /// Returns the session as express-session 1.19.0 would pass it to a store. If the session was read from a store,
+    /// and its expiry has not been changed since, its `expires` becomes its max age from now. A session without a max
+    /// age, and any other session, is returned unchanged.
     /// An `expires` that is later than the session's [end](Self::ends_at_ms) becomes the end.
     ///
-    /// Call it before you pass a session to code that reads `expires`. The [`time_to_live`](Self::time_to_live) stays the
-    /// same.
+    /// Call it before you pass a session to code that reads `expires`. The [`time_to_live`](Self::time_to_live) stays
+    /// the same.
     #[must_use]
     pub fn extended(&self, now_ms: i64) -> Cow<'_, Self> {
         if self.edits.store_expiry_ms.is_some() {
@@ -110,8 +110,8 @@ impl SessionData {
         Cow::Owned(extended)
     }
 
-    /// Sets when the store ends the session, in milliseconds since 1970, whatever its cookie says: for a copy, which keeps
-    /// the time that the original has left. The record stays byte for byte the same.
+    /// Sets when the store ends the session, in milliseconds since 1970, whatever its cookie says: for a copy, which
+    /// keeps the time that the original has left. The record stays byte for byte the same.
     ///
     /// It holds until the session is stored, or its cookie is changed. [`time_to_live`](Self::time_to_live) and
     /// [`extended`](Self::extended) go by it, so every store does. An npm store goes by the cookie alone, and so does a
@@ -139,8 +139,8 @@ impl SessionData {
         self.edits.store_expiry_ms
     }
 
-    /// Makes the session live for `max_age` from now and from each touch on, but not beyond its [end](Self::ends_at_ms):
-    /// Express's `req.session.cookie.maxAge = ms`. `None` makes it a browser session.
+    /// Makes the session live for `max_age` from now and from each touch on, but not beyond its
+    /// [end](Self::ends_at_ms): Express's `req.session.cookie.maxAge = ms`. `None` makes it a browser session.
     ///
     /// # Errors
     ///
@@ -189,8 +189,8 @@ impl SessionData {
     }
 }
 
-/// Returns now plus the cookie's max age, in milliseconds since 1970. Returns `None` if the cookie has no max age, if it
-/// is not positive, or if the sum is beyond the last JavaScript date.
+/// Returns now plus the cookie's max age, in milliseconds since 1970. Returns `None` if the cookie has no max age, if
+/// it is not positive, or if the sum is beyond the last JavaScript date.
 fn extended_to(cookie: &Cookie, now_ms: i64) -> Option<i64> {
     const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
     let age_ms = cookie.original_max_age_ms().filter(|age_ms| *age_ms > 0)?;
