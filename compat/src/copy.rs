@@ -40,8 +40,8 @@ enum Copied {
 ///
 /// - A copy has every byte of the record, and as much time left, to within the seconds in which a store counts.
 /// - Nothing is overwritten: a session is created only if the other store has none with this id. One that is there
-///   already counts as skipped if its record is the same, and gets the time that is left. Otherwise it counts as kept; see
-///   [`overwrite`](CopyOptions::overwrite).
+///   already counts as skipped if its record is the same, and gets the time that is left. Otherwise it counts as kept;
+///   see [`overwrite`](CopyOptions::overwrite).
 /// - So a copy that was interrupted is completed by another call, which skips what is there. But a session that has
 ///   ended in the first store since the interrupted call stays in the other one: [`verify_copy`] counts those.
 /// - The other store must not be in use: what its users do there is not in the first store.

@@ -20,8 +20,8 @@ const APART_MS: u64 = 3_000;
 /// for example because their users have logged out there since they were copied.
 ///
 /// A session that a [`Migrating`](crate::Migrating) handle is moving differs. One past its
-/// [end](cloakroom_core::SessionData::ends_at_ms) is left out, as `copy` leaves it out. It keeps 32 bytes for each session
-/// of the other store in memory. A session that is used meanwhile can differ.
+/// [end](cloakroom_core::SessionData::ends_at_ms) is left out, as `copy` leaves it out. It keeps 32 bytes for each
+/// session of the other store in memory. A session that is used meanwhile can differ.
 ///
 /// # Errors
 ///

@@ -217,8 +217,8 @@ impl Migrating {
         }
     }
 
-    /// Stores a session in the new store, and removes what the old one has of it. The session moves first: a handle that
-    /// has read the old record must not write it any more, and a process that is killed here must leave a session.
+    /// Stores a session in the new store, and removes what the old one has of it. The session moves first: a handle
+    /// that has read the old record must not write it any more, and a process that is killed here must leave a session.
     async fn set_in_new(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         let is_left = self.is_atomic()
             && match self.leave_old(sid, None).await {

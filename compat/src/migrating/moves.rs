@@ -11,7 +11,8 @@ use super::{
     flag::{self, Move},
 };
 
-/// How long a copy lives before its old record is known to be closed: longer than a process takes for its next step. It is created again if that takes longer.
+/// How long a copy lives before its old record is known to be closed: longer than a process takes for its next step.
+/// It is created again if that takes longer.
 const PENDING: Duration = Duration::from_secs(60);
 
 /// What became of a step.
@@ -26,9 +27,9 @@ impl Migrating {
     /// Moves a session to the new store. Returns true if it is there, whoever moved it, and false if it is in neither
     /// store.
     ///
-    /// `time_left` is how long it lives from now, as [`Listed::time_left`](cloakroom_core::Listed::time_left) says. With
-    /// `None`, it lives for its own max age, as after a visit. A visit moves a session too, so it is not shortened by a
-    /// time that was listed before; only a visit through a handle from [`before`](Self::before) is.
+    /// `time_left` is how long it lives from now, as [`Listed::time_left`](cloakroom_core::Listed::time_left) says.
+    /// With `None`, it lives for its own max age, as after a visit. A visit moves a session too, so it is not shortened
+    /// by a time that was listed before; only a visit through a handle from [`before`](Self::before) is.
     ///
     /// # Errors
     ///
