@@ -145,7 +145,7 @@ enum Written {
     Stored(SessionData, Copied),
     /// Nothing was written.
     Nothing(Copied),
-    /// Another writer was faster, or a record that is no session was removed. The next try decides.
+    /// Another writer was faster, or an unreadable record was removed. The next try decides.
     Again,
 }
 
@@ -246,7 +246,7 @@ impl Copier<'_> {
         Ok(self.options.overwrite.then_some(Copied::Replaced))
     }
 
-    /// A record that is no session, and not ours, is removed if it may be replaced.
+    /// Removes a record that cannot be read, if it may be replaced.
     async fn unread(&self, sid: &str) -> Result<Written, Error> {
         if !self.options.overwrite {
             return Ok(Written::Nothing(Copied::Kept));

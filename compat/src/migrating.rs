@@ -13,7 +13,7 @@
 //!
 //! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy.
 //! A pending copy counts only while its old record is there. So a logout, which destroys the old record before the new
-//! one, ends every move that is under way: the copy of a mover that comes late is no session. The copy lives for a
+//! one, ends every move that is under way: the copy of a mover that comes late never counts. The copy lives for a
 //! minute until its mover has seen that the old record is still closed, and then as long as the session. Only then is
 //! the old record handed over to it, by name. So no end of the session in the new store, however it comes about, brings
 //! the old record back. The last steps make a session of the copy and remove the old record.

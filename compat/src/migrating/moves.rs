@@ -15,7 +15,7 @@ use super::{
 /// It is created again if that takes longer.
 const PENDING: Duration = Duration::from_secs(60);
 
-/// What became of a step.
+/// The outcome of a step.
 pub(super) enum Step {
     /// It was taken, by this handle or another. The caller looks again.
     Taken,
