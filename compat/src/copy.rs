@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Created, Error, ErrorKind, Listed, SessionData, Store, Updated};
+use cloakroom_core::{
+    Clock, Created, Error, ErrorKind, Listed, Revision, SessionData, Store, Updated,
+};
 use futures::{
     future::{Either, ready},
-    stream::{StreamExt, TryStreamExt},
+    stream::StreamExt,
 };
 
 use crate::migrating::is_moving;
@@ -24,13 +26,13 @@ const NO_END_MS: i64 = 8_640_000_000_000_000;
 enum Copied {
     /// It was created, or with `dry_run` would be.
     Created,
-    /// The other store has the same record.
+    /// The other store has the same record. It got the time that is left.
     Same,
     /// The other store has another record, which stays.
     Kept,
     /// The other store had another record, which was replaced.
     Replaced,
-    /// It was destroyed, has ended, or is on the way by a [`Migrating`](crate::Migrating) handle.
+    /// It was destroyed or has ended.
     Gone,
 }
 
@@ -38,11 +40,14 @@ enum Copied {
 ///
 /// - A copy has every byte of the record, and as much time left, to within the seconds in which a store counts.
 /// - Nothing is overwritten: a session is created only if the other store has none with this id. One that is there
-///   already counts as skipped if its record is the same, and as kept otherwise; see
-///   [`overwrite`](CopyOptions::overwrite).
-/// - So a copy that was interrupted is completed by another call, which skips what is there.
+///   already counts as skipped if its record is the same, and gets the time that is left. Otherwise it counts as kept;
+///   see [`overwrite`](CopyOptions::overwrite).
+/// - So a copy that was interrupted is completed by another call, which skips what is there. But a session that has
+///   ended in the first store since the interrupted call stays in the other one: [`verify_copy`] counts those.
+/// - The other store must not be in use: what its users do there is not in the first store.
 /// - It holds only [`concurrency`](CopyOptions::concurrency) sessions and a page of the listing in memory.
-/// - A session whose record cannot be read or is refused counts as failed, and the copy goes on.
+/// - A session whose record cannot be read or is refused counts as failed, and the copy goes on. So does one that a
+///   [`Migrating`](crate::Migrating) handle is moving: complete the move first.
 ///
 /// # While the sessions are in use
 ///
@@ -86,7 +91,6 @@ pub async fn copy(
     let mut done = CopyProgress::default();
     let sessions = all
         .map(|listed| match listed {
-            Ok(listed) if is_moving(&listed.session) => Either::Left(ready(Ok(Copied::Gone))),
             Ok(listed) => Either::Right(copier.one(listed)),
             Err(error) => Either::Left(ready(Err(error))),
         })
@@ -123,82 +127,131 @@ fn is_of_one_session(kind: ErrorKind) -> bool {
     )
 }
 
+fn moving(store: &dyn Store) -> Error {
+    let message =
+        "the session is being moved: complete the move first, with `cloakroom copy --move`";
+    Error::new(ErrorKind::InvalidData, store.name().to_owned(), "copy", message)
+}
+
 struct Copier<'a> {
     from: &'a dyn Store,
     to: &'a dyn Store,
     options: &'a CopyOptions,
 }
 
+/// What a look at the other store led to.
+enum Written {
+    /// This record is stored there.
+    Stored(SessionData, Copied),
+    /// Nothing was written.
+    Nothing(Copied),
+    /// Another writer was faster, or an unreadable record was removed. The next try decides.
+    Again,
+}
+
 impl Copier<'_> {
     async fn one(&self, listed: Listed) -> Result<Copied, Error> {
         let clock = &self.options.clock;
-        let until_ms = until_ms(clock, listed.time_left);
         let sid = &*listed.id;
-        if listed.session.has_ended(clock.now_ms()) {
-            return Ok(Copied::Gone);
-        }
-        let mut text = listed.session.loaded_json().to_owned();
+        let mut until_ms = Some(until_ms(clock, listed.time_left));
+        let mut record = listed.session;
+        let mut first = None;
         loop {
-            let session = SessionData::from_json(text.as_str())?.with_store_expiry_ms(until_ms);
-            let (written, copied) = match self.create(sid, &session).await? {
-                Some(created) => (created, Copied::Created),
-                None => return self.meet(sid, &session).await,
+            if is_moving(&record) {
+                return Err(moving(self.from));
+            }
+            if record.has_ended(clock.now_ms()) {
+                return Ok(Copied::Gone);
+            }
+            let session = SessionData::from_json(record.loaded_json())?;
+            let session = match until_ms {
+                Some(until_ms) => session.with_store_expiry_ms(until_ms),
+                None => session,
             };
-            if self.options.dry_run {
-                return Ok(copied);
-            }
-            match self.from.get(sid).await? {
-                Some(now) if now.loaded_json() == text => return Ok(copied),
-                // The record that was copied is not the session any more.
-                now => {
-                    self.take_back(sid, &written).await?;
-                    match now.filter(|now| !is_moving(now)) {
-                        Some(now) => text = now.loaded_json().to_owned(),
-                        None => return Ok(Copied::Gone),
-                    }
+            let written = match self.write(sid, &session).await? {
+                Written::Stored(written, copied) => {
+                    first.get_or_insert(copied);
+                    written
                 }
+                Written::Nothing(copied) => return Ok(copied),
+                Written::Again => continue,
+            };
+            let now = self.from.get(sid).await?;
+            if now.as_ref().is_some_and(|now| now.loaded_json() == record.loaded_json()) {
+                return Ok(first.unwrap_or(Copied::Created));
             }
+            // The record that was copied is not the session any more.
+            self.take_back(sid, &written).await?;
+            let Some(now) = now else { return Ok(Copied::Gone) };
+            // Whoever wrote it has given it another time than the listing told.
+            (record, until_ms) = (now, None);
         }
     }
 
-    /// Creates the session, and returns it as it is stored. Returns `None` if there is one.
-    async fn create(&self, sid: &str, session: &SessionData) -> Result<Option<SessionData>, Error> {
-        let mut created = session.clone();
-        match self.to.atomic() {
-            Some(atomic) if !self.options.dry_run => match atomic.create(sid, session).await? {
-                Created::Stored(revision) => created.mark_stored(revision),
-                Created::Exists => return Ok(None),
-            },
-            _ => {
-                if self.to.get(sid).await?.is_some() {
-                    return Ok(None);
-                }
-                if !self.options.dry_run {
-                    self.to.set(sid, session).await?;
-                }
-            }
+    async fn write(&self, sid: &str, session: &SessionData) -> Result<Written, Error> {
+        if self.options.dry_run {
+            return Ok(Written::Nothing(match self.to.get(sid).await {
+                Ok(None) => Copied::Created,
+                Ok(Some(there)) if is_moving(&there) => return Err(moving(self.to)),
+                Ok(Some(there)) if there.loaded_json() == session.loaded_json() => Copied::Same,
+                Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
+                _ if self.options.overwrite => Copied::Replaced,
+                _ => Copied::Kept,
+            }));
         }
-        Ok(Some(created))
-    }
-
-    /// Says what becomes of a session that the other store has.
-    async fn meet(&self, sid: &str, session: &SessionData) -> Result<Copied, Error> {
+        let Some(atomic) = self.to.atomic() else { return self.write_plainly(sid, session).await };
+        if let Created::Stored(revision) = atomic.create(sid, session).await? {
+            return Ok(stored(session, revision, Copied::Created));
+        }
         let there = match self.to.get(sid).await {
-            Ok(there) => there,
-            // It is not a session, but it is not ours.
-            Err(error) if error.kind() == ErrorKind::Corrupt => None,
+            Ok(Some(there)) => there,
+            Ok(None) => return Ok(Written::Nothing(Copied::Gone)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => return self.unread(sid).await,
             Err(error) => return Err(error),
         };
-        if there.is_some_and(|there| there.loaded_json() == session.loaded_json()) {
-            return Ok(Copied::Same);
+        let Some(copied) = self.meets(session, &there)? else {
+            return Ok(Written::Nothing(Copied::Kept));
+        };
+        let Some(revision) = there.revision().cloned() else { return Ok(Written::Again) };
+        match atomic.update(sid, &session.clone().with_revision(revision)).await? {
+            Updated::Stored(revision) => Ok(stored(session, revision, copied)),
+            Updated::Conflict(_) => Ok(Written::Again),
+            Updated::Gone => Ok(Written::Nothing(Copied::Gone)),
         }
+    }
+
+    /// Writes to a store without conditional writes.
+    async fn write_plainly(&self, sid: &str, session: &SessionData) -> Result<Written, Error> {
+        let copied = match self.to.get(sid).await {
+            Ok(None) => Copied::Created,
+            Ok(Some(there)) => match self.meets(session, &there)? {
+                Some(copied) => copied,
+                None => return Ok(Written::Nothing(Copied::Kept)),
+            },
+            Err(error) if error.kind() == ErrorKind::Corrupt => return self.unread(sid).await,
+            Err(error) => return Err(error),
+        };
+        self.to.set(sid, session).await?;
+        Ok(Written::Stored(session.clone(), copied))
+    }
+
+    /// Says as what a write counts if this record is there. Returns `None` if it stays.
+    fn meets(&self, session: &SessionData, there: &SessionData) -> Result<Option<Copied>, Error> {
+        if is_moving(there) {
+            return Err(moving(self.to));
+        }
+        if there.loaded_json() == session.loaded_json() {
+            return Ok(Some(Copied::Same));
+        }
+        Ok(self.options.overwrite.then_some(Copied::Replaced))
+    }
+
+    /// Removes a record that cannot be read, if it may be replaced.
+    async fn unread(&self, sid: &str) -> Result<Written, Error> {
         if !self.options.overwrite {
-            return Ok(Copied::Kept);
+            return Ok(Written::Nothing(Copied::Kept));
         }
-        if !self.options.dry_run {
-            self.to.set(sid, session).await?;
-        }
-        Ok(Copied::Replaced)
+        self.to.destroy(sid).await.map(|()| Written::Again)
     }
 
     /// Removes a copy, unless somebody has changed it since.
@@ -215,19 +268,14 @@ impl Copier<'_> {
     }
 }
 
+fn stored(session: &SessionData, revision: Revision, copied: Copied) -> Written {
+    let mut session = session.clone();
+    session.mark_stored(revision);
+    Written::Stored(session, copied)
+}
+
 /// Returns when a session expires that has this time left, in milliseconds since 1970.
 fn until_ms(clock: &Clock, time_left: Option<Duration>) -> i64 {
     let left_ms = time_left.and_then(|left| i64::try_from(left.as_millis()).ok());
     left_ms.map_or(NO_END_MS, |left_ms| clock.now_ms().saturating_add(left_ms).min(NO_END_MS))
-}
-
-/// The sessions of a store's listing, with an error if it has none.
-async fn for_each<F: Future<Output = Result<(), Error>> + Send>(
-    store: &dyn Store,
-    concurrency: usize,
-    act: impl FnMut(Listed) -> F + Send,
-) -> Result<(), Error> {
-    let all = store.enumerate().ok_or_else(|| unlisted(store))?.all();
-    let all = all.try_filter(|listed| ready(!is_moving(&listed.session)));
-    all.try_for_each_concurrent(concurrency.max(1), act).await
 }

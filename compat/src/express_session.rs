@@ -61,8 +61,8 @@ impl ExpressSession {
     }
 
     /// Creates a handle on two stores, for the time in which sessions move from the old to the new: it reads the new
-    /// store and then the old one, moves a session when it is written, and destroys in both. See [`Migrating`], also
-    /// for how to change a running site without a loss.
+    /// store and then the old one, moves a session when it is written or visited, and destroys in both. See
+    /// [`Migrating`], also for how to change a running site without a loss.
     pub fn migrating(old: impl Store + 'static, new: impl Store + 'static) -> Self {
         Self::new(Migrating::new(old, new))
     }

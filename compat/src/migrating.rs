@@ -1,18 +1,22 @@
 //! Two stores as one while sessions move from the old to the new.
 //!
-//! A session is in one of four states, and each step from one to the next is a single conditional write:
+//! A session is in one of these states, and each step from one to the next is a single conditional write:
 //!
 //! | old | new | where the session is |
 //! | --- | --- | --- |
 //! | a record | nothing | in the old store |
 //! | a record that is closed | nothing | on its way; whoever sees it completes the move |
 //! | a record that is closed | a copy that is pending | on its way, as before |
-//! | nothing, or a closed record | a record | in the new store |
+//! | a record that is handed over | its copy, pending | on its way, as before |
+//! | nothing, or a record that is handed over | a record | in the new store |
+//! | a record that is handed over | nothing | nowhere: it has ended in the new store |
 //!
 //! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy.
-//! A pending copy counts only while its old record is closed. So a logout, which destroys the old record before the new
-//! one, ends every move that is under way: the copy of a mover that comes late never counts. The copy becomes a session
-//! by an `update` of its own, after its mover has seen that the old record is still closed.
+//! A pending copy counts only while its old record is there. So a logout, which destroys the old record before the new
+//! one, ends every move that is under way: the copy of a mover that comes late never counts. The copy lives for a
+//! minute until its mover has seen that the old record is still closed, and then as long as the session. Only then is
+//! the old record handed over to it, by name. So no end of the session in the new store, however it comes about, brings
+//! the old record back. The last steps make a session of the copy and remove the old record.
 //!
 //! `flag.rs` is how a record says that it is closed or pending, `origin.rs` the store that a session was read from,
 //! `find.rs` the reading, `moves.rs` the steps of a move, and `contract.rs` and `listing.rs` the contract.
@@ -42,7 +46,12 @@ enum Writes {
 /// Two stores as one [`Store`], for the time in which sessions move from the old to the new.
 ///
 /// It reads the new store and then the old one, and destroys in both. A session of the old store moves when it is
-/// written, or by [`move_session`](Self::move_session); a move extends its life as a visit does.
+/// written or visited ([`touch`](Store::touch), [`get_and_touch`](Atomic::get_and_touch)), or by
+/// [`move_session`](Self::move_session); a move extends its life as a visit does.
+///
+/// A session that the new store refuses, for example because it is too large, stays in the old one, where it can be
+/// read, extended and destroyed. A write to it fails with the error of the new store, unless it is a
+/// [`set`](Store::set).
 ///
 /// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no
 /// logout is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only
@@ -85,7 +94,7 @@ pub struct Migrating {
 }
 
 impl Migrating {
-    /// Returns both stores as one that moves a session to the new store when it is written.
+    /// Returns both stores as one that moves a session to the new store when it is written or visited.
     pub fn new(old: impl Store + 'static, new: impl Store + 'static) -> Self {
         let (old, new) = (Box::new(old), Box::new(new));
         Self { old, new, writes: Writes::ToNew, clock: Clock::system() }

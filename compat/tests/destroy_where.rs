@@ -109,6 +109,8 @@ struct Listing {
     count: usize,
     /// The place of a record that cannot be read.
     unread: Option<usize>,
+    /// Why not.
+    why: ErrorKind,
     destroyed: Arc<AtomicUsize>,
     fails_after: Option<usize>,
     /// Whether that failure says that nothing was destroyed.
@@ -118,7 +120,8 @@ struct Listing {
 impl Listing {
     fn of(count: usize) -> Self {
         let (memory, destroyed) = (MemoryStore::new(), Arc::default());
-        Self { memory, count, unread: None, destroyed, fails_after: None, is_refused: false }
+        let why = ErrorKind::Corrupt;
+        Self { memory, count, unread: None, why, destroyed, fails_after: None, is_refused: false }
     }
 }
 
@@ -159,7 +162,7 @@ impl Enumerate for Listing {
     }
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         let item = |number| match Some(number) == self.unread {
-            true => Err(Error::new(ErrorKind::Corrupt, "listing", "all", "not JSON")),
+            true => Err(Error::new(self.why, "listing", "all", "not JSON")),
             false => Ok(Listed::new(format!("id{number}"), of("ann"), None)),
         };
         stream::iter(0..self.count).map(item).boxed()
@@ -174,14 +177,17 @@ impl Enumerate for Listing {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_stops_no_other_and_is_told_at_the_end() {
-    let mut store = Listing::of(5);
-    store.unread = Some(1);
-    let sessions = ExpressSession::new(store.clone());
-    let error = sessions.destroy_where(is_of("ann")).await.unwrap_err();
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::Corrupt, "destroy_where"));
-    assert!(error.to_string().ends_with("destroyed: 4, records that cannot be read: 1"), "{error}");
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("not JSON"));
-    assert_eq!(store.destroyed.load(SeqCst), 4);
+    for why in [ErrorKind::Corrupt, ErrorKind::TooLarge] {
+        let mut store = Listing::of(5);
+        (store.unread, store.why) = (Some(1), why);
+        let sessions = ExpressSession::new(store.clone());
+        let error = sessions.destroy_where(is_of("ann")).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (why, "destroy_where"));
+        let told = "destroyed: 4, records that cannot be read: 1";
+        assert!(error.to_string().ends_with(told), "{error}");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("not JSON"));
+        assert_eq!(store.destroyed.load(SeqCst), 4);
+    }
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl CopyOptions {
 pub struct CopyProgress {
     /// Sessions that were created, or with `dry_run` would be.
     pub copied: u64,
-    /// Sessions that the other store has with the same record.
+    /// Sessions that the other store has with the same record. They got the time that is left.
     pub skipped: u64,
     /// Sessions of which the other store has another record, which stays.
     pub kept: u64,
@@ -68,7 +68,7 @@ pub struct CopyProgress {
     pub replaced: u64,
     /// Sessions that ended before their copy was complete.
     pub gone: u64,
-    /// Sessions whose record could not be read or was refused.
+    /// Sessions whose record could not be read or was refused, and sessions that are being moved.
     pub failed: u64,
     /// Why the first of these failed. `None` if none failed.
     pub why: Option<Error>,

@@ -3,21 +3,25 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use cloakroom_core::{Error, Listed, Store};
+use futures::stream::TryStreamExt;
 
-use super::{CopyOptions, for_each, until_ms};
+use super::{CopyOptions, unlisted, until_ms};
+use crate::migrating::is_moving;
 
 /// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for
 /// one more.
 const APART_MS: u64 = 3_000;
 
-/// Returns the number of sessions of one store whose copy in another is missing or differs, in its record or by more
-/// than three seconds in the time it has left.
+/// Returns the number of sessions that differ: those of one store whose copy in another is missing or differs, in its
+/// record or by more than three seconds in the time it has left, and those of the other store that the first one lacks,
+/// for example because their users have logged out there since they were copied.
 ///
-/// It keeps 16 bytes for each session of the other store in memory. A session that is used meanwhile can differ.
+/// A session that a [`Migrating`](crate::Migrating) handle is moving differs. One past its
+/// [end](cloakroom_core::SessionData::ends_at_ms) is left out, as `copy` leaves it out. It keeps 32 bytes for each
+/// session of the other store in memory. A session that is used meanwhile can differ.
 ///
 /// # Errors
 ///
@@ -41,26 +45,45 @@ pub async fn verify_copy(
     progress: impl Fn(u64) + Send + Sync,
 ) -> Result<u64, Error> {
     let hasher = RandomState::new();
-    let of = |listed: &Listed| {
-        let until_ms = until_ms(&options.clock, listed.time_left);
-        (hasher.hash_one((&listed.id, listed.session.loaded_json())), until_ms)
-    };
+    let is_over = |listed: &Listed| listed.session.has_ended(options.clock.now_ms());
     let mut copies = HashMap::new();
-    for_each(to, 1, |listed| {
-        let (hash, until_ms) = of(&listed);
-        copies.insert(hash, until_ms);
-        std::future::ready(Ok(()))
-    })
-    .await?;
-    let (seen, differing) = (AtomicU64::new(0), AtomicU64::new(0));
-    for_each(from, 1, |listed| {
-        let (hash, until_ms) = of(&listed);
-        let is_same =
-            copies.get(&hash).is_some_and(|copy_ms| copy_ms.abs_diff(until_ms) <= APART_MS);
-        differing.fetch_add(u64::from(!is_same), Relaxed);
-        progress(seen.fetch_add(1, Relaxed) + 1);
-        std::future::ready(Ok(()))
-    })
-    .await?;
-    Ok(differing.into_inner())
+    let mut all = to.enumerate().ok_or_else(|| unlisted(to))?.all();
+    while let Some(listed) = all.try_next().await? {
+        if !is_over(&listed) && !is_moving(&listed.session) {
+            copies.insert(
+                hasher.hash_one(&listed.id),
+                Compared {
+                    record: hasher.hash_one(listed.session.loaded_json()),
+                    until_ms: until_ms(&options.clock, listed.time_left),
+                    is_seen: false,
+                },
+            );
+        }
+    }
+    drop(all);
+    let (mut seen, mut differing) = (0, 0);
+    let mut all = from.enumerate().ok_or_else(|| unlisted(from))?.all();
+    while let Some(listed) = all.try_next().await? {
+        if is_over(&listed) {
+            continue;
+        }
+        let until_ms = until_ms(&options.clock, listed.time_left);
+        let record = hasher.hash_one(listed.session.loaded_json());
+        let is_same = copies.get_mut(&hasher.hash_one(&listed.id)).is_some_and(|copy| {
+            copy.is_seen = true;
+            copy.record == record && copy.until_ms.abs_diff(until_ms) <= APART_MS
+        });
+        differing += u64::from(!is_same || is_moving(&listed.session));
+        seen += 1;
+        progress(seen);
+    }
+    let lacking = copies.values().filter(|copy| !copy.is_seen).count();
+    Ok(differing + lacking as u64)
+}
+
+/// What is kept of a session of the other store.
+struct Compared {
+    record: u64,
+    until_ms: i64,
+    is_seen: bool,
 }

@@ -67,7 +67,8 @@ impl ExpressSession {
     /// [`Unsupported`](ErrorKind::Unsupported) if the store cannot list sessions; nothing is destroyed then. Any other
     /// error says how many sessions were destroyed before it; call again for the rest.
     ///
-    /// A record that cannot be read is skipped, and the error at the end is [`Corrupt`](ErrorKind::Corrupt).
+    /// A record that cannot be read, or is larger than the store's limit, is skipped. The error at the end is then that
+    /// of the first one: [`Corrupt`](ErrorKind::Corrupt) or [`TooLarge`](ErrorKind::TooLarge).
     pub async fn destroy_where(
         &self,
         mut is_picked: impl FnMut(&str, &SessionData) -> bool + Send,
@@ -85,7 +86,7 @@ impl ExpressSession {
             };
             match step {
                 Ok(is_ended) => progress.ended += u64::from(is_ended),
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                Err(error) if is_of_the_record(error.kind()) => {
                     progress.unread += 1;
                     progress.why.get_or_insert(error);
                 }
@@ -130,7 +131,12 @@ impl Progress {
             "sessions destroyed: {}, records that cannot be read: {}",
             self.ended, self.unread
         );
-        Error::new(ErrorKind::Corrupt, error.store().to_owned(), "destroy_where", message)
+        Error::new(error.kind(), error.store().to_owned(), "destroy_where", message)
             .with_source(error)
     }
+}
+
+/// Returns true if the other sessions can still be destroyed.
+fn is_of_the_record(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Corrupt | ErrorKind::TooLarge)
 }

@@ -28,7 +28,7 @@ impl Store for Migrating {
                 Found::Nothing => return Ok(None),
                 Found::New(session) => return Ok(Some(session)),
                 Found::Old(session) => return Ok(Some(from_old(session))),
-                Found::Moving(moving) => self.complete(sid, moving, None).await?,
+                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
             }
         }
     }
@@ -61,17 +61,24 @@ impl Store for Migrating {
     }
 
     /// Looks first, because a copy that a killed mover has left must not be extended.
+    ///
+    /// It moves the session, as a write does: a mover has the time that was left before, and must not overwrite this.
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         loop {
             match self.find(sid).await? {
                 Found::Nothing => return Ok(Touched::Missing),
                 Found::New(_) => return self.new.touch(sid, session).await,
+                Found::Old(_) if self.moves_on_visit(sid).await? => {}
                 Found::Old(_) => match self.old.touch(sid, session).await? {
                     // It moved in between, or has ended.
                     Touched::Missing => {}
-                    touched => return Ok(touched),
+                    // It can have been closed before that.
+                    touched if matches!(self.in_old(sid).await?, InOld::Open(_)) => {
+                        return Ok(touched);
+                    }
+                    _ => {}
                 },
-                Found::Moving(moving) => self.complete(sid, moving, None).await?,
+                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
             }
         }
     }
@@ -90,72 +97,51 @@ impl Store for Migrating {
 impl Atomic for Migrating {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         loop {
-            match self.in_old(sid).await? {
-                InOld::Open(_) => return Ok(Created::Exists),
-                InOld::Closed(..) => {
-                    self.moved(sid, None).await?;
-                    continue;
-                }
-                InOld::Nothing => {}
-            }
-            let is_in_place = self.writes == Writes::InPlace;
-            if is_in_place && self.new.get(sid).await?.is_some_and(|found| !flag::is_moving(&found))
-            {
-                return Ok(Created::Exists);
-            }
-            let store = if is_in_place { &self.old } else { &self.new };
-            match Self::atomic_of(&**store)?.create(sid, session).await? {
-                Created::Stored(revision) if is_in_place => {
-                    return Ok(Created::Stored(of_old(Some(&revision))));
-                }
-                Created::Stored(revision) => return Ok(Created::Stored(revision)),
-                Created::Exists if is_in_place => return Ok(Created::Exists),
-                Created::Exists => match self.new.get(sid).await? {
-                    Some(late) if flag::is_moving(&late) => {
-                        Self::discard(&*self.new, sid, &late).await?;
+            match self.find(sid).await? {
+                Found::New(_) | Found::Old(_) => return Ok(Created::Exists),
+                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
+                Found::Nothing => {
+                    let is_in_place = self.writes == Writes::InPlace;
+                    let store = if is_in_place { &self.old } else { &self.new };
+                    match Self::atomic_of(&**store)?.create(sid, session).await? {
+                        Created::Stored(revision) if is_in_place => {
+                            return Ok(Created::Stored(of_old(Some(&revision))));
+                        }
+                        Created::Stored(revision) => return Ok(Created::Stored(revision)),
+                        // A session, or what a killed mover has left by now.
+                        Created::Exists => {}
                     }
-                    _ => return Ok(Created::Exists),
-                },
+                }
             }
         }
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
-        let new = Self::atomic_of(&*self.new)?;
-        let updated = match (in_old(session), self.writes) {
-            (None, _) => new.update(sid, session).await?,
-            (Some(revision), Writes::InPlace) => {
-                let old = Self::atomic_of(&*self.old)?;
-                let session = session.clone().with_revision(revision);
-                match old.update(sid, &session).await? {
-                    Updated::Stored(revision) => Updated::Stored(of_old(Some(&revision))),
-                    Updated::Conflict(current) if !flag::is_moving(&current) => {
-                        return Ok(Updated::Conflict(from_old(current)));
-                    }
-                    other => other,
-                }
-            }
-            (Some(_), Writes::ToNew) => {
-                let Some(current) = self.moved(sid, None).await? else { return Ok(Updated::Gone) };
-                let revision = current.revision().cloned();
-                // A move changes no byte, so the same text is the record that was read.
-                match revision.filter(|_| current.loaded_json() == session.loaded_json()) {
-                    Some(revision) => {
-                        new.update(sid, &session.clone().with_revision(revision)).await?
-                    }
-                    None => return Ok(Updated::Conflict(current)),
-                }
-            }
+        let Some(mut revision) = in_old(session) else {
+            return self.update_in_new(sid, session).await;
         };
-        match updated {
-            Updated::Conflict(current) if !flag::is_moving(&current) => {
-                Ok(Updated::Conflict(current))
+        if self.writes == Writes::ToNew {
+            let Some(current) = self.moved(sid, None).await? else { return Ok(Updated::Gone) };
+            return self.update_moved(sid, session, current).await;
+        }
+        loop {
+            let read = session.clone().with_revision(revision);
+            match Self::atomic_of(&*self.old)?.update(sid, &read).await? {
+                Updated::Stored(revision) => {
+                    return Ok(Updated::Stored(of_old(Some(&revision))));
+                }
+                Updated::Conflict(current) if !flag::is_moving(&current) => {
+                    return Ok(Updated::Conflict(from_old(current)));
+                }
+                Updated::Conflict(_) | Updated::Gone => {}
             }
-            // It can be in the other store by now.
-            Updated::Conflict(_) | Updated::Gone => {
-                Ok(self.get(sid).await?.map_or(Updated::Gone, Updated::Conflict))
-            }
-            stored => Ok(stored),
+            let Some(current) = self.get(sid).await? else { return Ok(Updated::Gone) };
+            revision = match in_old(&current) {
+                None => return self.update_moved(sid, session, current).await,
+                // The new store refused it.
+                Some(again) if is_same(session, &current) => again,
+                Some(_) => return Ok(Updated::Conflict(current)),
+            };
         }
     }
 
@@ -176,44 +162,85 @@ impl Atomic for Migrating {
                 Found::Nothing => return Ok(None),
                 // It moved in between.
                 Found::New(_) => {}
+                Found::Old(_) if self.moves_on_visit(sid).await? => {}
                 Found::Old(_) => {
                     let found = old.get_and_touch(sid, ttl).await?;
                     if let Some(session) = found.filter(|found| !flag::is_moving(found)) {
                         return Ok(Some(from_old(session)));
                     }
                 }
-                Found::Moving(moving) => self.complete(sid, moving, None).await?,
+                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
             }
         }
     }
 }
 
 impl Migrating {
-    /// Stores a session in the new store, and removes what the old one has of it. The old record is closed first: a
-    /// handle that has read it must not write it any more.
-    async fn set_in_new(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        let is_atomic = self.is_atomic();
-        let closed = loop {
-            match self.in_old(sid).await {
-                Ok(InOld::Open(open)) if is_atomic => {
-                    if let Some(closed) = self.close(sid, open).await? {
-                        break Some(closed);
-                    }
-                }
-                Ok(InOld::Closed(_, closed)) if is_atomic => break Some(closed),
-                Ok(InOld::Nothing) => break None,
-                // Nobody can update it, so it need not be closed.
-                Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
-                Ok(_) | Err(_) => {
-                    self.new.set(sid, session).await?;
-                    return self.old.destroy(sid).await.map_err(in_part(true));
-                }
-            }
-        };
-        self.new.set(sid, session).await?;
-        match closed {
-            Some(closed) => Self::discard(&*self.old, sid, &closed).await.map_err(in_part(true)),
-            None => Ok(()),
+    /// Moves a session that is visited, if sessions move. Returns false if it must be extended where it is.
+    async fn moves_on_visit(&self, sid: &str) -> Result<bool, Error> {
+        if self.writes == Writes::InPlace || !self.is_atomic() {
+            return Ok(false);
+        }
+        match self.moved(sid, None).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.outcome_unknown() => Err(error),
+            // The new store refuses it, and it is in the old store as before.
+            Err(_) => Ok(false),
         }
     }
+
+    /// Updates a session that was read in the old store, and has moved.
+    async fn update_moved(
+        &self,
+        sid: &str,
+        session: &SessionData,
+        current: SessionData,
+    ) -> Result<Updated, Error> {
+        match current.revision().cloned().filter(|_| is_same(session, &current)) {
+            Some(revision) => {
+                self.update_in_new(sid, &session.clone().with_revision(revision)).await
+            }
+            None => Ok(Updated::Conflict(current)),
+        }
+    }
+
+    async fn update_in_new(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
+        match Self::atomic_of(&*self.new)?.update(sid, session).await? {
+            Updated::Conflict(current) if !flag::is_moving(&current) => {
+                Ok(Updated::Conflict(current))
+            }
+            // It can be in the other store by now.
+            Updated::Conflict(_) | Updated::Gone => {
+                Ok(self.get(sid).await?.map_or(Updated::Gone, Updated::Conflict))
+            }
+            stored => Ok(stored),
+        }
+    }
+
+    /// Stores a session in the new store, and removes what the old one has of it. The session moves first: a handle
+    /// that has read the old record must not write it any more, and a process that is killed here must leave a session.
+    async fn set_in_new(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        let is_left = self.is_atomic()
+            && match self.leave_old(sid, None).await {
+                Ok(()) => true,
+                Err(error) if error.outcome_unknown() => return Err(error),
+                // The record cannot be read, or the new store refuses it. It is replaced.
+                Err(error) if is_of_the_record(error.kind()) => false,
+                Err(error) => return Err(error),
+            };
+        self.new.set(sid, session).await?;
+        if is_left {
+            return Ok(());
+        }
+        self.old.destroy(sid).await.map_err(in_part(true))
+    }
+}
+
+/// Returns true if this is the record that was read. A move changes no byte, so the text tells.
+fn is_same(read: &SessionData, current: &SessionData) -> bool {
+    read.loaded_json() == current.loaded_json()
+}
+
+fn is_of_the_record(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Corrupt | ErrorKind::TooLarge | ErrorKind::InvalidData)
 }

@@ -5,17 +5,54 @@ use cloakroom_core::{Error, SessionData, generate_id};
 /// The member that says so. A session that nobody moves does not have it.
 const MEMBER: &str = "cloakroomMove";
 const CLOSED: &str = "closed ";
+const HANDED: &str = "handed over ";
 const PENDING: &str = "pending ";
+/// Stands for a move that gives a session its own max age.
+const NO_TIME: &str = "-";
 
 /// What a record is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Flag {
     /// A session.
     None,
-    /// The old record of a session that moves, with the name of the move.
-    Closed(String),
-    /// The copy in the new store, with the name of its move.
-    Pending(String),
+    /// The old record of a session that moves.
+    Closed(Move),
+    /// The old record of a session whose copy, of this name, is the session from now on.
+    Handed(Move, String),
+    /// The copy in the new store, with the name of its move and its own.
+    Pending(String, String),
+}
+
+/// A move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Move {
+    pub(super) name: String,
+    /// When the session expires. `None` if it lives for its own max age, as after a visit.
+    pub(super) until_ms: Option<i64>,
+}
+
+impl Move {
+    pub(super) fn new(until_ms: Option<i64>) -> Result<Self, Error> {
+        Ok(Self { name: generate_id()?.to_string(), until_ms })
+    }
+
+    /// Gives a session the time that the move gives it.
+    pub(super) fn with_time(&self, session: SessionData) -> SessionData {
+        match self.until_ms {
+            Some(until_ms) => session.with_store_expiry_ms(until_ms),
+            None => session,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let until = self.until_ms.map_or_else(|| NO_TIME.to_owned(), |ms| ms.to_string());
+        format!("{} {until}", self.name)
+    }
+
+    fn from_words(name: &str, until: &str) -> Option<Self> {
+        let until_ms = if until == NO_TIME { None } else { Some(until.parse().ok()?) };
+        Some(Self { name: name.to_owned(), until_ms })
+    }
 }
 
 /// Returns true if the record belongs to a move that is under way, so it is not a session on its own.
@@ -34,22 +71,39 @@ pub fn is_moving(session: &SessionData) -> bool {
 pub(super) fn of(session: &SessionData) -> Flag {
     // An application's own member of this name is a member like any other.
     let text = session.get::<String>(MEMBER).ok().flatten().unwrap_or_default();
-    if let Some(name) = text.strip_prefix(CLOSED) {
-        return Flag::Closed(name.to_owned());
+    parse(&text).unwrap_or(Flag::None)
+}
+
+fn parse(text: &str) -> Option<Flag> {
+    let words = |rest: &str| rest.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    if let Some(rest) = text.strip_prefix(CLOSED) {
+        let [name, until] = &*words(rest) else { return None };
+        return Move::from_words(name, until).map(Flag::Closed);
     }
-    let copy = text.strip_prefix(PENDING).and_then(|names| names.split_once(' '));
-    copy.map_or(Flag::None, |(name, _)| Flag::Pending(name.to_owned()))
+    if let Some(rest) = text.strip_prefix(HANDED) {
+        let [name, until, copy] = &*words(rest) else { return None };
+        return Move::from_words(name, until).map(|of| Flag::Handed(of, copy.clone()));
+    }
+    let [name, copy] = &*words(text.strip_prefix(PENDING)?) else { return None };
+    Some(Flag::Pending(name.clone(), copy.clone()))
 }
 
-/// Closes a record, by a new move.
-pub(super) fn close(session: &mut SessionData) -> Result<(), Error> {
-    session.insert(MEMBER, [CLOSED, &*generate_id()?].concat())
+/// Closes a record.
+pub(super) fn close(session: &mut SessionData, by: &Move) -> Result<(), Error> {
+    session.insert(MEMBER, [CLOSED, &*by.to_text()].concat())
 }
 
-/// Makes a closed record the pending copy of this move. No two copies are the same text: an `update` of one must not
-/// take another for it, which was created after a logout had ended the first.
-pub(super) fn pend(session: &mut SessionData, name: &str) -> Result<(), Error> {
-    session.insert(MEMBER, [PENDING, name, " ", &*generate_id()?].concat())
+/// Hands a closed record over to its copy.
+pub(super) fn hand_over(session: &mut SessionData, by: &Move, copy: &str) -> Result<(), Error> {
+    session.insert(MEMBER, [HANDED, &*by.to_text(), " ", copy].concat())
+}
+
+/// Makes a closed record a pending copy, and returns its name. No two copies are the same text: an `update` of one must
+/// not take another for it, which was created after a logout had ended the first.
+pub(super) fn pend(session: &mut SessionData, by: &Move) -> Result<String, Error> {
+    let copy = generate_id()?.to_string();
+    session.insert(MEMBER, [PENDING, &*by.name, " ", &*copy].concat())?;
+    Ok(copy)
 }
 
 /// Makes a session of a record again.
@@ -66,13 +120,17 @@ mod tests {
         let text = r#"{ "cookie":{"path":"/"}, "n":1.0, "half":"\ud83d" }"#;
         let mut session = SessionData::from_json(text).unwrap();
         assert_eq!(of(&session), Flag::None);
-        close(&mut session).unwrap();
-        let Flag::Closed(name) = of(&session) else { panic!("it is closed") };
-        pend(&mut session, &name).unwrap();
-        let first = session.to_json().into_owned();
-        assert_eq!(of(&session), Flag::Pending(name.clone()));
-        pend(&mut session, &name).unwrap();
-        assert_ne!(session.to_json(), first);
+        for until_ms in [None, Some(-7), Some(i64::MAX)] {
+            let by = Move::new(until_ms).unwrap();
+            close(&mut session, &by).unwrap();
+            assert_eq!(of(&session), Flag::Closed(by.clone()));
+            hand_over(&mut session, &by, "copy").unwrap();
+            assert_eq!(of(&session), Flag::Handed(by, "copy".to_owned()));
+        }
+        let by = Move::new(None).unwrap();
+        let first = pend(&mut session, &by).unwrap();
+        assert_eq!(of(&session), Flag::Pending(by.name.clone(), first.clone()));
+        assert_ne!(pend(&mut session, &by).unwrap(), first);
         let mut stored = SessionData::from_json(session.to_json().into_owned()).unwrap();
         clear(&mut stored);
         assert_eq!(stored.to_json(), text);
@@ -80,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_member_of_the_applications_own_is_no_flag() {
-        for value in ["7", "null", r#""""#, r#""closed""#, r#""pending 1""#, "[]"] {
+        for value in
+            ["7", "null", r#""""#, r#""closed""#, r#""pending 1""#, r#""closed 1 x""#, "[]"]
+        {
             let text = format!(r#"{{"cookie":{{}},"cloakroomMove":{value}}}"#);
             assert!(!is_moving(&SessionData::from_json(text).unwrap()), "{value}");
         }

@@ -34,13 +34,20 @@ impl Enumerate for Migrating {
             (Ok(old), Ok(new)) => (old, new),
             (Err(error), _) | (_, Err(error)) => return stream::iter([Err(error)]).boxed(),
         };
-        let in_old = old.all().try_filter_map(|mut listed| {
-            let flag = flag::of(&listed.session);
-            if let Flag::Closed(_) = flag {
-                flag::clear(&mut listed.session);
+        let in_old = old.all().try_filter_map(move |mut listed| async move {
+            match flag::of(&listed.session) {
+                Flag::None => {}
+                Flag::Closed(_) => flag::clear(&mut listed.session),
+                Flag::Pending(..) => return Ok(None),
+                // Its copy is the session, if it still lives.
+                Flag::Handed(..) => {
+                    let Some(session) = self.get(&listed.id).await? else { return Ok(None) };
+                    listed.session = session;
+                    return Ok(Some(listed));
+                }
             }
             listed.session = from_old(listed.session);
-            ready(Ok(Some(listed).filter(|_| !matches!(flag, Flag::Pending(_)))))
+            Ok(Some(listed))
         });
         let in_new = new.all().try_filter(|listed| ready(!flag::is_moving(&listed.session)));
         in_old.chain(in_new).boxed()

@@ -22,10 +22,10 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 /// When a store drops the session, in milliseconds since 1970; `None` when that has passed. It believes the cookie, as
-/// the stores of npm do.
+/// the stores of npm do, unless the session has a store expiry.
 pub(crate) fn expires_ms(session: &SessionData) -> Option<i64> {
     let now_ms = now_ms();
-    match session.cookie().expires_ms() {
+    match session.store_expiry_ms().or_else(|| session.cookie().expires_ms()) {
         None => Some(now_ms + 86_400_000),
         Some(expires_ms) if expires_ms > now_ms => {
             Some(expires_ms.saturating_add((now_ms - expires_ms).rem_euclid(1_000)))

@@ -7,7 +7,9 @@
 use std::cell::{Cell, RefCell};
 
 use cloakroom_compat::Migrating;
-use cloakroom_core::{Enumerate, MemoryStore, SessionData, Store, Updated};
+use cloakroom_core::{
+    Clock, Created, Enumerate, MemoryOptions, MemoryStore, SessionData, Store, Touched, Updated,
+};
 use futures::{executor::block_on, stream::TryStreamExt};
 
 use crate::scheduler::{Far, Numbers, Task, run, step};
@@ -16,6 +18,7 @@ const SID: &str = "id";
 
 /// Two stores, and what was seen of the session in them.
 struct Site {
+    clock: Clock,
     old: Far,
     new: Far,
     /// The increments that were acknowledged, and those whose writer was killed.
@@ -30,8 +33,12 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let far = || Far(MemoryStore::new());
+        let clock = Clock::fixed(1_700_000_000_000);
+        let mut options = MemoryOptions::default();
+        options.clock = clock.clone();
+        let far = || Far(MemoryStore::with_options(options.clone()));
         Self {
+            clock,
             old: far(),
             new: far(),
             acknowledged: Cell::default(),
@@ -44,7 +51,8 @@ impl Site {
 
     fn handle(&self, moves: bool) -> Migrating {
         let (old, new) = (self.old.clone(), self.new.clone());
-        if moves { Migrating::new(old, new) } else { Migrating::before(old, new) }
+        let handle = if moves { Migrating::new(old, new) } else { Migrating::before(old, new) };
+        handle.with_clock(self.clock.clone())
     }
 
     /// Notes what a call has found that began before or after the logout.
@@ -108,12 +116,45 @@ impl Site {
         self.note("ids", false, !ids.is_empty());
     }
 
-    async fn logs_out(&self, store: &Migrating, later: usize) {
+    /// Ends the session in one of the three ways in which a store does.
+    async fn logs_out(&self, store: &Migrating, later: usize, way: usize) {
         for _ in 0..later {
             step().await;
         }
-        store.destroy(SID).await.unwrap();
+        match way {
+            0 => store.destroy(SID).await.unwrap(),
+            1 => {
+                let mut found = store.get(SID).await.unwrap();
+                while let Some(current) = found {
+                    let past = current.with_store_expiry_ms(0);
+                    found = match store.atomic().unwrap().update(SID, &past).await.unwrap() {
+                        Updated::Conflict(current) => Some(current),
+                        Updated::Stored(_) | Updated::Gone => None,
+                    };
+                }
+            }
+            _ => {
+                let past = SessionData::new().with_store_expiry_ms(0);
+                assert_eq!(store.touch(SID, &past).await.unwrap(), Touched::Missing);
+            }
+        }
         self.is_logged_out.set(true);
+    }
+
+    /// The id is taken as long as the session lives.
+    async fn creates(&self, store: &Migrating) {
+        let created = store.atomic().unwrap().create(SID, &SessionData::new()).await.unwrap();
+        assert_eq!(created, Created::Exists);
+    }
+
+    /// Lets so much time pass that a copy expires whose mover was killed or is slow.
+    async fn time_passes(&self) {
+        for _ in 0..3 {
+            for _ in 0..15 {
+                step().await;
+            }
+            self.clock.advance(61_000);
+        }
     }
 }
 
@@ -155,6 +196,8 @@ fn in_many_orders_no_change_is_lost_and_nobody_is_logged_out() {
             mortal(site.increments(&handles[2], "mortal writer")),
             task(site.reads(&handles[3])),
             task(site.lists(&handles[4])),
+            task(site.creates(&handles[5])),
+            task(site.time_passes()),
         ];
         for _ in 0..numbers.below(3) {
             tasks.push(mortal(async { assert!(mover.move_session(SID, None).await.unwrap()) }));
@@ -174,14 +217,15 @@ fn in_many_orders_no_logout_is_undone() {
         let site = site(&mut numbers);
         let handles: Vec<_> = (0..6).map(|_| site.handle(numbers.below(3) > 0)).collect();
         let mover = site.handle(true);
-        let later = numbers.below(20);
+        let (later, way) = (numbers.below(20), numbers.below(3));
         let mut tasks = vec![
             task(site.increments(&handles[0], "writer")),
             mortal(site.increments(&handles[1], "mortal writer")),
             task(site.reads(&handles[2])),
             task(site.reads(&handles[3])),
             task(site.lists(&handles[4])),
-            task(site.logs_out(&handles[5], later)),
+            task(site.logs_out(&handles[5], later, way)),
+            task(site.time_passes()),
         ];
         for _ in 0..numbers.below(4) {
             tasks.push(mortal(async { mover.move_session(SID, None).await.map(drop).unwrap() }));

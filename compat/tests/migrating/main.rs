@@ -1,9 +1,12 @@
 //! Two stores as one while sessions move between them.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+#![allow(clippy::future_not_send, reason = "all tasks of an order run on one thread")]
 
 mod interleavings;
+mod refused;
 mod scheduler;
+mod stopped;
 mod suite;
 
 use cloakroom_compat::{ExpressSession, Migrating, is_moving};

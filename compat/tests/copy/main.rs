@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
+mod endless;
+
 use std::{
     sync::{
         Mutex,
@@ -11,10 +13,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_compat::{CopyOptions, CopyProgress, copy, verify_copy};
+use cloakroom_compat::{CopyOptions, CopyProgress, Migrating, copy, is_moving, verify_copy};
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, MemoryOptions, MemoryStore,
-    SessionData, Store, Touched,
+    Atomic, Clock, Enumerate, Error, ErrorKind, Listed, MemoryOptions, MemoryStore, SessionData,
+    Store, Touched,
 };
 use futures::{
     executor::block_on,
@@ -235,86 +237,144 @@ fn what_cannot_be_copied_is_counted_and_an_outage_ends_the_copy() {
     assert_eq!((done.copied, done.failed), (1, 2));
 }
 
-/// A store that only says how many sessions it has, for the listing and for `create`.
-struct Endless(u64);
+#[test]
+fn a_second_copy_gives_the_time_that_is_left_and_what_has_ended_is_counted() {
+    let clock = Clock::fixed(NOW);
+    let (from, to) = (store(&clock), store(&clock));
+    let verified = || block_on(verify_copy(&from, &to, &options(&clock), |_| ())).unwrap();
+    block_on(async {
+        for sid in ["visited", "logged out"] {
+            from.set(sid, &lives(60)).await.unwrap();
+        }
+    });
+    copied(&from, &to, &options(&clock));
+    assert_eq!(verified(), 0);
+    block_on(async {
+        from.touch("visited", &lives(500)).await.unwrap();
+        from.destroy("logged out").await.unwrap();
+    });
+    assert_eq!(verified(), 2);
+    assert_eq!(counts(&copied(&from, &to, &options(&clock))), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(verified(), 1, "the other store still has what has ended");
+    clock.advance(499_000);
+    assert!(block_on(to.get("visited")).unwrap().is_some());
+    clock.advance(1_000);
+    assert!(block_on(to.get("visited")).unwrap().is_none());
+}
+
+/// Takes some steps of a move between stores that answer at the second poll.
+fn moved_half_way(from: &MemoryStore, clock: &Clock, steps: usize) {
+    let elsewhere = store(clock);
+    let moving = Migrating::new(Slow(from.clone()), Slow(elsewhere)).with_clock(clock.clone());
+    let mut moving = std::pin::pin!(moving.move_session("id", None));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    for _ in 0..steps {
+        assert!(moving.as_mut().poll(&mut context).is_pending());
+    }
+}
+
+/// A store whose writes and reads take a moment.
+struct Slow(MemoryStore);
+
+async fn moment() {
+    let mut is_over = false;
+    futures::future::poll_fn(|_| match std::mem::replace(&mut is_over, true) {
+        true => std::task::Poll::Ready(()),
+        false => std::task::Poll::Pending,
+    })
+    .await;
+}
 
 #[async_trait]
-impl Store for Endless {
+impl Store for Slow {
     fn name(&self) -> &str {
-        "endless"
+        "slow"
     }
-    async fn get(&self, _: &str) -> Result<Option<SessionData>, Error> {
-        Ok(Some(SessionData::new()))
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        moment().await;
+        self.0.get(sid).await
     }
-    async fn set(&self, _: &str, _: &SessionData) -> Result<(), Error> {
-        Ok(())
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        self.0.set(sid, session).await
     }
-    async fn destroy(&self, _: &str) -> Result<(), Error> {
-        Ok(())
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.0.destroy(sid).await
     }
-    async fn touch(&self, _: &str, _: &SessionData) -> Result<Touched, Error> {
-        Ok(Touched::Extended)
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        self.0.touch(sid, session).await
     }
     fn atomic(&self) -> Option<&dyn Atomic> {
-        Some(self)
+        self.0.atomic()
     }
     fn enumerate(&self) -> Option<&dyn Enumerate> {
-        (self.0 > 0).then_some(self)
-    }
-}
-
-#[async_trait]
-impl Atomic for Endless {
-    async fn create(&self, _: &str, _: &SessionData) -> Result<Created, Error> {
-        Ok(Created::Stored(cloakroom_core::Revision::of_text()))
-    }
-    async fn update(&self, _: &str, _: &SessionData) -> Result<cloakroom_core::Updated, Error> {
-        Ok(cloakroom_core::Updated::Gone)
-    }
-    async fn get_and_touch(
-        &self,
-        _: &str,
-        _: Option<Duration>,
-    ) -> Result<Option<SessionData>, Error> {
-        Ok(None)
-    }
-}
-
-#[async_trait]
-impl Enumerate for Endless {
-    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        stream::empty().boxed()
-    }
-    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
-        stream::iter(0..self.0)
-            .map(|n| Ok(Listed::new(n.to_string(), SessionData::new(), None)))
-            .boxed()
-    }
-    async fn length(&self) -> Result<u64, Error> {
-        Ok(self.0)
-    }
-    async fn clear(&self) -> Result<(), Error> {
-        Ok(())
+        self.0.enumerate()
     }
 }
 
 #[test]
-fn the_memory_of_a_copy_does_not_grow_with_the_sessions() {
-    let peak = |count| {
-        let used = allocation_counter::measure(|| {
-            let done = copied(&Endless(count), &Endless(1), &CopyOptions::default());
-            assert_eq!(done.copied, count);
+fn a_session_that_is_being_moved_is_counted_as_failed_and_differs() {
+    let clock = Clock::fixed(NOW);
+    let (from, to) = (store(&clock), store(&clock));
+    block_on(from.set("id", &lives(60))).unwrap();
+    // It has been closed by then.
+    moved_half_way(&from, &clock, 4);
+    assert!(is_moving(&block_on(from.get("id")).unwrap().unwrap()));
+    for dry_run in [true, false] {
+        let done = copied(&from, &to, &options(&clock).with_dry_run(dry_run));
+        assert_eq!(counts(&done), [0, 0, 0, 0, 0, 1]);
+        let why = done.why.unwrap().to_string();
+        assert!(why.contains("cloakroom copy --move"), "{why}");
+    }
+    assert_eq!(block_on(verify_copy(&from, &to, &options(&clock), |_| ())).unwrap(), 1);
+    // Nor is it overwritten.
+    let other = store(&clock);
+    block_on(other.set("id", &lives(30))).unwrap();
+    let overwriting = options(&clock).with_overwrite(true);
+    assert_eq!(counts(&copied(&other, &from, &overwriting)), [0, 0, 0, 0, 0, 1]);
+    assert!(is_moving(&block_on(from.get("id")).unwrap().unwrap()));
+}
+
+#[test]
+fn a_record_that_was_written_after_the_listing_lives_as_long_as_it_says() {
+    let clock = Clock::fixed(NOW);
+    let mut changed = lives(1_000);
+    changed.insert("n", 2).unwrap();
+    for is_atomic in [true, false] {
+        let inner = store(&clock);
+        block_on(inner.set("id", &changed)).unwrap();
+        let items = vec![Ok(Listed::new("id", lives(1_000), Duration::from_secs(5)))];
+        let from = Changing { inner, items: Mutex::new(items), is_atomic: true };
+        let to = Changing { inner: store(&clock), items: Mutex::default(), is_atomic };
+        assert_eq!(counts(&copied(&from, &to, &options(&clock))), [1, 0, 0, 0, 0, 0]);
+        let listed: Vec<Listed> = block_on(to.inner.all().try_collect()).unwrap();
+        assert_eq!(listed[0].time_left, Some(Duration::from_secs(1_000)));
+    }
+}
+
+#[test]
+fn an_overwritten_session_is_not_brought_back_or_older() {
+    let clock = Clock::fixed(NOW);
+    let minute = Duration::from_secs(60);
+    let mut newer = lives(60);
+    newer.insert("n", 2).unwrap();
+    for is_atomic in [true, false] {
+        let (inner, there) = (store(&clock), store(&clock));
+        block_on(async {
+            inner.set("changed", &newer).await.unwrap();
+            for sid in ["changed", "logged out", "the same"] {
+                let mut other = lives(60);
+                other.insert("n", 7).unwrap();
+                let other = if sid == "the same" { lives(60) } else { other };
+                there.set(sid, &other).await.unwrap();
+            }
         });
-        used.bytes_max
-    };
-    let few = peak(1_000);
-    // The longer ids are a few bytes more.
-    assert!(peak(20_000) < few + 4_096, "{few}");
-}
-
-#[test]
-fn a_store_that_does_not_list_cannot_be_copied() {
-    let error =
-        block_on(copy(&Endless(0), &Endless(0), &CopyOptions::default(), |_| ())).unwrap_err();
-    assert_eq!((error.kind(), error.store()), (ErrorKind::Unsupported, "endless"));
+        let items = ["changed", "logged out", "the same"];
+        let items = items.map(|sid| Ok(Listed::new(sid, lives(60), minute))).into();
+        let from = Changing { inner, items: Mutex::new(items), is_atomic: true };
+        let to = Changing { inner: there, items: Mutex::default(), is_atomic };
+        let overwriting = options(&clock).with_overwrite(true);
+        assert_eq!(counts(&copied(&from, &to, &overwriting)), [0, 0, 0, 1, 2, 0]);
+        assert_eq!(block_on(to.inner.get("changed")).unwrap().unwrap(), newer);
+        assert_eq!(block_on(to.length()).unwrap(), 1);
+    }
 }
