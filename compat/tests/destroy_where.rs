@@ -107,8 +107,8 @@ struct Listing {
     memory: MemoryStore,
     /// How many sessions are listed. Each is made when it is asked for.
     count: usize,
-    /// The place of a record that cannot be read.
-    unread: Option<usize>,
+    /// The place of a record that cannot be read, and what its error is.
+    unread: Option<(usize, ErrorKind)>,
     destroyed: Arc<AtomicUsize>,
     fails_after: Option<usize>,
     /// Whether that failure says that nothing was destroyed.
@@ -158,9 +158,11 @@ impl Enumerate for Listing {
         self.memory.enumerate().unwrap().ids()
     }
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
-        let item = |number| match Some(number) == self.unread {
-            true => Err(Error::new(ErrorKind::Corrupt, "listing", "all", "not JSON")),
-            false => Ok(Listed::new(format!("id{number}"), of("ann"), None)),
+        let item = |number| match self.unread {
+            Some((unread, kind)) if unread == number => {
+                Err(Error::new(kind, "listing", "all", "as told"))
+            }
+            _ => Ok(Listed::new(format!("id{number}"), of("ann"), None)),
         };
         stream::iter(0..self.count).map(item).boxed()
     }
@@ -174,14 +176,17 @@ impl Enumerate for Listing {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_stops_no_other_and_is_told_at_the_end() {
-    let mut store = Listing::of(5);
-    store.unread = Some(1);
-    let sessions = ExpressSession::new(store.clone());
-    let error = sessions.destroy_where(is_of("ann")).await.unwrap_err();
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::Corrupt, "destroy_where"));
-    assert!(error.to_string().ends_with("destroyed: 4, records that cannot be read: 1"), "{error}");
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("not JSON"));
-    assert_eq!(store.destroyed.load(SeqCst), 4);
+    for kind in [ErrorKind::Corrupt, ErrorKind::TooLarge] {
+        let mut store = Listing::of(5);
+        store.unread = Some((1, kind));
+        let sessions = ExpressSession::new(store.clone());
+        let error = sessions.destroy_where(is_of("ann")).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Corrupt, "destroy_where"));
+        let message = error.to_string();
+        assert!(message.ends_with("destroyed: 4, records that cannot be read: 1"), "{message}");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("as told"));
+        assert_eq!(store.destroyed.load(SeqCst), 4);
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ impl ExpressSession {
     /// [`Unsupported`](ErrorKind::Unsupported) if the store cannot list sessions; nothing is destroyed then. Any other
     /// error says how many sessions were destroyed before it; call again for the rest.
     ///
-    /// A record that cannot be read is skipped, and the error at the end is [`Corrupt`](ErrorKind::Corrupt).
+    /// A record that cannot be read, or is larger than the store's limit, is skipped, and the error at the end is
+    /// [`Corrupt`](ErrorKind::Corrupt). It says how many sessions were destroyed.
     pub async fn destroy_where(
         &self,
         mut is_picked: impl FnMut(&str, &SessionData) -> bool + Send,
@@ -85,7 +86,7 @@ impl ExpressSession {
             };
             match step {
                 Ok(is_ended) => progress.ended += u64::from(is_ended),
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                Err(error) if is_unread(&error) => {
                     progress.unread += 1;
                     progress.why.get_or_insert(error);
                 }
@@ -114,6 +115,11 @@ impl ExpressSession {
         }
         self.destroy(sid).await.map(|()| true)
     }
+}
+
+/// Returns true if the error is of one record, and the others can be read.
+fn is_unread(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge)
 }
 
 impl Progress {

@@ -6,15 +6,13 @@ use std::{
     time::Instant,
 };
 
-use cloakroom::{
-    CopyOptions, CopyProgress, Error, ErrorKind, ExpressSession, Migrating, is_moving,
-};
+use cloakroom::{CopyOptions, CopyProgress, Error, ExpressSession, Migrating, is_moving};
 use futures::stream::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     args::Copy,
-    failure::{End, Failure},
+    failure::{End, Failure, is_of_one_session},
     stores::store,
     terminal::{note, say},
 };
@@ -160,13 +158,6 @@ async fn move_all(
         *so_far.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
     Ok(())
-}
-
-fn is_of_one_session(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Corrupt | ErrorKind::TooLarge | ErrorKind::InvalidId | ErrorKind::InvalidData
-    )
 }
 
 async fn is_verified(

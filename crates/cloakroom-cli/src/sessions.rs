@@ -1,12 +1,12 @@
 //! The commands on all sessions: `ls`, `count`, `destroy` and `clear`.
 
-use cloakroom::{ErrorKind, ExpressSession, Listed};
+use cloakroom::{Error, ErrorKind, ExpressSession, Listed};
 use futures::stream::{StreamExt, TryStreamExt};
 use serde_json::json;
 
 use crate::{
     args::{Clear, Count, Destroy, ListFormat, Ls},
-    failure::{End, Failure},
+    failure::{End, Failure, is_of_one_session},
     filter::Filter,
     stores::store,
     terminal::{argument, ask, can_ask, note, plain, say, span},
@@ -17,10 +17,7 @@ use crate::{
 struct Unread(u64);
 
 impl Unread {
-    fn is_read(
-        &mut self,
-        listed: Result<Listed, cloakroom::Error>,
-    ) -> Result<Option<Listed>, Failure> {
+    fn is_read(&mut self, listed: Result<Listed, Error>) -> Result<Option<Listed>, Failure> {
         match listed {
             Ok(listed) => Ok(Some(listed)),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => {
@@ -114,25 +111,46 @@ pub(crate) async fn destroy(args: &Destroy) -> Result<End, Failure> {
 }
 
 async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, Failure> {
-    let (mut ended, mut missing) = (0_u64, 0_u64);
-    for argued in ids {
+    let (mut ended, mut missing, mut failed) = (0_u64, 0_u64, 0_u64);
+    let mut failure = None;
+    'all: for argued in ids {
         let text = argument(argued)?;
         for sid in text.lines().filter(|sid| !sid.is_empty()) {
-            let is_there = match sessions.get(sid).await {
-                Ok(found) => found.is_some(),
-                // It can still be destroyed.
-                Err(error) if error.kind() == ErrorKind::Corrupt => true,
-                Err(error) => return Err(error.into()),
-            };
-            sessions.destroy(sid).await?;
-            if is_there { ended += 1 } else { missing += 1 }
+            match destroy_one(sessions, sid).await {
+                Ok(true) => ended += 1,
+                Ok(false) => missing += 1,
+                Err(error) => {
+                    let goes_on = is_of_one_session(&error);
+                    failed += u64::from(goes_on);
+                    failure.get_or_insert(error);
+                    if !goes_on {
+                        break 'all;
+                    }
+                }
+            }
         }
     }
     say(format_args!("ended: {ended}"))?;
-    if missing > 0 {
-        note(format_args!("cloakroom: ids without a session: {missing}"));
+    for (count, what) in [(missing, "without a session"), (failed, "that failed")] {
+        if count > 0 {
+            note(format_args!("cloakroom: ids {what}: {count}"));
+        }
     }
-    Ok(End::well_if(missing == 0))
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(End::well_if(missing == 0)),
+    }
+}
+
+/// Destroys a session. Returns false if there was none.
+async fn destroy_one(sessions: &ExpressSession, sid: &str) -> Result<bool, Error> {
+    let is_there = match sessions.get(sid).await {
+        Ok(found) => found.is_some(),
+        // It can be destroyed all the same.
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => true,
+        Err(error) => return Err(error),
+    };
+    sessions.destroy(sid).await.map(|()| is_there)
 }
 
 pub(crate) async fn clear(args: &Clear) -> Result<End, Failure> {

@@ -6,6 +6,7 @@ mod arguments;
 mod check;
 mod cookies;
 mod copy;
+mod failing;
 mod runner;
 mod sessions;
 
