@@ -9,7 +9,7 @@ use crate::{
     args::Check,
     failure::{End, Failure},
     stores::{store, url},
-    terminal::{note, say},
+    terminal::{conclude, note},
 };
 
 mod place;
@@ -49,7 +49,7 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
         removed?;
         checked.push(Checked { name, report });
     }
-    say(report::print(&checked, args.format))?;
+    conclude(report::print(&checked, args.format))?;
     Ok(End::well_if(checked.iter().all(|one| one.report.is_conformant())))
 }
 

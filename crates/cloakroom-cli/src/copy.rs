@@ -14,7 +14,7 @@ use crate::{
     args::Copy,
     failure::{End, Failure, is_of_one_session},
     stores::store,
-    terminal::{note, say},
+    terminal::{conclude, note},
 };
 
 pub(crate) async fn copy(args: &Copy) -> Result<End, Failure> {
@@ -50,7 +50,7 @@ pub(crate) async fn copy(args: &Copy) -> Result<End, Failure> {
     } else {
         "copied"
     };
-    say(format_args!("{verb} {counts}, in {seconds:.1} s"))?;
+    conclude(format_args!("{verb} {counts}, in {seconds:.1} s"))?;
     if !outcome? {
         note("cloakroom: interrupted; start it again to go on");
         return Ok(End::Differs);
@@ -171,7 +171,7 @@ async fn is_verified(
             .await;
     bar.finish_and_clear();
     let differing = differing?;
-    say(format_args!("verified; missing or different: {differing}"))?;
+    conclude(format_args!("verified; missing or different: {differing}"))?;
     Ok(differing == 0)
 }
 

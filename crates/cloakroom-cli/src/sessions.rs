@@ -9,7 +9,7 @@ use crate::{
     failure::{End, Failure, is_of_one_session},
     filter::Filter,
     stores::store,
-    terminal::{argument, ask, can_ask, note, plain, say, span},
+    terminal::{argument, ask, can_ask, conclude, note, plain, say, span},
 };
 
 /// Counts what cannot be read, and goes on.
@@ -88,7 +88,7 @@ pub(crate) async fn count(args: &Count) -> Result<End, Failure> {
         let listed = unread.is_read(listed)?;
         found += u64::from(listed.is_some_and(|listed| filter.picks(&listed.session)));
     }
-    say(found)?;
+    conclude(found)?;
     Ok(unread.end())
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn destroy(args: &Destroy) -> Result<End, Failure> {
             ended => total += ended,
         }
     }
-    say(format_args!("ended: {total}"))?;
+    conclude(format_args!("ended: {total}"))?;
     Ok(End::Well)
 }
 
@@ -130,7 +130,7 @@ async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, F
             }
         }
     }
-    say(format_args!("ended: {ended}"))?;
+    conclude(format_args!("ended: {ended}"))?;
     for (count, what) in [(missing, "without a session"), (failed, "that failed")] {
         if count > 0 {
             note(format_args!("cloakroom: ids {what}: {count}"));
@@ -169,6 +169,6 @@ pub(crate) async fn clear(args: &Clear) -> Result<End, Failure> {
     sessions.clear().await?;
     // The store does not say how many it had; what counts is that none is left.
     let left = sessions.ids().try_fold(0_u64, |left, _| async move { Ok(left + 1) }).await?;
-    say(format_args!("cleared; sessions now: {left}"))?;
+    conclude(format_args!("cleared; sessions now: {left}"))?;
     Ok(End::Well)
 }
