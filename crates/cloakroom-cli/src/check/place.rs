@@ -58,6 +58,11 @@ impl Place {
         Ok(Self { kind, url: url.to_owned(), name, count: Arc::default() })
     }
 
+    /// Returns what the names of all keys, collections or folders of this run begin with.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns true if two stores of one URL have the same sessions.
     pub(super) fn is_shared(&self) -> bool {
         self.kind != Kind::Memory

@@ -7,6 +7,7 @@ mod check;
 mod cookies;
 mod copy;
 mod failing;
+mod interrupted;
 mod runner;
 mod sessions;
 
