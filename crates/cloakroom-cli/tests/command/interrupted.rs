@@ -4,17 +4,19 @@ use std::{
     io::{BufRead, BufReader, Read},
     net::TcpListener,
     process::{Child, Command, ExitStatus, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use cloakroom_test_support::RedisServer;
-use futures::StreamExt;
+use cloakroom_test_support::Mongod;
 
 use crate::{
-    block_on, open, plant,
+    block_on, plant,
     runner::{command, interrupt},
 };
+
+/// An hour for each step, so that nothing but Ctrl-C ends the command.
+const PATIENT: &str =
+    "/?deadline=3600000&serverSelectionTimeoutMS=3600000&connectTimeoutMS=3600000";
 
 /// A process that is killed if the test fails.
 struct Started(Child);
@@ -40,7 +42,6 @@ impl Drop for Started {
     }
 }
 
-/// The command waits for an answer that never comes; without Ctrl-C, it would fail at its deadline with exit code 2.
 #[test]
 fn a_command_that_waits_for_a_server_ends_at_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -53,7 +54,7 @@ fn a_command_that_waits_for_a_server_ends_at_once() {
         (&["check", "{FILES}", "{SILENT}"], 1),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let silent = format!("redis://{}?deadline=3600000", listener.local_addr().unwrap());
+        let silent = format!("mongodb://{}{PATIENT}", listener.local_addr().unwrap());
         let args =
             args.iter().map(|arg| arg.replace("{SILENT}", &silent).replace("{FILES}", &files));
         let mut started = Started::new(command().args(args));
@@ -66,17 +67,23 @@ fn a_command_that_waits_for_a_server_ends_at_once() {
 
 /// The suite is interrupted when the server stands still, so the removal of its sessions cannot end either.
 #[test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs mongod"]
 fn a_second_interrupt_ends_the_removal_of_a_check() {
-    let mut server = RedisServer::start().unwrap();
-    let url = format!("{}?deadline=3600000", server.url());
-    let mut check = Started::new(command().args(["check", &url]));
-    let everything = open(&format!("{}?prefix=cloakroom-check", server.url()));
-    let start = Instant::now();
-    while block_on(everything.ids().next()).is_none() {
-        assert!(start.elapsed() < Duration::from_secs(120), "the suite writes nothing");
-        sleep(Duration::from_millis(10));
-    }
+    let mut server = Mongod::start().unwrap();
+    let mut check = Started::new(command().args(["check", &format!("{}{PATIENT}", server.url())]));
+    block_on(async {
+        let client = cloakroom::mongodb::mongodb::Client::with_uri_str(server.url()).await.unwrap();
+        let stored = async {
+            loop {
+                let names = client.database("test").list_collection_names().await.unwrap();
+                if names.iter().any(|name| name.starts_with("cloakroom-check")) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(300), stored).await.unwrap();
+    });
     server.pause().unwrap();
     check.interrupt();
     let mut notes = BufReader::new(check.0.stderr.take().unwrap()).lines();
