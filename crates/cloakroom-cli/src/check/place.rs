@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use cloakroom::mongodb::mongodb::Client;
+use cloakroom::{file::FileStore, mongodb::mongodb::Client};
 
 use crate::{
     failure::Failure,
@@ -99,10 +99,8 @@ impl Place {
             Kind::Collection => self.drop_collections().await,
             Kind::Folder => {
                 for number in 0..=self.count.load(Relaxed) {
-                    let url = self.url(number);
-                    let path = url.strip_prefix("file://").unwrap_or(&url);
-                    let path = path.split('?').next().unwrap_or_default();
-                    let removed = std::fs::remove_dir_all(path);
+                    let store = FileStore::open(&self.url(number))?;
+                    let removed = std::fs::remove_dir_all(store.path());
                     match removed {
                         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                             let message =
