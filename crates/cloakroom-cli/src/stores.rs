@@ -26,10 +26,22 @@ pub(crate) fn store(name: &str) -> Result<ExpressSession, Failure> {
 pub(crate) fn url(name: &str) -> Result<String, Failure> {
     match name.strip_prefix("env:") {
         Some(variable) => std::env::var(variable).map_err(|_| {
-            Failure::usage(format!("the environment variable {variable:?} is not set"))
+            // What is not a name can be a URL with a password.
+            Failure::usage(if is_name(variable) {
+                format!("the environment variable {variable:?} is not set")
+            } else {
+                "invalid env: must be followed by the name of an environment variable".to_owned()
+            })
         }),
         None => Ok(name.to_owned()),
     }
+}
+
+/// Returns true if shells accept the name for a variable.
+fn is_name(variable: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    variable.bytes().next().is_some_and(is_letter)
+        && variable.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
 fn of_environment(variable: &str) -> Result<ExpressSession, Failure> {
