@@ -8,7 +8,7 @@ use crate::{
     args::{Clear, Count, Destroy, ListFormat, Ls},
     failure::{End, Failure, is_of_one_session},
     filter::Filter,
-    stores::store,
+    stores::{refuse_as_id, store},
     terminal::{argument, ask, can_ask, conclude, note, plain, say, span},
 };
 
@@ -111,6 +111,9 @@ pub(crate) async fn destroy(args: &Destroy) -> Result<End, Failure> {
 }
 
 async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, Failure> {
+    for id in ids {
+        refuse_as_id(id)?;
+    }
     let (mut ended, mut missing, mut failed) = (0_u64, 0_u64, 0_u64);
     let mut failure = None;
     'all: for argued in ids {

@@ -22,6 +22,16 @@ pub(crate) fn store(name: &str) -> Result<ExpressSession, Failure> {
     }
 }
 
+/// Returns an error for a session id that names a store: the argument is in the wrong place.
+pub(crate) fn refuse_as_id(id: &str) -> Result<(), Failure> {
+    if store(id).is_err() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+    ))
+}
+
 /// Returns the URL that a name stands for.
 pub(crate) fn url(name: &str) -> Result<String, Failure> {
     match name.strip_prefix("env:") {

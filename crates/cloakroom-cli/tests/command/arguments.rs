@@ -171,6 +171,28 @@ const CASES: &[Case] = &[
         stdout: "",
         stderr: "cloakroom: clear ends all sessions: confirm it with --yes",
     },
+    // The exit code of an id without a session is 1.
+    Case {
+        args: &["destroy", "redis://ann:hush@h", "--store", "memory:"],
+        stdin: "",
+        code: 2,
+        stdout: "",
+        stderr: "cloakroom: invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+    },
+    Case {
+        args: &["get", "memory:", "--store", "memory:"],
+        stdin: "",
+        code: 2,
+        stdout: "",
+        stderr: "cloakroom: invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+    },
+    Case {
+        args: &["get", "-", "--store", "memory:"],
+        stdin: "memory:",
+        code: 1,
+        stdout: "",
+        stderr: "cloakroom: no session has this id",
+    },
     Case {
         args: &["get", "", "--store", "memory:"],
         stdin: "",
