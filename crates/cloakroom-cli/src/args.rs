@@ -9,7 +9,7 @@ Examples:
   cloakroom copy redis://localhost mongodb://localhost/app --verify
   cloakroom check redis://localhost memcached://localhost
 
-A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, file:///….
+A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, file:///…, node:FILE.
 Other users of the machine can see arguments. So write env:NAME for a URL with a password in it, which is
 then read from the environment variable NAME, and - for an id, which is then read from standard input.
 

@@ -99,6 +99,7 @@ fn express(url: &str) -> &'static str {
         "memcached" => "connect-memcached, with the same hosts and prefix",
         "mongodb" | "mongodb+srv" => "connect-mongo, with the same mongoUrl and collectionName",
         "file" => "session-file-store, with the same path",
+        "node" => "the same store, which Node.js already runs",
         "memory" => "nothing: nobody else has these sessions",
         _ => "connect-redis and redis, with the same prefix",
     }

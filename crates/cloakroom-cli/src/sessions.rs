@@ -12,6 +12,9 @@ use crate::{
     terminal::{argument, ask, can_ask, conclude, note, plain, say, span},
 };
 
+/// How often `destroy --where` looks for more. On a live site, new sessions can match for ever.
+const ROUNDS: u32 = 10;
+
 /// Counts what cannot be read, and goes on.
 #[derive(Default)]
 struct Unread(u64);
@@ -99,15 +102,27 @@ pub(crate) async fn destroy(args: &Destroy) -> Result<End, Failure> {
         return destroy_ids(&sessions, &args.ids).await;
     }
     let mut total = 0;
-    loop {
+    for _ in 0..ROUNDS {
         // A session that gets a new id meanwhile is found by the next round.
-        match sessions.destroy_where(|_, session| filter.picks(session)).await? {
-            0 => break,
-            ended => total += ended,
+        match sessions.destroy_where(|_, session| filter.picks(session)).await {
+            Ok(0) => {
+                conclude(format_args!("ended: {total}"))?;
+                return Ok(End::Well);
+            }
+            Ok(ended) => total += ended,
+            Err(error) => {
+                if total > 0 {
+                    note(format_args!("cloakroom: ended before the next error: {total}"));
+                }
+                return Err(error.into());
+            }
         }
     }
     conclude(format_args!("ended: {total}"))?;
-    Ok(End::Well)
+    note(format_args!(
+        "cloakroom: stopped after {ROUNDS} rounds, each of which found more sessions"
+    ));
+    Ok(End::Differs)
 }
 
 async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, Failure> {

@@ -8,6 +8,7 @@ mod cookies;
 mod copy;
 mod failing;
 mod interrupted;
+mod node;
 mod runner;
 mod sessions;
 
