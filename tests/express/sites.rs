@@ -42,7 +42,7 @@ pub(crate) struct Sites {
 }
 
 fn start_rust(url: &str) -> (Rust, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_site"));
     let mut child = command.arg(url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let rust = Rust { child, _stdin: stdin };

@@ -82,7 +82,7 @@ fn a_listing_holds_a_few_records(store: &impl Store, records: usize, most: usize
         let mut all = store.enumerate().unwrap().all();
         let mut count = 0;
         while let Some(found) = all.next().await {
-            let (_, session) = found.unwrap();
+            let session = found.unwrap().session;
             assert_eq!(session, record);
             count += 1;
         }

@@ -178,12 +178,14 @@ where
         client.await.unwrap();
     }
     assert_eq!(*known.complaints.lock().unwrap(), Vec::<String>::new());
-    for (sid, count) in &*known.live.lock().unwrap() {
+    let live = known.live.lock().unwrap().clone();
+    for (sid, count) in &live {
         let session = one.get(sid).await.unwrap().expect("nobody logged out");
         let counted: u64 = session.get("n").unwrap().unwrap_or_default();
         assert_eq!(counted, *count, "acknowledged increments");
     }
-    for sid in &*known.logged_out.lock().unwrap() {
+    let logged_out = known.logged_out.lock().unwrap().clone();
+    for sid in &logged_out {
         assert_eq!(one.get(sid).await.unwrap(), None);
         assert_eq!(other.get(sid).await.unwrap(), None);
     }

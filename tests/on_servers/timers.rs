@@ -33,6 +33,10 @@ impl Wake for Wakes {
 }
 
 /// A request that reads, of which the server says nothing: its task is woken once by each timer.
+#[allow(
+    clippy::future_not_send,
+    reason = "the test polls the request by hand, with a waker that counts"
+)]
 async fn has_one_timer(store: impl Store + 'static, freeze: impl FnOnce()) {
     let name = store.name().to_owned();
     let options = ExpressSessionOptions::default().with_deadline(LIMIT);

@@ -103,7 +103,7 @@ impl<C: Connection> Shared<C> {
         // Declared before the lock is taken, so that it is dropped after that is released.
         let over;
         let mut state = self.lock();
-        match state.usable(runtime) {
+        match state.usable(runtime.id()) {
             Some(Stage::Connected(connection, _)) => {
                 return Joined::Connected(Arc::clone(connection));
             }
@@ -140,13 +140,22 @@ impl<C: Connection> Shared<C> {
     pub fn get_or_insert(&self, runtime: &Handle, make: impl FnOnce() -> Arc<C>) -> Arc<C> {
         let _over;
         let mut state = self.lock();
-        if let Some(Stage::Connected(connection, _)) = state.usable(runtime) {
+        if let Some(Stage::Connected(connection, _)) = state.usable(runtime.id()) {
             return Arc::clone(connection);
         }
         _over = state.take_over(runtime);
         let connection = make();
         state.put(runtime, &connection);
         connection
+    }
+
+    /// Returns the connection of a runtime, or `None` if it has none that calls may use.
+    #[must_use]
+    pub fn connection(&self, runtime: Id) -> Option<Arc<C>> {
+        match self.lock().usable(runtime)? {
+            Stage::Connected(connection, _) => Some(Arc::clone(connection)),
+            Stage::Connecting(_) => None,
+        }
     }
 
     /// Returns the connections of all runtimes.
@@ -202,8 +211,8 @@ impl<C: Connection> Shared<C> {
 }
 
 impl<C: Connection> State<C> {
-    fn usable(&self, runtime: &Handle) -> Option<&Stage<C>> {
-        let slot = self.slots.iter().find(|slot| slot.runtime == runtime.id())?;
+    fn usable(&self, runtime: Id) -> Option<&Stage<C>> {
+        let slot = self.slots.iter().find(|slot| slot.runtime == runtime)?;
         Some(&slot.stage).filter(|stage| !stage.is_over())
     }
 

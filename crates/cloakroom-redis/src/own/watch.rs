@@ -29,7 +29,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Inner, Own, Slot};
+use super::{Inner, Own};
 use crate::{
     error::{self, ConnectFailure},
     live::{Asked, Live},
@@ -227,9 +227,7 @@ impl Inner {
         if matches!(self.route, Route::Fixed(_)) {
             return true;
         }
-        let state = self.state();
-        let slot = state.slots.iter().find(|(id, _)| *id == runtime);
-        matches!(slot, Some((_, Slot::Connected(live))) if live.address() == server)
+        self.lives.connection(runtime).is_some_and(|live| live.address() == server)
     }
 }
 
