@@ -1,9 +1,11 @@
 //! The command `copy`.
 
 use std::{
-    cell::{Cell, OnceCell},
     io::{self, IsTerminal},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -36,15 +38,15 @@ pub(crate) async fn copy(args: &Copy) -> Result<End, Failure> {
 #[derive(Default)]
 struct Job {
     so_far: Mutex<Counts>,
-    bar: OnceCell<(ProgressBar, Instant)>,
-    is_told: Cell<bool>,
+    bar: OnceLock<(ProgressBar, Instant)>,
+    is_told: AtomicBool,
 }
 
 impl Job {
     /// Prints the counts, once, if the copy has begun.
     fn tell_counts(&self, args: &Copy) -> Result<(), Failure> {
         let Some((bar, start)) = self.bar.get() else { return Ok(()) };
-        if self.is_told.replace(true) {
+        if self.is_told.swap(true, Relaxed) {
             return Ok(());
         }
         bar.finish_and_clear();
