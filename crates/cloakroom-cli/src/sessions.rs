@@ -160,11 +160,11 @@ async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, F
     }
 }
 
-/// Destroys a session. Returns false if there was none.
+/// Destroys a session. Returns false if no session had the id.
 async fn destroy_one(sessions: &ExpressSession, sid: &str) -> Result<bool, Error> {
     let is_there = match sessions.get(sid).await {
         Ok(found) => found.is_some(),
-        // It can be destroyed all the same.
+        // It can be destroyed nevertheless.
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => true,
         Err(error) => return Err(error),
     };
