@@ -5,11 +5,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 const EXAMPLES: &str = "\
 Examples:
   cloakroom ls redis://localhost
-  cloakroom destroy redis://localhost --where passport.user=42
+  cloakroom destroy --store redis://localhost --where passport.user=42
   cloakroom copy redis://localhost mongodb://localhost/app --verify
   cloakroom check redis://localhost memcached://localhost
 
-A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, file:///….
+A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, file:///…, node:FILE.
 Other users of the machine can see arguments. So write env:NAME for a URL with a password in it, which is
 then read from the environment variable NAME, and - for an id, which is then read from standard input.
 
@@ -285,4 +285,32 @@ pub(crate) struct Watch {
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) store: StoreArg,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_example_of_the_help_is_accepted() {
+        let command = Cli::command();
+        let cookie = command.find_subcommand("cookie").unwrap();
+        let all = std::iter::once(&command);
+        let all = all.chain(command.get_subcommands()).chain(cookie.get_subcommands());
+        let texts: Vec<String> =
+            all.filter_map(|one| one.get_after_help()).map(ToString::to_string).collect();
+        let mut count = 0;
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let Some((before, example)) = line.split_once("cloakroom ") else { continue };
+            assert!(before.trim().is_empty() || before.ends_with("| "), "{line}");
+            let words =
+                example.split_whitespace().take_while(|word| !["<", ">", "#"].contains(word));
+            let parsed = Cli::try_parse_from(std::iter::once("cloakroom").chain(words));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+            count += 1;
+        }
+        assert!(count > 10, "{count}");
+    }
 }

@@ -1,15 +1,19 @@
 //! The command `check`: the conformance suite on stores, each in a place of its own.
 
+use std::pin::pin;
+
 use cloakroom::{
     MemoryStore, Store,
     conformance::{Options, Report, StoreUnderTest, run_with},
 };
 
+use tokio::signal::ctrl_c;
+
 use crate::{
     args::Check,
     failure::{End, Failure},
     stores::{store, url},
-    terminal::{note, say},
+    terminal::{conclude, note},
 };
 
 mod place;
@@ -31,25 +35,59 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
         let label = label(sessions.name(), &places);
         places.push((label, Place::new(&url(name)?)?));
     }
-    for (_, place) in &places {
-        store(&place.url(0))?.ping().await?;
+    let mut interrupt = pin!(ctrl_c());
+    let reachable = async {
+        for (_, place) in &places {
+            store(&place.url(0))?.ping().await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    tokio::select! {
+        // First, so that Ctrl-C is heard before anything is written.
+        biased;
+        _ = &mut interrupt => {
+            note("cloakroom: interrupted");
+            return Ok(End::Differs);
+        }
+        outcome = reachable => outcome?,
     }
     let mut checked = Vec::new();
     for (name, place) in places {
-        let outcome = tokio::select! {
+        let report = tokio::select! {
+            biased;
+            _ = &mut interrupt => None,
             report = suite(&place) => Some(report),
-            _ = tokio::signal::ctrl_c() => None,
         };
-        let removed = place.remove().await;
-        let Some(report) = outcome else {
-            removed?;
-            note("cloakroom: interrupted; what the suite had stored is removed");
-            return Ok(End::Differs);
-        };
-        removed?;
-        checked.push(Checked { name, report });
+        let mut is_interrupted = report.is_none();
+        let mut removal = pin!(place.remove());
+        loop {
+            if is_interrupted {
+                interrupt.set(ctrl_c());
+                note("cloakroom: interrupted; removing what the suite has stored");
+            }
+            tokio::select! {
+                biased;
+                _ = &mut interrupt => {}
+                removed = &mut removal => {
+                    removed?;
+                    break;
+                }
+            }
+            if is_interrupted {
+                note(format_args!("cloakroom: interrupted again; left behind: {}*", place.name()));
+                return Ok(End::Differs);
+            }
+            is_interrupted = true;
+        }
+        match report {
+            Some(report) if !is_interrupted => checked.push(Checked { name, report }),
+            _ => {
+                note("cloakroom: what the suite had stored is removed");
+                return Ok(End::Differs);
+            }
+        }
     }
-    say(report::print(&checked, args.format))?;
+    conclude(report::print(&checked, args.format))?;
     Ok(End::well_if(checked.iter().all(|one| one.report.is_conformant())))
 }
 

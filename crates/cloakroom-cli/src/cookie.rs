@@ -10,7 +10,7 @@ use crate::{
     failure::{End, Failure},
     one::expiry,
     stores::store,
-    terminal::{argument, note, plain, say},
+    terminal::{argument, conclude, note, plain, say},
 };
 
 /// The environment variable with the secrets.
@@ -76,8 +76,8 @@ pub(crate) async fn explain(args: &ExplainArgs) -> Result<End, Failure> {
     let Some((id, signature)) = signed.rsplit_once('.') else {
         return refused("the value has no \".\" before a signature");
     };
-    say(format_args!("session id  {} characters", id.chars().count()))?;
-    say(format_args!("signature   {} characters of base64", signature.chars().count()))?;
+    conclude(format_args!("session id  {} characters", id.chars().count()))?;
+    conclude(format_args!("signature   {} characters of base64", signature.chars().count()))?;
     let Some(verified) = secrets.read_cookie_value(&value) else {
         return refused(match signature.chars().count() {
             43 => "none of the secrets signed it: another secret did, or the id was changed",
@@ -85,8 +85,8 @@ pub(crate) async fn explain(args: &ExplainArgs) -> Result<End, Failure> {
         });
     };
     match verified.secret_index {
-        0 => say("signed by   the first secret, which signs new cookies")?,
-        index => say(format_args!(
+        0 => conclude("signed by   the first secret, which signs new cookies")?,
+        index => conclude(format_args!(
             "signed by   secret {}, an older one; the first signs new cookies",
             index + 1
         ))?,
@@ -95,13 +95,13 @@ pub(crate) async fn explain(args: &ExplainArgs) -> Result<End, Failure> {
     let sessions = store(name)?;
     match sessions.get(verified.value).await? {
         Some(session) => {
-            say(format_args!("store       {} has the session", sessions.name()))?;
-            say(format_args!("size        {} bytes", session.loaded_json().len()))?;
-            say(format_args!("expires     {}", expiry(&session)))?;
+            conclude(format_args!("store       {} has the session", sessions.name()))?;
+            conclude(format_args!("size        {} bytes", session.loaded_json().len()))?;
+            conclude(format_args!("expires     {}", expiry(&session)))?;
             Ok(End::Well)
         }
         None => {
-            say(format_args!(
+            conclude(format_args!(
                 "store       {} does not have the session: it has expired, was ended, or is in another store or prefix",
                 sessions.name()
             ))?;
@@ -116,6 +116,6 @@ fn is_name(text: &str) -> bool {
 }
 
 fn refused(why: &str) -> Result<End, Failure> {
-    say(format_args!("refused     {why}"))?;
+    conclude(format_args!("refused     {why}"))?;
     Ok(End::Differs)
 }

@@ -2,65 +2,92 @@
 
 use std::{
     io::{self, IsTerminal},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
-use cloakroom::{
-    CopyOptions, CopyProgress, Error, ErrorKind, ExpressSession, Migrating, is_moving,
-};
+use cloakroom::{CopyOptions, CopyProgress, Error, ExpressSession, Migrating, is_moving};
 use futures::stream::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     args::Copy,
-    failure::{End, Failure},
+    failure::{End, Failure, is_of_one_session},
     stores::store,
-    terminal::{note, say},
+    terminal::{conclude, note},
 };
 
 pub(crate) async fn copy(args: &Copy) -> Result<End, Failure> {
+    let job = Job::default();
+    tokio::select! {
+        // First, so that Ctrl-C is heard before anything is written.
+        biased;
+        _ = tokio::signal::ctrl_c() => {
+            job.tell_counts(args)?;
+            note("cloakroom: interrupted; start it again to go on");
+            Ok(End::Differs)
+        }
+        end = work(args, &job) => end,
+    }
+}
+
+/// What is told when the copy is over, or interrupted.
+#[derive(Default)]
+struct Job {
+    so_far: Mutex<Counts>,
+    bar: OnceLock<(ProgressBar, Instant)>,
+    is_told: AtomicBool,
+}
+
+impl Job {
+    /// Prints the counts, once, if the copy has begun.
+    fn tell_counts(&self, args: &Copy) -> Result<(), Failure> {
+        let Some((bar, start)) = self.bar.get() else { return Ok(()) };
+        if self.is_told.swap(true, Relaxed) {
+            return Ok(());
+        }
+        bar.finish_and_clear();
+        let counts = self.counts();
+        let seconds = start.elapsed().as_secs_f64();
+        let verb = if args.dry_run {
+            "would copy"
+        } else if args.moves {
+            "moved"
+        } else {
+            "copied"
+        };
+        conclude(format_args!("{verb} {counts}, in {seconds:.1} s"))
+    }
+
+    fn counts(&self) -> Counts {
+        *self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn work(args: &Copy, job: &Job) -> Result<End, Failure> {
     let (from, to) = (store(&args.from)?, store(&args.to)?);
     // A store that cannot be reached is told before the bar is drawn.
     to.ping().await?;
     let total = from.length().await?;
-    let bar = bar(total);
-    let start = Instant::now();
-    let so_far = Mutex::new(Counts::default());
-    let work = async {
-        if args.moves {
-            move_all(&from, &to, usize::from(args.concurrency), &bar, &so_far).await
-        } else {
-            let options = CopyOptions::default()
-                .with_dry_run(args.dry_run)
-                .with_overwrite(args.overwrite)
-                .with_concurrency(usize::from(args.concurrency));
-            copy_all(&from, &to, &options, &bar, &so_far).await
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = work => outcome.map(|()| true),
-        _ = tokio::signal::ctrl_c() => Ok(false),
-    };
-    bar.finish_and_clear();
-    let counts = *so_far.lock().unwrap_or_else(PoisonError::into_inner);
-    let seconds = start.elapsed().as_secs_f64();
-    let verb = if args.dry_run {
-        "would copy"
-    } else if args.moves {
-        "moved"
+    let (bar, _) = job.bar.get_or_init(|| (bar(total), Instant::now()));
+    let outcome = if args.moves {
+        move_all(&from, &to, usize::from(args.concurrency), bar, &job.so_far).await
     } else {
-        "copied"
+        let options = CopyOptions::default()
+            .with_dry_run(args.dry_run)
+            .with_overwrite(args.overwrite)
+            .with_concurrency(usize::from(args.concurrency));
+        copy_all(&from, &to, &options, bar, &job.so_far).await
     };
-    say(format_args!("{verb} {counts}, in {seconds:.1} s"))?;
-    if !outcome? {
-        note("cloakroom: interrupted; start it again to go on");
-        return Ok(End::Differs);
-    }
+    job.tell_counts(args)?;
+    outcome?;
     if args.verify && !is_verified(&from, &to, total).await? {
         return Ok(End::Differs);
     }
-    Ok(End::well_if(counts.failed == 0))
+    Ok(End::well_if(job.counts().failed == 0))
 }
 
 fn bar(total: u64) -> ProgressBar {
@@ -162,13 +189,6 @@ async fn move_all(
     Ok(())
 }
 
-fn is_of_one_session(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Corrupt | ErrorKind::TooLarge | ErrorKind::InvalidId | ErrorKind::InvalidData
-    )
-}
-
 async fn is_verified(
     from: &ExpressSession,
     to: &ExpressSession,
@@ -180,7 +200,7 @@ async fn is_verified(
             .await;
     bar.finish_and_clear();
     let differing = differing?;
-    say(format_args!("verified; missing or different: {differing}"))?;
+    conclude(format_args!("verified; missing or different: {differing}"))?;
     Ok(differing == 0)
 }
 

@@ -12,7 +12,7 @@ use crate::{
     one::now_ms,
     probe,
     stores::{scheme, store, url},
-    terminal::{plain, say, span},
+    terminal::{conclude, plain, span},
 };
 
 /// A clock that is further away than this ends sessions noticeably early or late.
@@ -28,7 +28,7 @@ pub(crate) async fn doctor(args: &Doctor) -> Result<End, Failure> {
     let mut line = |name: &str, text: &str, is_problem: bool| {
         is_well &= !is_problem;
         let mark = if is_problem { "!" } else { " " };
-        say(format_args!("{mark} {name:<20} {}", plain(text)))
+        conclude(format_args!("{mark} {name:<20} {}", plain(text)))
     };
     line("reachable", &format!("yes, {:.1} ms for the first answer", micros as f64 / 1e3), false)?;
     match probe::ask(&url).await {
@@ -99,6 +99,7 @@ fn express(url: &str) -> &'static str {
         "memcached" => "connect-memcached, with the same hosts and prefix",
         "mongodb" | "mongodb+srv" => "connect-mongo, with the same mongoUrl and collectionName",
         "file" => "session-file-store, with the same path",
+        "node" => "the same store, which Node.js already runs",
         "memory" => "nothing: nobody else has these sessions",
         _ => "connect-redis and redis, with the same prefix",
     }

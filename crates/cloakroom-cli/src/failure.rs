@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use cloakroom::Error;
+use cloakroom::{Error, ErrorKind};
 
 /// The end of a command that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,4 +69,12 @@ impl fmt::Display for Failure {
             }
         }
     }
+}
+
+/// Returns true if an error is of one session, so that the next one can still be tried.
+pub(crate) fn is_of_one_session(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Corrupt | ErrorKind::TooLarge | ErrorKind::InvalidId | ErrorKind::InvalidData
+    )
 }

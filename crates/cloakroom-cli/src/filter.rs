@@ -1,7 +1,9 @@
 //! The option `--where`: picks sessions by what is in them.
 
+use std::collections::HashMap;
+
 use cloakroom::SessionData;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::failure::Failure;
 
@@ -14,8 +16,8 @@ struct Condition {
     /// The names from the session inwards.
     path: Vec<String>,
     text: String,
-    /// The value as JSON, if it is some.
-    json: Option<Value>,
+    /// Whether the value is JSON.
+    is_json: bool,
 }
 
 impl Filter {
@@ -40,28 +42,60 @@ fn condition(text: &str) -> Result<Condition, Failure> {
     if path.iter().any(String::is_empty) {
         return Err(wrong());
     }
-    Ok(Condition { path, text: value.to_owned(), json: serde_json::from_str(value).ok() })
+    let is_json = serde_json::from_str::<Value>(value).is_ok();
+    Ok(Condition { path, text: value.to_owned(), is_json })
 }
 
 impl Condition {
     fn holds(&self, session: &SessionData) -> bool {
         let Some((first, inner)) = self.path.split_first() else { return false };
         let Some(json) = session.get_json(first) else { return false };
-        if inner.is_empty() && json == self.text {
-            return true;
-        }
-        let Ok(value) = serde_json::from_str::<Value>(json) else { return false };
-        let mut value = &value;
-        for name in inner {
-            let next = match value {
-                Value::Array(items) => name.parse::<usize>().ok().and_then(|at| items.get(at)),
-                value => value.get(name),
-            };
-            let Some(next) = next else { return false };
-            value = next;
-        }
-        value.as_str() == Some(&self.text) || self.json.as_ref() == Some(value)
+        let Some(json) = inner.iter().try_fold(json, |json, name| member(json, name)) else {
+            return false;
+        };
+        json == self.text
+            || serde_json::from_str::<String>(json).is_ok_and(|text| text == self.text)
+            || (self.is_json && is_same(&self.text, json))
     }
+}
+
+/// Returns the text of a member of an object, or of an item of an array.
+fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    if json.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+        return items.get(name.parse::<usize>().ok()?).map(|item| item.get());
+    }
+    let members: HashMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    members.get(name).map(|member| member.get())
+}
+
+/// Returns true if two JSON texts have the same value. The condition's is valid, so it is not deep.
+fn is_same(condition: &str, json: &str) -> bool {
+    let members = |text| serde_json::from_str::<HashMap<String, &RawValue>>(text);
+    let items = |text| serde_json::from_str::<Vec<&RawValue>>(text);
+    if let (Ok(wanted), Ok(found)) = (members(condition), members(json)) {
+        return wanted.len() == found.len()
+            && wanted.iter().all(|(name, wanted)| {
+                found.get(name).is_some_and(|found| is_same(wanted.get(), found.get()))
+            });
+    }
+    if let (Ok(wanted), Ok(found)) = (items(condition), items(json)) {
+        let mut pairs = wanted.iter().zip(&found);
+        return wanted.len() == found.len()
+            && pairs.all(|(wanted, found)| is_same(wanted.get(), found.get()));
+    }
+    let value = |text| serde_json::from_str::<Value>(text).ok();
+    match (value(condition), value(json)) {
+        // An integer of more than 64 bits, which became a float and lost its last digits.
+        (Some(Value::Number(wanted)), _) if wanted.is_f64() && is_integer(condition) => {
+            condition.trim() == json
+        }
+        (wanted, found) => wanted.is_some() && wanted == found,
+    }
+}
+
+fn is_integer(json: &str) -> bool {
+    !json.contains(['.', 'e', 'E'])
 }
 
 #[cfg(test)]
@@ -70,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_condition_is_a_path_and_a_value() {
-        let text = r#"{"cookie":{"path":"/"},"passport":{"user":42},"name":"ann","id":"42","roles":["a","b"],"big":12345678901234567890,"half":"\ud83d","admin":true,"none":null}"#;
+        let text = r#"{"cookie":{"path":"/"},"passport":{"user":42},"name":"ann","id":"42","roles":["a","b"],"big":12345678901234567890,"half":"\ud83d","admin":true,"none":null,"huge":{"user":123456789012345678901},"list":[1,{"a":2.50}]}"#;
         let session = SessionData::from_json(text).unwrap();
         for (condition, holds) in [
             ("passport.user=42", true),
@@ -86,6 +120,16 @@ mod tests {
             ("roles.x=b", false),
             ("big=12345678901234567890", true),
             ("half=x", false),
+            ("huge.user=123456789012345678901", true),
+            ("huge.user=123456789012345678902", false),
+            ("huge={\"user\":123456789012345678901}", true),
+            ("huge={ \"user\": 123456789012345678901 }", true),
+            ("huge={\"user\":123456789012345678902}", false),
+            ("huge.user=1.23456789012345678901e20", true),
+            ("list=[1, {\"a\":2.5}]", true),
+            ("list=[1]", false),
+            ("list.1.a=2.5", true),
+            ("list.1={}", false),
             ("admin=true", true),
             ("none=null", true),
             ("cookie.path=/", true),

@@ -15,21 +15,19 @@ mod sessions;
 mod stores;
 mod terminal;
 mod url;
+mod usage;
 mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::{
-    args::{Cli, Command, Cookie},
+    args::{Command, Cookie},
     failure::{End, Failure},
     terminal::complain,
 };
 
 fn main() -> ExitCode {
-    // clap ends the process for `--help` with 0, and for a wrong argument with 2.
-    let cli = Cli::parse();
+    let cli = usage::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let end = match runtime {
         Ok(runtime) => {

@@ -1,26 +1,26 @@
 //! The commands on all sessions: `ls`, `count`, `destroy` and `clear`.
 
-use cloakroom::{ErrorKind, ExpressSession, Listed};
+use cloakroom::{Error, ErrorKind, ExpressSession, Listed};
 use futures::stream::{StreamExt, TryStreamExt};
 use serde_json::json;
 
 use crate::{
     args::{Clear, Count, Destroy, ListFormat, Ls},
-    failure::{End, Failure},
+    failure::{End, Failure, is_of_one_session},
     filter::Filter,
-    stores::store,
-    terminal::{argument, ask, can_ask, note, plain, say, span},
+    stores::{refuse_as_id, store},
+    terminal::{argument, ask, can_ask, conclude, note, plain, say, span},
 };
+
+/// How often `destroy --where` looks for more. On a live site, new sessions can match for ever.
+const ROUNDS: u32 = 10;
 
 /// Counts what cannot be read, and goes on.
 #[derive(Default)]
 struct Unread(u64);
 
 impl Unread {
-    fn is_read(
-        &mut self,
-        listed: Result<Listed, cloakroom::Error>,
-    ) -> Result<Option<Listed>, Failure> {
+    fn is_read(&mut self, listed: Result<Listed, Error>) -> Result<Option<Listed>, Failure> {
         match listed {
             Ok(listed) => Ok(Some(listed)),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => {
@@ -91,7 +91,7 @@ pub(crate) async fn count(args: &Count) -> Result<End, Failure> {
         let listed = unread.is_read(listed)?;
         found += u64::from(listed.is_some_and(|listed| filter.picks(&listed.session)));
     }
-    say(found)?;
+    conclude(found)?;
     Ok(unread.end())
 }
 
@@ -102,37 +102,73 @@ pub(crate) async fn destroy(args: &Destroy) -> Result<End, Failure> {
         return destroy_ids(&sessions, &args.ids).await;
     }
     let mut total = 0;
-    loop {
+    for _ in 0..ROUNDS {
         // A session that gets a new id meanwhile is found by the next round.
-        match sessions.destroy_where(|_, session| filter.picks(session)).await? {
-            0 => break,
-            ended => total += ended,
+        match sessions.destroy_where(|_, session| filter.picks(session)).await {
+            Ok(0) => {
+                conclude(format_args!("ended: {total}"))?;
+                return Ok(End::Well);
+            }
+            Ok(ended) => total += ended,
+            Err(error) => {
+                if total > 0 {
+                    note(format_args!("cloakroom: ended before the next error: {total}"));
+                }
+                return Err(error.into());
+            }
         }
     }
-    say(format_args!("ended: {total}"))?;
-    Ok(End::Well)
+    conclude(format_args!("ended: {total}"))?;
+    note(format_args!(
+        "cloakroom: stopped after {ROUNDS} rounds, each of which found more sessions"
+    ));
+    Ok(End::Differs)
 }
 
 async fn destroy_ids(sessions: &ExpressSession, ids: &[String]) -> Result<End, Failure> {
-    let (mut ended, mut missing) = (0_u64, 0_u64);
-    for argued in ids {
+    for id in ids {
+        refuse_as_id(id)?;
+    }
+    let (mut ended, mut missing, mut failed) = (0_u64, 0_u64, 0_u64);
+    let mut failure = None;
+    'all: for argued in ids {
         let text = argument(argued)?;
         for sid in text.lines().filter(|sid| !sid.is_empty()) {
-            let is_there = match sessions.get(sid).await {
-                Ok(found) => found.is_some(),
-                // It can still be destroyed.
-                Err(error) if error.kind() == ErrorKind::Corrupt => true,
-                Err(error) => return Err(error.into()),
-            };
-            sessions.destroy(sid).await?;
-            if is_there { ended += 1 } else { missing += 1 }
+            match destroy_one(sessions, sid).await {
+                Ok(true) => ended += 1,
+                Ok(false) => missing += 1,
+                Err(error) => {
+                    let goes_on = is_of_one_session(&error);
+                    failed += u64::from(goes_on);
+                    failure.get_or_insert(error);
+                    if !goes_on {
+                        break 'all;
+                    }
+                }
+            }
         }
     }
-    say(format_args!("ended: {ended}"))?;
-    if missing > 0 {
-        note(format_args!("cloakroom: ids without a session: {missing}"));
+    conclude(format_args!("ended: {ended}"))?;
+    for (count, what) in [(missing, "without a session"), (failed, "that failed")] {
+        if count > 0 {
+            note(format_args!("cloakroom: ids {what}: {count}"));
+        }
     }
-    Ok(End::well_if(missing == 0))
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(End::well_if(missing == 0)),
+    }
+}
+
+/// Destroys a session. Returns false if no session had the id.
+async fn destroy_one(sessions: &ExpressSession, sid: &str) -> Result<bool, Error> {
+    let is_there = match sessions.get(sid).await {
+        Ok(found) => found.is_some(),
+        // It can be destroyed nevertheless.
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooLarge) => true,
+        Err(error) => return Err(error),
+    };
+    sessions.destroy(sid).await.map(|()| is_there)
 }
 
 pub(crate) async fn clear(args: &Clear) -> Result<End, Failure> {
@@ -151,6 +187,6 @@ pub(crate) async fn clear(args: &Clear) -> Result<End, Failure> {
     sessions.clear().await?;
     // The store does not say how many it had; what counts is that none is left.
     let left = sessions.ids().try_fold(0_u64, |left, _| async move { Ok(left + 1) }).await?;
-    say(format_args!("cleared; sessions now: {left}"))?;
+    conclude(format_args!("cleared; sessions now: {left}"))?;
     Ok(End::Well)
 }

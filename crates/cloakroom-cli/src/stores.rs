@@ -22,14 +22,36 @@ pub(crate) fn store(name: &str) -> Result<ExpressSession, Failure> {
     }
 }
 
+/// Returns an error for a session id that names a store: the argument is in the wrong place.
+pub(crate) fn refuse_as_id(id: &str) -> Result<(), Failure> {
+    if store(id).is_err() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+    ))
+}
+
 /// Returns the URL that a name stands for.
 pub(crate) fn url(name: &str) -> Result<String, Failure> {
     match name.strip_prefix("env:") {
         Some(variable) => std::env::var(variable).map_err(|_| {
-            Failure::usage(format!("the environment variable {variable:?} is not set"))
+            // What is not a name can be a URL with a password.
+            Failure::usage(if is_name(variable) {
+                format!("the environment variable {variable:?} is not set")
+            } else {
+                "invalid env: must be followed by the name of an environment variable".to_owned()
+            })
         }),
         None => Ok(name.to_owned()),
     }
+}
+
+/// Returns true if shells accept the name for a variable.
+fn is_name(variable: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    variable.bytes().next().is_some_and(is_letter)
+        && variable.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
 fn of_environment(variable: &str) -> Result<ExpressSession, Failure> {

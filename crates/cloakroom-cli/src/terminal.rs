@@ -15,6 +15,14 @@ pub(crate) fn say(line: impl Display) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
+/// Prints a line of a result that the exit code tells, too. So it counts even if nobody reads the line.
+pub(crate) fn conclude(line: impl Display) -> Result<(), Failure> {
+    match say(line) {
+        Err(Failure::BrokenPipe) => Ok(()),
+        told => told,
+    }
+}
+
 /// Prints bytes as they are.
 pub(crate) fn put(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

@@ -1,4 +1,13 @@
-//! Changes the parameters of a store's URL.
+//! Reads and changes the parameters of a store's URL.
+
+use std::borrow::Cow;
+
+use cloakroom::cookie::decode_uri_component;
+
+/// Decodes the percent-encoding of a part of a URL. A store has refused a part that cannot be decoded.
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
+    decode_uri_component(text).unwrap_or(Cow::Borrowed(text))
+}
 
 /// Returns the URL with another value of a parameter.
 pub(crate) fn with_parameter(url: &str, name: &str, value: &str) -> String {
@@ -13,7 +22,7 @@ pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<&'a str> {
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
-        .find_map(|(found, value)| (found == name).then_some(value))
+        .find_map(|(found, value)| (decoded(found) == name).then_some(value))
 }
 
 /// Returns the URL without the parameters that are picked.
@@ -27,9 +36,9 @@ pub(crate) fn without_parameters(url: &str, is_picked: impl Fn(&str) -> bool) ->
 /// Returns what stands before the parameters, and those that are not picked.
 fn without(url: &str, is_picked: impl Fn(&str) -> bool) -> (&str, String) {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
-    let others = query
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !is_picked(pair.split('=').next().unwrap_or_default()));
+    let others = query.split('&').filter(|pair| {
+        !pair.is_empty() && !is_picked(&decoded(pair.split('=').next().unwrap_or_default()))
+    });
     (before, others.collect::<Vec<_>>().join("&"))
 }
 
@@ -42,6 +51,7 @@ mod tests {
         for (url, changed) in [
             ("redis://h", "redis://h?prefix=p:"),
             ("redis://h?", "redis://h?prefix=p:"),
+            ("redis://h?%70refix=a&ttl=5", "redis://h?ttl=5&prefix=p:"),
             ("redis://h/1?ttl=5&prefix=a&scanCount=9", "redis://h/1?ttl=5&scanCount=9&prefix=p:"),
         ] {
             assert_eq!(with_parameter(url, "prefix", "p:"), changed);

@@ -11,16 +11,26 @@ use crate::{
 };
 
 pub(crate) async fn watch(args: &Watch) -> Result<End, Failure> {
+    let end = tokio::select! {
+        // First, so that Ctrl-C is heard before the server is asked.
+        biased;
+        _ = tokio::signal::ctrl_c() => Ok(End::Well),
+        end = lines(args) => end,
+    };
+    if is_drawn() {
+        put(b"\n")?;
+    }
+    end
+}
+
+async fn lines(args: &Watch) -> Result<End, Failure> {
     let url = url(&args.store.store)?;
     let sessions = store(&url)?;
     let is_drawn = is_drawn();
     let mut every = tokio::time::interval(Duration::from_secs(u64::from(args.interval)));
     let (mut before, mut operations_before) = (None, None);
     for _ in 0..args.count.unwrap_or(u64::MAX) {
-        tokio::select! {
-            _ = every.tick() => {}
-            _ = tokio::signal::ctrl_c() => break,
-        }
+        every.tick().await;
         let now = sessions.length().await?;
         let operations = probe::ask(&url).await.and_then(|facts| facts.operations);
         let mut line = format!("{}  sessions {now}", sessions.name());
@@ -38,9 +48,6 @@ pub(crate) async fn watch(args: &Watch) -> Result<End, Failure> {
             say(line)?;
         }
         (before, operations_before) = (Some(now), operations);
-    }
-    if is_drawn {
-        put(b"\n")?;
     }
     Ok(End::Well)
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use cloakroom::mongodb::mongodb::Client;
+use cloakroom::{file::FileStore, mongodb::mongodb::Client};
 
 use crate::{
     failure::Failure,
@@ -58,6 +58,11 @@ impl Place {
         Ok(Self { kind, url: url.to_owned(), name, count: Arc::default() })
     }
 
+    /// Returns what the names of all keys, collections or folders of this run begin with.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns true if two stores of one URL have the same sessions.
     pub(super) fn is_shared(&self) -> bool {
         self.kind != Kind::Memory
@@ -94,10 +99,8 @@ impl Place {
             Kind::Collection => self.drop_collections().await,
             Kind::Folder => {
                 for number in 0..=self.count.load(Relaxed) {
-                    let url = self.url(number);
-                    let path = url.strip_prefix("file://").unwrap_or(&url);
-                    let path = path.split('?').next().unwrap_or_default();
-                    let removed = std::fs::remove_dir_all(path);
+                    let store = FileStore::open(&self.url(number))?;
+                    let removed = std::fs::remove_dir_all(store.path());
                     match removed {
                         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                             let message =

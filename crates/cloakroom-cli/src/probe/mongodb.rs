@@ -5,7 +5,7 @@ use cloakroom::mongodb::mongodb::{Client, Database, bson::doc};
 use futures::stream::TryStreamExt;
 
 use super::{Facts, rest};
-use crate::url::{parameter, without_parameters};
+use crate::url::{decoded, parameter, without_parameters};
 
 /// The store's own parameters, which the driver does not know.
 const OURS: [&str; 11] = [
@@ -24,14 +24,19 @@ const OURS: [&str; 11] = [
 
 /// Returns the URL as the driver takes it.
 pub(crate) fn driver_url(url: &str) -> String {
-    without_parameters(url, |name| OURS.contains(&name))
+    let url = without_parameters(url, |name| OURS.contains(&name));
+    // The driver takes a scheme in lower case only.
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+        None => url,
+    }
 }
 
 /// Returns the database of the sessions.
 pub(crate) fn database(url: &str) -> String {
     let rest = rest(url);
     let of_path = rest.split_once('/').map(|(_, name)| name).filter(|name| !name.is_empty());
-    parameter(url, "dbName").or(of_path).unwrap_or("test").to_owned()
+    decoded(parameter(url, "dbName").or(of_path).unwrap_or("test")).into_owned()
 }
 
 pub(super) async fn ask(url: &str) -> Option<Facts> {
@@ -51,8 +56,8 @@ pub(super) async fn ask(url: &str) -> Option<Facts> {
         clock_ms: hello.get_datetime("localTime").ok().map(|time| time.timestamp_millis()),
         notes: Vec::new(),
     };
-    let collection = parameter(url, "collectionName").unwrap_or("sessions");
-    let sessions = client.database(&database(url)).collection::<Document>(collection);
+    let collection = decoded(parameter(url, "collectionName").unwrap_or("sessions"));
+    let sessions = client.database(&database(url)).collection::<Document>(&collection);
     // A collection that does not exist yet has no index; the store creates both.
     let indexes = match sessions.list_indexes().await {
         Ok(indexes) => indexes.try_collect::<Vec<_>>().await.unwrap_or_default(),
@@ -92,11 +97,14 @@ mod tests {
     fn the_driver_gets_its_own_parameters() {
         let url = "mongodb://a:b@h1,h2/app?collectionName=s&replicaSet=rs&ttl=5";
         assert_eq!(driver_url(url), "mongodb://a:b@h1,h2/app?replicaSet=rs");
+        assert_eq!(driver_url("MONGODB://H/A?%74tl=5&w=1"), "mongodb://H/A?w=1");
         for (url, name) in [
             (url, "app"),
             ("mongodb://h", "test"),
             ("mongodb://h/?ttl=5", "test"),
             ("mongodb://h/app?dbName=other", "other"),
+            ("mongodb://h/a%70p", "app"),
+            ("MONGODB://h/app?d%62Name=oth%65r", "other"),
         ] {
             assert_eq!(database(url), name, "{url}");
         }

@@ -56,24 +56,29 @@ fn a_broken_promise_is_told_and_is_exit_code_1() {
 fn the_suite_leaves_nothing_behind() {
     let (redis, mongod) = (RedisServer::start().unwrap(), Mongod::start().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let files = format!("file://{}", folder.path().display());
-    for url in [&redis.url(), &mongod.url(), &files] {
+    // Each URL is written in an unusual way: in capitals, and percent-encoded.
+    let files = format!("FILE://{}/the%20sessions", folder.path().display());
+    let database = format!("{}/a%70p", mongod.url().replace("mongodb", "MONGODB"));
+    let keys = format!("{}?%70refix=sess:", redis.url().replace("redis", "REDIS"));
+    for url in [&keys, &database, &files] {
         plant(url);
     }
     let mut command = command();
-    let ended = run(command.args(["check", &redis.url(), &mongod.url(), &files]), "");
+    let ended = run(command.args(["check", &keys, &database, &files]), "");
     // On a slow machine a call can be late; what the suite says is not the matter here.
     assert_ne!(ended.code, Some(2), "{}", ended.stderr);
-    for url in [&redis.url(), &mongod.url(), &files] {
+    for url in [&keys, &database, &files] {
         assert_eq!(block_on(open(url).length()).unwrap(), 10, "{}", open(url).name());
     }
     let everything = format!("{}?prefix=c", redis.url());
     assert_eq!(block_on(open(&everything).length()).unwrap(), 0, "no key of the suite is left");
-    let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let entries = std::fs::read_dir(folder.path().join("the sessions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
     assert!(entries.into_iter().all(|name| !name.to_string_lossy().contains("check")));
     let names = block_on(async {
         let client = cloakroom::mongodb::mongodb::Client::with_uri_str(mongod.url()).await.unwrap();
-        client.database("test").list_collection_names().await.unwrap()
+        client.database("app").list_collection_names().await.unwrap()
     });
     assert!(names.iter().all(|name| !name.contains("check")), "{names:?}");
 }

@@ -7,7 +7,7 @@ use cloakroom_test_support::{Mongod, RedisServer};
 
 use crate::{
     block_on, open, plant,
-    runner::{Case, check, command, run},
+    runner::{Case, check, command, interrupt, run},
 };
 
 /// In this order, from the ten sessions of `plant` to an empty store.
@@ -115,10 +115,7 @@ fn a_copy_that_is_killed_or_interrupted_is_completed_by_another() {
 
     let interrupted = start();
     has_copied(first + 1);
-    // SIGINT, as Ctrl-C sends it.
-    let kill =
-        std::process::Command::new("kill").args(["-INT", &interrupted.id().to_string()]).status();
-    assert!(kill.unwrap().success());
+    interrupt(&interrupted);
     let output = interrupted.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stdout}");

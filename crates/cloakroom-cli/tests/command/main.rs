@@ -6,6 +6,9 @@ mod arguments;
 mod check;
 mod cookies;
 mod copy;
+mod failing;
+mod interrupted;
+mod node;
 mod runner;
 mod sessions;
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 /// One call of the command: what it is given, and what it must say.
@@ -30,6 +30,12 @@ pub(crate) fn command() -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+/// Sends SIGINT, as Ctrl-C does.
+pub(crate) fn interrupt(child: &Child) {
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
 }
 
 pub(crate) fn run(command: &mut Command, stdin: &str) -> Ended {
