@@ -39,7 +39,7 @@ pub(crate) fn features() -> Result<(), Failure> {
 /// Returns true if some code in this folder exists only without a feature.
 fn exists_without_a_feature(folder: &Path) -> Result<bool, Failure> {
     let unreadable =
-        |error: io::Error| Failure::new(format!("cannot list {}: {error}", folder.display()));
+        |error: std::io::Error| Failure::new(format!("cannot list {}: {error}", folder.display()));
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let found = if path.is_dir() {
