@@ -46,7 +46,7 @@ pub(crate) struct Use {
 pub(crate) type Modules = BTreeMap<Names, Module>;
 
 /// Macros of other crates whose calls make no public item.
-const WITHOUT_ITEMS: &[&str] = &["task_local", "thread_local"];
+const WITHOUT_ITEMS: &[&str] = &["compile_error", "task_local", "thread_local"];
 
 /// Reads a crate from its `src/lib.rs` on.
 pub(crate) fn read(library: &Path) -> Result<Modules, String> {
