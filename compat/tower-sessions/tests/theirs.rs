@@ -151,7 +151,14 @@ async fn a_text_is_kept_until_their_layer_changes_a_value() {
     record.data.insert("user".to_owned(), "ann".into());
     memory.save(&record).await.unwrap();
     let kept = r#"{"cookie":{"expires":null,"httpOnly":true,"originalMaxAge":null,"path":"/"},"a":1.2345678901234568e+22,"e":"A","user":"ann","z":1.0}"#;
-    assert_eq!(store.get("a").await.unwrap().unwrap().to_json(), kept);
+    let found = store.get("a").await.unwrap().unwrap().to_json().into_owned();
+    let values = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    // Their order depends on a feature of serde_json, which any other crate may ask for.
+    assert_eq!(values(&found), values(kept));
+    assert!(
+        found.contains(r#""a":1.2345678901234568e+22"#) && found.contains(r#""z":1.0"#),
+        "{found}"
+    );
 
     for beyond_values in [r#"{"a":"\ud800"}"#, r#"{"a":1e400}"#] {
         store.set("b", &session(beyond_values)).await.unwrap();

@@ -48,7 +48,8 @@ impl Handle {
             tasks.as_mut().map(|tasks| tasks.push(handle.abort_handle())).is_some()
         };
         if !runs {
-            handle.abort_handle().abort();
+            task.refuse();
+            return handle;
         }
         // Dropping its handle would end the execution without it.
         real::mem::forget(shuttle::future::spawn(task));

@@ -59,6 +59,13 @@ impl<F: Future> Task<F> {
         let handle = JoinHandle(Arc::clone(&state), Arc::clone(&outcome));
         (Self { future: Some(Box::pin(future)), state, outcome }, handle)
     }
+
+    /// Ends it before its first step, as a runtime that has ended does with what is spawned on it.
+    pub(crate) fn refuse(mut self) {
+        self.future = None;
+        *lock(&self.outcome) = Some(Err(JoinError(())));
+        self.state.is_finished.store(true, Ordering::SeqCst);
+    }
 }
 
 impl<F: Future> Future for Task<F> {

@@ -104,7 +104,7 @@ async fn a_refused_login_is_tried_again() {
 
 /// What the README lists as needed.
 const PERMISSIONS: &str =
-    "+get +set +del +exists +expire +getex +evalsha +eval +scan +mget +unlink +ping +select";
+    "+get +set +del +exists +expire +getex +evalsha +eval +scan +mget +pttl +unlink +ping +select";
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
