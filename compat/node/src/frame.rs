@@ -15,7 +15,7 @@ const PING: u8 = 3;
 pub(crate) enum Frame {
     /// The store can be called.
     Ready,
-    /// There is no store, and the child ends: why, and up to two texts about it.
+    /// The child could not make the store and ends. Holds the reason, and up to two texts about it.
     Failed(u8, Vec<String>),
     /// The end of a call.
     Answer(u32, Answer),
