@@ -8,6 +8,8 @@ mod versions;
 
 use std::{error::Error, fs, path::PathBuf};
 
+use cloakroom_conformance::{Outcome, Report};
+
 use self::column::{Column, Row};
 
 /// The table stands between these lines of the README.
@@ -18,13 +20,22 @@ const SERVER: &str = "tested with the server";
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
+/// What [`table`] makes.
+#[derive(Debug)]
+pub struct Made {
+    /// The two tables in Markdown.
+    pub table: String,
+    /// Why each promise is broken that the tables name as one that is not kept; a line a promise.
+    pub broken: String,
+}
+
 /// Starts a server of each kind, and several of the kinds that work together, runs the suite on each store, and makes
 /// the two tables.
 ///
 /// # Errors
 ///
 /// What is missing, or does not work.
-pub async fn table() -> Result<String> {
+pub async fn table() -> Result<Made> {
     // Those on several servers mostly wait for elections.
     let both = (stores::columns(), stores::on_several_servers());
     let (columns, several) = tokio::try_join!(both.0, both.1)?;
@@ -34,12 +45,25 @@ pub async fn table() -> Result<String> {
             return Err(format!("{} has no column: add it to stores.rs", store.package).into());
         }
     }
+    let mut broken: String =
+        columns.iter().map(|column| why(column.name, &column.report)).collect();
+    broken.extend(several.iter().map(|setup| why(setup.name, &setup.report)));
     let several: Vec<_> = several
         .iter()
         .map(|setup| Ok((setup.name, setup.rows(&columns)?)))
         .collect::<Result<_>>()?;
     let columns: Vec<_> = columns.iter().map(|column| (column.name, column.rows())).collect();
-    Ok(format!("{}\nOn several servers:\n\n{}", print(&columns), print(&several)))
+    let table = format!("{}\nOn several servers:\n\n{}", print(&columns), print(&several));
+    Ok(Made { table, broken })
+}
+
+fn why(store: &str, report: &Report) -> String {
+    let broken = report.with_outcome(Outcome::Failed);
+    broken
+        .map(|case| {
+            format!("{store}: `{}`: {}\n", case.name, case.reason.as_deref().unwrap_or_default())
+        })
+        .collect()
 }
 
 /// The columns side by side; all have the same rows.
@@ -101,7 +125,7 @@ pub fn replace(readme: &str, table: &str) -> Result<(String, String)> {
 ///
 /// As [`table`] and [`replace`], and when the file cannot be written.
 pub async fn write() -> Result<()> {
-    let (_, new) = replace(&fs::read_to_string(readme())?, &table().await?)?;
+    let (_, new) = replace(&fs::read_to_string(readme())?, &table().await?.table)?;
     Ok(fs::write(readme(), new)?)
 }
 

@@ -1,6 +1,6 @@
 //! The reason why a case did not pass.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use cloakroom_core::Error;
 
@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     NotOffered(&'static str),
     /// A time limit that suits most machines was too short, for this reason. This says nothing about the store, so the
     /// case runs again with twice the time.
-    TooSlow(&'static str),
+    TooSlow(Cow<'static, str>),
 }
 
 /// An error that a case does not expect breaks the promise. Its kind comes first, since a wrong kind is the usual

@@ -27,7 +27,7 @@ impl StoreUnderTest {
 pub(crate) fn in_time<T>(outcome: Result<T, Error>) -> Result<T, Failure> {
     outcome.map_err(|error| match error.kind() {
         ErrorKind::Timeout => {
-            Failure::TooSlow("a call met its deadline although the server answers")
+            Failure::TooSlow("a call met its deadline although the server answers".into())
         }
         _ => error.into(),
     })

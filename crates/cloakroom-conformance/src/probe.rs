@@ -76,7 +76,7 @@ impl StoreUnderTest {
     pub(crate) fn in_time(&self, session: &SessionData) -> Verdict {
         match session.cookie().expires_ms() {
             Some(expires_ms) if self.now_ms() >= expires_ms => {
-                Err(Failure::TooSlow("each short session ended before it was used"))
+                Err(Failure::TooSlow("each short session ended before it was used".into()))
             }
             _ => Ok(()),
         }

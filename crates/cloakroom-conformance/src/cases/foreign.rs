@@ -282,7 +282,7 @@ pub(crate) async fn the_backend_counts_the_sessions_time(subject: &StoreUnderTes
         let left = raw.time_left(&sid).await?;
         let after = session.time_to_live(subject.now_ms());
         let (TimeToLive::Seconds(most), TimeToLive::Seconds(least)) = (before, after) else {
-            return Err(Failure::TooSlow("a session of ten minutes has ended"));
+            return Err(Failure::TooSlow("a session of ten minutes has ended".into()));
         };
         let [most, least] = [most, least].map(Duration::from_secs);
         check(

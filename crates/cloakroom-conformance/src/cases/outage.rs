@@ -1,6 +1,7 @@
 //! Servers that stop, freeze and come back, connections that become silent, answers that are lost.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,8 +31,25 @@ async fn works_again(store: &dyn Store, operation: &str, session: &SessionData) 
     Ok(())
 }
 
-const DOES_NOT_END: Failure =
-    Failure::TooSlow("a call did not end, and the machine is too busy to find out why");
+const DOES_NOT_END: Failure = Failure::TooSlow(Cow::Borrowed(
+    "a call did not end, and the machine is too busy to find out why",
+));
+
+/// Checks that calls with this deadline ended by it. What the machine has cost them is only measured in samples, so the
+/// first two times a longer one is put down to the machine, and the case runs again with twice the deadline.
+fn ended_by_the_deadline(
+    subject: &StoreUnderTest,
+    calls: &str,
+    took: Duration,
+    delays: &Delays,
+) -> Verdict {
+    let deadline = subject.deadline();
+    if took < deadline + deadline / 2 + delays.lost() {
+        return Ok(());
+    }
+    let reason = format!("{calls} with a deadline of {deadline:?} took {took:?}");
+    Err(if subject.patience() < 4 { Failure::TooSlow(reason.into()) } else { broken(reason) })
+}
 
 /// The layer's `when_unavailable` acts on this kind, and "refused" must not take a deadline: a page would hang for each
 /// visitor.
@@ -111,22 +129,18 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
     let delays = Delays::measure();
     let since = Instant::now();
     // More calls than the store has connections.
-    let waiting = timeout(deadline * 4, join_all((0..200).map(|_| many.get("id")))).await;
-    let (took, most) = (since.elapsed(), deadline + deadline / 2 + delays.lost());
-    check(took < most, format_args!("200 calls with a deadline of {deadline:?} took {took:?}"))?;
+    let waiting = timeout(deadline * 2, join_all((0..200).map(|_| many.get("id")))).await;
+    ended_by_the_deadline(subject, "200 calls", since.elapsed(), &delays)?;
     if waiting.is_err() {
         return Err(DOES_NOT_END);
     }
     let calls = handles.iter().map(|(operation, was_sent, store, session)| async move {
         let since = Instant::now();
-        let outcome = timeout(deadline * 4, call(&**store, operation, "id", session)).await;
+        let outcome = timeout(deadline * 2, call(&**store, operation, "id", session)).await;
         (operation, *was_sent, since.elapsed(), outcome)
     });
     for (operation, was_sent, took, outcome) in join_all(calls).await {
-        check(
-            took < deadline + deadline / 2 + delays.lost(),
-            format_args!("{operation} with a deadline of {deadline:?} took {took:?}"),
-        )?;
+        ended_by_the_deadline(subject, operation, took, &delays)?;
         let outcome = outcome.map_err(|_| DOES_NOT_END)?;
         let Some(Err(error)) = outcome else { continue };
         // A call that was not sent may report that.
