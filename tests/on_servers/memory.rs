@@ -7,6 +7,7 @@ use std::{future::Future, time::Duration};
 
 use cloakroom::{
     ErrorKind, SessionData, Store,
+    encryption::{Kruptein, KrupteinOptions},
     memcached::{MemcachedOptions, MemcachedStore},
     redis::{RedisOptions, RedisStore},
 };
@@ -129,4 +130,18 @@ fn memcached_holds_no_record_that_is_too_large_and_few_at_a_time() {
     let limited = MemcachedStore::open_with(&server.url(), options).unwrap();
     a_large_record_is_not_held(&limited, &open);
     a_listing_holds_a_few_records(&limited, 60, 15 * MEGABYTE);
+}
+
+/// An encrypted record is longer than the session, and it is its length that counts: nothing is decrypted.
+#[test]
+#[ignore = "needs memcached"]
+fn memcached_holds_no_encrypted_record_that_is_too_large() {
+    let server = Memcached::start_with(&["-m", "2048", "-I", "256m"]).unwrap();
+    let secret = "a passphrase of some length, Nr. 1";
+    let kruptein = || Kruptein::new(secret, KrupteinOptions::default()).unwrap();
+    let options = MemcachedOptions::default().with_deadline(LONG).with_encryption(kruptein());
+    let open = options.clone().with_max_record(500 * MEGABYTE as u64);
+    let open = MemcachedStore::open_with(&server.url(), open).unwrap();
+    let limited = MemcachedStore::open_with(&server.url(), options).unwrap();
+    a_large_record_is_not_held(&limited, &open);
 }
