@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::{
     api, bench,
-    command::{Failure, run},
+    command::{Failure, root, run},
     package,
     task::{cargo, test},
 };
@@ -57,7 +57,8 @@ fn format() -> Result<(), Failure> {
 /// The docs as docs.rs builds them, which a stable toolchain only does when it is told that it may.
 fn docs() -> Result<(), Failure> {
     let mut doc = cargo("doc --workspace --no-deps --all-features");
-    run(doc.env("RUSTC_BOOTSTRAP", "1").env("RUSTDOCFLAGS", "--cfg docsrs -D warnings"))
+    doc.env("RUSTDOC", root().join("xtask/bin/rustdoc"));
+    run(doc.env("RUSTDOCFLAGS", "--cfg docsrs -D warnings"))
 }
 
 #[cfg(test)]
@@ -65,7 +66,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::command::root;
 
     #[test]
     fn the_workflow_has_a_job_for_each_step() {
