@@ -1,12 +1,11 @@
 //! What a change has to pass, in steps that can also run alone.
 
-use std::time::Instant;
-
 use crate::{
     api, bench,
     command::{Failure, root, run},
     package,
     task::{cargo, test},
+    used::{Stopwatch, table},
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -39,12 +38,16 @@ pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
     }
     let mut wanted =
         STEPS.iter().filter(|(step, _)| names.is_empty() || names.iter().any(|name| name == step));
-    wanted.try_for_each(|(name, step)| {
-        let start = Instant::now();
-        step()?;
-        println!("\nThe step {name} took {} s.", start.elapsed().as_secs());
-        Ok(())
-    })
+    let (all, mut taken) = (Stopwatch::start(), Vec::new());
+    let result = wanted.try_for_each(|(name, step)| {
+        let watch = Stopwatch::start();
+        let result = step();
+        taken.push((*name, watch.used()));
+        result
+    });
+    taken.push(("all of them", all.used()));
+    println!("\n{}", table("step", taken));
+    result
 }
 
 /// The benchmarks and the examples in other frameworks are workspaces of their own.
