@@ -1,12 +1,11 @@
 //! What a change has to pass, in steps that can also run alone.
 
-use std::time::Instant;
-
 use crate::{
     api, bench,
-    command::{Failure, run},
+    command::{Failure, root, run},
     package,
     task::{cargo, test},
+    used::{Stopwatch, table},
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -39,12 +38,16 @@ pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
     }
     let mut wanted =
         STEPS.iter().filter(|(step, _)| names.is_empty() || names.iter().any(|name| name == step));
-    wanted.try_for_each(|(name, step)| {
-        let start = Instant::now();
-        step()?;
-        println!("\nThe step {name} took {} s.", start.elapsed().as_secs());
-        Ok(())
-    })
+    let (all, mut taken) = (Stopwatch::start(), Vec::new());
+    let result = wanted.try_for_each(|(name, step)| {
+        let watch = Stopwatch::start();
+        let result = step();
+        taken.push((*name, watch.used()));
+        result
+    });
+    taken.push(("all of them", all.used()));
+    println!("\n{}", table("step", taken));
+    result
 }
 
 /// The benchmarks and the examples in other frameworks are workspaces of their own.
@@ -57,7 +60,8 @@ fn format() -> Result<(), Failure> {
 /// The docs as docs.rs builds them, which a stable toolchain only does when it is told that it may.
 fn docs() -> Result<(), Failure> {
     let mut doc = cargo("doc --workspace --no-deps --all-features");
-    run(doc.env("RUSTC_BOOTSTRAP", "1").env("RUSTDOCFLAGS", "--cfg docsrs -D warnings"))
+    doc.env("RUSTDOC", root().join("xtask/bin/rustdoc"));
+    run(doc.env("RUSTDOCFLAGS", "--cfg docsrs -D warnings"))
 }
 
 #[cfg(test)]
@@ -65,7 +69,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::command::root;
 
     #[test]
     fn the_workflow_has_a_job_for_each_step() {

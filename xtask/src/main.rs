@@ -16,6 +16,7 @@ mod programs;
 mod setup;
 mod task;
 mod total;
+mod used;
 mod valkey;
 mod wheel;
 

@@ -88,7 +88,11 @@ fn build(folder: &Path, crates: &[Crate]) -> Result<(), Failure> {
         patches += &format!("{} = {{ path = {unpacked:?} }}\n", one.name);
     }
     let app = folder.join("app");
-    write(&folder.join("Cargo.toml"), &format!("{WORKSPACE}\n[patch.crates-io]\n{patches}"))?;
+    // With our profiles, so that what was built of the dependencies is theirs as well.
+    let manifest = read(&root().join("Cargo.toml"))?;
+    let profiles = manifest.find("\n[profile.").map_or("", |start| &manifest[start..]);
+    let manifest = format!("{WORKSPACE}\n[patch.crates-io]\n{patches}{profiles}");
+    write(&folder.join("Cargo.toml"), &manifest)?;
     write(&app.join("Cargo.toml"), MANIFEST)?;
     write(&app.join("src/main.rs"), &format!("{}\n{MAIN}", example(&root().join("README.md"))?))?;
     // With the versions that everything else is tested with.

@@ -8,12 +8,13 @@ use std::{
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
     command::{Failure, command, lines_of, root},
     task::cargo,
+    used::{Stopwatch, Used, processor_time, table},
 };
 
 /// How many programs run at a time.
@@ -21,6 +22,26 @@ const AT_A_TIME: usize = 2;
 
 /// How long the output of a program may last after its end. A process that it started may have it open.
 const OUTPUT: Duration = Duration::from_secs(10);
+/// How often a program whose output goes on is asked whether it has ended.
+const ASK: Duration = Duration::from_secs(1);
+
+/// The programs that take longest, which are started first, so that none of them is left alone at the end. The doctests
+/// compile, while others wait.
+const LONGEST: &[&str] = &[
+    "tests tree",
+    DOCTESTS,
+    "tests interop",
+    "crates/cloakroom-cli command",
+    "tests express",
+    "tests on_servers",
+    "tests shop",
+    "crates/cloakroom-conformance broken",
+    "tests replay",
+];
+const DOCTESTS: &str = "doctests";
+
+/// How many of the programs are told that took longest.
+const SLOWEST: usize = 10;
 
 /// What the programs of all packages, and nothing else, are built with.
 const ALL: &str = "test --workspace --all-features";
@@ -35,7 +56,7 @@ struct Program {
 struct Ended {
     name: String,
     output: String,
-    seconds: f64,
+    used: Used,
     /// `None` if it succeeded.
     failure: Option<String>,
 }
@@ -54,11 +75,12 @@ pub(crate) fn run_all(
     }
     let mut doctests = cargo(&format!("{ALL} --doc --no-fail-fast --"));
     doctests.args(arguments);
-    programs.push_back(Program { name: "doctests".to_owned(), command: doctests });
+    programs.push(Program { name: DOCTESTS.to_owned(), command: doctests });
+    programs.sort_by_key(|program| place(&program.name));
 
-    let programs = Mutex::new(programs);
+    let programs = Mutex::new(VecDeque::from(programs));
     let (sender, ended) = mpsc::channel();
-    let mut failed = Vec::new();
+    let (mut failed, mut taken) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             let (programs, sender) = (&programs, sender.clone());
@@ -73,20 +95,24 @@ pub(crate) fn run_all(
             });
         }
         drop(sender);
-        for Ended { name, output, seconds, failure } in ended {
+        for Ended { name, output, used, failure } in ended {
             println!();
             let how = failure.as_deref().unwrap_or("it succeeded");
-            let first = format!("     Ended {name} after {seconds:.1} s: {how}");
+            let first = format!("     Ended {name} after {:.1} s: {how}", used.seconds);
             for line in std::iter::once(&*first).chain(output.lines()) {
                 if look(line) {
                     println!("{line}");
                 }
             }
             if failure.is_some() {
-                failed.push(name);
+                failed.push(name.clone());
             }
+            taken.push((name, used));
         }
     });
+    taken.sort_by(|(_, one), (_, other)| other.seconds.total_cmp(&one.seconds));
+    let slowest = taken.iter().take(SLOWEST).map(|(name, used)| (&**name, *used));
+    println!("\n{}\n", table("test program, the slowest ones", slowest));
     if failed.is_empty() {
         return Ok(());
     }
@@ -95,17 +121,18 @@ pub(crate) fn run_all(
 
 impl Program {
     fn run(mut self) -> Ended {
-        let start = Instant::now();
-        let (output, failure) = match output(&self.name, &mut self.command) {
+        let watch = Stopwatch::start();
+        let (output, processor, failure) = match output(&self.name, &mut self.command) {
             Ok(ended) => ended,
-            Err(error) => (String::new(), Some(format!("cannot run it: {error}"))),
+            Err(error) => (String::new(), None, Some(format!("cannot run it: {error}"))),
         };
-        Ended { name: self.name, output, seconds: start.elapsed().as_secs_f64(), failure }
+        let used = Used { processor, ..watch.used() };
+        Ended { name: self.name, output, used, failure }
     }
 }
 
-/// Returns what the program wrote to both streams, in that order, and why it failed, if it did.
-fn output(name: &str, command: &mut Command) -> io::Result<(String, Option<String>)> {
+/// Returns what the program wrote to both streams, in that order, its processor time, and why it failed, if it did.
+fn output(name: &str, command: &mut Command) -> io::Result<(String, Option<f64>, Option<String>)> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
@@ -119,13 +146,23 @@ fn output(name: &str, command: &mut Command) -> io::Result<(String, Option<Strin
         collect(&name, reader, &read);
         at_end.send(())
     });
+    // The output ends with the program, which can be asked for its processor time until it is waited for.
+    let early = loop {
+        if end.recv_timeout(ASK).is_ok() {
+            break None;
+        }
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+    };
+    let processor = processor_time(&child.id().to_string()).filter(|_| early.is_none());
     let status = child.wait()?;
     let mut failure = (!status.success()).then(|| status.to_string());
-    if end.recv_timeout(OUTPUT).is_err() {
+    if early.is_some() && end.recv_timeout(OUTPUT).is_err() {
         failure = Some(format!("{status}, and a process that it started still runs"));
     }
     let output = output.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((String::from_utf8_lossy(&output).into_owned(), failure))
+    Ok((String::from_utf8_lossy(&output).into_owned(), processor, failure))
 }
 
 /// Reads the output to its end, and shows at once which tests take long: one of them may never end.
@@ -141,23 +178,31 @@ fn collect(name: &str, reader: PipeReader, output: &Mutex<Vec<u8>>) {
     }
 }
 
-/// Builds the programs. Those of the package that crosses crates come first, since they take longest.
-fn built() -> Result<VecDeque<Program>, Failure> {
+/// Where a program stands in the order: behind the longest if it is none of them.
+fn place(name: &str) -> usize {
+    LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len())
+}
+
+/// Builds the programs.
+fn built() -> Result<Vec<Program>, Failure> {
     let mut build = cargo(&format!("{ALL} --no-run --message-format json-render-diagnostics"));
-    let (mut first, mut later) = (VecDeque::new(), VecDeque::new());
+    let mut programs = Vec::new();
     for line in lines_of(&mut build)? {
         let Some((executable, manifest)) = test_program(&line) else { continue };
         let folder = Path::new(manifest).parent().unwrap_or(root());
-        let is_first = folder == root().join("tests");
-        let program =
-            Program { name: name(executable, folder), command: program(executable, folder) };
-        if is_first { &mut first } else { &mut later }.push_back(program);
+        programs
+            .push(Program { name: name(executable, folder), command: program(executable, folder) });
     }
-    first.append(&mut later);
-    if first.is_empty() {
+    if programs.is_empty() {
         return Err(Failure::new("cargo named no test program"));
     }
-    Ok(first)
+    if let Some(gone) = LONGEST[..]
+        .iter()
+        .find(|long| **long != DOCTESTS && programs.iter().all(|program| program.name != **long))
+    {
+        return Err(Failure::new(format!("no test program is called {gone:?}: keep LONGEST true")));
+    }
+    Ok(programs)
 }
 
 /// The program as cargo runs it: in the folder of its package.
@@ -213,7 +258,10 @@ mod tests {
 
     #[test]
     fn the_output_of_both_streams_is_kept_and_a_failure_noticed() {
-        let script = |text| output("a", Command::new("sh").args(["-c", text])).unwrap();
+        let script = |text| {
+            let (written, _, failure) = output("a", Command::new("sh").args(["-c", text])).unwrap();
+            (written, failure)
+        };
         let (written, failure) = script("echo a; echo b >&2; echo c; exit 3");
         assert_eq!((&*written, failure.as_deref()), ("a\nb\nc\n", Some("exit status: 3")));
         assert_eq!(script("echo a"), ("a\n".to_owned(), None));
@@ -223,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_process_that_is_left_behind_is_a_failure() {
-        let (written, failure) =
+        let (written, _, failure) =
             output("a", Command::new("sh").args(["-c", "sleep 60 & echo $!"])).unwrap();
         assert!(Command::new("kill").arg(written.trim()).status().unwrap().success());
         assert!(failure.unwrap().contains("still runs"));

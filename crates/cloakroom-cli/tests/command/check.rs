@@ -10,7 +10,7 @@ use crate::{
 
 #[test]
 fn the_report_has_four_formats() {
-    for (format, stdout) in [
+    let formats = [
         ("table", "*promise*memory*memory 2*get_missing_is_none*kept*kept*"),
         ("json", "{\"stores\":[{*\"store\":\"memory\"*\"store\":\"memory 2\"*}]}"),
         (
@@ -21,13 +21,23 @@ fn the_report_has_four_formats() {
             "markdown",
             "| promise | memory | memory 2 |\n| --- | --- | --- |\n| `get_missing_is_none` | kept | kept |\n*",
         ),
-    ] {
-        let mut command = command();
-        command.args(["check", "memory:", "memory:", "--format", format]);
-        let ended = run(&mut command, "");
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        assert!(crate::runner::matches(stdout, &ended.stdout), "{format}: {}", ended.stdout);
-    }
+    ];
+    // At once, since the suite waits for sessions to expire.
+    std::thread::scope(|scope| {
+        for (format, stdout) in formats {
+            scope.spawn(move || {
+                let mut command = command();
+                command.args(["check", "memory:", "memory:", "--format", format]);
+                let ended = run(&mut command, "");
+                assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+                assert!(
+                    crate::runner::matches(stdout, &ended.stdout),
+                    "{format}: {}",
+                    ended.stdout
+                );
+            });
+        }
+    });
 }
 
 /// A store that gives every session one life breaks promises, and its sessions stay as they are.
