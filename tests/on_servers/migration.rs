@@ -18,6 +18,7 @@ use futures::TryStreamExt;
 use tokio::sync::RwLock;
 
 mod express;
+mod full;
 mod known;
 
 use express::Express;
