@@ -34,11 +34,11 @@
 //!   copy: just what a logout leaves in the new store. It would log the visitor out or undo a logout. To tell the two
 //!   apart takes a note that the new store does not accept, or a third place. So such a session can be read, extended
 //!   and destroyed, and changed when the new store accepts writes again.
-//! - A record that cannot be read has no revision, and an `update` keeps the white space of the text that it changes. A
-//!   `set` that replaces the first, or that stores a text that an update cannot make, is no conditional write. If a
+//! - A record that cannot be read has no revision, and an `update` keeps the white space of the text that it changes. So
+//!   a `set` that replaces the first, or that stores a text that an update cannot make, writes without a condition. If a
 //!   process takes that step after the session has moved, and stops before the next, it leaves an old record under the
-//!   session, which comes back if the session ends in the new store alone. Sessions that Express or this crate wrote
-//!   are no such texts.
+//!   session, which comes back if the session ends in the new store alone. An update can make every text that Express
+//!   or this crate writes.
 //!
 //! `flag.rs` is how a record says what it is, `origin.rs` the store that a session was read from, `find.rs` the reading,
 //! `moves.rs` the steps of a move, `set.rs` a `set` and what creates sessions, and `contract.rs` and `listing.rs` the

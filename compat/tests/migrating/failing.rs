@@ -17,9 +17,9 @@ use crate::scheduler::update_by_text;
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It is refused, and so is no other.
+    /// It alone is refused.
     Refused,
-    /// It is refused, and so are all later writes to this store, deletions and extensions excepted, as a full Redis does.
+    /// This store refuses it and all later writes. It takes deletions and extensions, as a full Redis does.
     Full,
     /// All later writes to both stores are refused, and all deletions.
     ReadOnly,

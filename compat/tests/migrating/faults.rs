@@ -40,7 +40,7 @@ const CALLS: [Call; 8] = [
     Call::Move,
 ];
 
-/// What the session may be: the number in it, or `None` if there is none.
+/// What the session may be: the number in it, or `None` without a session.
 type May = Vec<Option<u32>>;
 
 /// How a call ended.
@@ -186,8 +186,11 @@ fn after(end: End, call: Call, written: u32, may: May, is_late: bool) -> May {
     [may, vec![happened]].concat()
 }
 
+/// Whether the handle moves sessions, its call, and which of the calls to the stores fails.
+type Step = (bool, Call, Option<(Fault, usize)>);
+
 /// Runs calls of which some fail, and returns whether each did.
-fn run(begin: Begin, script: &[(bool, Call, Option<(Fault, usize)>)]) -> Result<Vec<bool>, String> {
+fn run(begin: Begin, script: &[Step]) -> Result<Vec<bool>, String> {
     let site = Site::new(begin);
     let mut may: May = vec![if matches!(begin, Begin::Nowhere) { None } else { Some(0) }];
     let mut plans = Vec::new();
