@@ -5,11 +5,12 @@
 //! | old | new | where the session is |
 //! | --- | --- | --- |
 //! | a record | nothing | in the old store |
-//! | a record that is closed | nothing | on its way; whoever sees it completes the move |
+//! | a record that is closed | nothing | on its way: the closed record |
 //! | a record that is closed | a copy that is pending | on its way, as before |
-//! | a record that is handed over | its copy, pending | on its way, as before |
+//! | a record that is handed over | its copy, pending | on its way: the copy |
 //! | nothing, or a record that is handed over | a record | in the new store |
 //! | a record that is handed over | nothing | nowhere: it has ended in the new store |
+//! | nothing | a record that is tentative | nowhere: it is being created |
 //!
 //! Closing is an `update` of the old record, so no write that is acknowledged in the old store is missing in the copy.
 //! A pending copy counts only while its old record is there. So a logout, which destroys the old record before the new
@@ -18,8 +19,30 @@
 //! the old record handed over to it, by name. So no end of the session in the new store, however it comes about, brings
 //! the old record back. The last steps make a session of the copy and remove the old record.
 //!
-//! `flag.rs` is how a record says that it is closed or pending, `origin.rs` the store that a session was read from,
-//! `find.rs` the reading, `moves.rs` the steps of a move, and `contract.rs` and `listing.rs` the contract.
+//! # Handles that stop
+//!
+//! Each of these writes may be the last one of its process, may be refused, and may take effect after its caller has
+//! given up. Reading needs no write: the table says which record is the session. Until the record is handed over, a move
+//! that a store refuses is taken back. A `set` of a session in the old store is a move with another copy, and one of a
+//! session in neither store begins with a tentative record, so neither leaves a record behind that could come back.
+//!
+//! # What cannot be
+//!
+//! - A move cannot be taken back once the record is handed over. The new store then refuses to make a session of the
+//!   copy, so it takes no writes, at most deletions. To take the move back, a handle would have to delete the copy and
+//!   then open the old record again. If it stops in between, the next one sees a record that is handed over and no
+//!   copy: just what a logout leaves in the new store. It would log the visitor out or undo a logout. To tell the two
+//!   apart takes a note that the new store does not accept, or a third place. So such a session can be read, extended
+//!   and destroyed, and changed when the new store accepts writes again.
+//! - A record that cannot be read has no revision, and an `update` keeps the white space of the text that it changes. So
+//!   a `set` that replaces the first, or that stores a text that an update cannot make, writes without a condition. If a
+//!   process takes that step after the session has moved, and stops before the next, it leaves an old record under the
+//!   session, which comes back if the session ends in the new store alone. An update can make every text that Express
+//!   or this crate writes.
+//!
+//! `flag.rs` is how a record says what it is, `origin.rs` the store that a session was read from, `find.rs` the reading,
+//! `moves.rs` the steps of a move, `set.rs` a `set` and what creates sessions, and `contract.rs` and `listing.rs` the
+//! contract.
 
 use std::fmt;
 
@@ -31,6 +54,7 @@ mod flag;
 mod listing;
 mod moves;
 mod origin;
+mod set;
 
 pub use flag::is_moving;
 
@@ -51,7 +75,8 @@ enum Writes {
 ///
 /// A session that the new store refuses, for example because it is too large, stays in the old one, where it can be
 /// read, extended and destroyed. A write to it fails with the error of the new store, unless it is a
-/// [`set`](Store::set).
+/// [`set`](Store::set) that this accepts. Reading writes to neither store, so a session can be read while one of them,
+/// or both, refuse all writes. Both have to be reachable.
 ///
 /// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no
 /// logout is undone, whichever of them moves, writes and destroys a session at the same time. A program that knows only

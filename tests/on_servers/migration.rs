@@ -1,13 +1,9 @@
 //! Sessions move from one server to another and back, while clients on both write them. Each client stands for a
 //! process that is restarted with the next kind of handle: the old store alone, before the migration, during it, the
-//! new store alone.
+//! new store alone. Express processes write beside them until the migration begins, and again after the way back.
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
+    sync::{Arc, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
@@ -21,33 +17,17 @@ use cloakroom_test_support::{Mongod, RedisServer};
 use futures::TryStreamExt;
 use tokio::sync::RwLock;
 
+mod express;
+mod full;
+mod known;
+
+use express::Express;
+use known::Known;
+
 const CLIENTS: usize = 6;
 const SESSIONS: usize = 60;
 /// How many writes are acknowledged between two restarts.
 const WRITES: u64 = 60;
-
-/// What is known of the sessions.
-#[derive(Default)]
-struct Known {
-    /// The increments of each session that were acknowledged.
-    live: Mutex<BTreeMap<String, u64>>,
-    logged_out: Mutex<Vec<String>>,
-    acknowledged: AtomicU64,
-    /// What must not happen.
-    complaints: Mutex<Vec<String>>,
-    is_over: AtomicBool,
-}
-
-impl Known {
-    fn complain(&self, what: impl Into<String>) {
-        self.complaints.lock().unwrap().push(what.into());
-    }
-
-    fn pick(&self, number: usize) -> Option<String> {
-        let live = self.live.lock().unwrap();
-        live.keys().nth(number % live.len().max(1)).cloned()
-    }
-}
 
 /// Two cores that are busy with other things are no reason to give up.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -131,20 +111,28 @@ async fn restart(clients: &[Handle], known: &Known, open: impl Fn() -> ExpressSe
     for client in clients {
         *client.write().await = open();
         let until = known.acknowledged.load(SeqCst) + WRITES;
-        while known.acknowledged.load(SeqCst) < until && known.complaints.lock().unwrap().is_empty()
-        {
+        while known.acknowledged.load(SeqCst) < until && !known.has_complaints() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
-/// Moves everything from one store to the other while all clients write.
-async fn migrate<O, N>(clients: &[Handle], known: &Known, old: &O, new: &N)
-where
+/// Moves everything from one store to the other while all clients write. Express may write the old store until sessions
+/// move.
+async fn migrate<O, N>(
+    clients: &[Handle],
+    known: &Arc<Known>,
+    old: &O,
+    new: &N,
+    express: Option<Express>,
+) where
     O: Store + Clone + 'static,
     N: Store + Clone + 'static,
 {
     restart(clients, known, || patient(Migrating::before(old.clone(), new.clone()))).await;
+    if let Some(express) = express {
+        express.writes_and_leaves(known).await;
+    }
     restart(clients, known, || patient(Migrating::new(old.clone(), new.clone()))).await;
     let mover = Migrating::new(old.clone(), new.clone());
     let all: Vec<_> = old.enumerate().unwrap().all().try_collect().await.unwrap();
@@ -155,7 +143,7 @@ where
     restart(clients, known, || patient(new.clone())).await;
 }
 
-async fn there_and_back<O, N>(one: O, other: N)
+async fn there_and_back<O, N>(one: O, other: N, express: Option<&dyn Fn() -> Express>)
 where
     O: Store + Clone + 'static,
     N: Store + Clone + 'static,
@@ -171,8 +159,18 @@ where
         .enumerate()
         .map(|(number, handle)| tokio::spawn(work(number, Arc::clone(handle), Arc::clone(&known))))
         .collect();
-    migrate(&clients, &known, &one, &other).await;
-    migrate(&clients, &known, &other, &one).await;
+    let before = express.map(|start| start());
+    if let Some(express) = &before {
+        express.begin(&known);
+        restart(&clients, &known, || patient(one.clone())).await;
+        express.wait_for_writes(&known).await;
+    }
+    migrate(&clients, &known, &one, &other, before).await;
+    migrate(&clients, &known, &other, &one, None).await;
+    if let Some(express) = express.map(|start| start()) {
+        express.begin(&known);
+        express.writes_and_leaves(&known).await;
+    }
     known.is_over.store(true, SeqCst);
     for client in working {
         client.await.unwrap();
@@ -183,6 +181,11 @@ where
         let session = one.get(sid).await.unwrap().expect("nobody logged out");
         let counted: u64 = session.get("n").unwrap().unwrap_or_default();
         assert_eq!(counted, *count, "acknowledged increments");
+    }
+    for (sid, name) in known.added.lock().unwrap().iter().filter(|(sid, _)| live.contains_key(sid))
+    {
+        let session = one.get(sid).await.unwrap().expect("nobody logged out");
+        assert!(session.contains(name), "a write of Express is missing");
     }
     let logged_out = known.logged_out.lock().unwrap().clone();
     for sid in &logged_out {
@@ -202,6 +205,7 @@ async fn a_move_from_redis_to_mongodb_and_back_loses_nothing() {
     there_and_back(
         RedisStore::open_with(&redis.url(), in_redis).unwrap(),
         MongoStore::open_with(&mongod.url(), in_mongodb).unwrap(),
+        None,
     )
     .await;
 }
@@ -213,5 +217,19 @@ async fn a_move_between_folders_and_back_loses_nothing() {
         let options = FileOptions::default().with_durable(false).with_deadline(DEADLINE);
         FileStore::in_folder(folder.path().join(name), options).unwrap()
     };
-    there_and_back(open("one"), open("other")).await;
+    there_and_back(open("one"), open("other"), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server, mongod and the npm packages"]
+async fn a_move_beside_express_processes_loses_nothing() {
+    let (redis, mongod) = (RedisServer::start().unwrap(), Mongod::start().unwrap());
+    let in_redis = RedisOptions::default().with_deadline(DEADLINE);
+    let in_mongodb = MongoOptions::default().with_deadline(DEADLINE);
+    there_and_back(
+        RedisStore::open_with(&redis.url(), in_redis).unwrap(),
+        MongoStore::open_with(&mongod.url(), in_mongodb).unwrap(),
+        Some(&|| Express::start("redis-10", &redis.url())),
+    )
+    .await;
 }

@@ -6,9 +6,9 @@ use std::{
 };
 
 use cloakroom_core::{Error, Listed, Store};
-use futures::stream::TryStreamExt;
+use futures::stream::StreamExt;
 
-use super::{CopyOptions, unlisted, until_ms};
+use super::{CopyOptions, is_of_one_session, unlisted, until_ms};
 use crate::migrating::is_moving;
 
 /// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for
@@ -23,10 +23,12 @@ const APART_MS: u64 = 3_000;
 /// [end](cloakroom_core::SessionData::ends_at_ms) is left out, as `copy` leaves it out. It keeps 32 bytes for each
 /// session of the other store in memory. A session that is used meanwhile can differ.
 ///
+/// A record that cannot be read differs, in either store.
+///
 /// # Errors
 ///
 /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported) if one of them cannot list its sessions; otherwise the error
-/// of a listing that breaks off, and of a record that cannot be read.
+/// of a listing that breaks off.
 ///
 /// ```
 /// use cloakroom_compat::{CopyOptions, verify_copy};
@@ -48,7 +50,12 @@ pub async fn verify_copy(
     let is_over = |listed: &Listed| listed.session.has_ended(options.clock.now_ms());
     let mut copies = HashMap::new();
     let mut all = to.enumerate().ok_or_else(|| unlisted(to))?.all();
-    while let Some(listed) = all.try_next().await? {
+    let (mut seen, mut differing) = (0, 0);
+    while let Some(listed) = all.next().await {
+        let Some(listed) = readable(listed)? else {
+            differing += 1;
+            continue;
+        };
         if !is_over(&listed) && !is_moving(&listed.session) {
             copies.insert(
                 hasher.hash_one(&listed.id),
@@ -61,9 +68,12 @@ pub async fn verify_copy(
         }
     }
     drop(all);
-    let (mut seen, mut differing) = (0, 0);
     let mut all = from.enumerate().ok_or_else(|| unlisted(from))?.all();
-    while let Some(listed) = all.try_next().await? {
+    while let Some(listed) = all.next().await {
+        let Some(listed) = readable(listed)? else {
+            differing += 1;
+            continue;
+        };
         if is_over(&listed) {
             continue;
         }
@@ -79,6 +89,14 @@ pub async fn verify_copy(
     }
     let lacking = copies.values().filter(|copy| !copy.is_seen).count();
     Ok(differing + lacking as u64)
+}
+
+/// Returns `None` for a record that cannot be read.
+fn readable(listed: Result<Listed, Error>) -> Result<Option<Listed>, Error> {
+    match listed {
+        Err(error) if is_of_one_session(error.kind()) => Ok(None),
+        listed => listed.map(Some),
+    }
 }
 
 /// What is kept of a session of the other store.

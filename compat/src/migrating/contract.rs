@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::in_part;
-use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
-};
+use cloakroom_core::{Atomic, Created, Enumerate, Error, SessionData, Store, Touched, Updated};
 
 use super::{
     Migrating, Writes,
     find::{Found, InOld},
-    flag,
-    origin::{from_old, in_old, of_old},
+    flag::{self, Flag},
+    origin::{Origin, from_old, of_old, origin},
 };
 
 #[async_trait]
@@ -23,30 +21,11 @@ impl Store for Migrating {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        loop {
-            match self.find(sid).await? {
-                Found::Nothing => return Ok(None),
-                Found::New(session) => return Ok(Some(session)),
-                Found::Old(session) => return Ok(Some(from_old(session))),
-                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
-            }
-        }
+        self.look(sid).await
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        if self.writes == Writes::ToNew {
-            return self.set_in_new(sid, session).await;
-        }
-        let is_there = |found: Option<SessionData>| found.is_some_and(|s| !flag::is_moving(&s));
-        if is_there(self.new.get(sid).await?) {
-            return self.set_in_new(sid, session).await;
-        }
-        self.old.set(sid, session).await?;
-        // A move that began before this write can still complete. What it copied is older.
-        match self.new.get(sid).await.map_err(in_part(true))? {
-            None => Ok(()),
-            Some(_) => self.set_in_new(sid, session).await.map_err(in_part(true)),
-        }
+        self.set_somewhere(sid, session).await
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
@@ -65,11 +44,10 @@ impl Store for Migrating {
     /// It moves the session, as a write does: a mover has the time that was left before, and must not overwrite this.
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         loop {
-            match self.find(sid).await? {
-                Found::Nothing => return Ok(Touched::Missing),
-                Found::New(_) => return self.new.touch(sid, session).await,
-                Found::Old(_) if self.moves_on_visit(sid).await? => {}
-                Found::Old(_) => match self.old.touch(sid, session).await? {
+            match self.to_visit(sid).await? {
+                Place::Nowhere => return Ok(Touched::Missing),
+                Place::New => return self.new.touch(sid, session).await,
+                Place::Old => match self.old.touch(sid, session).await? {
                     // It moved in between, or has ended.
                     Touched::Missing => {}
                     // It can have been closed before that.
@@ -78,7 +56,12 @@ impl Store for Migrating {
                     }
                     _ => {}
                 },
-                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
+                // The record in the old store must not end before its copy.
+                Place::OnItsWay(is_handed) => match self.old.touch(sid, session).await? {
+                    Touched::Missing => {}
+                    _ if is_handed => return self.new.touch(sid, session).await,
+                    touched => return Ok(touched),
+                },
             }
         }
     }
@@ -97,50 +80,64 @@ impl Store for Migrating {
 impl Atomic for Migrating {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         loop {
-            match self.find(sid).await? {
-                Found::New(_) | Found::Old(_) => return Ok(Created::Exists),
-                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
-                Found::Nothing => {
-                    let is_in_place = self.writes == Writes::InPlace;
-                    let store = if is_in_place { &self.old } else { &self.new };
-                    match Self::atomic_of(&**store)?.create(sid, session).await? {
-                        Created::Stored(revision) if is_in_place => {
-                            return Ok(Created::Stored(of_old(Some(&revision))));
-                        }
-                        Created::Stored(revision) => return Ok(Created::Stored(revision)),
-                        // A session, or what a killed mover has left by now.
-                        Created::Exists => {}
+            let refused = match self.has_expired(session) {
+                true => None,
+                false => match self.create_once(sid, session, false).await {
+                    Ok(Some(revision)) if self.writes == Writes::InPlace => {
+                        return Ok(Created::Stored(of_old(Some(&revision))));
                     }
-                }
+                    Ok(Some(revision)) => return Ok(Created::Stored(revision)),
+                    Ok(None) => None,
+                    Err(error) if error.outcome_unknown() => return Err(error),
+                    Err(error) => Some(error),
+                },
+            };
+            match self.settled(sid).await {
+                Ok(Some(_)) => return Ok(Created::Exists),
+                Ok(None) => {}
+                Err(error) => return Err(refused.unwrap_or(error).with_outcome_known()),
+            }
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            if self.has_expired(session) {
+                // It is not stored, but the answer is the same.
+                return Self::atomic_of(&*self.new)?.create(sid, session).await;
             }
         }
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
-        let Some(mut revision) = in_old(session) else {
-            return self.update_in_new(sid, session).await;
+        let mut revision = match origin(session) {
+            Origin::New => return self.update_in_new(sid, session).await,
+            Origin::Old(revision) => Some(revision),
+            Origin::OnItsWay => None,
         };
         if self.writes == Writes::ToNew {
-            let Some(current) = self.moved(sid, None).await? else { return Ok(Updated::Gone) };
+            let moved = self.moved(sid, None).await.map_err(Error::with_outcome_known)?;
+            let Some(current) = moved else { return Ok(Updated::Gone) };
             return self.update_moved(sid, session, current).await;
         }
         loop {
-            let read = session.clone().with_revision(revision);
-            match Self::atomic_of(&*self.old)?.update(sid, &read).await? {
-                Updated::Stored(revision) => {
-                    return Ok(Updated::Stored(of_old(Some(&revision))));
+            if let Some(revision) = revision {
+                let read = session.clone().with_revision(revision);
+                match Self::atomic_of(&*self.old)?.update(sid, &read).await? {
+                    Updated::Stored(revision) => {
+                        return Ok(Updated::Stored(of_old(Some(&revision))));
+                    }
+                    Updated::Conflict(current) if !flag::is_moving(&current) => {
+                        return Ok(Updated::Conflict(from_old(current)));
+                    }
+                    Updated::Conflict(_) | Updated::Gone => {}
                 }
-                Updated::Conflict(current) if !flag::is_moving(&current) => {
-                    return Ok(Updated::Conflict(from_old(current)));
-                }
-                Updated::Conflict(_) | Updated::Gone => {}
             }
-            let Some(current) = self.get(sid).await? else { return Ok(Updated::Gone) };
-            revision = match in_old(&current) {
-                None => return self.update_moved(sid, session, current).await,
+            let settled = self.settled(sid).await.map_err(Error::with_outcome_known)?;
+            let Some(current) = settled else { return Ok(Updated::Gone) };
+            revision = match origin(&current) {
                 // The new store refused it.
-                Some(again) if is_same(session, &current) => again,
-                Some(_) => return Ok(Updated::Conflict(current)),
+                Origin::Old(again) if is_same(session, &current) => Some(again),
+                Origin::Old(_) => return Ok(Updated::Conflict(current)),
+                _ => return self.update_moved(sid, session, current).await,
             };
         }
     }
@@ -158,34 +155,67 @@ impl Atomic for Migrating {
             {
                 return Ok(Some(session));
             }
-            match self.find(sid).await? {
-                Found::Nothing => return Ok(None),
+            match self.to_visit(sid).await? {
+                Place::Nowhere => return Ok(None),
                 // It moved in between.
-                Found::New(_) => {}
-                Found::Old(_) if self.moves_on_visit(sid).await? => {}
-                Found::Old(_) => {
+                Place::New => {}
+                Place::Old => {
                     let found = old.get_and_touch(sid, ttl).await?;
                     if let Some(session) = found.filter(|found| !flag::is_moving(found)) {
                         return Ok(Some(from_old(session)));
                     }
                 }
-                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
+                Place::OnItsWay(is_handed) => {
+                    // The record in the old store must not end before its copy.
+                    old.get_and_touch(sid, ttl).await?;
+                    if is_handed {
+                        new.get_and_touch(sid, ttl).await?;
+                    }
+                    return self.look(sid).await;
+                }
             }
         }
     }
 }
 
+/// Where a session is extended.
+enum Place {
+    Nowhere,
+    New,
+    Old,
+    /// In both stores, or before its record is handed over in the old one: a store refuses the next step of its move.
+    OnItsWay(bool),
+}
+
 impl Migrating {
-    /// Moves a session that is visited, if sessions move. Returns false if it must be extended where it is.
-    async fn moves_on_visit(&self, sid: &str) -> Result<bool, Error> {
-        if self.writes == Writes::InPlace || !self.is_atomic() {
-            return Ok(false);
-        }
-        match self.moved(sid, None).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.outcome_unknown() => Err(error),
-            // The new store refuses it, and it is in the old store as before.
-            Err(_) => Ok(false),
+    /// Moves a session that is visited, if sessions move, and returns where it must be extended.
+    async fn to_visit(&self, sid: &str) -> Result<Place, Error> {
+        let stays = self.writes == Writes::InPlace || !self.is_atomic();
+        let settled = match self.find(sid).await {
+            Ok(Found::Nothing) => return Ok(Place::Nowhere),
+            Ok(Found::New(_)) => return Ok(Place::New),
+            Ok(Found::Old(_)) if stays => return Ok(Place::Old),
+            Ok(Found::Moving(_)) if stays => self.settled(sid).await,
+            // If the new store refuses it, it is in the old store as before.
+            Ok(_) => self.moved(sid, None).await,
+            Err(error) => Err(error),
+        };
+        let error = match settled {
+            Ok(Some(found)) if origin(&found) == Origin::New => return Ok(Place::New),
+            Ok(Some(_)) => return Ok(Place::Old),
+            Ok(None) => return Ok(Place::Nowhere),
+            Err(error) => error,
+        };
+        match self.in_old(sid).await? {
+            InOld::Open(_) => Ok(Place::Old),
+            InOld::Closed(..) => Ok(Place::OnItsWay(false)),
+            InOld::Handed(_, name, _) => match self.new.get(sid).await?.map(|copy| flag::of(&copy))
+            {
+                Some(Flag::Pending(_, of)) if of == name => Ok(Place::OnItsWay(true)),
+                Some(Flag::None) => Ok(Place::New),
+                _ => Err(error),
+            },
+            InOld::Nothing | InOld::Pending(..) | InOld::Tentative(_) => Err(error),
         }
     }
 
@@ -211,36 +241,14 @@ impl Migrating {
             }
             // It can be in the other store by now.
             Updated::Conflict(_) | Updated::Gone => {
-                Ok(self.get(sid).await?.map_or(Updated::Gone, Updated::Conflict))
+                Ok(self.look(sid).await?.map_or(Updated::Gone, Updated::Conflict))
             }
             stored => Ok(stored),
         }
-    }
-
-    /// Stores a session in the new store, and removes what the old one has of it. The session moves first: a handle
-    /// that has read the old record must not write it any more, and a process that is killed here must leave a session.
-    async fn set_in_new(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        let is_left = self.is_atomic()
-            && match self.leave_old(sid, None).await {
-                Ok(()) => true,
-                Err(error) if error.outcome_unknown() => return Err(error),
-                // The record cannot be read, or the new store refuses it. It is replaced.
-                Err(error) if is_of_the_record(error.kind()) => false,
-                Err(error) => return Err(error),
-            };
-        self.new.set(sid, session).await?;
-        if is_left {
-            return Ok(());
-        }
-        self.old.destroy(sid).await.map_err(in_part(true))
     }
 }
 
 /// Returns true if this is the record that was read. A move changes no byte, so the text tells.
 fn is_same(read: &SessionData, current: &SessionData) -> bool {
     read.loaded_json() == current.loaded_json()
-}
-
-fn is_of_the_record(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Corrupt | ErrorKind::TooLarge | ErrorKind::InvalidData)
 }

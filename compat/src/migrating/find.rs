@@ -5,6 +5,7 @@ use cloakroom_core::{Error, SessionData, Updated};
 use super::{
     Migrating,
     flag::{self, Flag, Move},
+    origin::{from_old, on_its_way},
 };
 
 /// Where a session is.
@@ -43,6 +44,8 @@ pub(super) enum InOld {
     Handed(Move, String, SessionData),
     /// A copy that is left from a migration in the other direction.
     Pending(String, SessionData),
+    /// A session that is being created.
+    Tentative(SessionData),
 }
 
 impl InOld {
@@ -52,12 +55,43 @@ impl InOld {
             Self::Open(record)
             | Self::Closed(_, record)
             | Self::Handed(_, _, record)
-            | Self::Pending(_, record) => Some(record),
+            | Self::Pending(_, record)
+            | Self::Tentative(record) => Some(record),
         }
     }
 }
 
 impl Migrating {
+    /// Returns the session wherever it is, and writes nothing: a store that takes no writes must not keep anybody from
+    /// reading. [`find`](Self::find) looks in the same order.
+    pub(super) async fn look(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        let in_new = self.new.get(sid).await?;
+        let flag = in_new.as_ref().map(flag::of);
+        if flag == Some(Flag::None) {
+            return Ok(in_new);
+        }
+        let copy_name = match self.in_old(sid).await? {
+            InOld::Open(session) => return Ok(Some(from_old(session))),
+            InOld::Closed(_, record) => return as_read(record).map(Some),
+            InOld::Handed(_, name, _) => Some(name),
+            InOld::Pending(name, copy) => match flag {
+                Some(Flag::Handed(_, of)) if of == name => return as_read(copy).map(Some),
+                _ => None,
+            },
+            InOld::Nothing | InOld::Tentative(_) => None,
+        };
+        // It can have moved after the new store was asked and before the old one was.
+        let Some(record) = self.new.get(sid).await? else { return Ok(None) };
+        match flag::of(&record) {
+            Flag::None => Ok(Some(record)),
+            Flag::Pending(_, name) if copy_name.as_ref() == Some(&name) => {
+                as_read(record).map(Some)
+            }
+            Flag::Closed(_) if copy_name.is_none() => as_read(record).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Finds the session. Removes what ended moves have left.
     pub(super) async fn find(&self, sid: &str) -> Result<Found, Error> {
         loop {
@@ -71,6 +105,9 @@ impl Migrating {
                 InOld::Closed(by, closed) => self.closed(sid, by, closed, copy).await?,
                 InOld::Handed(by, name, handed) => self.handed(sid, by, &name, handed).await?,
                 InOld::Pending(name, record) => self.going_back(sid, copy, name, record).await?,
+                InOld::Tentative(record) => {
+                    Self::discard(&*self.old, sid, &record).await.map(|()| None)?
+                }
                 InOld::Nothing => self.not_in_old(sid).await?,
             };
             if let Some(found) = found {
@@ -83,15 +120,25 @@ impl Migrating {
         &self,
         sid: &str,
         by: Move,
-        closed: SessionData,
-        copy: Option<SessionData>,
+        mut closed: SessionData,
+        in_new: Option<SessionData>,
     ) -> Result<Option<Found>, Error> {
-        let next = match copy {
+        let next = match in_new {
             None => Next::Copy,
-            Some(copy) => match flag::of(&copy) {
-                Flag::Pending(of, name) if of == by.name => Next::HandOver(copy, name),
-                // It is left from a move that a logout or a write has ended.
-                _ => return Self::discard(&*self.new, sid, &copy).await.map(|()| None),
+            Some(record) => match flag::of(&record) {
+                Flag::Pending(of, name) if of == by.name => Next::HandOver(record, name),
+                // It is left from a move that a logout or a write has ended, or a `set` is about to hand the session
+                // over to it. It must not do so to a copy that is gone, so the record is closed under another name.
+                Flag::Pending(..) => {
+                    let by = Move::new(by.until_ms)?;
+                    flag::close(&mut closed, &by)?;
+                    let old = Self::atomic_of(&*self.old)?;
+                    if let Updated::Stored(_) = old.update(sid, &by.with_time(closed)).await? {
+                        Self::discard(&*self.new, sid, &record).await?;
+                    }
+                    return Ok(None);
+                }
+                _ => return Self::discard(&*self.new, sid, &record).await.map(|()| None),
             },
         };
         Ok(Some(Found::Moving(Moving { by, closed, next })))
@@ -130,7 +177,7 @@ impl Migrating {
             Flag::Closed(by) => self.reopen(&*self.new, sid, record, &by).await.map(|_| None),
             // The session was logged out, or ended in the other store. Programs that know only the new store would
             // take the record for a session.
-            Flag::Pending(..) | Flag::Handed(..) => {
+            Flag::Pending(..) | Flag::Handed(..) | Flag::Tentative => {
                 Self::discard(&*self.new, sid, &record).await.map(|()| None)
             }
         }
@@ -149,9 +196,23 @@ impl Migrating {
             && let Flag::Handed(by, of) = flag::of(&record)
             && of == name
         {
-            return self.reopen(&*self.new, sid, record, &by).await.map(|_| None);
+            // The way back begins with a session in the old store.
+            self.reopen(&*self.old, sid, pending, &by).await?;
+            return Self::discard(&*self.new, sid, &record).await.map(|()| None);
         }
         Self::discard(&*self.old, sid, &pending).await.map(|()| None)
+    }
+
+    /// Completes a move that is under way. Returns the session, which can be written where it is.
+    pub(super) async fn settled(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        loop {
+            match self.find(sid).await? {
+                Found::Nothing => return Ok(None),
+                Found::New(session) => return Ok(Some(session)),
+                Found::Old(session) => return Ok(Some(from_old(session))),
+                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
+            }
+        }
     }
 
     /// Makes a session of a record again, if it is still the one that was read. Returns true if it was.
@@ -174,6 +235,13 @@ impl Migrating {
             Flag::Closed(by) => InOld::Closed(by, session),
             Flag::Handed(by, copy) => InOld::Handed(by, copy, session),
             Flag::Pending(_, copy) => InOld::Pending(copy, session),
+            Flag::Tentative => InOld::Tentative(session),
         })
     }
+}
+
+/// Returns the session of a record that is on its way.
+pub(super) fn as_read(mut record: SessionData) -> Result<SessionData, Error> {
+    flag::clear(&mut record);
+    SessionData::from_json(record.to_json()).map(on_its_way)
 }

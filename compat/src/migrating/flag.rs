@@ -7,6 +7,7 @@ const MEMBER: &str = "cloakroomMove";
 const CLOSED: &str = "closed ";
 const HANDED: &str = "handed over ";
 const PENDING: &str = "pending ";
+const TENTATIVE: &str = "tentative ";
 /// Stands for a move that gives a session its own max age.
 const NO_TIME: &str = "-";
 
@@ -21,6 +22,8 @@ pub(super) enum Flag {
     Handed(Move, String),
     /// The copy in the new store, with the name of its move and its own.
     Pending(String, String),
+    /// A session that is being created, and is in neither store yet.
+    Tentative,
 }
 
 /// A move.
@@ -84,6 +87,9 @@ fn parse(text: &str) -> Option<Flag> {
         let [name, until, copy] = &*words(rest) else { return None };
         return Move::from_words(name, until).map(|of| Flag::Handed(of, copy.clone()));
     }
+    if let Some(name) = text.strip_prefix(TENTATIVE) {
+        return (!name.is_empty() && !name.contains(' ')).then_some(Flag::Tentative);
+    }
     let [name, copy] = &*words(text.strip_prefix(PENDING)?) else { return None };
     Some(Flag::Pending(name.clone(), copy.clone()))
 }
@@ -98,12 +104,17 @@ pub(super) fn hand_over(session: &mut SessionData, by: &Move, copy: &str) -> Res
     session.insert(MEMBER, [HANDED, &*by.to_text(), " ", copy].concat())
 }
 
-/// Makes a closed record a pending copy, and returns its name. No two copies are the same text: an `update` of one must
-/// not take another for it, which was created after a logout had ended the first.
-pub(super) fn pend(session: &mut SessionData, by: &Move) -> Result<String, Error> {
-    let copy = generate_id()?.to_string();
-    session.insert(MEMBER, [PENDING, &*by.name, " ", &*copy].concat())?;
+/// Makes a record a pending copy of the move of this name, and returns the copy's own name. No two copies are the same
+/// text: an `update` of one must not take another for it, which was created after a logout had ended the first.
+pub(super) fn pend(session: &mut SessionData, of: &str) -> Result<String, Error> {
+    let copy = generate_id()?;
+    session.insert(MEMBER, [PENDING, of, " ", &*copy].concat())?;
     Ok(copy)
+}
+
+/// Makes a new session tentative. No two are the same text either.
+pub(super) fn try_out(session: &mut SessionData) -> Result<(), Error> {
+    session.insert(MEMBER, [TENTATIVE, &*generate_id()?].concat())
 }
 
 /// Makes a session of a record again.
@@ -128,9 +139,11 @@ mod tests {
             assert_eq!(of(&session), Flag::Handed(by, "copy".to_owned()));
         }
         let by = Move::new(None).unwrap();
-        let first = pend(&mut session, &by).unwrap();
+        let first = pend(&mut session, &by.name).unwrap();
         assert_eq!(of(&session), Flag::Pending(by.name.clone(), first.clone()));
-        assert_ne!(pend(&mut session, &by).unwrap(), first);
+        assert_ne!(pend(&mut session, &by.name).unwrap(), first);
+        try_out(&mut session).unwrap();
+        assert_eq!(of(&session), Flag::Tentative);
         let mut stored = SessionData::from_json(session.to_json().into_owned()).unwrap();
         clear(&mut stored);
         assert_eq!(stored.to_json(), text);
@@ -138,9 +151,15 @@ mod tests {
 
     #[test]
     fn a_member_of_the_applications_own_is_no_flag() {
-        for value in
-            ["7", "null", r#""""#, r#""closed""#, r#""pending 1""#, r#""closed 1 x""#, "[]"]
-        {
+        for value in [
+            "7",
+            "null",
+            r#""""#,
+            r#""closed""#,
+            r#""pending 1""#,
+            r#""closed 1 x""#,
+            r#""tentative ""#,
+        ] {
             let text = format!(r#"{{"cookie":{{}},"cloakroomMove":{value}}}"#);
             assert!(!is_moving(&SessionData::from_json(text).unwrap()), "{value}");
         }

@@ -9,13 +9,11 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_backend::in_part;
 use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, Store};
-use futures::{
-    future::ready,
-    stream::{self, BoxStream, StreamExt, TryStreamExt},
-};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::{
     Migrating,
+    find::as_read,
     flag::{self, Flag},
     origin::from_old,
 };
@@ -35,21 +33,30 @@ impl Enumerate for Migrating {
             (Err(error), _) | (_, Err(error)) => return stream::iter([Err(error)]).boxed(),
         };
         let in_old = old.all().try_filter_map(move |mut listed| async move {
-            match flag::of(&listed.session) {
-                Flag::None => {}
-                Flag::Closed(_) => flag::clear(&mut listed.session),
-                Flag::Pending(..) => return Ok(None),
-                // Its copy is the session, if it still lives.
-                Flag::Handed(..) => {
-                    let Some(session) = self.get(&listed.id).await? else { return Ok(None) };
-                    listed.session = session;
-                    return Ok(Some(listed));
-                }
-            }
-            listed.session = from_old(listed.session);
+            listed.session = match flag::of(&listed.session) {
+                Flag::None => from_old(listed.session),
+                Flag::Closed(_) => as_read(listed.session)?,
+                Flag::Tentative => return Ok(None),
+                // Its copy can be the session.
+                Flag::Handed(..) | Flag::Pending(..) => match self.look(&listed.id).await? {
+                    Some(session) => session,
+                    None => return Ok(None),
+                },
+            };
             Ok(Some(listed))
         });
-        let in_new = new.all().try_filter(|listed| ready(!flag::is_moving(&listed.session)));
+        let in_new = new.all().try_filter_map(move |mut listed| async move {
+            match flag::of(&listed.session) {
+                Flag::None => {}
+                // It was on its way to the other store when the direction of the migration changed.
+                Flag::Closed(_) => match self.look(&listed.id).await? {
+                    Some(session) => listed.session = session,
+                    None => return Ok(None),
+                },
+                Flag::Handed(..) | Flag::Pending(..) | Flag::Tentative => return Ok(None),
+            }
+            Ok(Some(listed))
+        });
         in_old.chain(in_new).boxed()
     }
 

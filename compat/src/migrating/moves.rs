@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Created, Error, SessionData, Updated};
+use cloakroom_core::{Created, Error, SessionData, Store, TimeToLive, Updated, generate_id};
 
 use super::{
     Migrating,
@@ -14,6 +14,9 @@ use super::{
 /// How long a copy lives before its old record is known to be closed: longer than a process takes for its next step.
 /// It is created again if that takes longer.
 const PENDING: Duration = Duration::from_secs(60);
+
+/// The last date of JavaScript.
+const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// The outcome of a step.
 pub(super) enum Step {
@@ -73,7 +76,9 @@ impl Migrating {
             match self.find(sid).await? {
                 Found::Nothing => return Ok(None),
                 Found::New(session) => return Ok(Some(session)),
-                Found::Old(open) => self.close(sid, open, until_ms).await?,
+                Found::Old(open) => {
+                    self.close(sid, open, &Move::new(until_ms)?).await?;
+                }
                 Found::Moving(moving) => match self.complete(sid, moving).await? {
                     Step::Taken => {}
                     Step::Refused(error) => return Err(error),
@@ -82,57 +87,61 @@ impl Migrating {
         }
     }
 
-    /// Closes a record of the old store, unless it is not the one that was read any more.
+    /// Closes a record of the old store, and returns it. Returns `None` if it is not the one that was read any more.
     async fn close(
         &self,
         sid: &str,
-        mut open: SessionData,
-        until_ms: Option<i64>,
-    ) -> Result<(), Error> {
-        let by = Move::new(until_ms)?;
-        flag::close(&mut open, &by)?;
-        Self::atomic_of(&*self.old)?.update(sid, &by.with_time(open)).await.map(drop)
+        open: SessionData,
+        by: &Move,
+    ) -> Result<Option<SessionData>, Error> {
+        let mut closed = by.with_time(open);
+        flag::close(&mut closed, by)?;
+        self.written(&*self.old, sid, closed).await
+    }
+
+    /// Updates a record, and returns it as stored. Returns `None` if it is not the one that was read any more.
+    async fn written(
+        &self,
+        store: &dyn Store,
+        sid: &str,
+        mut record: SessionData,
+    ) -> Result<Option<SessionData>, Error> {
+        let Updated::Stored(revision) = Self::atomic_of(store)?.update(sid, &record).await? else {
+            return Ok(None);
+        };
+        record.mark_stored(revision);
+        Ok(Some(record))
     }
 
     /// Takes the steps that are left.
+    ///
+    /// Until the record is handed over, a step that the new store refuses, or whose outcome is not known, opens it again:
+    /// a copy that comes into being later does not count.
     pub(super) async fn complete(&self, sid: &str, moving: Moving) -> Result<Step, Error> {
-        let Moving { by, mut closed, next } = moving;
-        let is_over = closed.has_ended(self.clock.now_ms());
-        let copy = match next {
-            Next::Promote(copy) => copy,
-            _ if is_over => {
+        let Moving { by, closed, next } = moving;
+        let (copy, name) = match next {
+            Next::Promote(copy) => {
+                self.promote(sid, &by, copy, &closed).await?;
+                return Ok(Step::Taken);
+            }
+            _ if closed.has_ended(self.clock.now_ms()) => {
                 Self::discard(&*self.old, sid, &closed).await?;
                 return Ok(Step::Taken);
             }
-            next => {
-                let (copy, name) = match self.prepare(sid, &by, &closed, next).await {
-                    Ok(Some(copy)) => copy,
-                    Ok(None) => return Ok(Step::Taken),
-                    Err(error) if error.outcome_unknown() => return Err(error),
-                    Err(error) => {
-                        return Ok(match self.reopen(&*self.old, sid, closed, &by).await {
-                            Ok(true) => Step::Refused(error),
-                            Ok(false) => Step::Taken,
-                            Err(_) => return Err(error),
-                        });
-                    }
-                };
-                flag::hand_over(&mut closed, &by, &name)?;
-                let old = Self::atomic_of(&*self.old)?;
-                let handed = by.with_time(closed.clone());
-                let Updated::Stored(revision) = old.update(sid, &handed).await? else {
-                    return Ok(Step::Taken);
-                };
-                closed.mark_stored(revision);
-                copy
-            }
+            next => match self.prepare(sid, &by, &closed, next).await {
+                Ok(Some(copy)) => copy,
+                Ok(None) => return Ok(Step::Taken),
+                Err(error) => {
+                    return Ok(match self.reopen(&*self.old, sid, closed, &by).await {
+                        Ok(true) => Step::Refused(error),
+                        Ok(false) => Step::Taken,
+                        Err(_) => return Err(error),
+                    });
+                }
+            },
         };
-        let mut session = copy;
-        flag::clear(&mut session);
-        let session = by.with_time(session);
-        let updated = Self::atomic_of(&*self.new)?.update(sid, &session).await?;
-        if matches!(updated, Updated::Stored(_)) {
-            Self::discard(&*self.old, sid, &closed).await?;
+        if let Some(handed) = self.hand_over(sid, closed, &by, &name).await? {
+            self.promote(sid, &by, copy, &handed).await?;
         }
         Ok(Step::Taken)
     }
@@ -146,36 +155,30 @@ impl Migrating {
         closed: &SessionData,
         next: Next,
     ) -> Result<Option<(SessionData, String)>, Error> {
-        let (mut copy, name) = match next {
+        let (copy, name) = match next {
             Next::HandOver(copy, name) => (copy, name),
             Next::Promote(_) => return Ok(None),
-            Next::Copy => match self.copy(sid, by, closed).await? {
+            Next::Copy => match self.copy(sid, by, &by.name, closed.loaded_json()).await? {
                 Some(copy) => copy,
                 None => return Ok(None),
             },
         };
-        let lasting = by.with_time(copy.clone());
-        let Updated::Stored(revision) = Self::atomic_of(&*self.new)?.update(sid, &lasting).await?
-        else {
-            return Ok(None);
-        };
-        copy.mark_stored(revision);
-        Ok(Some((copy, name)))
+        let lasting = self.written(&*self.new, sid, by.with_time(copy)).await?;
+        Ok(lasting.map(|copy| (copy, name)))
     }
 
-    /// Creates the copy. Returns `None` if there is a record in the new store, or if the move has ended: then there is
-    /// no copy of it.
+    /// Creates a copy of this text, which belongs to the move of the name `of`, for a record that is closed by `by`.
+    /// Returns `None` if there is a record in the new store, or if the move has ended.
     async fn copy(
         &self,
         sid: &str,
         by: &Move,
-        closed: &SessionData,
+        of: &str,
+        text: &str,
     ) -> Result<Option<(SessionData, String)>, Error> {
-        let mut copy = SessionData::from_json(closed.loaded_json())?;
-        let name = flag::pend(&mut copy, by)?;
-        let pending_ms = i64::try_from(PENDING.as_millis()).unwrap_or(i64::MAX);
-        let until_ms = self.clock.now_ms().saturating_add(pending_ms);
-        let short = copy.clone().with_store_expiry_ms(until_ms);
+        let mut copy = SessionData::from_json(text)?;
+        let name = flag::pend(&mut copy, of)?;
+        let short = copy.clone().with_store_expiry_ms(self.soon_ms());
         match Self::atomic_of(&*self.new)?.create(sid, &short).await? {
             Created::Stored(revision) => copy.mark_stored(revision),
             Created::Exists => return Ok(None),
@@ -184,7 +187,107 @@ impl Migrating {
         // it is after it, the logout still has to destroy the copy.
         match self.in_old(sid).await? {
             InOld::Closed(current, _) if current == *by => Ok(Some((copy, name))),
+            // Another handle has seen the copy and was faster.
+            InOld::Handed(_, to, _) if to == name => Ok(None),
             _ => Self::discard(&*self.new, sid, &copy).await.map(|()| None),
+        }
+    }
+
+    /// When a record ends that nobody goes on with.
+    pub(super) fn soon_ms(&self) -> i64 {
+        let pending_ms = i64::try_from(PENDING.as_millis()).unwrap_or(i64::MAX);
+        self.clock.now_ms().saturating_add(pending_ms)
+    }
+
+    /// Hands a closed record over to its copy, which is the session from then on. Returns `None` if the record is not
+    /// the one that was read any more.
+    async fn hand_over(
+        &self,
+        sid: &str,
+        closed: SessionData,
+        by: &Move,
+        copy_name: &str,
+    ) -> Result<Option<SessionData>, Error> {
+        let mut handed = by.with_time(closed);
+        flag::hand_over(&mut handed, by, copy_name)?;
+        self.written(&*self.old, sid, handed).await
+    }
+
+    /// Makes a session of the copy that a record was handed over to.
+    async fn promote(
+        &self,
+        sid: &str,
+        by: &Move,
+        copy: SessionData,
+        handed: &SessionData,
+    ) -> Result<(), Error> {
+        if self.reopen(&*self.new, sid, copy, by).await? {
+            // It does not count any more, and `move_session` removes it if this fails.
+            Self::discard(&*self.old, sid, handed).await.ok();
+        }
+        Ok(())
+    }
+
+    /// Replaces a session of the old store by one in the new store: a move whose copy is another session. Returns false
+    /// if the record is not the one that was read any more, or if another move came in between.
+    ///
+    /// No other handle hands the record over to this copy, because it does not have the name of the move. So the outcome
+    /// of that one step is the outcome.
+    pub(super) async fn replace_by_move(
+        &self,
+        sid: &str,
+        open: SessionData,
+        session: &SessionData,
+    ) -> Result<bool, Error> {
+        let by = Move::new(None)?;
+        let Some(closed) = self.close(sid, open, &by).await.map_err(Error::with_outcome_known)?
+        else {
+            return Ok(false);
+        };
+        let life = Move { until_ms: self.until_ms(session), ..by.clone() };
+        let (copy, name) = match self.prepare_other(sid, &by, &life, session).await {
+            Ok(Some(copy)) => copy,
+            Ok(None) => return Ok(false),
+            Err(error) => {
+                // Whoever comes next completes a move that cannot be taken back now.
+                self.reopen(&*self.old, sid, closed, &by).await.ok();
+                return Err(error.with_outcome_known());
+            }
+        };
+        let Some(handed) = self.hand_over(sid, closed, &life, &name).await? else {
+            Self::discard(&*self.new, sid, &copy).await.ok();
+            return Ok(false);
+        };
+        // It is the session now, so the `set` has succeeded even if this fails.
+        self.promote(sid, &life, copy, &handed).await.ok();
+        Ok(true)
+    }
+
+    async fn prepare_other(
+        &self,
+        sid: &str,
+        by: &Move,
+        life: &Move,
+        session: &SessionData,
+    ) -> Result<Option<(SessionData, String)>, Error> {
+        let of = generate_id()?;
+        let Some((copy, name)) = self.copy(sid, by, &of, &session.to_json()).await? else {
+            return Ok(None);
+        };
+        let lasting = self.written(&*self.new, sid, life.with_time(copy)).await?;
+        Ok(lasting.map(|copy| (copy, name)))
+    }
+
+    /// Returns when a `set` ends this session, or `None` for a browser session.
+    pub(super) fn until_ms(&self, session: &SessionData) -> Option<i64> {
+        let now_ms = self.clock.now_ms();
+        match session.time_to_live(now_ms) {
+            TimeToLive::Seconds(seconds) => {
+                let left_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+                Some(now_ms.saturating_add(left_ms).min(LAST_DATE_MS))
+            }
+            TimeToLive::Browser => None,
+            TimeToLive::Expired => Some(0),
         }
     }
 }

@@ -28,14 +28,32 @@ pub(super) fn from_old(session: SessionData) -> SessionData {
     session.with_revision(revision)
 }
 
-/// Returns the revision that the old store gave to a session, or `None` if it is not from there.
-pub(super) fn in_old(session: &SessionData) -> Option<Revision> {
-    let (kind, rest) = session.revision()?.as_bytes()?.strip_prefix(OLD)?.split_first()?;
-    Some(match kind {
-        b'n' => Revision::from_number(u64::from_be_bytes(rest.try_into().ok()?)),
-        b'b' => Revision::from_bytes(rest),
-        _ => Revision::of_text(),
-    })
+/// Marks a session as one that was read while it was on its way.
+pub(super) fn on_its_way(session: SessionData) -> SessionData {
+    session.with_revision(Revision::from_bytes([OLD, b"m"].concat()))
+}
+
+/// Where a session was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In the new store, or nowhere.
+    New,
+    /// In the old store, which gave it this revision.
+    Old(Revision),
+    /// On its way. There is no revision that a store could compare.
+    OnItsWay,
+}
+
+/// Returns where a session was read.
+pub(super) fn origin(session: &SessionData) -> Origin {
+    let marked = || session.revision()?.as_bytes()?.strip_prefix(OLD)?.split_first();
+    let Some((kind, rest)) = marked() else { return Origin::New };
+    match (kind, <[u8; 8]>::try_from(rest)) {
+        (b'm', _) => Origin::OnItsWay,
+        (b'n', Ok(number)) => Origin::Old(Revision::from_number(u64::from_be_bytes(number))),
+        (b'b', _) => Origin::Old(Revision::from_bytes(rest)),
+        _ => Origin::Old(Revision::of_text()),
+    }
 }
 
 #[cfg(test)]
@@ -50,9 +68,10 @@ mod tests {
             Revision::from_bytes(*b"\0d"),
         ] {
             let session = SessionData::new().with_revision(revision.clone());
-            assert_eq!(in_old(&session), None);
-            assert_eq!(in_old(&from_old(session)), Some(revision));
+            assert_eq!(origin(&session), Origin::New);
+            assert_eq!(origin(&from_old(session)), Origin::Old(revision));
         }
-        assert_eq!(in_old(&SessionData::new()), None);
+        assert_eq!(origin(&SessionData::new()), Origin::New);
+        assert_eq!(origin(&on_its_way(SessionData::new())), Origin::OnItsWay);
     }
 }

@@ -235,7 +235,9 @@ fn in_many_orders_no_logout_is_undone() {
         for moves in [true, false] {
             assert!(block_on(site.handle(moves).get(SID)).unwrap().is_none(), "seed {seed}");
         }
-        // Whoever looks removes what a killed mover has left.
+        // Whoever visits it removes what a killed mover has left.
+        let visited = block_on(site.handle(true).touch(SID, &SessionData::new())).unwrap();
+        assert_eq!(visited, Touched::Missing, "seed {seed}");
         assert!(block_on(site.new.0.get(SID)).unwrap().is_none(), "seed {seed}");
     }
 }
@@ -263,6 +265,71 @@ fn in_many_orders_a_set_is_not_lost_to_a_move() {
         let read = block_on(site.handle(true).get(SID)).unwrap().expect("nobody logged out");
         assert!(read.contains("who"), "seed {seed}");
         assert_eq!(*site.missed.borrow(), [""; 0], "seed {seed}");
+    }
+}
+
+/// Sets that meet on an id that is free or taken, in both stores at once. Some of them are killed.
+#[test]
+fn in_many_orders_sets_and_creations_leave_one_session_that_can_end() {
+    for (seed, mut numbers) in orders() {
+        let site = Site::new();
+        match numbers.below(3) {
+            0 => {}
+            1 => block_on(site.new.0.set(SID, &SessionData::new())).unwrap(),
+            _ => block_on(site.old.0.set(SID, &SessionData::new())).unwrap(),
+        }
+        let handles: Vec<_> = (0..5).map(|_| site.handle(numbers.below(2) > 0)).collect();
+        let mover = site.handle(true);
+        let is_acknowledged = Cell::new(false);
+        let writes = async |number: usize| {
+            let mut session = SessionData::new();
+            session.insert("who", number).unwrap();
+            if number < 3 {
+                handles[number].set(SID, &session).await.unwrap();
+                is_acknowledged.set(true);
+            } else {
+                let created = handles[number].atomic().unwrap().create(SID, &session).await;
+                if matches!(created.unwrap(), Created::Stored(_)) {
+                    is_acknowledged.set(true);
+                }
+            }
+        };
+        let tasks = vec![
+            task(writes(0)),
+            mortal(writes(1)),
+            mortal(writes(2)),
+            task(writes(3)),
+            mortal(writes(4)),
+            mortal(async { mover.move_session(SID, None).await.map(drop).unwrap() }),
+        ];
+        run(&mut numbers, tasks);
+        assert!(is_acknowledged.get());
+        let found = block_on(site.handle(true).get(SID)).unwrap();
+        assert!(found.is_some_and(|found| found.contains("who")), "seed {seed}");
+        // By a program that knows the new store alone.
+        let in_new = block_on(site.new.0.get(SID)).unwrap();
+        if in_new.is_some_and(|found| !cloakroom_compat::is_moving(&found)) {
+            block_on(site.new.0.destroy(SID)).unwrap();
+            let found = block_on(site.handle(true).get(SID)).unwrap();
+            assert_eq!(found, None, "seed {seed}: a session came back");
+        }
+    }
+}
+
+#[test]
+fn in_many_orders_two_creations_do_not_both_succeed() {
+    for (seed, mut numbers) in orders() {
+        let site = Site::new();
+        let handles = [site.handle(true), site.handle(false), site.handle(numbers.below(2) > 0)];
+        let stored = Cell::new(0);
+        let creates = async |number: usize| {
+            let session = SessionData::new();
+            let created = handles[number].atomic().unwrap().create(SID, &session).await.unwrap();
+            stored.set(stored.get() + u32::from(matches!(created, Created::Stored(_))));
+        };
+        let tasks = vec![task(creates(0)), task(creates(1)), task(creates(2))];
+        run(&mut numbers, tasks);
+        assert_eq!(stored.get(), 1, "seed {seed}");
     }
 }
 

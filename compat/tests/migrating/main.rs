@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 #![allow(clippy::future_not_send, reason = "all tasks of an order run on one thread")]
 
+mod failing;
+mod faults;
 mod interleavings;
 mod refused;
 mod scheduler;

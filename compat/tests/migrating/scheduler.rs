@@ -64,6 +64,20 @@ pub(crate) async fn step() {
     .await;
 }
 
+/// Updates by the text that was read, as most stores do. What is read again under the same text is the same to them.
+pub(crate) async fn update_by_text(
+    store: &MemoryStore,
+    sid: &str,
+    session: &SessionData,
+) -> Result<Updated, Error> {
+    let Some(current) = store.get(sid).await? else { return Ok(Updated::Gone) };
+    if current.loaded_json() != session.loaded_json() {
+        return Ok(Updated::Conflict(current));
+    }
+    let revision = current.revision().cloned().unwrap();
+    store.atomic().unwrap().update(sid, &session.clone().with_revision(revision)).await
+}
+
 /// A store to which the way takes a step, and another one back.
 #[derive(Clone)]
 pub(crate) struct Far(pub(crate) MemoryStore);
@@ -106,7 +120,7 @@ impl Atomic for Far {
         far(self.0.create(sid, session)).await
     }
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
-        far(self.0.update(sid, session)).await
+        far(update_by_text(&self.0, sid, session)).await
     }
     async fn get_and_touch(
         &self,

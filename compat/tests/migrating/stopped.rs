@@ -92,6 +92,8 @@ fn assert_ended(site: &Site, after: &str) {
         assert!(listed.is_empty(), "{after}");
         assert!(ends(handle.get(SID)).unwrap().is_none(), "{after}");
     }
+    // Whoever visits it removes what is left.
+    assert_eq!(ends(site.during().touch(SID, &session())).unwrap(), Touched::Missing, "{after}");
     assert_eq!((site.in_old(), site.in_new()), (None, None), "{after}");
 }
 
@@ -124,6 +126,9 @@ fn whoever_sees_the_session_has_every_byte() {
             let found = ends(handle.get(SID)).unwrap().expect("nobody logged out");
             assert_eq!(found.loaded_json(), session().to_json(), "after {steps} steps");
         }
+        let records = (site.in_old(), site.in_new());
+        ends(site.during().get(SID)).unwrap();
+        assert_eq!((site.in_old(), site.in_new()), records, "reading writes nothing");
     }
 }
 

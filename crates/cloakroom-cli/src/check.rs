@@ -2,10 +2,7 @@
 
 use std::pin::pin;
 
-use cloakroom::{
-    MemoryStore, Store,
-    conformance::{Options, Report, StoreUnderTest, run_with},
-};
+use cloakroom::conformance::{Options, Report, StoreUnderTest, run_with};
 
 use tokio::signal::ctrl_c;
 
@@ -16,6 +13,7 @@ use crate::{
     terminal::{conclude, note},
 };
 
+mod long_ids;
 mod place;
 mod report;
 
@@ -111,19 +109,11 @@ async fn suite(place: &Place) -> Report {
     run_with(options, move || {
         let (own, beside) = (place.next(), place.next());
         let is_shared = place.is_shared();
+        let place = place.clone();
         async move {
-            let subject = StoreUnderTest::new(opened(&own)).with_neighbour(opened(&beside));
-            if is_shared { subject.with_second_handle(opened(&own)) } else { subject }
+            let subject = StoreUnderTest::new(place.open(&own)).with_neighbour(place.open(&beside));
+            if is_shared { subject.with_second_handle(place.open(&own)) } else { subject }
         }
     })
     .await
-}
-
-/// Opens a store of the suite. Its URL was read before, so it can be opened.
-fn opened(url: &str) -> Box<dyn Store> {
-    match store(url) {
-        Ok(sessions) => Box::new(sessions),
-        // It fails the case that asks whether a second handle sees the same sessions.
-        Err(_) => Box::new(MemoryStore::new()),
-    }
 }

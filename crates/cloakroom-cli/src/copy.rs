@@ -200,7 +200,7 @@ async fn is_verified(
             .await;
     bar.finish_and_clear();
     let differing = differing?;
-    conclude(format_args!("verified; missing or different: {differing}"))?;
+    conclude(format_args!("verified; missing, different or unreadable: {differing}"))?;
     Ok(differing == 0)
 }
 

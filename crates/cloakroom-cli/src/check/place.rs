@@ -5,8 +5,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use cloakroom::{file::FileStore, mongodb::mongodb::Client};
+use cloakroom::{MemoryStore, Store, file::FileStore, mongodb::mongodb::Client};
 
+use super::long_ids::{LongIds, Noting};
 use crate::{
     failure::Failure,
     one::now_ms,
@@ -22,14 +23,17 @@ pub(super) struct Place {
     /// What all names of this run begin with.
     name: String,
     count: Arc<AtomicUsize>,
+    long: LongIds,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Each store is another one.
     Memory,
-    /// Redis and Memcached.
+    /// Redis.
     Prefix,
+    /// Memcached, which also has long keys without a prefix.
+    PrefixUnlessLong,
     Collection,
     Folder,
 }
@@ -40,7 +44,7 @@ impl Place {
         let kind = match &*scheme {
             "memory" => Kind::Memory,
             "file" => Kind::Folder,
-            "memcached" => Kind::Prefix,
+            "memcached" => Kind::PrefixUnlessLong,
             scheme if scheme.starts_with("mongodb") => Kind::Collection,
             scheme
                 if scheme.starts_with("redis")
@@ -55,7 +59,13 @@ impl Place {
             }
         };
         let name = format!("cloakroom-check-{:x}-{:x}-", now_ms(), std::process::id());
-        Ok(Self { kind, url: url.to_owned(), name, count: Arc::default() })
+        Ok(Self {
+            kind,
+            url: url.to_owned(),
+            name,
+            count: Arc::default(),
+            long: LongIds::default(),
+        })
     }
 
     /// Returns what the names of all keys, collections or folders of this run begin with.
@@ -77,7 +87,9 @@ impl Place {
         let name = &self.name;
         match self.kind {
             Kind::Memory => self.url.clone(),
-            Kind::Prefix => with_parameter(&self.url, "prefix", &format!("{name}{number}:")),
+            Kind::Prefix | Kind::PrefixUnlessLong => {
+                with_parameter(&self.url, "prefix", &format!("{name}{number}:"))
+            }
             Kind::Collection => {
                 with_parameter(&self.url, "collectionName", &format!("{name}{number}"))
             }
@@ -88,12 +100,27 @@ impl Place {
         }
     }
 
+    /// Opens a store of the suite. Its URL was read before, so it can be opened.
+    pub(super) fn open(&self, url: &str) -> Box<dyn Store> {
+        match store(url) {
+            Ok(store) if self.kind == Kind::PrefixUnlessLong => {
+                Box::new(Noting { store, url: url.to_owned(), long: self.long.clone() })
+            }
+            Ok(store) => Box::new(store),
+            // It fails the case that asks whether a second handle sees the same sessions.
+            Err(_) => Box::new(MemoryStore::new()),
+        }
+    }
+
     /// Removes everything that the suite has stored.
     pub(super) async fn remove(&self) -> Result<(), Failure> {
+        for (url, sid) in self.long.take() {
+            store(&url)?.destroy(&sid).await?;
+        }
         match self.kind {
             Kind::Memory => Ok(()),
             // The prefixes of all parts begin with the name, so one pass over the keys is enough.
-            Kind::Prefix => {
+            Kind::Prefix | Kind::PrefixUnlessLong => {
                 Ok(store(&with_parameter(&self.url, "prefix", &self.name))?.clear().await?)
             }
             Kind::Collection => self.drop_collections().await,

@@ -24,7 +24,7 @@ const CASES: &[Case] = &[
         args: &["copy", "{FROM}", "{TO}", "--verify"],
         stdin: "",
         code: 0,
-        stdout: "copied 10, skipped 0, failed 0, in * s\nverified; missing or different: 0",
+        stdout: "copied 10, skipped 0, failed 0, in * s\nverified; missing, different or unreadable: 0",
         stderr: "",
     },
     Case {
@@ -45,7 +45,7 @@ const CASES: &[Case] = &[
         args: &["copy", "{FROM}", "{TO}", "--verify"],
         stdin: "",
         code: 0,
-        stdout: "copied 1, skipped 9, failed 0, in * s\nverified; missing or different: 0",
+        stdout: "copied 1, skipped 9, failed 0, in * s\nverified; missing, different or unreadable: 0",
         stderr: "",
     },
     Case {
@@ -70,6 +70,31 @@ fn between_folders_sessions_are_copied_as_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let url = |name: &str| format!("file://{}/{name}", folder.path().display());
     holds_between(&url("one"), &url("other"));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_counted_and_the_rest_is_copied_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("file://{}/{name}", folder.path().display());
+    let (from, to) = (url("one"), url("other"));
+    plant(&from);
+    std::fs::write(folder.path().join("one/broken.json"), "{").unwrap();
+    let case = Case {
+        args: &["copy", "{FROM}", "{TO}", "--verify"],
+        stdin: "",
+        code: 1,
+        stdout: "copied 10, skipped 0, failed 1, in * s\nverified; missing, different or unreadable: 1",
+        stderr: "*",
+    };
+    check(&case, &[("{FROM}", &*from), ("{TO}", &*to)], &[]);
+    std::fs::rename(folder.path().join("one/broken.json"), folder.path().join("other/broken.json"))
+        .unwrap();
+    let case = Case {
+        stdout: "copied 0, skipped 10, failed 0, in * s\nverified; missing, different or unreadable: 1",
+        stderr: "",
+        ..case
+    };
+    check(&case, &[("{FROM}", &*from), ("{TO}", &*to)], &[]);
 }
 
 #[test]
@@ -124,6 +149,10 @@ fn a_copy_that_is_killed_or_interrupted_is_completed_by_another() {
 
     let ended = run(command().args(["copy", &from, &to, "--verify"]), "");
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stdout.contains("verified; missing or different: 0"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("verified; missing, different or unreadable: 0"),
+        "{}",
+        ended.stdout
+    );
     assert_eq!(count(), SESSIONS);
 }
