@@ -28,7 +28,7 @@ impl Bench {
     }
 
     async fn start_with(options: CacheOptions) -> Self {
-        let server = RedisServer::start().unwrap();
+        let server = RedisServer::start_with(&["--enable-debug-command", "local"]).unwrap();
         let far = redis(&server.addr(), "sess:");
         let cached = Cached::coherent(far.clone(), options).unwrap();
         let mut other = Other::connect(&server.addr(), "sess:").await;

@@ -117,8 +117,10 @@ async fn a_server_that_is_killed_empties_memory() {
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn a_user_without_the_permission_reads_past_memory_and_is_told_why() {
-    let acl = ["--user", "weak on >secret ~* +@all -client|tracking"];
-    let server = RedisServer::start_with(&acl).unwrap();
+    let server = RedisServer::start().unwrap();
+    let mut other = Other::connect(&server.addr(), "sess:").await;
+    let rules = ["SETUSER", "weak", "on", ">secret", "~*", "+@all", "-client|tracking"];
+    other.run_plain("ACL", &rules).await;
     let url = format!("redis://weak:secret@{}", server.addr());
     let far = cloakroom_redis::RedisStore::open(&url).unwrap();
     let cached = Cached::coherent(far, CacheOptions::default()).unwrap();
