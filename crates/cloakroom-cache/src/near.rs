@@ -352,6 +352,9 @@ mod tests {
         assert!(holds(14) && !holds(15));
         near.confirm(1, now);
         assert!(holds(14), "an answer that comes late takes nothing back");
+        near.confirm(2, now);
+        near.confirm(1, now + Duration::from_secs(5));
+        assert!(holds(9) && !holds(10), "another connection does not vouch for this one");
     }
 
     #[test]
