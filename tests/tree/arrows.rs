@@ -64,7 +64,8 @@ fn allowed<'a>(
     let for_itself = match name {
         name if ON_EVERYTHING.contains(&name) => ours.iter().copied().collect(),
         "cloakroom-backend" | "cloakroom-encryption" => of(&["cloakroom-core"]),
-        "cloakroom-conformance"
+        "cloakroom-cache"
+        | "cloakroom-conformance"
         | "cloakroom-compat"
         | "cloakroom-tower"
         | "cloakroom-tower-sessions" => of(&["cloakroom-core", "cloakroom-backend"]),

@@ -3,6 +3,7 @@
 //! A store is one file, with an `impl Backend`, and a line in [`main`].
 
 mod backend;
+mod cached_stores;
 mod case;
 mod cloakroom_store;
 mod file_stores;
@@ -28,5 +29,6 @@ fn main() {
         measure::<memcached_stores::OnMemcached>(options).await;
         measure::<mongodb_stores::OnMongoDb>(options).await;
         measure::<file_stores::InFiles>(options).await;
+        measure::<cached_stores::Cache>(options).await;
     });
 }

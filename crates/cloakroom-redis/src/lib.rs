@@ -11,6 +11,7 @@ mod dial;
 mod enumerate;
 mod error;
 mod given;
+mod invalidations;
 mod limited;
 mod live;
 mod login;

@@ -28,7 +28,7 @@ use crate::{
     error::{self, ConnectFailure},
     live::{Asked, LONG_ENOUGH, Live, Login, REPLICA},
     stream::Streams,
-    target::Route,
+    target::{Route, Target},
 };
 use watch::Spare;
 
@@ -76,6 +76,20 @@ impl Own {
 
     pub(crate) fn route(&self) -> &Route {
         &self.0.route
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// Returns the connection, and the login at its server.
+    pub(crate) async fn server(&self, operation: &Operation) -> Result<(Arc<Live>, Target), Error> {
+        let live = self.live(operation).await?;
+        let target = match &self.0.route {
+            Route::Fixed(target) => target.clone(),
+            Route::Master(sentinels) => sentinels.master.at(live.address().clone()),
+        };
+        Ok((live, target))
     }
 
     /// Sends one command and returns the server's answer, which may be an error reply.

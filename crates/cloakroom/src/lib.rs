@@ -5,6 +5,8 @@ mod open;
 
 #[cfg(feature = "actix")]
 pub use cloakroom_actix as actix;
+#[cfg(feature = "cache")]
+pub use cloakroom_cache as cache;
 pub use cloakroom_compat::{
     Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, Callbackified, CopyOptions,
     CopyProgress, ExpressSession, ExpressSessionOptions, Migrating, Promisified, callbackify_store,

@@ -1,0 +1,67 @@
+//! The listing, which goes to the store.
+
+use async_trait::async_trait;
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, Store};
+use futures::stream::{self, BoxStream, StreamExt};
+
+use super::{Cached, Inner};
+
+/// Removes all entries at the beginning and at the end of a `clear`, also if its future is dropped.
+struct Clearing<'a>(&'a Inner);
+
+impl<'a> Clearing<'a> {
+    fn begin(inner: &'a Inner) -> Self {
+        let clearing = Self(inner);
+        clearing.forget();
+        clearing
+    }
+
+    fn forget(&self) {
+        self.0.near.forget_all();
+        self.0.touches.forget_all();
+    }
+}
+
+impl Drop for Clearing<'_> {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+/// Returns the error for a part that the store does not have.
+pub(super) fn unsupported(store: &dyn Store, operation: &'static str) -> Error {
+    let message = "the store does not support this operation";
+    Error::new(ErrorKind::Unsupported, store.name().to_owned(), operation, message)
+}
+
+impl Cached {
+    fn far_enumerate(&self, operation: &'static str) -> Result<&dyn Enumerate, Error> {
+        self.far().enumerate().ok_or_else(|| unsupported(self.far(), operation))
+    }
+}
+
+#[async_trait]
+impl Enumerate for Cached {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        match self.far_enumerate("ids") {
+            Ok(enumerate) => enumerate.ids(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        match self.far_enumerate("all") {
+            Ok(enumerate) => enumerate.all(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    async fn length(&self) -> Result<u64, Error> {
+        self.far_enumerate("length")?.length().await
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        let _clearing = Clearing::begin(&self.0);
+        self.far_enumerate("clear")?.clear().await
+    }
+}

@@ -1,0 +1,273 @@
+//! Which sessions were extended recently, so that they need not be extended again.
+
+use std::{
+    hash::RandomState,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use quick_cache::{
+    Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
+
+use crate::moment::Moment;
+
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// The longest interval if only the store knows how long the session lives.
+const UNKNOWN: Duration = A_SECOND;
+
+/// What an entry takes besides the id.
+const OVERHEAD: u64 = 2 * (size_of::<(String, Touch)>() as u64 + 48) + 16;
+
+#[derive(Clone, Copy)]
+struct Touch {
+    /// When it was sent, or a moment before.
+    at: Moment,
+    /// The time to live that it gave the session. `None` is the store's own for a browser session.
+    ttl: Option<Duration>,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<String, Touch> for ByBytes {
+    fn weight(&self, sid: &String, _: &Touch) -> u64 {
+        sid.len() as u64 + OVERHEAD
+    }
+}
+
+/// The sessions that were extended recently.
+pub(crate) struct Touches {
+    interval: Duration,
+    recent: Cache<String, Touch, ByBytes, RandomState>,
+    /// Held while a task looks whether it is the one to extend a session.
+    claiming: Mutex<()>,
+    saved: AtomicU64,
+}
+
+/// The right to extend a session. Unless it is [kept](Self::keep), the next task may try again.
+pub(crate) struct Claim<'a> {
+    touches: &'a Touches,
+    sid: Option<&'a str>,
+}
+
+impl Touches {
+    pub(crate) fn new(interval: Duration, max_bytes: u64) -> Self {
+        let items = usize::try_from(max_bytes / 512).unwrap_or(usize::MAX);
+        let recent =
+            Cache::with(items, max_bytes, ByBytes, RandomState::new(), DefaultLifecycle::default());
+        Self { interval, recent, claiming: Mutex::new(()), saved: AtomicU64::new(0) }
+    }
+
+    /// Returns how much earlier a session may end than it was asked to.
+    fn slack(&self, ttl: Option<Duration>) -> Duration {
+        self.interval.min(ttl.map_or(UNKNOWN, |ttl| ttl / 10))
+    }
+
+    /// Returns true if a session must be extended so that it lives for `ttl` from now, or nearly so. `left` is how long it
+    /// lives otherwise, if the store has said so.
+    fn is_due(
+        &self,
+        sid: &str,
+        now: Moment,
+        ttl: Option<Duration>,
+        left: Option<Duration>,
+    ) -> bool {
+        let slack = self.slack(ttl);
+        if slack.is_zero() {
+            return true;
+        }
+        if left.zip(ttl).is_some_and(|(left, ttl)| is_near(left, ttl, slack)) {
+            return false;
+        }
+        let is_recent = |touch: Touch| {
+            let age = touch.at.age(now);
+            match (touch.ttl, ttl) {
+                (Some(given), Some(ttl)) => is_near(given.saturating_sub(age), ttl, slack),
+                (None, None) => age < slack,
+                _ => false,
+            }
+        };
+        // If the store says that little time is left, another program has changed the expiry since.
+        let is_short = left.is_some_and(|left| left < slack);
+        is_short || !self.recent.get(sid).is_some_and(is_recent)
+    }
+
+    /// Returns the right to extend the session so that it lives for `ttl` from now, or `None` if that is not due. Only one
+    /// of several tasks gets it.
+    pub(crate) fn claim<'a>(
+        &'a self,
+        sid: &'a str,
+        now: Moment,
+        ttl: Option<Duration>,
+        left: Option<Duration>,
+    ) -> Option<Claim<'a>> {
+        if self.slack(ttl).is_zero() {
+            return Some(Claim { touches: self, sid: None });
+        }
+        if !self.is_due(sid, now, ttl, left) {
+            return None;
+        }
+        let _claiming = self.claiming.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_due(sid, now, ttl, left) {
+            return None;
+        }
+        self.recent.insert(sid.to_owned(), Touch { at: now, ttl });
+        Some(Claim { touches: self, sid: Some(sid) })
+    }
+
+    /// Notes that a write has given the session another expiry.
+    pub(crate) fn forget(&self, sid: &str) {
+        self.recent.remove(sid);
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.recent.clear();
+    }
+
+    pub(crate) fn note_saved(&self) {
+        self.saved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn saved(&self) -> u64 {
+        self.saved.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.recent.weight()
+    }
+}
+
+/// Returns true if a session that lives for `left` lives for `ttl`, or ends earlier by less than `slack`. Stores count in
+/// whole seconds, so it may live for a second longer.
+fn is_near(left: Duration, ttl: Duration, slack: Duration) -> bool {
+    left <= ttl.saturating_add(A_SECOND) && ttl.saturating_sub(left) < slack
+}
+
+impl Claim<'_> {
+    /// Notes that the session was extended.
+    pub(crate) fn keep(mut self) {
+        self.sid = None;
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if let Some(sid) = self.sid {
+            self.touches.forget(sid);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_core::Clock;
+
+    use super::*;
+
+    const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
+
+    fn touches(seconds: u64) -> (Touches, Clock) {
+        (Touches::new(Duration::from_secs(seconds), 1 << 20), Clock::fixed(1_700_000_000_000))
+    }
+
+    #[test]
+    fn a_session_is_extended_once_per_interval() {
+        let (touches, clock) = touches(60);
+        let now = || Moment::now(&clock);
+        assert!(touches.is_due("a", now(), HOUR, None));
+        let claim = touches.claim("a", now(), HOUR, None).unwrap();
+        assert!(
+            touches.claim("a", now(), HOUR, None).is_none(),
+            "while the first one is under way"
+        );
+        claim.keep();
+        assert!(!touches.is_due("a", now(), HOUR, None));
+        assert!(touches.is_due("b", now(), HOUR, None), "another session");
+        clock.advance(59_000);
+        assert!(!touches.is_due("a", now(), HOUR, None));
+        clock.advance(1_000);
+        assert!(touches.is_due("a", now(), HOUR, None));
+    }
+
+    #[test]
+    fn a_touch_that_failed_or_was_dropped_does_not_count() {
+        let (touches, clock) = touches(60);
+        let now = Moment::now(&clock);
+        drop(touches.claim("a", now, HOUR, None));
+        assert!(touches.is_due("a", now, HOUR, None));
+    }
+
+    #[test]
+    fn another_time_to_live_is_always_due() {
+        let (touches, clock) = touches(60);
+        let now = Moment::now(&clock);
+        touches.claim("a", now, HOUR, None).unwrap().keep();
+        for ttl in [None, Some(Duration::from_secs(60)), Some(Duration::from_secs(7_200))] {
+            assert!(touches.is_due("a", now, ttl, None), "{ttl:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_to_live_limits_the_interval() {
+        let (touches, clock) = touches(600);
+        let now = || Moment::now(&clock);
+        let minute = Some(Duration::from_secs(60));
+        for (sid, ttl, interval_ms) in
+            [("hour", HOUR, 360_000), ("minute", minute, 6_000), ("unknown", None, 1_000)]
+        {
+            touches.claim(sid, now(), ttl, None).unwrap().keep();
+            clock.advance(interval_ms - 500);
+            // The other clock goes on as well.
+            assert!(!touches.is_due(sid, now(), ttl, None) || now().at.elapsed().as_millis() > 100);
+            clock.advance(500);
+            assert!(touches.is_due(sid, now(), ttl, None), "{sid}");
+        }
+    }
+
+    #[test]
+    fn what_the_store_says_about_the_expiry_comes_first() {
+        let (touches, clock) = touches(60);
+        let now = Moment::now(&clock);
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (left, is_due) in
+            [(3_600, false), (3_541, false), (3_540, true), (10, true), (4_000, true)]
+        {
+            assert_eq!(touches.is_due("a", now, HOUR, seconds(left)), is_due, "{left}");
+        }
+        touches.claim("a", now, HOUR, seconds(10)).unwrap().keep();
+        // The entry in memory is older than the extension.
+        assert!(!touches.is_due("a", now, HOUR, seconds(60)));
+        assert!(
+            touches.is_due("a", now, HOUR, seconds(59)),
+            "the session would end within the interval"
+        );
+    }
+
+    #[test]
+    fn the_same_end_is_not_due_whichever_time_to_live_says_it() {
+        let (touches, clock) = touches(60);
+        let end = |seconds| Some(Duration::from_secs(seconds));
+        touches.claim("a", Moment::now(&clock), end(3_600), None).unwrap().keep();
+        clock.advance(30_000);
+        let now = Moment::now(&clock);
+        for (ttl, is_due) in
+            [(3_570, false), (3_569, false), (3_629, false), (3_631, true), (3_500, true)]
+        {
+            assert_eq!(touches.is_due("a", now, end(ttl), None), is_due, "{ttl}");
+        }
+    }
+
+    #[test]
+    fn without_an_interval_every_touch_is_sent() {
+        let (touches, clock) = touches(0);
+        let now = Moment::now(&clock);
+        touches.claim("a", now, HOUR, None).unwrap().keep();
+        assert!(touches.is_due("a", now, HOUR, HOUR));
+    }
+}

@@ -1,0 +1,162 @@
+//! How often a session is extended.
+
+use std::{pin::pin, time::Duration};
+
+use cloakroom_cache::{CacheOptions, Cached};
+use cloakroom_core::{Atomic, Clock, Store, Touched};
+use futures::{StreamExt, executor::block_on, poll};
+
+use crate::{Behind, HOUR, NOW, session};
+
+const DAY: Option<Duration> = Some(Duration::from_secs(86_400));
+
+/// A cache that is sure of an entry for a second, and extends a session once a minute.
+fn by_the_minute() -> (Cached, Behind, Clock) {
+    let clock = Clock::fixed(NOW);
+    let far = Behind::new(&clock);
+    let options = CacheOptions::default()
+        .with_touch_interval(Duration::from_secs(60))
+        .with_clock(clock.clone());
+    (Cached::new(far.clone(), options), far, clock)
+}
+
+#[test]
+fn a_session_in_use_is_extended_once_per_interval() {
+    let (cached, far, clock) = by_the_minute();
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        for second in 0..600 {
+            // As express-session does it, and as the layer does it.
+            let loaded = cached.get("a").await.unwrap().unwrap();
+            let touched = cached.touch("a", &loaded).await.unwrap();
+            let wanted = if second % 60 == 0 { Touched::Extended } else { Touched::NotDue };
+            assert_eq!(touched, wanted, "in second {second}");
+            assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+            clock.advance(1_000);
+        }
+    });
+    assert_eq!((far.calls("touch"), far.calls("get_and_touch")), (10, 0));
+    // 590 of them, and all of the second kind.
+    assert_eq!(cached.stats().touches_saved, 590 + 600);
+}
+
+#[test]
+fn a_session_in_use_does_not_end() {
+    let clock = Clock::fixed(NOW);
+    let far = Behind::new(&clock);
+    let options = CacheOptions::default().with_touch_interval(HOUR).with_clock(clock.clone());
+    let cached = Cached::new(far.clone(), options);
+    block_on(async {
+        for (sid, ttl) in [("a", 10), ("b", 60), ("c", 1_000)] {
+            far.store.set(sid, &session("ann")).await.unwrap();
+            let ttl = Duration::from_secs(ttl);
+            for _ in 0..50 {
+                assert!(cached.get_and_touch(sid, Some(ttl)).await.unwrap().is_some(), "{sid}");
+                // Nine tenths of its time.
+                clock.advance(i64::try_from(ttl.as_millis()).unwrap() / 10 * 9);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_expiry_is_the_one_that_was_asked_for() {
+    let (cached, far, clock) = by_the_minute();
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        cached.get_and_touch("a", DAY).await.unwrap();
+        clock.advance(1_000);
+        // Another time to live is not a repetition.
+        let short = Some(Duration::from_secs(600));
+        cached.get_and_touch("a", short).await.unwrap();
+        let mut listed = far.enumerate().unwrap().all();
+        let left = listed.next().await.unwrap().unwrap().time_left;
+        assert_eq!(left, short);
+        drop(listed);
+        clock.advance(600_000);
+        assert_eq!(cached.get("a").await.unwrap(), None);
+    });
+    assert_eq!(far.calls("get_and_touch"), 2);
+}
+
+#[test]
+fn answers_about_a_session_that_is_gone_are_true_after_the_interval_of_the_mode() {
+    let (cached, far, clock) = by_the_minute();
+    block_on(async {
+        let day = session("ann");
+        for sid in ["touched", "got"] {
+            far.store.set(sid, &day).await.unwrap();
+            assert!(cached.get_and_touch(sid, DAY).await.unwrap().is_some());
+            far.store.destroy(sid).await.unwrap();
+        }
+        clock.advance(1_000);
+        // The last extension was a second ago, so none is due.
+        assert_eq!(cached.touch("touched", &day).await.unwrap(), Touched::Missing);
+        assert_eq!(cached.get_and_touch("got", DAY).await.unwrap(), None);
+        assert_eq!(far.calls("touch"), 0);
+        // What is known to be missing is not asked for again.
+        let reads = far.calls("get");
+        assert_eq!(cached.touch("touched", &day).await.unwrap(), Touched::Missing);
+        assert_eq!(cached.get_and_touch("got", DAY).await.unwrap(), None);
+        assert_eq!((far.calls("get"), far.calls("get_and_touch")), (reads, 2));
+    });
+}
+
+#[test]
+fn of_several_tasks_one_extends_the_session() {
+    let (cached, far, _) = by_the_minute();
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        let release = far.hold_before();
+        let mut first = pin!(cached.get_and_touch("a", DAY));
+        assert!(poll!(first.as_mut()).is_pending());
+        for _ in 0..10 {
+            assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+        }
+        release.send(()).unwrap();
+        assert!(first.await.unwrap().is_some());
+        assert_eq!(far.calls("get_and_touch"), 1);
+    });
+}
+
+#[test]
+fn an_extension_that_fails_is_tried_again() {
+    let (cached, far, _) = by_the_minute();
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        far.fail_next();
+        cached.get_and_touch("a", DAY).await.unwrap_err();
+        cached.get_and_touch("a", DAY).await.unwrap();
+        far.store.set("b", &session("ann")).await.unwrap();
+        far.fail_next();
+        cached.touch("b", &session("ann")).await.unwrap_err();
+        assert_eq!(cached.touch("b", &session("ann")).await.unwrap(), Touched::Extended);
+    });
+    assert_eq!((far.calls("get_and_touch"), far.calls("touch")), (2, 2));
+}
+
+#[test]
+fn a_write_makes_an_extension_due() {
+    let (cached, far, _) = by_the_minute();
+    block_on(async {
+        let day = session("ann");
+        cached.set("a", &day).await.unwrap();
+        assert_eq!(cached.touch("a", &day).await.unwrap(), Touched::Extended);
+        cached.set("a", &day).await.unwrap();
+        assert_eq!(cached.touch("a", &day).await.unwrap(), Touched::Extended);
+        assert_eq!(far.calls("touch"), 2);
+    });
+}
+
+#[test]
+fn a_session_whose_time_has_passed_is_ended_at_once() {
+    let (cached, far, _) = by_the_minute();
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+        let mut over = session("ann");
+        over.cookie_mut().set_max_age_ms(Some(-1), NOW).unwrap();
+        assert_eq!(cached.touch("a", &over).await.unwrap(), Touched::Missing);
+        assert_eq!(cached.get("a").await.unwrap(), None);
+    });
+}
