@@ -30,6 +30,7 @@ const ASK: Duration = Duration::from_secs(1);
 const LONGEST: &[&str] = &[
     "tests tree",
     DOCTESTS,
+    "tests cache",
     "tests interop",
     "crates/cloakroom-cli command",
     "tests express",
