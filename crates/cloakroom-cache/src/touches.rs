@@ -186,7 +186,7 @@ fn is_near(left: Duration, ttl: Duration, slack: Duration) -> bool {
 }
 
 impl Claim<'_> {
-    /// Notes that the session was extended, unless it was written meanwhile.
+    /// Notes that the session was extended, unless it was written since the claim.
     pub(crate) fn keep(self) {
         if self.end() {
             self.touches.recent.insert(self.sid.to_owned(), self.touch);
@@ -261,7 +261,7 @@ mod tests {
         assert!(touches.claim("a", now(), HOUR, None).is_some(), "it has lost two intervals");
         touches.forget("a");
         next.keep();
-        assert!(touches.is_due("a", now(), HOUR, None), "it was written meanwhile");
+        assert!(touches.is_due("a", now(), HOUR, None), "it was written in between");
     }
 
     #[test]
