@@ -8,7 +8,9 @@ use cloakroom_core::{Atomic, Created, Error, SessionData, Touched, Updated};
 use redis::Value;
 
 use crate::{
-    RedisStore, Ttl, error, reply,
+    RedisStore, Ttl,
+    command::command,
+    error, reply,
     script::GET_AND_TOUCH,
     swap::{Swap, Swapped},
     ttl::{Expiry, LONGEST},
@@ -20,12 +22,12 @@ impl Atomic for RedisStore {
         let operation = self.operation("create", Idempotency::Once);
         let key = self.key(&operation, sid)?;
         let record = self.options().stringify(&operation, session)?;
-        let mut command = redis::cmd("SET");
-        command.arg(&key).arg(&*record).arg("NX");
+        let mut set = command("SET", &key, record.len());
+        set.arg(&*record).arg("NX");
         let revision = self.options().revision(record);
         match self.expiry(session) {
-            Expiry::Seconds(seconds) => command.arg("EX").arg(seconds),
-            Expiry::Never => &mut command,
+            Expiry::Seconds(seconds) => set.arg("EX").arg(seconds),
+            Expiry::Never => &mut set,
             // The contract: a session whose expiry has passed is not stored, but the answer is the same.
             Expiry::Passed => {
                 let operation = operation.reading();
@@ -34,7 +36,7 @@ impl Atomic for RedisStore {
                 return Ok(if there { Created::Exists } else { Created::Stored(revision) });
             }
         };
-        let answer = self.send(&operation, &command).await?;
+        let answer = self.send(&operation, &set).await?;
         Ok(if reply::done(&operation, answer)? {
             Created::Stored(revision)
         } else {
@@ -68,7 +70,7 @@ impl Atomic for RedisStore {
         let options = self.options();
         let answer = match &options.ttl {
             _ if options.disable_touch || options.disable_ttl => {
-                self.send(&operation.reading(), redis::cmd("GET").arg(key)).await?
+                self.send(&operation.reading(), &command("GET", &key, 0)).await?
             }
             Ttl::Browser(default) => {
                 let seconds = whole_seconds(ttl.unwrap_or(*default)).min(LONGEST);
@@ -88,9 +90,8 @@ impl RedisStore {
     /// Sends `GETEX`, or a script with the same effect to a server before Redis 6.2.
     async fn getex(&self, operation: &Operation, key: &str, seconds: u64) -> Result<Value, Error> {
         if !self.lacks_getex().load(Ordering::Relaxed) {
-            let mut command = redis::cmd("GETEX");
-            command.arg(key).arg("EX").arg(seconds);
-            match self.send(operation, &command).await? {
+            let mut getex = command("GETEX", key, 0);
+            match self.send(operation, getex.arg("EX").arg(seconds)).await? {
                 // Remembered for the life of the store: asking again would cost an old server a round trip for each
                 // visit.
                 Value::ServerError(refusal) if error::is_unknown_command(&refusal) => {
@@ -112,7 +113,7 @@ impl RedisStore {
         key: String,
     ) -> Result<Option<SessionData>, Error> {
         let reading = operation.reading();
-        let answer = self.send(&reading, redis::cmd("GET").arg(&key)).await?;
+        let answer = self.send(&reading, &command("GET", &key, 0)).await?;
         let Some(record) = reply::text(&reading, answer)? else { return Ok(None) };
         let Some(session) = self.options().parse(&reading, record)? else { return Ok(None) };
         let touched = self.move_expiry(operation, key, self.expiry(&session)).await?;

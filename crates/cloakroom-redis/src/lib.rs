@@ -6,6 +6,7 @@ mod batch;
 #[cfg(feature = "tls")]
 mod certificate;
 mod cluster;
+mod command;
 mod connection;
 mod dial;
 mod enumerate;

@@ -42,11 +42,11 @@ impl Script {
         key: &str,
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
-        let known = command("EVALSHA", &self.digest, key, arguments);
+        let known = run("EVALSHA", &self.digest, key, arguments);
         // A server forgets its scripts when it restarts, and a replica that becomes the master may never have had them.
         match connection.send(operation, &known).await? {
             Value::ServerError(refusal) if refusal.kind() == Some(ServerErrorKind::NoScript) => {
-                let whole = command("EVAL", self.code, key, arguments);
+                let whole = run("EVAL", self.code, key, arguments);
                 connection.send(operation, &whole).await
             }
             answer => Ok(answer),
@@ -54,8 +54,10 @@ impl Script {
     }
 }
 
-fn command(name: &str, script: &str, key: &str, arguments: &[&[u8]]) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(script).arg(1).arg(key).arg(arguments);
-    command
+fn run(name: &str, script: &str, key: &str, arguments: &[&[u8]]) -> Cmd {
+    let bytes: usize = arguments.iter().map(|argument| argument.len()).sum();
+    let mut run =
+        Cmd::with_capacity(4 + arguments.len(), name.len() + script.len() + 1 + key.len() + bytes);
+    run.arg(name).arg(script).arg(1).arg(key).arg(arguments);
+    run
 }

@@ -11,8 +11,8 @@ use cloakroom_core::{Atomic, Enumerate, Error, SessionData, Store, Touched};
 use redis::{Cmd, Value};
 
 use crate::{
-    RedisOptions, cluster::Cluster, connection::Connection, error::STORE, given::Given, own::Own,
-    reply, stream::Streams, target::Place, ttl::Expiry,
+    RedisOptions, cluster::Cluster, command::command, connection::Connection, error::STORE,
+    given::Given, own::Own, reply, stream::Streams, target::Place, ttl::Expiry,
 };
 
 /// Keeps sessions in Redis, in the format of connect-redis.
@@ -204,9 +204,8 @@ impl RedisStore {
         // connect-redis sends `EXPIRE` with a negative number for an expiry that has passed, which deletes the key,
         // too.
         if let Expiry::Seconds(seconds) = expiry {
-            let mut command = redis::cmd("EXPIRE");
-            command.arg(key).arg(seconds);
-            let answer = self.send(operation, &command).await?;
+            let mut expire = command("EXPIRE", &key, 0);
+            let answer = self.send(operation, expire.arg(seconds)).await?;
             let there = reply::number(operation, answer)? == 1;
             return Ok(if there { Touched::Extended } else { Touched::Missing });
         }
@@ -235,7 +234,7 @@ impl Store for RedisStore {
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get", Idempotency::Read);
         let key = self.key(&operation, sid)?;
-        let answer = self.send(&operation, redis::cmd("GET").arg(key)).await?;
+        let answer = self.send(&operation, &command("GET", &key, 0)).await?;
         match reply::text(&operation, answer)? {
             Some(record) => self.options().parse(&operation, record),
             None => Ok(None),
@@ -246,23 +245,20 @@ impl Store for RedisStore {
         // Not repeatable: a second write could overwrite what another writer stored in between.
         let operation = self.operation("set", Idempotency::Once);
         let key = self.key(&operation, sid)?;
-        let mut command = redis::cmd("SET");
-        match self.expiry(session) {
-            Expiry::Seconds(seconds) => {
-                let record = self.options().stringify(&operation, session)?;
-                command.arg(key).arg(&*record).arg("EX").arg(seconds);
-            }
-            // `SET` without `EX` also removes the expiry that the key had.
-            Expiry::Never => {
-                command.arg(key).arg(&*self.options().stringify(&operation, session)?);
-            }
-            // As connect-redis 10. Redis rejects `EX 0`, after which connect-redis 4 left the old record there.
-            Expiry::Passed => {
-                let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;
-                return reply::number(&operation, answer).map(drop);
-            }
+        let expiry = self.expiry(session);
+        // As connect-redis 10. Redis rejects `EX 0`, after which connect-redis 4 left the old record there.
+        if matches!(expiry, Expiry::Passed) {
+            let answer = self.send(&operation, redis::cmd("DEL").arg(key)).await?;
+            return reply::number(&operation, answer).map(drop);
         }
-        let answer = self.send(&operation, &command).await?;
+        let record = self.options().stringify(&operation, session)?;
+        let mut set = command("SET", &key, record.len());
+        set.arg(&*record);
+        // `SET` without `EX` also removes the expiry that the key had.
+        if let Expiry::Seconds(seconds) = expiry {
+            set.arg("EX").arg(seconds);
+        }
+        let answer = self.send(&operation, &set).await?;
         reply::done(&operation, answer).map(drop)
     }
 

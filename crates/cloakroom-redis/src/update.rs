@@ -14,7 +14,9 @@ use cloakroom_core::Error;
 use redis::Value;
 
 use crate::{
-    RedisStore, error, reply,
+    RedisStore,
+    command::command,
+    error, reply,
     script::UPDATE,
     swap::{Swap, Swapped},
     ttl::Expiry,
@@ -48,12 +50,12 @@ impl RedisStore {
         operation: &Operation,
         swap: &Swap<'_>,
     ) -> Result<Option<Swapped>, Error> {
-        let mut command = redis::cmd("SET");
-        command.arg(swap.key).arg(swap.record).arg("IFEQ").arg(swap.read_from);
+        let mut set = command("SET", swap.key, swap.record.len() + swap.read_from.len());
+        set.arg(swap.record).arg("IFEQ").arg(swap.read_from);
         if let Expiry::Seconds(seconds) = swap.expiry {
-            command.arg("EX").arg(seconds);
+            set.arg("EX").arg(seconds);
         }
-        match self.send(operation, &command).await? {
+        match self.send(operation, &set).await? {
             Value::Okay => return Ok(Some(Swapped::Stored)),
             Value::Nil => {}
             // Another node of a cluster, or another server after a failover, may be older.
@@ -63,7 +65,7 @@ impl RedisStore {
         // Nothing was written, so from here on it only reads. GETEX counts as a write, which a replica rejects: its data
         // may be old, and "does not exist" would end a live session.
         let operation = &operation.reading();
-        match self.send(operation, redis::cmd("GETEX").arg(swap.key)).await? {
+        match self.send(operation, &command("GETEX", swap.key, 0)).await? {
             Value::ServerError(refusal) if error::is_unknown_command(&refusal) => Ok(None),
             answer => {
                 let current = reply::text(operation, answer)?;
