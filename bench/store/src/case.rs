@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use cloakroom_bench::{
     Sample,
     commands::{Commands, Counts},
+    cpu,
     tasks::{self, Cost, Task},
 };
 
@@ -60,6 +61,8 @@ pub(crate) struct Case {
     name: &'static str,
     subject: Subject,
     commands: Option<&'static str>,
+    /// A process that works for it, besides this one.
+    process: Option<u32>,
 }
 
 impl Case {
@@ -72,19 +75,31 @@ impl Case {
     ) -> Self {
         let make = move |task| -> Running { Box::pin(make(task)) };
         let subject = Subject::Rust(Box::new(make));
-        Self { place: place.clone(), work, name, subject, commands: None }
+        Self { place: place.clone(), work, name, subject, commands: None, process: None }
     }
 
     /// An operation of an npm package.
     pub(crate) fn node(place: &Place, store: &Arc<NodeStore>, work: &'static str) -> Self {
         let subject = Subject::Node(Arc::clone(store));
-        Self { place: place.clone(), work, name: store.name(), subject, commands: None }
+        Self {
+            place: place.clone(),
+            work,
+            name: store.name(),
+            subject,
+            commands: None,
+            process: None,
+        }
     }
 
     /// Declares the commands of an operation, such as `get 1 · set 1`: [`sample`](Self::sample) panics if the server runs
     /// others.
     pub(crate) fn with_commands(self, commands: &'static str) -> Self {
         Self { commands: Some(commands), ..self }
+    }
+
+    /// Counts the CPU time of another process, too.
+    pub(crate) fn with_process(self, process: Option<u32>) -> Self {
+        Self { process, ..self }
     }
 
     /// Whether it is ours, or the bare client, and no peer.
@@ -128,7 +143,13 @@ impl Case {
 
     async fn run(&self, time: Duration) -> Cost {
         match &self.subject {
-            Subject::Rust(make) => tasks::run(TASKS, time, self.place.server, make).await,
+            Subject::Rust(make) => {
+                let of_process = || self.process.map(cpu::of_process).unwrap_or_default();
+                let before = of_process();
+                let mut cost = tasks::run(TASKS, time, self.place.server, make).await;
+                cost.cpu += (of_process() - before).as_secs_f64() * 1e6 / cost.operations;
+                cost
+            }
             Subject::Node(store) => store.run(self.work, time, self.place.server),
         }
     }

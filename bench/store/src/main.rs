@@ -10,6 +10,7 @@ mod file_stores;
 mod memcached_stores;
 mod mongodb_stores;
 mod node;
+mod npm_stores;
 mod redis_stores;
 
 use cloakroom_bench::{Options, allocations::Counting, cpu};
@@ -30,5 +31,6 @@ fn main() {
         measure::<mongodb_stores::OnMongoDb>(options).await;
         measure::<file_stores::InFiles>(options).await;
         measure::<cached_stores::Cache>(options).await;
+        measure::<npm_stores::OfNpm>(options).await;
     });
 }
