@@ -1,6 +1,9 @@
 //! What the tests and the benchmarks need besides Rust: found, or installed.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use cloakroom_test_support::{find_program, node_folder};
 
@@ -52,8 +55,12 @@ pub(crate) fn install_valgrind() -> Result<(), Failure> {
     install(&Needs { debian: &["valgrind"], mongod: false, valkey: false, npm: None })
 }
 
+/// One installation at a time: the next one finds what this one has brought.
+static INSTALLS: Mutex<()> = Mutex::new(());
+
 /// Tries all of it before it fails with a list of what could not be had.
 fn install(needs: &Needs) -> Result<(), Failure> {
+    let _alone = INSTALLS.lock().unwrap_or_else(PoisonError::into_inner);
     let absent = || {
         let programs = needs.debian.iter().copied();
         programs.filter(|program| find_program(program).is_none()).collect::<Vec<_>>()
