@@ -8,7 +8,7 @@ mod csrf;
 mod flash;
 mod passport;
 
-use cloakroom_core::{Error, MemoryStore, Secrets, SessionData, Store};
+use cloakroom_core::{Error, MemoryStore, Secrets, SessionData};
 use cloakroom_tower::{RequestHead, Session, SessionEngine, SessionOptions};
 
 use super::{Kind, Outcome, Report};
