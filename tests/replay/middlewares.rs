@@ -67,15 +67,16 @@ fn every_changed_answer_of_a_middleware_fails() {
     let mut mutants = 0;
     for vector in load().get("vectors").unwrap().items() {
         let mut printed = Vec::new();
-        of(vec![vector.clone()]).print(&mut printed).unwrap();
+        let report = of(vec![vector.clone()]);
+        report.print(&mut printed).unwrap();
         // Where Rust does better, its own promise decides, and not the answer.
-        if !printed.starts_with(b"0 better") {
+        if report.passed() == 0 || !printed.starts_with(b"0 better") {
             continue;
         }
         for output in with_other_answers(vector.get("output").unwrap()) {
             let members = vector.members().iter().cloned();
             let changed = members.map(|(name, old)| {
-                let value = if name == "output" { output.clone() } else { old };
+                let value = if name == *"output" { output.clone() } else { old };
                 (name, value)
             });
             let changed = Json::object(changed.collect());

@@ -60,8 +60,8 @@ pub fn add<T: Serialize>(session: &Session, kind: &str, message: T) -> Result<us
     Ok(messages(Object::read(Some(flash.get())).get(kind)).len())
 }
 
-/// Takes all messages, by their kinds, as `req.flash()` does. Returns an empty map if there are none, and changes
-/// nothing then.
+/// Takes all messages, by their kinds, as `req.flash()` does. Without a message it returns an empty map, and
+/// changes nothing.
 ///
 /// Of two requests that take at once, one gets each message: if there are messages, the session is stored before this
 /// function returns, with what the request has changed so far, and the store decides. A message is shown at most once;
@@ -81,8 +81,8 @@ pub async fn take<T: DeserializeOwned>(
     take_those(session, None).await
 }
 
-/// Takes the messages of one kind, as `req.flash(kind)` does. Returns an empty list if there are none. Otherwise as
-/// [`take`].
+/// Takes the messages of one kind, as `req.flash(kind)` does. Returns an empty list if the kind has no message.
+/// Otherwise as [`take`].
 ///
 /// # Errors
 ///

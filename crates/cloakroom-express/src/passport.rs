@@ -88,8 +88,8 @@ fn is_user(json: &str) -> bool {
 
 /// Logs a user in, as Passport 0.6 and 0.7 do: under a new id, and without the session's other members.
 ///
-/// What an attacker has put into the session before the login is gone with them, and so are a cart, messages and CSRF
-/// secrets; [`login_keeping_data`] keeps them. Another user who was logged in is replaced. Nothing is stored before the
+/// A cart, messages and CSRF secrets are gone then, and also what an attacker has put there before the login;
+/// [`login_keeping_data`] keeps them. Another user who was logged in is replaced. Nothing is stored before the
 /// response; Passport stores the session twice before its callback.
 ///
 /// # Errors

@@ -21,8 +21,8 @@ pub fn set_return_to(session: &Session, path: &str) -> Result<(), Error> {
     }
 }
 
-/// Takes the path that [`set_return_to`] or connect-ensure-login has noted, or returns `None` if there is none that
-/// leads to this site.
+/// Takes the path that [`set_return_to`] or connect-ensure-login has noted, or returns `None` if the session has
+/// no path that leads to this site.
 ///
 /// Call it before [`login`](super::login), which drops it with the other members. Passport 0.6 and 0.7 do so too, and
 /// find it only with `keepSessionInfo`.

@@ -81,8 +81,11 @@ pub(super) async fn serialized(vector: &Json) -> Option<Outcome> {
     let mut checks = Checks::default();
     let is_refused = output.get("login")?.get("error")? != &Json::Null;
     checks.equal("refused", is_refused, came.is_err());
-    let auth = *output.get("me")?.get("auth")? == Json::Bool(true);
-    checks.equal("then", auth, bench.session.with(passport::is_logged_in).ok()?);
+    let found = bench.session.with(passport::is_logged_in).ok()?;
+    for request in ["login", "me"] {
+        let auth = *output.get(request)?.get("auth")? == Json::Bool(true);
+        checks.equal("isAuthenticated", auth, found);
+    }
     let after = only(output.get("records")?)?;
     let after = after.as_ref().map(members).unwrap_or_default();
     checks.equal("stored", after, bench.end().await.ok()?);
