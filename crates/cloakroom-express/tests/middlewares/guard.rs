@@ -61,8 +61,8 @@ impl App {
         self.engine.test_cookie(fill).await.unwrap()
     }
 
-    async fn session(&self, response: &Response<Body>) -> Session {
-        let line = response.headers()["set-cookie"].to_str().unwrap();
+    async fn session(&self, headers: &http::HeaderMap) -> Session {
+        let line = headers["set-cookie"].to_str().unwrap();
         let request =
             Request::builder().header("cookie", line.split(';').next().unwrap()).body(()).unwrap();
         self.engine.load(RequestHead::from(&request)).await.unwrap().unwrap()
@@ -131,7 +131,7 @@ async fn the_guard_notes_where_the_user_wanted_to_go() {
             let response = app.send(method, path, None).await;
             assert_eq!(response.status(), StatusCode::SEE_OTHER);
             assert_eq!(response.headers()["location"], "/login");
-            let session = app.session(&response).await;
+            let session = app.session(response.headers()).await;
             assert_eq!(take_return_to(&session).unwrap().as_deref(), Some(path));
         }
         // Nobody asked it to.
