@@ -19,29 +19,40 @@ use crate::{
     visits::layer,
 };
 
+/// Where Express serves, and Rust's sessions in the same Redis.
+struct Both {
+    node: String,
+    engine: SessionEngine,
+}
+
+impl Both {
+    fn of(site: &Site) -> Self {
+        let engine = layer(&cloakroom::open(&site.server.url()).unwrap()).engine().clone();
+        Self { node: site.node.clone(), engine }
+    }
+}
+
 /// A browser that goes to Express and to Rust.
 struct Visitor<'a> {
-    site: &'a Site,
-    engine: SessionEngine,
+    site: &'a Both,
     browser: Browser,
 }
 
 impl<'a> Visitor<'a> {
-    fn new(site: &'a Site) -> Self {
-        let engine = layer(&cloakroom::open(&site.server.url()).unwrap()).engine().clone();
-        Self { site, engine, browser: Browser::new() }
+    fn new(site: &'a Both) -> Self {
+        Self { site, browser: Browser::new() }
     }
 
     /// Begins a request to Rust.
     async fn rust(&self) -> Session {
         let request = http::Request::builder().header("cookie", self.browser.header());
         let request = request.body(()).unwrap();
-        self.engine.load(RequestHead::from(&request)).await.unwrap().unwrap()
+        self.site.engine.load(RequestHead::from(&request)).await.unwrap().unwrap()
     }
 
     /// Ends a request to Rust.
     async fn end(&mut self, session: Session) {
-        if let Some(line) = self.engine.commit(&session).await.unwrap() {
+        if let Some(line) = self.site.engine.commit(&session).await.unwrap() {
             self.browser.keep(line.to_str().unwrap());
         }
     }
@@ -72,7 +83,8 @@ impl<'a> Visitor<'a> {
 #[ignore = "needs redis-server and the npm packages"]
 async fn logins_are_shared_with_every_passport() {
     for version in ["0.5", "0.6", "0.7"] {
-        let site = Site::start(version).await;
+        let running = Site::start(version).await;
+        let site = Both::of(&running);
         // Whom one side logs in the other one knows, and the cart is kept or dropped as asked.
         for (user, keeps) in [(json!("ann"), false), (json!(0), false), (json!({"id": 7}), true)] {
             let mut visitor = Visitor::new(&site);
@@ -90,7 +102,7 @@ async fn logins_are_shared_with_every_passport() {
             assert_ne!(visitor.browser.cookies[SESSION], before);
             let mut old =
                 Visitor { browser: visitor.browser.with_only(SESSION, &before), ..visitor };
-            assert_eq!(old.me().0, false, "{version}: the old id is still good");
+            assert!(!old.me().0, "{version}: the old id is still good");
 
             let mut visitor = Visitor::new(&site);
             let user_in_query = encode_uri_component(&user.to_string()).to_string();
@@ -102,7 +114,7 @@ async fn logins_are_shared_with_every_passport() {
     }
 }
 
-async fn logouts_are_shared(site: &Site, version: &str) {
+async fn logouts_are_shared(site: &Both, version: &str) {
     for keeps in [false, true] {
         let logged_in = || {
             let mut visitor = Visitor::new(site);
@@ -131,7 +143,7 @@ async fn logouts_are_shared(site: &Site, version: &str) {
         let slow = visitor.rust().await;
         visitor.node(if keeps { "/states/logout?keep=1" } else { "/states/logout" });
         slow.insert("seen", 1).unwrap();
-        visitor.engine.commit(&slow).await.unwrap();
+        visitor.site.engine.commit(&slow).await.unwrap();
         assert_eq!(visitor.user().await, None, "{version} {keeps}");
         let mut old = Visitor { browser: before, ..visitor };
         assert_eq!(old.user().await, None, "{version} {keeps}: a slower request undid the logout");
@@ -147,7 +159,7 @@ async fn logouts_are_shared(site: &Site, version: &str) {
     assert_eq!(visitor.me(), (false, Value::Null, json!(["tea"])), "{version}");
 }
 
-async fn the_way_back_is_shared(site: &Site, version: &str) {
+async fn the_way_back_is_shared(site: &Both, version: &str) {
     let mut visitor = Visitor::new(site);
     let answer = visitor.node("/middlewares/private?x=1&y=%20");
     assert_eq!(answer.location.as_deref(), Some("/login"));
@@ -168,7 +180,8 @@ type Messages = BTreeMap<String, Vec<Value>>;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server and the npm packages"]
 async fn messages_and_tokens_are_shared_with_the_packages() {
-    let site = Site::start("0.7").await;
+    let running = Site::start("0.7").await;
+    let site = Both::of(&running);
     messages_are_shared(&site).await;
     messages_are_shown_once(&site).await;
     for (path, csrf) in
@@ -178,7 +191,7 @@ async fn messages_and_tokens_are_shared_with_the_packages() {
     }
 }
 
-async fn messages_are_shared(site: &Site) {
+async fn messages_are_shared(site: &Both) {
     let all = json!({ "info": ["one", "two", { "text": "\u{2028}\"" }], "error": [""] });
     let mut visitor = Visitor::new(site);
     for message in ["\"one\"", "\"two\"", r#"{"text":"\u2028\""}"#] {
@@ -208,7 +221,7 @@ async fn messages_are_shared(site: &Site) {
     }
 }
 
-async fn messages_are_shown_once(site: &Site) {
+async fn messages_are_shown_once(site: &Both) {
     let mut visitor = Visitor::new(site);
     for _ in 0..8 {
         visitor.node("/middlewares/flash/add?kind=info&message=%22hi%22");
@@ -233,7 +246,7 @@ async fn messages_are_shown_once(site: &Site) {
     assert!(flash::take::<String>(&session).await.unwrap().is_empty());
 }
 
-async fn tokens_are_shared(site: &Site, path: &str, csrf: &Csrf) {
+async fn tokens_are_shared(site: &Both, path: &str, csrf: &Csrf) {
     for node_is_first in [true, false] {
         let mut visitor = Visitor::new(site);
         let mut token_of_node = String::new();

@@ -57,6 +57,9 @@ impl ExpressSession {
     /// no session of the user, since one that gets a new id in the meantime can be missed. Each look reads the whole
     /// store, and there are at least two if there was anything to end.
     ///
+    /// A session of the layer that got a new id in this request must be stored under it first, by `Session::save`;
+    /// otherwise its old record ends, and it with it.
+    ///
     /// A request that is already running can write its session back, as after any logout; see
     /// [`destroy_where`](Self::destroy_where).
     ///

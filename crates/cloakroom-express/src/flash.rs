@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use cloakroom_core::{Error, ErrorKind, json};
 use cloakroom_tower::Session;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{
     object::{Object, raw, stringify},
@@ -47,16 +48,15 @@ pub fn add<T: Serialize>(session: &Session, kind: &str, message: T) -> Result<us
         None => vec![json],
     };
     let kind_of_all = kind.to_owned();
-    let flash =
-        session.modify(MEMBER, move |flash: Option<Box<serde_json::value::RawValue>>| {
-            let mut flash = Object::read(flash.as_deref().map(serde_json::value::RawValue::get));
-            let mut messages = messages(flash.get(&kind_of_all));
-            messages.extend(new.iter().cloned());
-            if !messages.is_empty() {
-                flash.set(&kind_of_all, format!("[{}]", messages.join(",")));
-            }
-            raw(flash.to_json())
-        })?;
+    let flash = session.modify(MEMBER, move |flash: Option<Box<RawValue>>| {
+        let mut flash = Object::read(flash.as_deref().map(RawValue::get));
+        let mut messages = messages(flash.get(&kind_of_all));
+        messages.extend(new.iter().cloned());
+        if !messages.is_empty() {
+            flash.set(&kind_of_all, format!("[{}]", messages.join(",")));
+        }
+        raw(flash.to_json())
+    })?;
     Ok(messages(Object::read(Some(flash.get())).get(kind)).len())
 }
 
