@@ -5,6 +5,9 @@
 //   GET  /flash/add?kind=info&message="hi" {"count":1}: `req.flash(kind, message)`; the message is JSON
 //   GET  /flash/take?kind=info             {"taken":["hi"]}: `req.flash(kind)`, or `req.flash()` without a kind
 //   GET  /express-flash                    {"info":["hi"]}: what `res.render` of express-flash gives to a page
+//   GET  /slow                             {"taken":["hi"]}: `req.flash("info")`, and a change of the session, when two
+//                                          others have met it: /slow/loaded, after which it has the session, and
+//                                          /slow/go, after which it goes on
 //   GET  /csurf, /csrf-sync, /lusca        {"token":"…"}
 //   POST /csurf, /csrf-sync, /lusca        {"_csrf":"…"}: 200, or 403 when the token is wrong
 
@@ -15,6 +18,18 @@ import csurf from "csurf";
 import express from "express";
 import expressFlash from "express-flash";
 import lusca from "lusca";
+
+// Where requests meet, two and two.
+const meeting = () => {
+  let other;
+  return () =>
+    new Promise((resolve) => {
+      if (!other) return (other = resolve);
+      other();
+      other = undefined;
+      resolve();
+    });
+};
 
 export const middlewares = (passport) => {
   const routes = express.Router();
@@ -33,6 +48,16 @@ export const middlewares = (passport) => {
     response.json({ taken: kind === undefined ? request.flash() : request.flash(kind) });
   });
   routes.get("/express-flash", expressFlash(), (request, response) => response.render("messages"));
+
+  const [loaded, go] = [meeting(), meeting()];
+  routes.get("/slow/loaded", async (request, response) => response.json(await loaded()));
+  routes.get("/slow/go", async (request, response) => response.json(await go()));
+  routes.get("/slow", flash(), async (request, response) => {
+    await loaded();
+    await go();
+    request.session.seen = 1;
+    response.json({ taken: request.flash("info") });
+  });
 
   const sync = csrfSync({ getTokenFromRequest: (request) => request.body?._csrf });
   const token = (request, response) => response.json({ token: request.csrfToken() });

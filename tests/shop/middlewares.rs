@@ -110,6 +110,7 @@ async fn logins_are_shared_with_every_passport() {
             assert_eq!(visitor.user().await, Some(user), "{version}");
         }
         logouts_are_shared(&site, version).await;
+        what_a_slower_request_of_express_undoes(&site, version).await;
         the_way_back_is_shared(&site, version).await;
     }
 }
@@ -157,6 +158,27 @@ async fn logouts_are_shared(site: &Both, version: &str) {
     passport::forget_user(&session).unwrap();
     visitor.end(session).await;
     assert_eq!(visitor.me(), (false, Value::Null, json!(["tea"])), "{version}");
+}
+
+/// Rust cannot keep a request of Express, which has loaded the session before, from writing all of it again.
+async fn what_a_slower_request_of_express_undoes(site: &Both, version: &str) {
+    let mut visitor = Visitor::new(site);
+    visitor.node("/states/login?user=%22ann%22");
+    visitor.node("/middlewares/flash/add?kind=info&message=%22hi%22");
+    let (mut slow, url) = (visitor.browser.clone(), format!("{}/middlewares/slow", site.node));
+    let (loaded, go) = (format!("{url}/loaded"), format!("{url}/go"));
+    let slow = std::thread::spawn(move || slow.get(&url).body);
+    let before = visitor.browser.clone();
+    Browser::new().get(&loaded);
+    let session = visitor.rust().await;
+    assert_eq!(flash::take_kind::<String>(&session, "info").await.unwrap(), ["hi"]);
+    passport::logout(&session).await.unwrap();
+    visitor.end(session).await;
+    let mut old = Visitor { browser: before, ..visitor };
+    assert!(!old.me().0, "{version}");
+    Browser::new().get(&go);
+    assert_eq!(slow.join().unwrap()["taken"], json!(["hi"]), "{version}: Express shows it, too");
+    assert!(old.me().0, "{version}: Express brings the login back");
 }
 
 async fn the_way_back_is_shared(site: &Both, version: &str) {
