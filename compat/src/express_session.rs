@@ -15,6 +15,7 @@ use crate::{Migrating, promisify::read_from_store};
 mod contract;
 mod destroy_where;
 mod modify;
+mod of_user;
 mod options;
 mod ping;
 

@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "the cases of the layer that are not run here use the rest")]
 
 mod express;
+mod passport;
 mod serve;
 mod server;
 mod tower_sessions;

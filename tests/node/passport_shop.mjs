@@ -17,7 +17,8 @@
 //
 // What Passport can leave in a session, for the test of the guard; none of it asks for a token:
 //
-//   GET  /states/me                     {"authenticated":true}: what `req.isAuthenticated()` says
+//   GET  /states/me                     {"authenticated":true,"user":"ann","cart":["tea"]}: what `req.isAuthenticated()`
+//                                       says
 //   GET  /states/visit                  stores a member of another kind
 //   GET  /states/login?user="ann"       logs in a user that `serializeUser` gives this JSON for; "gone" is not found by
 //                                       the next request, and "broken" makes it fail
@@ -25,7 +26,7 @@
 //   GET  /states/logout                 &callback=no: without the callback that Passport asks for since 0.6
 //   PUT  /states/passport               stores the body, any JSON, as the member `passport`
 //
-// `keep` in the query is `keepSessionInfo` there.
+// `keep` in the query is `keepSessionInfo` there. Below /middlewares are the routes of `middlewares.mjs`.
 
 import { randomBytes } from "node:crypto";
 import { parseArgs, promisify } from "node:util";
@@ -36,6 +37,7 @@ import express from "express";
 import session from "express-session";
 import { Strategy as LocalStrategy } from "passport-local";
 import rememberMe from "passport-remember-me";
+import { Messages, middlewares } from "./middlewares.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -98,7 +100,13 @@ app.use(passport.initialize());
 app.use(passport.session());
 
 const states = express.Router();
-states.get("/me", (request, response) => response.json({ authenticated: request.isAuthenticated() }));
+states.get("/me", (request, response) =>
+  response.json({
+    authenticated: request.isAuthenticated(),
+    user: request.user?.id ?? null,
+    cart: request.session.cart ?? [],
+  }),
+);
 states.get("/visit", (request, response) => {
   request.session.cart = ["tea"];
   response.json({});
@@ -124,6 +132,8 @@ states.put("/passport", (request, response) => {
 });
 states.use((error, request, response, next) => response.status(500).json({ error: error.message }));
 app.use("/states", states);
+app.set("view", Messages);
+app.use("/middlewares", middlewares(passport));
 
 app.use(passport.authenticate("remember-me", how));
 app.use(flash());

@@ -7,13 +7,14 @@ use std::{
 };
 
 use cloakroom::{
-    Error, ErrorKind, ExpressSession, MemoryStore, SessionData, Store,
+    Error, ErrorKind, ExpressSession, ExpressSessionOptions, MemoryStore, SessionData, Store,
     memcached::{MemcachedOptions, MemcachedStore},
     mongodb::{MongoOptions, MongoStore},
     redis::{RedisOptions, RedisStore},
 };
 use cloakroom_file::{FileOptions, FileStore};
 use cloakroom_test_support::{Memcached, Mongod, RedisServer};
+use futures::TryStreamExt;
 
 /// Longer than any test waits: what ends sooner did not end by the store's own deadline.
 const LONG: Duration = Duration::from_secs(120);
@@ -75,6 +76,12 @@ async fn signs_out_everywhere(sessions: ExpressSession) {
         assert_eq!(is_there, number % 5 != 3, "{number}");
     }
     assert_eq!(sessions.destroy_where(is_of(3)).await.unwrap(), 0);
+
+    let options = ExpressSessionOptions::default().with_user_path("user");
+    let sessions = ExpressSession::with_options(sessions, options);
+    assert_eq!(sessions.end_all(4, Some("id4")).await.unwrap(), 49);
+    let left: Vec<_> = sessions.of(4).map_ok(|listed| listed.id).try_collect().await.unwrap();
+    assert_eq!((left, sessions.length().await.unwrap()), (vec!["id4".to_owned()], 151));
 }
 
 /// The server goes while the third session is looked at.

@@ -6,6 +6,7 @@ mod encryption;
 mod file;
 mod lifecycle;
 mod memcached;
+mod middlewares;
 mod mongodb;
 mod names;
 mod redis;

@@ -14,10 +14,11 @@ pub(crate) struct Browser {
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
-/// An answer: its status, and its body where that is JSON.
+/// An answer: its status, its `Location`, and its body where that is JSON.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) location: Option<String>,
     pub(crate) body: Value,
 }
 
@@ -61,25 +62,32 @@ impl Browser {
         self.take(request.send(body.to_string()).unwrap())
     }
 
-    fn header(&self) -> String {
+    /// The `Cookie` header.
+    pub(crate) fn header(&self) -> String {
         let pairs: Vec<_> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("; ")
     }
 
+    /// Does what a `Set-Cookie` line says.
+    pub(crate) fn keep(&mut self, line: &str) {
+        let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+        if line.contains("Expires=Thu, 01 Jan 1970") {
+            self.cookies.remove(name);
+        } else {
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
     fn take(&mut self, mut response: http::Response<ureq::Body>) -> Answer {
         for line in response.headers().get_all("set-cookie") {
-            let line = line.to_str().unwrap();
-            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
-            if line.contains("Expires=Thu, 01 Jan 1970") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
+            self.keep(line.to_str().unwrap());
         }
         let status = response.status().as_u16();
+        let location = response.headers().get("location");
+        let location = location.map(|location| location.to_str().unwrap().to_owned());
         // express-session has stored the session when the body ends, and not before.
         let text = response.body_mut().read_to_string().unwrap();
-        Answer { status, body: text.parse().unwrap_or_default() }
+        Answer { status, location, body: text.parse().unwrap_or_default() }
     }
 }

@@ -1,7 +1,7 @@
 //! The guard and `req.isAuthenticated()` give one verdict on whatever Passport leaves in a session.
 
 use axum::{Router, routing::get};
-use cloakroom::{SessionData, tower::RequireSession};
+use cloakroom::{express::passport::RequireUser, tower::RequireSession};
 use cloakroom_core::encode_uri_component;
 use cloakroom_test_support::RedisServer;
 use serde_json::{Value, json};
@@ -97,42 +97,32 @@ const LEFT_BY_OTHERS: &[(&str, Verdict)] = &[
     ("{\"user\":[]}", Verdict::In),
 ];
 
-/// Passport's own condition: a user that JavaScript calls truthy, or the number 0.
-fn is_logged_in(session: &SessionData) -> bool {
-    let passport = session.get::<Value>("passport").ok().flatten().unwrap_or_default();
-    match &passport["user"] {
-        Value::Null => false,
-        Value::Bool(user) => *user,
-        Value::String(user) => !user.is_empty(),
-        Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
-    }
-}
-
-/// What lets the browser pass: `passport.user`, `passport`, and the predicate.
+/// What lets the browser pass: the members `passport.user` and `passport`, and `RequireUser` as guard and extractor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Guards {
     user: bool,
     passport: bool,
-    predicate: bool,
+    guard: bool,
+    extractor: bool,
 }
 
 impl Guards {
     const fn all(is_in: bool) -> Self {
-        Self { user: is_in, passport: is_in, predicate: is_in }
+        Self { user: is_in, passport: is_in, guard: is_in, extractor: is_in }
     }
 }
 
 /// Express with one Passport, and guarded routes in Rust.
-struct Site {
+pub(crate) struct Site {
     version: &'static str,
-    node: String,
+    pub(crate) node: String,
     rust: String,
     _program: cloakroom_test_support::NodeProgram,
-    server: RedisServer,
+    pub(crate) server: RedisServer,
 }
 
 impl Site {
-    async fn start(version: &'static str) -> Self {
+    pub(crate) async fn start(version: &'static str) -> Self {
         let server = RedisServer::start().unwrap();
         let variant = Variant { passport: version, keep: false };
         let program = start_node("redis-10", &server.url(), variant);
@@ -141,7 +131,11 @@ impl Site {
         };
         let app = guarded("/user", RequireSession::json().with_member("passport.user"))
             .merge(guarded("/passport", RequireSession::json().with_member("passport")))
-            .merge(guarded("/predicate", RequireSession::json().with_predicate(is_logged_in)))
+            .merge(guarded("/guard", RequireUser::json()))
+            .route(
+                "/extractor",
+                get(async |RequireUser(user): RequireUser<Value>| user.to_string()),
+            )
             .layer(layer(&cloakroom::open(&server.url()).unwrap()));
         let (node, rust) = (origin(&program), serve(app).await);
         Self { version, node, rust, _program: program, server }
@@ -171,7 +165,8 @@ impl Site {
         Guards {
             user: passes("user"),
             passport: passes("passport"),
-            predicate: passes("predicate"),
+            guard: passes("guard"),
+            extractor: passes("extractor"),
         }
     }
 
@@ -204,12 +199,12 @@ async fn the_guard_says_what_passport_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server and the npm packages"]
-async fn where_a_member_is_not_enough_a_predicate_says_what_passport_says() {
+async fn where_a_member_is_not_enough_require_user_says_what_passport_says() {
     Site::each(|site| {
         // JavaScript calls 0 falsy, and Passport takes it for a user.
         let mut browser = site.after(&[Login("0")]);
         assert_eq!(site.is_authenticated(&mut browser), Some(true), "{}", site.version);
-        let guards = Guards { user: false, passport: true, predicate: true };
+        let guards = Guards { user: false, passport: true, guard: true, extractor: true };
         assert_eq!(site.guards(&mut browser), guards, "{}", site.version);
 
         for (json, verdict) in LEFT_BY_OTHERS {
@@ -218,7 +213,11 @@ async fn where_a_member_is_not_enough_a_predicate_says_what_passport_says() {
             let is_in = site.is_authenticated(&mut browser);
             assert_eq!(is_in, Some(site.expected(*verdict)), "{context}");
             let guards = site.guards(&mut browser);
-            assert_eq!(Some(guards.predicate), is_in, "{context}");
+            assert_eq!(
+                (guards.guard, guards.extractor),
+                (is_in == Some(true), is_in == Some(true)),
+                "{context}"
+            );
             let is_empty = matches!(*json, "{\"user\":{}}" | "{\"user\":[]}");
             assert_eq!(Some(guards.user), is_in.map(|is_in| is_in && !is_empty), "{context}");
             assert!(guards.passport, "{context}");

@@ -1,4 +1,4 @@
-//! Logins as Passport keeps them in a session, and those of passport-remember-me.
+//! The logins of passport-remember-me.
 
 use std::time::Duration;
 
@@ -6,25 +6,13 @@ use axum::http::{HeaderMap, header::COOKIE};
 use cloakroom::{
     Error, ExpressSession, SessionData,
     cookie::{Cookie, clear_cookie, find_cookie, set_cookie},
+    express::passport,
     generate_id,
     tower::Session,
 };
-use serde::{Deserialize, Serialize};
 
 const REMEMBER_ME: &str = "remember_me";
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
-
-/// The member `passport`.
-#[derive(Deserialize, Serialize)]
-struct Passport {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-}
-
-/// Who is logged in.
-pub(crate) fn user(session: &Session) -> Result<Option<String>, Error> {
-    Ok(session.get::<Passport>("passport")?.and_then(|passport| passport.user))
-}
 
 /// The token that the browser sends to be remembered by.
 pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
@@ -49,24 +37,21 @@ impl Logins {
         Self { sessions, keeps }
     }
 
-    /// What `req.logIn` does. The id is a new one with Passport 0.5 too, which keeps the old one.
+    /// What `req.logIn` does.
     pub(crate) async fn log_in(&self, session: &Session, user: &str) -> Result<(), Error> {
         if self.keeps {
-            session.regenerate_keeping_data().await?;
+            passport::login_keeping_data(session, user).await
         } else {
-            session.regenerate().await?;
+            passport::login(session, user).await
         }
-        session.insert("passport", Passport { user: Some(user.to_owned()) })
     }
 
     /// What `req.logout` does.
     pub(crate) async fn log_out(&self, session: &Session) -> Result<(), Error> {
         if self.keeps {
-            session.regenerate_keeping_data().await?;
-            session.insert("passport", Passport { user: None })
+            passport::logout_keeping_data(session).await
         } else {
-            session.destroy().await?;
-            session.regenerate().await
+            passport::logout(session).await
         }
     }
 

@@ -1,8 +1,8 @@
 //! A shop with Passport logins, messages, forms with tokens and visitors who are remembered, of which Express answers one
 //! request and Rust the next: nobody can tell which.
 //!
-//! Express's side is `tests/node/passport_shop.mjs`, made of the packages that such apps use; Rust's is `rust.rs` with
-//! `logins.rs`, `flash.rs` and `csrf.rs`. A visit is random, and after each step both sides have to show what the
+//! Express's side is `tests/node/passport_shop.mjs`, made of the packages that such apps use; Rust's is `rust.rs`, made
+//! of cloakroom-express, with `logins.rs`. A visit is random, and after each step both sides have to show what the
 //! visitor expects, which knows nothing of sides.
 //!
 //! ```text
@@ -14,10 +14,9 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod browser;
-mod csrf;
-mod flash;
 mod guard;
 mod logins;
+mod middlewares;
 mod model;
 mod rust;
 mod visits;

@@ -1,4 +1,4 @@
-//! The shop's Rust side: what an app writes by hand to share logins, carts, messages and forms with an Express app.
+//! The shop's Rust side, which shares logins, carts, messages and forms with an Express app.
 //!
 //! Its routes are those of `tests/node/passport_shop.mjs`.
 
@@ -12,15 +12,19 @@ use axum::{
 };
 use cloakroom::{
     Error, ExpressSession,
-    tower::{RequireSession, Session, SessionLayer},
+    express::{
+        csrf::Csrf,
+        flash,
+        passport::{self, RequireUser},
+    },
+    tower::{Session, SessionLayer},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{
-    csrf, flash,
-    logins::{self, Logins},
-};
+use crate::logins::{self, Logins};
+
+const CSRF: Csrf = Csrf::csurf();
 
 #[derive(Deserialize)]
 struct Add {
@@ -51,7 +55,7 @@ impl<T: for<'de> Deserialize<'de>, S: Send + Sync> FromRequest<S> for Checked<T>
             .map_err(IntoResponse::into_response)?;
         let session = session.ok_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
         let token = body["_csrf"].as_str().unwrap_or_default();
-        if !csrf::is_valid(&session, token).map_err(IntoResponse::into_response)? {
+        if !CSRF.verify(&session, token).map_err(IntoResponse::into_response)? {
             return Err(StatusCode::FORBIDDEN.into_response());
         }
         let read = serde_json::from_value(body);
@@ -72,7 +76,7 @@ async fn remember(
     next: Next,
 ) -> Result<Response, Error> {
     let mut cookie = None;
-    if logins::user(&session)?.is_none()
+    if passport::user::<String>(&session)?.is_none()
         && let Some(token) = logins::token(request.headers())
     {
         cookie = Some(match logins.consume(&token).await? {
@@ -90,26 +94,26 @@ async fn remember(
     })
 }
 
-fn described(session: &Session) -> Result<Value, Error> {
+async fn described(session: &Session) -> Result<Value, Error> {
     Ok(json!({
-        "user": logins::user(session)?,
+        "user": passport::user::<String>(session)?,
         "cart": session.get::<Vec<String>>("cart")?.unwrap_or_default(),
-        "csrf": csrf::token(session)?,
+        "csrf": CSRF.token(session).await?,
     }))
 }
 
 async fn me(session: Session) -> Result<Json<Value>, Error> {
-    described(&session).map(Json)
+    described(&session).await.map(Json)
 }
 
 async fn page(session: Session) -> Result<Json<Value>, Error> {
-    let mut page = described(&session)?;
-    page["flash"] = json!(flash::take(&session)?);
+    let mut page = described(&session).await?;
+    page["flash"] = json!(flash::take::<String>(&session).await?);
     Ok(Json(page))
 }
 
 async fn add(session: Session, Checked(add): Checked<Add>) -> Result<Redirect, Error> {
-    flash::add(&session, "info", &format!("added {}", add.item))?;
+    flash::add(&session, "info", format!("added {}", add.item))?;
     session.modify("cart", move |cart: Option<Vec<String>>| {
         cart.into_iter().flatten().chain([add.item.clone()]).collect()
     })?;
@@ -127,7 +131,7 @@ async fn login(
         return Ok(Redirect::to("/").into_response());
     }
     logins.log_in(&session, &user).await?;
-    flash::add(&session, "info", &format!("hello {user}"))?;
+    flash::add(&session, "info", format!("hello {user}"))?;
     if !login.remember {
         return Ok(Redirect::to("/").into_response());
     }
@@ -154,7 +158,7 @@ pub(crate) fn shop(layer: SessionLayer, sessions: ExpressSession, keeps: bool) -
     let logins = Logins::new(sessions, keeps);
     Router::new()
         .route("/account", get(async || Json(json!({}))))
-        .route_layer(RequireSession::json().with_member("passport.user"))
+        .route_layer(RequireUser::json())
         .route("/", get(page))
         .route("/me", get(me))
         .route("/add", post(add))

@@ -70,7 +70,7 @@ fn allowed<'a>(
         | "cloakroom-tower"
         | "cloakroom-tower-sessions" => of(&["cloakroom-core", "cloakroom-backend"]),
         "cloakroom-node" => of(&["cloakroom-core", "cloakroom-backend", "cloakroom-compat"]),
-        "cloakroom-actix" => of(&["cloakroom-core", "cloakroom-tower"]),
+        "cloakroom-actix" | "cloakroom-express" => of(&["cloakroom-core", "cloakroom-tower"]),
         name if stores.iter().any(|store| store == name) => {
             of(&["cloakroom-core", "cloakroom-backend", "cloakroom-encryption"])
         }

@@ -33,6 +33,9 @@ pub struct ExpressSessionOptions {
     pub genid: Genid,
     /// The source of the current time.
     pub clock: Clock,
+    /// Where a session has its user, as a path of names: `passport.user` by default, where Passport has it. For
+    /// [`of`](crate::ExpressSession::of) and [`end_all`](crate::ExpressSession::end_all).
+    pub user_path: String,
 }
 
 impl Default for ExpressSessionOptions {
@@ -43,6 +46,7 @@ impl Default for ExpressSessionOptions {
             max_age: None,
             genid: Arc::new(generate_id),
             clock: Clock::system(),
+            user_path: "passport.user".to_owned(),
         }
     }
 }
@@ -85,6 +89,13 @@ impl ExpressSessionOptions {
         self.clock = clock;
         self
     }
+
+    /// The same options with another [`user_path`](Self::user_path).
+    #[must_use]
+    pub fn with_user_path(mut self, user_path: impl Into<String>) -> Self {
+        self.user_path = user_path.into();
+        self
+    }
 }
 
 impl fmt::Debug for ExpressSessionOptions {
@@ -92,6 +103,7 @@ impl fmt::Debug for ExpressSessionOptions {
         f.debug_struct("ExpressSessionOptions")
             .field("deadline", &self.deadline)
             .field("max_age", &self.max_age)
+            .field("user_path", &self.user_path)
             .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ mod life;
 mod loaded;
 mod members;
 mod new_member;
+mod path;
 mod read;
 mod write;
 

@@ -65,7 +65,11 @@ struct Rules {
     wants: Vec<Want>,
     paths: Option<Vec<String>>,
     except: Vec<String>,
+    on_redirect: Option<OnRedirect>,
 }
+
+/// Receives the session of a request that is redirected, and the path and query that its browser asked for.
+type OnRedirect = Arc<dyn Fn(&Session, &str) -> Result<(), Error> + Send + Sync>;
 
 impl RequireSession {
     /// Creates a guard that answers 401 and `{"error":"unauthorized"}`, for clients that are not browsers.
@@ -116,6 +120,7 @@ impl RequireSession {
             wants: Vec::new(),
             paths: None,
             except: Vec::new(),
+            on_redirect: None,
         };
         Self { rules: Arc::new(rules) }
     }
@@ -175,6 +180,28 @@ impl RequireSession {
         self.with(|rules| rules.except = absolute(paths))
     }
 
+    /// Calls `note` with the session of each request that is redirected, and with the path and query that the browser
+    /// asked for, of any method. What it changes in the session is stored with the redirect, so each visitor who is
+    /// redirected gets a session. Nothing is called for a request without one, as while the store is unavailable.
+    ///
+    /// An error of `note` is reported to [`on_error`](crate::FailureOptions::on_error), and the request is redirected.
+    ///
+    /// ```
+    /// use cloakroom_tower::{RequireSession, own_path};
+    ///
+    /// let guard = RequireSession::redirect("/login")?
+    ///     .with_member("user")
+    ///     .with_on_redirect(|session, path| session.insert("wanted", own_path(path).unwrap_or("/")));
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_on_redirect(
+        self,
+        note: impl Fn(&Session, &str) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|rules| rules.on_redirect = Some(Arc::new(note)))
+    }
+
     /// Takes from the request what [`refusal`](Self::refusal) needs, or returns `None` if it is not guarded. The head
     /// is borrowed, so this cannot wait for the session.
     fn asked(&self, head: RequestHead<'_>) -> Option<Asked> {
@@ -195,7 +222,8 @@ impl RequireSession {
         {
             return Some(Asked::Misplaced(misplaced(OF_ANOTHER_ENGINE), Some(innermost.clone())));
         }
-        Some(Asked::Session(session, rules.target(head)))
+        let wanted = rules.on_redirect.as_ref().and(wanted(head)).map(str::to_owned);
+        Some(Asked::Session(session, rules.target(head), wanted))
     }
 
     /// Returns the response to send in place of the handler's, or `None` if the request passes. For frameworks other
@@ -220,9 +248,9 @@ impl RequireSession {
 
     /// The answer to a guarded request, or `None` when it passes.
     async fn refusal(&self, asked: Asked) -> Option<Response<Bytes>> {
-        let (lazy, target) = match asked {
+        let (lazy, target, wanted) = match asked {
             Asked::Misplaced(error, engine) => return Some(answer(&error, engine.as_ref())),
-            Asked::Session(lazy, target) => (lazy, target),
+            Asked::Session(lazy, target, wanted) => (lazy, target, wanted),
         };
         let session = match &lazy {
             None => None,
@@ -242,6 +270,12 @@ impl RequireSession {
                 "{\"error\":\"unauthorized\"}",
             ),
             Ok(Some(location)) => {
+                if let (Some(note), Some(session), Some(wanted)) =
+                    (&self.rules.on_redirect, &session, &wanted)
+                    && let Err(error) = note(session, wanted)
+                {
+                    session.engine().options().tell(&error);
+                }
                 let mut response = text_response(StatusCode::SEE_OTHER, "text/plain", "");
                 response.headers_mut().insert(LOCATION, location);
                 response
@@ -266,8 +300,8 @@ fn answer(error: &Error, engine: Option<&SessionEngine>) -> Response<Bytes> {
 enum Asked {
     /// The guard is inside no layer, or inside the wrong one. The engine, if there is one, reports the error.
     Misplaced(Error, Option<SessionEngine>),
-    /// The request's session, if it has one, and where to redirect it if it is refused.
-    Session(Option<LazySession>, Result<Option<HeaderValue>, Error>),
+    /// The request's session, if it has one, where to redirect it if it is refused, and what `on_redirect` gets.
+    Session(Option<LazySession>, Result<Option<HeaderValue>, Error>, Option<String>),
 }
 
 const OF_ANOTHER_ENGINE: &str = "the innermost SessionLayer around RequireSession does not serve this path, since its cookie has another path, and \
@@ -287,6 +321,11 @@ fn outside(engine: Option<&SessionEngine>) -> Error {
 
 fn misplaced(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Config, "session", "require", message)
+}
+
+/// Returns the path and query that the browser asked for.
+fn wanted(head: RequestHead<'_>) -> Option<&str> {
+    head.original_uri().path_and_query().map(PathAndQuery::as_str)
 }
 
 impl Rules {
@@ -327,10 +366,9 @@ impl Rules {
                  add its route after route_layer"
             )));
         }
-        let uri = head.original_uri().path_and_query().map(PathAndQuery::as_str);
-        let wanted = uri.filter(|_| is_get).and_then(own_path);
-        let location = match (&self.next, wanted) {
-            (Some(name), Some(wanted)) => Cow::Owned(with_parameter(location, name, wanted)),
+        let next = wanted(head).filter(|_| is_get).and_then(own_path);
+        let location = match (&self.next, next) {
+            (Some(name), Some(next)) => Cow::Owned(with_parameter(location, name, next)),
             _ => Cow::Borrowed(&**location),
         };
         // The location was checked when the guard was made, and the parameter adds only ASCII.

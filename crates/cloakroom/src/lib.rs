@@ -21,6 +21,8 @@ pub use cloakroom_core::{
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;
+#[cfg(feature = "express")]
+pub use cloakroom_express as express;
 #[cfg(feature = "tower")]
 pub use cloakroom_tower as tower;
 pub use open::*;

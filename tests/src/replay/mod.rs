@@ -9,6 +9,7 @@ mod hashring;
 mod kruptein;
 pub mod lifecycle;
 mod memcached;
+mod middlewares;
 mod mongo;
 mod mongo_crypto;
 mod not_applicable;
@@ -44,6 +45,7 @@ pub const KINDS: &[Kind] = &[
     kruptein::KIND,
     lifecycle::KIND,
     memcached::KIND,
+    middlewares::KIND,
     mongo::KIND,
     mongo_crypto::KIND,
     redis::KIND,

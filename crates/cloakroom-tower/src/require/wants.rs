@@ -1,6 +1,6 @@
 //! What a guard requires of a session besides that it exists.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use cloakroom_core::SessionData;
 
@@ -17,27 +17,10 @@ pub(super) enum Want {
 impl Want {
     pub(super) fn is_met(&self, record: &SessionData) -> bool {
         match self {
-            Self::Member(path) => find(record, path).is_some_and(|json| is_present(&json)),
+            Self::Member(path) => record.get_json_at(path).is_some_and(|json| is_present(&json)),
             Self::Predicate(predicate) => predicate(record),
         }
     }
-}
-
-/// Returns the JSON text at a path. A member whose name is the whole path wins, because a name in a session can contain
-/// dots.
-fn find<'a>(record: &'a SessionData, path: &str) -> Option<Cow<'a, str>> {
-    if let Some(json) = record.get_json(path) {
-        return Some(Cow::Borrowed(json));
-    }
-    let mut names = path.split('.');
-    let mut json = Cow::Borrowed(record.get_json(names.next()?)?);
-    for name in names {
-        // `SessionData` reads any JSON object as JavaScript does: of two equal names, escaped or not, the last counts.
-        // Taking the first would let a request pass that Express refuses.
-        let object = SessionData::from_json(&*json).ok()?;
-        json = Cow::Owned(object.get_json(name)?.to_owned());
-    }
-    Some(json)
 }
 
 /// Returns false for what JavaScript calls falsy, and for `{}` and `[]`.

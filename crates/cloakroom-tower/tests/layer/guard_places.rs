@@ -149,3 +149,31 @@ async fn a_redirect_to_a_page_that_is_guarded_is_an_error_instead_of_a_loop() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_redirect_notes_is_called_for_redirects_alone_and_its_error_is_told() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let noted: Arc<Mutex<Vec<String>>> = Arc::default();
+    let tell = Arc::clone(&told);
+    let layer = layer(|options| {
+        options.failure.on_error =
+            Some(Arc::new(move |error: &Error| tell.lock().unwrap().push(error.to_string())));
+    });
+    let note = Arc::clone(&noted);
+    let guard = RequireSession::redirect("/login").unwrap().without_paths(["/login", "/open"]);
+    let guard = guard.with_on_redirect(move |session, path| {
+        note.lock().unwrap().push(path.to_owned());
+        session.insert("save", path)
+    });
+    for (method, path, status) in [
+        (Method::GET, "/account?x=y", StatusCode::SEE_OTHER),
+        (Method::POST, "/account", StatusCode::SEE_OTHER),
+        (Method::GET, "/open", StatusCode::OK),
+    ] {
+        let (came, ..) = ask(layer.layer(guarded(&guard)), method, path).await;
+        assert_eq!(came, status, "{path}");
+    }
+    assert_eq!(*noted.lock().unwrap(), ["/account?x=y", "/account"]);
+    let told = told.lock().unwrap();
+    assert!(told.len() == 2 && told[0].contains("\"save\""), "{told:?}");
+}

@@ -1,0 +1,132 @@
+//! The sessions of one user: which are listed, which end, and what is said when not all do.
+
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
+use cloakroom_core::{ErrorKind, MemoryStore, SessionData, Store};
+use futures::TryStreamExt;
+
+async fn put(store: &MemoryStore, sid: &str, members: &str) {
+    let record = format!(r#"{{"cookie":{{"originalMaxAge":null,"expires":null}},{members}}}"#);
+    store.set(sid, &SessionData::from_json(record).unwrap()).await.unwrap();
+}
+
+async fn filled() -> (MemoryStore, ExpressSession) {
+    let store = MemoryStore::new();
+    for (sid, members) in [
+        ("a", r#""passport":{"user":7}"#),
+        ("b", r#""passport":{"user":7.0,"extra":1}"#),
+        ("c", r#""passport":{"user":"7"}"#),
+        ("d", r#""passport":{"user":70}"#),
+        ("e", r#""passport":{}"#),
+        ("f", r#""user":7"#),
+        ("g", r#""passport":{"user":{"id":7}}"#),
+        ("h", r#""passport":{"user":7}"#),
+    ] {
+        put(&store, sid, members).await;
+    }
+    (store.clone(), ExpressSession::new(store))
+}
+
+async fn ids<U: serde::Serialize>(sessions: &ExpressSession, user: U) -> Vec<String> {
+    let mut ids: Vec<String> =
+        sessions.of(user).map_ok(|listed| listed.id).try_collect().await.unwrap();
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn the_sessions_of_a_user_are_listed_and_no_others() {
+    let (store, sessions) = filled().await;
+    assert_eq!(ids(&sessions, 7).await, ["a", "b", "h"]);
+    assert_eq!(ids(&sessions, "7").await, ["c"]);
+    assert_eq!(ids(&sessions, std::collections::BTreeMap::from([("id", 7)])).await, ["g"]);
+    assert!(ids(&sessions, 8).await.is_empty());
+    let options = ExpressSessionOptions::default().with_user_path("user");
+    assert_eq!(ids(&ExpressSession::with_options(store, options), 7).await, ["f"]);
+}
+
+#[tokio::test]
+async fn a_user_is_signed_out_everywhere_but_here() {
+    let (_, sessions) = filled().await;
+    assert_eq!(sessions.end_all(7, Some("h")).await.unwrap(), 2);
+    assert_eq!(ids(&sessions, 7).await, ["h"]);
+    assert_eq!(sessions.end_all(7, Some("h")).await.unwrap(), 0);
+    assert_eq!(sessions.end_all(7, Some("elsewhere")).await.unwrap(), 1);
+    assert_eq!(sessions.length().await.unwrap(), 5);
+    assert_eq!(sessions.end_all("nobody", None).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_user_that_no_session_can_have_is_refused_before_anything_is_read() {
+    let (_, sessions) = filled().await;
+    let error = sessions.end_all(u64::MAX, None).await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidData, "end_all"));
+    let listed: Result<Vec<_>, _> = sessions.of(u64::MAX).try_collect().await;
+    assert_eq!(listed.unwrap_err().kind(), ErrorKind::InvalidData);
+    assert_eq!(sessions.length().await.unwrap(), 8);
+}
+
+/// A user who gets a new session for each one that ends, `left` times.
+struct Renewing {
+    store: MemoryStore,
+    left: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Store for Renewing {
+    fn name(&self) -> &str {
+        "renewing"
+    }
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, cloakroom_core::Error> {
+        self.store.get(sid).await
+    }
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), cloakroom_core::Error> {
+        self.store.set(sid, session).await
+    }
+    async fn destroy(&self, sid: &str) -> Result<(), cloakroom_core::Error> {
+        if let Some(left) = self.left.load(SeqCst).checked_sub(1) {
+            self.left.store(left, SeqCst);
+            let session = self.store.get(sid).await?.unwrap();
+            self.store.set(&format!("{sid}-{left}"), &session).await?;
+        }
+        self.store.destroy(sid).await
+    }
+    async fn touch(
+        &self,
+        sid: &str,
+        session: &SessionData,
+    ) -> Result<cloakroom_core::Touched, cloakroom_core::Error> {
+        self.store.touch(sid, session).await
+    }
+    fn atomic(&self) -> Option<&dyn cloakroom_core::Atomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn cloakroom_core::Enumerate> {
+        self.store.enumerate()
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_gets_a_new_id_meanwhile_ends_too_and_one_that_always_does_is_an_error() {
+    for (left, is_done) in [(3, true), (1_000, false)] {
+        let (store, _) = filled().await;
+        let renewing = Arc::new(Renewing { store, left: AtomicUsize::new(left) });
+        let sessions = ExpressSession::new(Arc::clone(&renewing));
+        let ended = sessions.end_all(7, None).await;
+        if is_done {
+            assert_eq!(ended.unwrap(), 3 + left as u64);
+            assert!(ids(&sessions, 7).await.is_empty());
+        } else {
+            let error = ended.unwrap_err();
+            assert_eq!((error.kind(), error.operation()), (ErrorKind::Other, "end_all"));
+            assert!(error.outcome_unknown(), "some are gone");
+            assert!(error.to_string().contains("the user keeps signing in"), "{error}");
+        }
+    }
+}
