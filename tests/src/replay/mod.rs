@@ -17,6 +17,7 @@ mod parallel;
 mod redis;
 mod report;
 mod script;
+mod seals;
 pub mod vectors;
 
 use std::{fmt, fs, path::Path, time::Duration};
@@ -43,6 +44,7 @@ pub const KINDS: &[Kind] = &[
     hashring::KIND,
     kruptein::KIND,
     lifecycle::KIND,
+    seals::KIND,
     memcached::KIND,
     mongo::KIND,
     mongo_crypto::KIND,
