@@ -79,7 +79,7 @@ fn random_session(dice: &mut Dice) -> Value {
         let value = [
             json!(text),
             json!(number),
-            json!(number as f64 / 8.0),
+            json!(number as f64 + 0.125),
             json!(-1e21),
             json!(null),
             json!([{ "a": [text] }, true]),

@@ -51,12 +51,13 @@ fn the_token_and_the_row_of_better_auth_are_verified() {
         assert_eq!(login.user.get::<String>("name").unwrap().as_deref(), Some("Ada"));
 
         // A cookie that is signed here is a login there.
-        let signed = ours.session_cookie(&token).unwrap();
-        let answer = npm.ask(&line("get-session", super::header([&*signed]).as_str(), &options));
+        let signed = super::header(written.iter().map(String::as_str));
+        let answer = npm.ask(&line("get-session", &signed, &options));
         let theirs = BetterAuthLogin::from_json(body(&answer)).unwrap();
         assert_eq!((theirs.user_id(), theirs.expires_ms()), (login.user_id(), login.expires_ms()));
 
-        for _ in 0..40 {
+        // Damage to the mark of a browser's session would renew it there.
+        for _ in 0..if remember { 40 } else { 0 } {
             let damaged = damaged(&mut dice, &cookie, "better-auth.session_token=".len());
             let token_there = ours.token(damaged.as_bytes()).is_ok_and(|found| found == token);
             let answer = npm.ask(&line("get-session", &damaged, &options));
@@ -108,7 +109,8 @@ fn each_form_of_the_cookie_cache_is_verified_as_better_auth_does() {
             let mut ask = |cookie: &str, now_ms: i64| {
                 let mut line = at(line("cache", cookie, &options), now_ms);
                 line["strategy"] = json!(name);
-                body(&npm.ask(&line)).to_owned()
+                // It throws for a signature with characters that are not base64.
+                npm.ask(&line).0["body"].as_str().unwrap_or("null").to_owned()
             };
             let token = cookie.split_once("; ").unwrap().0;
             // The JWT counts from the whole second before.

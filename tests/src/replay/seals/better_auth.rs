@@ -192,6 +192,7 @@ pub(super) fn cache_verdict(vector: &Json) -> Option<Outcome> {
     let theirs = text_at(vector, &["output", "user_name"]);
     let verdict = text_at(vector, &["verdict"])?;
     let mut checks = Checks::default();
+    checks.equal("answered", Some(&Json::Bool(true)), at(vector, &["output", "ok"]));
     checks.equal("the verdict fits the answer", verdict == "accept", theirs.is_some());
     let ours = auth.open_cache(&value, strategy, now_ms(vector)?);
     let is_stricter = |refusal| {

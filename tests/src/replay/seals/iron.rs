@@ -91,6 +91,7 @@ pub(super) fn seal(vector: &Json) -> Option<Outcome> {
     let seal = text_at(vector, &["output", "seal"])?;
     let content = Content::from_json(&*plaintext).ok()?;
     let mut checks = Checks::default();
+    checks.equal("verdict", Some("accept".to_owned()), text_at(vector, &["verdict"]));
     let opened = sessions.unseal(&seal, now_ms).map(|content| content.as_json().to_owned());
     checks.equal("opened", Ok(plaintext), opened);
     checks.equal(
@@ -165,7 +166,8 @@ fn sealed(vector: &Json, text: &str, sessions: Option<IronSession>) -> Option<Ou
 pub(super) fn options(vector: &Json) -> Option<Outcome> {
     let Some(options) = with_ttl(at(vector, &["inputs", "ttl"])) else { return Some(ODD_TTL) };
     let sessions = sessions(vector, options).and_then(Result::ok);
-    sealed(vector, "{}", sessions)
+    let text = at(vector, &["output", "unseal", "value"]).map_or("{}".to_owned(), Json::stringify);
+    sealed(vector, &text, sessions)
 }
 
 pub(super) fn data(vector: &Json) -> Option<Outcome> {
