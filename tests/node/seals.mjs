@@ -8,7 +8,12 @@
 //   {"package":"cookie-session","now_ms":1,"options":{"keys":["k"]},"cookie":"session=…","set":null}
 //   {"package":"koa-session","now_ms":1,"keys":["k"],"options":{},"cookie":"koa.sess=…"}
 //
-// One request with this cookie is made. The answer is what the session held, as text, and the cookies that were set:
+//   {"package":"keygrip","now_ms":1,"keys":["k"],"algorithm":"sha1","encoding":"base64","data":"a=b","signature":"…"}
+//
+// The answer is the signature of keygrip, and the index of the key that verifies the given one:
+// {"signature":"…","index":0}, with -1 for none.
+//
+// With the others, one request with this cookie is made. The answer is what the session held, as text, and the cookies that were set:
 // {"status":200,"session":"{…}","is_new":false,"set_cookie":["…"]}, or {"error":"…"}. `set` replaces members of the
 // session, and null ends it.
 //
@@ -26,6 +31,7 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import cookieSession from "cookie-session";
 import { getIronSession } from "iron-session";
+import Keygrip from "keygrip";
 import Koa from "koa";
 import koaSession from "koa-session";
 
@@ -108,6 +114,11 @@ function koaSessionOf({ keys, options, cookie, set }) {
   return request(cookie, noted, app.callback());
 }
 
+async function keygrip({ keys, algorithm, encoding, data, signature }) {
+  const keygrip = new Keygrip(keys, algorithm, encoding);
+  return { signature: keygrip.sign(data), index: keygrip.index(data, signature) };
+}
+
 const sites = new Map();
 
 /** The site of better-auth with these options. It is loaded when it is first asked for, because that takes a while. */
@@ -178,6 +189,7 @@ const packages = {
   "iron-session": ironSession,
   "cookie-session": cookieSessionOf,
   "koa-session": koaSessionOf,
+  keygrip,
   "better-auth": betterAuthOf,
 };
 
