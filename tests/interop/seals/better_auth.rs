@@ -1,7 +1,9 @@
 //! better-auth 1.
 
+use std::process::Command;
+
 use cloakroom_authjs::{
-    better_auth::{BetterAuth, BetterAuthLogin, BetterAuthOptions, CookieCache},
+    better_auth::{BetterAuth, BetterAuthLogin, BetterAuthOptions, CookieCache, SESSION_BY_TOKEN},
     sealed::{Content, Refusal},
 };
 use cloakroom_test_support::RedisServer;
@@ -206,3 +208,47 @@ fn sessions_in_redis_are_read_where_better_auth_keeps_them() {
     let own = BetterAuth::with_options([SECRET], options).unwrap();
     assert_eq!(own.session_key("t"), "shop:t");
 }
+
+/// Runs the query for a token on tables that better-auth made, with the rows that it wrote.
+#[test]
+#[ignore = "needs python3"]
+fn the_query_finds_the_row_of_a_token_in_the_tables_of_better_auth() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/logins-seals.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(fixture).unwrap()).unwrap();
+    let mut vectors = file["vectors"].as_array().unwrap().iter();
+    let vector = vectors.find(|vector| vector["kind"] == "betterauth.sqlite").unwrap();
+    let value = &vector["output"]["value"];
+    let cookie = value["set_cookie"][0].as_str().unwrap();
+    let ours = BetterAuth::new([vector["inputs"]["secret"].as_str().unwrap()]).unwrap();
+    let token = ours.token(super::header([cookie]).as_bytes()).unwrap();
+    for (token, expected) in [(&*token, Ok(())), ("another", Err(Refusal::Missing))] {
+        let input = json!({ "tables": value, "query": SESSION_BY_TOKEN, "token": token });
+        let output =
+            Command::new("python3").args(["-c", QUERY, &input.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let row = String::from_utf8(output.stdout).unwrap();
+        let login = match row.trim() {
+            "null" => Err(Refusal::Missing),
+            row => BetterAuthLogin::from_rows(Content::from_json(row).unwrap(), Content::new()),
+        };
+        let now_ms = vector["now_ms"].as_i64().unwrap();
+        assert_eq!(login.and_then(|login| login.check(token, now_ms)), expected);
+    }
+}
+
+/// Makes the tables, inserts the rows, and prints the row that the query finds, as JSON.
+const QUERY: &str = r#"
+import json, sqlite3, sys
+given = json.loads(sys.argv[1])
+database = sqlite3.connect(":memory:")
+database.row_factory = sqlite3.Row
+database.executescript(given["tables"]["sql"])
+for table, rows in (("user", "user_rows"), ("session", "rows")):
+    for row in given["tables"][rows]:
+        names = [name for name in row if not name.startswith("t_")]
+        places = ",".join("?" * len(names))
+        columns = ",".join('"%s"' % name for name in names)
+        database.execute('INSERT INTO "%s" (%s) VALUES (%s)' % (table, columns, places), [row[name] for name in names])
+found = database.execute(given["query"], {"1": given["token"]}).fetchone()
+print(json.dumps(found and dict(found)))
+"#;

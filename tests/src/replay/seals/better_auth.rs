@@ -162,6 +162,12 @@ pub(super) fn cache(vector: &Json) -> Option<Outcome> {
     let header = cookies.iter().map(|cookie| pair(cookie)).collect::<Vec<_>>().join("; ");
     let data = text_at(vector, &["output", "session_data"])?;
     let mut checks = Checks::default();
+    if let Some((token, signature)) = data.rsplit_once('.') {
+        let other = if signature.starts_with('A') { "B" } else { "A" };
+        let changed = format!("{token}.{other}{}", signature.get(1..)?);
+        let refused = auth.open_cache(&changed, strategy, super::now_ms(vector)?);
+        checks.equal("another signature or tag", Some(Refusal::NotVerified), refused.err());
+    }
     checks.holds("the cookie", cookies.iter().any(|cookie| pair(cookie).ends_with(&data)));
     for step in steps {
         let Some(Json::Bool(from_cache)) = step.get("from_cache") else { continue };
