@@ -273,6 +273,20 @@ pub(super) fn secondary(vector: &Json) -> Option<Outcome> {
     Some(checks.outcome())
 }
 
+/// The keys that redis-storage makes of those of better-auth.
+pub(super) fn redis(vector: &Json) -> Option<Outcome> {
+    let auth = BetterAuth::new(["secret"]).ok()?;
+    let mut checks = Checks::default();
+    let calls = at(vector, &["inputs", "calls"])?.items();
+    let keys = at(vector, &["output", "keys"])?.members();
+    checks.equal("number of keys", calls.len(), keys.len());
+    for call in calls {
+        let key = auth.session_key(&call.items().get(1)?.text()?);
+        checks.holds("key", keys.iter().any(|(known, _)| *known == *key));
+    }
+    Some(checks.outcome())
+}
+
 pub(super) fn sqlite(vector: &Json) -> Option<Outcome> {
     let auth = auth(vector)?;
     let value = at(vector, &["output", "value"])?;

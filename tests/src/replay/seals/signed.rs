@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cloakroom_authjs::{
     cookie_session::CookieSession,
-    keygrip::{Keygrip, KeygripAlgorithm, KeygripEncoding},
+    keygrip::{Keygrip, KeygripAlgorithm, KeygripEncoding, SignedCookies},
     koa_session::{KoaLogin, KoaMaxAge, KoaSession},
     sealed::{Content, Refusal},
 };
@@ -280,5 +280,29 @@ pub(super) fn koa_session_save(vector: &Json) -> Option<Outcome> {
     login.content = content;
     let ours = sessions.save(&login, now_ms).ok()?;
     checks.equal("cookies", theirs, ours.to_vec());
+    Some(checks.outcome())
+}
+
+/// With an external store, the cookie holds an id, which is the key in the store.
+pub(super) fn koa_session_store(vector: &Json) -> Option<Outcome> {
+    let cookies = SignedCookies::new("koa.sess", keys(at(vector, &["inputs", "keys"])?)?).ok()?;
+    let mut checks = Checks::default();
+    let one = at(vector, &["output"])?;
+    let steps = one.get("steps").map_or(std::slice::from_ref(one), Json::items);
+    let mut last = None;
+    for step in steps {
+        let set_cookie = texts(step.get("set_cookie")?)?;
+        if !set_cookie.is_empty() {
+            let value = cookies.read(header(&set_cookie)?.as_bytes());
+            checks.holds("the id is verified", value.is_ok());
+            last = value.ok().map(|value| value.value().to_owned());
+        }
+        for call in step.get("calls").map_or(&[][..], Json::items) {
+            if call.items().first()?.text()? == "set" {
+                checks.equal("key in the store", last.clone(), call.items().get(1)?.text());
+            }
+        }
+    }
+    checks.holds("a cookie was set", last.is_some());
     Some(checks.outcome())
 }
