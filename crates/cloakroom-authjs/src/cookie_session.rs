@@ -18,6 +18,8 @@
 //! # Ok::<(), cloakroom_core::Error>(())
 //! ```
 
+use std::fmt;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cloakroom_core::{Cookie, Error, ErrorKind};
 
@@ -48,7 +50,9 @@ const RESERVED: [&str; 16] = [
 ];
 
 /// A session that was read from a signed cookie.
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows neither the session nor the signature.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct FoundSession {
     /// The session.
@@ -56,6 +60,14 @@ pub struct FoundSession {
     /// A `Set-Cookie` value that signs the cookie again with the first key, if an older one has signed it. Send it unless
     /// the session is saved.
     pub sign_again: Option<String>,
+}
+
+impl fmt::Debug for FoundSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FoundSession")
+            .field("is_outdated", &self.sign_again.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads and writes the sessions of cookie-session 2.

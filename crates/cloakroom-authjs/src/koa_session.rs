@@ -18,6 +18,8 @@
 //! # Ok::<(), cloakroom_core::Error>(())
 //! ```
 
+use std::fmt;
+
 use cloakroom_core::{Cookie, Error, ErrorKind};
 
 use crate::{
@@ -48,7 +50,9 @@ pub enum KoaMaxAge {
 }
 
 /// A session of koa-session: what the application keeps in it, and what koa-session does.
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows neither the content nor the signature.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct KoaLogin {
     /// What the application keeps, without the members of koa-session.
@@ -59,6 +63,16 @@ pub struct KoaLogin {
     pub expires_ms: Option<i64>,
     /// A `Set-Cookie` value that signs the cookie again with the first key, if an older one has signed it.
     pub sign_again: Option<String>,
+}
+
+impl fmt::Debug for KoaLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KoaLogin")
+            .field("max_age", &self.max_age)
+            .field("expires_ms", &self.expires_ms)
+            .field("is_outdated", &self.sign_again.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl KoaLogin {

@@ -161,6 +161,7 @@ fn nothing_shows_a_secret_or_a_session() {
     let content = Content::from_json(r#"{"user":"HUSH"}"#).unwrap();
     let mut koa = KoaLogin::new(content.clone());
     koa.max_age = Some(KoaMaxAge::Session);
+    koa.sign_again = Some("sid.sig=HUSH".to_owned());
     let login = BetterAuthLogin::from_rows(content.clone(), content.clone()).unwrap();
     let mut told = vec![
         format!("{:?}", iron()),
