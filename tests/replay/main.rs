@@ -5,6 +5,7 @@
 mod encryption;
 mod file;
 mod lifecycle;
+mod logins_seals;
 mod memcached;
 mod middlewares;
 mod mongodb;

@@ -63,7 +63,9 @@ fn allowed<'a>(
     }
     let for_itself = match name {
         name if ON_EVERYTHING.contains(&name) => ours.iter().copied().collect(),
-        "cloakroom-backend" | "cloakroom-encryption" => of(&["cloakroom-core"]),
+        "cloakroom-authjs" | "cloakroom-backend" | "cloakroom-encryption" => {
+            of(&["cloakroom-core"])
+        }
         "cloakroom-cache"
         | "cloakroom-conformance"
         | "cloakroom-compat"

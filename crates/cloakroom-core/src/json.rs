@@ -5,6 +5,10 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
+use crate::{Error, ErrorKind, js};
+
 mod open;
 pub(crate) mod scan;
 mod skip;
@@ -70,6 +74,26 @@ pub fn quote(text: &str, out: &mut String) {
     out.push('"');
     string::push_text(text, out);
     out.push('"');
+}
+
+/// Returns the JSON text that `JSON.stringify` makes of a value.
+///
+/// ```
+/// use cloakroom_core::json;
+///
+/// assert_eq!(json::stringify((1e21, 1.0, f64::NAN))?, "[1e+21,1,null]");
+/// assert!(json::stringify(u64::MAX).is_err());
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`InvalidData`](ErrorKind::InvalidData) for an integer beyond 2^53, which Node.js would round, and for a value that
+/// JSON cannot express. The message does not contain the value.
+pub fn stringify<T: Serialize>(value: T) -> Result<String, Error> {
+    js::stringify(value).map_err(|why| {
+        Error::new(ErrorKind::InvalidData, "json", "stringify", format!("the value {why}"))
+    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod parallel;
 mod redis;
 mod report;
 mod script;
+mod seals;
 pub mod vectors;
 
 use std::{fmt, fs, path::Path, time::Duration};
@@ -44,6 +45,7 @@ pub const KINDS: &[Kind] = &[
     hashring::KIND,
     kruptein::KIND,
     lifecycle::KIND,
+    seals::KIND,
     memcached::KIND,
     middlewares::KIND,
     mongo::KIND,

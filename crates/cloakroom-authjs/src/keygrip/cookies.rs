@@ -1,0 +1,192 @@
+//! The two cookies of a signed value, as npm's cookies 0.9 reads and writes them.
+
+use std::{borrow::Cow, fmt};
+
+use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, clear_cookie, to_utc_string};
+
+use super::Keygrip;
+use crate::sealed::{Refusal, cookies};
+
+/// A cookie that is signed by a second one, and its attributes.
+///
+/// Both cookies have the same attributes: `path=/; httponly` by default, and an `expires` if there is one.
+///
+/// ```
+/// use cloakroom_authjs::keygrip::{Keygrip, SignedCookies};
+///
+/// let cookies = SignedCookies::new("session", Keygrip::new(["made-up-key-1"])?)?;
+/// assert_eq!(cookies.set("eyJhIjoxfQ==", None)?, [
+///     "session=eyJhIjoxfQ==; path=/; httponly",
+///     "session.sig=JTJb7k2EvSKhJr9vkz4KjLclQjQ; path=/; httponly",
+/// ]);
+/// let header = b"session=eyJhIjoxfQ==; session.sig=JTJb7k2EvSKhJr9vkz4KjLclQjQ";
+/// assert_eq!(cookies.read(header).expect("it is signed").value(), "eyJhIjoxfQ==");
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SignedCookies {
+    name: String,
+    signature_name: String,
+    keygrip: Keygrip,
+    cookie: Cookie,
+}
+
+/// A value whose signature is right. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedValue {
+    value: String,
+    key_index: usize,
+}
+
+impl SignedValue {
+    /// Returns the value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Returns true if an older key signed it. [`SignedCookies::sign_again`] signs it with the first one.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.key_index != 0
+    }
+}
+
+impl fmt::Debug for SignedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedValue").field("key_index", &self.key_index).finish_non_exhaustive()
+    }
+}
+
+impl SignedCookies {
+    /// Creates it for cookies of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if no cookie can have this name.
+    pub fn new(name: &str, keygrip: Keygrip) -> Result<Self, Error> {
+        let cookie = Cookie::new();
+        clear_cookie(name, &cookie)?;
+        let signature_name = format!("{name}.sig");
+        Ok(Self { name: name.to_owned(), signature_name, keygrip, cookie })
+    }
+
+    /// Sets the attributes of both cookies. The expiry of `cookie` does not matter.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if no cookie can have these attributes.
+    pub fn with_cookie(mut self, cookie: Cookie) -> Result<Self, Error> {
+        clear_cookie(&self.name, &cookie)?;
+        self.cookie = cookie;
+        Ok(self)
+    }
+
+    /// Reads the signed value from the value of a `Cookie` header. Of each name the first cookie counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`](Refusal::Missing) without the cookie; [`NotVerified`](Refusal::NotVerified) without a signature, or if
+    /// no key verifies it; [`Malformed`](Refusal::Malformed) for a percent-encoded value, which these packages never
+    /// write and do not decode; [`TooLong`](Refusal::TooLong).
+    pub fn read(&self, cookie_header: &[u8]) -> Result<SignedValue, Refusal> {
+        let plain = |name| match cookies::find(cookie_header, name)? {
+            Cow::Borrowed(value) => Ok(value.to_owned()),
+            Cow::Owned(_) => Err(Refusal::Malformed),
+        };
+        let value = plain(&self.name)?;
+        let signature = match plain(&self.signature_name) {
+            Err(Refusal::Missing) => return Err(Refusal::NotVerified),
+            signature => signature?,
+        };
+        let signed = format!("{}={value}", self.name);
+        let key_index = self.keygrip.index(&signed, &signature).ok_or(Refusal::NotVerified)?;
+        Ok(SignedValue { value, key_index })
+    }
+
+    /// Returns the values of two `Set-Cookie` headers: the cookie and its signature. `expires_ms` is in milliseconds since
+    /// 1970; without it, the cookies end with the browser's session.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if a cookie cannot hold the value as it is, because it has
+    /// other characters than printable ASCII, or a space, quote, comma, semicolon or backslash; and for a time that is
+    /// not a date.
+    pub fn set(&self, value: &str, expires_ms: Option<i64>) -> Result<[String; 2], Error> {
+        let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && !b"\",;\\%".contains(&byte);
+        if !value.bytes().all(is_plain) {
+            return Err(invalid("the value contains characters that are not allowed in a cookie"));
+        }
+        let date = |ms| to_utc_string(ms).ok_or_else(|| invalid("the expiry is not a date"));
+        let expires = expires_ms.map(date).transpose()?;
+        Ok(self.both(value, expires.as_deref()))
+    }
+
+    /// Returns the values of two `Set-Cookie` headers that remove the cookie and its signature.
+    #[must_use]
+    pub fn end(&self) -> [String; 2] {
+        self.both("", Some(FIRST_DAY))
+    }
+
+    /// Returns the value of a `Set-Cookie` header with a signature by the first key, or `None` if that key has signed it
+    /// already. As npm's cookies does, it has the default attributes and no expiry.
+    #[must_use]
+    pub fn sign_again(&self, value: &SignedValue) -> Option<String> {
+        let signed = format!("{}={}", self.name, value.value);
+        let signature = value.is_outdated().then(|| self.keygrip.sign(&signed))?;
+        Some(format!("{}={signature}; path=/; httponly", self.signature_name))
+    }
+
+    /// Returns the value of a `Set-Cookie` header that removes the signature: what npm's cookies sends if it is wrong.
+    #[must_use]
+    pub fn remove_signature(&self) -> String {
+        format!("{}=; path=/; expires={FIRST_DAY}; httponly", self.signature_name)
+    }
+
+    fn both(&self, value: &str, expires: Option<&str>) -> [String; 2] {
+        let attributes = self.attributes(expires);
+        let pair = format!("{}={value}", self.name);
+        let signature = self.keygrip.sign(&pair);
+        [pair + &attributes, format!("{}={signature}{attributes}", self.signature_name)]
+    }
+
+    /// The attributes in the order and the case of npm's cookies 0.9.1.
+    fn attributes(&self, expires: Option<&str>) -> String {
+        let Self { cookie, .. } = self;
+        let priority = match cookie.raw(CookieMember::Priority) {
+            JsValue::String(word) => Some(word.to_lowercase()),
+            _ => None,
+        };
+        let same_site = cookie.same_site().map(SameSite::as_str).map(str::to_lowercase);
+        let mut text = String::new();
+        for (name, value) in [
+            ("path", cookie.path()),
+            ("expires", expires),
+            ("domain", cookie.domain()),
+            ("priority", priority.as_deref()),
+            ("samesite", same_site.as_deref()),
+        ] {
+            if let Some(value) = value {
+                text.extend(["; ", name, "=", value]);
+            }
+        }
+        for (flag, is_set) in [
+            ("; secure", cookie.secure()),
+            ("; httponly", cookie.http_only()),
+            ("; partitioned", cookie.partitioned()),
+        ] {
+            if is_set {
+                text.push_str(flag);
+            }
+        }
+        text
+    }
+}
+
+/// The expiry of a cookie that is removed.
+const FIRST_DAY: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+
+fn invalid(message: &str) -> Error {
+    let kind = cloakroom_core::ErrorKind::InvalidData;
+    Error::new(kind, "cookies", "set", message.to_owned())
+}

@@ -1,0 +1,116 @@
+//! iron-session 8.
+
+use cloakroom_authjs::{
+    iron_session::{IronSession, IronSessionOptions, Passwords},
+    sealed::{Content, Refusal},
+};
+use cloakroom_core::json;
+use serde_json::json;
+
+use super::{NOW_MS, Npm, damaged, header, json_of, random_session, seed};
+
+const FIRST: &str = "the first password, of 32 characters or more";
+const SECOND: &str = "the second password, of 32 characters or more €";
+
+#[test]
+#[ignore = "needs the npm packages"]
+fn iron_session_reads_what_we_seal_and_we_read_what_it_seals() {
+    let (mut npm, mut dice) = (Npm::start(&[]), seed());
+    for round in 0..40 {
+        let (passwords, theirs) = match round % 3 {
+            0 => (Passwords::new(FIRST), json!(FIRST)),
+            1 => (
+                Passwords::with_ids([(2, FIRST), (10, SECOND)]),
+                json!({ "2": FIRST, "10": SECOND }),
+            ),
+            _ => (Passwords::with_ids([(7, SECOND)]), json!({ "7": SECOND })),
+        };
+        let ttl = dice.pick(&[0, 61, 3_600, 1_209_600]);
+        let options = IronSessionOptions::default().with_ttl(ttl);
+        let ours = IronSession::with_options("sid", passwords.unwrap(), options).unwrap();
+        let session = random_session(&mut dice);
+        let line = |cookie: &str, set| {
+            let options = json!({ "cookieName": "sid", "password": theirs, "ttl": ttl });
+            let mut line = json!({ "package": "iron-session", "now_ms": NOW_MS, "options": options, "cookie": cookie });
+            if let Some(set) = set {
+                line["set"] = set;
+            }
+            line
+        };
+
+        let content = Content::from_json(json::stringify(&session).unwrap()).unwrap();
+        let saved = ours.save(&content, NOW_MS).unwrap();
+        let answer = npm.ask(&line(&header([&*saved]), Some(json!({ "more": 1 }))));
+        assert_eq!(json_of(answer.session().unwrap()), session);
+
+        let mut more = session.clone();
+        more["more"] = json!(1);
+        let read = ours.read(answer.cookie().as_bytes(), NOW_MS).unwrap();
+        assert_eq!(json_of(read.as_json()), more);
+        let attributes = |cookie: &str| cookie.split_once(';').unwrap().1.to_owned();
+        assert_eq!(attributes(&saved), attributes(answer.set_cookie()[0]));
+
+        let answer = npm.ask(&line(&header([&*saved]), Some(json!(null))));
+        assert_eq!(answer.set_cookie(), [ours.destroy().unwrap()]);
+    }
+}
+
+/// A seal that is refused here is an empty session there, or an error.
+#[test]
+#[ignore = "needs the npm packages"]
+fn iron_session_refuses_what_we_refuse() {
+    let (mut npm, mut dice) = (Npm::start(&[]), seed());
+    let sessions = |passwords: Passwords| IronSession::new("sid", passwords).unwrap();
+    let both = sessions(Passwords::with_ids([(1, FIRST), (2, SECOND)]).unwrap());
+    let mut content = Content::new();
+    content.set("user", "hushed").unwrap();
+    let good = header([&*both.save(&content, NOW_MS).unwrap()]);
+
+    let mut ask = |cookie: &str, now_ms: i64| {
+        let options = json!({ "cookieName": "sid", "password": { "1": FIRST, "2": SECOND } });
+        let line = json!({ "package": "iron-session", "now_ms": now_ms, "options": options, "cookie": cookie });
+        npm.ask(&line).session().unwrap_or("thrown").to_owned()
+    };
+    assert_eq!(ask(&good, NOW_MS), r#"{"user":"hushed"}"#);
+
+    // To the millisecond, at both ends of the tolerance.
+    let end = NOW_MS + 1_209_600_000;
+    for (now_ms, expected) in [(end + 59_999, Ok(())), (end + 60_000, Err(Refusal::Expired))] {
+        let theirs = ask(&good, now_ms);
+        assert_eq!(both.read(good.as_bytes(), now_ms).map(drop), expected);
+        assert_eq!(theirs == "{}", expected.is_err(), "{theirs}");
+    }
+
+    let removed = sessions(Passwords::with_ids([(2, SECOND), (3, FIRST)]).unwrap());
+    let replaced = sessions(Passwords::with_ids([(1, SECOND), (2, FIRST)]).unwrap());
+    for (other, refusal) in [(removed, Refusal::UnknownKey), (replaced, Refusal::NotVerified)] {
+        let cookie = header([&*other.save(&content, NOW_MS).unwrap()]);
+        assert_eq!(both.read(cookie.as_bytes(), NOW_MS).unwrap_err(), refusal);
+        assert_eq!(ask(&cookie, NOW_MS), "{}");
+    }
+
+    // Anybody can make iron-session throw with these; here they are refused as everything else is.
+    let salt = "0".repeat(64);
+    for (seal, refusal) in [
+        ("a*b*c*d*e*f*g*h".to_owned(), Refusal::OtherVersion),
+        (format!("Fe26.2*toString*{salt}*b*c**{salt}*e~2"), Refusal::UnknownKey),
+        (format!("Fe26.2*1*{salt}*b*c*x*{salt}*e~2"), Refusal::Malformed),
+    ] {
+        let cookie = format!("sid={seal}");
+        assert_eq!(both.read(cookie.as_bytes(), NOW_MS).unwrap_err(), refusal);
+        assert_eq!(ask(&cookie, NOW_MS), "thrown", "{cookie}");
+    }
+
+    for _ in 0..150 {
+        let cookie = damaged(&mut dice, &good, "sid=".len());
+        let ours = both.read(cookie.as_bytes(), NOW_MS);
+        let theirs = ask(&cookie, NOW_MS);
+        match ours {
+            Ok(ours) => assert_eq!(ours.as_json(), theirs, "{cookie}"),
+            Err(refusal) => {
+                assert!(["{}", "thrown"].contains(&&*theirs), "{cookie} {refusal} {theirs}");
+                assert!(!format!("{refusal} {refusal:?}").contains("hushed"));
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! cookie-session 2 and koa-session 7, with several keys.
+
+use cloakroom_authjs::{
+    cookie_session::CookieSession,
+    keygrip::{Keygrip, KeygripAlgorithm, KeygripEncoding},
+    koa_session::{KoaLogin, KoaMaxAge, KoaSession},
+    sealed::{Content, Refusal},
+};
+use cloakroom_core::json;
+use serde_json::{Value, json};
+
+use super::{NOW_MS, Npm, damaged, header, json_of, random_session, seed};
+
+const KEYS: [&str; 2] = ["the new key", "the old key €"];
+
+fn content(session: &Value) -> Content {
+    Content::from_json(json::stringify(session).unwrap()).unwrap()
+}
+
+fn cookie_line(cookie: &str, keys: &[&str]) -> Value {
+    let options = json!({ "name": "login", "keys": keys, "maxAge": 60_000 });
+    json!({ "package": "cookie-session", "now_ms": NOW_MS, "options": options, "cookie": cookie })
+}
+
+fn koa_line(cookie: &str, keys: &[&str]) -> Value {
+    let options = json!({ "key": "login", "maxAge": 60_000 });
+    json!({ "package": "koa-session", "now_ms": NOW_MS, "keys": keys, "options": options, "cookie": cookie })
+}
+
+fn cookie_session(keys: &[&str]) -> CookieSession {
+    CookieSession::new("login", Keygrip::new(keys).unwrap()).unwrap().with_max_age_ms(60_000)
+}
+
+fn koa_session(keys: &[&str]) -> KoaSession {
+    let sessions = KoaSession::with_key("login", Keygrip::new(keys).unwrap()).unwrap();
+    sessions.with_max_age(KoaMaxAge::Ms(60_000))
+}
+
+#[test]
+#[ignore = "needs the npm packages"]
+fn keygrip_signs_and_verifies_as_we_do_with_each_algorithm() {
+    let (mut npm, mut dice) = (Npm::start(&[]), seed());
+    for (algorithm, ours) in [
+        ("sha1", KeygripAlgorithm::Sha1),
+        ("sha256", KeygripAlgorithm::Sha256),
+        ("sha512", KeygripAlgorithm::Sha512),
+    ] {
+        for (encoding, our_encoding) in
+            [("base64", KeygripEncoding::Base64), ("hex", KeygripEncoding::Hex)]
+        {
+            let ours = |keys: &[&str]| {
+                let keygrip = Keygrip::new(keys).unwrap();
+                keygrip.with_algorithm(ours).with_encoding(our_encoding)
+            };
+            let data = random_session(&mut dice).to_string();
+            let [first, old] = [ours(&KEYS), ours(&KEYS[1..])].map(|keygrip| keygrip.sign(&data));
+            let padded = format!("{old}=");
+            for (signature, index) in
+                [(&first, 0), (&old, 1), (&padded, -1), (&old[1..].to_owned(), -1)]
+            {
+                let answer = npm.ask(&json!({
+                    "package": "keygrip", "now_ms": NOW_MS, "keys": KEYS, "algorithm": algorithm, "encoding": encoding,
+                    "data": data, "signature": signature,
+                }));
+                assert_eq!(answer.0, json!({ "signature": first, "index": index }), "{algorithm}");
+                let found = ours(&KEYS).index(&data, signature).map_or(-1, |index| index as i64);
+                assert_eq!(found, index, "{algorithm} {encoding}");
+            }
+        }
+    }
+}
+
+/// With the same change of the session on both sides, the `Set-Cookie` values are the same, byte for byte.
+#[test]
+#[ignore = "needs the npm packages"]
+fn cookie_session_and_koa_session_write_the_same_bytes_as_we_do() {
+    let (mut npm, mut dice) = (Npm::start(&[]), seed());
+    for _ in 0..20 {
+        let mut session = random_session(&mut dice);
+        session["first"] = json!(1);
+        let mut more = session.clone();
+        more["zz"] = json!("é");
+
+        let ours = cookie_session(&KEYS);
+        let cookie =
+            header(ours.save(&content(&session), NOW_MS).unwrap().iter().map(String::as_str));
+        let mut line = cookie_line(&cookie, &KEYS);
+        line["set"] = json!({ "zz": "é" });
+        let answer = npm.ask(&line);
+        assert_eq!(json_of(answer.session().unwrap()), session);
+        let read = ours.read(answer.cookie().as_bytes()).unwrap();
+        assert_eq!(json_of(read.content.as_json()), more);
+        assert_eq!(read.sign_again, None);
+        assert_eq!(answer.set_cookie(), ours.save(&read.content, NOW_MS).unwrap());
+        line["set"] = json!(null);
+        assert_eq!(npm.ask(&line).set_cookie(), ours.end());
+
+        let ours = koa_session(&KEYS);
+        let login = KoaLogin::new(content(&session));
+        let cookie = header(ours.save(&login, NOW_MS).unwrap().iter().map(String::as_str));
+        let mut line = koa_line(&cookie, &KEYS);
+        line["set"] = json!({ "zz": "é" });
+        let answer = npm.ask(&line);
+        assert_eq!(json_of(answer.session().unwrap()), session);
+        let read = ours.read(answer.cookie().as_bytes(), NOW_MS).unwrap();
+        assert_eq!(json_of(read.content.as_json()), more);
+        assert_eq!(
+            (read.expires_ms, read.max_age),
+            (Some(NOW_MS + 60_000), Some(KoaMaxAge::Ms(60_000)))
+        );
+        assert_eq!(answer.set_cookie(), ours.save(&read, NOW_MS).unwrap());
+        line["set"] = json!(null);
+        assert_eq!(npm.ask(&line).set_cookie(), ours.end());
+    }
+}
+
+/// A rotation: what the old key signed is read by both sides, and signed again with the new one.
+#[test]
+#[ignore = "needs the npm packages"]
+fn a_cookie_of_an_older_key_is_signed_again_as_npm_does() {
+    let mut npm = Npm::start(&[]);
+    let session = Content::from_json(r#"{"user":"ann"}"#).unwrap();
+    let old = cookie_session(&KEYS[1..]).save(&session, NOW_MS).unwrap();
+    let cookie = header(old.iter().map(String::as_str));
+    let read = cookie_session(&KEYS).read(cookie.as_bytes()).unwrap();
+    let answer = npm.ask(&cookie_line(&cookie, &KEYS));
+    assert_eq!(answer.session(), Ok(read.content.as_json()));
+    assert_eq!(answer.set_cookie(), [read.sign_again.unwrap()]);
+
+    let old = koa_session(&KEYS[1..]).save(&KoaLogin::new(session), NOW_MS).unwrap();
+    let cookie = header(old.iter().map(String::as_str));
+    let read = koa_session(&KEYS).read(cookie.as_bytes(), NOW_MS).unwrap();
+    let answer = npm.ask(&koa_line(&cookie, &KEYS));
+    assert_eq!(answer.session(), Ok(read.content.as_json()));
+    assert_eq!(answer.set_cookie(), [read.sign_again.unwrap()]);
+}
+
+#[test]
+#[ignore = "needs the npm packages"]
+fn cookie_session_and_koa_session_refuse_what_we_refuse() {
+    let (mut npm, mut dice) = (Npm::start(&[]), seed());
+    let session = Content::from_json(r#"{"user":"ann","roles":["admin"]}"#).unwrap();
+    let (ours, koa) = (cookie_session(&KEYS[..1]), koa_session(&KEYS[..1]));
+    let pair = |[value, signature]: [String; 2]| header([&*value, &*signature]);
+    let good = pair(ours.save(&session, NOW_MS).unwrap());
+    let other_key = pair(cookie_session(&KEYS[1..]).save(&session, NOW_MS).unwrap());
+    let unsigned = good.split(';').next().unwrap().to_owned();
+    let mut cookies = vec![other_key, unsigned];
+    cookies.extend((0..60).map(|_| damaged(&mut dice, &good, "login=".len())));
+    for cookie in cookies {
+        let (read, answer) =
+            (ours.read(cookie.as_bytes()), npm.ask(&cookie_line(&cookie, &KEYS[..1])));
+        assert_eq!(answer.0["is_new"], read.is_err(), "{cookie} {read:?} {answer:?}");
+        if let Err(Refusal::NotVerified) = read
+            && cookie.split_once("; login.sig=").is_some_and(|(_, signature)| !signature.is_empty())
+        {
+            assert_eq!(answer.set_cookie(), [ours.remove_signature()], "{cookie}");
+        }
+    }
+
+    let good = pair(koa.save(&KoaLogin::new(session.clone()), NOW_MS).unwrap());
+    for (now_ms, expected) in [(NOW_MS + 60_000, Ok(())), (NOW_MS + 60_001, Err(Refusal::Expired))]
+    {
+        assert_eq!(koa.read(good.as_bytes(), now_ms).map(drop), expected);
+        let mut line = koa_line(&good, &KEYS[..1]);
+        line["now_ms"] = json!(now_ms);
+        assert_eq!(npm.ask(&line).0["is_new"], expected.is_err());
+    }
+    for _ in 0..60 {
+        let cookie = damaged(&mut dice, &good, "login=".len());
+        let (read, answer) =
+            (koa.read(cookie.as_bytes(), NOW_MS), npm.ask(&koa_line(&cookie, &KEYS[..1])));
+        assert_eq!(answer.0["is_new"], read.is_err(), "{cookie} {read:?} {answer:?}");
+    }
+
+    // What would be lost or break the other side is not written.
+    for (name, in_cookie_session) in
+        [("toJSON", true), ("isNew", false), ("__proto__", false), ("maxAge", true)]
+    {
+        let mut session = session.clone();
+        session.set(name, 1).unwrap();
+        assert_eq!(ours.save(&session, NOW_MS).is_ok(), in_cookie_session, "{name}");
+        let error = koa.save(&KoaLogin::new(session), NOW_MS).unwrap_err().to_string();
+        assert!(error.contains(name) && !error.contains("admin"), "{error}");
+    }
+}
