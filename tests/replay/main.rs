@@ -5,6 +5,7 @@
 mod encryption;
 mod file;
 mod lifecycle;
+mod logins;
 mod memcached;
 mod mongodb;
 mod names;

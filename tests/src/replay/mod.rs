@@ -8,6 +8,7 @@ mod file;
 mod hashring;
 mod kruptein;
 pub mod lifecycle;
+mod logins;
 mod memcached;
 mod mongo;
 mod mongo_crypto;
@@ -43,6 +44,7 @@ pub const KINDS: &[Kind] = &[
     hashring::KIND,
     kruptein::KIND,
     lifecycle::KIND,
+    logins::KIND,
     memcached::KIND,
     mongo::KIND,
     mongo_crypto::KIND,
