@@ -1,7 +1,7 @@
 //! An axum app whose users log in with Clerk:
 //! `cargo run --example clerk_app --features clerk -- jwks.json https://clerk.shop.example https://shop.example`
 //!
-//! The arguments are the keys that Clerk publishes under `/.well-known/jwks.json`, its address, and the origin of the site.
+//! The arguments are the keys that Clerk publishes at `/.well-known/jwks.json`, its address, and the origin of the site.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 

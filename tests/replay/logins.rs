@@ -17,7 +17,7 @@ fn authjs_logins_hold() {
     let report = replay("logins", &fixture()).unwrap();
     assert_eq!(
         (report.failed(), report.passed(), report.not_applicable()),
-        (0, 281, 9),
+        (0, 282, 8),
         "{}",
         text(&report)
     );
@@ -81,7 +81,8 @@ fn every_changed_answer_of_a_login_fails() {
         if report.passed() == 0 || !text(&report).starts_with("0 better") {
             continue;
         }
-        for mutant in mutants(row) {
+        // A number so large that one more changes nothing.
+        for mutant in mutants(row).into_iter().filter(|mutant| mutant != row) {
             count += 1;
             let shown = mutant.stringify();
             let report = alone(mutant);

@@ -95,10 +95,10 @@ impl AuthJs {
     ///
     /// A bad cookie is not an error: the answer has no session, says why, and deletes the cookie.
     ///
-    /// - With the JWT strategy nothing is waited for. Each read makes a new token, which expires `max_age` from now.
-    /// - With the database strategy the row is extended when less than `max_age` minus `update_age` is left of it, and
-    ///   deleted when it has expired. If somebody signed out meanwhile, there is no session; the packages would still
-    ///   answer it.
+    /// - With the JWT strategy, each read makes a new token, which expires `max_age` from now. Nothing waits.
+    /// - With the database strategy, the row is extended when at most `max_age` minus `update_age` is left of it, and
+    ///   deleted when it has expired. If the user signed out before the row could be extended, there is no session;
+    ///   the packages would still answer it.
     ///
     /// # Errors
     ///
@@ -218,8 +218,8 @@ impl AuthJs {
 
     /// Ends the session of a request, and returns the `Set-Cookie` headers that delete its cookies.
     ///
-    /// With the JWT strategy only the cookies are deleted. Whoever kept a copy of the token stays logged in until it
-    /// expires, as with the packages.
+    /// With the JWT strategy only the cookies are deleted. A copy of the token works until it expires, as with the
+    /// packages.
     ///
     /// # Errors
     ///
@@ -253,7 +253,7 @@ fn first_token(codec: &TokenCodec, sent: &Sent, now_ms: i64) -> Result<Claims, T
     Err(refused.unwrap_or(TokenRefusal::Malformed))
 }
 
-/// Returns the session tokens to look up. What is no token that a site makes never gets to the database.
+/// Returns the session tokens to look up. A text that no site makes as a token never gets to the database.
 fn session_tokens(sent: &Sent) -> impl Iterator<Item = String> {
     let is_token = |token: &String| !token.is_empty() && token.len() <= MAX_SESSION_TOKEN;
     sent.values().into_iter().filter(is_token)

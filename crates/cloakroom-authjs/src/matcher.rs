@@ -30,8 +30,8 @@ enum Rest {
     Except(Vec<Glob>),
 }
 
-const ACCEPTED: &str = "accepted are segments such as /admin and /:id, and at the end /:path*, /:path+, /:path?, /(.*) or \
-                        /((?!api|_next/static).*)";
+const ACCEPTED: &str = "accepted are segments such as /admin and /:id, and at the end /:path*, /:path+, /:path?, \
+                        /(.*) or /((?!api|_next/static).*)";
 
 impl Pattern {
     /// Parses a pattern.

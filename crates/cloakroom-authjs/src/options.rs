@@ -44,8 +44,8 @@ pub struct AuthJsOptions {
     version: AuthJsVersion,
     /// Whether browsers reach the site by https: the cookie's name then begins with `__Secure-`. True by default.
     ///
-    /// next-auth 4 decides this by `NEXTAUTH_URL`, and Auth.js 5 by the scheme of each request. In Auth.js 5, the name is
-    /// a part of the key, so the other scheme logs everybody out.
+    /// next-auth 4 decides this by `NEXTAUTH_URL`, and Auth.js 5 by the scheme of each request. In Auth.js 5, the name
+    /// is a part of the key, so the other scheme logs everybody out.
     pub secure_cookies: bool,
     /// `cookies.sessionToken.name`, with its prefix if it has one. By default the package's own name.
     pub cookie_name: Option<String>,

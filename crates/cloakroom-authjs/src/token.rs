@@ -16,9 +16,9 @@ pub(crate) const TOLERANCE: Duration = Duration::from_secs(15);
 ///
 /// [`AuthJs`](crate::AuthJs) uses it for the session cookie. Use it yourself for a token that comes another way.
 ///
-/// It reads what an honest writer of the package makes, and is stricter than the packages with the rest: `dir` is the
-/// only key algorithm, base64 has no padding, the content is UTF-8, and nothing is compressed. At rotation it is kinder:
-/// it tries every secret on a token of Auth.js 5 that names no key, and reads next-auth 4 tokens with several secrets.
+/// It reads every token that the package writes, and is stricter than the package with others: `dir` is the only key
+/// algorithm, base64 has no padding, the content is UTF-8, and nothing is compressed. After a change of the secret it
+/// reads more: it tries every secret on a token of Auth.js 5 that names no key, and on each token of next-auth 4.
 ///
 /// The codec keeps the derived keys, not the secrets, and erases them when its last clone is dropped. `Debug` prints no
 /// key.
@@ -57,7 +57,7 @@ struct Keys {
 }
 
 impl TokenCodec {
-    /// The longest token in bytes. Browsers do not send so much, and Node.js accepts 16 KiB of headers.
+    /// The longest token in bytes. Node.js accepts 16 KiB of headers by default.
     pub const MAX_LENGTH: usize = 128 * 1024;
 
     /// Creates a codec for these secrets, which are strings (as UTF-8) or bytes. The first secret writes, and all of
@@ -91,8 +91,8 @@ impl TokenCodec {
         self
     }
 
-    /// Encrypts the claims with the first secret, in a token that expires `max_age` from `now_ms`, in milliseconds since
-    /// 1970. As in the packages, `iat`, `exp` and `jti` are set anew, whatever the claims say.
+    /// Encrypts the claims with the first secret, in a token that expires `max_age` after `now_ms`, in milliseconds
+    /// since 1970. As in the packages, new values of `iat`, `exp` and `jti` replace those of the claims.
     ///
     /// # Errors
     ///

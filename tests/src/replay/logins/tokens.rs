@@ -98,6 +98,7 @@ pub(super) fn verdict(row: &Row<'_>) -> Option<Outcome> {
     // An empty token is no error in the packages: there is no session, either.
     let gave = row.output("ok").as_bool()? && !row.output("value").is_null();
     checks.equal("verdict", gave, is_accepted);
+    checks.equal("ok", row.json["output"].get("value").is_some(), row.output("ok") == true);
     let codec = match row.codec()? {
         Ok(codec) => codec,
         Err(error) => {
