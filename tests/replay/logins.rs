@@ -74,20 +74,22 @@ fn mutants(row: &Json) -> Vec<Json> {
 #[test]
 fn every_changed_answer_of_a_login_fails() {
     let file = Json::parse(&fs::read_to_string(fixture()).unwrap()).unwrap();
-    let mut count = 0;
+    let (mut count, mut passed) = (0, Vec::new());
     for row in file.get("vectors").unwrap().items() {
         let report = alone(row.clone());
         // What is better on purpose is compared with a promise of ours, not with the recording.
         if report.passed() == 0 || !text(&report).starts_with("0 better") {
             continue;
         }
-        // A number so large that one more changes nothing.
+        // A number can be so large that one more changes nothing.
         for mutant in mutants(row).into_iter().filter(|mutant| mutant != row) {
             count += 1;
             let shown = mutant.stringify();
-            let report = alone(mutant);
-            assert_eq!((report.passed(), report.failed()), (0, 1), "{shown}");
+            if alone(mutant).failed() != 1 {
+                passed.push(shown);
+            }
         }
     }
+    assert!(passed.is_empty(), "{passed:#?}");
     assert!(count > 1_000, "{count}");
 }

@@ -93,9 +93,11 @@ pub(super) fn session(row: &Row<'_>) -> Option<Outcome> {
     let came_body = came.session().map(|session| session.to_json());
     checks.equal("body", &body, &came_body.and_then(|body| serde_json::from_str(&body).ok()));
 
-    let recorded = row.output("adapter_calls").as_array().cloned().unwrap_or_default();
-    let calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
-    checks.equal("calls of the adapter", &recorded, &*calls);
+    // Without a database there is nothing to call.
+    let has_database = !row.input("row_expires").is_null();
+    let calls = calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let calls = Some(Value::Array(calls)).filter(|_| has_database).unwrap_or_default();
+    checks.equal("calls of the adapter", row.json["output"].get("adapter_calls")?, &calls);
     compare_cookies(row, &auth, &came, &mut checks)?;
     Some(checks.outcome())
 }
@@ -121,12 +123,12 @@ fn compare_cookies(
         row.output("set_cookies").as_array()?.iter().map(set_cookie).collect();
     let came: Option<Vec<&str>> = came.set_cookies().iter().map(|set| set.to_str().ok()).collect();
     let (recorded, came) = (recorded?, came?);
-    if row.output("reissued_payload").is_null() {
+    if row.json["output"].get("reissued_payload")?.is_null() {
         checks.equal("cookies", recorded, came.into_iter().map(str::to_owned).collect());
         return Some(());
     }
     let ([recorded], [came]) = (&*recorded, &*came) else {
-        checks.equal("number of cookies", recorded.len(), came.len());
+        checks.equal("numbers of cookies", (1, 1), (recorded.len(), came.len()));
         return Some(());
     };
     let (recorded_pair, recorded_attributes) = recorded.split_once("; ")?;
@@ -164,7 +166,9 @@ fn set_cookie(cookie: &Value) -> Option<String> {
             let expires = to_utc_string(parse_date(expires)?)?;
             Some(format!("{name}={value}; Path=/; Expires={expires}; HttpOnly; SameSite=Lax"))
         }
-        (None, Some(0)) => Some(format!("{name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")),
+        (None, Some(0)) => {
+            Some(format!("{name}={value}; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"))
+        }
         _ => None,
     }
 }
@@ -218,9 +222,10 @@ fn date(value: &Value) -> Option<String> {
 }
 
 pub(super) fn sign_in(row: &Row<'_>) -> Option<Outcome> {
-    let Some(text) = row.output("payload_text").as_str() else {
+    if row.name() != "credentials" {
         return Some(Outcome::NotApplicable("a session in a database, which the site creates"));
-    };
+    }
+    let text = row.output("payload_text").as_str()?;
     let auth = AuthJs::jwt(row.options(), secrets(row.input("secret"))?).ok()?;
     let recorded = match row.output("cookie") {
         Value::Null => row.output("set_cookies")[0].as_str()?.to_owned(),
