@@ -4,13 +4,14 @@
 //! text that was sent, so nobody can change it either.
 
 mod cipher;
+mod encryption;
 mod key;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom_core::json;
 
 use crate::TokenRefusal;
-pub(crate) use cipher::Encryption;
+pub(crate) use encryption::Encryption;
 pub(crate) use key::Key;
 
 /// Encrypts a text. The header says so, and the IV has as many bytes as the algorithm takes.

@@ -20,6 +20,7 @@ mod session_cookie;
 mod token;
 #[cfg(feature = "redis")]
 mod upstash_adapter;
+mod version;
 
 // NextAuth and Auth.js.
 pub use adapter::{AuthAdapter, SessionAndUser};
@@ -29,9 +30,10 @@ pub use guard::{RequireAuth, RequireAuthService};
 pub use layer::{AuthLayer, AuthService};
 #[cfg(feature = "mongodb")]
 pub use mongo_adapter::MongoAdapter;
-pub use options::{AuthJsOptions, AuthJsVersion};
+pub use options::AuthJsOptions;
 pub use refusal::{Refusal, TokenRefusal};
 pub use session::{AuthSession, ServerSession};
 pub use token::TokenCodec;
 #[cfg(feature = "redis")]
 pub use upstash_adapter::UpstashAdapter;
+pub use version::AuthJsVersion;

@@ -1,30 +1,10 @@
-//! The options of a site that a reader has to know, and the two generations of the package.
+//! The options of a site that a reader has to know.
 
 use std::time::Duration;
 
 use cloakroom_core::{Clock, Cookie, Error, ErrorKind, clear_cookie};
 
-use crate::token::TOLERANCE;
-
-/// The generation of the package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthJsVersion {
-    /// The npm package next-auth 4.
-    NextAuth4,
-    /// Auth.js 5: next-auth 5 and the other packages on @auth/core.
-    AuthJs5,
-}
-
-impl AuthJsVersion {
-    /// The longest value of one cookie. Longer ones are cut into several cookies.
-    pub(crate) const fn chunk_length(self) -> usize {
-        match self {
-            Self::NextAuth4 => 3_933,
-            Self::AuthJs5 => 3_936,
-        }
-    }
-}
+use crate::version::{AuthJsVersion, TOLERANCE};
 
 /// What the Node.js site was configured with. The defaults are those of the packages.
 ///
@@ -103,7 +83,7 @@ impl AuthJsOptions {
 
     /// Sets [`secure_cookies`](Self::secure_cookies).
     #[must_use]
-    pub const fn with_secure_cookies(mut self, secure_cookies: bool) -> Self {
+    pub fn with_secure_cookies(mut self, secure_cookies: bool) -> Self {
         self.secure_cookies = secure_cookies;
         self
     }
@@ -131,28 +111,28 @@ impl AuthJsOptions {
 
     /// Sets [`max_age`](Self::max_age).
     #[must_use]
-    pub const fn with_max_age(mut self, max_age: Duration) -> Self {
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
         self
     }
 
     /// Sets [`update_age`](Self::update_age).
     #[must_use]
-    pub const fn with_update_age(mut self, update_age: Duration) -> Self {
+    pub fn with_update_age(mut self, update_age: Duration) -> Self {
         self.update_age = update_age;
         self
     }
 
     /// Sets [`jwt_max_age`](Self::jwt_max_age).
     #[must_use]
-    pub const fn with_jwt_max_age(mut self, max_age: Duration) -> Self {
+    pub fn with_jwt_max_age(mut self, max_age: Duration) -> Self {
         self.jwt_max_age = Some(max_age);
         self
     }
 
     /// Sets [`clock_tolerance`](Self::clock_tolerance).
     #[must_use]
-    pub const fn with_clock_tolerance(mut self, tolerance: Duration) -> Self {
+    pub fn with_clock_tolerance(mut self, tolerance: Duration) -> Self {
         self.clock_tolerance = tolerance;
         self
     }

@@ -110,7 +110,7 @@ impl fmt::Debug for AuthSession {
     }
 }
 
-/// The answer to a read of the session: the session, the reason why there is none, and the cookies to send.
+/// The answer to a read of the session: the session or the reason why it was refused, and the cookies to send.
 ///
 /// [`AuthLayer`](crate::AuthLayer) puts it into the extensions of each request. Clones share their content.
 #[derive(Clone, Default)]

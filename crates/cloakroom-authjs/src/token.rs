@@ -5,12 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use cloakroom_core::{Error, ErrorKind};
 
 use crate::{
-    AuthJsVersion, Claims, TokenRefusal,
+    Claims, TokenRefusal,
     jwe::{self, Encryption, Key, Sealed},
+    version::{AuthJsVersion, TOLERANCE},
 };
-
-/// The tolerance of the packages when they compare `exp` and `nbf` with the clock.
-pub(crate) const TOLERANCE: Duration = Duration::from_secs(15);
 
 /// Reads and writes the encrypted tokens of one version, for one name of the cookie.
 ///

@@ -7,43 +7,10 @@ use hmac::{Hmac, Mac};
 use sha2::Sha512;
 use subtle::ConstantTimeEq;
 
-use super::Key;
+use super::{encryption::Encryption, key::Key};
 
 /// Half of the key of `A256CBC-HS512`, which is also the length of its tag.
 const HALF: usize = 32;
-
-/// A content encryption algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encryption {
-    /// Written by next-auth 4, and read by Auth.js 5.
-    A256Gcm,
-    /// Written by Auth.js 5.
-    A256CbcHs512,
-}
-
-impl Encryption {
-    /// Returns its name in the header.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::A256Gcm => "A256GCM",
-            Self::A256CbcHs512 => "A256CBC-HS512",
-        }
-    }
-
-    pub(crate) const fn key_length(self) -> usize {
-        match self {
-            Self::A256Gcm => 32,
-            Self::A256CbcHs512 => 2 * HALF,
-        }
-    }
-
-    pub(crate) const fn iv_length(self) -> usize {
-        match self {
-            Self::A256Gcm => 12,
-            Self::A256CbcHs512 => 16,
-        }
-    }
-}
 
 /// Returns the ciphertext and the tag. `None` if the IV has another length than the algorithm takes.
 pub(super) fn seal(key: &Key, iv: &[u8], aad: &[u8], text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {

@@ -5,7 +5,7 @@ use hkdf::Hkdf;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
-use super::Encryption;
+use super::encryption::Encryption;
 
 /// A key of one of the algorithms. It is erased when it is dropped.
 pub(crate) struct Key {
