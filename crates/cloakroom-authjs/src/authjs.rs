@@ -67,7 +67,7 @@ impl AuthJs {
         options: AuthJsOptions,
         secrets: impl IntoIterator<Item = S>,
     ) -> Result<Self, Error> {
-        let codec = TokenCodec::new(options.version(), secrets, &options.salt())?;
+        let codec = TokenCodec::new(options.version(), secrets, &options.token_salt())?;
         let codec = codec.with_clock_tolerance(options.clock_tolerance);
         Self::new(options, Strategy::Jwt(codec))
     }

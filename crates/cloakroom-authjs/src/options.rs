@@ -163,7 +163,7 @@ impl AuthJsOptions {
         })
     }
 
-    pub(crate) fn salt(&self) -> String {
+    pub(crate) fn token_salt(&self) -> String {
         self.salt.clone().unwrap_or_else(|| match self.version {
             AuthJsVersion::NextAuth4 => String::new(),
             AuthJsVersion::AuthJs5 => self.session_cookie(),
@@ -227,11 +227,11 @@ mod tests {
     fn names_are_those_of_the_packages() {
         let (v4, v5) = (AuthJsOptions::next_auth_4(), AuthJsOptions::auth_js_5());
         assert_eq!(v4.session_cookie(), "__Secure-next-auth.session-token");
-        assert_eq!(v5.salt(), "__Secure-authjs.session-token");
-        assert_eq!(v4.salt(), "");
+        assert_eq!(v5.token_salt(), "__Secure-authjs.session-token");
+        assert_eq!(v4.token_salt(), "");
         let v5 = v5.with_secure_cookies(false);
         assert_eq!(v5.session_cookie(), "authjs.session-token");
-        assert_eq!(v5.with_cookie_name("mine").salt(), "mine");
+        assert_eq!(v5.with_cookie_name("mine").token_salt(), "mine");
     }
 
     #[test]
