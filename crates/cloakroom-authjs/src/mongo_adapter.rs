@@ -1,9 +1,9 @@
 //! The collections of `@auth/mongodb-adapter`.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes};
 use cloakroom_core::{Error, ErrorKind, json};
 use mongodb::{
     Collection, Database,
@@ -39,6 +39,7 @@ pub struct MongoAdapter {
     sessions: String,
     users: String,
     deadline: Duration,
+    runtimes: Arc<Runtimes>,
 }
 
 impl MongoAdapter {
@@ -50,6 +51,7 @@ impl MongoAdapter {
             sessions: "sessions".to_owned(),
             users: "users".to_owned(),
             deadline: Duration::from_secs(5),
+            runtimes: Arc::new(Runtimes::new(Needs::TimeAndIo)),
         }
     }
 
@@ -69,7 +71,7 @@ impl MongoAdapter {
 
     /// Sets how long a call waits for the server. 5 seconds by default.
     #[must_use]
-    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
@@ -83,29 +85,25 @@ impl MongoAdapter {
     fn start(&self, name: &'static str, idempotency: Idempotency) -> Operation {
         Operation::start(STORE, name, idempotency, self.deadline)
     }
-}
 
-/// Waits for a task that runs an operation of the driver. Dropping a future of the driver can break its client
-/// (RUST-937), so the task goes on when the deadline has passed.
-async fn wait<T: Send + 'static>(
-    operation: &Operation,
-    work: impl Future<Output = MongoResult<T>> + Send + 'static,
-) -> Result<T, Error> {
-    let task = tokio::spawn(work);
-    match operation.within(task).await {
-        Some(Ok(Ok(answer))) => Ok(answer),
-        Some(Ok(Err(cause))) => {
-            operation.lose_answer();
-            Err(failed(operation, &cause))
+    /// Runs an operation of the driver as a task, and waits for it. Dropping a future of the driver can break its client
+    /// (RUST-937), so the task goes on when the deadline has passed.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: &Operation,
+        work: impl Future<Output = MongoResult<T>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let task = self.runtimes.current(operation)?.spawn(work);
+        let answer = operation.within(task).await;
+        if let Some(Ok(Ok(answer))) = answer {
+            return Ok(answer);
         }
-        Some(Err(_)) => {
-            operation.lose_answer();
-            Err(operation.error(ErrorKind::Unavailable, "the runtime of the client has ended"))
-        }
-        None => {
-            operation.lose_answer();
-            Err(operation.timeout())
-        }
+        operation.lose_answer();
+        Err(match answer {
+            Some(Ok(Err(cause))) => failed(operation, &cause),
+            None => operation.timeout(),
+            _ => operation.error(ErrorKind::Unavailable, "the runtime of the client has ended"),
+        })
     }
 }
 
@@ -115,7 +113,8 @@ impl AuthAdapter for MongoAdapter {
         let operation = self.start("get_session_and_user", Idempotency::Read);
         let (sessions, users) = (self.collection(&self.sessions), self.collection(&self.users));
         let by_token = doc! { "sessionToken": token };
-        let session = wait(&operation, async move { sessions.find_one(by_token).await }).await?;
+        let session =
+            self.run(&operation, async move { sessions.find_one(by_token).await }).await?;
         let Some(session) = session else { return Ok(None) };
         let (Some(Bson::DateTime(expires)), Some(user_id)) =
             (session.get("expires"), session.get("userId"))
@@ -124,7 +123,7 @@ impl AuthAdapter for MongoAdapter {
             return Err(operation.error(ErrorKind::Corrupt, message));
         };
         let by_id = doc! { "_id": user_id.clone() };
-        let user = wait(&operation, async move { users.find_one(by_id).await }).await?;
+        let user = self.run(&operation, async move { users.find_one(by_id).await }).await?;
         let user_id = match user_id {
             Bson::ObjectId(id) => id.to_hex(),
             Bson::String(id) => id.clone(),
@@ -140,14 +139,14 @@ impl AuthAdapter for MongoAdapter {
         let by_token = doc! { "sessionToken": token };
         let change = doc! { "$set": { "expires": DateTime::from_millis(expires_at_ms) } };
         let work = async move { sessions.update_one(by_token, change).await };
-        Ok(wait(&operation, work).await?.matched_count > 0)
+        Ok(self.run(&operation, work).await?.matched_count > 0)
     }
 
     async fn delete_session(&self, token: &str) -> Result<(), Error> {
         let operation = self.start("delete_session", Idempotency::Repeatable);
         let sessions = self.collection(&self.sessions);
         let by_token = doc! { "sessionToken": token };
-        wait(&operation, async move { sessions.delete_one(by_token).await }).await.map(drop)
+        self.run(&operation, async move { sessions.delete_one(by_token).await }).await.map(drop)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The keys of `@auth/upstash-redis-adapter`.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes};
 use cloakroom_core::{Error, ErrorKind, json, parse_date, to_iso_string};
 use redis::{Cmd, RedisError, Value, aio::ConnectionLike, cmd};
 
@@ -36,13 +36,19 @@ pub struct UpstashAdapter<C> {
     connection: C,
     base_key_prefix: String,
     deadline: Duration,
+    runtimes: Arc<Runtimes>,
 }
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
     /// Creates an adapter on a connection of the application.
     #[must_use]
-    pub const fn new(connection: C) -> Self {
-        Self { connection, base_key_prefix: String::new(), deadline: Duration::from_secs(5) }
+    pub fn new(connection: C) -> Self {
+        Self {
+            connection,
+            base_key_prefix: String::new(),
+            deadline: Duration::from_secs(5),
+            runtimes: Arc::new(Runtimes::new(Needs::Time)),
+        }
     }
 
     /// Sets the adapter's option `baseKeyPrefix`, such as `app:`. Empty by default.
@@ -54,7 +60,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
 
     /// Sets how long a call waits for the server. 5 seconds by default.
     #[must_use]
-    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
@@ -64,6 +70,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
     }
 
     async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
+        self.runtimes.current(operation)?;
         let mut connection = self.connection.clone();
         match operation.within(connection.req_packed_command(command)).await {
             Some(answer) => answer.and_then(Value::extract_error).map_err(|cause| {
