@@ -5,6 +5,10 @@ use std::time::Duration;
 use cloakroom_authjs::{AuthAdapter, AuthJs, AuthJsVersion, MongoAdapter, Refusal, UpstashAdapter};
 use cloakroom_core::ErrorKind;
 use cloakroom_test_support::{Mongod, NodeProgram, RedisServer, unique};
+use redis::{
+    Arg, Cmd, Pipeline, RedisFuture, Value as Reply,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
 use serde_json::{Value, json};
 
 use crate::authjs::{NOW_MS, ask, options, request};
@@ -120,6 +124,37 @@ async fn a_frozen_server_is_an_error(adapter: impl AuthAdapter + 'static) {
     assert!(error.outcome_unknown() && !format!("{error} {error:?}").contains(&token));
 }
 
+/// A connection on which a logout comes before each `SET`.
+#[derive(Clone)]
+struct LoggedOut(MultiplexedConnection);
+
+impl ConnectionLike for LoggedOut {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Reply> {
+        Box::pin(async move {
+            let mut arguments = command.args_iter();
+            if let (Some(Arg::Simple(b"SET")), Some(Arg::Simple(key))) =
+                (arguments.next(), arguments.next())
+            {
+                redis::cmd("DEL").arg(key).exec_async(&mut self.0).await?;
+            }
+            self.0.req_packed_command(command).await
+        })
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Reply>> {
+        self.0.req_packed_commands(commands, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        self.0.get_db()
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and the npm packages"]
 async fn the_sessions_of_the_upstash_adapter_are_read_extended_and_ended() {
@@ -127,8 +162,15 @@ async fn the_sessions_of_the_upstash_adapter_are_read_extended_and_ended() {
     let program = NodeProgram::start("authjs.mjs", &[&redis.url()], &[]).unwrap();
     let client = redis::Client::open(redis.url()).unwrap();
     let connection = client.get_multiplexed_async_connection().await.unwrap();
-    let adapter = UpstashAdapter::new(connection);
-    is_shared(&mut Npm { program, adapter: "upstash" }, adapter.clone()).await;
+    let adapter = UpstashAdapter::new(connection.clone());
+    let mut npm = Npm { program, adapter: "upstash" };
+    is_shared(&mut npm, adapter.clone()).await;
+
+    let token = npm.session("hal@example.test", NOW_MS + 29 * DAY_MS);
+    let met = UpstashAdapter::new(LoggedOut(connection));
+    assert!(!met.update_session(&token, NOW_MS + 30 * DAY_MS).await.unwrap());
+    assert_eq!(npm.read(&token), Value::Null, "a logout stays one");
+
     redis.pause().unwrap();
     a_frozen_server_is_an_error(adapter.with_deadline(Duration::from_millis(200))).await;
 }
