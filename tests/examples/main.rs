@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod browser;
+mod clerk;
 mod observe;
 mod served;
 mod swap_backends;

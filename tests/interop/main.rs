@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
+mod authjs;
+mod authjs_adapters;
 mod cases;
 mod encryption;
 mod express_app;

@@ -6,6 +6,7 @@ mod encryption;
 mod file;
 mod lifecycle;
 mod logins_seals;
+mod logins;
 mod memcached;
 mod middlewares;
 mod mongodb;

@@ -73,6 +73,7 @@ fn allowed<'a>(
         | "cloakroom-tower-sessions" => of(&["cloakroom-core", "cloakroom-backend"]),
         "cloakroom-node" => of(&["cloakroom-core", "cloakroom-backend", "cloakroom-compat"]),
         "cloakroom-actix" | "cloakroom-express" => of(&["cloakroom-core", "cloakroom-tower"]),
+        "cloakroom-authjs" => of(&["cloakroom-core", "cloakroom-backend", "cloakroom-tower"]),
         name if stores.iter().any(|store| store == name) => {
             of(&["cloakroom-core", "cloakroom-backend", "cloakroom-encryption"])
         }

@@ -30,13 +30,23 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    /// A body of the inner service.
-    pub(crate) const fn inner(body: B) -> Self {
+    /// Wraps a body of the inner service.
+    #[must_use]
+    pub const fn inner(body: B) -> Self {
         Self { kind: Kind::Inner { body } }
     }
 
-    /// A body of ours.
-    pub(crate) fn own(text: Bytes) -> Self {
+    /// Creates a body of these bytes, which a layer sends in place of the inner service's.
+    ///
+    /// ```
+    /// use cloakroom_tower::ResponseBody;
+    /// use http_body::Body;
+    ///
+    /// let body = ResponseBody::<String>::own("unauthorized".into());
+    /// assert_eq!(body.size_hint().exact(), Some(12));
+    /// ```
+    #[must_use]
+    pub fn own(text: Bytes) -> Self {
         Self { kind: Kind::Own { text: Some(text).filter(|text| !text.is_empty()) } }
     }
 }

@@ -17,7 +17,8 @@ mod paths;
 mod service;
 mod wants;
 
-use paths::{absolute, is_below, leads_to, resolved};
+pub use paths::resolved_path;
+use paths::{absolute, is_below, leads_to};
 pub use service::RequireSessionService;
 use wants::Want;
 
@@ -331,7 +332,7 @@ fn wanted(head: RequestHead<'_>) -> Option<&str> {
 impl Rules {
     /// Returns true if a request for this path has to pass the guard. A path that cannot be decoded has to.
     fn guards(&self, path: &str) -> bool {
-        let Some(resolved) = resolved(path) else { return true };
+        let Some(resolved) = resolved_path(path) else { return true };
         let is_named = self.paths.as_deref().is_none_or(|paths| {
             paths.iter().any(|above| is_below(above, path) || is_below(above, &resolved))
         });

@@ -5,6 +5,8 @@ mod open;
 
 #[cfg(feature = "actix")]
 pub use cloakroom_actix as actix;
+#[cfg(feature = "authjs")]
+pub use cloakroom_authjs as authjs;
 #[cfg(feature = "cache")]
 pub use cloakroom_cache as cache;
 pub use cloakroom_compat::{

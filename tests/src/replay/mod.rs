@@ -8,6 +8,7 @@ mod file;
 mod hashring;
 mod kruptein;
 pub mod lifecycle;
+mod logins;
 mod memcached;
 mod middlewares;
 mod mongo;
@@ -46,6 +47,7 @@ pub const KINDS: &[Kind] = &[
     kruptein::KIND,
     lifecycle::KIND,
     seals::KIND,
+    logins::KIND,
     memcached::KIND,
     middlewares::KIND,
     mongo::KIND,

@@ -10,7 +10,7 @@ pub(super) fn leads_to(location: &str, path: &str) -> bool {
     let is_local = own.starts_with('/') && !own.starts_with("//");
     // Browsers resolve dots before they ask. A location with a slash at its end can be another route, so that one has
     // to be equal as text.
-    let is_resolved = || !own.ends_with('/') && resolved(own).is_some_and(|own| own == path);
+    let is_resolved = || !own.ends_with('/') && resolved_path(own).is_some_and(|own| own == path);
     is_local && (own == path || is_resolved())
 }
 
@@ -30,7 +30,15 @@ pub(super) fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> V
 
 /// Returns the path as a server sees it that decodes escapes and follows dots, or `None` if it cannot be decoded. A
 /// guard that compared only the text would let `/x/../admin` and `/%61dmin` pass.
-pub(super) fn resolved(path: &str) -> Option<String> {
+///
+/// ```
+/// use cloakroom_tower::resolved_path;
+///
+/// assert_eq!(resolved_path("/x/..//%61dmin/").as_deref(), Some("/admin"));
+/// assert_eq!(resolved_path("/%ff"), None);
+/// ```
+#[must_use]
+pub fn resolved_path(path: &str) -> Option<String> {
     let decoded = decode_uri_component(path)?;
     let mut segments: Vec<&str> = Vec::new();
     // Some servers treat a backslash as a slash.

@@ -1,0 +1,131 @@
+// NextAuth 4 and Auth.js 5 behind lines of JSON: their tokens, their session endpoints and their adapters.
+//
+//   node authjs.mjs [redis://…] [mongodb://…]
+//
+//   {"version":4,"now":1767225600123,"encode":{"token":{},"secret":"…","salt":""}}         {"value":"eyJ…"}
+//   {"version":5,"now":…,"decode":{"token":"eyJ…","secret":["…"],"salt":"…"}}              {"value":{}} or {"error":"…"}
+//   {"version":4,"now":…,"session":{"cookie":"a=b","secret":"…","options":{}}}             {"value":{"body":{},"cookies":[]}}
+//   {"craft":{"header":{"alg":"dir","enc":"A256GCM"},"key":"hex","text":"{}"}}             {"value":"eyJ…"}
+//   {"matcher":"/a/:path*","paths":["/a/b"]}                                               {"value":[true]}
+//   {"now":…,"adapter":"upstash","calls":[["createSession",{…}]]}                          {"value":[…]}
+//
+// `now` is what the packages see as the time. Dates in arguments of an adapter are `{"$date":ms}`.
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { Auth } from "@auth/core";
+import * as jwt5 from "@auth/core/jwt";
+import { MongoDBAdapter } from "@auth/mongodb-adapter";
+import { UpstashRedisAdapter } from "@auth/upstash-redis-adapter";
+import { MongoClient } from "mongodb";
+import { pathToRegexp } from "path-to-regexp-6";
+import { createClient } from "redis";
+
+const require = createRequire(import.meta.url);
+const jwt4 = require("next-auth/jwt");
+const inside = createRequire(require.resolve("next-auth/jwt"));
+// The package does not export its handler, which `getServerSession` calls.
+const { AuthHandler } = inside("../core/index.js");
+const { CompactEncrypt } = inside("jose");
+
+let pinned;
+const RealDate = Date;
+globalThis.Date = class extends RealDate {
+  constructor(...given) {
+    super(...(given.length || pinned === undefined ? given : [pinned]));
+  }
+  static now() {
+    return pinned ?? RealDate.now();
+  }
+};
+
+const [redisUrl, mongoUrl] = process.argv.slice(2);
+
+// The client of Upstash speaks to a REST service. It stores texts as they are and everything else as JSON, and parses
+// what it reads.
+async function upstash() {
+  const redis = await createClient({ url: redisUrl }).connect();
+  const parsed = (text) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  };
+  return UpstashRedisAdapter({
+    get: async (key) => parsed(await redis.get(key)),
+    set: (key, value) => redis.set(key, typeof value === "string" ? value : JSON.stringify(value)),
+    del: (...keys) => redis.del(keys.map(String)),
+  });
+}
+
+const makers = {
+  upstash,
+  mongodb: async () => MongoDBAdapter(new MongoClient(mongoUrl), { databaseName: "logins" }),
+};
+const adapters = {};
+
+const revived = (value) =>
+  value && typeof value === "object"
+    ? "$date" in value
+      ? new RealDate(value.$date)
+      : Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revived(inner)]))
+    : value;
+
+// The handlers set the cookies of their forms with every answer.
+const ofSession = (cookies) => cookies.filter((cookie) => /^[^=]*session-token/.test(cookie));
+
+async function session4({ cookie, secret, options, adapter }) {
+  const cookies = Object.fromEntries(cookie.split("; ").map((pair) => pair.split(/=(.*)/s, 2)));
+  const site = adapter ? { adapter, ...options, session: { strategy: "database", ...options.session } } : options;
+  const { body, cookies: set } = await AuthHandler({
+    req: { action: "session", method: "GET", cookies, headers: {}, query: {} },
+    options: { providers: [], secret, logger: { error() {}, warn() {}, debug() {} }, ...site },
+  });
+  const { serialize } = inside("cookie");
+  const lines = (set ?? []).map(({ name, value, options }) => serialize(name, value, options));
+  return { body: Object.keys(body).length ? body : null, cookies: ofSession(lines) };
+}
+
+async function session5({ cookie, secret, options, adapter }) {
+  const site = adapter ? { adapter, ...options, session: { strategy: "database", ...options.session } } : options;
+  const request = new Request("http://localhost/auth/session", { headers: { cookie } });
+  const logger = { error() {}, warn() {}, debug() {} };
+  const response = await Auth(request, { providers: [], secret, trustHost: true, basePath: "/auth", logger, ...site });
+  return { body: await response.json(), cookies: ofSession(response.headers.getSetCookie()) };
+}
+
+async function answer({ version, now, encode, decode, session, craft, matcher, paths, adapter, calls }) {
+  pinned = now;
+  const jwt = version === 4 ? jwt4 : jwt5;
+  if (encode) return jwt.encode(encode);
+  if (decode) return jwt.decode(decode);
+  if (session) {
+    const store = adapter && (adapters[adapter] ??= await makers[adapter]());
+    return (version === 4 ? session4 : session5)({ ...session, adapter: store });
+  }
+  if (craft) {
+    const text = new TextEncoder().encode(craft.text);
+    return new CompactEncrypt(text).setProtectedHeader(craft.header).encrypt(Buffer.from(craft.key, "hex"));
+  }
+  if (matcher) {
+    // Next.js compiles a matcher so, and uses the source without flags.
+    const expression = new RegExp(pathToRegexp(matcher, [], { delimiter: "/", sensitive: false }).source);
+    return paths.map((path) => expression.test(path));
+  }
+  const store = (adapters[adapter] ??= await makers[adapter]());
+  const answers = [];
+  for (const [name, ...given] of calls) answers.push((await store[name](...given.map(revived))) ?? null);
+  return answers;
+}
+
+console.log(JSON.stringify({ ready: true }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const answered = await answer(JSON.parse(line)).then(
+    (value) => ({ value: value ?? null }),
+    (error) => ({ error: String(error?.code ?? error?.message ?? error) }),
+  );
+  pinned = undefined;
+  console.log(JSON.stringify(answered));
+}
+process.exit();
