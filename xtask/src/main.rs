@@ -1,4 +1,4 @@
-//! `cargo xtask test | ci | api | features | package | bench | chaos | sizes | table | npm-report`: sets up what is missing, then runs.
+//! `cargo xtask test | ci | api | features | package | bench | chaos | sizes | table | picture | npm-report`: sets up what is missing, then runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod api;
@@ -43,6 +43,7 @@ Commands:
   sizes [COUNT]      install what is missing, let the npm stores write COUNT sessions of 500 bytes, 200,000 if not given,
                      and print what the servers need for each
   table              install what is missing, run the suite on every store, and write the README's table of stores
+  picture            install what is missing, run `cloakroom check` on the stores, and draw docs/check.svg
   npm-report [STORE...|none]
                      install what is missing, run the suite on the session stores of npm, or on some of them, and write
                      docs/npm-stores.md
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         ("chaos", arguments) => chaos::chaos(arguments),
         ("sizes", arguments) => task::sizes(arguments),
         ("table", []) => task::table(),
+        ("picture", []) => task::picture(),
         ("npm-report", stores) => task::npm_report(stores),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");

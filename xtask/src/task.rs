@@ -1,9 +1,9 @@
-//! The tasks: `test`, `sizes`, `table` and `npm-report`.
+//! The tasks: `test`, `sizes`, `table`, `picture` and `npm-report`.
 
 use std::{env, process::Command};
 
 use crate::{
-    command::{Failure, command, run, run_and_look},
+    command::{Failure, command, run, run_and_look, target},
     leaks::Leaks,
     programs, setup,
     total::Total,
@@ -63,6 +63,14 @@ pub(crate) fn table() -> Result<(), Failure> {
     setup::install_for_tests()?;
     // With the features of the tests, which then need not be built again.
     run(&mut cargo("run --all-features --package cloakroom-tests --bin store_table"))
+}
+
+/// Installs what is missing, runs the command's `check` on the stores, and draws the README's picture of it.
+pub(crate) fn picture() -> Result<(), Failure> {
+    setup::install_for_tests()?;
+    run(&mut cargo("build --all-features --package cloakroom-cli"))?;
+    let program = target().join("debug/cloakroom");
+    run(cargo("run --all-features --package cloakroom-tests --bin check_picture --").arg(program))
 }
 
 /// Installs what is missing and runs the suite on the stores of npm.
