@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod atomic;
+mod check;
+mod connection;
+mod counterpart;
+mod create;
+mod dialect;
+mod enumerate;
+mod error;
+mod expiry;
+mod live;
+mod options;
+mod parameter;
+mod prune;
+mod record;
+mod statement;
+mod store;
+mod table;
+mod target;
+
+pub use counterpart::Counterpart;
+pub use dialect::Dialect;
+pub use expiry::{ExpiryForm, Rounding};
+pub use options::SqlOptions;
+pub use sqlx;
+pub use store::SqlStore;
+pub use table::{Column, Further, Table};
