@@ -41,7 +41,6 @@ const UTC: [&str; 8] =
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) statements: Statements,
-    pub(crate) data_type: DataType,
     /// How many characters an id and a text may have.
     pub(crate) most_id: Option<usize>,
     pub(crate) most_data: Option<usize>,
@@ -82,7 +81,6 @@ pub(crate) async fn check(
     };
     Ok(Arc::new(Checked {
         statements: Statements::new(table, types.data_type, &zone),
-        data_type: types.data_type,
         most_id: types.most_id,
         most_data: types.most_data,
         last_expiry_ms: types.last_expiry_ms,

@@ -72,21 +72,26 @@ pub(crate) enum Argument<'v> {
     Real(f64),
 }
 
+impl<'v> Argument<'v> {
+    fn time(time: &'v Option<Time>) -> Self {
+        match time {
+            Some(Time::Number(number)) => Self::Number(*number),
+            Some(Time::Real(real)) => Self::Real(*real),
+            Some(Time::Text(text)) => Self::Text(text),
+            None => Self::Number(0),
+        }
+    }
+}
+
 impl Values<'_> {
     pub(crate) fn argument(&self, slot: Slot) -> Argument<'_> {
-        let time = |time: &'_ Option<Time>| match time {
-            Some(Time::Number(number)) => Argument::Number(*number),
-            Some(Time::Real(real)) => Argument::Real(*real),
-            Some(Time::Text(text)) => Argument::Text(text),
-            None => Argument::Number(0),
-        };
         match slot {
             Slot::Sid => Argument::Text(self.sid),
             Slot::Data => Argument::Text(self.data),
             Slot::Old => Argument::Text(self.old),
-            Slot::Expiry => time(&self.expiry),
-            Slot::Now => time(&self.now),
-            Slot::Stamp => time(&self.stamp),
+            Slot::Expiry => Argument::time(&self.expiry),
+            Slot::Now => Argument::time(&self.now),
+            Slot::Stamp => Argument::time(&self.stamp),
             Slot::Row => Argument::Text(self.row),
             Slot::Last => Argument::Text(self.last),
             Slot::Limit => Argument::Number(self.limit),

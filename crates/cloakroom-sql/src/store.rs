@@ -16,7 +16,7 @@ use crate::{
     counterpart::Counterpart,
     dialect::Dialect,
     error::{self, STORE},
-    expiry::Time,
+    expiry::{Rounding, Time},
     live::Live,
     options::SqlOptions,
     record,
@@ -275,17 +275,28 @@ impl SqlStore {
         self.0.options.clock.now_ms()
     }
 
-    /// Returns a time as it is compared with, or stored as, an expiry.
+    /// Returns an expiry as it is stored.
     pub(crate) fn rounded(&self, ms: i64, last_ms: i64) -> Option<Time> {
-        let table = &self.0.table;
-        let rounded = table.rounding.of(ms.min(last_ms)).min(table.rounding.of(last_ms));
-        Some(table.expiry_form.time(rounded))
+        let Table { rounding, expiry_form, .. } = self.0.table;
+        // Rounded up, the last time would be beyond the range.
+        let rounded = rounding.of(ms.min(last_ms));
+        Some(expiry_form.time(if rounded > last_ms { Rounding::Down.of(last_ms) } else { rounded }))
+    }
+
+    /// Returns the current time as it is compared with an expiry, so that no rounding ends a session before its time.
+    fn now(&self, now_ms: i64) -> Option<Time> {
+        let Table { rounding, expiry_form, live_at_expiry, .. } = self.0.table;
+        let rounding = match rounding {
+            Rounding::Up | Rounding::Nearest if !live_at_expiry => Rounding::Down,
+            rounding => rounding,
+        };
+        Some(expiry_form.time(rounding.of(now_ms)))
     }
 
     /// Returns the values of a call on a session that is read now.
     pub(crate) fn values<'v>(&self, checked: &Checked, sid: &'v str, now_ms: i64) -> Values<'v> {
-        let now = self.rounded(now_ms, checked.last_expiry_ms);
-        Values { sid, stamp: now.clone(), now, ..Values::default() }
+        let stamp = self.rounded(now_ms, checked.last_expiry_ms);
+        Values { sid, stamp, now: self.now(now_ms), ..Values::default() }
     }
 
     /// Returns when a session expires that is written now, or `None` if its expiry has passed.
