@@ -3,9 +3,9 @@
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
 use futures::TryStreamExt;
-use sqlx::{ConnectOptions as _, Row as _};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions as _, Row as _};
 
 use crate::{
     dialect::Dialect,

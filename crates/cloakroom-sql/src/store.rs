@@ -7,7 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, Shared, expires_at_ms};
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id};
+use cloakroom_core::{
+    Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id,
+};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -179,9 +181,7 @@ impl SqlStore {
         let operation = self.operation("ping", Idempotency::Read);
         let checked = self.checked(&operation).await?;
         let ping = &checked.statements.ping;
-        self.run(&operation, ping, &Values::default(), Want::Rows(usize::MAX))
-            .await
-            .map(drop)
+        self.run(&operation, ping, &Values::default(), Want::Rows(usize::MAX)).await.map(drop)
     }
 
     pub(crate) fn options(&self) -> &SqlOptions {
@@ -362,7 +362,10 @@ impl Store for SqlStore {
         let mut values = self.values(&checked, sid, now_ms);
         values.expiry = self.expiry(&checked, session, now_ms);
         if values.expiry.is_none() {
-            return self.run(&operation, &statements.destroy, &values, Want::Affected).await.map(drop);
+            return self
+                .run(&operation, &statements.destroy, &values, Want::Affected)
+                .await
+                .map(drop);
         }
         let row = self.row(&operation)?;
         (values.data, values.row) = (&text, &row);
