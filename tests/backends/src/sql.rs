@@ -44,6 +44,13 @@ impl RawSql {
         Ok(Self { url, layout, clock, pool: Arc::default() })
     }
 
+    /// The same access to a table whose column for the text is of the type `text`, where the package makes it `json`.
+    #[must_use]
+    pub fn in_text_column(mut self) -> Self {
+        self.layout.insert = self.layout.insert.replace("::json", "");
+        self
+    }
+
     async fn pool(&self) -> Result<&AnyPool, AccessError> {
         let connected = self.pool.get_or_try_init(|| async {
             sqlx::any::install_default_drivers();

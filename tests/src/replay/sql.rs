@@ -59,7 +59,8 @@ fn replay(file: &Json, report: &mut Report) {
 fn texts(stores: &[Json]) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for store in stores {
-        for row in ["sessions", "edges"].iter().filter_map(|list| store.get(list)).flat_map(Json::items)
+        for row in
+            ["sessions", "edges"].iter().filter_map(|list| store.get(list)).flat_map(Json::items)
         {
             let name = row.get("name").and_then(Json::text);
             let data = row.get("row").and_then(|row| column(store, row, "data"));
@@ -76,12 +77,7 @@ fn column<'a>(store: &Json, row: &'a Json, role: &str) -> Option<&'a Json> {
     row.get(&store.get("columns")?.get(role)?.text()?)
 }
 
-fn check(
-    bench: &mut Bench,
-    entry: &Json,
-    name: &str,
-    texts: &BTreeMap<String, String>,
-) -> Outcome {
+fn check(bench: &mut Bench, entry: &Json, name: &str, texts: &BTreeMap<String, String>) -> Outcome {
     let row = entry.get("row").filter(|row| matches!(row, Json::Object(_)));
     let Some(row) = row else {
         return match texts.get(name) {

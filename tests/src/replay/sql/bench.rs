@@ -38,8 +38,9 @@ impl Bench {
         let (url, server) = start(&database)?;
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
 
-        let options =
-            SqlOptions::default().with_clock(Clock::fixed(now_ms)).with_deadline(super::super::DEADLINE);
+        let options = SqlOptions::default()
+            .with_clock(Clock::fixed(now_ms))
+            .with_deadline(super::super::DEADLINE);
         let ours = {
             let _entered = runtime.enter();
             SqlStore::open_with(&format!("{url}?counterpart={package}"), options)
@@ -117,7 +118,8 @@ impl Bench {
 
 fn start(database: &str) -> Result<(String, Box<dyn Any>), String> {
     if database.starts_with("PostgreSQL") {
-        let server = Postgres::start_with(&["-c", "timezone=UTC"]).map_err(|error| error.to_string())?;
+        let server =
+            Postgres::start_with(&["-c", "timezone=UTC"]).map_err(|error| error.to_string())?;
         return Ok((server.url(), Box::new(server)));
     }
     if database.starts_with("MariaDB") {
