@@ -180,7 +180,7 @@ impl Statements {
             get: of.make(&format!("SELECT {text} FROM {name} WHERE {same_id} AND {live}")),
             set: of.make(&of.insert(None)),
             create: of.make(&of.insert(Some(live))),
-            destroy: of.make(&of.removal(&format!("{same_id}"))),
+            destroy: of.make(&of.removal(same_id)),
             update: of.make(&format!(
                 "UPDATE {name} SET {} = {}, {} WHERE {same_id} AND {compared} AND {live}",
                 of.data,
