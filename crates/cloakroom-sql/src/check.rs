@@ -182,10 +182,14 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
         return Ok(Types { data_type, most_id, most_data, last_expiry_ms });
     }
     let Some(most_id) = text_length(&id) else {
-        return Err(wrong(&table.id.name, &format!("has the type {id}; it must be text or varchar")));
+        return Err(wrong(
+            &table.id.name,
+            &format!("has the type {id}; it must be text or varchar"),
+        ));
     };
     if is_by_bytes != "true" {
-        let why = "has a collation that takes different ids for the same one; it must be deterministic";
+        let why =
+            "has a collation that takes different ids for the same one; it must be deterministic";
         return Err(wrong(&table.id.name, why));
     }
     let (data_type, most_data) = match (&*data, text_length(&data)) {
@@ -206,7 +210,9 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
                 found.starts_with("timestamp") && found.ends_with("without time zone")
             })
         }
-        ExpiryForm::Seconds => ("integer or bigint", |found| ["integer", "bigint"].contains(&found)),
+        ExpiryForm::Seconds => {
+            ("integer or bigint", |found| ["integer", "bigint"].contains(&found))
+        }
         ExpiryForm::Milliseconds => ("bigint", |found| found == "bigint"),
         ExpiryForm::RealMilliseconds => ("double precision", |found| found == "double precision"),
         ExpiryForm::IsoText | ExpiryForm::SpacedText => ("of another database", |_| false),

@@ -3,9 +3,9 @@
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
 use futures::TryStreamExt;
-use sqlx::{ConnectOptions as _, Row as _};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions as _, Row as _};
 
 use crate::{
     dialect::Dialect,
@@ -23,6 +23,8 @@ pub(crate) enum Source {
     Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>),
     #[cfg(feature = "sqlite")]
     SqlitePool(sqlx::SqlitePool),
+    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    Nothing(std::convert::Infallible),
 }
 
 pub(crate) enum Connection {
@@ -34,6 +36,8 @@ pub(crate) enum Connection {
     Sqlite(Box<sqlx::SqliteConnection>),
     #[cfg(feature = "sqlite")]
     SqlitePool(PoolConnection<sqlx::Sqlite>),
+    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    Nothing(std::convert::Infallible),
 }
 
 /// A row: its columns as text.
@@ -65,7 +69,7 @@ impl Source {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) | Self::SqlitePool(_) => Dialect::Sqlite,
             #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
-            _ => unreachable_source(),
+            Self::Nothing(nothing) => match *nothing {},
         }
     }
 
@@ -93,7 +97,7 @@ impl Source {
             #[cfg(feature = "sqlite")]
             Self::SqlitePool(pool) => pool.acquire().await.map(Connection::SqlitePool),
             #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
-            _ => Err(sqlx::Error::PoolClosed),
+            Self::Nothing(nothing) => match *nothing {},
         }
     }
 }
@@ -164,7 +168,7 @@ impl Connection {
                 run!(&mut **connection, statement, values, want)
             }
             #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
-            _ => Err(sqlx::Error::PoolClosed),
+            Self::Nothing(nothing) => match *nothing {},
         }
     }
 
@@ -181,11 +185,11 @@ impl Connection {
 
     /// Returns true if a call that is dropped leaves the connection usable. SQLite's thread ends what it has begun.
     pub(crate) fn outlives_a_call(&self) -> bool {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) | Self::SqlitePool(_) => true,
-            _ => false,
-        }
+        #[cfg(feature = "sqlite")]
+        let is_sqlite = matches!(self, Self::Sqlite(_) | Self::SqlitePool(_));
+        #[cfg(not(feature = "sqlite"))]
+        let is_sqlite = false;
+        is_sqlite
     }
 
     /// Closes the connection at once, without a word to the server, which may be silent.

@@ -164,7 +164,11 @@ fn prisma() -> Table {
     table(
         Dialect::Postgres,
         "Session",
-        [("sid", "text NOT NULL"), ("data", "text NOT NULL"), ("expiresAt", "timestamp(3) NOT NULL")],
+        [
+            ("sid", "text NOT NULL"),
+            ("data", "text NOT NULL"),
+            ("expiresAt", "timestamp(3) NOT NULL"),
+        ],
         ExpiryForm::UtcTimestamp,
     )
     .with_live_at_expiry(false)

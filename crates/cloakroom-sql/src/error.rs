@@ -25,7 +25,8 @@ pub(crate) fn is_lost(cause: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         // FATAL errors of a server that ends, and a plan that an `ALTER TABLE` has made wrong.
         sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
-            code.starts_with("08") || ["57P01", "57P02", "57P03", "57P05", "0A000"].contains(&&*code)
+            code.starts_with("08")
+                || ["57P01", "57P02", "57P03", "57P05", "0A000"].contains(&&*code)
         }),
         _ => false,
     }
@@ -54,8 +55,7 @@ pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error
     let told = |error: Error| {
         if failure.sent { operation.idempotency().unanswered(error) } else { error }
     };
-    let unavailable =
-        |message: String| operation.error(ErrorKind::Unavailable, message);
+    let unavailable = |message: String| operation.error(ErrorKind::Unavailable, message);
     match &failure.cause {
         sqlx::Error::Io(io) => {
             // Its text can be that of the driver.
@@ -76,13 +76,13 @@ pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error
             operation.error(ErrorKind::Timeout, "the application's pool had no connection in time")
         }
         sqlx::Error::PoolClosed => unavailable("the application's pool is closed".to_owned()),
-        sqlx::Error::WorkerCrashed => told(unavailable("the thread of SQLite has ended".to_owned())),
+        sqlx::Error::WorkerCrashed => {
+            told(unavailable("the thread of SQLite has ended".to_owned()))
+        }
         sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => {
             operation.error(ErrorKind::Config, "the driver rejected an option of the url")
         }
-        sqlx::Error::Protocol(_) => {
-            told(unavailable(format!("{place} sent an unexpected answer")))
-        }
+        sqlx::Error::Protocol(_) => told(unavailable(format!("{place} sent an unexpected answer"))),
         sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
             operation.error(ErrorKind::Corrupt, "the record is not text")
         }
@@ -102,7 +102,9 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
         "42703" => (ErrorKind::Config, "the table lacks a column"),
         "42P10" => (ErrorKind::Config, "the column of the id needs a unique index"),
         "42501" => (ErrorKind::Config, "the user lacks a permission that the store needs"),
-        "28000" | "28P01" => (ErrorKind::Config, "the server rejected the user name or the password"),
+        "28000" | "28P01" => {
+            (ErrorKind::Config, "the server rejected the user name or the password")
+        }
         "3D000" => (ErrorKind::Config, "the database does not exist"),
         "53100" | "53200" => (ErrorKind::Full, "the server has no room left"),
         "53300" | "08004" => (ErrorKind::Unavailable, "the server has too many connections"),

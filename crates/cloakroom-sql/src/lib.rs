@@ -1,5 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    allow(
+        unused,
+        clippy::drop_non_drop,
+        clippy::unused_async,
+        reason = "without a database, a store cannot be made"
+    )
+)]
 
 mod atomic;
 mod check;
@@ -19,6 +28,7 @@ mod statement;
 mod store;
 mod table;
 mod target;
+mod times;
 
 pub use counterpart::Counterpart;
 pub use dialect::Dialect;

@@ -2,7 +2,11 @@
 
 use cloakroom_core::MARKER_PREFIX;
 
-use crate::{dialect::Dialect, expiry::Time, table::{Further, Table}};
+use crate::{
+    dialect::Dialect,
+    expiry::Time,
+    table::{Further, Table},
+};
 
 /// A value that a statement is sent with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +180,7 @@ impl Statements {
             get: of.make(&format!("SELECT {text} FROM {name} WHERE {same_id} AND {live}")),
             set: of.make(&of.insert(None)),
             create: of.make(&of.insert(Some(live))),
-            destroy: of.make(&of.removal(&format!("{same_id}"))),
+            destroy: of.make(&of.removal(same_id)),
             update: of.make(&format!(
                 "UPDATE {name} SET {} = {}, {} WHERE {same_id} AND {compared} AND {live}",
                 of.data,
@@ -285,11 +289,9 @@ impl<'t> Parts<'t> {
             // It has another text than it was written with.
             (_, DataType::Jsonb) => format!("{} = {OLD}::jsonb", self.data),
             (Dialect::Postgres, _) => format!("{} = {OLD}", self.text),
-            (Dialect::Sqlite, _) => format!(
-                "{} = {}",
-                self.dialect.as_bytes(&self.data),
-                self.dialect.as_bytes(OLD)
-            ),
+            (Dialect::Sqlite, _) => {
+                format!("{} = {}", self.dialect.as_bytes(&self.data), self.dialect.as_bytes(OLD))
+            }
         }
     }
 
@@ -348,13 +350,16 @@ impl<'t> Parts<'t> {
             true => String::new(),
             false => format!(" WHERE {}", conditions.join(" AND ")),
         };
-        format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}{condition}", self.id, renewed.join(", "))
+        format!(
+            "{insert} ON CONFLICT ({}) DO UPDATE SET {}{condition}",
+            self.id,
+            renewed.join(", ")
+        )
     }
 
     /// The same condition with the name of a row before each column.
     fn of_row(&self, row: &str, condition: &str) -> String {
-        let mut condition =
-            condition.replace(&*self.expiry, &format!("{row}.{}", self.expiry));
+        let mut condition = condition.replace(&*self.expiry, &format!("{row}.{}", self.expiry));
         if let Some(destroyed) = self.table.further_column(Further::DestroyedAt) {
             let destroyed = self.dialect.quote(destroyed);
             condition = condition.replace(&destroyed, &format!("{row}.{destroyed}"));

@@ -6,8 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, Shared, expires_at_ms};
-use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id};
+use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, Shared};
+use cloakroom_core::{
+    Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id,
+};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -16,7 +18,6 @@ use crate::{
     counterpart::Counterpart,
     dialect::Dialect,
     error::{self, STORE},
-    expiry::{Rounding, Time},
     live::Live,
     options::SqlOptions,
     record,
@@ -179,9 +180,7 @@ impl SqlStore {
         let operation = self.operation("ping", Idempotency::Read);
         let checked = self.checked(&operation).await?;
         let ping = &checked.statements.ping;
-        self.run(&operation, ping, &Values::default(), Want::Rows(usize::MAX))
-            .await
-            .map(drop)
+        self.run(&operation, ping, &Values::default(), Want::Rows(usize::MAX)).await.map(drop)
     }
 
     pub(crate) fn options(&self) -> &SqlOptions {
@@ -271,45 +270,6 @@ impl SqlStore {
         Ok(checked)
     }
 
-    pub(crate) fn now_ms(&self) -> i64 {
-        self.0.options.clock.now_ms()
-    }
-
-    /// Returns an expiry as it is stored.
-    pub(crate) fn rounded(&self, ms: i64, last_ms: i64) -> Option<Time> {
-        let Table { rounding, expiry_form, .. } = self.0.table;
-        // Rounded up, the last time would be beyond the range.
-        let rounded = rounding.of(ms.min(last_ms));
-        Some(expiry_form.time(if rounded > last_ms { Rounding::Down.of(last_ms) } else { rounded }))
-    }
-
-    /// Returns the current time as it is compared with an expiry, so that no rounding ends a session before its time.
-    fn now(&self, now_ms: i64) -> Option<Time> {
-        let Table { rounding, expiry_form, live_at_expiry, .. } = self.0.table;
-        let rounding = match rounding {
-            Rounding::Up | Rounding::Nearest if !live_at_expiry => Rounding::Down,
-            rounding => rounding,
-        };
-        Some(expiry_form.time(rounding.of(now_ms)))
-    }
-
-    /// Returns the values of a call on a session that is read now.
-    pub(crate) fn values<'v>(&self, checked: &Checked, sid: &'v str, now_ms: i64) -> Values<'v> {
-        let stamp = self.rounded(now_ms, checked.last_expiry_ms);
-        Values { sid, stamp, now: self.now(now_ms), ..Values::default() }
-    }
-
-    /// Returns when a session expires that is written now, or `None` if its expiry has passed.
-    pub(crate) fn expiry(
-        &self,
-        checked: &Checked,
-        session: &SessionData,
-        now_ms: i64,
-    ) -> Option<Time> {
-        let expires_ms = expires_at_ms(session, now_ms, self.0.options.ttl)?;
-        self.rounded(expires_ms, checked.last_expiry_ms)
-    }
-
     /// Returns the live session with this id.
     pub(crate) async fn find(
         &self,
@@ -362,7 +322,10 @@ impl Store for SqlStore {
         let mut values = self.values(&checked, sid, now_ms);
         values.expiry = self.expiry(&checked, session, now_ms);
         if values.expiry.is_none() {
-            return self.run(&operation, &statements.destroy, &values, Want::Affected).await.map(drop);
+            return self
+                .run(&operation, &statements.destroy, &values, Want::Affected)
+                .await
+                .map(drop);
         }
         let row = self.row(&operation)?;
         (values.data, values.row) = (&text, &row);

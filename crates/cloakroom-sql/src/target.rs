@@ -60,8 +60,9 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
 
     let url = StoreUrl::parse(STORE, url, BEGINNINGS)?;
     // Without it, the driver would take more from the files and the environment than the login.
-    let mut connect =
-        PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::Disable).disable_statement_logging();
+    let mut connect = PgConnectOptions::new_without_pgpass()
+        .ssl_mode(PgSslMode::Disable)
+        .disable_statement_logging();
     let mut place = url.hosts().to_owned();
     if !place.is_empty() {
         let (host, port) = url.host(url.hosts())?;
@@ -100,7 +101,8 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
                     ("verify-full", PgSslMode::VerifyFull),
                 ])?;
                 if !cfg!(feature = "tls") && !matches!(mode, PgSslMode::Disable) {
-                    let why = "needs the feature \"sql-tls\" of cloakroom, or \"tls\" of cloakroom-sql";
+                    let why =
+                        "needs the feature \"sql-tls\" of cloakroom, or \"tls\" of cloakroom-sql";
                     return Err(parameter.invalid(why));
                 }
                 connect = connect.ssl_mode(mode);
@@ -158,10 +160,8 @@ fn sqlite(text: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     } else {
         let synchronous =
             if options.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
-        connect = connect
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(synchronous);
+        connect =
+            connect.filename(path).journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
     }
     let place = "the database file".to_owned();
     Ok(Target { source: Source::Sqlite(Box::new(connect)), place, is_file: true })

@@ -46,8 +46,7 @@ fn subject(
 
 fn on_postgres(counterpart: Counterpart, is_moved: bool) -> StoreUnderTest {
     let clock = if is_moved { Clock::fixed(4_102_444_800_500) } else { Clock::system() };
-    let (subject, raw) =
-        subject(&SERVER.url(), Dialect::Postgres, counterpart, clock.clone());
+    let (subject, raw) = subject(&SERVER.url(), Dialect::Postgres, counterpart, clock.clone());
     let subject = subject.with_raw(raw);
     if is_moved { subject.with_clock(clock) } else { subject }
 }
@@ -84,7 +83,8 @@ mod pg_simple {
             a_corrupt_record_can_be_replaced = "the type json refuses what is not JSON",
             a_corrupt_record_is_not_quoted = "the type json refuses what is not JSON",
             all_goes_on_after_a_corrupt_record = "the type json refuses what is not JSON",
-            conditional_calls_on_what_is_not_a_session_are_corrupt = "the type json refuses what is not JSON",
+            conditional_calls_on_what_is_not_a_session_are_corrupt =
+                "the type json refuses what is not JSON",
             what_express_takes_for_no_session_is_none = "the type json refuses what is not JSON",
             what_is_not_a_session_is_corrupt = "the type json refuses what is not JSON",
         ],
@@ -103,7 +103,8 @@ mod pg_simple_with_a_clock {
             a_corrupt_record_can_be_replaced = "the type json refuses what is not JSON",
             a_corrupt_record_is_not_quoted = "the type json refuses what is not JSON",
             all_goes_on_after_a_corrupt_record = "the type json refuses what is not JSON",
-            conditional_calls_on_what_is_not_a_session_are_corrupt = "the type json refuses what is not JSON",
+            conditional_calls_on_what_is_not_a_session_are_corrupt =
+                "the type json refuses what is not JSON",
             what_express_takes_for_no_session_is_none = "the type json refuses what is not JSON",
             what_is_not_a_session_is_corrupt = "the type json refuses what is not JSON",
         ],
@@ -122,7 +123,8 @@ mod knex_on_postgres {
             a_corrupt_record_can_be_replaced = "the type json refuses what is not JSON",
             a_corrupt_record_is_not_quoted = "the type json refuses what is not JSON",
             all_goes_on_after_a_corrupt_record = "the type json refuses what is not JSON",
-            conditional_calls_on_what_is_not_a_session_are_corrupt = "the type json refuses what is not JSON",
+            conditional_calls_on_what_is_not_a_session_are_corrupt =
+                "the type json refuses what is not JSON",
             what_express_takes_for_no_session_is_none = "the type json refuses what is not JSON",
             what_is_not_a_session_is_corrupt = "the type json refuses what is not JSON",
         ],
