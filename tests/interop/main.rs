@@ -11,3 +11,4 @@ mod memcached_ring;
 mod mongodb;
 mod other_sites;
 mod redis;
+mod sql;

@@ -9,4 +9,5 @@ mod memcached;
 mod mongodb;
 mod names;
 mod redis;
+mod sql;
 mod vectors;

@@ -17,6 +17,7 @@ mod parallel;
 mod redis;
 mod report;
 mod script;
+mod sql;
 pub mod vectors;
 
 use std::{fmt, fs, path::Path, time::Duration};
@@ -47,6 +48,7 @@ pub const KINDS: &[Kind] = &[
     mongo::KIND,
     mongo_crypto::KIND,
     redis::KIND,
+    sql::KIND,
     vectors::KIND,
 ];
 

@@ -1,0 +1,160 @@
+//! Maps failures to the contract's errors.
+//!
+//! Neither the driver's text nor the database's is passed on: both can quote an id, such as `Key (sid)=(..) already
+//! exists`. The operating system's errors are passed on.
+
+use std::io;
+
+use cloakroom_backend::Operation;
+use cloakroom_core::{Error, ErrorKind};
+
+/// The store's name.
+pub(crate) const STORE: &str = "sql";
+
+/// A failed statement.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: sqlx::Error,
+    /// Whether it may have reached the database.
+    pub(crate) sent: bool,
+}
+
+/// Returns true if the connection must not be used again.
+pub(crate) fn is_lost(cause: &sqlx::Error) -> bool {
+    match cause {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        // FATAL errors of a server that ends, and a plan that an `ALTER TABLE` has made wrong.
+        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
+            code.starts_with("08")
+                || ["57P01", "57P02", "57P03", "57P05", "0A000"].contains(&&*code)
+        }),
+        _ => false,
+    }
+}
+
+/// Returns true if the table does not exist (any more).
+pub(crate) fn is_no_table(cause: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = cause else { return false };
+    match refusal.code().as_deref() {
+        Some("42P01" | "3F000") => true,
+        // SQLITE_ERROR says what it is only in its text.
+        Some("1") => refusal.message().contains("no such table"),
+        _ => false,
+    }
+}
+
+/// Returns true if another process created the same table or index at the same time.
+pub(crate) fn is_created_at_once(cause: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = cause else { return false };
+    // duplicate_table, duplicate_object, unique_violation of the catalogue.
+    matches!(refusal.code().as_deref(), Some("42P07" | "42710" | "23505"))
+}
+
+/// Converts a failure to an error. `place` is the server or the file, for messages.
+pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error {
+    let told = |error: Error| {
+        if failure.sent { operation.idempotency().unanswered(error) } else { error }
+    };
+    let unavailable = |message: String| operation.error(ErrorKind::Unavailable, message);
+    match &failure.cause {
+        sqlx::Error::Io(io) => {
+            // Its text can be that of the driver.
+            let source = io
+                .raw_os_error()
+                .map_or_else(|| io::Error::from(io.kind()), io::Error::from_raw_os_error);
+            let message = if failure.sent {
+                format!("the connection to {place} was lost")
+            } else {
+                format!("cannot connect to {place}")
+            };
+            told(unavailable(message).with_source(source))
+        }
+        sqlx::Error::Tls(_) => {
+            operation.error(ErrorKind::Config, format!("the TLS handshake with {place} failed"))
+        }
+        sqlx::Error::PoolTimedOut => {
+            operation.error(ErrorKind::Timeout, "the application's pool had no connection in time")
+        }
+        sqlx::Error::PoolClosed => unavailable("the application's pool is closed".to_owned()),
+        sqlx::Error::WorkerCrashed => {
+            told(unavailable("the thread of SQLite has ended".to_owned()))
+        }
+        sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => {
+            operation.error(ErrorKind::Config, "the driver rejected an option of the url")
+        }
+        sqlx::Error::Protocol(_) => told(unavailable(format!("{place} sent an unexpected answer"))),
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+            operation.error(ErrorKind::Corrupt, "the record is not text")
+        }
+        sqlx::Error::Database(refusal) => {
+            let error = refused(operation, place, &**refusal);
+            if is_lost(&failure.cause) { told(error) } else { error }
+        }
+        _ => told(operation.error(ErrorKind::Other, "the driver failed")),
+    }
+}
+
+/// Returns the error for what the database refused: by the SQLSTATE of a server, or the code of SQLite.
+fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::DatabaseError) -> Error {
+    let code = refusal.code().unwrap_or_default();
+    let (kind, why) = match &*code {
+        "42P01" => (ErrorKind::Config, "the table does not exist any more"),
+        "42703" => (ErrorKind::Config, "the table lacks a column"),
+        "42P10" => (ErrorKind::Config, "the column of the id needs a unique index"),
+        "42501" => (ErrorKind::Config, "the user lacks a permission that the store needs"),
+        "28000" | "28P01" => {
+            (ErrorKind::Config, "the server rejected the user name or the password")
+        }
+        "3D000" => (ErrorKind::Config, "the database does not exist"),
+        "53100" | "53200" => (ErrorKind::Full, "the server has no room left"),
+        "53300" | "08004" => (ErrorKind::Unavailable, "the server has too many connections"),
+        "57P01" | "57P02" => (ErrorKind::Unavailable, "the server is shutting down"),
+        "57P03" => (ErrorKind::Unavailable, "the server does not accept connections yet"),
+        "57014" => (ErrorKind::Timeout, "the server took too long"),
+        "25006" => (ErrorKind::Unavailable, "the server only reads"),
+        "40001" | "40P01" | "55P03" => (ErrorKind::Unavailable, "the server is overloaded"),
+        "22P05" | "22P02" | "22021" | "22003" | "23514" => {
+            (ErrorKind::InvalidData, "the database cannot keep this session unchanged")
+        }
+        "22001" => (ErrorKind::TooLarge, "the session is longer than its column"),
+        "54000" => (ErrorKind::InvalidId, "the id is too long for the index"),
+        "42804" | "42883" | "42846" | "42P08" => {
+            (ErrorKind::Config, "a column of the table has another type than is described")
+        }
+        _ => return other(operation, place, &code, refusal),
+    };
+    operation.error(kind, why)
+}
+
+fn other(
+    operation: &Operation,
+    place: &str,
+    code: &str,
+    refusal: &dyn sqlx::error::DatabaseError,
+) -> Error {
+    // SQLite's extended codes have the primary code in their lowest byte (sqlite3.h).
+    let primary = code.parse::<u32>().ok().map(|code| code & 0xff);
+    let (kind, why) = match primary {
+        Some(1) if refusal.message().contains("ON CONFLICT") => {
+            (ErrorKind::Config, "the column of the id needs a unique index")
+        }
+        Some(1) => (ErrorKind::Config, "the table does not fit its description"),
+        Some(3 | 23) => (ErrorKind::Unavailable, "permission denied"),
+        Some(5 | 6) => (ErrorKind::Timeout, "another process did not release its lock in time"),
+        Some(8) => (ErrorKind::Unavailable, "the file cannot be written"),
+        Some(10) => (ErrorKind::Unavailable, "the system refused to read or write the file"),
+        Some(11 | 26) => (ErrorKind::Config, "the file is not a SQLite database, or is damaged"),
+        Some(13) => (ErrorKind::Full, "the disk is full"),
+        Some(14) => (ErrorKind::Unavailable, "the file cannot be opened"),
+        Some(18) => (ErrorKind::TooLarge, "the session is longer than SQLite accepts"),
+        _ if code.starts_with("08") => {
+            let message = format!("the connection to {place} was lost");
+            return operation.error(ErrorKind::Unavailable, message);
+        }
+        _ => {
+            let message = format!("the database refused the statement (code {code})");
+            return operation.error(ErrorKind::Other, message);
+        }
+    };
+    operation.error(kind, why)
+}
