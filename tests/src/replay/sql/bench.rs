@@ -155,10 +155,14 @@ fn select(database: &str, table: &str, [id, data, expires]: &[String; 3]) -> Str
             "SELECT CONVERT(`{data}` USING utf8mb4), CAST(`{expires}` AS CHAR), {ms} FROM `{table}` WHERE `{id}` = ?"
         );
     }
+    // As a text, SQLite gives a large number an exponent.
+    let printed = format!(
+        "CASE typeof(\"{expires}\") WHEN 'real' THEN printf('%.1f', \"{expires}\") ELSE CAST(\"{expires}\" AS TEXT) END"
+    );
     let ms = format!(
-        "CASE typeof(\"{expires}\") WHEN 'text' THEN CAST(round((julianday(\"{expires}\") - 2440587.5) * 86400000.0) AS INTEGER) ELSE CAST(\"{expires}\" AS INTEGER) END"
+        "CASE typeof(\"{expires}\") WHEN 'text' THEN coalesce(CAST(round((julianday(\"{expires}\") - 2440587.5) * 86400000.0) AS INTEGER), 0) ELSE CAST(\"{expires}\" AS INTEGER) END"
     );
     format!(
-        "SELECT CAST(\"{data}\" AS TEXT), CAST(\"{expires}\" AS TEXT) || ' ' || typeof(\"{expires}\"), {ms} FROM \"{table}\" WHERE \"{id}\" = ?"
+        "SELECT CAST(\"{data}\" AS TEXT), {printed} || ' ' || typeof(\"{expires}\"), {ms} FROM \"{table}\" WHERE \"{id}\" = ?"
     )
 }
