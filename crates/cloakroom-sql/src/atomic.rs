@@ -58,7 +58,7 @@ impl Atomic for SqlStore {
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get_and_touch", Idempotency::Repeatable);
-        operation.check_ttl(ttl)?;
+        operation.check_id(sid).and_then(|()| operation.check_ttl(ttl))?;
         let checked = self.start(&operation, sid).await?;
         let now_ms = self.now_ms();
         let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
