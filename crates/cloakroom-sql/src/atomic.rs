@@ -57,10 +57,10 @@ impl Atomic for SqlStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
-        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
-        operation.check_ttl(ttl)?;
-        let checked = self.start(&operation, sid).await?;
         let now_ms = self.now_ms();
+        let operation = self.operation("get_and_touch", Idempotency::Repeatable);
+        operation.check_id(sid).and_then(|()| operation.check_ttl(ttl))?;
+        let checked = self.start(&operation, sid).await?;
         let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
         let expires_ms = later(now_ms, Duration::from_secs(seconds));
         let mut values = self.values(&checked, sid, now_ms);

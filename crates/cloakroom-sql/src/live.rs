@@ -82,6 +82,7 @@ impl Live {
             age,
             runtime: runtime.clone(),
             is_busy: false,
+            is_lost: false,
             _permit: permit,
         })
     }
@@ -106,6 +107,8 @@ pub(crate) struct Lease {
     age: u64,
     runtime: Handle,
     is_busy: bool,
+    /// Whether the connection is known to have ended.
+    is_lost: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -131,6 +134,7 @@ impl Lease {
                 Ok(Ok(answer))
             }
             Some(Err(cause)) if error::is_lost(&cause) => {
+                self.is_lost = true;
                 self.live.give_up();
                 operation.lose_answer();
                 Ok(Err(Failure { cause, sent: true }))
@@ -154,7 +158,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let is_usable = !self.is_busy || connection.outlives_a_call();
+        let is_usable = !self.is_lost && (!self.is_busy || connection.outlives_a_call());
         // The pool of an application starts a task.
         let _entered = self.runtime.enter();
         if !is_usable {
