@@ -50,7 +50,7 @@ impl Stopwatch {
     }
 }
 
-/// The seconds of processor time of a process and of its children that it has waited for. `None` if the process is gone,
+/// The seconds of processor time of a process and of its children that it has waited for. `None` if it is gone,
 /// or where there is no `/proc`.
 pub(crate) fn processor_time(process: &str) -> Option<f64> {
     parse(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
