@@ -24,8 +24,7 @@ fn with_store(file: &Json, id: &str) -> String {
     let is_it = |store: &&Json| store.get("id").and_then(Json::text).as_deref() == Some(id);
     let store = file.get("stores").unwrap().items().iter().find(is_it).unwrap();
     let only = |(name, value): &(Text, Json)| {
-        let value =
-            if name == "stores" { Json::Array(vec![store.clone()]) } else { value.clone() };
+        let value = if name == "stores" { Json::Array(vec![store.clone()]) } else { value.clone() };
         (name.clone(), value)
     };
     Json::object(file.members().iter().map(only).collect()).stringify()
