@@ -7,7 +7,7 @@ use std::{future::Future, time::Duration};
 
 use cloakroom::{
     ErrorKind, SessionData, Store,
-    encryption::{Kruptein, KrupteinOptions},
+    encryption::{Counterpart, Kruptein, KrupteinOptions},
     memcached::{MemcachedOptions, MemcachedStore},
     redis::{RedisOptions, RedisStore},
 };
@@ -138,7 +138,8 @@ fn memcached_holds_no_record_that_is_too_large_and_few_at_a_time() {
 fn memcached_holds_no_encrypted_record_that_is_too_large() {
     let server = Memcached::start_with(&["-m", "2048", "-I", "256m"]).unwrap();
     let secret = "a passphrase of some length, Nr. 1";
-    let kruptein = || Kruptein::new(secret, KrupteinOptions::default()).unwrap();
+    let kruptein =
+        || Kruptein::new(secret, KrupteinOptions::of(Counterpart::ConnectMemcached3)).unwrap();
     let options = MemcachedOptions::default().with_deadline(LONG).with_encryption(kruptein());
     let open = options.clone().with_max_record(500 * MEGABYTE as u64);
     let open = MemcachedStore::open_with(&server.url(), open).unwrap();

@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use cloakroom_tests::{json::Json, replay::replay_text};
+use cloakroom_tests::{
+    json::{Json, Text},
+    replay::replay_text,
+};
 
 fn fixture() -> String {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join("sql.json");
@@ -20,9 +23,8 @@ fn sql_holds() {
 fn with_store(file: &Json, id: &str) -> String {
     let is_it = |store: &&Json| store.get("id").and_then(Json::text).as_deref() == Some(id);
     let store = file.get("stores").unwrap().items().iter().find(is_it).unwrap();
-    let only = |(name, value): &(_, Json)| {
-        let value =
-            if *name == "stores" { Json::Array(vec![store.clone()]) } else { value.clone() };
+    let only = |(name, value): &(Text, Json)| {
+        let value = if name == "stores" { Json::Array(vec![store.clone()]) } else { value.clone() };
         (name.clone(), value)
     };
     Json::object(file.members().iter().map(only).collect()).stringify()

@@ -116,7 +116,16 @@ async function typeorm({ url, options }) {
       ? { type: "better-sqlite3", database: file(url) }
       : { type: database(url), url, connectorPackage: "mysql2" };
   const source = await new DataSource({ ...where, entities: [entity], synchronize: true }).initialize();
-  return new TypeormStore({ cleanupLimit: 0, onError: () => {}, ...options }).connect(source.getRepository(entity));
+  const sessions = source.getRepository(entity);
+  const store = new TypeormStore({ cleanupLimit: 0, onError: () => {}, ...options }).connect(sessions);
+  const destroy = store.destroy.bind(store);
+  // It calls back before the row is marked as destroyed.
+  store.destroy = (sid, callback) =>
+    destroy(sid, async (error) => {
+      while (!error && (await sessions.findOneBy({ id: sid }))) await new Promise(setImmediate);
+      callback(error);
+    });
+  return store;
 }
 
 const opened = (make) => async ({ url, options: { clock, ...options } }) => {

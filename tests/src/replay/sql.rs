@@ -15,7 +15,7 @@ pub(super) const KIND: Kind =
 
 const NOT_YET: &str = "a database that cloakroom-sql does not support yet";
 const SHORTENED: &str = "a text of which the file has the digest only";
-const NO_SESSION: &str = "a value that is not a session";
+const NO_SESSION: &str = "a value that cannot be a session";
 const REPAIRED: Outcome = Outcome::PassedDifferently(
     "a record without a usable cookie: the npm store writes it unchanged, here it gets a cookie",
 );

@@ -97,7 +97,7 @@ impl Bench {
         self.now_ms.saturating_add(life.saturating_mul(1_000))
     }
 
-    /// Stores a session, and returns its row. `None` if it does not exist.
+    /// Stores a session, and returns its row. `None` if it was not stored.
     pub(super) fn write(
         &mut self,
         sid: &str,
