@@ -143,7 +143,7 @@ async fn migrate<O, N>(
     restart(clients, known, || patient(new.clone())).await;
 }
 
-async fn there_and_back<O, N>(one: O, other: N, express: Option<&dyn Fn() -> Express>)
+async fn there_and_back<O, N>(one: O, other: N, express: Option<&(dyn Fn() -> Express + Sync)>)
 where
     O: Store + Clone + 'static,
     N: Store + Clone + 'static,
@@ -182,8 +182,8 @@ where
         let counted: u64 = session.get("n").unwrap().unwrap_or_default();
         assert_eq!(counted, *count, "acknowledged increments");
     }
-    for (sid, name) in known.added.lock().unwrap().iter().filter(|(sid, _)| live.contains_key(sid))
-    {
+    let added = known.added.lock().unwrap().clone();
+    for (sid, name) in added.iter().filter(|(sid, _)| live.contains_key(sid)) {
         let session = one.get(sid).await.unwrap().expect("nobody logged out");
         assert!(session.contains(name), "a write of Express is missing");
     }
