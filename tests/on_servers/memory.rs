@@ -137,7 +137,7 @@ fn memcached_holds_no_record_that_is_too_large_and_few_at_a_time() {
 #[ignore = "needs memcached"]
 fn memcached_holds_no_encrypted_record_that_is_too_large() {
     let server = Memcached::start_with(&["-m", "2048", "-I", "256m"]).unwrap();
-    let secret = "a passphrase of some length, Nr. 1";
+    let secret = "AB-ab-12-$%, and more of it";
     let kruptein =
         || Kruptein::new(secret, KrupteinOptions::of(Counterpart::ConnectMemcached3)).unwrap();
     let options = MemcachedOptions::default().with_deadline(LONG).with_encryption(kruptein());

@@ -30,6 +30,7 @@ const ASK: Duration = Duration::from_secs(1);
 const LONGEST: &[&str] = &[
     "tests tree",
     DOCTESTS,
+    "tests cache",
     "tests interop",
     "crates/cloakroom-cli command",
     "tests express",
@@ -178,7 +179,7 @@ fn collect(name: &str, reader: PipeReader, output: &Mutex<Vec<u8>>) {
     }
 }
 
-/// Where a program stands in the order: behind the longest if it is none of them.
+/// Where a program stands in the order: behind the longest if it is not one of them.
 fn place(name: &str) -> usize {
     LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len())
 }

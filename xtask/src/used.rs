@@ -3,7 +3,7 @@
 
 use std::{fmt, fs, time::Instant};
 
-/// The unit of the times in `/proc`: Linux counts in hundredths of a second for programs, whatever it does inside.
+/// The unit of the times in `/proc`, `USER_HZ` in proc(5): a hundredth of a second on every usual Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The time that something took.

@@ -1,9 +1,10 @@
 //! Which sessions were extended recently, so that they need not be extended again.
 
 use std::{
+    collections::HashMap,
     hash::RandomState,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -45,15 +46,19 @@ impl Weighter<String, Touch> for ByBytes {
 pub(crate) struct Touches {
     interval: Duration,
     recent: Cache<String, Touch, ByBytes, RandomState>,
-    /// Held while a task looks whether it is the one to extend a session.
-    claiming: Mutex<()>,
+    /// The sessions that a task extends at this moment, each with the number of its claim.
+    pending: Mutex<HashMap<String, u64>>,
+    claims: AtomicU64,
     saved: AtomicU64,
 }
 
-/// The right to extend a session. Unless it is [kept](Self::keep), the next task may try again.
+/// The right to extend a session. Unless it is [kept](Self::keep), the session counts as not extended.
 pub(crate) struct Claim<'a> {
     touches: &'a Touches,
-    sid: Option<&'a str>,
+    sid: &'a str,
+    /// `None` if another task extends the session as well, whose claim counts.
+    number: Option<u64>,
+    touch: Touch,
 }
 
 impl Touches {
@@ -61,7 +66,17 @@ impl Touches {
         let items = usize::try_from(max_bytes / 512).unwrap_or(usize::MAX);
         let recent =
             Cache::with(items, max_bytes, ByBytes, RandomState::new(), DefaultLifecycle::default());
-        Self { interval, recent, claiming: Mutex::new(()), saved: AtomicU64::new(0) }
+        Self {
+            interval,
+            recent,
+            pending: Mutex::default(),
+            claims: AtomicU64::new(0),
+            saved: AtomicU64::new(0),
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how much earlier a session may end than it was asked to.
@@ -78,7 +93,17 @@ impl Touches {
         ttl: Option<Duration>,
         left: Option<Duration>,
     ) -> bool {
-        let slack = self.slack(ttl);
+        self.is_due_with(self.slack(ttl), sid, now, ttl, left)
+    }
+
+    fn is_due_with(
+        &self,
+        slack: Duration,
+        sid: &str,
+        now: Moment,
+        ttl: Option<Duration>,
+        left: Option<Duration>,
+    ) -> bool {
         if slack.is_zero() {
             return true;
         }
@@ -98,8 +123,9 @@ impl Touches {
         is_short || !self.recent.get(sid).is_some_and(is_recent)
     }
 
-    /// Returns the right to extend the session so that it lives for `ttl` from now, or `None` if that is not due. Only one
-    /// of several tasks gets it.
+    /// Returns the right to extend the session so that it lives for `ttl` from now, or `None` if that is not due.
+    ///
+    /// Of several tasks only one gets it, as long as the session lives nearly as long without: that one may fail.
     pub(crate) fn claim<'a>(
         &'a self,
         sid: &'a str,
@@ -107,26 +133,36 @@ impl Touches {
         ttl: Option<Duration>,
         left: Option<Duration>,
     ) -> Option<Claim<'a>> {
-        if self.slack(ttl).is_zero() {
-            return Some(Claim { touches: self, sid: None });
+        let touch = Touch { at: now, ttl };
+        let slack = self.slack(ttl);
+        if slack.is_zero() {
+            return Some(Claim { touches: self, sid, number: None, touch });
         }
         if !self.is_due(sid, now, ttl, left) {
             return None;
         }
-        let _claiming = self.claiming.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_due(sid, now, ttl, left) {
+        let mut pending = self.pending();
+        let is_pending = pending.contains_key(sid);
+        let slack = if is_pending { slack.saturating_mul(2) } else { slack };
+        if !self.is_due_with(slack, sid, now, ttl, left) {
             return None;
         }
-        self.recent.insert(sid.to_owned(), Touch { at: now, ttl });
-        Some(Claim { touches: self, sid: Some(sid) })
+        if is_pending {
+            return Some(Claim { touches: self, sid, number: None, touch });
+        }
+        let number = self.claims.fetch_add(1, Ordering::Relaxed);
+        pending.insert(sid.to_owned(), number);
+        Some(Claim { touches: self, sid, number: Some(number), touch })
     }
 
     /// Notes that a write has given the session another expiry.
     pub(crate) fn forget(&self, sid: &str) {
+        self.pending().remove(sid);
         self.recent.remove(sid);
     }
 
     pub(crate) fn forget_all(&self) {
+        self.pending().clear();
         self.recent.clear();
     }
 
@@ -150,17 +186,27 @@ fn is_near(left: Duration, ttl: Duration, slack: Duration) -> bool {
 }
 
 impl Claim<'_> {
-    /// Notes that the session was extended.
-    pub(crate) fn keep(mut self) {
-        self.sid = None;
+    /// Notes that the session was extended, unless it was written since the claim.
+    pub(crate) fn keep(self) {
+        if self.end() {
+            self.touches.recent.insert(self.sid.to_owned(), self.touch);
+        }
+    }
+
+    /// Ends the claim. Returns false if it did not count any more.
+    fn end(&self) -> bool {
+        let mut pending = self.touches.pending();
+        let counts = self.number.is_some() && pending.get(self.sid) == self.number.as_ref();
+        if counts {
+            pending.remove(self.sid);
+        }
+        counts
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        if let Some(sid) = self.sid {
-            self.touches.forget(sid);
-        }
+        self.end();
     }
 }
 
@@ -181,12 +227,7 @@ mod tests {
         let (touches, clock) = touches(60);
         let now = || Moment::now(&clock);
         assert!(touches.is_due("a", now(), HOUR, None));
-        let claim = touches.claim("a", now(), HOUR, None).unwrap();
-        assert!(
-            touches.claim("a", now(), HOUR, None).is_none(),
-            "while the first one is under way"
-        );
-        claim.keep();
+        touches.claim("a", now(), HOUR, None).unwrap().keep();
         assert!(!touches.is_due("a", now(), HOUR, None));
         assert!(touches.is_due("b", now(), HOUR, None), "another session");
         clock.advance(59_000);
@@ -201,6 +242,26 @@ mod tests {
         let now = Moment::now(&clock);
         drop(touches.claim("a", now, HOUR, None));
         assert!(touches.is_due("a", now, HOUR, None));
+    }
+
+    #[test]
+    fn an_extension_under_way_counts_only_for_sessions_that_live_without_it() {
+        let (touches, clock) = touches(60);
+        let now = || Moment::now(&clock);
+        let first = touches.claim("a", now(), HOUR, None).unwrap();
+        let second = touches.claim("a", now(), HOUR, None);
+        assert!(second.is_some(), "the first one may fail, and the session would end");
+        second.unwrap().keep();
+        assert!(touches.is_due("a", now(), HOUR, None), "the first one is under way");
+        first.keep();
+        clock.advance(60_000);
+        let next = touches.claim("a", now(), HOUR, None).unwrap();
+        assert!(touches.claim("a", now(), HOUR, None).is_none(), "it lives for 59 minutes");
+        clock.advance(60_000);
+        assert!(touches.claim("a", now(), HOUR, None).is_some(), "it has lost two intervals");
+        touches.forget("a");
+        next.keep();
+        assert!(touches.is_due("a", now(), HOUR, None), "it was written in between");
     }
 
     #[test]

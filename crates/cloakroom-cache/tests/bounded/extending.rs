@@ -104,9 +104,11 @@ fn answers_about_a_session_that_is_gone_are_true_after_the_interval_of_the_mode(
 
 #[test]
 fn of_several_tasks_one_extends_the_session() {
-    let (cached, far, _) = by_the_minute();
+    let (cached, far, clock) = by_the_minute();
     block_on(async {
         far.store.set("a", &session("ann")).await.unwrap();
+        assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+        clock.advance(60_000);
         let release = far.hold_before();
         let mut first = pin!(cached.get_and_touch("a", DAY));
         assert!(poll!(first.as_mut()).is_pending());
@@ -115,7 +117,22 @@ fn of_several_tasks_one_extends_the_session() {
         }
         release.send(()).unwrap();
         assert!(first.await.unwrap().is_some());
-        assert_eq!(far.calls("get_and_touch"), 1);
+        assert_eq!(far.calls("get_and_touch"), 2);
+    });
+}
+
+/// The extension that is under way may fail, and then the session would end although it is in use.
+#[test]
+fn a_session_that_may_end_soon_is_extended_by_several_tasks() {
+    let (cached, far, _) = by_the_minute();
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        let release = far.hold_before();
+        let mut first = Box::pin(cached.get_and_touch("a", DAY));
+        assert!(poll!(first.as_mut()).is_pending());
+        assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+        assert_eq!(far.calls("get_and_touch"), 2);
+        drop((first, release));
     });
 }
 

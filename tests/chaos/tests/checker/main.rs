@@ -28,7 +28,7 @@ fn caught(how: How, operations: usize) -> (usize, Vec<Kind>) {
 
 #[test]
 fn a_store_that_loses_one_acknowledged_write_in_a_thousand_is_caught() {
-    let (lost, caught) = caught(How::LosesWrites(1_000), 20_000);
+    let (lost, caught) = caught(How::LosesWrites(1_000), 60_000);
     assert!(lost > 0 && caught.len() * 3 > lost, "{lost}: {caught:?}");
     assert!(caught.contains(&Kind::LostWrite), "{caught:?}");
 }
