@@ -22,8 +22,12 @@ pub(crate) fn install(folder: &Path) -> Result<(), Failure> {
             "there is no Node.js here; install version 20 or newer, with npm",
         ));
     }
-    run(command("npm").arg("ci").current_dir(folder))
-        .map_err(|_| Failure::new("npm could not get them; try again later"))?;
+    let mut ci = command("npm");
+    ci.arg("ci").current_dir(folder);
+    // sqlite3 and better-sqlite3 each compile SQLite, for which the optimizer needs minutes. node-gyp's makefiles put these
+    // behind options of their own.
+    ci.envs([("CFLAGS", "-O0 -g0 -w"), ("CXXFLAGS", "-O0 -g0 -w"), ("JOBS", "max")]);
+    run(&mut ci).map_err(|_| Failure::new("npm could not get them; try again later"))?;
     fs::copy(folder.join(LOCK), folder.join(INSTALLED))
         .map(|_| ())
         .map_err(|error| Failure::new(format!("cannot write {INSTALLED}: {error}")))
