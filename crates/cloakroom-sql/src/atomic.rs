@@ -67,10 +67,10 @@ impl Atomic for SqlStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
+        let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
         let operation = self.operation("get_and_touch", Idempotency::Repeatable);
         operation.check_id(sid).and_then(|()| operation.check_ttl(ttl))?;
         let checked = self.start(&operation, sid).await?;
-        let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
         let statement = &checked.statements.get_and_touch;
         let answer = self
             .run(&operation, |now_ms| {

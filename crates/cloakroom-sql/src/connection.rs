@@ -230,14 +230,3 @@ impl Connection {
         }
     }
 }
-
-/// Returns true if the server closes the connection after this error.
-pub(crate) fn is_fatal(refusal: &dyn sqlx::error::DatabaseError) -> bool {
-    #[cfg(feature = "postgres")]
-    if let Some(refusal) = refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-        use sqlx::postgres::PgSeverity;
-        return matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic);
-    }
-    let _ = refusal;
-    false
-}

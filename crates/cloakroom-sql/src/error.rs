@@ -8,8 +8,6 @@ use std::io;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 
-use crate::connection::is_fatal;
-
 /// The store's name.
 pub(crate) const STORE: &str = "sql";
 
@@ -51,6 +49,17 @@ pub(crate) fn verdict(cause: &sqlx::Error) -> Verdict {
         },
         _ => Verdict::Refused,
     }
+}
+
+/// Returns true if the server closes the connection after this error.
+fn is_fatal(refusal: &dyn sqlx::error::DatabaseError) -> bool {
+    #[cfg(feature = "postgres")]
+    if let Some(refusal) = refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        use sqlx::postgres::PgSeverity;
+        return matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+    }
+    let _ = refusal;
+    false
 }
 
 /// Returns true if a pooler refused the settings that a connection began with: PgBouncer, or RDS Proxy.

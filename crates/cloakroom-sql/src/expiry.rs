@@ -116,7 +116,7 @@ impl ExpiryForm {
 
     /// Returns the SQL that reads a column as text, which [`read`](Self::read) understands.
     pub(crate) fn selected(self, dialect: Dialect, column: &str, zone: &str) -> String {
-        // The column can hold `infinity`, which is no number.
+        // The column can hold `infinity`, which has no milliseconds.
         let epoch = |moment: String| {
             let ms = format!("floor(extract(epoch FROM {moment}) * 1000)::bigint");
             dialect.as_text(&format!("CASE WHEN isfinite({column}) THEN {ms} END"))

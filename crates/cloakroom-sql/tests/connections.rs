@@ -295,7 +295,7 @@ async fn one_row_that_ends_never_ends_no_listing() {
     assert_eq!(store.length().await.unwrap(), 3);
 }
 
-/// The expiry of connect-pg-simple is a local time, and sqlx sets the zone of its connections, which hides that of others.
+/// The expiry of connect-pg-simple is a local time, and sqlx sets the zone of its connections, which hides that of the server.
 #[tokio::test]
 #[ignore = "needs postgres"]
 async fn a_time_zone_that_nobody_tells_is_asked_for() {

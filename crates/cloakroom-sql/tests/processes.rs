@@ -25,9 +25,9 @@ fn open(url: &str) -> SqlStore {
 }
 
 /// A process that is killed when it is dropped, also by a test that fails.
-struct Started(Child);
+struct Process(Child);
 
-impl Started {
+impl Process {
     /// The test in another process.
     fn new(url: &str) -> Self {
         let test =
@@ -41,7 +41,7 @@ impl Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.
         drop(self.0.kill());
@@ -80,7 +80,7 @@ async fn several_processes_share_a_file_and_one_that_is_killed_loses_nothing_it_
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/sessions.db", folder.path().display());
     // They find no file, and make it at once.
-    let (mut first, mut killed) = (Started::new(&url), Started::new(&url));
+    let (mut first, mut killed) = (Process::new(&url), Process::new(&url));
     let store = open(&url);
     let lines = BufReader::new(killed.0.stdout.take().unwrap()).lines();
     let written = lines
