@@ -45,10 +45,19 @@ struct Statements {
 
 impl Statements {
     /// The parameters of a database, and what makes a text and a time of one.
-    fn of(table: &str, [id, data, expiry]: [&str; 3], time: fn(&str) -> String, cast: [&str; 2]) -> Self {
+    fn of(
+        table: &str,
+        [id, data, expiry]: [&str; 3],
+        time: fn(&str) -> String,
+        cast: [&str; 2],
+    ) -> Self {
         let [read, write] = cast.map(|cast| move |value: &str| cast.replace('*', value));
         let (text, live) = (read(data), |now: &str| format!("{expiry} >= {}", time(now)));
-        let touch = format!("UPDATE {table} SET {expiry} = {} WHERE {id} = $1 AND {}", time("$2"), live("$3"));
+        let touch = format!(
+            "UPDATE {table} SET {expiry} = {} WHERE {id} = $1 AND {}",
+            time("$2"),
+            live("$3")
+        );
         Self {
             get: format!("SELECT {text} FROM {table} WHERE {id} = $1 AND {}", live("$2")),
             set: format!(
@@ -158,14 +167,8 @@ impl Backend for OnPostgres {
         // The one of `text`, which the store makes, has no index but that of the id, either.
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
         let pool: PgPool = pool.connect(&url).await.expect("PostgreSQL answers");
-        let (ours, our_answer) = cloakroom_store::cases(
-            &place,
-            open(&url),
-            text,
-            sid,
-            Declared::default(),
-        )
-        .await;
+        let (ours, our_answer) =
+            cloakroom_store::cases(&place, open(&url), text, sid, Declared::default()).await;
         for sql in ["DROP TABLE IF EXISTS bare", "CREATE TABLE bare (LIKE session INCLUDING ALL)"] {
             sqlx::query(sql).execute(&pool).await.expect("PostgreSQL answers");
         }
@@ -183,7 +186,8 @@ pub(crate) struct InSqlite(PathBuf);
 
 impl Backend for InSqlite {
     fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("cloakroom-bench-sql-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("cloakroom-bench-sql-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("there is space");
         Self(folder)
     }
@@ -191,14 +195,8 @@ impl Backend for InSqlite {
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
         let place = place(format!("SQLite, {size}"), None);
         let url = format!("sqlite:{}", self.0.join("sessions.db").display());
-        let (ours, our_answer) = cloakroom_store::cases(
-            &place,
-            open(&url),
-            text,
-            sid,
-            Declared::default(),
-        )
-        .await;
+        let (ours, our_answer) =
+            cloakroom_store::cases(&place, open(&url), text, sid, Declared::default()).await;
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
         let pool: SqlitePool = pool.connect(&url).await.expect("the file is there");
         for sql in [

@@ -111,13 +111,13 @@ impl Live {
     /// Returns the connection that was used last, and drops those that have been idle for too long.
     fn take_idle(&self) -> Option<Connection> {
         // Dropped after the lock is released.
-        let _old: Vec<_>;
+        let mut old = Vec::new();
         let mut idle = self.idle();
         let is_old = |(_, since): &&(Connection, Instant)| since.elapsed() > LONGEST_IDLE;
         // A database in memory ends with its connection.
-        let old =
+        let number =
             if self.source.is_in_memory() { 0 } else { idle.iter().take_while(is_old).count() };
-        _old = idle.drain(..old).collect();
+        old.extend(idle.drain(..number));
         idle.pop().map(|(connection, _)| connection)
     }
 
