@@ -30,6 +30,8 @@ pub(crate) fn install_for_tests() -> Result<(), Failure> {
         "mariadb-client-core",
         "openssl",
         "chromium",
+        "g++",
+        "make",
     ];
     install(&Needs { debian, mongod: true, valkey: true, npm: Some(node_folder()) }).map_err(
         |failure| Failure::new(format!("{failure}\nTests without a server still run: cargo test")),
@@ -44,8 +46,15 @@ pub(crate) fn install_for_bench() -> Result<(), Failure> {
 
 /// Installs the published stores of the report, and their servers.
 pub(crate) fn install_for_npm_report() -> Result<(), Failure> {
-    let debian =
-        &["redis-server", "memcached", "postgresql", "mariadb-server-core", "mariadb-client-core"];
+    let debian = &[
+        "redis-server",
+        "memcached",
+        "postgresql",
+        "mariadb-server-core",
+        "mariadb-client-core",
+        "g++",
+        "make",
+    ];
     install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("tests/npm")) })
 }
 
