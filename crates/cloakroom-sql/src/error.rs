@@ -166,10 +166,10 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
         "25006" => (ErrorKind::Unavailable, "the server only reads"),
         "55P03" => (ErrorKind::Timeout, "another transaction did not release its lock in time"),
         "40001" | "40P01" => (ErrorKind::Timeout, "it met other transactions until the deadline"),
-        "26000" | "42P05" => (
-            ErrorKind::Config,
-            "a pooler must keep prepared statements, or a connection per session",
-        ),
+        "26000" | "42P05" => {
+            let why = "the pooler loses prepared statements: use its session mode, or PgBouncer 1.21 with max_prepared_statements";
+            (ErrorKind::Config, why)
+        }
         "22023" => {
             let why = "the server does not know the time zone: set timeZone to UTC or to a name such as Europe/Berlin";
             (ErrorKind::Config, why)
