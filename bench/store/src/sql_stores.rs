@@ -9,7 +9,11 @@ use std::{
 
 use cloakroom::sql::{
     SqlOptions, SqlStore,
-    sqlx::{self, PgPool, SqlitePool, postgres::PgPoolOptions, sqlite::SqlitePoolOptions},
+    sqlx::{
+        self, PgPool, SqlitePool,
+        postgres::PgPoolOptions,
+        sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+    },
 };
 use cloakroom_bench::{commands::Counts, cpu, tasks::Task};
 use cloakroom_test_support::Postgres;
@@ -164,7 +168,6 @@ impl Backend for OnPostgres {
         // A process of its own serves each connection, so the processor time of the server is not known.
         let place = place(format!("PostgreSQL, {size}"), None);
         let url = self.0.url();
-        // The one of `text`, which the store makes, has no index but that of the id, either.
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
         let pool: PgPool = pool.connect(&url).await.expect("PostgreSQL answers");
         let (ours, our_answer) =
@@ -198,9 +201,10 @@ impl Backend for InSqlite {
         let (ours, our_answer) =
             cloakroom_store::cases(&place, open(&url), text, sid, Declared::default()).await;
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
-        let pool: SqlitePool = pool.connect(&url).await.expect("the file is there");
+        let options: SqliteConnectOptions = url.parse().expect("it is a URL");
+        let options = options.synchronous(SqliteSynchronous::Normal).busy_timeout(PATIENCE);
+        let pool: SqlitePool = pool.connect_with(options).await.expect("the file is there");
         for sql in [
-            "PRAGMA synchronous = NORMAL",
             "DROP TABLE IF EXISTS bare",
             "CREATE TABLE bare (sid PRIMARY KEY, expired, sess)",
             "CREATE INDEX bare_expired ON bare (expired)",
