@@ -14,3 +14,4 @@ mod mongodb;
 mod other_sites;
 mod redis;
 mod seals;
+mod sql;

@@ -12,4 +12,5 @@ mod middlewares;
 mod mongodb;
 mod names;
 mod redis;
+mod sql;
 mod vectors;

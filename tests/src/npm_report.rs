@@ -4,7 +4,6 @@ mod column;
 mod findings;
 mod page;
 mod servers;
-mod sql;
 mod stores;
 
 use std::{error::Error, fs, path::PathBuf, sync::Arc, time::Duration};

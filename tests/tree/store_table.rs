@@ -4,7 +4,7 @@ use cloakroom_tests::store_table::{but_for_versions, readme, replace, table};
 
 /// But for the versions of the servers, which differ from one machine to the next.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs redis-server, memcached and mongod"]
+#[ignore = "needs redis-server, memcached, mongod and postgresql"]
 async fn the_table_of_stores_is_up_to_date() {
     let text = std::fs::read_to_string(readme()).unwrap();
     let made = table().await.unwrap();

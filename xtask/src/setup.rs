@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use cloakroom_test_support::{find_program, node_folder};
+use cloakroom_test_support::{Kind, Maria, Pg, find_program, node_folder};
 
 use crate::{
     command::{Failure, root},
@@ -15,7 +15,7 @@ use crate::{
 /// What has to be there.
 #[derive(Debug)]
 struct Needs {
-    /// The programs that come as Debian packages of the same name.
+    /// Debian packages, each known by its program.
     debian: &'static [&'static str],
     mongod: bool,
     valkey: bool,
@@ -25,7 +25,17 @@ struct Needs {
 
 /// Installs what the tests need and is missing.
 pub(crate) fn install_for_tests() -> Result<(), Failure> {
-    let debian = &["redis-server", "memcached", "openssl", "chromium"];
+    let debian = &[
+        "redis-server",
+        "memcached",
+        "postgresql",
+        "mariadb-server-core",
+        "mariadb-client-core",
+        "openssl",
+        "chromium",
+        "g++",
+        "make",
+    ];
     install(&Needs { debian, mongod: true, valkey: true, npm: Some(node_folder()) }).map_err(
         |failure| Failure::new(format!("{failure}\nTests without a server still run: cargo test")),
     )
@@ -39,14 +49,15 @@ pub(crate) fn install_for_bench() -> Result<(), Failure> {
 
 /// Installs the published stores of the report, and their servers.
 pub(crate) fn install_for_npm_report() -> Result<(), Failure> {
-    // Debian keeps the servers of these two off the `PATH`: their clients stand for them.
-    let (postgres, mariadb) = (("psql", "postgresql"), ("mariadb", "mariadb-server"));
-    for (program, package) in [postgres, mariadb] {
-        if find_program(program).is_none() {
-            debian::install(&[package])?;
-        }
-    }
-    let debian = &["redis-server", "memcached"];
+    let debian = &[
+        "redis-server",
+        "memcached",
+        "postgresql",
+        "mariadb-server-core",
+        "mariadb-client-core",
+        "g++",
+        "make",
+    ];
     install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("tests/npm")) })
 }
 
@@ -58,12 +69,26 @@ pub(crate) fn install_valgrind() -> Result<(), Failure> {
 /// One installation at a time: the next one finds what this one has brought.
 static INSTALLS: Mutex<()> = Mutex::new(());
 
+/// Whether the program of a Debian package is there, which mostly has the name of the package.
+///
+/// The packages of MariaDB are those that start no service. The second one has what `mariadb-install-db` asks for the
+/// options.
+fn is_installed(package: &str) -> bool {
+    match package {
+        "postgresql" => Pg::find(),
+        "mariadb-server-core" => Maria::find(),
+        "mariadb-client-core" => find_program("my_print_defaults"),
+        program => find_program(program),
+    }
+    .is_some()
+}
+
 /// Tries all of it before it fails with a list of what could not be had.
 fn install(needs: &Needs) -> Result<(), Failure> {
     let _alone = INSTALLS.lock().unwrap_or_else(PoisonError::into_inner);
     let absent = || {
-        let programs = needs.debian.iter().copied();
-        programs.filter(|program| find_program(program).is_none()).collect::<Vec<_>>()
+        let packages = needs.debian.iter().copied();
+        packages.filter(|package| !is_installed(package)).collect::<Vec<_>>()
     };
     let mut results = Vec::new();
     let packages = absent();
@@ -71,7 +96,7 @@ fn install(needs: &Needs) -> Result<(), Failure> {
         let result = debian::install(&packages).and_then(|()| match absent().as_slice() {
             [] => Ok(()),
             still => Err(Failure::new(format!(
-                "installed, and yet not on the PATH: {}",
+                "installed, but their programs were not found: {}",
                 still.join(", ")
             ))),
         });

@@ -12,6 +12,7 @@ mod mongodb_stores;
 mod node;
 mod npm_stores;
 mod redis_stores;
+mod sql_stores;
 
 use cloakroom_bench::{Options, allocations::Counting, cpu};
 
@@ -30,6 +31,8 @@ fn main() {
         measure::<memcached_stores::OnMemcached>(options).await;
         measure::<mongodb_stores::OnMongoDb>(options).await;
         measure::<file_stores::InFiles>(options).await;
+        measure::<sql_stores::OnPostgres>(options).await;
+        measure::<sql_stores::InSqlite>(options).await;
         measure::<cached_stores::Cache>(options).await;
         measure::<npm_stores::OfNpm>(options).await;
     });

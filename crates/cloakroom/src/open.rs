@@ -68,6 +68,10 @@ backends! {
     file("file") = cloakroom_file::FileStore {
         "file": "file";
     }
+    sql("sql") = cloakroom_sql::SqlStore {
+        "postgres": "postgres", "postgresql";
+        "sqlite": "sqlite";
+    }
 }
 
 /// Opens the sessions at a URL.
@@ -85,6 +89,8 @@ backends! {
 /// | `mongodb://…` | MongoDB, as connect-mongo stores them | `mongodb` |
 /// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
 /// | `file:///folder` | files, as session-file-store stores them | `file` |
+/// | `postgres://user:password@host/database?timeZone=UTC` | PostgreSQL, as connect-pg-simple stores them, or another npm store: `counterpart=…` | `postgres` |
+/// | `sqlite:sessions.db`, `sqlite:///path` | a SQLite file, as connect-sqlite3 stores them, or another npm store | `sqlite` |
 /// | `node:./store.mjs` | any Connect store of npm, which this file makes, in a Node.js process | `node` |
 ///
 /// Options are query parameters with the names of the npm package: `redis://localhost?prefix=app:&ttl=3600`.
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
-        const KNOWN: &str = "memory, node, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file";
+        const KNOWN: &str = "memory, node, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file, postgres, postgresql, sqlite";
         let no_scheme = format!(
             "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );

@@ -13,6 +13,7 @@
 //! | [`RawFiles`] | the records of session-file-store, in a folder |
 //! | [`RawRedis`] | the records of connect-redis |
 //! | [`RawMemcached`] | the records of connect-memcached, on any number of servers |
+//! | `RawSql` (feature `sql`) | the rows of the npm stores in PostgreSQL, MariaDB and SQLite |
 //! | `RawMongo` (feature `mongodb`) | the records of connect-mongo, as texts |
 
 mod file;
@@ -25,6 +26,8 @@ mod mongo_set;
 mod mongodb;
 mod redis;
 mod sessions;
+#[cfg(feature = "sql")]
+mod sql;
 
 pub use file::RawFiles;
 pub use harmed::{Harmed, Shared};
@@ -36,3 +39,5 @@ pub use mongo_set::MongoSet;
 pub use mongodb::RawMongo;
 pub use redis::RawRedis;
 pub use sessions::{a_thousand_tasks_share, expiring_in, numbered, session};
+#[cfg(feature = "sql")]
+pub use sql::RawSql;

@@ -1,19 +1,15 @@
 //! The servers of the published stores.
 
-use cloakroom_test_support::{Mongod, RedisServer, Server as Started};
+use cloakroom_test_support::{MariaDb, Mongod, Postgres, RedisServer};
 
-use super::{
-    Result,
-    sql::{MariaDb, Postgres},
-    stores::Server,
-};
+use super::{Result, stores::Server};
 
 /// One of each kind. They end when it is dropped.
 pub(super) struct Servers {
     redis: RedisServer,
     mongod: Mongod,
-    postgres: Started<Postgres>,
-    mariadb: Started<MariaDb>,
+    postgres: Postgres,
+    mariadb: MariaDb,
     folder: tempfile::TempDir,
 }
 
@@ -22,8 +18,8 @@ impl Servers {
         Ok(Self {
             redis: RedisServer::start()?,
             mongod: Mongod::start()?,
-            postgres: Started::start_with(&["-c", "max_connections=200"])?,
-            mariadb: Started::start_with(&["--max-connections=200"])?,
+            postgres: Postgres::start_with(&["-c", "max_connections=200"])?,
+            mariadb: MariaDb::start_with(&["--max-connections=200"])?,
             folder: tempfile::tempdir()?,
         })
     }
@@ -33,8 +29,8 @@ impl Servers {
         match server {
             Server::Redis => self.redis.url(),
             Server::MongoDb => format!("{}/report", self.mongod.url().trim_end_matches('/')),
-            Server::Postgres => format!("postgres://postgres@{}/postgres", self.postgres.addr()),
-            Server::MariaDb => format!("mysql://root@{}/test", self.mariadb.addr()),
+            Server::Postgres => self.postgres.url(),
+            Server::MariaDb => self.mariadb.url(),
             Server::Folder => self.folder.path().display().to_string(),
             Server::Memcached | Server::Memory => String::new(),
         }

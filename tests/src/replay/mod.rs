@@ -20,6 +20,7 @@ mod redis;
 mod report;
 mod script;
 mod seals;
+mod sql;
 pub mod vectors;
 
 use std::{fmt, fs, path::Path, time::Duration};
@@ -53,6 +54,7 @@ pub const KINDS: &[Kind] = &[
     mongo::KIND,
     mongo_crypto::KIND,
     redis::KIND,
+    sql::KIND,
     vectors::KIND,
 ];
 

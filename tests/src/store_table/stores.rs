@@ -5,6 +5,7 @@ mod memcached;
 mod memory;
 mod mongodb;
 mod redis;
+mod sql;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,8 @@ pub(super) async fn columns() -> Result<Vec<Column>> {
         memcached::column().await?,
         mongodb::column().await?,
         file::column().await?,
+        sql::column().await?,
+        sql::sqlite().await?,
     ])
 }
 

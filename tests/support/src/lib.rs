@@ -16,6 +16,8 @@
 //! | [`Mongod`] | `mongod` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
 //! | [`MongoReplicaSet`] | a primary `mongod` and a secondary that stays behind | `start`, `url`, `primary`, `secondary` |
 //! | [`MongoThree`] | three `mongod` that elect a primary | `start`, `url`, `server`, `primary`, `step_down`, `step_up` |
+//! | [`Postgres`] | `postgres`, as the user `postgres` if root runs the tests | what every [`Server`] has |
+//! | [`MariaDb`] | `mariadbd` | what every [`Server`] has |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`Proxy`] | a TCP proxy before any server, which can go silent, hang up, lose or garble answers, or refuse | `start`, `addr`, `pass`, `silence`, `cut`, `lose_answers`, `garble`, `refuse`, `listen`, `connections`, `open` |
@@ -60,11 +62,14 @@
 //! ```
 
 mod ask;
+mod cluster;
 mod error;
 mod example;
+mod family;
 mod folder;
 mod leak;
 mod lines;
+mod mariadb;
 mod memcached;
 mod memcached_tap;
 mod mongo_replica_set;
@@ -73,6 +78,7 @@ mod mongo_wire;
 mod mongod;
 mod node;
 mod port;
+mod postgres;
 mod process;
 mod program;
 mod proxy;
@@ -89,6 +95,7 @@ mod valkey;
 pub use error::Error;
 pub use example::Example;
 pub use leak::leak_in;
+pub use mariadb::{Maria, MariaDb};
 pub use memcached::{Memcache, Memcached};
 pub use memcached_tap::MemcachedTap;
 pub use mongo_replica_set::MongoReplicaSet;
@@ -96,6 +103,7 @@ pub use mongo_three::MongoThree;
 pub use mongod::{Mongo, Mongod};
 pub use node::NodeProgram;
 pub use port::free_port;
+pub use postgres::{Pg, Postgres};
 pub use program::{
     MONGOD_VERSION, VALKEY_VERSION, find_mongod, find_program, find_valkey, mongod_in_cache,
     node_folder, valkey_in_cache,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Error, folder::Folder};
+use crate::{Error, family::children_of, folder::Folder};
 
 /// What the watchdog runs. Its standard input is a pipe that only the test process holds, so `read` ends when that
 /// process ends, in whatever way. Ctrl-C reaches the watchdog too, and must not end it first.
@@ -22,6 +22,7 @@ pub(crate) struct Process {
     child: Child,
     watchdog: Child,
     command: String,
+    has_children: bool,
 }
 
 impl Process {
@@ -62,7 +63,12 @@ impl Process {
                 end(&mut child);
                 failed(error)
             })?;
-        Ok(Self { child, watchdog, command: text })
+        Ok(Self { child, watchdog, command: text, has_children: false })
+    }
+
+    /// Whether it starts processes of its own, which then are frozen and end with it.
+    pub(crate) fn has_children(&mut self, has_children: bool) {
+        self.has_children = has_children;
     }
 
     /// The command as one would type it.
@@ -88,22 +94,52 @@ impl Process {
         if let Some(status) = self.exit_status() {
             return Err(Error::new(format!("`{}` has ended: {status}", self.command)));
         }
-        // The shell's own `kill`: small systems have no other.
-        let sent = Command::new("/bin/sh")
-            .args(["-c", r#"kill -s "$1" "$2""#, "signal", name, &self.id().to_string()])
-            .stdin(Stdio::null())
-            .status();
-        match sent {
-            Ok(status) if status.success() => Ok(()),
-            _ => Err(Error::new(format!("cannot send the signal {name} to `{}`", self.command))),
+        if send(name, &[self.id()]) {
+            return Ok(());
         }
+        Err(Error::new(format!("cannot send the signal {name} to `{}`", self.command)))
     }
 
     /// Freezes the process, and returns when all of its threads stand still: the signal alone is only on its way.
     pub(crate) fn freeze(&mut self) -> Result<(), Error> {
         self.signal("STOP")?;
+        self.wait_until_still(self.id())?;
+        // It stands still, so these are all: none is started, and none that has ended is waited for.
+        let children = self.children();
+        send("STOP", &children);
+        children.into_iter().try_for_each(|child| self.wait_until_still(child))
+    }
+
+    /// Resumes what was frozen.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        send("CONT", &self.children());
+        self.signal("CONT")
+    }
+
+    fn children(&self) -> Vec<u32> {
+        if self.has_children { children_of(self.id()) } else { Vec::new() }
+    }
+
+    /// Kills the children, and lets the process itself end at once but in its own way: PostgreSQL gives back a piece of
+    /// memory that the system would keep.
+    fn end_with_children(&mut self) {
+        if self.freeze().is_err() {
+            return;
+        }
+        send("KILL", &self.children());
+        send("QUIT", &[self.id()]);
+        send("CONT", &[self.id()]);
+        let since = Instant::now();
+        while self.child.try_wait().is_ok_and(|status| status.is_none())
+            && since.elapsed() < Duration::from_secs(60)
+        {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn wait_until_still(&self, id: u32) -> Result<(), Error> {
         let started = Instant::now();
-        while !self.stands_still() {
+        while !stands_still(id) {
             if started.elapsed() > Duration::from_secs(60) {
                 return Err(Error::new(format!("`{}` does not stop", self.command)));
             }
@@ -111,22 +147,36 @@ impl Process {
         }
         Ok(())
     }
+}
 
-    /// Returns true if every thread is stopped, by the state in `/proc/PID/task/TID/stat`: see proc(5).
-    fn stands_still(&self) -> bool {
-        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.id())) else { return true };
-        // A thread that has ended has no file.
-        let mut stats =
-            threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
-        stats.all(|stat| {
-            // The state follows the name, which is in brackets and can contain some itself.
-            stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with(['T', 't']))
-        })
-    }
+/// Sends a signal to processes. False if one of them has ended.
+fn send(signal: &str, ids: &[u32]) -> bool {
+    // The shell's own `kill`: small systems have no other.
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", r#"kill -s "$@""#, "signal", signal]);
+    shell.args(ids.iter().map(ToString::to_string)).stdin(Stdio::null()).stderr(Stdio::null());
+    ids.is_empty() || shell.status().is_ok_and(|status| status.success())
+}
+
+/// Returns true if every thread is stopped or has ended, by the state in `/proc/PID/task/TID/stat`: see proc(5).
+fn stands_still(id: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { return true };
+    // A thread that has ended has no file.
+    let mut stats =
+        threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+    stats.all(|stat| {
+        // The state follows the name, which is in brackets and can contain some itself.
+        stat.rsplit(')')
+            .next()
+            .is_none_or(|rest| rest.trim_start().starts_with(['T', 't', 'Z', 'X']))
+    })
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.has_children {
+            self.end_with_children();
+        }
         // The watchdog first: to wait for the child frees its id.
         end(&mut self.watchdog);
         end(&mut self.child);

@@ -47,9 +47,14 @@ pub fn valkey_in_cache() -> Option<PathBuf> {
 }
 
 fn in_cache(program: &str, version: &str) -> Option<PathBuf> {
+    Some(cache_folder()?.join(format!("{program}-{version}")).join(program))
+}
+
+/// The folder of what is kept from one run of the tests to the next.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
     let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
-    Some(cache.join("cloakroom").join(format!("{program}-{version}")).join(program))
+    Some(cache.join("cloakroom"))
 }
 
 /// The folder of the Node.js programs and their npm packages: `tests/node`.

@@ -22,6 +22,9 @@ pub trait Kind: Default + fmt::Debug {
     /// The name of the program.
     const PROGRAM: &'static str;
 
+    /// Whether it serves its connections by processes of their own.
+    const HAS_CHILDREN: bool = false;
+
     /// Where the program is.
     #[must_use]
     fn find() -> Option<PathBuf> {
@@ -30,6 +33,11 @@ pub trait Kind: Default + fmt::Debug {
 
     /// The scheme of its URL.
     fn scheme(&self) -> &'static str;
+
+    /// Its URL, with this address.
+    fn url(&self, addr: &str) -> String {
+        format!("{}://{addr}", self.scheme())
+    }
 
     /// Gives the command its usual arguments. What is to outlive a restart goes to `folder.join("data")`.
     fn configure(&self, command: &mut Command, folder: &Path, port: u16);
@@ -113,10 +121,10 @@ impl<K: Kind> Server<K> {
         self.kind.announced()
     }
 
-    /// The URL, without a password or a database: `redis://127.0.0.1:12345`.
+    /// The URL: `redis://127.0.0.1:12345`. That of a SQL server names a user, who needs no password, and a database.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}", self.kind.scheme(), self.addr())
+        self.kind.url(&self.addr())
     }
 
     /// The process id. `None` while the server is stopped.
@@ -186,7 +194,7 @@ impl<K: Kind> Server<K> {
     ///
     /// If the server does not run.
     pub fn resume(&mut self) -> Result<(), Error> {
-        self.signal("CONT")
+        self.process.as_mut().ok_or_else(|| Error::new("the server is stopped"))?.resume()
     }
 
     pub(crate) fn kind(&self) -> &K {
@@ -197,10 +205,6 @@ impl<K: Kind> Server<K> {
         self.folder.path()
     }
 
-    fn signal(&mut self, name: &str) -> Result<(), Error> {
-        self.process.as_mut().ok_or_else(|| Error::new("the server is stopped"))?.signal(name)
-    }
-
     /// Starts the server and waits until it answers. `false` if the port is taken.
     fn launch(&mut self, port: u16) -> Result<bool, Error> {
         self.port = port;
@@ -209,6 +213,7 @@ impl<K: Kind> Server<K> {
         self.kind.configure(&mut command, self.folder.path(), port);
         command.args(&self.options);
         let mut process = Process::spawn(command, &self.folder)?;
+        process.has_children(K::HAS_CHILDREN);
         let since = Instant::now();
         let what_happened = loop {
             if self.kind.answers(self.folder.path(), port).unwrap_or(false) {
@@ -239,7 +244,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::{Memcache, Mongo, Redis};
+    use crate::{Maria, Memcache, Mongo, Pg, Redis};
 
     fn check_a_taken_port_is_noticed<K: Kind>() {
         let mut server = Server::<K>::start().unwrap();
@@ -266,5 +271,17 @@ mod tests {
     #[ignore = "needs mongod"]
     fn a_port_that_mongod_cannot_have_is_noticed() {
         check_a_taken_port_is_noticed::<Mongo>();
+    }
+
+    #[test]
+    #[ignore = "needs postgresql"]
+    fn a_port_that_postgres_cannot_have_is_noticed() {
+        check_a_taken_port_is_noticed::<Pg>();
+    }
+
+    #[test]
+    #[ignore = "needs mariadb-server"]
+    fn a_port_that_mariadb_cannot_have_is_noticed() {
+        check_a_taken_port_is_noticed::<Maria>();
     }
 }

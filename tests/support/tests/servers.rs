@@ -14,7 +14,7 @@ use std::{
 };
 
 use cloakroom_test_support::{
-    Kind, Memcache, Memcached, Mongo, Mongod, Redis, RedisServer, Server,
+    Kind, Maria, Memcache, Memcached, Mongo, Mongod, Pg, Redis, RedisServer, Server,
 };
 
 /// Whether the process is there. Our children are gone as soon as we waited for them.
@@ -94,6 +94,18 @@ fn mongod_ends_with_its_guard() {
 }
 
 #[test]
+#[ignore = "needs postgresql"]
+fn postgres_ends_with_its_guard() {
+    check_a_server_ends_with_its_guard::<Pg>();
+}
+
+#[test]
+#[ignore = "needs mariadb-server"]
+fn mariadb_ends_with_its_guard() {
+    check_a_server_ends_with_its_guard::<Maria>();
+}
+
+#[test]
 #[ignore = "needs redis-server"]
 fn redis_keeps_its_port() {
     check_a_restart_keeps_the_port::<Redis>();
@@ -109,6 +121,18 @@ fn memcached_keeps_its_port() {
 #[ignore = "needs mongod"]
 fn mongod_keeps_its_port() {
     check_a_restart_keeps_the_port::<Mongo>();
+}
+
+#[test]
+#[ignore = "needs postgresql"]
+fn postgres_keeps_its_port() {
+    check_a_restart_keeps_the_port::<Pg>();
+}
+
+#[test]
+#[ignore = "needs mariadb-server"]
+fn mariadb_keeps_its_port() {
+    check_a_restart_keeps_the_port::<Maria>();
 }
 
 #[test]
@@ -130,6 +154,18 @@ fn mongod_that_fails_to_start_returns_its_log() {
 }
 
 #[test]
+#[ignore = "needs postgresql"]
+fn postgres_that_fails_to_start_returns_its_log() {
+    check_a_failed_start_returns_the_command_and_the_log::<Pg>();
+}
+
+#[test]
+#[ignore = "needs mariadb-server"]
+fn mariadb_that_fails_to_start_returns_its_log() {
+    check_a_failed_start_returns_the_command_and_the_log::<Maria>();
+}
+
+#[test]
 #[ignore = "needs redis-server"]
 fn a_server_ends_with_a_panic() {
     let mut id = None;
@@ -143,9 +179,9 @@ fn a_server_ends_with_a_panic() {
 }
 
 #[test]
-#[ignore = "needs redis-server, memcached and mongod"]
+#[ignore = "needs redis-server, memcached, mongod, postgresql and mariadb-server"]
 fn a_server_ends_with_a_killed_test() {
-    for kind in ["redis", "memcached", "mongod"] {
+    for kind in ["redis", "memcached", "mongod", "postgres", "mariadb"] {
         let mut helper = Command::new(env!("CARGO_BIN_EXE_serve"))
             .arg(kind)
             .stdin(Stdio::piped())
@@ -156,7 +192,7 @@ fn a_server_ends_with_a_killed_test() {
         let _input = helper.stdin.take();
         let mut url = String::new();
         BufReader::new(helper.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        let addr = url.trim().split_once("://").unwrap().1;
+        let addr = url.trim().split(['/', '@']).find(|part| part.starts_with("127.")).unwrap();
         TcpStream::connect(addr).unwrap();
 
         helper.kill().unwrap();

@@ -9,7 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use cloakroom_test_support::{Error, Kind, Memcache, Mongo, Redis, Server, Valkey};
+use cloakroom_test_support::{Error, Kind, Maria, Memcache, Mongo, Pg, Redis, Server, Valkey};
 
 fn main() -> ExitCode {
     let result = match env::args().nth(1).as_deref() {
@@ -17,8 +17,10 @@ fn main() -> ExitCode {
         Some("valkey") => serve::<Valkey>(),
         Some("memcached") => serve::<Memcache>(),
         Some("mongod") => serve::<Mongo>(),
+        Some("postgres") => serve::<Pg>(),
+        Some("mariadb") => serve::<Maria>(),
         _ => {
-            eprintln!("usage: serve redis | valkey | memcached | mongod");
+            eprintln!("usage: serve redis | valkey | memcached | mongod | postgres | mariadb");
             return ExitCode::FAILURE;
         }
     };

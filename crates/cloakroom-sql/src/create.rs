@@ -1,0 +1,56 @@
+//! The statements that create a table.
+
+use crate::table::Table;
+
+impl Table {
+    /// Returns the statements that create the table and its index on the expiry, if they do not exist yet. The option
+    /// [`create_table`](crate::SqlOptions::create_table) runs them.
+    #[must_use]
+    pub fn create_statements(&self) -> Vec<String> {
+        let mut columns = vec![&self.id, &self.expiry, &self.data];
+        // connect-sqlite3 inserts by position: id, expiry, data. The others name their columns.
+        columns.extend(self.further.iter().map(|(column, _)| column));
+        let mut parts: Vec<_> = columns
+            .iter()
+            .map(|column| {
+                format!("{} {}", self.dialect.quote(&column.name), column.sql_type)
+                    .trim_end()
+                    .to_owned()
+            })
+            .collect();
+        parts.push(format!("PRIMARY KEY ({})", self.dialect.quote(&self.id.name)));
+        let (index, table) = (self.dialect.quote(&self.index()), self.quoted());
+        let expiry = self.dialect.quote(&self.expiry.name);
+        let create = format!("CREATE TABLE IF NOT EXISTS {table} ({})", parts.join(", "));
+        vec![create, format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({expiry})")]
+    }
+
+    /// The name of the index on the expiry, as connect-pg-simple makes it.
+    fn index(&self) -> String {
+        format!("IDX_{}_{}", self.name, self.expiry.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Counterpart, Dialect};
+
+    #[test]
+    fn the_statements_make_the_table_of_the_npm_store() {
+        for (counterpart, dialect, statements) in [
+            (
+                Counterpart::ConnectPgSimple,
+                Dialect::Postgres,
+                r#"CREATE TABLE IF NOT EXISTS "session" ("sid" varchar NOT NULL COLLATE "default", "expire" timestamp(6) NOT NULL, "sess" json NOT NULL, PRIMARY KEY ("sid")); CREATE INDEX IF NOT EXISTS "IDX_session_expire" ON "session" ("expire")"#,
+            ),
+            (
+                Counterpart::ConnectSqlite3,
+                Dialect::Sqlite,
+                r#"CREATE TABLE IF NOT EXISTS "sessions" ("sid", "expired", "sess", PRIMARY KEY ("sid")); CREATE INDEX IF NOT EXISTS "IDX_sessions_expired" ON "sessions" ("expired")"#,
+            ),
+        ] {
+            let table = counterpart.table(dialect).unwrap();
+            assert_eq!(table.create_statements().join("; "), statements, "{counterpart}");
+        }
+    }
+}

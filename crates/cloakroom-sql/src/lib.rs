@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    allow(
+        unused,
+        clippy::drop_non_drop,
+        clippy::unused_async,
+        reason = "without a database, a store cannot be made"
+    )
+)]
+
+mod atomic;
+mod call;
+mod check;
+mod connection;
+mod counterpart;
+mod create;
+mod dialect;
+mod enumerate;
+mod error;
+mod expiry;
+mod live;
+mod options;
+mod parameter;
+mod prune;
+mod record;
+mod statement;
+mod store;
+mod table;
+mod target;
+mod times;
+
+pub use counterpart::Counterpart;
+pub use dialect::Dialect;
+pub use expiry::{ExpiryForm, Rounding};
+pub use options::SqlOptions;
+pub use sqlx;
+pub use store::SqlStore;
+pub use table::{Column, Further, Table};

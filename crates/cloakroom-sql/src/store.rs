@@ -1,0 +1,398 @@
+//! The store and its four basic operations.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Needs, Operation, Pauses, Runtimes, Shared};
+use cloakroom_core::{
+    Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id,
+};
+use tokio::{runtime::Handle, time::Instant};
+
+use crate::{
+    call::Call,
+    check::{self, Checked},
+    connection::{Answer, Source},
+    counterpart::Counterpart,
+    dialect::Dialect,
+    error::{self, STORE, Verdict},
+    live::Live,
+    options::SqlOptions,
+    record,
+    statement::Values,
+    table::Table,
+    target::Target,
+};
+
+/// Keeps sessions in a table of PostgreSQL or SQLite, in the form of an npm store.
+///
+/// It supports the whole contract. Clones share the connections, and any number of tasks may use them at once. It needs
+/// a tokio runtime with I/O and time enabled; without them, every call returns a [`Config`](ErrorKind::Config) error. It
+/// is not tied to one runtime: it has connections on each runtime that calls it.
+///
+/// - Every operation is one statement; an `update` that meets a conflict takes two.
+/// - Connections are made on first use, so a service can start while the server is down. The first one asks once what
+///   the table looks like.
+/// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use cloakroom_core::{SessionData, Store};
+/// use cloakroom_sql::SqlStore;
+///
+/// let store = SqlStore::open("sqlite::memory:")?;
+/// let mut session = SessionData::new();
+/// session.insert("user", "ann")?;
+/// store.set("an id", &session).await?;
+/// assert_eq!(store.get("an id").await?, Some(session));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SqlStore(Arc<Inner>);
+
+struct Inner {
+    options: SqlOptions,
+    table: Table,
+    creates: bool,
+    source: Source,
+    /// The server or the file, for messages.
+    place: String,
+    runtimes: Runtimes,
+    lives: Shared<Live>,
+    /// The connections for all runtimes, if they are not tied to one.
+    live: Option<Arc<Live>>,
+    checked: Mutex<Option<Arc<Checked>>>,
+}
+
+impl SqlStore {
+    /// Creates a store for a URL. It does not connect; the first operation does.
+    ///
+    /// ```text
+    /// postgres://[user[:password]@]host[:port]/database[?parameters]     with the feature `postgres`; also postgresql://
+    /// sqlite:sessions.db[?parameters]                                    with the feature `sqlite`
+    /// sqlite:///absolute/path.db[?parameters]
+    /// sqlite::memory:[?parameters]                                       one connection, and gone with the store: for tests
+    /// ```
+    ///
+    /// | parameter | value | default |
+    /// | --- | --- | --- |
+    /// | `counterpart` | the npm package whose table it is, see [`Counterpart`] | `connect-pg-simple`, `connect-sqlite3` |
+    /// | `table` | the name of the table | that of the npm package |
+    /// | `schema` | PostgreSQL: the schema of the table | the search path decides |
+    /// | `createTable` | `true` or `false` | `false` for PostgreSQL, `true` for SQLite |
+    /// | `timeZone` | PostgreSQL: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | that of the role, the database or the server, if they tell |
+    /// | `sslmode` | PostgreSQL: `disable`, `require`, `verify-ca` or `verify-full`, with the feature `tls` | `disable` |
+    /// | `sslrootcert` | PostgreSQL: a file of certificates | those of Mozilla |
+    /// | `host` | PostgreSQL: the folder of a Unix socket | the host of the URL |
+    /// | `durable` | SQLite: `true` or `false`, see [`SqlOptions::durable`] | `true` |
+    /// | `ttl` | seconds | 86400 |
+    /// | `connections` | the maximum number of connections | 10 |
+    /// | `maxRecord` | bytes | 16777216 |
+    /// | `deadline` | milliseconds | 5000 |
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for a malformed URL or an unknown parameter. The message names the part, and
+    /// suggests the nearest parameter or lists all. It never quotes what may be the password.
+    ///
+    /// ```
+    /// let error = cloakroom_sql::SqlStore::open("mysql://localhost/app").unwrap_err();
+    /// assert_eq!(error.to_string(), "sql: open: MySQL and MariaDB are not supported yet");
+    /// ```
+    pub fn open(url: &str) -> Result<Self, Error> {
+        Self::open_with(url, SqlOptions::default())
+    }
+
+    /// Creates a store for a URL with options. The URL's parameters take precedence over the options.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and [`Config`](ErrorKind::Config) for an invalid option.
+    pub fn open_with(url: &str, mut options: SqlOptions) -> Result<Self, Error> {
+        let Target { source, place, is_file } = Target::parse(url, &mut options)?;
+        Self::of(source, place, is_file, options)
+    }
+
+    /// Creates a store on the application's pool.
+    ///
+    /// The pool's own limits apply in addition to the store's deadline. The pool belongs to the runtime on which it was
+    /// made, so the store works as long as that runtime does.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for an invalid option.
+    #[cfg(feature = "postgres")]
+    pub fn with_postgres_pool(pool: sqlx::PgPool, options: SqlOptions) -> Result<Self, Error> {
+        Self::of(Source::PostgresPool(pool), "the server".to_owned(), false, options)
+    }
+
+    /// Creates a store on the application's pool, as [`with_postgres_pool`](Self::with_postgres_pool) does. The pool
+    /// decides how durable a write is.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) for an invalid option.
+    #[cfg(feature = "sqlite")]
+    pub fn with_sqlite_pool(pool: sqlx::SqlitePool, options: SqlOptions) -> Result<Self, Error> {
+        Self::of(Source::SqlitePool(pool), "the file".to_owned(), false, options)
+    }
+
+    fn of(
+        source: Source,
+        place: String,
+        creates: bool,
+        options: SqlOptions,
+    ) -> Result<Self, Error> {
+        let dialect = source.dialect();
+        let default = || Counterpart::default_of(dialect).table(dialect);
+        let table = options.table.clone().or_else(default).filter(|table| table.dialect == dialect);
+        let Some(table) = table else {
+            let why = "describes a table of another database";
+            return Err(cloakroom_backend::invalid_option(STORE, "table", why));
+        };
+        options.check()?;
+        table.check()?;
+        let live = (!source.is_of_a_runtime())
+            .then(|| Arc::new(Live::new(source.clone(), options.connections)));
+        Ok(Self(Arc::new(Inner {
+            creates: options.create_table.unwrap_or(creates),
+            table,
+            options,
+            source,
+            place,
+            runtimes: Runtimes::new(Needs::TimeAndIo),
+            lives: Shared::default(),
+            live,
+            checked: Mutex::default(),
+        })))
+    }
+
+    /// Checks that the database answers and that the table is as described, and connects first if necessary. Use it for
+    /// a health check, or to notice a wrong password before the first request.
+    ///
+    /// # Errors
+    ///
+    /// The store's own errors.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let operation = self.operation("ping", Idempotency::Read);
+        let checked = self.checked(&operation).await?;
+        let ping = || Call::rows(&checked.statements.ping, Values::default());
+        self.run(&operation, |_| ping()).await.map(drop)
+    }
+
+    pub(crate) fn options(&self) -> &SqlOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
+        Operation::start(STORE, name, idempotency, self.0.options.deadline)
+    }
+
+    /// Rejects a runtime without timers or sockets.
+    pub(crate) fn check_runtime(&self, name: &'static str) -> Result<(), Error> {
+        self.0.runtimes.current(&self.operation(name, Idempotency::Read)).map(drop)
+    }
+
+    /// Returns the connections for this runtime.
+    fn live(&self, operation: &Operation) -> Result<(Arc<Live>, Handle), Error> {
+        let runtime = self.0.runtimes.current(operation)?;
+        let live = match &self.0.live {
+            Some(live) => Arc::clone(live),
+            None => self.0.lives.get_or_insert(&runtime, || {
+                Arc::new(Live::new(self.0.source.clone(), self.0.options.connections))
+            }),
+        };
+        Ok((live, runtime))
+    }
+
+    /// Returns the statements of the table, which is checked if it was not yet.
+    pub(crate) async fn checked(&self, operation: &Operation) -> Result<Arc<Checked>, Error> {
+        let known = || self.0.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (live, runtime) = self.live(operation)?;
+        if let Some(checked) = known().clone() {
+            return Ok(checked);
+        }
+        // Only reads, so that an outage here is never an unknown outcome.
+        let reading = operation.reading();
+        let (place, table) = (&self.0.place, &self.0.table);
+        let mut lease = live.lease(&reading, place, &runtime).await?;
+        let checked =
+            check::check(&reading, place, &mut lease, table, &self.0.options, self.0.creates)
+                .await?;
+        *known() = Some(Arc::clone(&checked));
+        Ok(checked)
+    }
+
+    /// Sends what `call` makes of the current time, which is that after all waiting. If the connection is lost, a call
+    /// that is safe to repeat is repeated once; one that did nothing is sent again.
+    pub(crate) async fn run<'v>(
+        &self,
+        operation: &Operation,
+        mut call: impl FnMut(i64) -> Call<'v> + Send,
+    ) -> Result<Answer, Error> {
+        let (mut pauses, mut was_renewed) = (Pauses::new(), false);
+        loop {
+            let (live, runtime) = self.live(operation)?;
+            let mut lease = live.lease(operation, &self.0.place, &runtime).await?;
+            let began = Instant::now();
+            let Call { statement, values, want } = call(self.now_ms());
+            let failure = match lease.run(operation, statement, &values, want).await? {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            drop(lease);
+            let is_sent_again = match error::verdict(&failure.cause) {
+                Verdict::Refused => false,
+                Verdict::Overtaken => {
+                    let pause = pauses.after(began.elapsed()).unwrap_or_default();
+                    let is_in_time = pause < operation.time_left();
+                    if is_in_time {
+                        tokio::time::sleep(pause).await;
+                    }
+                    is_in_time
+                }
+                Verdict::Unfit => !mem::replace(&mut was_renewed, true),
+                Verdict::Lost => operation.repeat(),
+            };
+            if is_sent_again {
+                continue;
+            }
+            if error::is_no_table(&failure.cause) {
+                // The next call looks again, and creates it if it may.
+                *self.0.checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                return Err(check::missing(operation, &self.0.table));
+            }
+            return Err(error::of(operation, &self.0.place, &failure));
+        }
+    }
+
+    /// Rejects an id that the database does not accept, and looks at the table if that was not done yet.
+    pub(crate) async fn start(
+        &self,
+        operation: &Operation,
+        sid: &str,
+    ) -> Result<Arc<Checked>, Error> {
+        operation.check_id(sid)?;
+        if self.0.table.dialect == Dialect::Postgres && sid.contains('\0') {
+            let message = "invalid id: must not contain a NUL character, which PostgreSQL refuses";
+            return Err(operation.error(ErrorKind::InvalidId, message));
+        }
+        let checked = self.checked(operation).await?;
+        checked.check_id(operation, sid)?;
+        Ok(checked)
+    }
+
+    /// Returns the live session with this id.
+    pub(crate) async fn find(
+        &self,
+        operation: &Operation,
+        checked: &Checked,
+        sid: &str,
+    ) -> Result<Option<SessionData>, Error> {
+        let get = &checked.statements.get;
+        let answer = self
+            .run(operation, |now_ms| Call::rows(get, self.values(checked, sid, now_ms)))
+            .await?;
+        self.first(operation, answer)
+    }
+
+    /// Returns the session in the first row of an answer.
+    pub(crate) fn first(
+        &self,
+        operation: &Operation,
+        answer: Answer,
+    ) -> Result<Option<SessionData>, Error> {
+        match answer.rows.into_iter().next().and_then(|row| row.into_iter().next()) {
+            Some(data) => record::session(operation, data, self.0.options.max_record),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the random name of a new row.
+    pub(crate) fn row(&self, operation: &Operation) -> Result<String, Error> {
+        generate_id().map_err(|error| operation.named(error))
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    fn name(&self) -> &str {
+        STORE
+    }
+
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        let operation = self.operation("get", Idempotency::Read);
+        let checked = self.start(&operation, sid).await?;
+        self.find(&operation, &checked, sid).await
+    }
+
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        // Not repeatable: a second write could overwrite what another writer stored in between.
+        let operation = self.operation("set", Idempotency::Once);
+        let text = record::text(&operation, session, self.options().max_record)?;
+        let checked = self.start(&operation, sid).await?;
+        checked.check_text(&operation, &text)?;
+        let (statements, row) = (&checked.statements, self.row(&operation)?);
+        let mut has_ended = false;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let mut values = self.written(&checked, sid, session, now_ms);
+                (values.data, values.row) = (&text, &row);
+                has_ended = values.expiry.is_none();
+                Call::write(if has_ended { &statements.destroy } else { &statements.set }, values)
+            })
+            .await?;
+        if answer.affected == 0 && !has_ended {
+            let message = "the column of the id has a collation that takes this id for another one";
+            return Err(operation.error(ErrorKind::InvalidId, message));
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        let operation = self.operation("destroy", Idempotency::Repeatable);
+        let checked = self.start(&operation, sid).await?;
+        let destroy = &checked.statements.destroy;
+        self.run(&operation, |now_ms| Call::write(destroy, self.values(&checked, sid, now_ms)))
+            .await
+            .map(drop)
+    }
+
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        let operation = self.operation("touch", Idempotency::Repeatable);
+        let checked = self.start(&operation, sid).await?;
+        let statements = &checked.statements;
+        let mut has_ended = false;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let values = self.written(&checked, sid, session, now_ms);
+                has_ended = values.expiry.is_none();
+                Call::write(if has_ended { &statements.destroy } else { &statements.touch }, values)
+            })
+            .await?;
+        let is_extended = answer.affected > 0 && !has_ended;
+        Ok(if is_extended { Touched::Extended } else { Touched::Missing })
+    }
+
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for SqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStore").field("table", &self.0.table.name).finish_non_exhaustive()
+    }
+}
