@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, later, whole_seconds};
 use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
 
-use crate::{connection::Want, record, store::SqlStore};
+use crate::{connection::Want, dialect::Dialect, record, store::SqlStore};
 
 #[async_trait]
 impl Atomic for SqlStore {
@@ -66,6 +66,14 @@ impl Atomic for SqlStore {
         let mut values = self.values(&checked, sid, now_ms);
         values.expiry = self.rounded(expires_ms, checked.last_expiry_ms);
         let statement = &checked.statements.get_and_touch;
+        if self.table().dialect == Dialect::MySql {
+            // It has no `RETURNING` for an update.
+            let touched = self.run(&operation, statement, &values, Want::Affected).await?;
+            return match touched.affected {
+                0 => Ok(None),
+                _ => self.find(&operation, &checked, &values).await,
+            };
+        }
         let answer = self.run(&operation, statement, &values, Want::Rows(usize::MAX)).await?;
         self.first(&operation, answer)
     }

@@ -3,10 +3,12 @@
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
 use futures::TryStreamExt;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Row as _};
 
+#[cfg(feature = "mysql")]
+use crate::mysql_upsert::LEFT_ALONE;
 use crate::{
     dialect::Dialect,
     statement::{Argument, Statement, Values},
@@ -19,11 +21,16 @@ pub(crate) enum Source {
     Postgres(Box<sqlx::postgres::PgConnectOptions>),
     #[cfg(feature = "postgres")]
     PostgresPool(sqlx::PgPool),
+    /// With the statement that a connection begins with.
+    #[cfg(feature = "mysql")]
+    MySql(Box<(sqlx::mysql::MySqlConnectOptions, String)>),
+    #[cfg(feature = "mysql")]
+    MySqlPool(sqlx::MySqlPool),
     #[cfg(feature = "sqlite")]
     Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>),
     #[cfg(feature = "sqlite")]
     SqlitePool(sqlx::SqlitePool),
-    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
     Nothing(std::convert::Infallible),
 }
 
@@ -32,11 +39,15 @@ pub(crate) enum Connection {
     Postgres(Box<sqlx::PgConnection>),
     #[cfg(feature = "postgres")]
     PostgresPool(PoolConnection<sqlx::Postgres>),
+    #[cfg(feature = "mysql")]
+    MySql(Box<sqlx::MySqlConnection>),
+    #[cfg(feature = "mysql")]
+    MySqlPool(PoolConnection<sqlx::MySql>),
     #[cfg(feature = "sqlite")]
     Sqlite(Box<sqlx::SqliteConnection>),
     #[cfg(feature = "sqlite")]
     SqlitePool(PoolConnection<sqlx::Sqlite>),
-    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
     Nothing(std::convert::Infallible),
 }
 
@@ -66,9 +77,11 @@ impl Source {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) | Self::PostgresPool(_) => Dialect::Postgres,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) | Self::MySqlPool(_) => Dialect::MySql,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) | Self::SqlitePool(_) => Dialect::Sqlite,
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
@@ -78,6 +91,8 @@ impl Source {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => true,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => true,
             _ => false,
         }
     }
@@ -90,20 +105,28 @@ impl Source {
             }
             #[cfg(feature = "postgres")]
             Self::PostgresPool(pool) => pool.acquire().await.map(Connection::PostgresPool),
+            #[cfg(feature = "mysql")]
+            Self::MySql(how) => {
+                let mut made = how.0.connect().await?;
+                sqlx::Executor::execute(&mut made, &*how.1).await?;
+                Ok(Connection::MySql(Box::new(made)))
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(pool) => pool.acquire().await.map(Connection::MySqlPool),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(options) => {
                 options.connect().await.map(|made| Connection::Sqlite(Box::new(made)))
             }
             #[cfg(feature = "sqlite")]
             Self::SqlitePool(pool) => pool.acquire().await.map(Connection::SqlitePool),
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
 }
 
 /// Runs a statement on a connection of one database.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 macro_rules! run {
     ($connection:expr, $statement:expr, $values:expr, $want:expr) => {{
         let (statement, values): (&Statement, &Values<'_>) = ($statement, $values);
@@ -118,7 +141,7 @@ macro_rules! run {
         match $want {
             Want::Affected => {
                 let done = query.execute($connection).await?;
-                Ok(Answer { affected: done.rows_affected(), whole: true, rows: Vec::new() })
+                Ok(Answer { affected: done.affected(), whole: true, rows: Vec::new() })
             }
             Want::Rows(most) => {
                 let mut rows = query.fetch($connection);
@@ -142,6 +165,33 @@ macro_rules! run {
     }};
 }
 
+/// The answer to a write.
+trait Written {
+    /// The number of rows that it matched.
+    fn affected(&self) -> u64;
+}
+
+#[cfg(feature = "mysql")]
+impl Written for sqlx::mysql::MySqlQueryResult {
+    fn affected(&self) -> u64 {
+        if self.last_insert_id() == LEFT_ALONE { 0 } else { self.rows_affected() }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Written for sqlx::postgres::PgQueryResult {
+    fn affected(&self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Written for sqlx::sqlite::SqliteQueryResult {
+    fn affected(&self) -> u64 {
+        self.rows_affected()
+    }
+}
+
 impl Connection {
     /// Runs a statement to its end, so that what it wrote is committed.
     pub(crate) async fn run(
@@ -159,6 +209,14 @@ impl Connection {
             Self::PostgresPool(connection) => {
                 run!(&mut **connection, statement, values, want)
             }
+            #[cfg(feature = "mysql")]
+            Self::MySql(connection) => {
+                run!(&mut **connection, statement, values, want)
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(connection) => {
+                run!(&mut **connection, statement, values, want)
+            }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => {
                 run!(&mut **connection, statement, values, want)
@@ -167,7 +225,7 @@ impl Connection {
             Self::SqlitePool(connection) => {
                 run!(&mut **connection, statement, values, want)
             }
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
@@ -177,6 +235,8 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => true,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => true,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => true,
             _ => false,
@@ -197,6 +257,8 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::PostgresPool(connection) => drop(connection.detach()),
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(connection) => drop(connection.detach()),
             other => drop(other),
         }
     }

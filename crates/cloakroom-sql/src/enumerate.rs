@@ -57,10 +57,7 @@ impl Enumerate for SqlStore {
 
     /// Removes every row of the table.
     async fn clear(&self) -> Result<(), Error> {
-        let operation = self.operation("clear", Idempotency::Repeatable);
-        let checked = self.checked(&operation).await?;
-        let values = self.values(&checked, "", self.now_ms());
-        self.run(&operation, &checked.statements.clear, &values, Want::Affected).await.map(drop)
+        self.remove("clear", |statements| &statements.clear).await.map(drop)
     }
 }
 

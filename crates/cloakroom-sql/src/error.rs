@@ -8,6 +8,8 @@ use std::io;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 
+use crate::mysql_error as mysql;
+
 /// The store's name.
 pub(crate) const STORE: &str = "sql";
 
@@ -23,6 +25,9 @@ pub(crate) struct Failure {
 pub(crate) fn is_lost(cause: &sqlx::Error) -> bool {
     match cause {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(refusal) if mysql::number(&**refusal).is_some_and(mysql::is_lost) => {
+            true
+        }
         // FATAL errors of a server that ends, and a plan that an `ALTER TABLE` has made wrong.
         sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
             code.starts_with("08")
@@ -32,9 +37,24 @@ pub(crate) fn is_lost(cause: &sqlx::Error) -> bool {
     }
 }
 
+/// Returns true if nothing was done, and no statement would be on this connection.
+pub(crate) fn is_to_close(cause: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = cause else { return false };
+    mysql::number(&**refusal).is_some_and(mysql::is_to_close)
+}
+
+/// Returns true if the database took a statement back, for the sake of one that ran at the same time.
+pub(crate) fn is_taken_back(cause: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = cause else { return false };
+    refusal.code().as_deref() == Some("40001")
+}
+
 /// Returns true if the table does not exist (any more).
 pub(crate) fn is_no_table(cause: &sqlx::Error) -> bool {
     let sqlx::Error::Database(refusal) = cause else { return false };
+    if let Some(number) = mysql::number(&**refusal) {
+        return mysql::is_no_table(number);
+    }
     match refusal.code().as_deref() {
         Some("42P01" | "3F000") => true,
         // SQLITE_ERROR says what it is only in its text.
@@ -47,7 +67,7 @@ pub(crate) fn is_no_table(cause: &sqlx::Error) -> bool {
 pub(crate) fn is_created_at_once(cause: &sqlx::Error) -> bool {
     let sqlx::Error::Database(refusal) = cause else { return false };
     // duplicate_table, duplicate_object, unique_violation of the catalogue.
-    matches!(refusal.code().as_deref(), Some("42P07" | "42710" | "23505"))
+    matches!(refusal.code().as_deref(), Some("42P07" | "42710" | "23505" | "42S01"))
 }
 
 /// Converts a failure to an error. `place` is the server or the file, for messages.
@@ -96,6 +116,9 @@ pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error
 
 /// Returns the error for what the database refused: by the SQLSTATE of a server, or the code of SQLite.
 fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::DatabaseError) -> Error {
+    if let Some((kind, why)) = mysql::number(refusal).and_then(mysql::refused) {
+        return operation.error(kind, why);
+    }
     let code = refusal.code().unwrap_or_default();
     let (kind, why) = match &*code {
         "42P01" => (ErrorKind::Config, "the table does not exist any more"),
@@ -132,6 +155,10 @@ fn other(
     code: &str,
     refusal: &dyn sqlx::error::DatabaseError,
 ) -> Error {
+    if let Some(number) = mysql::number(refusal) {
+        let message = format!("the database refused the statement (error {number})");
+        return operation.error(ErrorKind::Other, message);
+    }
     // SQLite's extended codes have the primary code in their lowest byte (sqlite3.h).
     let primary = code.parse::<u32>().ok().map(|code| code & 0xff);
     let (kind, why) = match primary {

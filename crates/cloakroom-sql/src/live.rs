@@ -140,7 +140,7 @@ impl Lease {
                 Ok(Err(Failure { cause, sent: true }))
             }
             Some(Err(cause)) => {
-                self.is_busy = false;
+                self.is_busy = error::is_to_close(&cause);
                 Ok(Err(Failure { cause, sent: true }))
             }
             None => {

@@ -5,7 +5,11 @@ use std::{convert::Infallible, time::Duration};
 use cloakroom_backend::{Idempotency, in_part, jitter};
 use cloakroom_core::Error;
 
-use crate::{connection::Want, store::SqlStore};
+use crate::{
+    connection::Want,
+    statement::{Statement, Statements},
+    store::SqlStore,
+};
 
 /// The number of rows per statement.
 const BATCH: i64 = 1_000;
@@ -18,14 +22,23 @@ impl SqlStore {
     ///
     /// The store's own errors. Each batch of 1,000 rows has its own deadline; those before the error are removed.
     pub async fn prune_expired(&self) -> Result<u64, Error> {
+        self.remove("prune_expired", |statements| &statements.prune).await
+    }
+
+    /// Sends a statement that removes a batch, until there is nothing left to remove.
+    pub(crate) async fn remove(
+        &self,
+        name: &'static str,
+        statement: fn(&Statements) -> &Statement,
+    ) -> Result<u64, Error> {
         let mut removed = 0;
         loop {
-            let operation = self.operation("prune_expired", Idempotency::Repeatable);
+            let operation = self.operation(name, Idempotency::Repeatable);
             let checked = self.checked(&operation).await?;
             let mut values = self.values(&checked, "", self.now_ms());
             values.limit = BATCH;
-            let prune = &checked.statements.prune;
-            let answer = self.run(&operation, prune, &values, Want::Affected).await;
+            let statement = statement(&checked.statements);
+            let answer = self.run(&operation, statement, &values, Want::Affected).await;
             let affected = answer.map_err(in_part(removed > 0))?.affected;
             removed += affected;
             if affected < BATCH.unsigned_abs() {
