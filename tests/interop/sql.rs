@@ -125,10 +125,13 @@ fn random_sessions_survive_node_rust_node() {
 async fn an_id_in_other_letters_is_another_session() {
     for mut sides in all_settings() {
         sides.node_set("AbCdEf", r#"{"user":"ann"}"#, json!({}));
-        for other in ["aBcDeF", "abcdef", "ABCDEF", "AbCdEf ", "AbCdÉf"] {
+        for other in ["aBcDeF", "abcdef", "ABCDEF", "AbCdÉf"] {
             assert_eq!(sides.rust.get(other).await.unwrap(), None, "{}: {other}", sides.label);
             sides.rust.destroy(other).await.unwrap();
         }
+        // MariaDB does not tell it apart from the id without a space, and then it is refused.
+        let padded = sides.rust.get("AbCdEf ").await;
+        assert!(!matches!(padded, Ok(Some(_))), "{}", sides.label);
         assert!(loaded(&sides.rust, "AbCdEf").await.contains("user"), "{}", sides.label);
         let set = sides.rust.set("abcdef", &SessionData::new()).await;
         // MariaDB would give it ann's row, but in the table of express-mysql-session.

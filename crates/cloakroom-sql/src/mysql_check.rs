@@ -13,7 +13,7 @@ use crate::{
 
 /// The columns of a table. A text has its length in characters if it is a `varchar`, and in bytes otherwise.
 pub(crate) const COLUMNS: &str = "SELECT column_name, data_type, column_type, character_set_name, \
-    CAST(character_maximum_length AS CHAR), CAST(datetime_precision AS CHAR) \
+    CAST(character_maximum_length AS CHAR), CAST(datetime_precision AS CHAR), collation_name \
     FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = \u{1}s";
 
 /// The settings of the connection, and how many unique indexes are of the id alone.
@@ -41,6 +41,8 @@ enum CharacterSet {
 #[derive(Debug)]
 pub(crate) struct Limits {
     id: CharacterSet,
+    /// Whether the collation takes an id with spaces at its end for the same one without them.
+    pads_id: bool,
     data: CharacterSet,
     /// The length of a text that is not limited in characters.
     most_bytes: Option<usize>,
@@ -63,6 +65,8 @@ struct Found<'r> {
     characters: CharacterSet,
     length: Option<usize>,
     precision: u32,
+    /// Whether a comparison leaves out spaces at the end.
+    pads: bool,
 }
 
 fn wrong(operation: &Operation, table: &Table, column: &str, why: &str) -> Error {
@@ -93,6 +97,8 @@ fn find<'r>(
         },
         length: text(row, 4).parse().ok(),
         precision: text(row, 5).parse().unwrap_or(0),
+        // Those of MariaDB and of MySQL that do not.
+        pads: !["_nopad_", "_0900_"].iter().any(|part| text(row, 6).contains(part)),
     })
 }
 
@@ -126,7 +132,8 @@ pub(crate) fn types(
     let last_expiry_ms =
         last_expiry_ms(table, &expiry).map_err(|accepted| wrong(&expiry, accepted))?;
     let most_packet = most_packet(operation, table, settings)?;
-    let limits = Limits { id: id.characters, data: data.characters, most_bytes, most_packet };
+    let (pads_id, data) = (id.pads, data.characters);
+    let limits = Limits { id: id.characters, pads_id, data, most_bytes, most_packet };
     Ok(Types { data_type, most_id: id.length, most_data, last_expiry_ms, limits })
 }
 
@@ -212,10 +219,13 @@ impl Limits {
             CharacterSet::ThreeBytes => !has_four_bytes(sid),
             CharacterSet::Other => sid.is_ascii(),
         };
-        if is_kept {
+        let message = if !is_kept {
+            "invalid id: it has a character that the character set of its column lacks"
+        } else if self.pads_id && sid.ends_with(' ') {
+            "invalid id: it ends with a space, which the collation of its column leaves out"
+        } else {
             return Ok(());
-        }
-        let message = "invalid id: it has a character that the character set of its column lacks";
+        };
         Err(operation.error(ErrorKind::InvalidId, message))
     }
 }

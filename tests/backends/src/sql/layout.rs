@@ -26,6 +26,8 @@ struct Row {
     forms: [&'static str; 2],
     /// Further columns with their values.
     further: &'static [(&'static str, &'static str)],
+    /// The column that is not NULL once the session was destroyed.
+    destroyed: Option<&'static str>,
 }
 
 // `strftime` has the milliseconds of `%f`; `julianday` reads every form that SQLite has for a time.
@@ -56,6 +58,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
                 "(extract(epoch FROM EXPIRY::timestamptz) * 1000)::bigint",
             ],
             further: &[],
+            destroyed: None,
         },
         ("connect-session-knex", _) => Row {
             table: "sessions",
@@ -68,6 +71,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
                 Sqlite => SQLITE_ISO,
             },
             further: &[],
+            destroyed: None,
         },
         ("express-mysql-session", MariaDb) => Row {
             table: "sessions",
@@ -76,6 +80,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
             expiry: "expires",
             forms: ["round(MS / 1000)", "CAST(EXPIRY AS SIGNED) * 1000"],
             further: &[],
+            destroyed: None,
         },
         ("connect-sqlite3", Sqlite) => Row {
             table: "sessions",
@@ -84,6 +89,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
             expiry: "expired",
             forms: ["MS * 1.0", "CAST(EXPIRY AS INTEGER)"],
             further: &[],
+            destroyed: None,
         },
         ("better-sqlite3-session-store", Sqlite) => Row {
             table: "sessions",
@@ -92,6 +98,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
             expiry: "expire",
             forms: SQLITE_ISO,
             further: &[],
+            destroyed: None,
         },
         ("connect-session-sequelize", _) => Row {
             table: "Sessions",
@@ -104,6 +111,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
                 Sqlite => SQLITE_SPACED,
             },
             further: &[("createdAt", "CURRENT_TIMESTAMP"), ("updatedAt", "CURRENT_TIMESTAMP")],
+            destroyed: None,
         },
         ("connect-typeorm", _) => Row {
             table: "session",
@@ -112,6 +120,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
             expiry: "expiredAt",
             forms: MILLISECONDS,
             further: &[],
+            destroyed: Some("destroyedAt"),
         },
         ("@quixo3/prisma-session-store", Postgres) => Row {
             table: "Session",
@@ -123,6 +132,7 @@ fn row(package: &str, database: Database) -> Option<Row> {
                 "(extract(epoch FROM EXPIRY AT TIME ZONE 'UTC') * 1000)::bigint",
             ],
             further: &[("id", "gen_random_uuid()")],
+            destroyed: None,
         },
         _ => return None,
     })
@@ -171,9 +181,13 @@ impl Layout {
             Database::MariaDb => format!("BINARY {id} = {sid}"),
             _ => format!("{id} = {sid}"),
         };
+        let is_there = match row.destroyed {
+            Some(column) => format!("{is_id} AND {} IS NULL", quote(column)),
+            None => is_id.clone(),
+        };
         Some(Self {
             insert: format!("INSERT INTO {table} ({columns}) VALUES ({values})"),
-            select: format!("SELECT {data}, {ms} FROM {table} WHERE {is_id}"),
+            select: format!("SELECT {data}, {ms} FROM {table} WHERE {is_there}"),
             delete: format!("DELETE FROM {table} WHERE {is_id}"),
         })
     }
