@@ -5,7 +5,10 @@ use std::{any::Any, sync::LazyLock};
 use cloakroom_core::{Clock, SessionData, Store, TimeToLive};
 use cloakroom_sql::{SqlOptions, SqlStore};
 use cloakroom_test_support::{MariaDb, Postgres, unique};
-use sqlx::{AnyPool, Connection as _, any::AnyPoolOptions};
+use sqlx::{
+    AnyPool, Connection as _, Row as _,
+    any::{AnyPoolOptions, AnyRow},
+};
 use tokio::runtime::Runtime;
 
 use crate::json::Json;
@@ -28,6 +31,17 @@ pub(super) struct Row {
     /// As the database prints it.
     pub(super) expiry: String,
     pub(super) expiry_ms: i64,
+}
+
+impl Row {
+    fn read(row: AnyRow) -> Result<Self, sqlx::Error> {
+        // For the driver of any database, a long text of MariaDB is bytes.
+        let text = row.try_get(0).or_else(|_| {
+            let bytes = row.try_get::<Vec<u8>, _>(0)?;
+            String::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
+        });
+        Ok(Self { text: text?, expiry: row.try_get(1)?, expiry_ms: row.try_get(2)? })
+    }
 }
 
 impl Bench {
@@ -105,9 +119,9 @@ impl Bench {
     ) -> Result<Option<Row>, String> {
         self.runtime.block_on(async {
             self.store.set(sid, session).await.map_err(|error| error.to_string())?;
-            let row = sqlx::query_as::<_, (String, String, i64)>(&self.select).bind(sid);
+            let row = sqlx::query(&self.select).bind(sid);
             let row = row.fetch_optional(&self.raw).await.map_err(|error| error.to_string())?;
-            Ok(row.map(|(text, expiry, expiry_ms)| Row { text, expiry, expiry_ms }))
+            row.map(Row::read).transpose().map_err(|error| error.to_string())
         })
     }
 
