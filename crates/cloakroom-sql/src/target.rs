@@ -5,12 +5,10 @@ use cloakroom_core::Error;
 #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
 use cloakroom_core::ErrorKind;
 
+use crate::{connection::Source, error::STORE, mysql_target, options::SqlOptions};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::{
-    connection::Source,
     dialect::Dialect,
-    error::STORE,
-    mysql_target,
-    options::SqlOptions,
     parameter::{self, NAMES},
 };
 

@@ -71,7 +71,7 @@ async fn a_session_that_no_packet_holds_is_too_large() {
     assert_eq!(store.get("id").await.unwrap(), Some(large));
 }
 
-async fn on(pool: &MySqlPool, name: &str) -> SqlStore {
+fn on(pool: &MySqlPool, name: &str) -> SqlStore {
     let table = Counterpart::ExpressMysqlSession.table(Dialect::MySql).unwrap().with_name(name);
     let options = SqlOptions::default().with_deadline(Duration::from_secs(60));
     let options = options.with_table(table).with_create_table(true);
@@ -97,7 +97,7 @@ async fn a_pool_that_would_cut_or_lose_a_write_is_refused() {
         ),
     ] {
         let pool = pool(set).connect(&ODD.url()).await.unwrap();
-        let error = refused(on(&pool, &name).await.set("id", &ann()).await, ErrorKind::Config);
+        let error = refused(on(&pool, &name).set("id", &ann()).await, ErrorKind::Config);
         assert!(error.contains(message), "{set}: {error}");
     }
 }
@@ -109,7 +109,7 @@ async fn a_call_is_one_statement_and_get_and_touch_two() {
     let (name, _) = table(&ODD).await;
     let set = "SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'";
     let pool = pool(set).connect(&ODD.url()).await.unwrap();
-    let store = on(&pool, &name).await;
+    let store = on(&pool, &name);
     store.ping().await.unwrap();
     let mut before = sent(&pool).await;
     let mut since = async || {

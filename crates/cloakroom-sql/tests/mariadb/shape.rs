@@ -8,8 +8,7 @@ use super::*;
 /// The table as connect-session-knex makes it: with the collation of the database, which has no case.
 async fn in_the_table_of_knex() -> (String, MySqlConnection) {
     let (name, mut beside) = table(&SERVER).await;
-    let columns =
-        "sid varchar(255) COLLATE utf8mb4_general_ci, sess json not null, expired datetime not null, primary key (sid)";
+    let columns = "sid varchar(255) COLLATE utf8mb4_general_ci, sess json not null, expired datetime not null, primary key (sid)";
     run(&mut beside, &format!("CREATE TABLE {name} ({columns})")).await;
     (name, beside)
 }
