@@ -4,9 +4,11 @@ use cloakroom_core::{Atomic, Created, Store, Touched};
 
 use super::*;
 
-/// Waits until so many transactions wait for a lock of the server.
+/// Waits until the server counts so many. By itself, it ends a wait for a lock after 50 seconds only.
 async fn wait_for(beside: &mut MySqlConnection, sql: &str, wanted: i64) {
+    let since = std::time::Instant::now();
     while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *beside).await.unwrap() != wanted {
+        assert!(since.elapsed() < Duration::from_secs(30), "not {wanted}: {sql}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
