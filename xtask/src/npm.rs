@@ -1,6 +1,9 @@
 //! The npm packages of a folder.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use cloakroom_test_support::find_program;
 
@@ -22,11 +25,25 @@ pub(crate) fn install(folder: &Path) -> Result<(), Failure> {
             "there is no Node.js here; install version 20 or newer, with npm",
         ));
     }
-    run(command("npm").arg("ci").current_dir(folder))
-        .map_err(|_| Failure::new("npm could not get them; try again later"))?;
+    let mut ci = command("npm");
+    ci.arg("ci").current_dir(folder);
+    // sqlite3 and better-sqlite3 each compile SQLite, for which the optimizer needs minutes. node-gyp's makefiles put these
+    // behind options of their own.
+    ci.envs([("CFLAGS", "-O0 -g0 -w"), ("CXXFLAGS", "-O0 -g0 -w"), ("JOBS", "max")]);
+    if let Some(prefix) = prefix_with_headers() {
+        ci.env("npm_config_nodedir", prefix);
+    }
+    run(&mut ci).map_err(|_| Failure::new("npm could not get or compile them; try again later"))?;
     fs::copy(folder.join(LOCK), folder.join(INSTALLED))
         .map(|_| ())
         .map_err(|error| Failure::new(format!("cannot write {INSTALLED}: {error}")))
+}
+
+/// The folder of this Node.js, if it has the headers that node-gyp would download.
+fn prefix_with_headers() -> Option<PathBuf> {
+    let node = fs::canonicalize(find_program("node")?).ok()?;
+    let prefix = node.parent()?.parent()?.to_owned();
+    prefix.join("include/node/node_version.h").is_file().then_some(prefix)
 }
 
 const LOCK: &str = "package-lock.json";

@@ -22,8 +22,17 @@ struct Needs {
 
 /// Installs what the tests need and is missing.
 pub(crate) fn install_for_tests() -> Result<(), Failure> {
-    let debian =
-        &["redis-server", "memcached", "postgresql", "mariadb-server", "openssl", "chromium"];
+    let debian = &[
+        "redis-server",
+        "memcached",
+        "postgresql",
+        "mariadb-server-core",
+        "mariadb-client-core",
+        "openssl",
+        "chromium",
+        "g++",
+        "make",
+    ];
     install(&Needs { debian, mongod: true, valkey: true, npm: Some(node_folder()) }).map_err(
         |failure| Failure::new(format!("{failure}\nTests without a server still run: cargo test")),
     )
@@ -37,7 +46,15 @@ pub(crate) fn install_for_bench() -> Result<(), Failure> {
 
 /// Installs the published stores of the report, and their servers.
 pub(crate) fn install_for_npm_report() -> Result<(), Failure> {
-    let debian = &["redis-server", "memcached", "postgresql", "mariadb-server"];
+    let debian = &[
+        "redis-server",
+        "memcached",
+        "postgresql",
+        "mariadb-server-core",
+        "mariadb-client-core",
+        "g++",
+        "make",
+    ];
     install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("tests/npm")) })
 }
 
@@ -46,12 +63,15 @@ pub(crate) fn install_valgrind() -> Result<(), Failure> {
     install(&Needs { debian: &["valgrind"], mongod: false, valkey: false, npm: None })
 }
 
-/// Whether the program of a Debian package is there. It has the name of the package, but for the two whose server is not
-/// on the `PATH` of every user.
+/// Whether the program of a Debian package is there, which mostly has the name of the package.
+///
+/// The packages of MariaDB are those that start no service. The second one has what `mariadb-install-db` asks for the
+/// options.
 fn is_installed(package: &str) -> bool {
     match package {
         "postgresql" => Pg::find(),
-        "mariadb-server" => Maria::find(),
+        "mariadb-server-core" => Maria::find(),
+        "mariadb-client-core" => find_program("my_print_defaults"),
         program => find_program(program),
     }
     .is_some()

@@ -11,6 +11,7 @@ mod memcached_stores;
 mod mongodb_stores;
 mod node;
 mod redis_stores;
+mod sql_stores;
 
 use cloakroom_bench::{Options, allocations::Counting, cpu};
 
@@ -29,6 +30,8 @@ fn main() {
         measure::<memcached_stores::OnMemcached>(options).await;
         measure::<mongodb_stores::OnMongoDb>(options).await;
         measure::<file_stores::InFiles>(options).await;
+        measure::<sql_stores::OnPostgres>(options).await;
+        measure::<sql_stores::InSqlite>(options).await;
         measure::<cached_stores::Cache>(options).await;
     });
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, later, whole_seconds};
 use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
 
-use crate::{connection::Want, dialect::Dialect, record, store::SqlStore};
+use crate::{call::Call, dialect::Dialect, record, store::SqlStore};
 
 #[async_trait]
 impl Atomic for SqlStore {
@@ -15,17 +15,24 @@ impl Atomic for SqlStore {
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
         checked.check_text(&operation, &text)?;
-        let now_ms = self.now_ms();
-        let mut values = self.values(&checked, sid, now_ms);
-        values.expiry = self.expiry(&checked, session, now_ms);
-        let is_stored = if values.expiry.is_some() {
-            let row = self.row(&operation)?;
-            (values.data, values.row) = (&text, &row);
-            let create = &checked.statements.create;
-            self.run(&operation, create, &values, Want::Affected).await?.affected > 0
-        } else {
-            // The contract: a session whose expiry has passed is not stored, but the answer is the same.
-            self.find(&operation.reading(), &checked, &values).await?.is_none()
+        let (statements, row) = (&checked.statements, self.row(&operation)?);
+        let mut has_ended = false;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let mut values = self.written(&checked, sid, session, now_ms);
+                (values.data, values.row) = (&text, &row);
+                has_ended = values.expiry.is_none();
+                // The contract: a session whose expiry has passed is not stored, but the answer is the same.
+                if has_ended {
+                    Call::rows(&statements.get, values)
+                } else {
+                    Call::write(&statements.create, values)
+                }
+            })
+            .await?;
+        let is_stored = match has_ended {
+            true => self.first(&operation.reading(), answer)?.is_none(),
+            false => answer.affected > 0,
         };
         Ok(if is_stored { Created::Stored(Revision::of_text()) } else { Created::Exists })
     }
@@ -36,19 +43,22 @@ impl Atomic for SqlStore {
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
         checked.check_text(&operation, &text)?;
-        let (statements, now_ms) = (&checked.statements, self.now_ms());
-        let mut values = self.values(&checked, sid, now_ms);
-        values.expiry = self.expiry(&checked, session, now_ms);
-        (values.data, values.old) = (&text, old);
-        let statement = match values.expiry {
-            Some(_) => &statements.update,
-            None => &statements.destroy_same,
-        };
-        if self.run(&operation, statement, &values, Want::Affected).await?.affected > 0 {
+        let statements = &checked.statements;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let mut values = self.written(&checked, sid, session, now_ms);
+                (values.data, values.old) = (&text, old);
+                let has_ended = values.expiry.is_none();
+                let statement =
+                    if has_ended { &statements.destroy_same } else { &statements.update };
+                Call::write(statement, values)
+            })
+            .await?;
+        if answer.affected > 0 {
             return Ok(Updated::Stored(Revision::of_text()));
         }
         // The session has changed or is gone, and the database does not say which.
-        let found = self.find(&operation.reading(), &checked, &values).await?;
+        let found = self.find(&operation.reading(), &checked, sid).await?;
         Ok(found.map_or(Updated::Gone, Updated::Conflict))
     }
 
@@ -57,24 +67,28 @@ impl Atomic for SqlStore {
         sid: &str,
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
-        let now_ms = self.now_ms();
+        let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
         let operation = self.operation("get_and_touch", Idempotency::Repeatable);
         operation.check_id(sid).and_then(|()| operation.check_ttl(ttl))?;
         let checked = self.start(&operation, sid).await?;
-        let seconds = whole_seconds(ttl.unwrap_or(self.options().ttl));
-        let expires_ms = later(now_ms, Duration::from_secs(seconds));
-        let mut values = self.values(&checked, sid, now_ms);
-        values.expiry = self.rounded(expires_ms, checked.last_expiry_ms);
         let statement = &checked.statements.get_and_touch;
-        if self.table().dialect == Dialect::MySql {
+        let is_read = self.table().dialect != Dialect::MySql;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let expires_ms = later(now_ms, Duration::from_secs(seconds));
+                let mut values = self.values(&checked, sid, now_ms);
+                values.expiry = self.rounded(expires_ms, checked.last_expiry_ms);
+                let make = if is_read { Call::rows } else { Call::write };
+                make(statement, values)
+            })
+            .await?;
+        if !is_read {
             // It has no `RETURNING` for an update.
-            let touched = self.run(&operation, statement, &values, Want::Affected).await?;
-            return match touched.affected {
+            return match answer.affected {
                 0 => Ok(None),
-                _ => self.find(&operation, &checked, &values).await,
+                _ => self.find(&operation, &checked, sid).await,
             };
         }
-        let answer = self.run(&operation, statement, &values, Want::Rows(usize::MAX)).await?;
         self.first(&operation, answer)
     }
 }

@@ -6,14 +6,15 @@ use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 
 use crate::{
-    connection::{Row, Want},
-    dialect::Dialect,
-    error::{self, Failure},
+    call::Want,
+    connection::{Row, text},
+    dialect::{DataType, Dialect},
+    error::{self, Failure, Verdict},
     expiry::ExpiryForm,
     live::Lease,
     mysql_check::{self, Limits},
-    options::SqlOptions,
-    statement::{DataType, Statement, Statements, Values},
+    options::{SqlOptions, is_zone},
+    statement::{Statement, Statements, Values},
     table::Table,
 };
 
@@ -23,20 +24,19 @@ const POSTGRES: &str = "SELECT a.attname::text, format_type(a.atttypid, a.atttyp
     LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation \
     WHERE a.attrelid = to_regclass(\u{1}s) AND a.attnum > 0 AND NOT a.attisdropped";
 
-/// The time zone that is set for the role and the database, the one that counts most first, and that of the server's
-/// log, which `initdb` sets to the same as that of its connections.
-const POSTGRES_ZONE: &str = "SELECT split_part(s, '=', 2), current_setting('log_timezone') FROM (SELECT 1) one \
-    LEFT JOIN (SELECT unnest(r.setconfig) AS s, (r.setrole <> 0)::int * 2 + (r.setdatabase <> 0)::int AS counts \
-    FROM pg_catalog.pg_db_role_setting r \
+/// The time zone that is set for the role and the database, of which that counts which is set for the fewest connections.
+const POSTGRES_ZONE: &str = "SELECT split_part(s, '=', 2) FROM (SELECT unnest(r.setconfig) AS s, \
+    (r.setrole <> 0)::int * 2 + (r.setdatabase <> 0)::int AS counts FROM pg_catalog.pg_db_role_setting r \
     WHERE r.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) \
     AND r.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))) t \
-    ON lower(s) LIKE 'timezone=%' ORDER BY counts DESC NULLS LAST LIMIT 1";
+    WHERE lower(s) LIKE 'timezone=%' ORDER BY counts DESC LIMIT 1";
+
+/// The time zone in the server's files, and whether its command line has one, which wins. Only some roles may ask.
+const POSTGRES_FILES: &str = "SELECT (SELECT setting FROM pg_catalog.pg_file_settings \
+    WHERE lower(name) = 'timezone' AND error IS NULL ORDER BY seqno DESC LIMIT 1), \
+    (pg_read_file('postmaster.opts') ILIKE '%timezone%')::text";
 
 const SQLITE: &str = "SELECT name, type, 'true' FROM pragma_table_info(\u{1}s)";
-
-/// The names of UTC in PostgreSQL's time zones.
-const UTC: [&str; 8] =
-    ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "Etc/UCT", "UCT", "Zulu", "Etc/Universal"];
 
 /// A table that was found to be as described, and the statements for it.
 #[derive(Debug)]
@@ -152,18 +152,37 @@ pub(crate) fn missing(operation: &Operation, table: &Table) -> Error {
 
 /// Returns the zone of the connections of Node.js, which set none. sqlx sets UTC, so the setting itself does not tell.
 async fn zone(operation: &Operation, place: &str, lease: &mut Lease) -> Result<String, Error> {
-    let statement = Statement { sql: POSTGRES_ZONE.to_owned(), slots: Vec::new() };
-    let rows = ask(operation, place, lease, &statement, &Values::default()).await?;
-    let mut row = rows.into_iter().flatten();
-    let (set, of_log) = (row.next().flatten(), row.next().flatten().unwrap_or_default());
-    let set = set.map(|set| set.trim_matches(['"', '\'']).to_owned()).filter(|set| !set.is_empty());
-    match set {
-        Some(set) if crate::options::is_zone(&set) => Ok(set),
-        None if UTC.iter().any(|name| name.eq_ignore_ascii_case(&of_log)) => Ok("UTC".to_owned()),
-        _ => Err(operation.error(
+    let [set, files] = [POSTGRES_ZONE, POSTGRES_FILES]
+        .map(|sql| Statement { sql: sql.to_owned(), slots: Vec::new() });
+    let rows = ask(operation, place, lease, &set, &Values::default()).await?;
+    let zone = match rows.first().and_then(|row| text(row, 0)) {
+        Some(set) => Some(set.trim_matches(['"', '\'']).to_owned()),
+        None => of_server(operation, place, lease, &files).await?,
+    };
+    zone.filter(|zone| is_zone(zone)).ok_or_else(|| {
+        operation.error(
             ErrorKind::Config,
-            "the time zone of the connections of Node.js is unknown, and the expiry has none: set timeZone to what SHOW timezone answers there, such as Europe/Berlin",
-        )),
+            "the time zone of the connections of Node.js is unknown, and the expiry has none: set timeZone to what SHOW timezone answers there, such as UTC or Europe/Berlin",
+        )
+    })
+}
+
+/// Returns the zone of the server's configuration, or `None` if the role may not read it or a command line sets it.
+async fn of_server(
+    operation: &Operation,
+    place: &str,
+    lease: &mut Lease,
+    statement: &Statement,
+) -> Result<Option<String>, Error> {
+    let operation = operation.reading();
+    let want = Want::Rows(usize::MAX);
+    match lease.run(&operation, statement, &Values::default(), want).await? {
+        Ok(answer) => Ok(answer.rows.first().and_then(|row| {
+            // A server whose files set none has GMT.
+            (text(row, 1) == Some("false")).then(|| text(row, 0).unwrap_or("UTC").to_owned())
+        })),
+        Err(failure) if error::verdict(&failure.cause) == Verdict::Refused => Ok(None),
+        Err(failure) => Err(error::of(&operation, place, &failure)),
     }
 }
 
@@ -181,9 +200,9 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
         operation.error(ErrorKind::Config, message)
     };
     let find = |name: &str| {
-        let found = rows.iter().find(|row| row.first().and_then(Option::as_deref) == Some(name));
-        let text = |row: &Row, at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-        let found = found.map(|row| (text(row, 1), text(row, 2)));
+        let found = rows.iter().find(|row| text(row, 0) == Some(name));
+        let of = |row, at| text(row, at).unwrap_or_default().to_owned();
+        let found = found.map(|row| (of(row, 1), of(row, 2)));
         found.ok_or_else(|| wrong(name, "does not exist"))
     };
     for (column, _) in &table.further {
@@ -194,7 +213,19 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
     let (expiry, _) = find(&table.expiry.name)?;
     let mut last_expiry_ms = table.expiry_form.last_ms();
     if table.dialect == Dialect::Sqlite {
-        // A type of SQLite is a hint, and its texts have any length.
+        if affinity(&id) == Affinity::Number {
+            let why = format!(
+                "has the type {id}, which changes an id that looks like a number; it must be TEXT"
+            );
+            return Err(wrong(&table.id.name, &why));
+        }
+        if table.expiry_form.is_number() && affinity(&expiry) == Affinity::Text {
+            let why = format!(
+                "has the type {expiry}, which compares numbers as text; it must be INTEGER or REAL"
+            );
+            return Err(wrong(&table.expiry.name, &why));
+        }
+        // Otherwise a type of SQLite is a hint, and its texts have any length.
         let (data_type, most_id, most_data) = (DataType::Text, None, None);
         return Ok(Types { data_type, most_id, most_data, last_expiry_ms });
     }
@@ -253,4 +284,28 @@ fn text_length(sql_type: &str) -> Option<Option<usize>> {
         _ => sql_type.strip_prefix("character varying(")?,
     };
     rest.strip_suffix(')')?.parse().ok().map(Some)
+}
+
+/// What a column of SQLite does to a value, by its type (sqlite.org/datatype3.html, section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Affinity {
+    /// A number becomes text.
+    Text,
+    /// Text that looks like a number becomes one.
+    Number,
+    Nothing,
+}
+
+fn affinity(sql_type: &str) -> Affinity {
+    let sql_type = sql_type.to_ascii_uppercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| sql_type.contains(part));
+    if has(&["INT"]) {
+        Affinity::Number
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
+        Affinity::Text
+    } else if has(&["BLOB"]) || sql_type.is_empty() {
+        Affinity::Nothing
+    } else {
+        Affinity::Number
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
+#[cfg(feature = "postgres")]
+use std::time::Duration;
+
 use futures::TryStreamExt;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
@@ -10,6 +13,7 @@ use sqlx::{ConnectOptions as _, Row as _};
 #[cfg(feature = "mysql")]
 use crate::mysql_upsert::LEFT_ALONE;
 use crate::{
+    call::Want,
     dialect::Dialect,
     statement::{Argument, Statement, Values},
 };
@@ -18,7 +22,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) enum Source {
     #[cfg(feature = "postgres")]
-    Postgres(Box<sqlx::postgres::PgConnectOptions>),
+    /// With the time after which the server gives a statement up.
+    Postgres(Box<sqlx::postgres::PgConnectOptions>, Duration),
     #[cfg(feature = "postgres")]
     PostgresPool(sqlx::PgPool),
     /// With the statement that a connection begins with.
@@ -28,6 +33,9 @@ pub(crate) enum Source {
     MySqlPool(sqlx::MySqlPool),
     #[cfg(feature = "sqlite")]
     Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>),
+    /// A database that its only connection holds, and that ends with it.
+    #[cfg(feature = "sqlite")]
+    InMemory(Box<sqlx::sqlite::SqliteConnectOptions>),
     #[cfg(feature = "sqlite")]
     SqlitePool(sqlx::SqlitePool),
     #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
@@ -51,8 +59,17 @@ pub(crate) enum Connection {
     Nothing(std::convert::Infallible),
 }
 
-/// A row: its columns as text.
-pub(crate) type Row = Vec<Option<String>>;
+/// A row: its columns as text, or `None` for NULL.
+pub(crate) type Row = Vec<Result<Option<String>, NotText>>;
+
+/// A value that cannot be read as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotText;
+
+/// Returns the text of a column, or `None` if it is NULL or not text.
+pub(crate) fn text(row: &Row, column: usize) -> Option<&str> {
+    row.get(column)?.as_ref().ok()?.as_deref()
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -63,36 +80,52 @@ pub(crate) struct Answer {
     pub(crate) affected: u64,
 }
 
-/// What a caller wants of a statement.
-#[derive(Clone, Copy)]
-pub(crate) enum Want {
-    /// The number of rows that were written.
-    Affected,
-    /// Rows, until they have this many bytes together.
-    Rows(usize),
-}
-
 impl Source {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) | Self::PostgresPool(_) => Dialect::Postgres,
+            Self::Postgres(..) | Self::PostgresPool(_) => Dialect::Postgres,
             #[cfg(feature = "mysql")]
             Self::MySql(_) | Self::MySqlPool(_) => Dialect::MySql,
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) | Self::SqlitePool(_) => Dialect::Sqlite,
+            Self::Sqlite(_) | Self::InMemory(_) | Self::SqlitePool(_) => Dialect::Sqlite,
             #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
 
-    /// Returns true if a connection belongs to the runtime on which it was made. SQLite has threads of its own.
+    /// Returns true if each runtime has connections of its own. A file does not need that, but a runtime that stands
+    /// still would keep the connections that its calls use.
     pub(crate) fn is_of_a_runtime(&self) -> bool {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) => true,
+            Self::Postgres(..) => true,
             #[cfg(feature = "mysql")]
             Self::MySql(_) => true,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns true if the application limits the number of connections.
+    pub(crate) fn is_a_pool(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::PostgresPool(_) => true,
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(_) => true,
+            #[cfg(feature = "sqlite")]
+            Self::SqlitePool(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns true if the database ends with its connection.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::InMemory(_) => true,
             _ => false,
         }
     }
@@ -100,8 +133,14 @@ impl Source {
     pub(crate) async fn connect(&self) -> Result<Connection, sqlx::Error> {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(options) => {
-                options.connect().await.map(|made| Connection::Postgres(Box::new(made)))
+            Self::Postgres(options, limit) => {
+                let limit = limit.as_millis().to_string();
+                let limited = (**options).clone().options([("statement_timeout", limit)]);
+                let made = match limited.connect().await {
+                    Err(cause) if crate::error::is_of_a_pooler(&cause) => options.connect().await,
+                    made => made,
+                };
+                made.map(|made| Connection::Postgres(Box::new(made)))
             }
             #[cfg(feature = "postgres")]
             Self::PostgresPool(pool) => pool.acquire().await.map(Connection::PostgresPool),
@@ -114,7 +153,7 @@ impl Source {
             #[cfg(feature = "mysql")]
             Self::MySqlPool(pool) => pool.acquire().await.map(Connection::MySqlPool),
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(options) => {
+            Self::Sqlite(options) | Self::InMemory(options) => {
                 options.connect().await.map(|made| Connection::Sqlite(Box::new(made)))
             }
             #[cfg(feature = "sqlite")]
@@ -149,9 +188,10 @@ macro_rules! run {
                 while let Some(row) = rows.try_next().await? {
                     let mut texts = Vec::with_capacity(row.len());
                     for column in 0..row.len() {
-                        let text: Option<String> = row.try_get_unchecked(column)?;
-                        bytes += text.as_ref().map_or(0, String::len);
-                        texts.push(text);
+                        let text = row.try_get_unchecked::<Option<String>, _>(column);
+                        bytes +=
+                            text.as_ref().map_or(0, |text| text.as_ref().map_or(0, String::len));
+                        texts.push(text.map_err(|_| NotText));
                     }
                     answer.rows.push(texts);
                     if bytes >= most {
@@ -241,15 +281,6 @@ impl Connection {
             Self::Sqlite(_) => true,
             _ => false,
         }
-    }
-
-    /// Returns true if a call that is dropped leaves the connection usable. SQLite's thread ends what it has begun.
-    pub(crate) fn outlives_a_call(&self) -> bool {
-        #[cfg(feature = "sqlite")]
-        let is_sqlite = matches!(self, Self::Sqlite(_) | Self::SqlitePool(_));
-        #[cfg(not(feature = "sqlite"))]
-        let is_sqlite = false;
-        is_sqlite
     }
 
     /// Closes the connection at once, without a word to the server, which may be silent.

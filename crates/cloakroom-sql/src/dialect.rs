@@ -14,6 +14,17 @@ pub enum Dialect {
     Sqlite,
 }
 
+/// How the text of a session is stored: what the type of the column says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DataType {
+    #[default]
+    Text,
+    /// `json` of PostgreSQL, which keeps the text.
+    Json,
+    /// `jsonb` of PostgreSQL and `json` of MySQL, which keep the meaning.
+    Jsonb,
+}
+
 impl Dialect {
     /// Returns the name of a table or a column in quotes.
     pub(crate) fn quote(self, name: &str) -> String {

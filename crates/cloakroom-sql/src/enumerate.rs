@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Operation};
+use cloakroom_backend::{Idempotency, Operation, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::{
-    connection::{Row, Want},
+    call::{Call, Want},
+    connection::{self, NotText, Row},
+    prune::BATCH,
     record,
-    statement::Statements,
+    statement::Values,
     store::SqlStore,
 };
 
@@ -21,13 +23,21 @@ const IDS: i64 = 1_000;
 const SESSIONS: i64 = 100;
 const BYTES: usize = 4 << 20;
 
+/// Where a page begins, and how long it is.
+struct Place {
+    /// The id before the page. `None` before the first one.
+    last: Option<String>,
+    rows: i64,
+}
+
 #[async_trait]
 impl Enumerate for SqlStore {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.pages("ids", IDS)
             .map_ok(|page| {
-                let ids = page.into_iter().filter_map(|row| row.into_iter().next().flatten());
-                stream::iter(ids.filter(|sid| !is_marker(sid)).map(Ok))
+                let ids =
+                    page.into_iter().filter_map(|row| self.id("ids", row.into_iter().next()?));
+                stream::iter(ids.collect::<Vec<_>>())
             })
             .try_flatten()
             .boxed()
@@ -37,7 +47,7 @@ impl Enumerate for SqlStore {
         self.pages("all", SESSIONS)
             .map_ok(|page| {
                 let listed = page.into_iter().filter_map(|row| self.listed(row).transpose());
-                stream::iter(listed)
+                stream::iter(listed.collect::<Vec<_>>())
             })
             .try_flatten()
             .boxed()
@@ -46,75 +56,109 @@ impl Enumerate for SqlStore {
     async fn length(&self) -> Result<u64, Error> {
         let operation = self.operation("length", Idempotency::Read);
         let checked = self.checked(&operation).await?;
-        let values = self.values(&checked, "", self.now_ms());
         let length = &checked.statements.length;
-        let answer = self.run(&operation, length, &values, Want::Rows(usize::MAX)).await?;
-        let count = answer.rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
+        let answer = self
+            .run(&operation, |now_ms| Call::rows(length, self.values(&checked, "", now_ms)))
+            .await?;
+        let count = answer.rows.first().and_then(|row| connection::text(row, 0));
         count.and_then(|count| count.parse().ok()).ok_or_else(|| {
             operation.error(ErrorKind::Other, "the database answered no number of sessions")
         })
     }
 
-    /// Removes every row of the table.
+    /// Removes every row of the table, in batches of 1,000 rows. Each batch has its own deadline.
     async fn clear(&self) -> Result<(), Error> {
-        self.remove("clear", |statements| &statements.clear).await.map(drop)
+        let mut has_removed = false;
+        loop {
+            let operation = self.operation("clear", Idempotency::Repeatable);
+            let checked = self.checked(&operation).await.map_err(in_part(has_removed))?;
+            let values = || Values { limit: BATCH, ..Values::default() };
+            let clear = &checked.statements.clear;
+            let answer = self.run(&operation, |_| Call::write(clear, values())).await;
+            let removed = answer.map_err(in_part(has_removed))?.affected;
+            if removed < BATCH.unsigned_abs() {
+                return Ok(());
+            }
+            has_removed = true;
+        }
     }
 }
 
 impl SqlStore {
+    /// Returns the id of a row. `None` if it is the id of a marker.
+    fn id(
+        &self,
+        name: &'static str,
+        id: Result<Option<String>, NotText>,
+    ) -> Option<Result<String, Error>> {
+        let operation = || self.operation(name, Idempotency::Read);
+        match id {
+            Ok(sid) => sid.filter(|sid| !is_marker(sid)).map(Ok),
+            Err(NotText) => Some(Err(operation().error(ErrorKind::Corrupt, "an id is not text"))),
+        }
+    }
+
     /// Returns the session in a row of id, text and expiry. `None` if Express treats it as no session.
     fn listed(&self, row: Row) -> Result<Option<Listed>, Error> {
         let operation = self.operation("all", Idempotency::Read);
+        let expires_ms =
+            connection::text(&row, 2).and_then(|expiry| self.table().expiry_form.read(expiry));
         let mut row = row.into_iter();
-        let mut next = || row.next().flatten();
-        let (Some(sid), Some(text)) = (next(), next()) else { return Ok(None) };
-        if is_marker(&sid) {
-            return Ok(None);
-        }
-        let expires_ms = next().and_then(|expiry| self.table().expiry_form.read(&expiry));
+        let (Some(id), Some(data)) = (row.next(), row.next()) else { return Ok(None) };
+        let Some(sid) = self.id("all", id).transpose()? else { return Ok(None) };
         let left = |at_ms: i64| u64::try_from(at_ms.saturating_sub(self.now_ms())).unwrap_or(0);
         let time_left = expires_ms.map(|at_ms| Duration::from_millis(left(at_ms)));
-        let session = record::session(&operation, text, self.options().max_record)?;
+        let session = record::session(&operation, data, self.options().max_record)?;
         Ok(session.map(|session| Listed::new(sid, session, time_left)))
     }
 
     fn pages(
         &self,
         name: &'static str,
-        limit: i64,
+        most: i64,
     ) -> impl Stream<Item = Result<Vec<Row>, Error>> + Send + '_ {
-        // `None` before the first page.
-        stream::try_unfold(Some(None::<String>), move |place| async move {
-            let Some(last) = place else { return Ok(None) };
+        let first = Place { last: None, rows: most };
+        stream::try_unfold(Some(first), move |place| async move {
+            let Some(place) = place else { return Ok(None) };
             let operation = self.operation(name, Idempotency::Read);
-            let (page, is_last) = self.page(&operation, last.as_deref(), limit).await?;
-            let next = page.last().and_then(|row| row.first()).cloned().flatten();
-            let next = next.filter(|_| !is_last).map(Some);
-            Ok(Some((page, next)))
+            self.page(&operation, place, most).await.map(Some)
         })
     }
 
-    /// Returns the page after `last`, and whether it is the final one.
+    /// Returns a page, and the place of the next one. `None` after the final one.
     async fn page(
         &self,
         operation: &Operation,
-        last: Option<&str>,
-        limit: i64,
-    ) -> Result<(Vec<Row>, bool), Error> {
+        place: Place,
+        most: i64,
+    ) -> Result<(Vec<Row>, Option<Place>), Error> {
         let checked = self.checked(operation).await?;
-        let mut values = self.values(&checked, "", self.now_ms());
-        (values.last, values.limit) = (last.unwrap_or_default(), limit);
-        let Statements { first_ids, next_ids, first_sessions, next_sessions, .. } =
-            &checked.statements;
-        let statement = match (limit == IDS, last) {
-            (true, None) => first_ids,
-            (true, Some(_)) => next_ids,
-            (false, None) => first_sessions,
-            (false, Some(_)) => next_sessions,
+        let statements = &checked.statements;
+        let statement = match (most == IDS, &place.last) {
+            (true, None) => &statements.first_ids,
+            (true, Some(_)) => &statements.next_ids,
+            (false, None) => &statements.first_sessions,
+            (false, Some(_)) => &statements.next_sessions,
         };
-        let answer = self.run(operation, statement, &values, Want::Rows(BYTES)).await?;
-        let is_full = i64::try_from(answer.rows.len()).unwrap_or(i64::MAX) >= limit;
-        let is_last = answer.whole && !is_full;
-        Ok((answer.rows, is_last))
+        let last = place.last.as_deref().unwrap_or_default();
+        let answer = self
+            .run(operation, |now_ms| {
+                let values = self.values(&checked, "", now_ms);
+                let values = Values { last, limit: place.rows, ..values };
+                Call { statement, values, want: Want::Rows(BYTES) }
+            })
+            .await?;
+        let read = i64::try_from(answer.rows.len()).unwrap_or(i64::MAX);
+        if answer.whole && read < place.rows {
+            return Ok((answer.rows, None));
+        }
+        // An answer that is not read to its end costs a connection, so the next one is shorter.
+        let rows = if answer.whole { most.min(read.saturating_mul(2)) } else { read };
+        let last = answer.rows.iter().rev().find_map(|row| connection::text(row, 0));
+        let Some(last) = last.map(str::to_owned) else {
+            let message = "the listing ends early: no id of a whole page is text";
+            return Err(operation.error(ErrorKind::Corrupt, message));
+        };
+        Ok((answer.rows, Some(Place { last: Some(last), rows })))
     }
 }

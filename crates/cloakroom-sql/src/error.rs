@@ -21,32 +21,68 @@ pub(crate) struct Failure {
     pub(crate) sent: bool,
 }
 
-/// Returns true if the connection must not be used again.
-pub(crate) fn is_lost(cause: &sqlx::Error) -> bool {
+/// What a failure means for the connection and for the statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The statement did nothing, and will fail again.
+    Refused,
+    /// The database undid the statement because of another transaction. It can be sent again.
+    Overtaken,
+    /// The statement did nothing, and no statement works on this connection, but perhaps on another one.
+    Unfit,
+    /// The connection has ended, before the statement or after it.
+    Lost,
+}
+
+/// Returns what a failure means.
+pub(crate) fn verdict(cause: &sqlx::Error) -> Verdict {
     match cause {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(refusal) if mysql::number(&**refusal).is_some_and(mysql::is_lost) => {
-            true
-        }
-        // FATAL errors of a server that ends, and a plan that an `ALTER TABLE` has made wrong.
-        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
-            code.starts_with("08")
-                || ["57P01", "57P02", "57P03", "57P05", "0A000"].contains(&&*code)
-        }),
-        _ => false,
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Verdict::Lost,
+        sqlx::Error::Database(refusal) => match refusal.code().as_deref().unwrap_or_default() {
+            _ if is_fatal(&**refusal) => Verdict::Lost,
+            _ if mysql::number(&**refusal).is_some_and(mysql::is_lost) => Verdict::Lost,
+            _ if mysql::number(&**refusal).is_some_and(mysql::is_to_close) => Verdict::Unfit,
+            "57P01" | "57P02" | "57P03" | "57P05" => Verdict::Lost,
+            code if code.starts_with("08") => Verdict::Lost,
+            // serialization_failure, deadlock_detected.
+            "40001" | "40P01" => Verdict::Overtaken,
+            // A plan that an `ALTER TABLE` has made wrong, a prepared statement that a pooler has dropped or has
+            // already, and a primary that has become a standby.
+            "0A000" | "26000" | "42P05" | "25006" => Verdict::Unfit,
+            _ => Verdict::Refused,
+        },
+        _ => Verdict::Refused,
     }
 }
 
-/// Returns true if nothing was done, and no statement would be on this connection.
-pub(crate) fn is_to_close(cause: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(refusal) = cause else { return false };
-    mysql::number(&**refusal).is_some_and(mysql::is_to_close)
+/// Returns true if the server closes the connection after this error.
+fn is_fatal(refusal: &dyn sqlx::error::DatabaseError) -> bool {
+    #[cfg(feature = "postgres")]
+    if let Some(refusal) = refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        use sqlx::postgres::PgSeverity;
+        return matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+    }
+    let _ = refusal;
+    false
 }
 
-/// Returns true if the database took a statement back, for the sake of one that ran at the same time.
-pub(crate) fn is_taken_back(cause: &sqlx::Error) -> bool {
+/// Returns true if a pooler refused the settings that a connection began with: PgBouncer, or RDS Proxy.
+#[cfg(feature = "postgres")]
+pub(crate) fn is_of_a_pooler(cause: &sqlx::Error) -> bool {
     let sqlx::Error::Database(refusal) = cause else { return false };
-    refusal.code().as_deref() == Some("40001")
+    matches!(refusal.code().as_deref(), Some("08P01" | "0A000"))
+}
+
+/// Returns true if SQLite found the file locked and did not wait: SQLITE_BUSY.
+pub(crate) fn is_locked(cause: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = cause else { return false };
+    refusal.code().is_some_and(|code| primary(&code) == Some(5))
+}
+
+/// Returns SQLite's primary code, which its extended codes have in their lowest byte (sqlite3.h). `None` for an
+/// SQLSTATE, which has five characters.
+fn primary(code: &str) -> Option<u32> {
+    (code.len() < 5).then(|| code.parse::<u32>().ok())?.map(|code| code & 0xff)
 }
 
 /// Returns true if the table does not exist (any more).
@@ -108,7 +144,7 @@ pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error
         }
         sqlx::Error::Database(refusal) => {
             let error = refused(operation, place, &**refusal);
-            if is_lost(&failure.cause) { told(error) } else { error }
+            if verdict(&failure.cause) == Verdict::Lost { told(error) } else { error }
         }
         _ => told(operation.error(ErrorKind::Other, "the driver failed")),
     }
@@ -133,10 +169,23 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
         "53300" | "08004" => (ErrorKind::Unavailable, "the server has too many connections"),
         "57P01" | "57P02" => (ErrorKind::Unavailable, "the server is shutting down"),
         "57P03" => (ErrorKind::Unavailable, "the server does not accept connections yet"),
-        "57014" => (ErrorKind::Timeout, "the server took too long"),
+        "57014" => (
+            ErrorKind::Timeout,
+            "the statement took too long, or another transaction holds its lock",
+        ),
         "25006" => (ErrorKind::Unavailable, "the server only reads"),
-        "40001" | "40P01" | "55P03" => (ErrorKind::Unavailable, "the server is overloaded"),
-        "22P05" | "22P02" | "22021" | "22003" | "23514" => {
+        "55P03" => (ErrorKind::Timeout, "another transaction did not release its lock in time"),
+        "40001" | "40P01" => (ErrorKind::Timeout, "it met other transactions until the deadline"),
+        "26000" | "42P05" => (
+            ErrorKind::Config,
+            "a pooler must keep prepared statements, or a connection per session",
+        ),
+        "22023" => {
+            let why = "the server does not know the time zone: set timeZone to UTC or to a name such as Europe/Berlin";
+            (ErrorKind::Config, why)
+        }
+        // 54001 is the depth of JSON.
+        "22P05" | "22P02" | "22021" | "22003" | "23514" | "54001" => {
             (ErrorKind::InvalidData, "the database cannot keep this session unchanged")
         }
         "22001" => (ErrorKind::TooLarge, "the session is longer than its column"),
@@ -159,9 +208,7 @@ fn other(
         let message = format!("the database refused the statement (error {number})");
         return operation.error(ErrorKind::Other, message);
     }
-    // SQLite's extended codes have the primary code in their lowest byte (sqlite3.h).
-    let primary = code.parse::<u32>().ok().map(|code| code & 0xff);
-    let (kind, why) = match primary {
+    let (kind, why) = match primary(code) {
         Some(1) if refusal.message().contains("ON CONFLICT") => {
             (ErrorKind::Config, "the column of the id needs a unique index")
         }
@@ -184,4 +231,19 @@ fn other(
         }
     };
     operation.error(kind, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::primary;
+
+    #[test]
+    fn a_state_of_postgresql_is_no_code_of_sqlite() {
+        // SQLITE_BUSY_SNAPSHOT.
+        assert_eq!(primary("517"), Some(5));
+        assert_eq!(primary("14"), Some(14));
+        for state in ["22005", "25000", "23505", "08P01", ""] {
+            assert_eq!(primary(state), None, "{state}");
+        }
+    }
 }

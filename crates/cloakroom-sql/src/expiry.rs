@@ -78,6 +78,11 @@ impl ExpiryForm {
         }
     }
 
+    /// Returns true if the column holds a number.
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self, Self::Seconds | Self::Milliseconds | Self::RealMilliseconds)
+    }
+
     /// Returns a time in this form, as it is sent to the database.
     pub(crate) fn time(self, ms: i64) -> Time {
         match self {
@@ -115,8 +120,10 @@ impl ExpiryForm {
 
     /// Returns the SQL that reads a column as text, which [`read`](Self::read) understands.
     pub(crate) fn selected(self, dialect: Dialect, column: &str, zone: &str) -> String {
+        // The column can hold `infinity`, which has no milliseconds.
         let epoch = |moment: String| {
-            dialect.as_text(&format!("floor(extract(epoch FROM {moment}) * 1000)::bigint"))
+            let ms = format!("floor(extract(epoch FROM {moment}) * 1000)::bigint");
+            dialect.as_text(&format!("CASE WHEN isfinite({column}) THEN {ms} END"))
         };
         match self {
             Self::TimestampTz => epoch(column.to_owned()),

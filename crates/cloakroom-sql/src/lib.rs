@@ -11,6 +11,7 @@
 )]
 
 mod atomic;
+mod call;
 mod check;
 mod connection;
 mod counterpart;

@@ -4,29 +4,41 @@
 //! that is down looks like one that is slow; it asks the server a second time when a connection comes back; and it waits
 //! for a silent server before it lets go of a connection.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use cloakroom_backend::{Connection as Shared, Operation};
+use cloakroom_backend::{Connection as Shared, Operation, jitter};
 use cloakroom_core::Error;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 
 use crate::{
-    connection::{Answer, Connection, Source, Want},
-    error::{self, Failure},
+    call::Want,
+    connection::{Answer, Connection, Source},
+    error::{self, Failure, Verdict},
     statement::{Statement, Values},
 };
+
+/// An idle connection is not used again after this time: a firewall can have forgotten it, or the name of the server can
+/// stand for another one by now.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Live {
     source: Source,
     permits: Arc<Semaphore>,
-    idle: Mutex<Vec<Connection>>,
+    /// Tells those who wait for a database in memory that its connection is free.
+    freed: Notify,
+    /// Each with the time since when it is idle: the one that waits longest is the first.
+    idle: Mutex<Vec<(Connection, Instant)>>,
     /// Counts how often all connections were given up.
     age: AtomicU64,
 }
@@ -42,10 +54,12 @@ impl Shared for Live {
 
 impl Live {
     pub(crate) fn new(source: Source, connections: u32) -> Self {
-        let most = usize::try_from(connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let most = if source.is_a_pool() { u32::MAX } else { connections };
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
             source,
             permits: Arc::new(Semaphore::new(most)),
+            freed: Notify::new(),
             idle: Mutex::default(),
             age: AtomicU64::new(0),
         }
@@ -58,23 +72,13 @@ impl Live {
         place: &str,
         runtime: &Handle,
     ) -> Result<Lease, Error> {
-        let permit = match operation.within(Arc::clone(&self.permits).acquire_owned()).await {
-            Some(Ok(permit)) => permit,
-            // Nobody closes it.
-            Some(Err(_)) | None => return Err(operation.timeout()),
+        let Some(permit) = operation.within(Permit::of(Arc::clone(self))).await else {
+            return Err(operation.timeout());
         };
         let age = self.age.load(Ordering::Acquire);
-        let idle = self.idle().pop();
-        let connection = match idle {
+        let connection = match self.take_idle() {
             Some(connection) => connection,
-            None => match operation.within(self.source.connect()).await {
-                Some(Ok(connection)) => connection,
-                Some(Err(cause)) => {
-                    let failure = Failure { cause, sent: false };
-                    return Err(error::of(operation, place, &failure));
-                }
-                None => return Err(operation.timeout()),
-            },
+            None => self.connect(operation, place).await?,
         };
         Ok(Lease {
             connection: Some(connection),
@@ -87,6 +91,36 @@ impl Live {
         })
     }
 
+    async fn connect(&self, operation: &Operation, place: &str) -> Result<Connection, Error> {
+        loop {
+            let cause = match operation.within(self.source.connect()).await {
+                Some(Ok(connection)) => return Ok(connection),
+                Some(Err(cause)) => cause,
+                None => return Err(operation.timeout()),
+            };
+            let pause = jitter(Duration::from_millis(2)..=Duration::from_millis(50));
+            if !error::is_locked(&cause) || pause >= operation.time_left() {
+                let failure = Failure { cause, sent: false };
+                return Err(error::of(operation, place, &failure));
+            }
+            // SQLite waits for every lock but the one under which a file gets its log (sqlite.org/wal.html).
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Returns the connection that was used last, and drops those that have been idle for too long.
+    fn take_idle(&self) -> Option<Connection> {
+        // Dropped after the lock is released.
+        let mut old = Vec::new();
+        let mut idle = self.idle();
+        let is_old = |(_, since): &&(Connection, Instant)| since.elapsed() > LONGEST_IDLE;
+        // A database in memory ends with its connection.
+        let number =
+            if self.source.is_in_memory() { 0 } else { idle.iter().take_while(is_old).count() };
+        old.extend(idle.drain(..number));
+        idle.pop().map(|(connection, _)| connection)
+    }
+
     /// Gives up all connections: the server was restarted, or is silent.
     fn give_up(&self) {
         self.age.fetch_add(1, Ordering::AcqRel);
@@ -94,9 +128,43 @@ impl Live {
         drop(idle);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
         // Nothing panics while the lock is held.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to use a connection.
+struct Permit {
+    held: Option<OwnedSemaphorePermit>,
+    live: Arc<Live>,
+}
+
+impl Permit {
+    async fn of(live: Arc<Live>) -> Self {
+        let permits = || Arc::clone(&live.permits);
+        let held = if live.source.is_in_memory() {
+            // All runtimes share the connection. In a queue, one that stands still would get it and keep it.
+            loop {
+                let mut freed = pin!(live.freed.notified());
+                freed.as_mut().enable();
+                match permits().try_acquire_owned() {
+                    Ok(held) => break Some(held),
+                    Err(_) => freed.await,
+                }
+            }
+        } else {
+            // Nobody closes it.
+            permits().acquire_owned().await.ok()
+        };
+        Self { held, live }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        self.live.freed.notify_waiters();
     }
 }
 
@@ -109,7 +177,7 @@ pub(crate) struct Lease {
     is_busy: bool,
     /// Whether the connection is known to have ended.
     is_lost: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Lease {
@@ -128,19 +196,23 @@ impl Lease {
         self.is_busy = true;
         match operation.within(connection.run(statement, values, want)).await {
             Some(Ok(answer)) => {
-                // What is left of a long answer is read by the next call.
-                self.is_busy = false;
+                // The next call would have to read what is left of a long answer.
+                self.is_busy = !answer.whole;
                 operation.find_answer();
                 Ok(Ok(answer))
             }
-            Some(Err(cause)) if error::is_lost(&cause) => {
-                self.is_lost = true;
-                self.live.give_up();
-                operation.lose_answer();
-                Ok(Err(Failure { cause, sent: true }))
-            }
             Some(Err(cause)) => {
-                self.is_busy = error::is_to_close(&cause);
+                match error::verdict(&cause) {
+                    Verdict::Refused | Verdict::Overtaken => self.is_busy = false,
+                    verdict => {
+                        // The others were made by the same server, or in the same minutes.
+                        self.is_lost = true;
+                        self.live.give_up();
+                        if verdict == Verdict::Lost {
+                            operation.lose_answer();
+                        }
+                    }
+                }
                 Ok(Err(Failure { cause, sent: true }))
             }
             None => {
@@ -158,15 +230,15 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let is_usable = !self.is_lost && (!self.is_busy || connection.outlives_a_call());
+        let is_current = self.age == self.live.age.load(Ordering::Acquire);
+        // The thread of SQLite ends what it has begun, and then takes the next statement.
+        let is_kept = self.live.source.is_in_memory() && !self.is_lost;
         // The pool of an application starts a task.
         let _entered = self.runtime.enter();
-        if !is_usable {
+        if is_kept || (!self.is_lost && !self.is_busy && is_current && connection.is_own()) {
+            self.live.idle().push((connection, Instant::now()));
+        } else if self.is_lost || self.is_busy {
             connection.close();
-        } else if connection.is_own()
-            && (self.age == self.live.age.load(Ordering::Acquire) || connection.outlives_a_call())
-        {
-            self.live.idle().push(connection);
         }
     }
 }

@@ -5,9 +5,9 @@ use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 
 use crate::{
-    connection::Row,
+    connection::{Row, text},
+    dialect::DataType,
     expiry::{ExpiryForm, LAST_DATE_MS, Rounding},
-    statement::DataType,
     table::Table,
 };
 
@@ -80,9 +80,7 @@ fn find<'r>(
     rows: &'r [Row],
     name: &'r str,
 ) -> Result<Found<'r>, Error> {
-    fn text(row: &Row, at: usize) -> &str {
-        row.get(at).and_then(Option::as_deref).unwrap_or_default()
-    }
+    let text = |row: &'r Row, at| text(row, at).unwrap_or_default();
     // The names of columns have no case.
     let row = rows.iter().find(|row| text(row, 0).eq_ignore_ascii_case(name));
     let row = row.ok_or_else(|| wrong(operation, table, name, "does not exist"))?;
@@ -164,8 +162,7 @@ fn last_expiry_ms(table: &Table, column: &Found<'_>) -> Result<i64, &'static str
 
 /// Rejects a connection that would write something else than it is given. Those of the store are right by themselves.
 fn most_packet(operation: &Operation, table: &Table, settings: &[Row]) -> Result<usize, Error> {
-    let row = settings.first().map(Vec::as_slice).unwrap_or_default();
-    let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
+    let text = |at| settings.first().and_then(|row| text(row, at)).unwrap_or_default();
     let config = |message: &str| Err(operation.error(ErrorKind::Config, message));
     if text(1) != "1" {
         return config(

@@ -28,11 +28,14 @@ pub struct SqlOptions {
     /// The time to live of a browser session. A day by default, as in the npm stores. Any other session lives as long
     /// as its cookie.
     pub ttl: Duration,
-    /// The time zone of the connections of Node.js, such as `Europe/Berlin`, for a column that keeps a local time
-    /// ([`ExpiryForm::LocalTimestamp`](crate::ExpiryForm::LocalTimestamp)). By default, the zone that is set for the
-    /// role or the database, or else UTC.
+    /// The time zone of the connections of Node.js, for a column that keeps a local time
+    /// ([`ExpiryForm::LocalTimestamp`](crate::ExpiryForm::LocalTimestamp)): `UTC`, or a name such as `Europe/Berlin`.
+    ///
+    /// By default, the zone that is set for the role or the database, or that of the server's configuration, which only
+    /// some roles may read. A call returns an error that asks for this option if none of them tells.
     pub time_zone: Option<String>,
-    /// The maximum number of connections per runtime. 10 by default. A pool that the application passes has its own.
+    /// The maximum number of connections per runtime. 10 by default. It has no effect on a pool that the application
+    /// passes, which has a limit of its own.
     pub connections: u32,
     /// Whether a write to SQLite is on the disk when it returns. `true` by default. Without it, writes are faster, and a
     /// power failure can lose the last ones. A server decides this by itself.
@@ -125,7 +128,7 @@ impl SqlOptions {
             Self { max_record: 0, .. } => ("maxRecord", "must be above zero"),
             Self { deadline: Duration::ZERO, .. } => ("deadline", "must be above zero"),
             Self { time_zone: Some(zone), .. } if !is_zone(zone) => {
-                ("timeZone", "must be the name of a zone, such as Europe/Berlin")
+                ("timeZone", "must be UTC or the name of a zone, such as Europe/Berlin")
             }
             Self { table: Some(table), .. } => return table.check(),
             _ => return Ok(()),
@@ -134,10 +137,18 @@ impl SqlOptions {
     }
 }
 
+/// The names of UTC in PostgreSQL's time zones.
+const UTC: [&str; 5] = ["UTC", "GMT", "UCT", "Zulu", "Universal"];
+
 /// Returns true for what can be the name of a time zone, so that it is safe in a statement.
+///
+/// `SET timezone` and `AT TIME ZONE`, which the statements use, understand other texts differently: `+2` is east of
+/// Greenwich for one and west for the other, and `CET` has summers for one only.
 pub(crate) fn is_zone(name: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-:".contains(&byte);
-    !name.is_empty() && name.len() < 64 && name.bytes().all(known)
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
+    let is_utc = UTC.iter().any(|utc| utc.eq_ignore_ascii_case(name));
+    let is_place = name.contains('/') && name.starts_with(|c: char| c.is_ascii_alphabetic());
+    is_utc || (is_place && name.len() < 64 && name.bytes().all(known))
 }
 
 #[cfg(test)]
@@ -153,7 +164,10 @@ mod tests {
             (default().with_connections(0), "connections"),
             (default().with_max_record(0), "maxRecord"),
             (default().with_deadline(Duration::ZERO), "deadline"),
-            (default().with_time_zone("UTC'; DROP"), "timeZone"),
+            (default().with_time_zone("Etc/UTC'; DROP"), "timeZone"),
+            (default().with_time_zone("+02"), "timeZone"),
+            (default().with_time_zone("UTC+2"), "timeZone"),
+            (default().with_time_zone("CET"), "timeZone"),
         ] {
             let error = options.check().unwrap_err();
             let begin = format!("sql: open: invalid option {name:?}: must ");

@@ -5,17 +5,19 @@ use std::borrow::Cow;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind, Revision, SessionData, json};
 
-use crate::check::Checked;
+use crate::{check::Checked, connection::NotText};
 
 /// Begins the revision of a session whose stored text is a JSON string that has the JSON text.
 const QUOTED: u8 = b'Q';
 
-/// Returns the session in a stored text, or `None` if Express treats it as no session.
+/// Returns the session in what a row holds, or `None` if Express treats it as no session.
 pub(crate) fn session(
     operation: &Operation,
-    text: String,
+    data: Result<Option<String>, NotText>,
     max_record: u64,
 ) -> Result<Option<SessionData>, Error> {
+    let is_no_text = |NotText| operation.error(ErrorKind::Corrupt, "the record is not text");
+    let Some(text) = data.map_err(is_no_text)? else { return Ok(None) };
     operation.check_size(text.len(), max_record)?;
     let (text, revision) = match unquoted(&text) {
         None => (text, Revision::of_text()),

@@ -3,7 +3,7 @@
 use cloakroom_core::MARKER_PREFIX;
 
 use crate::{
-    dialect::Dialect,
+    dialect::{DataType, Dialect},
     expiry::Time,
     mysql_upsert::Upsert,
     table::{Further, Table},
@@ -131,17 +131,6 @@ impl Statement {
     }
 }
 
-/// How the text of a session is stored: what the type of the column says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum DataType {
-    #[default]
-    Text,
-    /// `json` of PostgreSQL, which keeps the text.
-    Json,
-    /// `jsonb` of PostgreSQL and `json` of MySQL, which keep the meaning.
-    Jsonb,
-}
-
 #[derive(Debug)]
 pub(crate) struct Statements {
     pub(crate) get: Statement,
@@ -169,9 +158,10 @@ impl Statements {
     pub(crate) fn new(table: &Table, data_type: DataType, zone: &str) -> Self {
         let of = Parts::new(table, data_type, zone);
         let Parts { dialect, name, id, text, same_id, live, .. } = &of;
+        let listed = of.listed();
         let list = |what: &str, after: &str| {
             of.make(&format!(
-                "SELECT {what} FROM {name} WHERE {live}{after} ORDER BY {id} LIMIT {LIMIT}"
+                "SELECT {what} FROM {name} WHERE {listed}{after} ORDER BY {id} LIMIT {LIMIT}"
             ))
         };
         let after = format!(" AND {id} > {LAST}");
@@ -201,12 +191,12 @@ impl Statements {
             first_sessions: list(&session, ""),
             next_sessions: list(&session, &after),
             length: of.make(&format!(
-                "SELECT {} FROM {name} WHERE {live} AND {} <> '{MARKER_PREFIX}'",
+                "SELECT {} FROM {name} WHERE {listed} AND {} <> '{MARKER_PREFIX}'",
                 dialect.as_text("count(*)"),
                 dialect.as_bytes(&format!("substr({id_text}, 1, {})", MARKER_PREFIX.len())),
             )),
-            clear: of.make(&of.batch("TRUE")),
-            prune: of.make(&of.batch(&of.expired)),
+            clear: of.make(&of.clear()),
+            prune: of.make(&of.prune()),
             ping: of.make(&format!("SELECT {id_text} FROM {name} WHERE {same_id}")),
         }
     }
@@ -385,14 +375,42 @@ impl<'t> Parts<'t> {
         condition
     }
 
-    /// Removes a batch of the rows that meet a condition, which sees a row that was touched in between.
-    fn batch(&self, condition: &str) -> String {
+    /// The condition of a row in a listing: it is live, and its id can be asked for.
+    fn listed(&self) -> String {
+        match self.dialect {
+            Dialect::MySql | Dialect::Postgres => self.live.clone(),
+            // A column without a type can hold numbers and blobs, which no id is equal to.
+            Dialect::Sqlite => format!("{} AND typeof({}) = 'text'", self.live, self.id),
+        }
+    }
+
+    /// Removes a batch of rows. A row that another transaction removes at the same time does not count.
+    fn clear(&self) -> String {
         let Self { name, id, .. } = self;
         if self.dialect == Dialect::MySql {
-            return format!("DELETE FROM {name} WHERE {condition} LIMIT {LIMIT}");
+            return format!("DELETE FROM {name} LIMIT {LIMIT}");
         }
-        format!(
-            "DELETE FROM {name} WHERE {id} IN (SELECT {id} FROM {name} WHERE {condition} LIMIT {LIMIT}) AND {condition}"
-        )
+        let batch = format!("SELECT {id} FROM {name} ORDER BY {id} LIMIT {LIMIT}");
+        format!("DELETE FROM {name} WHERE {}", self.batch(&batch, "FOR UPDATE"))
+    }
+
+    /// Removes a batch of expired rows, but for those that another transaction is writing. The outer condition sees a
+    /// row that was touched in between.
+    fn prune(&self) -> String {
+        let Self { name, id, expired, .. } = self;
+        if self.dialect == Dialect::MySql {
+            return format!("DELETE FROM {name} WHERE {expired} LIMIT {LIMIT}");
+        }
+        let batch = format!("SELECT {id} FROM {name} WHERE {expired} LIMIT {LIMIT}");
+        let chosen = self.batch(&batch, "FOR UPDATE SKIP LOCKED");
+        format!("DELETE FROM {name} WHERE {chosen} AND {expired}")
+    }
+
+    /// The condition that a row is in a batch, which PostgreSQL chooses once and locks in its order.
+    fn batch(&self, batch: &str, lock: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!("{} = ANY(ARRAY({batch} {lock}))", self.id),
+            Dialect::MySql | Dialect::Sqlite => format!("{} IN ({batch})", self.id),
+        }
     }
 }

@@ -1,35 +1,31 @@
 //! The store and its four basic operations.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, Needs, Operation, Runtimes, Shared, jitter};
+use cloakroom_backend::{Idempotency, Needs, Operation, Pauses, Runtimes, Shared};
 use cloakroom_core::{
     Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
+    call::Call,
     check::{self, Checked},
-    connection::{Answer, Source, Want},
+    connection::{Answer, Source},
     counterpart::Counterpart,
     dialect::Dialect,
-    error::{self, STORE},
+    error::{self, STORE, Verdict},
     live::Live,
     options::SqlOptions,
     record,
-    statement::{Statement, Values},
+    statement::Values,
     table::Table,
     target::Target,
 };
-
-/// The pause before a statement that a deadlock has ended is sent again.
-const LEAST_PAUSE: Duration = Duration::from_millis(1);
-const MOST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite, in the form of an npm store.
 ///
@@ -81,7 +77,7 @@ impl SqlStore {
     /// mysql://user[:password]@host[:port]/database[?parameters]          with the feature `mysql`; also mariadb://
     /// sqlite:sessions.db[?parameters]                                    with the feature `sqlite`
     /// sqlite:///absolute/path.db[?parameters]
-    /// sqlite::memory:[?parameters]                                       one connection, and gone with the store
+    /// sqlite::memory:[?parameters]                                       one connection, and gone with the store: for tests
     /// ```
     ///
     /// | parameter | value | default |
@@ -90,7 +86,7 @@ impl SqlStore {
     /// | `table` | the name of the table | that of the npm package |
     /// | `schema` | PostgreSQL: the schema of the table | the search path decides |
     /// | `createTable` | `true` or `false` | `false` for a server, `true` for SQLite |
-    /// | `timeZone` | PostgreSQL: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | the role's or the database's, or UTC |
+    /// | `timeZone` | PostgreSQL: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | that of the role, the database or the server, if they tell |
     /// | `sslmode` | PostgreSQL, MySQL: `disable`, `require`, `verify-ca` or `verify-full`, with the feature `tls` | `disable` |
     /// | `sslrootcert` | PostgreSQL, MySQL: a file of certificates | those of Mozilla |
     /// | `host` | PostgreSQL: the folder of a Unix socket | the host of the URL |
@@ -190,8 +186,8 @@ impl SqlStore {
     pub async fn ping(&self) -> Result<(), Error> {
         let operation = self.operation("ping", Idempotency::Read);
         let checked = self.checked(&operation).await?;
-        let ping = &checked.statements.ping;
-        self.run(&operation, ping, &Values::default(), Want::Rows(usize::MAX)).await.map(drop)
+        let ping = || Call::rows(&checked.statements.ping, Values::default());
+        self.run(&operation, |_| ping()).await.map(drop)
     }
 
     pub(crate) fn options(&self) -> &SqlOptions {
@@ -204,6 +200,11 @@ impl SqlStore {
 
     pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
         Operation::start(STORE, name, idempotency, self.0.options.deadline)
+    }
+
+    /// Rejects a runtime without timers or sockets.
+    pub(crate) fn check_runtime(&self, name: &'static str) -> Result<(), Error> {
+        self.0.runtimes.current(&self.operation(name, Idempotency::Read)).map(drop)
     }
 
     /// Returns the connections for this runtime.
@@ -236,37 +237,46 @@ impl SqlStore {
         Ok(checked)
     }
 
-    /// Runs a statement. If the connection is lost, one that is safe to repeat is repeated once.
-    pub(crate) async fn run(
+    /// Sends what `call` makes of the current time, which is that after all waiting. If the connection is lost, a call
+    /// that is safe to repeat is repeated once; one that did nothing is sent again.
+    pub(crate) async fn run<'v>(
         &self,
         operation: &Operation,
-        statement: &Statement,
-        values: &Values<'_>,
-        want: Want,
+        mut call: impl FnMut(i64) -> Call<'v> + Send,
     ) -> Result<Answer, Error> {
+        let (mut pauses, mut was_renewed) = (Pauses::new(), false);
         loop {
             let (live, runtime) = self.live(operation)?;
             let mut lease = live.lease(operation, &self.0.place, &runtime).await?;
-            match lease.run(operation, statement, values, want).await? {
+            let began = Instant::now();
+            let Call { statement, values, want } = call(self.now_ms());
+            let failure = match lease.run(operation, statement, &values, want).await? {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => {
-                    drop(lease);
-                    if error::is_lost(&failure.cause) && operation.repeat() {
-                        continue;
+                Err(failure) => failure,
+            };
+            drop(lease);
+            let is_sent_again = match error::verdict(&failure.cause) {
+                Verdict::Refused => false,
+                Verdict::Overtaken => {
+                    let pause = pauses.after(began.elapsed()).unwrap_or_default();
+                    let is_in_time = pause < operation.time_left();
+                    if is_in_time {
+                        tokio::time::sleep(pause).await;
                     }
-                    if error::is_taken_back(&failure.cause) && !operation.is_over() {
-                        // A deadlock: the other one goes on. The deadline ends this loop.
-                        tokio::time::sleep(jitter(LEAST_PAUSE..=MOST_PAUSE)).await;
-                        continue;
-                    }
-                    if error::is_no_table(&failure.cause) {
-                        // The next call looks again, and creates it if it may.
-                        *self.0.checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                        return Err(check::missing(operation, &self.0.table));
-                    }
-                    return Err(error::of(operation, &self.0.place, &failure));
+                    is_in_time
                 }
+                Verdict::Unfit => !mem::replace(&mut was_renewed, true),
+                Verdict::Lost => operation.repeat(),
+            };
+            if is_sent_again {
+                continue;
             }
+            if error::is_no_table(&failure.cause) {
+                // The next call looks again, and creates it if it may.
+                *self.0.checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                return Err(check::missing(operation, &self.0.table));
+            }
+            return Err(error::of(operation, &self.0.place, &failure));
         }
     }
 
@@ -291,10 +301,12 @@ impl SqlStore {
         &self,
         operation: &Operation,
         checked: &Checked,
-        values: &Values<'_>,
+        sid: &str,
     ) -> Result<Option<SessionData>, Error> {
-        let want = Want::Rows(usize::MAX);
-        let answer = self.run(operation, &checked.statements.get, values, want).await?;
+        let get = &checked.statements.get;
+        let answer = self
+            .run(operation, |now_ms| Call::rows(get, self.values(checked, sid, now_ms)))
+            .await?;
         self.first(operation, answer)
     }
 
@@ -304,8 +316,8 @@ impl SqlStore {
         operation: &Operation,
         answer: Answer,
     ) -> Result<Option<SessionData>, Error> {
-        match answer.rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten() {
-            Some(text) => record::session(operation, text, self.0.options.max_record),
+        match answer.rows.into_iter().next().and_then(|row| row.into_iter().next()) {
+            Some(data) => record::session(operation, data, self.0.options.max_record),
             None => Ok(None),
         }
     }
@@ -325,7 +337,7 @@ impl Store for SqlStore {
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
         let operation = self.operation("get", Idempotency::Read);
         let checked = self.start(&operation, sid).await?;
-        self.find(&operation, &checked, &self.values(&checked, sid, self.now_ms())).await
+        self.find(&operation, &checked, sid).await
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
@@ -334,19 +346,17 @@ impl Store for SqlStore {
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
         checked.check_text(&operation, &text)?;
-        let (statements, now_ms) = (&checked.statements, self.now_ms());
-        let mut values = self.values(&checked, sid, now_ms);
-        values.expiry = self.expiry(&checked, session, now_ms);
-        if values.expiry.is_none() {
-            return self
-                .run(&operation, &statements.destroy, &values, Want::Affected)
-                .await
-                .map(drop);
-        }
-        let row = self.row(&operation)?;
-        (values.data, values.row) = (&text, &row);
-        let answer = self.run(&operation, &statements.set, &values, Want::Affected).await?;
-        if answer.affected == 0 {
+        let (statements, row) = (&checked.statements, self.row(&operation)?);
+        let mut has_ended = false;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let mut values = self.written(&checked, sid, session, now_ms);
+                (values.data, values.row) = (&text, &row);
+                has_ended = values.expiry.is_none();
+                Call::write(if has_ended { &statements.destroy } else { &statements.set }, values)
+            })
+            .await?;
+        if answer.affected == 0 && !has_ended {
             let message = "the column of the id has a collation that takes this id for another one";
             return Err(operation.error(ErrorKind::InvalidId, message));
         }
@@ -356,22 +366,26 @@ impl Store for SqlStore {
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
         let operation = self.operation("destroy", Idempotency::Repeatable);
         let checked = self.start(&operation, sid).await?;
-        let values = self.values(&checked, sid, self.now_ms());
-        self.run(&operation, &checked.statements.destroy, &values, Want::Affected).await.map(drop)
+        let destroy = &checked.statements.destroy;
+        self.run(&operation, |now_ms| Call::write(destroy, self.values(&checked, sid, now_ms)))
+            .await
+            .map(drop)
     }
 
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         let operation = self.operation("touch", Idempotency::Repeatable);
         let checked = self.start(&operation, sid).await?;
-        let (statements, now_ms) = (&checked.statements, self.now_ms());
-        let mut values = self.values(&checked, sid, now_ms);
-        values.expiry = self.expiry(&checked, session, now_ms);
-        if values.expiry.is_none() {
-            self.run(&operation, &statements.destroy, &values, Want::Affected).await?;
-            return Ok(Touched::Missing);
-        }
-        let answer = self.run(&operation, &statements.touch, &values, Want::Affected).await?;
-        Ok(if answer.affected > 0 { Touched::Extended } else { Touched::Missing })
+        let statements = &checked.statements;
+        let mut has_ended = false;
+        let answer = self
+            .run(&operation, |now_ms| {
+                let values = self.written(&checked, sid, session, now_ms);
+                has_ended = values.expiry.is_none();
+                Call::write(if has_ended { &statements.destroy } else { &statements.touch }, values)
+            })
+            .await?;
+        let is_extended = answer.affected > 0 && !has_ended;
+        Ok(if is_extended { Touched::Extended } else { Touched::Missing })
     }
 
     fn atomic(&self) -> Option<&dyn Atomic> {

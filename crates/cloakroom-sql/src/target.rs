@@ -1,5 +1,7 @@
 //! Parses a URL: where the database is, and how to log in.
 
+use std::time::Duration;
+
 use cloakroom_backend::StoreUrl;
 use cloakroom_core::Error;
 #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
@@ -47,6 +49,14 @@ fn is_off(scheme: &str) -> Error {
     Error::new(ErrorKind::Config, STORE, "open", message)
 }
 
+/// Returns how long the database runs a statement, or waits for a lock. It is less than the patience of an operation,
+/// so that a call that waited in vain is known to have written nothing, and that nobody takes the server for silent.
+fn longest_wait(options: &SqlOptions) -> Duration {
+    // Both databases count in an `i32`, and take zero for no limit.
+    let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
+    (options.deadline / 10 * 7).clamp(Duration::from_millis(1), longest)
+}
+
 #[cfg(not(feature = "postgres"))]
 fn postgres(_: &str, _: &mut SqlOptions) -> Result<Target, Error> {
     Err(is_off("postgres"))
@@ -63,6 +73,8 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     // Without it, the driver would take more from the files and the environment than the login.
     let mut connect = PgConnectOptions::new_without_pgpass()
         .ssl_mode(PgSslMode::Disable)
+        // Some poolers refuse it, and no number is read as text.
+        .extra_float_digits(None)
         .disable_statement_logging();
     let mut place = url.hosts().to_owned();
     if !place.is_empty() {
@@ -115,7 +127,8 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; host=/folder names a Unix socket"));
     }
-    Ok(Target { source: Source::Postgres(Box::new(connect)), place, is_file: false })
+    let source = Source::Postgres(Box::new(connect), longest_wait(options));
+    Ok(Target { source, place, is_file: false })
 }
 
 #[cfg(not(feature = "sqlite"))]
@@ -151,21 +164,20 @@ fn sqlite(text: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     let creates = options.create_table.unwrap_or(true);
     let mut connect = SqliteConnectOptions::new()
         .create_if_missing(creates)
-        // Before the deadline, so that a call that waited for a lock in vain is known to have written nothing.
-        .busy_timeout(options.deadline / 5 * 4)
+        .busy_timeout(longest_wait(options))
         .disable_statement_logging();
-    if path == ":memory:" {
+    let source = if path == ":memory:" {
         // Each connection would have sessions of its own.
         options.connections = 1;
-        connect = connect.in_memory(true);
+        Source::InMemory(Box::new(connect.in_memory(true)))
     } else {
         let synchronous =
             if options.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
         connect =
             connect.filename(path).journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
-    }
-    let place = "the database file".to_owned();
-    Ok(Target { source: Source::Sqlite(Box::new(connect)), place, is_file: true })
+        Source::Sqlite(Box::new(connect))
+    };
+    Ok(Target { source, place: "the database file".to_owned(), is_file: true })
 }
 
 #[cfg(all(test, feature = "postgres", feature = "sqlite"))]
@@ -207,7 +219,7 @@ mod tests {
             ("postgres://h/a?counterpart=connect-sqlite3", "must be one of \"connect-pg-simple\""),
             ("postgres://h/a?tableName=x", "write \"table\""),
             ("postgres://h/a?durable=maybe", "must be \"true\" or \"false\""),
-            ("postgres://h/a?timeZone=a'b", "invalid option \"timeZone\": must be the name"),
+            ("postgres://h/a?timeZone=a'b", "invalid option \"timeZone\": must be UTC or"),
             ("sqlite://sessions.db", "invalid host: must be empty: write sqlite:sessions.db"),
             ("sqlite:", "invalid path: must be a file"),
             ("sqlite:a.db?sslmode=require", "is not supported by SQLite"),

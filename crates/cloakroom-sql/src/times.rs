@@ -40,14 +40,16 @@ impl SqlStore {
         Values { sid, stamp, now: self.now(now_ms), ..Values::default() }
     }
 
-    /// Returns when a session expires that is written now, or `None` if its expiry has passed.
-    pub(crate) fn expiry(
+    /// Returns the values of a call that writes a session now. There is no expiry among them if it has passed.
+    pub(crate) fn written<'v>(
         &self,
         checked: &Checked,
+        sid: &'v str,
         session: &SessionData,
         now_ms: i64,
-    ) -> Option<Time> {
-        let expires_ms = expires_at_ms(session, now_ms, self.options().ttl)?;
-        self.rounded(expires_ms, checked.last_expiry_ms)
+    ) -> Values<'v> {
+        let expires_ms = expires_at_ms(session, now_ms, self.options().ttl);
+        let expiry = expires_ms.and_then(|ms| self.rounded(ms, checked.last_expiry_ms));
+        Values { expiry, ..self.values(checked, sid, now_ms) }
     }
 }

@@ -2,17 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-mod raw;
-
 use std::{sync::LazyLock, time::Duration};
 
 use cloakroom_conformance::{StoreUnderTest, suite};
 use cloakroom_core::Clock;
 use cloakroom_sql::{Counterpart, Dialect, SqlOptions, SqlStore};
-use cloakroom_test_backends::{Harmed, One};
+use cloakroom_test_backends::{Harmed, One, RawSql};
 use cloakroom_test_support::{Pg, Postgres, unique};
-
-use raw::RawSql;
 
 /// All cases share it. A static is never dropped; the server ends with the test process.
 static SERVER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
@@ -40,8 +36,10 @@ fn subject(
     let subject = StoreUnderTest::new(open(&name))
         .with_second_handle(open(&name))
         .with_neighbour(open(&format!("{name}.neighbour")));
-    let table = counterpart.table(dialect).unwrap().with_name(name);
-    (subject, RawSql::new(url, table, clock))
+    let table = counterpart.table(dialect).unwrap().with_name(&name);
+    let url = url.replace("?durable=false", "?mode=rwc");
+    let raw = RawSql::new(counterpart.package(), url, &name, clock).unwrap();
+    (subject, raw.in_new_table(table.create_statements()))
 }
 
 fn on_postgres(counterpart: Counterpart, is_moved: bool) -> StoreUnderTest {

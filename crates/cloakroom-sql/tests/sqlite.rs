@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use cloakroom_core::{Atomic, Clock, Created, Enumerate, ErrorKind, SessionData, Store};
 use cloakroom_sql::{
     Column, Counterpart, Dialect, ExpiryForm, SqlOptions, SqlStore, Table,
     sqlx::{self, ConnectOptions as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions},
 };
+use futures::{StreamExt, TryStreamExt, poll};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 fn url(folder: &TempDir, parameters: &str) -> String {
     format!("sqlite://{}/sessions.db{parameters}", folder.path().display())
@@ -62,18 +64,41 @@ async fn a_file_that_is_no_database_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
 }
 
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 #[test]
 fn a_database_in_memory_is_one_for_all_runtimes() {
     let store = SqlStore::open("sqlite::memory:").unwrap();
-    let run = |work: &dyn Fn(&SqlStore)| work(&store);
-    run(&|store| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(store.set("id", &ann())).unwrap();
-    });
-    run(&|store| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        assert_eq!(runtime.block_on(store.get("id")).unwrap(), Some(ann()));
-    });
+    runtime().block_on(store.set("id", &ann())).unwrap();
+    let other = Builder::new_multi_thread().enable_all().build().unwrap();
+    assert_eq!(other.block_on(store.get("id")).unwrap(), Some(ann()));
+}
+
+/// A runtime on which a call waits, and that nobody runs any more, has no connection that others wait for.
+#[test]
+fn a_runtime_that_stands_still_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (still, running) = (runtime(), runtime());
+    for url in ["sqlite::memory:", &url(&folder, "?connections=1")] {
+        let store = SqlStore::open(url).unwrap();
+        still.block_on(store.set("id", &ann())).unwrap();
+        running.block_on(store.get("id")).unwrap();
+        // The thread of SQLite can be quick.
+        let begin = |runtime: &Runtime| loop {
+            let mut call = Box::pin(store.get("id"));
+            if runtime.block_on(async { poll!(&mut call) }).is_pending() {
+                break call;
+            }
+        };
+        let first = begin(&running);
+        // In memory, it waits for the first one; a file has a connection for each runtime.
+        let waits = begin(&still);
+        assert!(running.block_on(first).unwrap().is_some());
+        assert!(running.block_on(store.get("id")).unwrap().is_some(), "{url}");
+        assert!(still.block_on(waits).unwrap().is_some());
+    }
 }
 
 #[tokio::test]
@@ -101,6 +126,102 @@ async fn a_lock_that_is_not_released_is_a_timeout_and_nothing_is_written() {
     sqlx::query("ROLLBACK").execute(&mut beside).await.unwrap();
     store.set("other", &ann()).await.unwrap();
     assert!(error.outcome_unknown() || store.get("new").await.unwrap().is_none());
+}
+
+/// The statement of a call that was dropped may still wait for a lock, and a later call does not wait behind it.
+#[tokio::test]
+async fn a_dropped_call_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqlOptions::default().with_deadline(Duration::from_secs(60));
+    let store = SqlStore::open_with(&url(&folder, ""), options).unwrap();
+    store.set("id", &ann()).await.unwrap();
+    let mut beside = beside(&folder).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut beside).await.unwrap();
+    let session = ann();
+    let mut write = Box::pin(store.set("id", &session));
+    assert!(poll!(&mut write).is_pending());
+    drop(write);
+    let read = tokio::time::timeout(Duration::from_secs(20), store.get("id")).await;
+    assert!(read.unwrap().unwrap().is_some());
+    sqlx::query("ROLLBACK").execute(&mut beside).await.unwrap();
+}
+
+/// SQLite itself does not wait for the lock under which a file gets its log.
+#[tokio::test]
+async fn the_first_call_waits_while_another_process_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqlOptions::default().with_deadline(Duration::from_secs(60));
+    let store = SqlStore::open_with(&url(&folder, ""), options).unwrap();
+    let mut beside = beside(&folder).await;
+    for sql in ["PRAGMA journal_mode = DELETE", "CREATE TABLE other (a)", "BEGIN IMMEDIATE"] {
+        sqlx::query(sql).execute(&mut beside).await.unwrap();
+    }
+    let session = ann();
+    let mut write = Box::pin(store.set("id", &session));
+    // Long enough for some attempts, but for a machine that is too busy to make one.
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut write).await;
+    assert!(early.is_err(), "{early:?}");
+    sqlx::query("COMMIT").execute(&mut beside).await.unwrap();
+    write.await.unwrap();
+    assert!(store.get("id").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_is_not_text_is_an_error_of_its_row_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(&url(&folder, "")).unwrap();
+    store.set("a", &ann()).await.unwrap();
+    store.set("d", &ann()).await.unwrap();
+    for row in ["'b', CAST(x'ff' AS TEXT)", "CAST(x'63ff' AS TEXT), '{}'", "5, '{}'", "x'61', '{}'"]
+    {
+        let sql = format!("INSERT INTO sessions (sid, sess, expired) VALUES ({row}, 1e15)");
+        sqlx::query(&sql).execute(&mut beside(&folder).await).await.unwrap();
+    }
+    assert_eq!(store.get("b").await.unwrap_err().kind(), ErrorKind::Corrupt);
+    let ids: Vec<_> = store.ids().map(|id| id.map_err(|error| error.kind())).collect().await;
+    let ok = |sid: &str| Ok(sid.to_owned());
+    assert_eq!(ids, [ok("a"), ok("b"), Err(ErrorKind::Corrupt), ok("d")]);
+    let all: Vec<_> = store.all().map_ok(|listed| listed.id).collect().await;
+    let all: Vec<_> = all.into_iter().map(Result::ok).collect();
+    assert_eq!(all, [Some("a".to_owned()), None, None, Some("d".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_column_that_changes_what_is_written_is_refused() {
+    for (columns, message) in [
+        ("sid INTEGER PRIMARY KEY, expired, sess", "the column \"sid\""),
+        ("sid NUMERIC PRIMARY KEY, expired, sess", "which changes an id that looks like a number"),
+        ("sid TEXT PRIMARY KEY, expired VARCHAR(20), sess", "the column \"expired\""),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let sql = format!("CREATE TABLE sessions ({columns})");
+        sqlx::query(&sql).execute(&mut beside(&folder).await).await.unwrap();
+        let error = SqlStore::open(&url(&folder, "")).unwrap().get("id").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{columns}");
+        assert!(error.to_string().contains(message), "{columns}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn any_deadline_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    for milliseconds in [u64::MAX / 2_000_000, 1_000_000_000_000] {
+        let store = SqlStore::open(&url(&folder, &format!("?deadline={milliseconds}"))).unwrap();
+        store.set("id", &ann()).await.unwrap();
+    }
+}
+
+#[test]
+fn pruning_without_timers_is_an_error() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let store = SqlStore::open("sqlite::memory:").unwrap();
+    let mut errors = Vec::new();
+    runtime.block_on(async {
+        let mut pruning =
+            pin!(store.prune_every(Duration::ZERO, |error| errors.push(error.kind())));
+        assert!(poll!(pruning.as_mut()).is_pending() && poll!(pruning).is_pending());
+    });
+    assert_eq!(errors, [ErrorKind::Config]);
 }
 
 /// Under such a collation, an insert meets the row of another id.
@@ -134,11 +255,16 @@ async fn expired_rows_are_pruned_in_batches_and_others_stay() {
     assert_eq!(store.prune_expired().await.unwrap(), 2_500);
     assert_eq!(store.prune_expired().await.unwrap(), 0);
     clock.advance(86_400_001);
-    let pruning = store.prune_every(Duration::from_millis(2), |error| panic!("{error}"));
-    drop(tokio::time::timeout(Duration::from_millis(500), pruning).await);
-    let row =
-        sqlx::query("SELECT count(*) FROM sessions").fetch_one(&mut beside(&folder).await).await;
-    assert_eq!(row.unwrap().get::<i64, _>(0), 0);
+    let pruned = async {
+        let (mut beside, sql) = (beside(&folder).await, "SELECT count(*) FROM sessions");
+        while sqlx::query(sql).fetch_one(&mut beside).await.unwrap().get::<i64, _>(0) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = store.prune_every(Duration::ZERO, |error| panic!("{error}")) => {}
+        () = pruned => {}
+    }
 }
 
 /// Beyond the year 9999, `datetime` of SQLite answers NULL, and Node.js never finds the row again.

@@ -90,7 +90,7 @@ backends! {
 /// | `mongodb://…` | MongoDB, as connect-mongo stores them | `mongodb` |
 /// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
 /// | `file:///folder` | files, as session-file-store stores them | `file` |
-/// | `postgres://user:password@host/database` | PostgreSQL, as connect-pg-simple stores them, or another npm store: `counterpart=…` | `postgres` |
+/// | `postgres://user:password@host/database?timeZone=UTC` | PostgreSQL, as connect-pg-simple stores them, or another npm store: `counterpart=…` | `postgres` |
 /// | `mysql://user:password@host/database`, `mariadb:` | MySQL or MariaDB, as express-mysql-session stores them, or another npm store | `mysql` |
 /// | `sqlite:sessions.db`, `sqlite:///path` | a SQLite file, as connect-sqlite3 stores them, or another npm store | `sqlite` |
 /// | `node:./store.mjs` | any Connect store of npm, which this file makes, in a Node.js process | `node` |

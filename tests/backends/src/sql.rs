@@ -19,11 +19,13 @@ const TWO_HOURS_MS: i64 = 7_200_000;
 
 /// The rows of an npm store in its table, on PostgreSQL, MariaDB or SQLite.
 ///
-/// The table must exist. The access belongs to the runtime that uses it first.
+/// The table must exist, or be [made](Self::in_new_table). The access belongs to the runtime that uses it first.
 #[derive(Clone, Debug)]
 pub struct RawSql {
     url: String,
     layout: Layout,
+    /// What makes the table.
+    creates: Vec<String>,
     clock: Clock,
     pool: Arc<OnceCell<AnyPool>>,
 }
@@ -44,7 +46,13 @@ impl RawSql {
         let url = url.into();
         let layout = Layout::of(package, &url, table)
             .ok_or_else(|| format!("{package} is not known to keep rows at {url}"))?;
-        Ok(Self { url, layout, clock, pool: Arc::default() })
+        Ok(Self { url, layout, creates: Vec::new(), clock, pool: Arc::default() })
+    }
+
+    /// The same access to a table that these statements make, unless the store has made it.
+    #[must_use]
+    pub fn in_new_table(self, creates: Vec<String>) -> Self {
+        Self { creates, ..self }
     }
 
     /// The same access to a table whose column for the text is of the type `text`, where the package makes it `json`.
@@ -58,7 +66,16 @@ impl RawSql {
         let connected = self.pool.get_or_try_init(|| async {
             sqlx::any::install_default_drivers();
             // A pool that a test forgets must not keep a server busy.
-            AnyPoolOptions::new().max_connections(1).connect(&self.url).await
+            let pool = AnyPoolOptions::new().max_connections(1).connect(&self.url).await?;
+            if self.url.starts_with("sqlite:") {
+                // Several cases write at once, on a machine of any speed.
+                sqlx::raw_sql("PRAGMA busy_timeout = 60000").execute(&pool).await?;
+            }
+            for statement in &self.creates {
+                // The store may be making it.
+                drop(sqlx::raw_sql(statement).execute(&pool).await);
+            }
+            Ok::<_, sqlx::Error>(pool)
         });
         Ok(connected.await?)
     }

@@ -60,6 +60,8 @@ impl Kind for Pg {
             cluster::fill(&data, &folder.join("log"), user, &name, |data| {
                 let mut initdb = Command::new(find("initdb").unwrap_or_else(|| "initdb".into()));
                 initdb.current_dir(folder).args(["--username=postgres", "--auth=trust"]);
+                // It writes the zone of the machine into the configuration.
+                initdb.env("TZ", "UTC");
                 initdb.args(["--encoding=UTF8", "--locale=C", "--no-sync"]);
                 initdb.arg("--pgdata").arg(data);
                 initdb

@@ -73,6 +73,11 @@ fn table(name: &str, dialect: Dialect) -> Option<Table> {
     Some(table)
 }
 
+/// Cases write records before the store has made its table.
+fn statements(name: &str, dialect: Dialect) -> Vec<String> {
+    table(name, dialect).map(|table| table.create_statements()).unwrap_or_default()
+}
+
 fn store_at(
     url: &str,
     name: &str,
@@ -87,6 +92,7 @@ fn on_postgres(server: &Postgres) -> StoreUnderTest {
     let (name, url) = (unique("case"), server.url());
     let raw = RawSql::new("connect-pg-simple", &*url, &name, Clock::system());
     let raw = raw.expect("its rows are known").in_text_column();
+    let raw = raw.in_new_table(statements(&name, Dialect::Postgres));
     three(|part| store_at(&url, &format!("{name}{part}"), Dialect::Postgres, PATIENCE))
         .with_raw(raw)
         .with_faults(|| {
@@ -99,7 +105,8 @@ fn on_postgres(server: &Postgres) -> StoreUnderTest {
 
 fn on_sqlite(parent: &Parent) -> StoreUnderTest {
     let url = file(parent, &unique("case"));
-    let raw = RawSql::new("connect-sqlite3", &*url, "", Clock::system());
+    let raw = RawSql::new("connect-sqlite3", format!("{url}?mode=rwc"), "", Clock::system());
+    let raw = raw.expect("its rows are known");
     three(|part| store_at(&url, &format!("sessions{part}"), Dialect::Sqlite, PATIENCE))
-        .with_raw(raw.expect("its rows are known"))
+        .with_raw(raw.in_new_table(statements("sessions", Dialect::Sqlite)))
 }
