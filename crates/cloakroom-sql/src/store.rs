@@ -33,8 +33,7 @@ use crate::{
 /// a tokio runtime with I/O and time enabled; without them, every call returns a [`Config`](ErrorKind::Config) error. It
 /// is not tied to one runtime: it has connections on each runtime that calls it.
 ///
-/// - Every operation is one statement; an `update` that meets a conflict takes two, and so does `get_and_touch` in MySQL
-///   and MariaDB.
+/// - Every operation is one statement; an `update` that conflicts takes two, and `get_and_touch` does in MySQL.
 /// - Connections are made on first use, so a service can start while the server is down. The first one asks once what
 ///   the table looks like.
 /// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.
@@ -104,10 +103,7 @@ impl SqlStore {
     ///
     /// ```
     /// let error = cloakroom_sql::SqlStore::open("postgre://localhost/app").unwrap_err();
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "sql: open: unknown scheme \"postgre\": did you mean \"postgres\"?",
-    /// );
+    /// assert!(error.to_string().contains("did you mean \"postgres\""), "{error}");
     /// ```
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::open_with(url, SqlOptions::default())
