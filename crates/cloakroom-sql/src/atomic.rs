@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, later, whole_seconds};
 use cloakroom_core::{Atomic, Created, Error, Revision, SessionData, Updated};
 
-use crate::{call::Call, record, store::SqlStore};
+use crate::{call::Call, dialect::Dialect, record, store::SqlStore};
 
 #[async_trait]
 impl Atomic for SqlStore {
@@ -72,14 +72,23 @@ impl Atomic for SqlStore {
         operation.check_id(sid).and_then(|()| operation.check_ttl(ttl))?;
         let checked = self.start(&operation, sid).await?;
         let statement = &checked.statements.get_and_touch;
+        let is_read = self.table().dialect != Dialect::MySql;
         let answer = self
             .run(&operation, |now_ms| {
                 let expires_ms = later(now_ms, Duration::from_secs(seconds));
                 let mut values = self.values(&checked, sid, now_ms);
                 values.expiry = self.rounded(expires_ms, checked.last_expiry_ms);
-                Call::rows(statement, values)
+                let make = if is_read { Call::rows } else { Call::write };
+                make(statement, values)
             })
             .await?;
+        if !is_read {
+            // It has no `RETURNING` for an update.
+            return match answer.affected {
+                0 => Ok(None),
+                _ => self.find(&operation, &checked, sid).await,
+            };
+        }
         self.first(&operation, answer)
     }
 }

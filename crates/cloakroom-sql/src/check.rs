@@ -12,6 +12,7 @@ use crate::{
     error::{self, Failure, Verdict},
     expiry::ExpiryForm,
     live::Lease,
+    mysql_check::{self, Limits},
     options::{SqlOptions, is_zone},
     statement::{Statement, Statements, Values},
     table::Table,
@@ -45,6 +46,8 @@ pub(crate) struct Checked {
     pub(crate) most_id: Option<usize>,
     pub(crate) most_data: Option<usize>,
     pub(crate) last_expiry_ms: i64,
+    /// What the columns of MySQL can hold beside that.
+    pub(crate) limits: Option<Limits>,
 }
 
 /// Checks the table on a connection, and creates it if the options say so.
@@ -58,13 +61,14 @@ pub(crate) async fn check(
 ) -> Result<Arc<Checked>, Error> {
     let look = match table.dialect {
         Dialect::Postgres => Statement::new(table.dialect, POSTGRES),
+        Dialect::MySql => Statement::new(table.dialect, mysql_check::COLUMNS),
         Dialect::Sqlite => Statement::new(table.dialect, SQLITE),
     };
     let name = match table.dialect {
         Dialect::Postgres => table.quoted(),
-        Dialect::Sqlite => table.name.clone(),
+        Dialect::MySql | Dialect::Sqlite => table.name.clone(),
     };
-    let values = Values { sid: &name, ..Values::default() };
+    let values = Values { sid: &name, data: &table.id.name, ..Values::default() };
     let mut columns = ask(operation, place, lease, &look, &values).await?;
     if columns.is_empty() && creates {
         create(operation, place, lease, table).await?;
@@ -72,6 +76,18 @@ pub(crate) async fn check(
     }
     if columns.is_empty() {
         return Err(missing(operation, table));
+    }
+    if table.dialect == Dialect::MySql {
+        let settings = Statement::new(table.dialect, mysql_check::SETTINGS);
+        let settings = ask(operation, place, lease, &settings, &values).await?;
+        let types = mysql_check::types(operation, table, &columns, &settings)?;
+        return Ok(Arc::new(Checked {
+            statements: Statements::new(table, types.data_type, "UTC"),
+            most_id: types.most_id,
+            most_data: types.most_data,
+            last_expiry_ms: types.last_expiry_ms,
+            limits: Some(types.limits),
+        }));
     }
     let types = types(operation, table, &columns)?;
     let zone = match (table.expiry_form, &options.time_zone) {
@@ -84,6 +100,7 @@ pub(crate) async fn check(
         most_id: types.most_id,
         most_data: types.most_data,
         last_expiry_ms: types.last_expiry_ms,
+        limits: None,
     }))
 }
 
@@ -246,7 +263,9 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
         }
         ExpiryForm::Milliseconds => ("bigint", |found| found == "bigint"),
         ExpiryForm::RealMilliseconds => ("double precision", |found| found == "double precision"),
-        ExpiryForm::IsoText | ExpiryForm::SpacedText => ("of another database", |_| false),
+        ExpiryForm::DateTime | ExpiryForm::IsoText | ExpiryForm::SpacedText => {
+            ("of another database", |_| false)
+        }
     };
     if !is_right(&expiry) {
         let why = format!("has the type {expiry}; it must be {accepted}");

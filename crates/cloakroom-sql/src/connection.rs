@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use futures::TryStreamExt;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Row as _};
 
+#[cfg(feature = "mysql")]
+use crate::mysql_upsert::LEFT_ALONE;
 use crate::{
     call::Want,
     dialect::Dialect,
@@ -24,6 +26,11 @@ pub(crate) enum Source {
     Postgres(Box<sqlx::postgres::PgConnectOptions>, Duration),
     #[cfg(feature = "postgres")]
     PostgresPool(sqlx::PgPool),
+    /// With the statement that a connection begins with.
+    #[cfg(feature = "mysql")]
+    MySql(Box<(sqlx::mysql::MySqlConnectOptions, String)>),
+    #[cfg(feature = "mysql")]
+    MySqlPool(sqlx::MySqlPool),
     #[cfg(feature = "sqlite")]
     Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>),
     /// A database that its only connection holds, and that ends with it.
@@ -31,7 +38,7 @@ pub(crate) enum Source {
     InMemory(Box<sqlx::sqlite::SqliteConnectOptions>),
     #[cfg(feature = "sqlite")]
     SqlitePool(sqlx::SqlitePool),
-    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
     Nothing(std::convert::Infallible),
 }
 
@@ -40,11 +47,15 @@ pub(crate) enum Connection {
     Postgres(Box<sqlx::PgConnection>),
     #[cfg(feature = "postgres")]
     PostgresPool(PoolConnection<sqlx::Postgres>),
+    #[cfg(feature = "mysql")]
+    MySql(Box<sqlx::MySqlConnection>),
+    #[cfg(feature = "mysql")]
+    MySqlPool(PoolConnection<sqlx::MySql>),
     #[cfg(feature = "sqlite")]
     Sqlite(Box<sqlx::SqliteConnection>),
     #[cfg(feature = "sqlite")]
     SqlitePool(PoolConnection<sqlx::Sqlite>),
-    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
     Nothing(std::convert::Infallible),
 }
 
@@ -74,9 +85,11 @@ impl Source {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(..) | Self::PostgresPool(_) => Dialect::Postgres,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) | Self::MySqlPool(_) => Dialect::MySql,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) | Self::InMemory(_) | Self::SqlitePool(_) => Dialect::Sqlite,
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
@@ -87,6 +100,8 @@ impl Source {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(..) => true,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => true,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => true,
             _ => false,
@@ -98,6 +113,8 @@ impl Source {
         match self {
             #[cfg(feature = "postgres")]
             Self::PostgresPool(_) => true,
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(_) => true,
             #[cfg(feature = "sqlite")]
             Self::SqlitePool(_) => true,
             _ => false,
@@ -127,20 +144,28 @@ impl Source {
             }
             #[cfg(feature = "postgres")]
             Self::PostgresPool(pool) => pool.acquire().await.map(Connection::PostgresPool),
+            #[cfg(feature = "mysql")]
+            Self::MySql(how) => {
+                let mut made = how.0.connect().await?;
+                sqlx::Executor::execute(&mut made, &*how.1).await?;
+                Ok(Connection::MySql(Box::new(made)))
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(pool) => pool.acquire().await.map(Connection::MySqlPool),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(options) | Self::InMemory(options) => {
                 options.connect().await.map(|made| Connection::Sqlite(Box::new(made)))
             }
             #[cfg(feature = "sqlite")]
             Self::SqlitePool(pool) => pool.acquire().await.map(Connection::SqlitePool),
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
 }
 
 /// Runs a statement on a connection of one database.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 macro_rules! run {
     ($connection:expr, $statement:expr, $values:expr, $want:expr) => {{
         let (statement, values): (&Statement, &Values<'_>) = ($statement, $values);
@@ -155,7 +180,7 @@ macro_rules! run {
         match $want {
             Want::Affected => {
                 let done = query.execute($connection).await?;
-                Ok(Answer { affected: done.rows_affected(), whole: true, rows: Vec::new() })
+                Ok(Answer { affected: done.affected(), whole: true, rows: Vec::new() })
             }
             Want::Rows(most) => {
                 let mut rows = query.fetch($connection);
@@ -180,6 +205,33 @@ macro_rules! run {
     }};
 }
 
+/// The answer to a write.
+trait Written {
+    /// The number of rows that it matched.
+    fn affected(&self) -> u64;
+}
+
+#[cfg(feature = "mysql")]
+impl Written for sqlx::mysql::MySqlQueryResult {
+    fn affected(&self) -> u64 {
+        if self.last_insert_id() == LEFT_ALONE { 0 } else { self.rows_affected() }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Written for sqlx::postgres::PgQueryResult {
+    fn affected(&self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Written for sqlx::sqlite::SqliteQueryResult {
+    fn affected(&self) -> u64 {
+        self.rows_affected()
+    }
+}
+
 impl Connection {
     /// Runs a statement to its end, so that what it wrote is committed.
     pub(crate) async fn run(
@@ -197,6 +249,14 @@ impl Connection {
             Self::PostgresPool(connection) => {
                 run!(&mut **connection, statement, values, want)
             }
+            #[cfg(feature = "mysql")]
+            Self::MySql(connection) => {
+                run!(&mut **connection, statement, values, want)
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(connection) => {
+                run!(&mut **connection, statement, values, want)
+            }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => {
                 run!(&mut **connection, statement, values, want)
@@ -205,7 +265,7 @@ impl Connection {
             Self::SqlitePool(connection) => {
                 run!(&mut **connection, statement, values, want)
             }
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Self::Nothing(nothing) => match *nothing {},
         }
     }
@@ -215,6 +275,8 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => true,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => true,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => true,
             _ => false,
@@ -226,6 +288,8 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::PostgresPool(connection) => drop(connection.detach()),
+            #[cfg(feature = "mysql")]
+            Self::MySqlPool(connection) => drop(connection.detach()),
             other => drop(other),
         }
     }

@@ -23,25 +23,28 @@ use crate::{
 pub enum Counterpart {
     /// `connect-pg-simple`, on PostgreSQL.
     ConnectPgSimple,
-    /// `connect-session-knex`, on PostgreSQL and SQLite.
+    /// `connect-session-knex`, on PostgreSQL, MySQL and SQLite.
     ConnectSessionKnex,
+    /// `express-mysql-session`, on MySQL.
+    ExpressMysqlSession,
     /// `connect-sqlite3`, on SQLite.
     ConnectSqlite3,
     /// `better-sqlite3-session-store`, on SQLite.
     BetterSqlite3SessionStore,
-    /// `connect-session-sequelize`, on PostgreSQL and SQLite.
+    /// `connect-session-sequelize`, on PostgreSQL, MySQL and SQLite.
     ConnectSessionSequelize,
     /// `@quixo3/prisma-session-store`, on PostgreSQL.
     PrismaSessionStore,
-    /// `connect-typeorm`, with the entity of its README, on PostgreSQL and SQLite.
+    /// `connect-typeorm`, with the entity of its README, on PostgreSQL, MySQL and SQLite.
     ConnectTypeorm,
 }
 
 impl Counterpart {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ConnectPgSimple,
         Self::ConnectSessionKnex,
+        Self::ExpressMysqlSession,
         Self::ConnectSqlite3,
         Self::BetterSqlite3SessionStore,
         Self::ConnectSessionSequelize,
@@ -55,6 +58,7 @@ impl Counterpart {
         match self {
             Self::ConnectPgSimple => "connect-pg-simple",
             Self::ConnectSessionKnex => "connect-session-knex",
+            Self::ExpressMysqlSession => "express-mysql-session",
             Self::ConnectSqlite3 => "connect-sqlite3",
             Self::BetterSqlite3SessionStore => "better-sqlite3-session-store",
             Self::ConnectSessionSequelize => "connect-session-sequelize",
@@ -68,6 +72,7 @@ impl Counterpart {
     pub const fn default_of(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Postgres => Self::ConnectPgSimple,
+            Dialect::MySql => Self::ExpressMysqlSession,
             Dialect::Sqlite => Self::ConnectSqlite3,
         }
     }
@@ -78,6 +83,7 @@ impl Counterpart {
         match (self, dialect) {
             (Self::ConnectPgSimple, Dialect::Postgres) => Some(pg_simple()),
             (Self::ConnectSessionKnex, _) => Some(knex(dialect)),
+            (Self::ExpressMysqlSession, Dialect::MySql) => Some(mysql_session()),
             (Self::ConnectSqlite3, Dialect::Sqlite) => Some(sqlite3()),
             (Self::BetterSqlite3SessionStore, Dialect::Sqlite) => Some(better_sqlite3()),
             (Self::ConnectSessionSequelize, _) => Some(sequelize(dialect)),
@@ -117,12 +123,52 @@ fn pg_simple() -> Table {
 fn knex(dialect: Dialect) -> Table {
     let (expiry, form) = match dialect {
         Dialect::Postgres => ("timestamptz NOT NULL", ExpiryForm::TimestampTz),
+        Dialect::MySql => ("datetime NOT NULL", ExpiryForm::DateTime),
         // Its own comparison, by `datetime`, is in whole seconds.
         Dialect::Sqlite => ("datetime NOT NULL", ExpiryForm::IsoText),
     };
-    let id = "varchar(255) NOT NULL";
-    let columns = [("sid", id), ("sess", "json NOT NULL"), ("expired", expiry)];
-    table(dialect, "sessions", columns, form)
+    let id = id_type(dialect, "varchar(255)") + " NOT NULL";
+    let columns = [("sid", &*id), ("sess", "json NOT NULL"), ("expired", expiry)];
+    table(dialect, "sessions", columns, form).with_rounding(of_dates(dialect))
+}
+
+/// The type of an id: in MySQL, one under which no two ids are the same.
+fn id_type(dialect: Dialect, sql_type: &str) -> String {
+    match dialect {
+        Dialect::MySql => format!("{sql_type} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
+        Dialect::Postgres | Dialect::Sqlite => sql_type.to_owned(),
+    }
+}
+
+/// The type of a session's text: `text` of MySQL ends at 65,535 bytes.
+const fn text_type(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::MySql => "mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        Dialect::Postgres | Dialect::Sqlite => "text",
+    }
+}
+
+/// How the date of an expiry is rounded: `datetime` of MySQL has whole seconds.
+const fn of_dates(dialect: Dialect) -> Rounding {
+    match dialect {
+        Dialect::MySql => Rounding::Down,
+        Dialect::Postgres | Dialect::Sqlite => Rounding::Exact,
+    }
+}
+
+fn mysql_session() -> Table {
+    let id = id_type(Dialect::MySql, "varchar(128)") + " NOT NULL";
+    table(
+        Dialect::MySql,
+        "sessions",
+        [
+            ("session_id", &*id),
+            ("data", text_type(Dialect::MySql)),
+            ("expires", "int(11) unsigned NOT NULL"),
+        ],
+        ExpiryForm::Seconds,
+    )
+    .with_rounding(Rounding::Nearest)
 }
 
 fn sqlite3() -> Table {
@@ -151,11 +197,14 @@ fn better_sqlite3() -> Table {
 fn sequelize(dialect: Dialect) -> Table {
     let (time, form) = match dialect {
         Dialect::Postgres => ("timestamptz", ExpiryForm::TimestampTz),
+        Dialect::MySql => ("datetime", ExpiryForm::DateTime),
         Dialect::Sqlite => ("datetime", ExpiryForm::SpacedText),
     };
     let stamp = format!("{time} NOT NULL");
-    let columns = [("sid", "varchar(36)"), ("data", "text"), ("expires", time)];
+    let id = id_type(dialect, "varchar(36)");
+    let columns = [("sid", &*id), ("data", text_type(dialect)), ("expires", time)];
     table(dialect, "Sessions", columns, form)
+        .with_rounding(of_dates(dialect))
         .add_further(Column::new("createdAt", &*stamp), Further::CreatedAt)
         .add_further(Column::new("updatedAt", &*stamp), Further::UpdatedAt)
 }
@@ -178,13 +227,12 @@ fn prisma() -> Table {
 fn typeorm(dialect: Dialect) -> Table {
     let destroyed = match dialect {
         Dialect::Postgres => "timestamp",
+        Dialect::MySql => "datetime(6)",
         Dialect::Sqlite => "datetime",
     };
-    let columns = [
-        ("id", "varchar(255) NOT NULL"),
-        ("json", "text NOT NULL"),
-        ("expiredAt", "bigint NOT NULL"),
-    ];
+    let id = id_type(dialect, "varchar(255)") + " NOT NULL";
+    let data = format!("{} NOT NULL", text_type(dialect));
+    let columns = [("id", &*id), ("json", &*data), ("expiredAt", "bigint NOT NULL")];
     table(dialect, "session", columns, ExpiryForm::Milliseconds)
         .with_live_at_expiry(false)
         .add_further(Column::new("destroyedAt", destroyed), Further::DestroyedAt)
@@ -197,13 +245,13 @@ mod tests {
     #[test]
     fn every_counterpart_has_a_table_and_every_database_a_default() {
         for counterpart in Counterpart::ALL {
-            let dialects = [Dialect::Postgres, Dialect::Sqlite];
+            let dialects = [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite];
             let tables: Vec<_> =
                 dialects.iter().filter_map(|dialect| counterpart.table(*dialect)).collect();
             assert!(!tables.is_empty(), "{counterpart}");
             assert!(tables.iter().all(|table| table.check().is_ok()), "{counterpart}");
         }
-        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        for dialect in [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite] {
             assert!(Counterpart::default_of(dialect).table(dialect).is_some(), "{dialect}");
         }
     }

@@ -1,6 +1,6 @@
 //! The statements that create a table.
 
-use crate::table::Table;
+use crate::{dialect::Dialect, table::Table};
 
 impl Table {
     /// Returns the statements that create the table and its index on the expiry, if they do not exist yet. The option
@@ -21,7 +21,14 @@ impl Table {
         parts.push(format!("PRIMARY KEY ({})", self.dialect.quote(&self.id.name)));
         let (index, table) = (self.dialect.quote(&self.index()), self.quoted());
         let expiry = self.dialect.quote(&self.expiry.name);
+        if self.dialect == Dialect::MySql {
+            // It has no `CREATE INDEX IF NOT EXISTS`.
+            parts.push(format!("INDEX {index} ({expiry})"));
+        }
         let create = format!("CREATE TABLE IF NOT EXISTS {table} ({})", parts.join(", "));
+        if self.dialect == Dialect::MySql {
+            return vec![create];
+        }
         vec![create, format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({expiry})")]
     }
 
@@ -47,6 +54,11 @@ mod tests {
                 Counterpart::ConnectSqlite3,
                 Dialect::Sqlite,
                 r#"CREATE TABLE IF NOT EXISTS "sessions" ("sid", "expired", "sess", PRIMARY KEY ("sid")); CREATE INDEX IF NOT EXISTS "IDX_sessions_expired" ON "sessions" ("expired")"#,
+            ),
+            (
+                Counterpart::ExpressMysqlSession,
+                Dialect::MySql,
+                "CREATE TABLE IF NOT EXISTS `sessions` (`session_id` varchar(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, `expires` int(11) unsigned NOT NULL, `data` mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, PRIMARY KEY (`session_id`), INDEX `IDX_sessions_expires` (`expires`))",
             ),
         ] {
             let table = counterpart.table(dialect).unwrap();

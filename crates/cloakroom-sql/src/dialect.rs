@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Dialect {
     /// PostgreSQL 12 or newer.
     Postgres,
+    /// MySQL 8 or MariaDB 10.5, or newer.
+    MySql,
     /// SQLite.
     Sqlite,
 }
@@ -19,7 +21,7 @@ pub(crate) enum DataType {
     Text,
     /// `json` of PostgreSQL, which keeps the text.
     Json,
-    /// `jsonb` of PostgreSQL, which keeps the meaning.
+    /// `jsonb` of PostgreSQL and `json` of MySQL, which keep the meaning.
     Jsonb,
 }
 
@@ -27,6 +29,7 @@ impl Dialect {
     /// Returns the name of a table or a column in quotes.
     pub(crate) fn quote(self, name: &str) -> String {
         match self {
+            Self::MySql => format!("`{}`", name.replace('`', "``")),
             Self::Postgres | Self::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
         }
     }
@@ -35,6 +38,7 @@ impl Dialect {
     pub(crate) fn as_text(self, expression: &str) -> String {
         match self {
             Self::Postgres => format!("({expression})::text"),
+            Self::MySql => format!("CAST({expression} AS CHAR)"),
             Self::Sqlite => format!("CAST({expression} AS TEXT)"),
         }
     }
@@ -44,6 +48,8 @@ impl Dialect {
         match self {
             // The check of the table refuses collations under which other texts are equal.
             Self::Postgres => expression.to_owned(),
+            // A column can have another character set.
+            Self::MySql => format!("CAST(CONVERT({expression} USING utf8mb4) AS BINARY)"),
             Self::Sqlite => format!("CAST({expression} AS TEXT) COLLATE BINARY"),
         }
     }
@@ -53,6 +59,7 @@ impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL",
             Self::Sqlite => "SQLite",
         })
     }
@@ -66,5 +73,6 @@ mod tests {
     fn a_name_cannot_leave_its_quotes() {
         assert_eq!(Dialect::Postgres.quote("a\"; DROP"), "\"a\"\"; DROP\"");
         assert_eq!(Dialect::Sqlite.quote("a`b"), "\"a`b\"");
+        assert_eq!(Dialect::MySql.quote("a`; DROP"), "`a``; DROP`");
     }
 }

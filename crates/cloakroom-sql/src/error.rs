@@ -8,6 +8,8 @@ use std::io;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 
+use crate::mysql_error as mysql;
+
 /// The store's name.
 pub(crate) const STORE: &str = "sql";
 
@@ -38,6 +40,8 @@ pub(crate) fn verdict(cause: &sqlx::Error) -> Verdict {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Verdict::Lost,
         sqlx::Error::Database(refusal) => match refusal.code().as_deref().unwrap_or_default() {
             _ if is_fatal(&**refusal) => Verdict::Lost,
+            _ if mysql::number(&**refusal).is_some_and(mysql::is_lost) => Verdict::Lost,
+            _ if mysql::number(&**refusal).is_some_and(mysql::is_to_close) => Verdict::Unfit,
             "57P01" | "57P02" | "57P03" | "57P05" => Verdict::Lost,
             code if code.starts_with("08") => Verdict::Lost,
             // serialization_failure, deadlock_detected.
@@ -84,6 +88,9 @@ fn primary(code: &str) -> Option<u32> {
 /// Returns true if the table does not exist (any more).
 pub(crate) fn is_no_table(cause: &sqlx::Error) -> bool {
     let sqlx::Error::Database(refusal) = cause else { return false };
+    if let Some(number) = mysql::number(&**refusal) {
+        return mysql::is_no_table(number);
+    }
     match refusal.code().as_deref() {
         Some("42P01" | "3F000") => true,
         // SQLITE_ERROR says what it is only in its text.
@@ -96,7 +103,7 @@ pub(crate) fn is_no_table(cause: &sqlx::Error) -> bool {
 pub(crate) fn is_created_at_once(cause: &sqlx::Error) -> bool {
     let sqlx::Error::Database(refusal) = cause else { return false };
     // duplicate_table, duplicate_object, unique_violation of the catalogue.
-    matches!(refusal.code().as_deref(), Some("42P07" | "42710" | "23505"))
+    matches!(refusal.code().as_deref(), Some("42P07" | "42710" | "23505" | "42S01"))
 }
 
 /// Converts a failure to an error. `place` is the server or the file, for messages.
@@ -145,6 +152,9 @@ pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error
 
 /// Returns the error for what the database refused: by the SQLSTATE of a server, or the code of SQLite.
 fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::DatabaseError) -> Error {
+    if let Some((kind, why)) = mysql::number(refusal).and_then(mysql::refused) {
+        return operation.error(kind, why);
+    }
     let code = refusal.code().unwrap_or_default();
     let (kind, why) = match &*code {
         "42P01" => (ErrorKind::Config, "the table does not exist any more"),
@@ -194,6 +204,10 @@ fn other(
     code: &str,
     refusal: &dyn sqlx::error::DatabaseError,
 ) -> Error {
+    if let Some(number) = mysql::number(refusal) {
+        let message = format!("the database refused the statement (error {number})");
+        return operation.error(ErrorKind::Other, message);
+    }
     let (kind, why) = match primary(code) {
         Some(1) if refusal.message().contains("ON CONFLICT") => {
             (ErrorKind::Config, "the column of the id needs a unique index")

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(any(feature = "postgres", feature = "sqlite")),
+    not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
     allow(
         unused,
         clippy::drop_non_drop,
@@ -21,6 +21,12 @@ mod enumerate;
 mod error;
 mod expiry;
 mod live;
+mod mysql_check;
+mod mysql_error;
+#[cfg(feature = "mysql")]
+mod mysql_pool;
+mod mysql_target;
+mod mysql_upsert;
 mod options;
 mod parameter;
 mod prune;

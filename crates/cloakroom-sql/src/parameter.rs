@@ -20,6 +20,7 @@ pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
         "sslmode",
         "sslrootcert",
         "host",
+        "socket",
         "durable",
         "ttl",
         "connections",

@@ -67,6 +67,9 @@ pub(crate) fn text<'s>(
 impl Checked {
     /// Rejects a text that is longer than its column.
     pub(crate) fn check_text(&self, operation: &Operation, text: &str) -> Result<(), Error> {
+        if let Some(limits) = &self.limits {
+            limits.check_text(operation, text)?;
+        }
         match self.most_data {
             Some(most) if text.len() > most && text.chars().count() > most => Err(operation.error(
                 ErrorKind::TooLarge,
@@ -78,6 +81,9 @@ impl Checked {
 
     /// Rejects an id that is longer than its column.
     pub(crate) fn check_id(&self, operation: &Operation, sid: &str) -> Result<(), Error> {
+        if let Some(limits) = &self.limits {
+            limits.check_id(operation, sid)?;
+        }
         match self.most_id {
             Some(most) if sid.len() > most && sid.chars().count() > most => Err(operation.error(
                 ErrorKind::InvalidId,

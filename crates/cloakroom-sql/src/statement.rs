@@ -1,10 +1,13 @@
 //! The statements of a store: made once for a table, then only sent with other values.
 
+mod many;
+
 use cloakroom_core::MARKER_PREFIX;
 
 use crate::{
     dialect::{DataType, Dialect},
     expiry::Time,
+    mysql_upsert::Upsert,
     table::{Further, Table},
 };
 
@@ -114,11 +117,13 @@ impl Statement {
             let Some((mark, slot)) = found else { break };
             let known = slots.iter().position(|known| known == slot);
             let number = known.map_or(slots.len(), |place| place) + 1;
-            if known.is_none() {
+            // The placeholders of MySQL have no numbers.
+            if known.is_none() || dialect == Dialect::MySql {
                 slots.push(*slot);
             }
             match dialect {
                 Dialect::Postgres => sql.push_str(&format!("${number}")),
+                Dialect::MySql => sql.push('?'),
                 Dialect::Sqlite => sql.push_str(&format!("?{number}")),
             }
             rest = &rest[at + mark.len()..];
@@ -138,7 +143,7 @@ pub(crate) struct Statements {
     pub(crate) update: Statement,
     /// An update of a session that has ended.
     pub(crate) destroy_same: Statement,
-    /// Touches, and returns the session.
+    /// Touches, and returns the session where the database can.
     pub(crate) get_and_touch: Statement,
     pub(crate) first_ids: Statement,
     pub(crate) next_ids: Statement,
@@ -178,16 +183,19 @@ impl Statements {
                 of.touched(),
             )),
             destroy_same: of.make(&of.removal(&format!("{same_id} AND {compared} AND {live}"))),
-            get_and_touch: of.make(&format!("{touch} RETURNING {text}")),
+            get_and_touch: of.make(&match dialect {
+                Dialect::MySql => touch.clone(),
+                Dialect::Postgres | Dialect::Sqlite => format!("{touch} RETURNING {text}"),
+            }),
             touch: of.make(&touch),
             first_ids: list(&id_text, ""),
             next_ids: list(&id_text, &after),
             first_sessions: list(&session, ""),
             next_sessions: list(&session, &after),
             length: of.make(&format!(
-                "SELECT {} FROM {name} WHERE {listed} AND substr({id_text}, 1, {}) <> '{MARKER_PREFIX}'",
+                "SELECT {} FROM {name} WHERE {listed} AND {} <> '{MARKER_PREFIX}'",
                 dialect.as_text("count(*)"),
-                MARKER_PREFIX.len(),
+                dialect.as_bytes(&format!("substr({id_text}, 1, {})", MARKER_PREFIX.len())),
             )),
             clear: of.make(&of.clear()),
             prune: of.make(&of.prune()),
@@ -232,20 +240,25 @@ impl<'t> Parts<'t> {
         let same_id = match dialect {
             Dialect::Postgres => format!("{id} = {SID}"),
             // The first comparison finds the row by the index, and the second one is not up to a collation.
-            Dialect::Sqlite => {
+            Dialect::MySql | Dialect::Sqlite => {
                 format!("{id} = {SID} AND {} = {}", dialect.as_bytes(&id), dialect.as_bytes(SID))
             }
         };
         let sent_data = match data_type {
             DataType::Text => DATA.to_owned(),
             DataType::Json => format!("{DATA}::json"),
+            DataType::Jsonb if dialect == Dialect::MySql => format!("CAST({DATA} AS JSON)"),
             DataType::Jsonb => format!("{DATA}::jsonb"),
         };
         Self {
             table,
             dialect,
             name: table.quoted(),
-            text: dialect.as_text(&data),
+            text: match (dialect, data_type) {
+                // As it is, since MySQL answers NULL for a cast that is longer than `max_allowed_packet`.
+                (Dialect::MySql, DataType::Text) => data.clone(),
+                _ => dialect.as_text(&data),
+            },
             sent_data,
             sent_expiry: form.sent(EXPIRY, &zone),
             sent_stamp: form.sent(STAMP, &zone),
@@ -276,10 +289,11 @@ impl<'t> Parts<'t> {
     /// The condition of an update: the stored text is still that one.
     fn compared(&self) -> String {
         match (self.dialect, self.data_type) {
+            (Dialect::MySql, DataType::Jsonb) => format!("{} = CAST({OLD} AS JSON)", self.data),
             // It has another text than it was written with.
             (_, DataType::Jsonb) => format!("{} = {OLD}::jsonb", self.data),
             (Dialect::Postgres, _) => format!("{} = {OLD}", self.text),
-            (Dialect::Sqlite, _) => {
+            (Dialect::MySql | Dialect::Sqlite, _) => {
                 format!("{} = {}", self.dialect.as_bytes(&self.data), self.dialect.as_bytes(OLD))
             }
         }
@@ -318,11 +332,17 @@ impl<'t> Parts<'t> {
             }
         }
         let insert = format!(
-            "INSERT INTO {} AS held ({}) VALUES ({})",
+            "INSERT INTO {}{} ({}) VALUES ({})",
             self.name,
+            if self.dialect == Dialect::MySql { "" } else { " AS held" },
             columns.join(", "),
             values.join(", ")
         );
+        if self.dialect == Dialect::MySql {
+            let destroyed = self.table.further_column(Further::DestroyedAt).map(quote);
+            let (id, expiry) = (&self.id, &self.expiry);
+            return Upsert { insert, id, renewed, expiry, destroyed, unless }.sql();
+        }
         renewed.push(self.expiry.clone());
         let renewed: Vec<_> =
             renewed.iter().map(|column| format!("{column} = excluded.{column}")).collect();
@@ -355,38 +375,5 @@ impl<'t> Parts<'t> {
             condition = condition.replace(&destroyed, &format!("{row}.{destroyed}"));
         }
         condition
-    }
-
-    /// The condition of a row in a listing: it is live, and its id can be asked for.
-    fn listed(&self) -> String {
-        match self.dialect {
-            Dialect::Postgres => self.live.clone(),
-            // A column without a type can hold numbers and blobs, which no id is equal to.
-            Dialect::Sqlite => format!("{} AND typeof({}) = 'text'", self.live, self.id),
-        }
-    }
-
-    /// Removes a batch of rows. A row that another transaction removes at the same time does not count.
-    fn clear(&self) -> String {
-        let Self { name, id, .. } = self;
-        let batch = format!("SELECT {id} FROM {name} ORDER BY {id} LIMIT {LIMIT}");
-        format!("DELETE FROM {name} WHERE {}", self.batch(&batch, "FOR UPDATE"))
-    }
-
-    /// Removes a batch of expired rows, but for those that another transaction is writing. The outer condition sees a
-    /// row that was touched in between.
-    fn prune(&self) -> String {
-        let Self { name, id, expired, .. } = self;
-        let batch = format!("SELECT {id} FROM {name} WHERE {expired} LIMIT {LIMIT}");
-        let chosen = self.batch(&batch, "FOR UPDATE SKIP LOCKED");
-        format!("DELETE FROM {name} WHERE {chosen} AND {expired}")
-    }
-
-    /// The condition that a row is in a batch, which PostgreSQL chooses once and locks in its order.
-    fn batch(&self, batch: &str, lock: &str) -> String {
-        match self.dialect {
-            Dialect::Postgres => format!("{} = ANY(ARRAY({batch} {lock}))", self.id),
-            Dialect::Sqlite => format!("{} IN ({batch})", self.id),
-        }
     }
 }

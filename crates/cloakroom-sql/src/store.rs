@@ -27,13 +27,13 @@ use crate::{
     target::Target,
 };
 
-/// Keeps sessions in a table of PostgreSQL or SQLite, in the form of an npm store.
+/// Keeps sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite, in the form of an npm store.
 ///
 /// It supports the whole contract. Clones share the connections, and any number of tasks may use them at once. It needs
 /// a tokio runtime with I/O and time enabled; without them, every call returns a [`Config`](ErrorKind::Config) error. It
 /// is not tied to one runtime: it has connections on each runtime that calls it.
 ///
-/// - Every operation is one statement; an `update` that meets a conflict takes two.
+/// - Every operation is one statement; an `update` that conflicts takes two, and `get_and_touch` does in MySQL.
 /// - Connections are made on first use, so a service can start while the server is down. The first one asks once what
 ///   the table looks like.
 /// - Every operation ends within its deadline, 5 seconds by default, no matter what the server and the network do.
@@ -73,6 +73,7 @@ impl SqlStore {
     ///
     /// ```text
     /// postgres://[user[:password]@]host[:port]/database[?parameters]     with the feature `postgres`; also postgresql://
+    /// mysql://user[:password]@host[:port]/database[?parameters]          with the feature `mysql`; also mariadb://
     /// sqlite:sessions.db[?parameters]                                    with the feature `sqlite`
     /// sqlite:///absolute/path.db[?parameters]
     /// sqlite::memory:[?parameters]                                       one connection, and gone with the store: for tests
@@ -80,14 +81,15 @@ impl SqlStore {
     ///
     /// | parameter | value | default |
     /// | --- | --- | --- |
-    /// | `counterpart` | the npm package whose table it is, see [`Counterpart`] | `connect-pg-simple`, `connect-sqlite3` |
+    /// | `counterpart` | the npm package whose table it is, see [`Counterpart`] | `connect-pg-simple`, `express-mysql-session`, `connect-sqlite3` |
     /// | `table` | the name of the table | that of the npm package |
     /// | `schema` | PostgreSQL: the schema of the table | the search path decides |
-    /// | `createTable` | `true` or `false` | `false` for PostgreSQL, `true` for SQLite |
+    /// | `createTable` | `true` or `false` | `false` for a server, `true` for SQLite |
     /// | `timeZone` | PostgreSQL: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | that of the role, the database or the server, if they tell |
-    /// | `sslmode` | PostgreSQL: `disable`, `require`, `verify-ca` or `verify-full`, with the feature `tls` | `disable` |
-    /// | `sslrootcert` | PostgreSQL: a file of certificates | those of Mozilla |
+    /// | `sslmode` | PostgreSQL, MySQL: `disable`, `require`, `verify-ca` or `verify-full`, with the feature `tls` | `disable` |
+    /// | `sslrootcert` | PostgreSQL, MySQL: a file of certificates | those of Mozilla |
     /// | `host` | PostgreSQL: the folder of a Unix socket | the host of the URL |
+    /// | `socket` | MySQL: the path of a Unix socket | the host of the URL |
     /// | `durable` | SQLite: `true` or `false`, see [`SqlOptions::durable`] | `true` |
     /// | `ttl` | seconds | 86400 |
     /// | `connections` | the maximum number of connections | 10 |
@@ -100,8 +102,8 @@ impl SqlStore {
     /// suggests the nearest parameter or lists all. It never quotes what may be the password.
     ///
     /// ```
-    /// let error = cloakroom_sql::SqlStore::open("mysql://localhost/app").unwrap_err();
-    /// assert_eq!(error.to_string(), "sql: open: MySQL and MariaDB are not supported yet");
+    /// let error = cloakroom_sql::SqlStore::open("postgre://localhost/app").unwrap_err();
+    /// assert!(error.to_string().contains("did you mean \"postgres\""), "{error}");
     /// ```
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::open_with(url, SqlOptions::default())
@@ -141,7 +143,7 @@ impl SqlStore {
         Self::of(Source::SqlitePool(pool), "the file".to_owned(), false, options)
     }
 
-    fn of(
+    pub(crate) fn of(
         source: Source,
         place: String,
         creates: bool,

@@ -174,7 +174,7 @@ impl Table {
             }
         }
         if self.schema.is_some() && self.dialect != Dialect::Postgres {
-            let why = "only PostgreSQL has schemas";
+            let why = "only PostgreSQL has schemas; the database of MySQL is in the url";
             return Err(invalid_option(STORE, "schema", why));
         }
         Ok(())

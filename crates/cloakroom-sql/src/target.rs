@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use cloakroom_backend::StoreUrl;
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::Error;
+#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+use cloakroom_core::ErrorKind;
 
+use crate::{connection::Source, error::STORE, mysql_target, options::SqlOptions};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::{
-    connection::Source,
     dialect::Dialect,
-    error::STORE,
-    options::SqlOptions,
     parameter::{self, NAMES},
 };
 
-const BEGINNINGS: &str = "postgres:// or sqlite:";
+const BEGINNINGS: &str = "postgres://, mysql:// or sqlite:";
 
 pub(crate) struct Target {
     pub(crate) source: Source,
@@ -30,12 +31,12 @@ impl Target {
             "postgres" | "postgresql" => postgres(url, options),
             "sqlite" => sqlite(url, options),
             "mysql" | "mariadb" => {
-                let message = "MySQL and MariaDB are not supported yet";
-                Err(Error::new(ErrorKind::Config, STORE, "open", message))
+                let (source, place) = mysql_target::parse(url, options)?;
+                Ok(Self { source, place, is_file: false })
             }
             _ => {
                 let url = StoreUrl::parse(STORE, url, BEGINNINGS)?;
-                Err(url.unknown_scheme(&["postgres", "postgresql", "sqlite"]))
+                Err(url.unknown_scheme(&["postgres", "postgresql", "mysql", "mariadb", "sqlite"]))
             }
         }
     }
@@ -223,8 +224,7 @@ mod tests {
             ("sqlite:", "invalid path: must be a file"),
             ("sqlite:a.db?sslmode=require", "is not supported by SQLite"),
             ("sqlite:a.db?schema=x", "invalid option \"schema\": only PostgreSQL has schemas"),
-            ("mysql://ann:hush@h/a", "MySQL and MariaDB are not supported yet"),
-            ("sqlit:a.db", "must begin with postgres:// or sqlite:"),
+            ("sqlit:a.db", "must begin with postgres://, mysql:// or sqlite:"),
             ("postgre://h/a", "unknown scheme \"postgre\": did you mean \"postgres\"?"),
         ] {
             let error = read(url).err().unwrap_or_else(|| panic!("{url} is taken"));

@@ -70,6 +70,7 @@ backends! {
     }
     sql("sql") = cloakroom_sql::SqlStore {
         "postgres": "postgres", "postgresql";
+        "mysql": "mysql", "mariadb";
         "sqlite": "sqlite";
     }
 }
@@ -90,6 +91,7 @@ backends! {
 /// | `mongodb+srv://…` | MongoDB, with servers looked up in the DNS | `mongodb-srv` |
 /// | `file:///folder` | files, as session-file-store stores them | `file` |
 /// | `postgres://user:password@host/database?timeZone=UTC` | PostgreSQL, as connect-pg-simple stores them, or another npm store: `counterpart=…` | `postgres` |
+/// | `mysql://user:password@host/database`, `mariadb:` | MySQL or MariaDB, as express-mysql-session stores them, or another npm store | `mysql` |
 /// | `sqlite:sessions.db`, `sqlite:///path` | a SQLite file, as connect-sqlite3 stores them, or another npm store | `sqlite` |
 /// | `node:./store.mjs` | any Connect store of npm, which this file makes, in a Node.js process | `node` |
 ///
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_an_error_that_says_what_is_accepted() {
-        const KNOWN: &str = "memory, node, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file, postgres, postgresql, sqlite";
+        const KNOWN: &str = "memory, node, redis, redis+unix, unix, redis+cluster, redis+sentinel, valkey, valkey+unix, valkey+cluster, valkey+sentinel, rediss, rediss+cluster, rediss+sentinel, valkeys, valkeys+cluster, valkeys+sentinel, memcached, mongodb, mongodb+srv, file, postgres, postgresql, mysql, mariadb, sqlite";
         let no_scheme = format!(
             "cloakroom: open: invalid url: must begin with a scheme such as redis://; known schemes are {KNOWN}"
         );

@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, RawAccess};
 use cloakroom_core::Clock;
-use sqlx::{AnyPool, any::AnyPoolOptions};
+use sqlx::{
+    AnyPool, Row as _,
+    any::{AnyPoolOptions, AnyRow},
+};
 use tokio::sync::OnceCell;
 
 use self::layout::Layout;
@@ -106,8 +109,17 @@ impl RawSql {
     ///
     /// If the database cannot be asked.
     pub async fn row(&self, sid: &str) -> Result<Option<(String, i64)>, AccessError> {
-        let select = sqlx::query_as(&self.layout.select).bind(sid);
-        Ok(select.fetch_optional(self.pool().await?).await?)
+        let select = sqlx::query(&self.layout.select).bind(sid);
+        let row = select.fetch_optional(self.pool().await?).await?;
+        let read = |row: AnyRow| {
+            // For the driver of any database, a long text of MariaDB is bytes.
+            let text = row.try_get(0).or_else(|_| {
+                let bytes = row.try_get::<Vec<u8>, _>(0)?;
+                String::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
+            });
+            Ok((text?, row.try_get(1)?))
+        };
+        row.map(read).transpose()
     }
 }
 

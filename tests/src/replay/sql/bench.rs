@@ -1,11 +1,14 @@
 //! A database with the table of an npm store, and the operations on it for each row.
 
-use std::any::Any;
+use std::{any::Any, sync::LazyLock};
 
 use cloakroom_core::{Clock, SessionData, Store, TimeToLive};
 use cloakroom_sql::{SqlOptions, SqlStore};
-use cloakroom_test_support::{MariaDb, Postgres};
-use sqlx::{AnyPool, any::AnyPoolOptions};
+use cloakroom_test_support::{MariaDb, Postgres, unique};
+use sqlx::{
+    AnyPool, Connection as _, Row as _,
+    any::{AnyPoolOptions, AnyRow},
+};
 use tokio::runtime::Runtime;
 
 use crate::json::Json;
@@ -28,6 +31,17 @@ pub(super) struct Row {
     /// As the database prints it.
     pub(super) expiry: String,
     pub(super) expiry_ms: i64,
+}
+
+impl Row {
+    fn read(row: AnyRow) -> Result<Self, sqlx::Error> {
+        // For the driver of any database, a long text of MariaDB is bytes.
+        let text = row.try_get(0).or_else(|_| {
+            let bytes = row.try_get::<Vec<u8>, _>(0)?;
+            String::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
+        });
+        Ok(Self { text: text?, expiry: row.try_get(1)?, expiry_ms: row.try_get(2)? })
+    }
 }
 
 impl Bench {
@@ -107,9 +121,9 @@ impl Bench {
     ) -> Result<Option<Row>, String> {
         self.runtime.block_on(async {
             self.store.set(sid, session).await.map_err(|error| error.to_string())?;
-            let row = sqlx::query_as::<_, (String, String, i64)>(&self.select).bind(sid);
+            let row = sqlx::query(&self.select).bind(sid);
             let row = row.fetch_optional(&self.raw).await.map_err(|error| error.to_string())?;
-            Ok(row.map(|(text, expiry, expiry_ms)| Row { text, expiry, expiry_ms }))
+            row.map(Row::read).transpose().map_err(|error| error.to_string())
         })
     }
 
@@ -125,12 +139,28 @@ fn start(database: &str) -> Result<(String, Box<dyn Any>), String> {
         return Ok((server.url(), Box::new(server)));
     }
     if database.starts_with("MariaDB") {
-        let server = MariaDb::start().map_err(|error| error.to_string())?;
-        return Ok((server.url(), Box::new(server)));
+        return on_mariadb().map(|url| (url, Box::new(()) as Box<dyn Any>));
     }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
     Ok((url, Box::new(folder)))
+}
+
+/// The URL of a database of its own on the one server, which takes a second to start.
+fn on_mariadb() -> Result<String, String> {
+    static SERVER: LazyLock<Result<MariaDb, String>> =
+        LazyLock::new(|| MariaDb::start().map_err(|error| error.to_string()));
+    let url = SERVER.as_ref()?.url();
+    let name = unique("bench");
+    let create = async {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&url).await?;
+        sqlx::raw_sql(&format!("CREATE DATABASE `{name}`")).execute(&mut connection).await?;
+        connection.close().await
+    };
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(create).map_err(|error| error.to_string())?;
+    Ok(url.replace("/test", &format!("/{name}")))
 }
 
 fn select(database: &str, table: &str, [id, data, expires]: &[String; 3]) -> String {
