@@ -13,10 +13,12 @@
 //! | [`RawFiles`] | the records of session-file-store, in a folder |
 //! | [`RawRedis`] | the records of connect-redis |
 //! | [`RawMemcached`] | the records of connect-memcached, on any number of servers |
+//! | [`Instead`] | a store in front of another one, of which a test writes only the calls that it changes |
 //! | `RawMongo` (feature `mongodb`) | the records of connect-mongo, as texts |
 
 mod file;
 mod harmed;
+mod instead;
 mod machines;
 mod memcached;
 mod memcached_ring;
@@ -28,6 +30,7 @@ mod sessions;
 
 pub use file::RawFiles;
 pub use harmed::{Harmed, Shared};
+pub use instead::{Calls, Instead};
 pub use machines::{Machines, One};
 pub use memcached::RawMemcached;
 pub use memcached_ring::MemcachedRing;
