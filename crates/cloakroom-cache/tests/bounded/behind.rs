@@ -117,7 +117,8 @@ impl Behind {
 /// Parses the record again, from a buffer with room for a tenth more or for twice as much.
 fn copy(session: &SessionData) -> Result<SessionData, Error> {
     let text = session.loaded_json();
-    let room = if text.len() % 2 == 0 { text.len() * 2 } else { text.len() + text.len() / 10 };
+    let room =
+        if text.len().is_multiple_of(2) { text.len() * 2 } else { text.len() + text.len() / 10 };
     let mut record = Vec::with_capacity(room);
     record.extend_from_slice(text.as_bytes());
     Ok(SessionData::from_record(record)?.unwrap().with_revision(Revision::of_text()))
