@@ -41,8 +41,8 @@ pub trait Invalidations: Store {
     ///   it is sent.
     /// - It returns an error when the server does not answer such a question within `patience`.
     /// - It also returns when a read on any runtime may go to another server, such as a new master.
-    /// - And it returns, with what is to be done, if the user lacks a permission that the reports or
-    ///   [`get_with_time_left`](Self::get_with_time_left) need.
+    /// - It also returns if the user lacks a permission that the reports or
+    ///   [`get_with_time_left`](Self::get_with_time_left) need. The error says how to give it.
     /// - If it is dropped, the connection is closed.
     async fn report_invalidations(
         &self,

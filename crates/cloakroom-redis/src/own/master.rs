@@ -285,7 +285,7 @@ mod tests {
         };
         let changes = own.changes();
         let peer = Some("10.0.0.1:6379".parse().unwrap());
-        assert!(!own.leads_only_to(peer), "there is none, and the next may lead anywhere");
+        assert!(!own.leads_only_to(peer), "the next connection may lead anywhere");
         connect(&first, "10.0.0.1:6379");
         connect(&second, "10.0.0.1:6379").leave();
         assert!(own.leads_only_to(peer), "the other one is not used any more");
