@@ -13,9 +13,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
-use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched, Updated,
-};
+use cloakroom_core::{Atomic, Error, ErrorKind, MemoryStore, SessionData, Store, Updated};
+use cloakroom_test_backends::{Calls, Instead};
 use futures::{FutureExt, executor::block_on, future::join_all};
 use tokio::{sync::Barrier, task::yield_now};
 
@@ -56,7 +55,10 @@ impl Slow {
 }
 
 #[async_trait]
-impl Store for Slow {
+impl Calls for Slow {
+    fn behind(&self) -> &dyn Store {
+        &self.store
+    }
     fn name(&self) -> &str {
         self.name
     }
@@ -68,42 +70,13 @@ impl Store for Slow {
         }
         self.store.get(sid).await
     }
-    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        self.store.set(sid, session).await
-    }
-    async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.store.destroy(sid).await
-    }
-    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        self.store.touch(sid, session).await
-    }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        Some(self)
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        None
-    }
-}
-
-#[async_trait]
-impl Atomic for Slow {
-    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
-        self.store.atomic().unwrap().create(sid, session).await
-    }
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.tries.fetch_add(1, Relaxed);
         yield_now().await;
         if self.update_hangs.swap(false, Relaxed) {
             pending::<()>().await;
         }
-        self.store.atomic().unwrap().update(sid, session).await
-    }
-    async fn get_and_touch(
-        &self,
-        sid: &str,
-        ttl: Option<Duration>,
-    ) -> Result<Option<SessionData>, Error> {
-        self.store.atomic().unwrap().get_and_touch(sid, ttl).await
+        self.store.update(sid, session).await
     }
 }
 
@@ -142,12 +115,12 @@ async fn write(handles: Vec<ExpressSession>, times: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_of_one_process_need_one_try_each() {
     let store = Slow::with_session("clones").await;
-    let sessions = ExpressSession::with_options(store.clone(), patient());
+    let sessions = ExpressSession::with_options(Instead(store.clone()), patient());
     write((0..128).map(|_| sessions.clone()).collect(), 5).await;
     assert_eq!((store.count().await, store.tries.load(Relaxed)), (640, 640));
 
     let store = Slow::with_session("handles").await;
-    let handle = |_| ExpressSession::with_options(store.clone(), patient());
+    let handle = |_| ExpressSession::with_options(Instead(store.clone()), patient());
     write((0..128).map(handle).collect(), 5).await;
     assert_eq!((store.count().await, store.tries.load(Relaxed)), (640, 640));
 }
@@ -156,7 +129,8 @@ async fn writers_of_one_process_need_one_try_each() {
 async fn writers_that_stand_in_no_common_line_lose_nothing() {
     let store = Slow::with_session("first").await;
     // Lines are per name, so that each of these names is like a process of its own.
-    let handle = |name| ExpressSession::with_options(Slow { name, ..store.clone() }, patient());
+    let handle =
+        |name| ExpressSession::with_options(Instead(Slow { name, ..store.clone() }), patient());
     let names = ["first", "second", "third", "fourth"];
     write((0..32).flat_map(|_| names.map(handle)).collect(), 5).await;
     assert_eq!(store.count().await, 640);
@@ -198,7 +172,7 @@ async fn a_change_may_change_the_same_session_itself() {
 async fn a_stuck_writer_does_not_make_the_others_time_out() {
     let store = Slow::with_session("stuck").await;
     store.update_hangs.store(true, Relaxed);
-    let sessions = ExpressSession::new(store.clone());
+    let sessions = ExpressSession::new(Instead(store.clone()));
     let answers = join_all((0..50).map(|_| sessions.modify("id", add_one))).await;
     let errors: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
     assert_eq!(errors.len(), 1, "{errors:?}");
@@ -211,7 +185,7 @@ async fn a_stuck_writer_does_not_make_the_others_time_out() {
 async fn what_waits_until_the_deadline_has_sent_nothing() {
     let store = Slow::with_session("silent").await;
     store.reads_hang.store(true, Relaxed);
-    let sessions = ExpressSession::new(store.clone());
+    let sessions = ExpressSession::new(Instead(store.clone()));
     let started = tokio::time::Instant::now();
     let answers = join_all((0..50).map(|_| sessions.modify("id", add_one))).await;
     assert_eq!(started.elapsed(), Duration::from_secs(5));
@@ -229,7 +203,7 @@ async fn what_waits_until_the_deadline_has_sent_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_is_dropped_gives_up_its_turn_and_its_place() {
     let store = Slow::with_session("dropped").await;
-    let sessions = ExpressSession::new(store.clone());
+    let sessions = ExpressSession::new(Instead(store.clone()));
     for during in ["nothing", "its read", "its update"] {
         store.reads_hang.store(during == "its read", Relaxed);
         store.update_hangs.store(during == "its update", Relaxed);
@@ -256,7 +230,7 @@ async fn who_waits_for_the_turn_holds_no_record_and_leaves_nothing_behind() {
     const WRITERS: usize = 10_000;
     let store = Slow::with_session("many").await;
     store.reads_hang.store(true, Relaxed);
-    let sessions = ExpressSession::new(store.clone());
+    let sessions = ExpressSession::new(Instead(store.clone()));
     let left = allocation_counter::measure(|| {
         let mut writers = Vec::new();
         let waiting = allocation_counter::measure(|| {

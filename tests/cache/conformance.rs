@@ -13,7 +13,7 @@ use cloakroom_cache::{CacheOptions, Cached};
 use cloakroom_conformance::{AccessError, Faults, StoreUnderTest, suite};
 use cloakroom_core::Store;
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_backends::{Harmed, One, RawRedis};
+use cloakroom_test_backends::{Harmed, Instead, One, RawRedis};
 use cloakroom_test_support::{Redis, RedisServer, unique};
 
 use crate::{
@@ -56,7 +56,8 @@ fn two_processes(cache: Cache) -> StoreUnderTest {
     let prefix = format!("{name}:");
     let open = || cache(redis(&SERVER.addr(), &prefix), options());
     let caches = Caches(Arc::new(vec![open(), open()]));
-    let handle = |at: usize| Settled { store: caches.0[at].clone(), caches: caches.clone() };
+    let handle =
+        |at: usize| Instead(Settled { store: caches.0[at].clone(), caches: caches.clone() });
     let neighbour = cache(redis(&SERVER.addr(), &format!("{name}!:")), options());
     let raw = SettledRaw { raw: RawRedis::new(SERVER.addr(), &*prefix), caches: caches.clone() };
     StoreUnderTest::new(handle(0))

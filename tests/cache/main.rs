@@ -6,6 +6,7 @@
 mod behind;
 mod changes;
 mod conformance;
+mod failover;
 mod harm;
 mod history;
 mod settled;

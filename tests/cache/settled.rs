@@ -6,11 +6,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use cloakroom_cache::Cached;
 use cloakroom_conformance::{AccessError, RawAccess};
-use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, Listed, SessionData, Store, Touched, Updated,
-};
-use cloakroom_test_backends::RawRedis;
-use futures::stream::BoxStream;
+use cloakroom_core::{Atomic, Created, Enumerate, Error, SessionData, Store, Touched, Updated};
+use cloakroom_test_backends::{Calls, RawRedis};
 
 /// The caches of all processes.
 #[derive(Clone)]
@@ -38,12 +35,9 @@ pub(crate) struct SettledRaw {
 }
 
 #[async_trait]
-impl Store for Settled {
-    fn name(&self) -> &str {
-        self.store.name()
-    }
-    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        self.store.get(sid).await
+impl Calls for Settled {
+    fn behind(&self) -> &dyn Store {
+        &self.store
     }
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.caches.settle(self.store.set(sid, session).await).await
@@ -54,16 +48,6 @@ impl Store for Settled {
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
         self.caches.settle(self.store.touch(sid, session).await).await
     }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        Some(self)
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl Atomic for Settled {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.caches.settle(self.store.create(sid, session).await).await
     }
@@ -76,19 +60,6 @@ impl Atomic for Settled {
         ttl: Option<Duration>,
     ) -> Result<Option<SessionData>, Error> {
         self.caches.settle(self.store.get_and_touch(sid, ttl).await).await
-    }
-}
-
-#[async_trait]
-impl Enumerate for Settled {
-    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        self.store.ids()
-    }
-    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
-        self.store.all()
-    }
-    async fn length(&self) -> Result<u64, Error> {
-        self.store.length().await
     }
     async fn clear(&self) -> Result<(), Error> {
         self.caches.settle(self.store.clear().await).await

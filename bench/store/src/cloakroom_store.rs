@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cloakroom::{Atomic, SessionData, Store, Touched, Updated};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::yield_now};
 
 use crate::{
     backend::Answer,
@@ -38,12 +38,6 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
         store.set(&sid(key), &session).await.expect("the store stores");
     }
     let bytes = text.len();
-    let get = with_clone(&store, move |store, mut task| async move {
-        while let Some(number) = task.next() {
-            let session = store.get(&sid(key(&task, number))).await.expect("the store answers");
-            assert_eq!(session.expect("it is there").loaded_json().len(), bytes);
-        }
-    });
     let both = (store.clone(), Arc::clone(&session));
     let set = with_clone(&both, move |(store, session), mut task| async move {
         while let Some(number) = task.next() {
@@ -64,17 +58,9 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
             assert_eq!(session.loaded_json().len(), bytes);
         }
     });
-    let read = store.clone();
-    let answer = Answer::new(NAME, move || {
-        let store = read.clone();
-        async move {
-            let session = store.get(&sid(0)).await.expect("the store answers");
-            let text = session.expect("it is there").to_json().into_owned();
-            serde_json::from_str(&text).expect("it is JSON")
-        }
-    });
+    let answer = answer(NAME, &store, sid);
     let cases = vec![
-        Case::new(place, NAME, "get", get).with_commands(commands.get),
+        get(place, NAME, &store, bytes, sid).with_commands(commands.get),
         Case::new(place, NAME, "set", set).with_commands(commands.set),
         Case::new(place, NAME, "touch", touch).with_commands(commands.touch),
         Case::new(place, NAME, "get and touch", get_and_touch)
@@ -82,6 +68,48 @@ pub(crate) async fn cases<S: Store + Clone + 'static>(
         update(place, store, &session, sid).await.with_commands(commands.update),
     ];
     (cases, answer)
+}
+
+/// Reads sessions of so many bytes.
+pub(crate) fn get<S: Store + Clone + 'static>(
+    place: &Place,
+    name: &'static str,
+    store: &S,
+    bytes: usize,
+    sid: fn(usize) -> String,
+) -> Case {
+    let get = with_clone(store, move |store, mut task| async move {
+        while let Some(number) = task.next() {
+            let session = store.get(&sid(key(&task, number))).await.expect("the store answers");
+            assert_eq!(session.expect("it is there").loaded_json().len(), bytes);
+            let_others_run(number).await;
+        }
+    });
+    Case::new(place, name, "get", get)
+}
+
+/// Lets the other tasks and the timers of the runtime have their turn. What is read from memory never waits.
+pub(crate) async fn let_others_run(number: u64) {
+    if number % 64 == 63 {
+        yield_now().await;
+    }
+}
+
+/// What a store says about its first session.
+pub(crate) fn answer<S: Store + Clone + 'static>(
+    name: &'static str,
+    store: &S,
+    sid: fn(usize) -> String,
+) -> Answer {
+    let store = store.clone();
+    Answer::new(name, move || {
+        let store = store.clone();
+        async move {
+            let session = store.get(&sid(0)).await.expect("the store answers");
+            let text = session.expect("it is there").to_json().into_owned();
+            serde_json::from_str(&text).expect("it is JSON")
+        }
+    })
 }
 
 /// Each task has sessions of its own, and writes each as it was read.

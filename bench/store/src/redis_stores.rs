@@ -29,7 +29,7 @@ if redis.sha1hex(redis.call('GET', KEYS[1])) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1";
 
-fn sid(number: usize) -> String {
+pub(crate) fn sid(number: usize) -> String {
     format!("{number:032x}")
 }
 
@@ -39,25 +39,39 @@ fn bare_key(number: usize) -> String {
 
 pub(crate) struct OnRedis(RedisServer);
 
+/// Starts a Redis on the core that the subjects leave free.
+pub(crate) fn start() -> RedisServer {
+    let server = RedisServer::start().expect("redis-server is installed");
+    cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
+    server
+}
+
+/// Returns a connection, and the place of a table whose subjects use this Redis.
+pub(crate) async fn place(
+    server: &RedisServer,
+    table: String,
+    base: &'static str,
+) -> (Place, MultiplexedConnection) {
+    let client = redis::Client::open(server.url()).expect("it is a URL");
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let redis = client.get_multiplexed_async_connection_with_config(&config).await;
+    let redis = redis.expect("Redis answers");
+    let counted = redis.clone();
+    let place = Place::new(table, server.id(), base, move || {
+        let mut redis = counted.clone();
+        async move { of_redis(&answer::<String>(cmd("INFO").arg("commandstats"), &mut redis).await) }
+    });
+    (place, redis)
+}
+
 impl Backend for OnRedis {
     fn start() -> Self {
-        let server = RedisServer::start().expect("redis-server is installed");
-        cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
-        Self(server)
+        Self(start())
     }
 
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
         let url = self.0.url();
-        let client = redis::Client::open(&*url).expect("it is a URL");
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let redis = client.get_multiplexed_async_connection_with_config(&config).await;
-        let redis = redis.expect("Redis answers");
-        let counted = redis.clone();
-        let place = Place::new(format!("Redis, {size}"), self.0.id(), BARE, move || {
-            let mut redis = counted.clone();
-            async move { of_redis(&answer::<String>(cmd("INFO").arg("commandstats"), &mut redis).await) }
-        });
-
+        let (place, redis) = place(&self.0, format!("Redis, {size}"), BARE).await;
         let mut cases = bare(&place, &redis, text).await;
         let store = RedisStore::open_with(&url, RedisOptions::default().with_deadline(PATIENCE));
         let store = store.expect("it is a URL");

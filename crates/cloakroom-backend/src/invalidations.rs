@@ -1,9 +1,6 @@
 //! What a store offers whose server tells when a record changes, so that a copy in memory can be dropped.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_core::{Error, SessionData, Store};
@@ -18,8 +15,12 @@ pub trait InvalidationSink: Send + Sync {
     /// Notes that any record may have changed.
     fn all_changed(&self);
 
-    /// Notes that every change whose writer had its answer before `asked` has been reported.
-    fn confirmed(&self, asked: Instant);
+    /// Notes that a question is about to be sent. The receiver remembers when, by the clocks that it trusts.
+    fn asking(&self);
+
+    /// Notes that the last question was answered: every change whose writer had its answer before that was asked has been
+    /// reported.
+    fn confirmed(&self);
 }
 
 /// A store that reports each change of a record, no matter which program made it.
@@ -36,9 +37,12 @@ pub trait Invalidations: Store {
     ///
     /// - It calls [`confirmed`](InvalidationSink::confirmed) first when the server has agreed to report changes, and
     ///   then about once per `heartbeat`, each time after the server has answered a question that was sent behind the
-    ///   changes. Nothing before the first call was reported.
+    ///   changes. Nothing before the first call was reported. Each question is [noted](InvalidationSink::asking) before
+    ///   it is sent.
     /// - It returns an error when the server does not answer such a question within `patience`.
-    /// - It also returns when reads may go to another server, such as a new master.
+    /// - It also returns when a read on any runtime may go to another server, such as a new master.
+    /// - It also returns if the user lacks a permission that the reports or
+    ///   [`get_with_time_left`](Self::get_with_time_left) need. The error says how to give it.
     /// - If it is dropped, the connection is closed.
     async fn report_invalidations(
         &self,

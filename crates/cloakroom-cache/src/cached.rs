@@ -80,8 +80,14 @@ enum Extension<'a> {
 struct Writing<'a> {
     inner: &'a Inner,
     sid: &'a str,
-    /// Whether it changes the record, and not only the expiry.
-    is_whole: bool,
+}
+
+/// An extension under way. The record stays the same, so the entry is removed only at its end, also if the future is
+/// dropped: it says when the session ends.
+struct Extending<'a> {
+    inner: &'a Inner,
+    sid: &'a str,
+    is_sent: bool,
 }
 
 impl Cached {
@@ -128,7 +134,7 @@ impl Cached {
             misses: near.misses(),
             touches_saved: touches.saved(),
             bytes: near.bytes() + touches.bytes(),
-            is_active: near.is_active(near.now().at),
+            is_active: near.is_active(),
             trouble: listener.trouble(),
         }
     }
@@ -199,7 +205,7 @@ impl Inner {
 
     fn write<'a>(&'a self, sid: &'a str) -> Writing<'a> {
         self.listen();
-        Writing::begin(self, sid, true)
+        Writing::begin(self, sid)
     }
 
     /// Returns whether a session must be extended so that it lives for `ttl` from now.
@@ -243,23 +249,29 @@ impl Inner {
 }
 
 impl<'a> Writing<'a> {
-    fn begin(inner: &'a Inner, sid: &'a str, is_whole: bool) -> Self {
-        let writing = Self { inner, sid, is_whole };
+    fn begin(inner: &'a Inner, sid: &'a str) -> Self {
+        let writing = Self { inner, sid };
         writing.forget();
         writing
     }
 
     fn forget(&self) {
         self.inner.near.forget(self.sid);
-        if self.is_whole {
-            self.inner.touches.forget(self.sid);
-        }
+        self.inner.touches.forget(self.sid);
     }
 }
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
         self.forget();
+    }
+}
+
+impl Drop for Extending<'_> {
+    fn drop(&mut self) {
+        if self.is_sent {
+            self.inner.near.forget(self.sid);
+        }
     }
 }
 
@@ -303,8 +315,9 @@ impl Store for Cached {
             Extension::Missing => return Ok(Touched::Missing),
             Extension::Due(claim) => claim,
         };
-        let _writing = Writing::begin(&self.0, sid, false);
+        let mut extending = Extending { inner: &self.0, sid, is_sent: true };
         let touched = self.far().touch(sid, session).await?;
+        extending.is_sent = !matches!(touched, Touched::NotOffered | Touched::NotDue);
         if let (Touched::Extended, Some(claim)) = (touched, claim) {
             claim.keep();
         }

@@ -14,7 +14,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::near::Near;
+use crate::{moment::Moment, near::Near};
 
 /// The pauses after a lost connection: the first, the longest, and how long a connection lasts that counts as good.
 const FIRST: Duration = Duration::from_millis(50);
@@ -32,8 +32,12 @@ pub(crate) struct Listener {
     max_silence: Duration,
     state: Mutex<Option<Listening>>,
     connections: Arc<AtomicU64>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Trouble>,
 }
+
+/// Why a connection was lost or could not be made, and the number of the connection.
+#[derive(Default)]
+struct Trouble(Mutex<(u64, Option<String>)>);
 
 struct Listening {
     runtime: Id,
@@ -53,7 +57,7 @@ impl Listener {
 
     /// Starts the task if none is running. A task on another runtime is replaced if that seems to stand still.
     pub(crate) fn ensure(&self, far: &Arc<dyn Invalidations>, near: &Arc<Near>) {
-        if near.is_active(Instant::now()) {
+        if near.is_active() {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };
@@ -78,7 +82,7 @@ impl Listener {
     }
 
     pub(crate) fn trouble(&self) -> Option<String> {
-        locked(&self.trouble).clone()
+        self.trouble.lock().1.clone()
     }
 }
 
@@ -91,8 +95,18 @@ impl Drop for Listener {
     }
 }
 
-fn locked(trouble: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
-    trouble.lock().unwrap_or_else(PoisonError::into_inner)
+impl Trouble {
+    fn lock(&self) -> MutexGuard<'_, (u64, Option<String>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the trouble of this connection, or that it has none, unless a later one has been noted.
+    fn note(&self, connection: u64, trouble: Option<String>) {
+        let mut noted = self.lock();
+        if connection >= noted.0 {
+            *noted = (connection, trouble);
+        }
+    }
 }
 
 /// Listens, and connects again when the connection is lost.
@@ -100,7 +114,7 @@ async fn listen(
     far: Arc<dyn Invalidations>,
     near: Arc<Near>,
     connections: Arc<AtomicU64>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Trouble>,
     max_silence: Duration,
 ) {
     let heartbeat = (max_silence / 4).max(SHORTEST_HEARTBEAT);
@@ -108,13 +122,12 @@ async fn listen(
     loop {
         let began = Instant::now();
         let number = connections.fetch_add(1, Ordering::SeqCst) + 1;
-        let sink =
-            Arc::new(Sink { near: Arc::clone(&near), number, trouble: Arc::clone(&trouble) });
+        let sink = Arc::new(Sink::new(&near, number, &trouble));
         // Also if this task ends with its runtime.
         let loss = Loss { near: &near, number };
         let error = far.report_invalidations(sink, heartbeat, max_silence.max(heartbeat)).await;
         drop(loss);
-        *locked(&trouble) = Some(error.to_string());
+        trouble.note(number, Some(error.to_string()));
         if began.elapsed() >= CALM {
             pace.succeed();
         }
@@ -129,7 +142,20 @@ async fn listen(
 struct Sink {
     near: Arc<Near>,
     number: u64,
-    trouble: Arc<Mutex<Option<String>>>,
+    /// When the last question was sent.
+    asked: Mutex<Moment>,
+    trouble: Arc<Trouble>,
+}
+
+impl Sink {
+    fn new(near: &Arc<Near>, number: u64, trouble: &Arc<Trouble>) -> Self {
+        let asked = Mutex::new(near.now());
+        Self { near: Arc::clone(near), number, asked, trouble: Arc::clone(trouble) }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Moment> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl InvalidationSink for Sink {
@@ -141,8 +167,13 @@ impl InvalidationSink for Sink {
         self.near.forget_all();
     }
 
-    fn confirmed(&self, asked: Instant) {
-        *locked(&self.trouble) = None;
+    fn asking(&self) {
+        *self.asked() = self.near.now();
+    }
+
+    fn confirmed(&self) {
+        let asked = *self.asked();
+        self.trouble.note(self.number, None);
         self.near.confirm(self.number, asked);
     }
 }
@@ -156,5 +187,32 @@ struct Loss<'a> {
 impl Drop for Loss<'_> {
     fn drop(&mut self) {
         self.near.lose(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_core::Clock;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_replaced_says_nothing_about_the_trouble_of_the_next_one() {
+        let near = Arc::new(Near::coherent(1 << 20, Duration::from_secs(3_600), Clock::fixed(0)));
+        let trouble = Arc::<Trouble>::default();
+        let [old, new] = [1, 2].map(|number| Sink::new(&near, number, &trouble));
+        for sink in [&old, &new] {
+            trouble.note(sink.number, Some("it was refused".to_owned()));
+            sink.asking();
+            sink.confirmed();
+            assert_eq!(trouble.lock().1, None);
+        }
+        near.lose(new.number);
+        trouble.note(new.number, Some("it was lost".to_owned()));
+        old.asking();
+        old.confirmed();
+        trouble.note(old.number, Some("it ended".to_owned()));
+        assert_eq!(trouble.lock().1.as_deref(), Some("it was lost"));
+        assert!(!near.is_active());
     }
 }

@@ -20,11 +20,13 @@ impl Moment {
     }
 
     /// Returns the time from this moment to `now`, by the clock that says more. If a clock was set back, nobody knows the
-    /// time, and it counts as very long.
+    /// time, and it counts as very long. A `now` that another thread has overtaken counts as this moment.
     pub(crate) fn age(self, now: Self) -> Duration {
+        let Some(by_instant) = now.at.checked_duration_since(self.at) else {
+            return Duration::ZERO;
+        };
         let by_clock = now.ms.checked_sub(self.ms).and_then(|ms| u64::try_from(ms).ok());
-        let by_clock = by_clock.map_or(Duration::MAX, Duration::from_millis);
-        now.at.saturating_duration_since(self.at).max(by_clock)
+        by_instant.max(by_clock.map_or(Duration::MAX, Duration::from_millis))
     }
 }
 
@@ -39,9 +41,17 @@ mod tests {
         clock.advance(5_000);
         let later = Moment::now(&clock);
         assert!(began.age(later) >= Duration::from_secs(5));
-        assert_eq!(later.age(began), Duration::MAX, "the clock was set back");
         let hour = Duration::from_secs(3_600);
         let monotonic = Moment { at: began.at + hour, ms: began.ms };
         assert_eq!(began.age(monotonic), hour, "the clock stands still");
+        let set_back = Moment { at: began.at + hour, ms: began.ms - 1 };
+        assert_eq!(began.age(set_back), Duration::MAX);
+    }
+
+    #[test]
+    fn a_moment_that_was_overtaken_is_not_a_clock_that_was_set_back() {
+        let overtaken = Moment { at: Instant::now(), ms: 1_700_000_000_000 };
+        let read = Moment { at: overtaken.at + Duration::from_micros(10), ms: overtaken.ms + 1 };
+        assert_eq!(read.age(overtaken), Duration::ZERO);
     }
 }

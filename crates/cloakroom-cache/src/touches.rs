@@ -23,7 +23,7 @@ const A_SECOND: Duration = Duration::from_secs(1);
 const UNKNOWN: Duration = A_SECOND;
 
 /// What an entry takes besides the id.
-const OVERHEAD: u64 = 2 * (size_of::<(String, Touch)>() as u64 + 48) + 16;
+const OVERHEAD: u64 = 2 * (size_of::<(String, Recent)>() as u64 + 48) + 16;
 
 #[derive(Clone, Copy)]
 struct Touch {
@@ -33,11 +33,21 @@ struct Touch {
     ttl: Option<Duration>,
 }
 
+/// The last extension of a session, and the one before it if that had another time to live.
+///
+/// The safe layer extends some sessions twice per request: by its own time to live when it reads them, and then by that of
+/// their cookie. Neither is due again, as long as the second was the last one.
+#[derive(Clone, Copy)]
+struct Recent {
+    last: Touch,
+    before: Option<Touch>,
+}
+
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<String, Touch> for ByBytes {
-    fn weight(&self, sid: &String, _: &Touch) -> u64 {
+impl Weighter<String, Recent> for ByBytes {
+    fn weight(&self, sid: &String, _: &Recent) -> u64 {
         sid.len() as u64 + OVERHEAD
     }
 }
@@ -45,7 +55,7 @@ impl Weighter<String, Touch> for ByBytes {
 /// The sessions that were extended recently.
 pub(crate) struct Touches {
     interval: Duration,
-    recent: Cache<String, Touch, ByBytes, RandomState>,
+    recent: Cache<String, Recent, ByBytes, RandomState>,
     /// The sessions that a task extends at this moment, each with the number of its claim.
     pending: Mutex<HashMap<String, u64>>,
     claims: AtomicU64,
@@ -59,6 +69,7 @@ pub(crate) struct Claim<'a> {
     /// `None` if another task extends the session as well, whose claim counts.
     number: Option<u64>,
     touch: Touch,
+    before: Option<Touch>,
 }
 
 impl Touches {
@@ -93,34 +104,30 @@ impl Touches {
         ttl: Option<Duration>,
         left: Option<Duration>,
     ) -> bool {
-        self.is_due_with(self.slack(ttl), sid, now, ttl, left)
+        self.is_due_after(1, sid, now, ttl, left)
     }
 
-    fn is_due_with(
+    /// The same, if that many intervals may pass.
+    fn is_due_after(
         &self,
-        slack: Duration,
+        intervals: u32,
         sid: &str,
         now: Moment,
         ttl: Option<Duration>,
         left: Option<Duration>,
     ) -> bool {
+        let slack = self.slack(ttl).saturating_mul(intervals);
+        let interval = self.interval.saturating_mul(intervals);
         if slack.is_zero() {
             return true;
         }
         if left.zip(ttl).is_some_and(|(left, ttl)| is_near(left, ttl, slack)) {
             return false;
         }
-        let is_recent = |touch: Touch| {
-            let age = touch.at.age(now);
-            match (touch.ttl, ttl) {
-                (Some(given), Some(ttl)) => is_near(given.saturating_sub(age), ttl, slack),
-                (None, None) => age < slack,
-                _ => false,
-            }
-        };
+        let is_recent = |touch: Touch| touch.is_repeated_by(now, ttl, slack, interval);
         // If the store says that little time is left, another program has changed the expiry since.
         let is_short = left.is_some_and(|left| left < slack);
-        is_short || !self.recent.get(sid).is_some_and(is_recent)
+        is_short || !self.recent.get(sid).is_some_and(|recent| recent.touches().any(is_recent))
     }
 
     /// Returns the right to extend the session so that it lives for `ttl` from now, or `None` if that is not due.
@@ -136,23 +143,37 @@ impl Touches {
         let touch = Touch { at: now, ttl };
         let slack = self.slack(ttl);
         if slack.is_zero() {
-            return Some(Claim { touches: self, sid, number: None, touch });
+            return Some(Claim { touches: self, sid, number: None, touch, before: None });
         }
         if !self.is_due(sid, now, ttl, left) {
             return None;
         }
         let mut pending = self.pending();
         let is_pending = pending.contains_key(sid);
-        let slack = if is_pending { slack.saturating_mul(2) } else { slack };
-        if !self.is_due_with(slack, sid, now, ttl, left) {
+        if !self.is_due_after(if is_pending { 2 } else { 1 }, sid, now, ttl, left) {
             return None;
         }
-        if is_pending {
-            return Some(Claim { touches: self, sid, number: None, touch });
+        let before = self.begin(sid, touch, slack);
+        let number = (!is_pending).then(|| self.claims.fetch_add(1, Ordering::Relaxed));
+        if let Some(number) = number {
+            pending.insert(sid.to_owned(), number);
         }
-        let number = self.claims.fetch_add(1, Ordering::Relaxed);
-        pending.insert(sid.to_owned(), number);
-        Some(Claim { touches: self, sid, number: Some(number), touch })
+        Some(Claim { touches: self, sid, number, touch, before })
+    }
+
+    /// Returns the extension that this one follows, with another time to live. Unless this one repeats the last one, that
+    /// does not count any more, whether or not this one succeeds.
+    fn begin(&self, sid: &str, touch: Touch, slack: Duration) -> Option<Touch> {
+        let recent = self.recent.get(sid)?;
+        let is_same = |other: Touch| {
+            other.ttl == touch.ttl
+                || other.is_repeated_by(touch.at, touch.ttl, slack, Duration::MAX)
+        };
+        if is_same(recent.last) {
+            return recent.before;
+        }
+        self.recent.remove(sid);
+        Some(recent.last).filter(|_| !recent.before.is_some_and(is_same))
     }
 
     /// Notes that a write has given the session another expiry.
@@ -179,6 +200,35 @@ impl Touches {
     }
 }
 
+impl Recent {
+    fn touches(self) -> impl Iterator<Item = Touch> {
+        [Some(self.last), self.before].into_iter().flatten()
+    }
+}
+
+impl Touch {
+    /// Returns true if the session lives for `ttl` from `now` by this extension, or nearly so.
+    ///
+    /// After `interval` it says nothing any more: the store may have given the session a time to live of its own, whatever
+    /// it was asked for.
+    fn is_repeated_by(
+        self,
+        now: Moment,
+        ttl: Option<Duration>,
+        slack: Duration,
+        interval: Duration,
+    ) -> bool {
+        let age = self.at.age(now);
+        match (self.ttl, ttl) {
+            (Some(given), Some(ttl)) => {
+                age < interval && is_near(given.saturating_sub(age), ttl, slack)
+            }
+            (None, None) => age < slack,
+            _ => false,
+        }
+    }
+}
+
 /// Returns true if a session that lives for `left` lives for `ttl`, or ends earlier by less than `slack`. Stores count in
 /// whole seconds, so it may live for a second longer.
 fn is_near(left: Duration, ttl: Duration, slack: Duration) -> bool {
@@ -189,7 +239,8 @@ impl Claim<'_> {
     /// Notes that the session was extended, unless it was written since the claim.
     pub(crate) fn keep(self) {
         if self.end() {
-            self.touches.recent.insert(self.sid.to_owned(), self.touch);
+            let recent = Recent { last: self.touch, before: self.before };
+            self.touches.recent.insert(self.sid.to_owned(), recent);
         }
     }
 

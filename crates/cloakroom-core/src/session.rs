@@ -142,7 +142,7 @@ impl SessionData {
     ///
     /// [`Corrupt`](ErrorKind::Corrupt) as for [`from_json`](Self::from_json), and for bytes that are not UTF-8.
     pub fn from_record(bytes: Vec<u8>) -> Result<Option<Self>, Error> {
-        let text = String::from_utf8(bytes).map_err(|error| {
+        let mut text = String::from_utf8(bytes).map_err(|error| {
             corrupt(format!(
                 "the record is not valid UTF-8 at byte {}",
                 error.utf8_error().valid_up_to()
@@ -150,7 +150,13 @@ impl SessionData {
         })?;
         match text.trim_matches([' ', '\t', '\n', '\r']) {
             "" | "null" | "false" | "0" | "\"\"" => Ok(None),
-            _ => Self::from_text(Text::Own(text)).map(Some),
+            _ => {
+                // A store or a cache keeps it for long, and counts its length.
+                if text.capacity() > text.len() + text.len() / 8 {
+                    text.shrink_to_fit();
+                }
+                Self::from_text(Text::Own(text)).map(Some)
+            }
         }
     }
 

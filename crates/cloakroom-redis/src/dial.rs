@@ -27,7 +27,8 @@ pub(crate) async fn dial(
     traffic: Arc<Traffic>,
 ) -> Result<Live, ConnectFailure> {
     let connect = async {
-        let stream = Limited::new(streams.open(target, &traffic).await?, streams.max_record);
+        let (stream, peer) = streams.open(target, &traffic).await?;
+        let stream = Limited::new(stream, streams.max_record);
         // No login and no protocol, because `login` handles both. No timeouts of the client either: they would end calls
         // that still have time before their deadline.
         let nobody = RedisConnectionInfo::default()
@@ -41,7 +42,7 @@ pub(crate) async fn dial(
             .await
             .map_err(ConnectFailure::HungUp)?;
         let address = target.address.clone();
-        let mut live = Live::start(connection, driver, address, Arc::clone(&traffic));
+        let mut live = Live::start(connection, driver, address, peer, Arc::clone(&traffic));
         let about = login(&mut live.connection(), target).await?;
         live.set_about(about);
         Ok(live)

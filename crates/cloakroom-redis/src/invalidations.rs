@@ -4,21 +4,14 @@
 //! The announcements, and the answers to the questions whether they still arrive, share one connection. So an answer
 //! proves that every announcement before it has arrived.
 
-use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use cloakroom_backend::{
-    Connection as _, Idempotency, InvalidationSink, Invalidations, Operation, Traffic,
-};
+use cloakroom_backend::{Idempotency, InvalidationSink, Invalidations, Operation, Traffic};
 use cloakroom_core::{Error, ErrorKind, SessionData};
 use futures::{
     FutureExt,
-    future::{BoxFuture, Either, select, try_join},
+    future::{BoxFuture, try_join, try_join3},
 };
 use redis::{
     AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, Value,
@@ -32,6 +25,7 @@ use crate::{
     error::{self, ConnectFailure},
     own::Own,
     reply,
+    stream::Peer,
     target::Target,
 };
 
@@ -100,42 +94,77 @@ impl RedisStore {
     ) -> Result<Infallible, Error> {
         let operation = self.operation(NAME, Idempotency::Read);
         let own = self.reporting(&operation)?;
+        let mut changes = own.changes();
         let (live, target) = own.server(&operation).await?;
+        let peer = live.peer();
+        drop(live);
         let heard = hearing(self.options().prefix.clone(), Arc::clone(&sink));
-        let opened = operation.within(open(own, &target, heard)).await;
+        let opened = operation.within(open(own, &target, peer, heard)).await;
         let failed = |failure| error::not_connected(&operation, &target.address, failure);
         let (mut connection, driver) =
             opened.unwrap_or(Err(ConnectFailure::Timeout)).map_err(failed)?;
+        let prefix = &*self.options().prefix;
         let answers = async {
+            // Reads need it. Its answer is of no interest, and no session has an empty id.
+            let mut time = redis::cmd("PTTL");
+            time.arg(prefix);
+            let answer = ask(&operation, &mut connection, &time, patience).await?;
+            permitted(&operation, &answer, "+pttl")?;
             let mut tracking = redis::cmd("CLIENT");
             tracking.arg("TRACKING").arg("ON").arg("BCAST");
             // Without a prefix, all keys are tracked.
-            if !self.options().prefix.is_empty() {
-                tracking.arg("PREFIX").arg(&self.options().prefix);
+            if !prefix.is_empty() {
+                tracking.arg("PREFIX").arg(prefix);
             }
-            let mut question = tracking;
+            let (mut question, mut permission) = (tracking, "+client|tracking");
             loop {
-                let asked = Instant::now();
+                sink.asking();
                 let answer = ask(&operation, &mut connection, &question, patience).await?;
-                if let Value::ServerError(_) = answer {
-                    return Err(reply::refused_or_unexpected(&operation, &answer));
-                }
-                // The other connection may lead to a new master by now, and the changes happen there.
-                if live.is_over() {
-                    let message = "the store's connection was replaced";
-                    return Err(operation.error(ErrorKind::Unavailable, message));
-                }
-                sink.confirmed(asked);
+                permitted(&operation, &answer, permission)?;
+                check_peer(&operation, own, peer)?;
+                sink.confirmed();
                 sleep(heartbeat).await;
-                question = redis::cmd("PING");
+                (question, permission) = (redis::cmd("PING"), "+ping");
             }
         };
-        match select(pin!(answers), driver).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => {
-                Err(operation.error(ErrorKind::Unavailable, "the connection was lost"))
+        // A frozen server answers no question, so a failover from it is noticed here.
+        let replaced = async {
+            // It fails only when the store is gone.
+            while changes.changed().await.is_ok() {
+                check_peer(&operation, own, peer)?;
             }
+            pending().await
+        };
+        let lost = async {
+            driver.await;
+            Err(operation.error(ErrorKind::Unavailable, "the connection was lost"))
+        };
+        // None of them succeeds.
+        try_join3(answers, replaced, lost).await.map(|(never, _, _): Never| never)
+    }
+}
+
+type Never = (Infallible, Infallible, Infallible);
+
+/// Checks that reads go to the server that announces changes. With sentinels or a name that moves, connections that were
+/// made at different times may lead to different servers.
+fn check_peer(operation: &Operation, own: &Own, peer: Peer) -> Result<(), Error> {
+    if own.leads_only_to(peer) {
+        return Ok(());
+    }
+    let message = "the store's connection was replaced, or leads to another server";
+    Err(operation.error(ErrorKind::Unavailable, message))
+}
+
+/// Returns an error for an error reply, which names the rule that the user needs if a permission is missing.
+fn permitted(operation: &Operation, answer: &Value, rule: &str) -> Result<(), Error> {
+    match answer {
+        Value::ServerError(refusal) if error::code_and_detail(refusal).0 == "NOPERM" => {
+            let message = format!("the user lacks a permission: add the rule {rule}");
+            Err(operation.error(ErrorKind::Config, message))
         }
+        Value::ServerError(_) => Err(reply::refused_or_unexpected(operation, answer)),
+        _ => Ok(()),
     }
 }
 
@@ -158,9 +187,10 @@ async fn ask(
 async fn open(
     own: &Own,
     target: &Target,
+    peer: Peer,
     heard: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
 ) -> Result<(MultiplexedConnection, BoxFuture<'static, ()>), ConnectFailure> {
-    let stream = own.streams().open(target, &Arc::new(Traffic::new())).await?;
+    let (stream, _) = own.streams().open_at(target, peer, &Arc::new(Traffic::new())).await?;
     let mut login = RedisConnectionInfo::default()
         .set_protocol(ProtocolVersion::RESP3)
         .set_db(i64::from(target.database))
@@ -230,7 +260,9 @@ mod tests {
             self.0.lock().unwrap().push("everything".to_owned());
         }
 
-        fn confirmed(&self, _: Instant) {}
+        fn asking(&self) {}
+
+        fn confirmed(&self) {}
     }
 
     #[test]

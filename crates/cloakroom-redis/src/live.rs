@@ -18,6 +18,7 @@ use crate::{
     batch::batched,
     error::{self, ConnectFailure},
     mode::About,
+    stream::Peer,
     target::Address,
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Live {
     connection: MultiplexedConnection,
     driver: AbortHandle,
     address: Address,
+    peer: Peer,
     /// The task that watches for the end of the server's mastership, if there are sentinels.
     watcher: OnceLock<AbortHandle>,
     lost: Arc<AtomicBool>,
@@ -112,6 +114,7 @@ impl Live {
         connection: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
         address: Address,
+        peer: Peer,
         traffic: Arc<Traffic>,
     ) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
@@ -124,6 +127,7 @@ impl Live {
             connection,
             driver: driver.abort_handle(),
             address,
+            peer,
             watcher: OnceLock::new(),
             lost,
             left: AtomicBool::new(false),
@@ -150,6 +154,10 @@ impl Live {
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
     }
 
     /// Keeps a task that ends with this connection.
@@ -323,13 +331,17 @@ mod tests {
     impl Live {
         /// A connection to nobody that never ends.
         pub(crate) async fn of_test(host: &str) -> Arc<Self> {
+            Self::of_test_at(host, None).await
+        }
+
+        pub(crate) async fn of_test_at(host: &str, peer: Peer) -> Arc<Self> {
             let nobody = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
             let config = redis::AsyncConnectionConfig::new();
             let (stream, _) = tokio::io::duplex(64);
             let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
             let address = Address::Tcp { host: host.to_owned(), port: 6_379, tls: false };
             let traffic = Arc::new(Traffic::new());
-            Arc::new(Self::start(made.unwrap().0, std::future::pending(), address, traffic))
+            Arc::new(Self::start(made.unwrap().0, std::future::pending(), address, peer, traffic))
         }
     }
 

@@ -16,18 +16,22 @@ use std::{
 };
 
 use cloakroom_backend::{
-    Joined, Needs, Operation, Pace, Runtimes, Shared, Start, Traffic,
+    Connection as _, Joined, Needs, Operation, Pace, Runtimes, Shared, Start, Traffic,
     observe::{self, Event},
 };
 use cloakroom_core::Error;
 use redis::{Cmd, Value};
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::watch::{Receiver, Sender},
+    time::sleep,
+};
 
 use crate::{
     dial::dial,
     error::{self, ConnectFailure},
     live::{Asked, LONG_ENOUGH, Live, Login, REPLICA},
-    stream::Streams,
+    stream::{Peer, Streams},
     target::{Route, Target},
 };
 use watch::Spare;
@@ -52,6 +56,8 @@ struct Inner {
     lives: Shared<Live>,
     past: Mutex<Past>,
     spare: Spare,
+    /// Changes when a connection was made or left.
+    changes: Sender<()>,
 }
 
 /// What happened to the connections of all runtimes.
@@ -71,6 +77,7 @@ impl Own {
             lives: Shared::default(),
             past: Mutex::new(past),
             spare: Spare::default(),
+            changes: Sender::default(),
         }))
     }
 
@@ -90,6 +97,19 @@ impl Own {
             Route::Master(sentinels) => sentinels.master.at(live.address().clone()),
         };
         Ok((live, target))
+    }
+
+    /// Returns what tells when a connection was made or left.
+    pub(crate) fn changes(&self) -> Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// Returns true if the connections that calls use on any runtime lead to this server. Without a connection, the next
+    /// one may lead to another.
+    pub(crate) fn leads_only_to(&self, peer: Peer) -> bool {
+        let lives = self.0.lives.connections();
+        let mut peers = lives.iter().filter(|live| !live.is_over()).map(|live| live.peer());
+        peers.next() == Some(peer) && peers.all(|other| other == peer)
     }
 
     /// Sends one command and returns the server's answer, which may be an error reply.
@@ -198,7 +218,11 @@ impl Own {
             };
             let login = attempt.progress();
             match operation.within(attempt.outcome()).await {
-                Some(Ok(live)) => return Ok(Ok(live)),
+                Some(Ok(live)) => {
+                    // Before anything is read on it.
+                    self.0.note_change();
+                    return Ok(Ok(live));
+                }
                 Some(Err(failure)) => {
                     let is_worth_another = match failure {
                         // Another call gave it up.
@@ -249,6 +273,10 @@ impl Inner {
     fn past(&self) -> MutexGuard<'_, Past> {
         // Nothing panics while the lock is held.
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_change(&self) {
+        self.changes.send_replace(());
     }
 
     /// Returns the connection of this runtime, or the attempt to make it.

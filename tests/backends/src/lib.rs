@@ -14,10 +14,12 @@
 //! | [`RawRedis`] | the records of connect-redis |
 //! | [`RawMemcached`] | the records of connect-memcached, on any number of servers |
 //! | `RawSql` (feature `sql`) | the rows of the npm stores in PostgreSQL, MariaDB and SQLite |
+//! | [`Instead`] | a store in front of another one, of which a test writes only the calls that it changes |
 //! | `RawMongo` (feature `mongodb`) | the records of connect-mongo, as texts |
 
 mod file;
 mod harmed;
+mod instead;
 mod machines;
 mod memcached;
 mod memcached_ring;
@@ -31,6 +33,7 @@ mod sql;
 
 pub use file::RawFiles;
 pub use harmed::{Harmed, Shared};
+pub use instead::{Calls, Instead};
 pub use machines::{Machines, One};
 pub use memcached::RawMemcached;
 pub use memcached_ring::MemcachedRing;

@@ -8,9 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom::{
-    Atomic, Created, Enumerate, Error, ErrorKind, ExpressSession, Migrating, SessionData, Store,
-    Touched, Updated, is_moving, mongodb::MongoStore, redis::RedisStore,
+    Atomic, Error, ErrorKind, ExpressSession, Migrating, SessionData, Store, Touched, Updated,
+    is_moving, mongodb::MongoStore, redis::RedisStore,
 };
+use cloakroom_test_backends::{Calls, Instead};
 use cloakroom_test_support::{Mongod, RedisServer};
 
 /// A store whose process is killed before its second update is sent: the one that makes a session of the copy.
@@ -20,47 +21,15 @@ struct KilledAtTheEnd {
 }
 
 #[async_trait]
-impl Store for KilledAtTheEnd {
-    fn name(&self) -> &str {
-        self.store.name()
-    }
-    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        self.store.get(sid).await
-    }
-    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        self.store.set(sid, session).await
-    }
-    async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.store.destroy(sid).await
-    }
-    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        self.store.touch(sid, session).await
-    }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        Some(self)
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        self.store.enumerate()
-    }
-}
-
-#[async_trait]
-impl Atomic for KilledAtTheEnd {
-    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
-        self.store.create(sid, session).await
+impl Calls for KilledAtTheEnd {
+    fn behind(&self) -> &dyn Store {
+        &self.store
     }
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         if self.updates.fetch_add(1, SeqCst) == 1 {
             return pending().await;
         }
         self.store.update(sid, session).await
-    }
-    async fn get_and_touch(
-        &self,
-        sid: &str,
-        ttl: Option<Duration>,
-    ) -> Result<Option<SessionData>, Error> {
-        self.store.get_and_touch(sid, ttl).await
     }
 }
 
@@ -79,7 +48,7 @@ async fn a_session_can_be_used_while_the_new_store_is_full() {
     for sid in ["changed", "ended"] {
         old.set(sid, &session).await.unwrap();
         let killed = KilledAtTheEnd { store: new.clone(), updates: AtomicUsize::new(0) };
-        let mover = Migrating::new(old.clone(), killed);
+        let mover = Migrating::new(old.clone(), Instead(killed));
         let moving = tokio::time::timeout(Duration::from_secs(3), mover.move_session(sid, None));
         assert!(moving.await.is_err(), "it is killed");
         // On a machine that is very slow it is killed earlier, which is as good.

@@ -16,9 +16,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
-use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
-};
+use cloakroom_core::{Error, SessionData, Store, Updated};
+use cloakroom_test_backends::{Calls, Instead};
 use cloakroom_tests::open::open;
 use tokio::task::JoinSet;
 
@@ -31,52 +30,13 @@ struct Counted {
 }
 
 #[async_trait]
-impl Store for Counted {
-    fn name(&self) -> &str {
-        self.store.name()
-    }
-    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        self.store.get(sid).await
-    }
-    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        self.store.set(sid, session).await
-    }
-    async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.store.destroy(sid).await
-    }
-    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        self.store.touch(sid, session).await
-    }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        self.store.atomic().map(|_| self as &dyn Atomic)
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        self.store.enumerate()
-    }
-}
-
-impl Counted {
-    fn inner(&self) -> Result<&dyn Atomic, Error> {
-        let lost = || Error::new(ErrorKind::Unsupported, "counted", "atomic", "not offered");
-        self.store.atomic().ok_or_else(lost)
-    }
-}
-
-#[async_trait]
-impl Atomic for Counted {
-    async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
-        self.inner()?.create(sid, session).await
+impl Calls for Counted {
+    fn behind(&self) -> &dyn Store {
+        &*self.store
     }
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.tries.fetch_add(1, Relaxed);
-        self.inner()?.update(sid, session).await
-    }
-    async fn get_and_touch(
-        &self,
-        sid: &str,
-        ttl: Option<Duration>,
-    ) -> Result<Option<SessionData>, Error> {
-        self.inner()?.get_and_touch(sid, ttl).await
+        self.atomic_behind()?.update(sid, session).await
     }
 }
 
@@ -116,7 +76,7 @@ async fn run() -> Result<String, Box<dyn std::error::Error>> {
     let tries = Arc::new(AtomicUsize::new(0));
     let handle = || -> Result<ExpressSession, Error> {
         let store = Counted { store: open(url)?, tries: Arc::clone(&tries) };
-        Ok(ExpressSession::with_options(store, options.clone()))
+        Ok(ExpressSession::with_options(Instead(store), options.clone()))
     };
     let first = handle()?;
     first.create(sid, &SessionData::new()).await?;

@@ -93,6 +93,8 @@ fn life(session: &SessionData, now_ms: i64) -> Duration {
 /// Returns the bytes that a session takes besides [`OVERHEAD`].
 fn weight(session: &SessionData) -> u64 {
     let revision = session.revision().and_then(|revision| revision.as_bytes());
-    let texts = session.loaded_json().len() + revision.map_or(0, <[u8]>::len);
+    let record = session.loaded_json().len();
+    // A text that was read may have room for an eighth more.
+    let texts = record + record / 8 + revision.map_or(0, <[u8]>::len);
     texts as u64 + OVERHEAD_OF_MEMBER * (session.len() as u64 + 1)
 }

@@ -86,7 +86,7 @@ fn without_an_age_or_without_room_every_read_goes_to_the_store() {
         CacheOptions::default().with_max_bytes(0).with_max_stale(crate::HOUR),
     ] {
         let far = Behind::new(&clock);
-        let cached = Cached::new(far.clone(), options.with_clock(clock.clone()));
+        let cached = Cached::new(far.store(), options.with_clock(clock.clone()));
         block_on(async {
             far.store.set("a", &session("ann")).await.unwrap();
             for _ in 0..3 {

@@ -8,14 +8,16 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData,
+    Atomic, Clock, Created, Error, ErrorKind, MemoryOptions, MemoryStore, Revision, SessionData,
     Store, Touched, Updated,
 };
+use cloakroom_test_backends::{Calls, Instead};
 use futures::channel::oneshot;
 
 #[derive(Clone)]
 pub(crate) struct Behind {
     pub(crate) store: MemoryStore,
+    clock: Clock,
     state: Arc<Mutex<State>>,
 }
 
@@ -27,12 +29,24 @@ struct State {
     after: Option<oneshot::Receiver<()>>,
     fails: bool,
     panics: bool,
+    /// What `touch` answers without doing anything.
+    declines: Option<Touched>,
+    /// The time to live that `touch` gives, in milliseconds, whatever it is asked for.
+    ttl_ms: Option<i64>,
+    /// Whether a read returns a record of its own, in a buffer that is larger, as a store on a server does.
+    is_far: bool,
 }
 
 impl Behind {
     pub(crate) fn new(clock: &Clock) -> Self {
         let options = MemoryOptions::default().with_clock(clock.clone());
-        Self { store: MemoryStore::with_options(options), state: Arc::default() }
+        let store = MemoryStore::with_options(options);
+        Self { store, clock: clock.clone(), state: Arc::default() }
+    }
+
+    /// The store that counts its calls.
+    pub(crate) fn store(&self) -> Instead<Self> {
+        Instead(self.clone())
     }
 
     /// How often this operation was called.
@@ -62,6 +76,18 @@ impl Behind {
         self.state.lock().unwrap().panics = true;
     }
 
+    pub(crate) fn decline_touches(&self, answer: Touched) {
+        self.state.lock().unwrap().declines = Some(answer);
+    }
+
+    pub(crate) fn set_ttl_ms(&self, ttl_ms: i64) {
+        self.state.lock().unwrap().ttl_ms = Some(ttl_ms);
+    }
+
+    pub(crate) fn return_copies(&self) {
+        self.state.lock().unwrap().is_far = true;
+    }
+
     async fn pass<T>(
         &self,
         operation: &'static str,
@@ -88,13 +114,25 @@ impl Behind {
     }
 }
 
+/// Parses the record again, from a buffer with room for a tenth more or for twice as much.
+fn copy(session: &SessionData) -> Result<SessionData, Error> {
+    let text = session.loaded_json();
+    let room =
+        if text.len().is_multiple_of(2) { text.len() * 2 } else { text.len() + text.len() / 10 };
+    let mut record = Vec::with_capacity(room);
+    record.extend_from_slice(text.as_bytes());
+    Ok(SessionData::from_record(record)?.unwrap().with_revision(Revision::of_text()))
+}
+
 #[async_trait]
-impl Store for Behind {
-    fn name(&self) -> &str {
-        self.store.name()
+impl Calls for Behind {
+    fn behind(&self) -> &dyn Store {
+        &self.store
     }
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        self.pass("get", self.store.get(sid)).await
+        let found = self.pass("get", self.store.get(sid)).await?;
+        let is_far = self.state.lock().unwrap().is_far;
+        found.map(|session| if is_far { copy(&session) } else { Ok(session) }).transpose()
     }
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         self.pass("set", self.store.set(sid, session)).await
@@ -103,18 +141,22 @@ impl Store for Behind {
         self.pass("destroy", self.store.destroy(sid)).await
     }
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        self.pass("touch", self.store.touch(sid, session)).await
+        let (declines, ttl_ms) = {
+            let state = self.state.lock().unwrap();
+            (state.declines, state.ttl_ms)
+        };
+        let work = async {
+            if let Some(answer) = declines {
+                return Ok(answer);
+            }
+            let mut session = session.clone();
+            if ttl_ms.is_some() {
+                session.cookie_mut().set_max_age_ms(ttl_ms, self.clock.now_ms())?;
+            }
+            self.store.touch(sid, &session).await
+        };
+        self.pass("touch", work).await
     }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        Some(self)
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        self.store.enumerate()
-    }
-}
-
-#[async_trait]
-impl Atomic for Behind {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.pass("create", self.store.create(sid, session)).await
     }

@@ -17,7 +17,7 @@ fn by_the_minute() -> (Cached, Behind, Clock) {
     let options = CacheOptions::default()
         .with_touch_interval(Duration::from_secs(60))
         .with_clock(clock.clone());
-    (Cached::new(far.clone(), options), far, clock)
+    (Cached::new(far.store(), options), far, clock)
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_session_in_use_does_not_end() {
     let clock = Clock::fixed(NOW);
     let far = Behind::new(&clock);
     let options = CacheOptions::default().with_touch_interval(HOUR).with_clock(clock.clone());
-    let cached = Cached::new(far.clone(), options);
+    let cached = Cached::new(far.store(), options);
     block_on(async {
         for (sid, ttl) in [("a", 10), ("b", 60), ("c", 1_000)] {
             far.store.set(sid, &session("ann")).await.unwrap();
@@ -69,10 +69,7 @@ fn the_expiry_is_the_one_that_was_asked_for() {
         // Another time to live is not a repetition.
         let short = Some(Duration::from_secs(600));
         cached.get_and_touch("a", short).await.unwrap();
-        let mut listed = far.enumerate().unwrap().all();
-        let left = listed.next().await.unwrap().unwrap().time_left;
-        assert_eq!(left, short);
-        drop(listed);
+        assert_eq!(Some(time_left(&far).await), short);
         clock.advance(600_000);
         assert_eq!(cached.get("a").await.unwrap(), None);
     });
@@ -175,5 +172,76 @@ fn a_session_whose_time_has_passed_is_ended_at_once() {
         over.cookie_mut().set_max_age_ms(Some(-1), NOW).unwrap();
         assert_eq!(cached.touch("a", &over).await.unwrap(), Touched::Missing);
         assert_eq!(cached.get("a").await.unwrap(), None);
+    });
+}
+
+/// As with the option `ttl` of some stores, and a cookie whose end no request moves.
+#[test]
+fn a_store_with_a_time_to_live_of_its_own_is_asked_once_per_interval() {
+    let (cached, far, clock) = by_the_minute();
+    far.set_ttl_ms(600_000);
+    block_on(async {
+        let day = session("ann");
+        far.store.set("a", &day).await.unwrap();
+        for second in 0..2_000 {
+            let touched = cached.touch("a", &day).await.unwrap();
+            let wanted = if second % 60 == 0 { Touched::Extended } else { Touched::NotDue };
+            assert_eq!(touched, wanted, "in second {second}");
+            clock.advance(1_000);
+        }
+    });
+}
+
+#[test]
+fn a_store_that_declines_to_extend_a_session_leaves_the_entry_there() {
+    for declined in [Touched::NotOffered, Touched::NotDue] {
+        let (cached, far, _) = by_the_minute();
+        far.decline_touches(declined);
+        block_on(async {
+            let day = session("ann");
+            far.store.set("a", &day).await.unwrap();
+            for _ in 0..10 {
+                assert!(cached.get("a").await.unwrap().is_some());
+                assert_eq!(cached.touch("a", &day).await.unwrap(), declined);
+            }
+        });
+        assert_eq!(far.calls("get"), 1, "{declined:?}");
+    }
+}
+
+async fn time_left(far: &Behind) -> Duration {
+    let mut listed = far.store.enumerate().unwrap().all();
+    listed.next().await.unwrap().unwrap().time_left.unwrap()
+}
+
+/// The safe layer extends a session when it reads it, and then by the time to live of its cookie.
+#[test]
+fn two_times_to_live_that_take_turns_are_each_extended_once_per_interval() {
+    let (cached, far, clock) = by_the_minute();
+    let ten_minutes = |clock: &Clock| {
+        let mut session = session("ann");
+        session.cookie_mut().set_max_age_ms(Some(600_000), clock.now_ms()).unwrap();
+        session
+    };
+    block_on(async {
+        far.store.set("a", &session("ann")).await.unwrap();
+        for _ in 0..600 {
+            assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+            cached.touch("a", &ten_minutes(&clock)).await.unwrap();
+            let left = time_left(&far).await.as_secs();
+            assert!((541..=600).contains(&left), "{left} s");
+            clock.advance(1_000);
+        }
+        assert_eq!((far.calls("touch"), far.calls("get_and_touch")), (10, 10));
+        // The first of them alone may have succeeded, or was sent and failed: then the second is due.
+        assert!(cached.get_and_touch("a", DAY).await.unwrap().is_some());
+        assert_eq!(cached.touch("a", &ten_minutes(&clock)).await.unwrap(), Touched::Extended);
+        for passed in [60_000, 1_000, 1_000] {
+            clock.advance(passed);
+            far.fail_next();
+            cached.get_and_touch("a", DAY).await.unwrap_err();
+            assert_eq!(cached.touch("a", &ten_minutes(&clock)).await.unwrap(), Touched::Extended);
+        }
+        assert_eq!(time_left(&far).await.as_secs(), 600);
     });
 }

@@ -24,7 +24,7 @@ fn cached() -> (Cached, Behind, Clock) {
     let clock = Clock::fixed(NOW);
     let far = Behind::new(&clock);
     let options = CacheOptions::default().with_max_stale(HOUR).with_clock(clock.clone());
-    (Cached::new(far.clone(), options), far, clock)
+    (Cached::new(far.store(), options), far, clock)
 }
 
 /// A session that lives for a day.

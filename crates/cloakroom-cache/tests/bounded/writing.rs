@@ -71,7 +71,7 @@ fn modify_loses_nothing_through_two_caches_whose_entries_are_always_old() {
                 .with_max_stale(HOUR)
                 .with_clock(clock.clone());
             let patient = ExpressSessionOptions::default().with_deadline(Duration::from_secs(60));
-            ExpressSession::with_options(Cached::new(far.clone(), options), patient)
+            ExpressSession::with_options(Cached::new(far.store(), options), patient)
         })
         .collect();
     runtime.block_on(async {

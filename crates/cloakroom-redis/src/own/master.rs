@@ -93,6 +93,7 @@ impl Inner {
         let old = lives.iter().filter(|live| live.address() != master);
         let left = old.filter(|live| live.leave()).count();
         self.spare.leave_all();
+        self.note_change();
         left > 0
     }
 }
@@ -231,7 +232,7 @@ fn new_master(text: &str, name: &str, tls: bool) -> Option<Address> {
 }
 
 async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
-    let stream = streams.open(sentinel, &Arc::new(Traffic::new())).await.ok()?;
+    let (stream, _) = streams.open(sentinel, &Arc::new(Traffic::new())).await.ok()?;
     let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(user) = &sentinel.user {
         login = login.set_username(user);
@@ -269,6 +270,32 @@ mod tests {
         assert!(Arc::ptr_eq(&kept, &current), "the old master's is not used any more");
         assert!(!own.0.leave_all_but(&new));
         assert!(!current.is_over(), "the new master's is kept");
+    }
+
+    /// The listener of the coherent mode is on one runtime, and the reads are on all.
+    #[test]
+    fn the_connections_of_all_runtimes_lead_to_one_server_or_not() {
+        let store = RedisStore::open("redis+sentinel://sentinel/mymaster").unwrap();
+        let Connection::Own(own) = store.connection() else { panic!("it is the store's own") };
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        let connect = |runtime: &tokio::runtime::Runtime, address: &str| {
+            let live = runtime.block_on(Live::of_test_at("h", Some(address.parse().unwrap())));
+            own.0.lives.get_or_insert(runtime.handle(), || live)
+        };
+        let changes = own.changes();
+        let peer = Some("10.0.0.1:6379".parse().unwrap());
+        assert!(!own.leads_only_to(peer), "the next connection may lead anywhere");
+        connect(&first, "10.0.0.1:6379");
+        connect(&second, "10.0.0.1:6379").leave();
+        assert!(own.leads_only_to(peer), "the other one is not used any more");
+        let other = connect(&second, "10.0.0.2:6379");
+        assert!(!own.leads_only_to(peer));
+        assert!(!changes.has_changed().unwrap());
+        let new = Address::Tcp { host: "new".to_owned(), port: 6_379, tls: false };
+        own.0.leave_all_but(&new);
+        assert!(changes.has_changed().unwrap() && !own.leads_only_to(peer));
+        assert!(other.was_left());
     }
 
     #[test]
