@@ -5,8 +5,8 @@
 mod encryption;
 mod file;
 mod lifecycle;
-mod logins_seals;
 mod logins;
+mod logins_seals;
 mod memcached;
 mod middlewares;
 mod mongodb;

@@ -63,9 +63,7 @@ fn allowed<'a>(
     }
     let for_itself = match name {
         name if ON_EVERYTHING.contains(&name) => ours.iter().copied().collect(),
-        "cloakroom-authjs" | "cloakroom-backend" | "cloakroom-encryption" => {
-            of(&["cloakroom-core"])
-        }
+        "cloakroom-backend" | "cloakroom-encryption" => of(&["cloakroom-core"]),
         "cloakroom-cache"
         | "cloakroom-conformance"
         | "cloakroom-compat"
