@@ -1,4 +1,5 @@
-//! Encrypted tokens in their compact form (RFC 7516) with direct keys: the two algorithms of NextAuth and Auth.js.
+//! Encrypted tokens in their compact form (RFC 7516) with direct keys: the two algorithms of NextAuth and Auth.js, one of
+//! which better-auth uses, too.
 //!
 //! A token is five parts: a header, an empty key, an IV, the ciphertext and a tag. The header is authenticated as the
 //! text that was sent, so nobody can change it either.
@@ -11,6 +12,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom_core::json;
 
 use crate::TokenRefusal;
+pub(crate) use cipher::open;
 pub(crate) use encryption::Encryption;
 pub(crate) use key::Key;
 

@@ -8,17 +8,17 @@ use base64::{
 };
 use cloakroom_core::{Error, ErrorKind};
 use hmac::Hmac;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::sealed::mac::{mac, same};
+use crate::{
+    jwe::{Encryption, Key},
+    sealed::mac::{mac, same},
+};
 
 /// The secrets, the one that signs first. Clones share them, and the last one erases them.
 #[derive(Clone)]
 pub(super) struct Keys(Arc<[Zeroizing<Vec<u8>>]>);
-
-/// A key for A256CBC-HS512: 32 bytes for the HMAC, 32 bytes for AES.
-pub(super) type EncryptionKey = Zeroizing<[u8; 64]>;
 
 impl Keys {
     pub(super) fn new<S: AsRef<[u8]>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, Error> {
@@ -55,37 +55,17 @@ impl Keys {
         })
     }
 
-    /// Returns the keys of the encrypted cookie cache: HKDF-SHA256 of each secret (RFC 5869).
-    pub(super) fn encryption_keys(&self) -> impl Iterator<Item = EncryptionKey> {
-        self.0.iter().map(|secret| {
-            let pseudo_random = Zeroizing::new(mac::<Hmac<Sha256>>(SALT, &[secret]));
-            let mut key = EncryptionKey::new([0; 64]);
-            let (first, second) = key.split_at_mut(32);
-            first.copy_from_slice(&Zeroizing::new(mac::<Hmac<Sha256>>(
-                &pseudo_random,
-                &[INFO, &[1]],
-            )));
-            second.copy_from_slice(&Zeroizing::new(mac::<Hmac<Sha256>>(
-                &pseudo_random,
-                &[first, INFO, &[2]],
-            )));
-            key
-        })
+    /// Returns the keys of the encrypted cookie cache.
+    pub(super) fn encryption_keys(&self) -> impl Iterator<Item = Key> {
+        self.0.iter().filter_map(|secret| Key::derive(Encryption::A256CbcHs512, secret, SALT, INFO))
     }
 }
 
-const SALT: &[u8] = b"better-auth-session";
-const INFO: &[u8] = b"BetterAuth.js Generated Encryption Key";
+const SALT: &str = "better-auth-session";
+const INFO: &str = "BetterAuth.js Generated Encryption Key";
 
 fn signature(secret: &[u8], value: &str) -> String {
     STANDARD.encode(mac::<Hmac<Sha256>>(secret, &[value.as_bytes()]))
-}
-
-/// Returns the name of a key: the SHA-256 thumbprint of RFC 7638.
-pub(super) fn thumbprint(key: &EncryptionKey) -> String {
-    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(**key));
-    let jwk = Zeroizing::new(format!("{{\"k\":\"{}\",\"kty\":\"oct\"}}", *text));
-    URL_SAFE_NO_PAD.encode(Sha256::digest(jwk.as_bytes()))
 }
 
 impl fmt::Debug for Keys {

@@ -34,7 +34,7 @@ pub(super) fn seal(key: &Key, iv: &[u8], aad: &[u8], text: &[u8]) -> Option<(Vec
 }
 
 /// Returns the plaintext, or `None` if the tag does not verify.
-pub(super) fn open(
+pub(crate) fn open(
     key: &Key,
     iv: &[u8],
     aad: &[u8],

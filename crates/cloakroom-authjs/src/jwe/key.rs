@@ -38,13 +38,23 @@ impl Key {
     /// Returns the thumbprint (RFC 7638) by which Auth.js 5 names the key, with the hash that it chooses by the key's
     /// length.
     pub(crate) fn thumbprint(&self) -> String {
+        match self.encryption {
+            Encryption::A256Gcm => self.sha256_thumbprint(),
+            Encryption::A256CbcHs512 => URL_SAFE_NO_PAD.encode(Sha512::digest(&*self.jwk())),
+        }
+    }
+
+    /// Returns the thumbprint by which better-auth names the key.
+    pub(crate) fn sha256_thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(&*self.jwk()))
+    }
+
+    /// Returns the key as what its thumbprint is the hash of.
+    fn jwk(&self) -> Zeroizing<String> {
         let mut json = Zeroizing::new(String::from("{\"k\":\""));
         URL_SAFE_NO_PAD.encode_string(&*self.bytes, &mut json);
         json.push_str("\",\"kty\":\"oct\"}");
-        match self.encryption {
-            Encryption::A256Gcm => URL_SAFE_NO_PAD.encode(Sha256::digest(json.as_bytes())),
-            Encryption::A256CbcHs512 => URL_SAFE_NO_PAD.encode(Sha512::digest(json.as_bytes())),
-        }
+        json
     }
 }
 
