@@ -16,6 +16,7 @@ use crate::{connection::Source, error::STORE, options::SqlOptions};
 use crate::{
     dialect::Dialect,
     parameter::{self, NAMES},
+    target::longest_wait,
 };
 
 #[cfg(not(feature = "mysql"))]
@@ -88,16 +89,14 @@ pub(crate) fn parse(url: &str, options: &mut SqlOptions) -> Result<(Source, Stri
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; socket=/path names a Unix socket"));
     }
-    let set = set(options.deadline);
+    let set = set(longest_wait(options));
     Ok((Source::MySql(Box::new((connect, set))), place))
 }
 
 /// The statement that a connection begins with. It commits every write, refuses what it would have to cut, counts in UTC,
 /// and gives up before a call does: a statement that waits for a lock would go on after the client has gone.
 #[cfg(feature = "mysql")]
-fn set(deadline: Duration) -> String {
-    // Before the deadline, so that a call that waited in vain is known to have written nothing.
-    let limit = (deadline / 5 * 4).clamp(Duration::from_millis(1), Duration::from_secs(31_536_000));
+fn set(limit: Duration) -> String {
     let seconds = limit.as_secs().max(1);
     // MariaDB limits every statement, and reads the first comment alone; MySQL limits reads, by the second one.
     format!(
@@ -156,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_server_gives_up_before_the_call() {
-        let set = set(Duration::from_millis(500));
+        let set = set(Duration::from_millis(400));
         assert!(
             set.contains("max_statement_time = 0.4 ") && set.contains("max_execution_time = 400 ")
         );
