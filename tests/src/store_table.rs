@@ -119,14 +119,16 @@ pub fn replace(readme: &str, table: &str) -> Result<(String, String)> {
     Ok((old.to_owned(), [before, BEGIN, table, END, after].concat()))
 }
 
-/// Writes the table into the README.
+/// Writes the table into the README, and returns why promises are broken, a line a promise.
 ///
 /// # Errors
 ///
 /// As [`table`] and [`replace`], and when the file cannot be written.
-pub async fn write() -> Result<()> {
-    let (_, new) = replace(&fs::read_to_string(readme())?, &table().await?.table)?;
-    Ok(fs::write(readme(), new)?)
+pub async fn write() -> Result<String> {
+    let Made { table, broken } = table().await?;
+    let (_, new) = replace(&fs::read_to_string(readme())?, &table)?;
+    fs::write(readme(), new)?;
+    Ok(broken)
 }
 
 #[cfg(test)]

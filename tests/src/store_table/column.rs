@@ -40,12 +40,23 @@ impl Backend {
         let mut stores = stores()?.into_iter();
         let store = stores.find(|store| store.package == crate_name);
         let package = &store.ok_or_else(|| format!("{crate_name} has no mark"))?.counterpart;
+        Self::beside(crate_name, server, client, package, package)
+    }
+
+    /// Beside another package than the mark names, after which the README calls its table of losses.
+    pub(super) fn beside(
+        crate_name: &str,
+        server: String,
+        client: &str,
+        counterpart: &str,
+        package: &str,
+    ) -> Result<Self> {
         Ok(Self {
             package: crate_name.to_owned(),
             server,
             client: versions::of_crate(client)?,
-            counterpart: versions::of_counterpart(crate_name, package)?,
-            tested_with: versions::of_npm_package(package)?,
+            counterpart: versions::of_counterpart(crate_name, counterpart)?,
+            tested_with: versions::of_npm_package(counterpart)?,
             better: format!(
                 "[{} losses avoided](crates/{crate_name}/README.md#what-is-different-from-{package}), each with a test",
                 losses(crate_name)?.len()

@@ -16,6 +16,8 @@ use super::{
 };
 
 const CRATE: &str = "cloakroom-sql";
+/// The package that the mark of the crate names.
+const MARK: &str = "connect-pg-simple";
 
 /// Each case has some connections, and several run at once.
 const MANY: [&str; 2] = ["-c", "max_connections=400"];
@@ -56,7 +58,13 @@ pub(super) async fn sqlite() -> Result<Column> {
         name: "SQLite",
         report: report(parent, on_sqlite).await,
         round_trips,
-        backend: Some(Backend::new(CRATE, "SQLite, embedded".to_owned(), "sqlx")?),
+        backend: Some(Backend::beside(
+            CRATE,
+            "SQLite, embedded".to_owned(),
+            "sqlx",
+            "connect-sqlite3",
+            MARK,
+        )?),
     })
 }
 
