@@ -16,7 +16,6 @@ use crate::{connection::Source, error::STORE, options::SqlOptions};
 use crate::{
     dialect::Dialect,
     parameter::{self, NAMES},
-    target::longest_wait,
 };
 
 #[cfg(not(feature = "mysql"))]
@@ -89,7 +88,7 @@ pub(crate) fn parse(url: &str, options: &mut SqlOptions) -> Result<(Source, Stri
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; socket=/path names a Unix socket"));
     }
-    let set = set(longest_wait(options));
+    let set = set(options.longest_wait());
     Ok((Source::MySql(Box::new((connect, set))), place))
 }
 

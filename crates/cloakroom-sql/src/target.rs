@@ -1,7 +1,5 @@
 //! Parses a URL: where the database is, and how to log in.
 
-use std::time::Duration;
-
 use cloakroom_backend::StoreUrl;
 use cloakroom_core::Error;
 #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
@@ -47,15 +45,6 @@ fn is_off(scheme: &str) -> Error {
     let message =
         format!("the scheme {scheme:?} needs the feature {scheme:?} of cloakroom or cloakroom-sql");
     Error::new(ErrorKind::Config, STORE, "open", message)
-}
-
-/// Returns how long the database runs a statement, or waits for a lock. It is less than the patience of an operation,
-/// so that a call that waited in vain is known to have written nothing, and that nobody takes the server for silent.
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-pub(crate) fn longest_wait(options: &SqlOptions) -> Duration {
-    // PostgreSQL and SQLite count in an `i32`, and take zero for no limit.
-    let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
-    (options.deadline / 10 * 7).clamp(Duration::from_millis(1), longest)
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -128,7 +117,7 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; host=/folder names a Unix socket"));
     }
-    let source = Source::Postgres(Box::new(connect), longest_wait(options));
+    let source = Source::Postgres(Box::new(connect), options.longest_wait());
     Ok(Target { source, place, is_file: false })
 }
 
@@ -165,7 +154,7 @@ fn sqlite(text: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     let creates = options.create_table.unwrap_or(true);
     let mut connect = SqliteConnectOptions::new()
         .create_if_missing(creates)
-        .busy_timeout(longest_wait(options))
+        .busy_timeout(options.longest_wait())
         .disable_statement_logging();
     let source = if path == ":memory:" {
         // Each connection would have sessions of its own.
