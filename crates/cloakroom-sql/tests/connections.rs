@@ -13,9 +13,12 @@ use cloakroom_test_support::{Postgres, unique};
 use futures::{TryStreamExt, poll};
 
 static SERVER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
+/// Its settings change.
+static CHANGING: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
 
 /// A table of its own, and a role of its own, by which the server tells the connections of the store from others.
 struct Place {
+    server: &'static Postgres,
     name: String,
     beside: PgConnection,
     /// Sees what the others wait for.
@@ -24,9 +27,13 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::on(&SERVER).await
+    }
+
+    async fn on(server: &'static Postgres) -> Self {
         let name = unique("place").replace(['-', '.'], "_");
-        let connect = || async { PgConnection::connect(&SERVER.url()).await.unwrap() };
-        let mut place = Self { name, beside: connect().await, watch: connect().await };
+        let connect = || async { PgConnection::connect(&server.url()).await.unwrap() };
+        let mut place = Self { server, name, beside: connect().await, watch: connect().await };
         place.run("CREATE ROLE @ LOGIN SUPERUSER").await;
         place
     }
@@ -63,7 +70,7 @@ impl Place {
     }
 
     fn url(&self) -> String {
-        SERVER.url().replace("postgres@", &format!("{}@", self.name))
+        self.server.url().replace("postgres@", &format!("{}@", self.name))
     }
 
     fn store(&self, parameters: &str) -> SqlStore {
@@ -299,7 +306,7 @@ async fn one_row_that_ends_never_ends_no_listing() {
 #[tokio::test]
 #[ignore = "needs postgres"]
 async fn a_time_zone_that_nobody_tells_is_asked_for() {
-    let mut place = Place::new().await;
+    let mut place = Place::on(&CHANGING).await;
     place.run("CREATE DATABASE @").await;
     let url = place.url().replace("/postgres", &format!("/{}", place.name));
     let open =

@@ -41,6 +41,7 @@ impl Kind for Maria {
                 install.current_dir(folder).arg("--no-defaults").args(SMALL);
                 install.arg("--auth-root-authentication-method=normal");
                 install.arg(format!("--datadir={}", data.display()));
+                install.arg(format!("--tmpdir={}", folder.display()));
                 install
             });
         }
@@ -49,6 +50,8 @@ impl Kind for Maria {
             format!("--socket={}", socket(folder).display()),
             format!("--pid-file={}", folder.join("pid").display()),
             format!("--port={port}"),
+            // A server that starts removes the temporary files that it finds, those of another one too.
+            format!("--tmpdir={}", folder.display()),
         ]);
         // What Debian sets, and the npm stores were observed with.
         command.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
