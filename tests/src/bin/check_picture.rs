@@ -21,7 +21,7 @@ const STEP: usize = 11;
 /// How many squares stand beside each other in a cell.
 const IN_A_ROW: usize = 12;
 /// The width of the column with the groups, and of each other column.
-const NAMES: usize = 130;
+const NAMES: usize = 150;
 const COLUMN: usize = IN_A_ROW * STEP + 24;
 /// The height of the two lines above the cells.
 const HEAD: usize = 64;
@@ -42,7 +42,7 @@ fn draw() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let stores = [
         ("memory:", "memory:".to_owned()),
-        ("file:", format!("file:{}", folder.path().display())),
+        ("file:", format!("file://{}", folder.path().display())),
         ("redis:", redis.url()),
         ("memcached:", memcached.url()),
         ("mongodb:", format!("{}/shop", mongod.url())),

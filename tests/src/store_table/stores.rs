@@ -26,6 +26,7 @@ pub(super) async fn columns() -> Result<Vec<Column>> {
         mongodb::column().await?,
         file::column().await?,
         sql::column().await?,
+        sql::mariadb().await?,
         sql::sqlite().await?,
     ])
 }

@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use cloakroom_conformance::StoreUnderTest;
 use cloakroom_core::{Clock, Error};
 use cloakroom_sql::{Column as SqlColumn, Counterpart, Dialect, SqlOptions, SqlStore, Table};
 use cloakroom_test_backends::{Harmed, One, RawSql};
-use cloakroom_test_support::{Pg, Postgres, unique};
+use cloakroom_test_support::{Maria, MariaDb, Pg, Postgres, unique};
 
 use super::{
     super::{
@@ -44,6 +44,34 @@ pub(super) async fn column() -> Result<Column> {
         report: report(Postgres::start_with(&MANY)?, on_postgres).await,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("PostgreSQL {version}"), "sqlx")?),
+    })
+}
+
+/// As many connections as [`MANY`].
+const MANY_OF_MARIADB: &str = "--max-connections=400";
+
+pub(super) async fn mariadb() -> Result<Column> {
+    let folder = tempfile::tempdir()?;
+    let statements = folder.path().join("statements");
+    let file = format!("--general-log-file={}", statements.display());
+    let counted = MariaDb::start_with(&["--general-log", &file])?;
+    let store = store_at(&counted.url(), "sessions", Dialect::MySql, PATIENCE)?;
+    let mut seen = 0;
+    let mut since_the_last_time = || {
+        let all = fs::read_to_string(&statements)?.matches(" Execute\t").count();
+        let since = all - seen;
+        seen = all;
+        Ok(since)
+    };
+    let round_trips = round_trips(&store, &mut since_the_last_time).await?;
+    let log = counted.log();
+    let version = log.split("Version: '").nth(1).and_then(|rest| rest.split('-').next());
+    let server = format!("MariaDB {}", version.ok_or("MariaDB tells no version")?);
+    Ok(Column {
+        name: "MySQL, MariaDB",
+        report: report(MariaDb::start_with(&[MANY_OF_MARIADB])?, on_mariadb).await,
+        round_trips,
+        backend: Some(Backend::beside(CRATE, server, "sqlx", "express-mysql-session", MARK)?),
     })
 }
 
@@ -107,6 +135,20 @@ fn on_postgres(server: &Postgres) -> StoreUnderTest {
             Harmed::<One<Pg>>::start(|addr, deadline| {
                 let url = format!("postgres://postgres@{addr}/postgres");
                 Ok(Box::new(store_at(&url, "session", Dialect::Postgres, deadline)?))
+            })
+        })
+}
+
+fn on_mariadb(server: &MariaDb) -> StoreUnderTest {
+    let (name, url) = (unique("case"), server.url());
+    let raw = RawSql::new("express-mysql-session", &*url, &name, Clock::system());
+    let raw = raw.expect("its rows are known").in_new_table(statements(&name, Dialect::MySql));
+    three(|part| store_at(&url, &format!("{name}{part}"), Dialect::MySql, PATIENCE))
+        .with_raw(raw)
+        .with_faults(|| {
+            Harmed::<One<Maria>>::start(|addr, deadline| {
+                let url = format!("mysql://root@{addr}/test");
+                Ok(Box::new(store_at(&url, "sessions", Dialect::MySql, deadline)?))
             })
         })
 }
