@@ -101,7 +101,7 @@ async fn run_and_count<F: Future<Output = ()> + Send + 'static>(
     make: impl Fn(Task) -> F,
 ) -> u64 {
     let state = Arc::new(State::default());
-    // A thread of its own: tasks that never wait, since they read memory, leave the runtime no time for a timer.
+    // A thread of its own: tasks that read memory never wait, and the runtime has no time for a timer.
     let clock = {
         let state = Arc::clone(&state);
         thread::spawn(move || {

@@ -30,8 +30,8 @@ pub struct CacheOptions {
     /// tenth of the session's time to live, and at most 1 second if only the store knows that. Zero means that every
     /// `touch` and every `get_and_touch` goes to the store.
     ///
-    /// If the store has a time to live of its own, whatever the cookie says, set this to a tenth of that or less: for
-    /// example with `Ttl::Of` of Redis, or the option `ttl` of Memcached.
+    /// If the store ignores the cookie and uses its own time to live, set this to a tenth of that or less. `Ttl::Of` of
+    /// Redis and the option `ttl` of Memcached are such times.
     ///
     /// If a session is not used any more, it ends earlier than without the cache, by at most this time.
     pub touch_interval: Duration,

@@ -31,7 +31,7 @@ struct State {
     panics: bool,
     /// What `touch` answers without doing anything.
     declines: Option<Touched>,
-    /// The time to live that `touch` gives, in milliseconds, whatever it is asked for.
+    /// The time to live that `touch` gives, in milliseconds. It ignores the one in the call.
     ttl_ms: Option<i64>,
     /// Whether a read returns a record of its own, in a buffer that is larger, as a store on a server does.
     is_far: bool,
