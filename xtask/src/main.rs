@@ -8,6 +8,7 @@ mod ci;
 mod command;
 mod crates;
 mod debian;
+mod failures;
 mod leaks;
 mod mongod;
 mod npm;

@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     command::{Failure, command, lines_of, root},
+    failures::excerpts,
     task::cargo,
     used::{Stopwatch, Used, processor_time, table},
 };
@@ -106,7 +107,7 @@ pub(crate) fn run_all(
                 }
             }
             if failure.is_some() {
-                failed.push(name.clone());
+                failed.push((name.clone(), excerpts(&output)));
             }
             taken.push((name, used));
         }
@@ -117,7 +118,11 @@ pub(crate) fn run_all(
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Failure::with_code(format!("these test programs failed: {}", failed.join(", ")), 101))
+    for (name, excerpts) in &failed {
+        println!("What failed in {name}:\n{}\n", excerpts.join("\n"));
+    }
+    let names: Vec<&str> = failed.iter().map(|(name, _)| &**name).collect();
+    Err(Failure::with_code(format!("these test programs failed: {}", names.join(", ")), 101))
 }
 
 impl Program {

@@ -1,6 +1,6 @@
 //! Helpers for all cases: they make sessions, let time pass, read and list.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use cloakroom_core::{
     Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, Listed, SessionData, Store,
@@ -21,6 +21,8 @@ const PATIENCE_MS: i64 = 4_000;
 const POLL_MS: i64 = 100;
 /// The coarsest clock that a backend may have.
 const TICK_MS: i64 = 1_000;
+/// How late a tick may come before it is the store's fault.
+const LATE_TICK_MS: i64 = TICK_MS / 2;
 /// The session whose end [`StoreUnderTest::outlast`] waits for.
 const TWIN: &str = "the-twin-of-the-short-one";
 
@@ -109,14 +111,8 @@ impl StoreUnderTest {
             self.pass(POLL_MS).await;
         }
         // A session that ends too early logs its user out, so early is an error as well as late.
-        let early_ms = expires_ms - self.now_ms();
-        check(
-            early_ms <= 0,
-            format_args!(
-                "{sid:?} ended {early_ms} ms before its expiry, after {} ms",
-                self.now_ms() - start_ms
-            ),
-        )
+        let now_ms = self.now_ms();
+        not_early(sid, expires_ms - now_ms, format_args!(", after {} ms", now_ms - start_ms))
     }
 
     /// Fails if the session ends before `until_ms`.
@@ -128,9 +124,25 @@ impl StoreUnderTest {
             if left_ms <= 0 {
                 return Ok(());
             }
-            check(there, format_args!("{sid:?} ended {left_ms} ms too early"))?;
+            if !there {
+                return not_early(sid, left_ms, format_args!(""));
+            }
             self.pass(POLL_MS).await;
         }
+    }
+}
+
+/// Fails if a session ended `early_ms` before its expiry.
+///
+/// The clock of a backend that counts in ticks is late on a busy machine: Memcached's is a timer of its main thread, and
+/// what another thread stores before the late tick ends that much earlier. A small difference is therefore looked at
+/// again, and counts if it comes each time.
+fn not_early(sid: &str, early_ms: i64, when: fmt::Arguments<'_>) -> Verdict {
+    let reason = || format!("{sid:?} ended {early_ms} ms before its expiry{when}");
+    match early_ms {
+        ..=0 => Ok(()),
+        1..=LATE_TICK_MS => Err(Failure::TooSlow(reason().into())),
+        _ => Err(broken(reason())),
     }
 }
 

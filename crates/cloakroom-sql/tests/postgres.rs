@@ -261,7 +261,8 @@ async fn transactions(beside: &mut PgConnection, database: &str, rounds: usize) 
     let url = SERVER.url();
     let (server, _) = url.rsplit_once('/').unwrap();
     let url = format!("{server}/{database}?createTable=true&connections=1");
-    let store = SqlStore::open(&url).unwrap();
+    let options = SqlOptions::default().with_deadline(Duration::from_secs(60));
+    let store = SqlStore::open_with(&url, options).unwrap();
     for _ in 0..rounds {
         store.set("id", &ann()).await.unwrap();
         let mut read = store.get("id").await.unwrap().unwrap();
@@ -273,15 +274,17 @@ async fn transactions(beside: &mut PgConnection, database: &str, rounds: usize) 
         store.destroy("new").await.unwrap();
     }
     drop(store);
-    // A connection that ends reports what it has done.
-    loop {
-        let sql = format!(
-            "SELECT xact_commit, numbackends FROM pg_stat_database WHERE datname = '{database}'"
-        );
-        let row = sqlx::query(&sql).fetch_one(&mut *beside).await.unwrap();
-        if row.get::<i32, _>(1) == 0 {
-            return row.get(0);
-        }
+    // A connection reports what it has done before it ends. One query would ask for the two in any order.
+    let of = |column: &str| {
+        format!("SELECT {column}::int8 FROM pg_stat_database WHERE datname = '{database}'")
+    };
+    let connections = of("numbackends");
+    while number(beside, &connections).await > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    number(beside, &of("xact_commit")).await
+}
+
+async fn number(connection: &mut PgConnection, sql: &str) -> i64 {
+    sqlx::query(sql).fetch_one(connection).await.unwrap().get(0)
 }

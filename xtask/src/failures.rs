@@ -1,0 +1,54 @@
+//! What failed tests said, in short: at the end of a long output it is found at once.
+
+/// How many lines of a test's output are repeated. The whole output stands with its program.
+const LINES: usize = 10;
+
+/// Returns, for each failed test in the output of a program, its name and the beginning of its output.
+pub(crate) fn excerpts(output: &str) -> Vec<String> {
+    let mut excerpts = Vec::new();
+    let mut lines = output.lines().skip_while(|line| *line != "failures:").skip(1).peekable();
+    while let Some(line) = lines.next() {
+        let Some(test) = title(line) else { continue };
+        let mut excerpt = format!("  {test}");
+        for _ in 0..LINES {
+            let goes_on = |line: &&str| {
+                title(line).is_none() && !["failures:", "stack backtrace:"].contains(line)
+            };
+            let Some(line) = lines.next_if(goes_on) else { break };
+            if !line.is_empty() {
+                excerpt += "\n    ";
+                excerpt += line;
+            }
+        }
+        excerpts.push(excerpt);
+    }
+    excerpts
+}
+
+fn title(line: &str) -> Option<&str> {
+    line.strip_prefix("---- ")?.strip_suffix(" stdout ----")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_test_said_is_told_and_what_others_said_is_not() {
+        let output = "\nrunning 3 tests\ntest a ... ok\n\nsuccesses:\n\n---- a stdout ----\nfine\n\n\
+                      successes:\n    a\n\nfailures:\n\n---- b stdout ----\n\n\
+                      thread 'b' panicked at c.rs:1:2:\nleft: 1\nstack backtrace:\n   0: x\n\n\
+                      ---- d stdout ----\nError: \"gone\"\n\n\nfailures:\n    b\n    d\n\n\
+                      test result: FAILED. 1 passed; 2 failed\n";
+        let wanted =
+            ["  b\n    thread 'b' panicked at c.rs:1:2:\n    left: 1", "  d\n    Error: \"gone\""];
+        assert_eq!(excerpts(output), wanted);
+        assert_eq!(excerpts("test result: ok. 3 passed"), [""; 0]);
+    }
+
+    #[test]
+    fn a_long_output_is_cut() {
+        let output = format!("failures:\n\n---- b stdout ----\n{}", "line\n".repeat(100));
+        assert_eq!(excerpts(&output)[0].lines().count(), 1 + LINES);
+    }
+}
