@@ -1,8 +1,8 @@
 //! The machine and the versions.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
-use cloakroom_test_support::find_mongod;
+use cloakroom_test_support::{Kind, Pg, find_mongod};
 
 use crate::run::folder;
 
@@ -19,6 +19,7 @@ const CRATES: &[&str] = &[
     "salvo-express-session",
     "serde_json",
     "sonic-rs",
+    "sqlx",
     "tower-sessions",
     "tower-sessions-memory-store",
     "tower-sessions-mongodb-store",
@@ -32,13 +33,15 @@ const NPM: &[&str] =
 /// A list in Markdown.
 pub(crate) fn describe() -> String {
     let mut lines = vec![format!("- {}", machine())];
-    let mongod = find_mongod().map(|path| path.to_string_lossy().into_owned());
+    let path = |found: Option<PathBuf>| found.map(|path| path.to_string_lossy().into_owned());
+    let (mongod, postgres) = (path(find_mongod()), path(Pg::find()));
     let programs = [
         ("rustc", "--version"),
         ("node", "--version"),
         ("redis-server", "--version"),
         ("memcached", "--version"),
         (mongod.as_deref().unwrap_or("mongod"), "--version"),
+        (postgres.as_deref().unwrap_or("postgres"), "--version"),
         ("wrk", "--version"),
     ];
     let programs = programs.iter().filter_map(|(program, option)| version(program, option));

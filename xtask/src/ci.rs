@@ -1,18 +1,22 @@
 //! What a change has to pass, in steps that can also run alone.
 
-use std::thread;
+use std::{panic, thread};
 
 use crate::{
     api, bench,
-    command::{Failure, root, run},
-    package, setup,
+    command::{Failure, command, root, run},
+    package,
+    programs::Program,
+    setup,
     task::{cargo, test},
-    used::{Stopwatch, table},
+    used::{Stopwatch, Used, table},
 };
 
-type Step = (&'static str, fn() -> Result<(), Failure>);
+type Run = fn() -> Result<(), Failure>;
+type Step = (&'static str, Run);
 
-/// The steps in order. The tests come last, so that the output ends with their results.
+/// The steps in order. The tests come last, so that the output ends with their results; the steps of [`BESIDE`] say
+/// nothing unless they fail.
 ///
 /// Lints check the dependencies once, and the quickstart and the tests build them once, since they ask for the same
 /// features. Only the docs, for which cargo leaves out what tests alone depend on, check some of them again.
@@ -28,6 +32,10 @@ const STEPS: &[Step] = &[
     ("tests", || test(&[])),
 ];
 
+/// The steps that run beside the tests when all are run: tests wait for servers and for sessions to expire, and these use
+/// the processor in the meantime, with the lowest priority, so that no test waits for them.
+const BESIDE: &[&str] = &["features", "packages", "instructions"];
+
 /// Runs the named steps, or all of them if none is named.
 pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
     let known = |name: &String| STEPS.iter().any(|(step, _)| step == name);
@@ -38,24 +46,55 @@ pub(crate) fn ci(names: &[String]) -> Result<(), Failure> {
             steps.join(", ")
         )));
     }
-    let mut wanted =
-        STEPS.iter().filter(|(step, _)| names.is_empty() || names.iter().any(|name| name == step));
+    let all_steps = names.is_empty();
+    let mut wanted = STEPS.iter().filter(|(step, _)| {
+        if all_steps { !BESIDE.contains(step) } else { names.iter().any(|name| name == step) }
+    });
     let (all, mut taken) = (Stopwatch::start(), Vec::new());
     let result = thread::scope(|scope| {
         // Downloads use other resources than the steps before the tests. If one fails, the tests try again and tell why.
-        if names.is_empty() {
+        if all_steps {
             scope.spawn(setup::install_for_tests);
         }
         wanted.try_for_each(|(name, step)| {
             let watch = Stopwatch::start();
-            let result = step();
-            taken.push((*name, watch.used()));
+            let (row, result) = match *name {
+                "tests" if all_steps => {
+                    ("tests and what ran beside", with_beside(*step, &mut taken))
+                }
+                name => (name, step()),
+            };
+            taken.push((row, watch.used()));
             result
         })
     });
     taken.push(("all of them", all.used()));
     println!("\n{}", table("step", taken));
     result
+}
+
+/// Runs a step, and beside it those of [`BESIDE`], one after the other, each as a process of its own. What they print is
+/// shown if they fail.
+fn with_beside(step: Run, taken: &mut Vec<(&str, Used)>) -> Result<(), Failure> {
+    let (result, beside) = thread::scope(|scope| {
+        let beside = scope
+            .spawn(|| BESIDE.iter().map(|name| with_low_priority(name).run()).collect::<Vec<_>>());
+        (step(), beside.join())
+    });
+    let beside = beside.unwrap_or_else(|why| panic::resume_unwind(why));
+    BESIDE.iter().zip(beside).fold(result, |result, (name, ended)| {
+        taken.push((*name, ended.used));
+        let Some(failure) = ended.failure else { return result };
+        println!("\n{}", ended.output);
+        result.and(Err(Failure::with_code(format!("the step {name:?} failed: {failure}"), 101)))
+    })
+}
+
+fn with_low_priority(step: &str) -> Program {
+    let cargo = cargo(&format!("xtask ci {step}"));
+    let mut nice = command("nice");
+    nice.args(["-n", "19"]).arg(cargo.get_program()).args(cargo.get_args());
+    Program { name: step.to_owned(), command: nice }
 }
 
 /// The benchmarks and the examples in other frameworks are workspaces of their own.
@@ -86,6 +125,15 @@ mod tests {
             workflow.contains(&format!("step: [{}]", steps.join(", "))),
             "it lacks one of {steps:?}"
         );
+    }
+
+    #[test]
+    fn what_runs_beside_the_tests_is_a_step_before_them() {
+        let at = |name: &str| STEPS.iter().position(|(step, _)| *step == name);
+        for step in BESIDE {
+            assert!(at(step).unwrap() < at("tests").unwrap(), "{step}");
+        }
+        assert_eq!(STEPS.last().unwrap().0, "tests");
     }
 
     #[test]

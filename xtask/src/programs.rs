@@ -48,19 +48,19 @@ const SLOWEST: usize = 10;
 /// What the programs of all packages, and nothing else, are built with.
 const ALL: &str = "test --workspace --all-features";
 
-/// A test program, or the doctests.
-struct Program {
-    name: String,
-    command: Command,
+/// A test program, the doctests, or another program whose output is shown when it has ended.
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) command: Command,
 }
 
 /// How a program ended.
-struct Ended {
+pub(crate) struct Ended {
     name: String,
-    output: String,
-    used: Used,
+    pub(crate) output: String,
+    pub(crate) used: Used,
     /// `None` if it succeeded.
-    failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 /// Builds all test programs, runs them and the doctests with these arguments, and gives each line that they print to
@@ -126,7 +126,8 @@ pub(crate) fn run_all(
 }
 
 impl Program {
-    fn run(mut self) -> Ended {
+    /// Runs the program to its end. It is no error if it fails, nor if it cannot be run.
+    pub(crate) fn run(mut self) -> Ended {
         let watch = Stopwatch::start();
         let (output, processor, failure) = match output(&self.name, &mut self.command) {
             Ok(ended) => ended,

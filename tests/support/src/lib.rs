@@ -16,8 +16,8 @@
 //! | [`Mongod`] | `mongod` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
 //! | [`MongoReplicaSet`] | a primary `mongod` and a secondary that stays behind | `start`, `url`, `primary`, `secondary` |
 //! | [`MongoThree`] | three `mongod` that elect a primary | `start`, `url`, `server`, `primary`, `step_down`, `step_up` |
-//! | [`Postgres`] | `postgres`, as the user `postgres` if root runs the tests | what every [`Server`] has |
-//! | [`MariaDb`] | `mariadbd` | what every [`Server`] has |
+//! | [`Postgres`] | `postgres`, as the user `postgres` if root runs the tests | what every [`Server`] has, and `start_tls`, `ca_certificate` |
+//! | [`MariaDb`] | `mariadbd` | what every [`Server`] has, and `start_tls`, `ca_certificate` |
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`Proxy`] | a TCP proxy before any server, which can go silent, hang up, lose or garble answers, or refuse | `start`, `addr`, `pass`, `silence`, `cut`, `lose_answers`, `garble`, `refuse`, `listen`, `connections`, `open` |

@@ -6,14 +6,35 @@ use std::{
     process::Command,
 };
 
-use crate::{Kind, Server, ask::ask_socket, cluster, find_program};
+use crate::{Error, Kind, Server, ask::ask_socket, cluster, find_program, folder::Folder, tls};
 
 /// A MariaDB server of its own, whose user `root` needs no password, with the database `test`.
 pub type MariaDb = Server<Maria>;
 
 /// The kind of [`MariaDb`].
 #[derive(Debug, Default)]
-pub struct Maria;
+pub struct Maria {
+    tls: bool,
+}
+
+impl MariaDb {
+    /// A server that takes TLS on its port, with a certificate for 127.0.0.1 and `localhost` from an authority of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), or if `openssl` is missing.
+    pub fn start_tls() -> Result<Self, Error> {
+        let folder = Folder::new()?;
+        tls::make_certificates(folder.path())?;
+        Self::start_in(folder, Maria { tls: true }, &[])
+    }
+
+    /// The certificate, in PEM, of the authority that a client has to trust. `None` if the server does not take TLS.
+    #[must_use]
+    pub fn ca_certificate(&self) -> Option<PathBuf> {
+        self.kind().tls.then(|| self.folder().join(tls::CA_CERTIFICATE))
+    }
+}
 
 impl Kind for Maria {
     const PROGRAM: &'static str = "mariadbd";
@@ -55,6 +76,11 @@ impl Kind for Maria {
         ]);
         // What Debian sets, and the npm stores were observed with.
         command.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
+        if self.tls {
+            let option = |name: &str, file: &str| format!("{name}={}", folder.join(file).display());
+            command.arg(option("--ssl-cert", tls::CERTIFICATE));
+            command.arg(option("--ssl-key", tls::KEY));
+        }
         command.args([
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",

@@ -7,10 +7,12 @@ use std::{
 };
 
 use crate::{
-    Kind, Server,
+    Error, Kind, Server,
     ask::ask_socket,
     cluster::{self, User},
     find_program,
+    folder::Folder,
+    tls,
 };
 
 /// A PostgreSQL server of its own, whose user `postgres` needs no password, with the database `postgres`.
@@ -18,7 +20,28 @@ pub type Postgres = Server<Pg>;
 
 /// The kind of [`Postgres`].
 #[derive(Debug, Default)]
-pub struct Pg;
+pub struct Pg {
+    tls: bool,
+}
+
+impl Postgres {
+    /// A server that takes TLS on its port, with a certificate for 127.0.0.1 and `localhost` from an authority of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), or if `openssl` is missing.
+    pub fn start_tls() -> Result<Self, Error> {
+        let folder = Folder::new()?;
+        tls::make_certificates(folder.path())?;
+        Self::start_in(folder, Pg { tls: true }, &[])
+    }
+
+    /// The certificate, in PEM, of the authority that a client has to trust. `None` if the server does not take TLS.
+    #[must_use]
+    pub fn ca_certificate(&self) -> Option<PathBuf> {
+        self.kind().tls.then(|| self.folder().join(tls::CA_CERTIFICATE))
+    }
+}
 
 /// The path of a program of PostgreSQL, of which Debian has the newest in `/usr/lib/postgresql/15/bin`.
 fn find(program: &str) -> Option<PathBuf> {
@@ -53,6 +76,9 @@ impl Kind for Pg {
         if let Some(user) = user {
             // The server refuses to start if it cannot write there, and says so.
             let _ = user.own(folder).and_then(|()| user.own(&folder.join("data")));
+            if self.tls {
+                let _ = user.own(&folder.join(tls::KEY));
+            }
             user.run(command);
         }
         if !data.exists() {
@@ -73,6 +99,12 @@ impl Kind for Pg {
         }
         command.current_dir(folder).arg("-D").arg(data).arg("-k").arg(folder);
         command.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+        if self.tls {
+            let setting =
+                |name: &str, file: &str| format!("{name}={}", folder.join(file).display());
+            command.args(["-c", "ssl=on", "-c", &setting("ssl_cert_file", tls::CERTIFICATE)]);
+            command.args(["-c", &setting("ssl_key_file", tls::KEY)]);
+        }
         // Nothing survives a crash of the machine, as nothing needs to.
         for setting in [
             "fsync=off",
