@@ -106,6 +106,16 @@ pub(crate) fn is_created_at_once(cause: &sqlx::Error) -> bool {
     matches!(refusal.code().as_deref(), Some("42P07" | "42710" | "23505" | "42S01"))
 }
 
+/// Says why a handshake failed. The driver passes on the error of rustls as one of the system. Its text is repeated where
+/// it is about the certificate, of which nothing is secret.
+fn handshake(place: &str, error: &io::Error) -> String {
+    let cause = error.get_ref().map(ToString::to_string);
+    match cause.filter(|cause| cause.starts_with("invalid peer certificate")) {
+        Some(cause) => format!("the TLS handshake with {place} failed: {cause}"),
+        None => format!("the TLS handshake with {place} failed"),
+    }
+}
+
 /// Converts a failure to an error. `place` is the server or the file, for messages.
 pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error {
     let told = |error: Error| {
@@ -113,6 +123,9 @@ pub(crate) fn of(operation: &Operation, place: &str, failure: &Failure) -> Error
     };
     let unavailable = |message: String| operation.error(ErrorKind::Unavailable, message);
     match &failure.cause {
+        sqlx::Error::Io(io) if !failure.sent && io.kind() == io::ErrorKind::InvalidData => {
+            operation.error(ErrorKind::Config, handshake(place, io))
+        }
         sqlx::Error::Io(io) => {
             // Its text can be that of the driver.
             let source = io

@@ -81,7 +81,7 @@ pub(crate) fn parse(url: &str, options: &mut SqlOptions) -> Result<(Source, Stri
                 }
                 connect = connect.ssl_mode(mode);
             }
-            "sslrootcert" => connect = connect.ssl_ca(parameter.text()?),
+            "sslrootcert" => connect = connect.ssl_ca(parameter::certificates(parameter)?),
             _ => return Err(parameter.invalid("is not supported by MySQL")),
         }
     }

@@ -1,5 +1,8 @@
 //! The parameters of a URL.
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use std::fs;
+
 use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 
@@ -77,4 +80,20 @@ pub(crate) fn apply<'p, 'a>(
         }
     }
     Ok(others)
+}
+
+/// Returns the path of a file of certificates, which must be there and have one: the driver reads it when it connects, and
+/// takes a file without any for one that trusts nobody.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn certificates<'p>(parameter: &'p UrlParameter<'_>) -> Result<&'p str, Error> {
+    let path = parameter.text()?;
+    let is_file = fs::metadata(path).is_ok_and(|file| file.is_file());
+    let Some(bytes) = is_file.then(|| fs::read(path).ok()).flatten() else {
+        return Err(parameter.invalid("must be the path of a file that can be read"));
+    };
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if !bytes.windows(begin.len()).any(|part| part == begin) {
+        return Err(parameter.invalid("must be a file with a certificate in PEM"));
+    }
+    Ok(path)
 }

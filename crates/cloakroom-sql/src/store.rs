@@ -87,7 +87,7 @@ impl SqlStore {
     /// | `createTable` | `true` or `false` | `false` for a server, `true` for SQLite |
     /// | `timeZone` | PostgreSQL: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | that of the role, the database or the server, if they tell |
     /// | `sslmode` | PostgreSQL, MySQL: `disable`, `require`, `verify-ca` or `verify-full`, with the feature `tls` | `disable` |
-    /// | `sslrootcert` | PostgreSQL, MySQL: a file of certificates | those of Mozilla |
+    /// | `sslrootcert` | PostgreSQL, MySQL: a file of certificates in PEM, which `open` looks at | those of Mozilla |
     /// | `host` | PostgreSQL: the folder of a Unix socket | the host of the URL |
     /// | `socket` | MySQL: the path of a Unix socket | the host of the URL |
     /// | `durable` | SQLite: `true` or `false`, see [`SqlOptions::durable`] | `true` |

@@ -110,7 +110,7 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
                 }
                 connect = connect.ssl_mode(mode);
             }
-            "sslrootcert" => connect = connect.ssl_root_cert(parameter.text()?),
+            "sslrootcert" => connect = connect.ssl_root_cert(parameter::certificates(parameter)?),
             _ => return Err(parameter.invalid("is not supported by PostgreSQL")),
         }
     }

@@ -37,11 +37,8 @@ async fn trusts(url: &str, authority: &Path) {
         let error = store(&format!("{url}&{parameters}")).get("id").await.unwrap_err();
         refused(&error, parameters);
         assert!(error.to_string().contains("TLS"), "{parameters}: {error}");
+        assert!(error.to_string().contains("certificate"), "{parameters}: {error}");
     }
-    let nowhere = "sslmode=verify-full&sslrootcert=/nowhere/ca.crt";
-    let error = store(&format!("{url}&{nowhere}")).get("id").await.unwrap_err();
-    refused(&error, nowhere);
-    assert!(error.to_string().contains("sslrootcert"), "{error}");
 }
 
 fn refused(error: &Error, what: &str) {
@@ -84,6 +81,27 @@ async fn a_server_without_tls_is_refused_before_anything_is_told() {
             let error = store(&format!("{url}?sslmode={mode}")).get("id").await.unwrap_err();
             refused(&error, mode);
             assert!(error.to_string().contains("TLS"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_file_without_a_certificate_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.crt");
+    std::fs::write(&empty, "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    for scheme in ["postgres", "mysql"] {
+        for (path, why) in [
+            (Path::new("/nowhere/ca.crt"), "must be the path of a file that can be read"),
+            (folder.path(), "must be the path of a file that can be read"),
+            (&*empty, "must be a file with a certificate in PEM"),
+        ] {
+            let path = path.display();
+            let url = format!("{scheme}://ann@h/app?sslmode=verify-full&sslrootcert={path}");
+            let error = SqlStore::open(&url).unwrap_err();
+            refused(&error, scheme);
+            assert!(error.to_string().contains("\"sslrootcert\""), "{error}");
+            assert!(error.to_string().ends_with(why), "{error}");
         }
     }
 }
