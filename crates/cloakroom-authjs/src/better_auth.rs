@@ -27,6 +27,8 @@ mod keys;
 mod login;
 mod options;
 
+use std::collections::BTreeSet;
+
 use cloakroom_core::{CookieParser, Error};
 
 pub use self::login::BetterAuthLogin;
@@ -232,10 +234,14 @@ impl BetterAuth {
         let names = ["session_token", "session_data", "dont_remember"];
         let mut removed =
             names.map(|name| self.removed(name)).into_iter().collect::<Result<Vec<_>, _>>()?;
-        let sent = CookieParser::new().pairs(cookie_header);
         let data = self.options.cookie_name("session_data");
-        for (name, _) in sent.filter(|(name, _)| cache::chunk_number(name, &data).is_some()) {
-            removed.push(cookies::with_max_age(&name, "", Some(0), &self.options.attributes())?);
+        // A header can have thousands of one name. Each name is removed once.
+        let mut chunks = BTreeSet::new();
+        for (name, _) in CookieParser::new().pairs(cookie_header) {
+            if cache::chunk_number(&name, &data).is_some_and(|number| chunks.insert(number)) {
+                let attributes = self.options.attributes();
+                removed.push(cookies::with_max_age(&name, "", Some(0), &attributes)?);
+            }
         }
         Ok(removed)
     }

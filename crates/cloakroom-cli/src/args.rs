@@ -9,7 +9,8 @@ Examples:
   cloakroom copy redis://localhost mongodb://localhost/app --verify
   cloakroom check redis://localhost memcached://localhost
 
-A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, file:///…, node:FILE.
+A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, postgres://…, mysql://…,
+sqlite:FILE, file:///…, node:FILE.
 Other users of the machine can see arguments. So write env:NAME for a URL with a password in it, which is
 then read from the environment variable NAME, and - for an id, which is then read from standard input.
 
@@ -56,7 +57,7 @@ Examples:
   cloakroom copy redis://localhost mongodb://localhost/app --verify
   cloakroom copy env:OLD env:NEW --move      # while the application runs on ExpressSession::migrating")]
     Copy(Copy),
-    /// Run the conformance suite on stores, each in a prefix, collection or folder of its own.
+    /// Run the conformance suite on stores, each in a prefix, collection, table or folder of its own.
     #[command(
         after_help = "Example:\n  cloakroom check redis://localhost mongodb://localhost/app --format junit > report.xml"
     )]

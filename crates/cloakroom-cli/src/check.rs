@@ -13,8 +13,9 @@ use crate::{
     terminal::{conclude, note},
 };
 
-mod long_ids;
+mod gate;
 mod place;
+mod removal;
 mod report;
 
 use place::Place;
@@ -31,12 +32,12 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
     for name in &args.stores {
         let sessions = store(name)?;
         let label = label(sessions.name(), &places);
-        places.push((label, Place::new(&url(name)?)?));
+        places.push((label, Place::new(&url(name)?, sessions)?));
     }
     let mut interrupt = pin!(ctrl_c());
     let reachable = async {
         for (_, place) in &places {
-            store(&place.url(0))?.ping().await?;
+            place.reach().await?;
         }
         Ok::<(), Failure>(())
     };
@@ -56,6 +57,7 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
             _ = &mut interrupt => None,
             report = suite(&place) => Some(report),
         };
+        // Even if the place cannot be used, a part of it may have been created.
         let mut is_interrupted = report.is_none();
         let mut removal = pin!(place.remove());
         loop {
@@ -67,7 +69,10 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
                 biased;
                 _ = &mut interrupt => {}
                 removed = &mut removal => {
-                    removed?;
+                    // If the place cannot be used, that is the error, and not what follows from it.
+                    if !matches!(report, Some(Err(_))) {
+                        removed?;
+                    }
                     break;
                 }
             }
@@ -78,7 +83,7 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
             is_interrupted = true;
         }
         match report {
-            Some(report) if !is_interrupted => checked.push(Checked { name, report }),
+            Some(report) if !is_interrupted => checked.push(Checked { name, report: report? }),
             _ => {
                 note("cloakroom: what the suite had stored is removed");
                 return Ok(End::Differs);
@@ -99,14 +104,14 @@ fn label(name: &str, others: &[(String, Place)]) -> String {
     labels.find(|label| !is_taken(label)).unwrap_or_default()
 }
 
-async fn suite(place: &Place) -> Report {
+async fn suite(place: &Place) -> Result<Report, Failure> {
+    place.begin().await?;
     // A store finds out by a panic that a runtime has no timers, and the suite reports a case that panics.
     std::panic::set_hook(Box::new(|_| {}));
     let place = place.clone();
     let mut options = Options::default();
-    // Others may be using the server.
-    options.at_once = 8;
-    run_with(options, move || {
+    options.at_once = place.at_once();
+    let report = run_with(options, move || {
         let (own, beside) = (place.next(), place.next());
         let is_shared = place.is_shared();
         let place = place.clone();
@@ -114,6 +119,6 @@ async fn suite(place: &Place) -> Report {
             let subject = StoreUnderTest::new(place.open(&own)).with_neighbour(place.open(&beside));
             if is_shared { subject.with_second_handle(place.open(&own)) } else { subject }
         }
-    })
-    .await
+    });
+    Ok(report.await)
 }

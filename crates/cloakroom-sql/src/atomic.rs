@@ -15,7 +15,7 @@ impl Atomic for SqlStore {
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
         checked.check_text(&operation, &text)?;
-        let (statements, row) = (&checked.statements, self.row(&operation)?);
+        let (statements, row) = (&checked.statements, record::new_row(&operation)?);
         let mut has_ended = false;
         let answer = self
             .run(&operation, |now_ms| {

@@ -1,15 +1,13 @@
 //! The listing: pages in the order of the id, one at a time, so that no statement stays open if a listing is slow.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::{
     call::{Call, Want},
-    connection::{self, NotText, Row},
+    connection::{self, Row},
     prune::BATCH,
     record,
     statement::Values,
@@ -35,8 +33,10 @@ impl Enumerate for SqlStore {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
         self.pages("ids", IDS)
             .map_ok(|page| {
-                let ids =
-                    page.into_iter().filter_map(|row| self.id("ids", row.into_iter().next()?));
+                let operation = self.operation("ids", Idempotency::Read);
+                let ids = page
+                    .into_iter()
+                    .filter_map(|row| record::id(&operation, row.into_iter().next()?).transpose());
                 stream::iter(ids.collect::<Vec<_>>())
             })
             .try_flatten()
@@ -85,31 +85,9 @@ impl Enumerate for SqlStore {
 }
 
 impl SqlStore {
-    /// Returns the id of a row. `None` if it is the id of a marker.
-    fn id(
-        &self,
-        name: &'static str,
-        id: Result<Option<String>, NotText>,
-    ) -> Option<Result<String, Error>> {
-        let operation = || self.operation(name, Idempotency::Read);
-        match id {
-            Ok(sid) => sid.filter(|sid| !is_marker(sid)).map(Ok),
-            Err(NotText) => Some(Err(operation().error(ErrorKind::Corrupt, "an id is not text"))),
-        }
-    }
-
-    /// Returns the session in a row of id, text and expiry. `None` if Express treats it as no session.
     fn listed(&self, row: Row) -> Result<Option<Listed>, Error> {
         let operation = self.operation("all", Idempotency::Read);
-        let expires_ms =
-            connection::text(&row, 2).and_then(|expiry| self.table().expiry_form.read(expiry));
-        let mut row = row.into_iter();
-        let (Some(id), Some(data)) = (row.next(), row.next()) else { return Ok(None) };
-        let Some(sid) = self.id("all", id).transpose()? else { return Ok(None) };
-        let left = |at_ms: i64| u64::try_from(at_ms.saturating_sub(self.now_ms())).unwrap_or(0);
-        let time_left = expires_ms.map(|at_ms| Duration::from_millis(left(at_ms)));
-        let session = record::session(&operation, data, self.options().max_record)?;
-        Ok(session.map(|session| Listed::new(sid, session, time_left)))
+        record::listed(&operation, self.table(), row, self.options().max_record, self.now_ms())
     }
 
     fn pages(

@@ -17,9 +17,12 @@ mod connection;
 mod counterpart;
 mod create;
 mod dialect;
+mod drop_table;
 mod enumerate;
 mod error;
 mod expiry;
+#[doc(hidden)]
+pub mod for_tests;
 mod live;
 mod mysql_check;
 mod mysql_error;

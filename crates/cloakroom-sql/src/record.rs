@@ -1,11 +1,17 @@
 //! The text of a session, as it is stored and read.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use cloakroom_backend::Operation;
-use cloakroom_core::{Error, ErrorKind, Revision, SessionData, json};
+use cloakroom_core::{
+    Error, ErrorKind, Listed, Revision, SessionData, generate_id, is_marker, json,
+};
 
-use crate::{check::Checked, connection::NotText};
+use crate::{
+    check::Checked,
+    connection::{NotText, Row, text as text_of},
+    table::Table,
+};
 
 /// Begins the revision of a session whose stored text is a JSON string that has the JSON text.
 const QUOTED: u8 = b'Q';
@@ -29,6 +35,38 @@ pub(crate) fn session(
     let session =
         SessionData::from_record(text.into_bytes()).map_err(|error| operation.named(error))?;
     Ok(session.map(|session| session.with_revision(revision)))
+}
+
+/// Returns the id of a row. `None` if it is the id of a marker.
+pub(crate) fn id(
+    operation: &Operation,
+    id: Result<Option<String>, NotText>,
+) -> Result<Option<String>, Error> {
+    let id = id.map_err(|NotText| operation.error(ErrorKind::Corrupt, "an id is not text"))?;
+    Ok(id.filter(|sid| !is_marker(sid)))
+}
+
+/// Returns the session in a row of id, text and expiry. `None` if Express treats it as no session.
+pub(crate) fn listed(
+    operation: &Operation,
+    table: &Table,
+    row: Row,
+    max_record: u64,
+    now_ms: i64,
+) -> Result<Option<Listed>, Error> {
+    let expires_ms = text_of(&row, 2).and_then(|expiry| table.expiry_form.read(expiry));
+    let mut row = row.into_iter();
+    let (Some(sid), Some(data)) = (row.next(), row.next()) else { return Ok(None) };
+    let Some(sid) = id(operation, sid)? else { return Ok(None) };
+    let left = |at_ms: i64| u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0);
+    let time_left = expires_ms.map(|at_ms| Duration::from_millis(left(at_ms)));
+    let session = session(operation, data, max_record)?;
+    Ok(session.map(|session| Listed::new(sid, session, time_left)))
+}
+
+/// Returns the random name of a new row.
+pub(crate) fn new_row(operation: &Operation) -> Result<String, Error> {
+    generate_id().map_err(|error| operation.named(error))
 }
 
 /// Returns the text in a JSON string. connect-pg-simple and connect-session-knex parse such a string once more.

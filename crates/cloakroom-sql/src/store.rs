@@ -7,9 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Needs, Operation, Pauses, Runtimes, Shared};
-use cloakroom_core::{
-    Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched, generate_id,
-};
+use cloakroom_core::{Atomic, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
@@ -233,6 +231,11 @@ impl SqlStore {
         Ok(checked)
     }
 
+    /// Makes the next call look at the table again, and create it if it may.
+    pub(crate) fn forget_table(&self) {
+        *self.0.checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Sends what `call` makes of the current time, which is that after all waiting. If the connection is lost, a call
     /// that is safe to repeat is repeated once; one that did nothing is sent again.
     pub(crate) async fn run<'v>(
@@ -268,8 +271,7 @@ impl SqlStore {
                 continue;
             }
             if error::is_no_table(&failure.cause) {
-                // The next call looks again, and creates it if it may.
-                *self.0.checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.forget_table();
                 return Err(check::missing(operation, &self.0.table));
             }
             return Err(error::of(operation, &self.0.place, &failure));
@@ -317,11 +319,6 @@ impl SqlStore {
             None => Ok(None),
         }
     }
-
-    /// Returns the random name of a new row.
-    pub(crate) fn row(&self, operation: &Operation) -> Result<String, Error> {
-        generate_id().map_err(|error| operation.named(error))
-    }
 }
 
 #[async_trait]
@@ -342,7 +339,7 @@ impl Store for SqlStore {
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
         checked.check_text(&operation, &text)?;
-        let (statements, row) = (&checked.statements, self.row(&operation)?);
+        let (statements, row) = (&checked.statements, record::new_row(&operation)?);
         let mut has_ended = false;
         let answer = self
             .run(&operation, |now_ms| {

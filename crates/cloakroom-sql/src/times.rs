@@ -11,6 +11,15 @@ use crate::{
     table::Table,
 };
 
+impl Table {
+    /// Returns an expiry as it is stored.
+    pub(crate) fn rounded(&self, ms: i64, last_ms: i64) -> Time {
+        // Rounded up, the last time would be beyond the range.
+        let rounded = self.rounding.of(ms.min(last_ms));
+        self.expiry_form.time(if rounded > last_ms { Rounding::Down.of(last_ms) } else { rounded })
+    }
+}
+
 impl SqlStore {
     pub(crate) fn now_ms(&self) -> i64 {
         self.options().clock.now_ms()
@@ -18,10 +27,7 @@ impl SqlStore {
 
     /// Returns an expiry as it is stored.
     pub(crate) fn rounded(&self, ms: i64, last_ms: i64) -> Option<Time> {
-        let Table { rounding, expiry_form, .. } = *self.table();
-        // Rounded up, the last time would be beyond the range.
-        let rounded = rounding.of(ms.min(last_ms));
-        Some(expiry_form.time(if rounded > last_ms { Rounding::Down.of(last_ms) } else { rounded }))
+        Some(self.table().rounded(ms, last_ms))
     }
 
     /// Returns the current time as it is compared with an expiry, so that no rounding ends a session before its time.

@@ -6,6 +6,7 @@
 mod cookies;
 mod encryption;
 mod file;
+mod logins;
 mod memcached;
 mod model;
 #[cfg(feature = "mongodb")]
@@ -14,6 +15,7 @@ mod record;
 mod redis;
 mod runtime;
 mod session;
+mod sql;
 mod targets;
 mod urls;
 

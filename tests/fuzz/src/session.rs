@@ -15,7 +15,11 @@ pub(crate) fn check(session: &SessionData) {
 
 /// Checks an error: neither its text nor its cause contains a piece of the input that looks like data.
 pub(crate) fn check_error(error: &Error, input: &[u8]) {
-    let shown = format!("{error} {error:?}");
+    check_shown(&format!("{error} {error:?}"), input);
+}
+
+/// Checks what is shown of something: it contains no piece of the input that looks like data.
+pub(crate) fn check_shown(shown: &str, input: &[u8]) {
     for piece in input.split(|byte| !byte.is_ascii_alphanumeric()) {
         // Markers of the seeds, so that no word of a message is mistaken for data.
         if piece.len() >= 8 && piece.starts_with(b"HUSH") {

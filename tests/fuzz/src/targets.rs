@@ -2,7 +2,7 @@
 
 #[cfg(feature = "mongodb")]
 use crate::mongodb;
-use crate::{cookies, encryption, file, memcached, record, redis, urls};
+use crate::{cookies, encryption, file, logins, memcached, record, redis, sql, urls};
 
 /// The name of a target, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -13,6 +13,8 @@ pub const TARGETS: &[Target] = &[
     ("cookie_header", cookies::header),
     ("file", file::record),
     ("kruptein", encryption::kruptein),
+    ("login_contents", logins::contents::check),
+    ("login_cookies", logins::cookies::check),
     ("memcached", memcached::answer),
     #[cfg(feature = "mongodb")]
     ("mongodb", mongodb::document),
@@ -20,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     ("redis", redis::answer),
     ("set_cookie", cookies::set),
     ("signed_value", cookies::signed),
+    ("sql", sql::row),
     ("store_url", urls::open),
     ("web_crypto", encryption::web_crypto),
 ];

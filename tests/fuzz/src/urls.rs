@@ -5,6 +5,7 @@ use cloakroom_memcached::MemcachedStore;
 #[cfg(feature = "mongodb")]
 use cloakroom_mongodb::MongoStore;
 use cloakroom_redis::RedisStore;
+use cloakroom_sql::SqlStore;
 
 use crate::runtime::block_on;
 
@@ -25,6 +26,7 @@ pub(crate) fn open(input: &[u8]) {
             #[cfg(feature = "mongodb")]
             shown(MongoStore::open(&url), &url),
             shown(FileStore::open(&url), &url),
+            shown(SqlStore::open(&url), &url),
             cloakroom::open(&url).err().map(|error| format!("{error} {error:?}")),
         ];
         for error in errors.into_iter().flatten() {

@@ -19,18 +19,18 @@ const PATIENT: &str =
     "/?deadline=3600000&serverSelectionTimeoutMS=3600000&connectTimeoutMS=3600000";
 
 /// A process that is killed if the test fails.
-struct Started(Child);
+pub(crate) struct Started(pub(crate) Child);
 
 impl Started {
-    fn new(command: &mut Command) -> Self {
+    pub(crate) fn new(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
-    fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         interrupt(&self.0);
     }
 
-    fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         self.0.wait().unwrap()
     }
 }

@@ -11,6 +11,7 @@ mod interrupted;
 mod node;
 mod runner;
 mod sessions;
+mod sql;
 
 use std::time::Duration;
 

@@ -140,7 +140,7 @@ const CASES: &[Case] = &[
     Case { args: &["count", "{STORE}"], stdin: "", code: 0, stdout: "0", stderr: "" },
 ];
 
-fn holds_on(url: &str) {
+pub(crate) fn holds_on(url: &str) {
     plant(url);
     for case in CASES {
         check(case, &[("{STORE}", url)], &[]);

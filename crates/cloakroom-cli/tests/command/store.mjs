@@ -1,40 +1,52 @@
-// A session store without an npm package, for `node:store.mjs`. The sessions are in a file beside this one.
+// A session store without an npm package, for `node:store.mjs`. Each session is a file in a folder beside this one.
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
-const file = new URL("./sessions.json", import.meta.url);
-const read = () => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {});
-const write = (sessions) => writeFileSync(file, JSON.stringify(sessions));
+const folder = new URL("./sessions/", import.meta.url);
+mkdirSync(folder, { recursive: true });
+
+const file = (sid) => new URL(createHash("sha256").update(sid).digest("hex"), folder);
+const records = () =>
+  readdirSync(folder)
+    .map((name) => JSON.parse(readFileSync(new URL(name, folder), "utf8")))
+    .sort((one, other) => (one.sid < other.sid ? -1 : 1));
+
+function read(sid) {
+  try {
+    return JSON.parse(readFileSync(file(sid), "utf8")).session;
+  } catch {
+    return undefined;
+  }
+}
 
 export default () => ({
   get(sid, callback) {
-    callback(null, read()[sid]);
+    callback(null, read(sid));
   },
   set(sid, session, callback) {
-    write({ ...read(), [sid]: session });
+    writeFileSync(file(sid), JSON.stringify({ sid, session }));
     callback(null);
   },
   destroy(sid, callback) {
-    const sessions = read();
     // As if such a user logged in again at once.
-    if (!sessions[sid]?.returns) delete sessions[sid];
-    write(sessions);
+    if (!read(sid)?.returns) rmSync(file(sid), { force: true });
     callback(null);
   },
-  touch(sid, session, callback) {
-    const sessions = read();
-    if (sessions[sid]) sessions[sid].cookie = session.cookie;
-    write(sessions);
+  touch(sid, { cookie }, callback) {
+    const session = read(sid);
+    if (session) writeFileSync(file(sid), JSON.stringify({ sid, session: { ...session, cookie } }));
     callback(null);
   },
   all(callback) {
-    callback(null, read());
+    callback(null, Object.fromEntries(records().map(({ sid, session }) => [sid, session])));
   },
   length(callback) {
-    callback(null, Object.keys(read()).length);
+    callback(null, records().length);
   },
   clear(callback) {
-    write({});
+    rmSync(folder, { recursive: true });
+    mkdirSync(folder);
     callback(null);
   },
 });
