@@ -92,7 +92,7 @@ fn mutants(row: &Json) -> Vec<Json> {
     let kind = row.get("kind").and_then(Json::text).unwrap();
     let kind = kind.split_once('.').unwrap().1;
     let Some(output) = row.get("output") else { return Vec::new() };
-    if ADAPTERS.contains(&&*kind) {
+    if ADAPTERS.contains(&kind) {
         return COMPARED_OF_ADAPTERS.iter().flat_map(|path| changed_at(row, path)).collect();
     }
     let with = |output: Json| {

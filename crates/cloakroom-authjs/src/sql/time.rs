@@ -21,7 +21,7 @@ pub enum SqlTime {
     /// [`Timestamp`](Self::Timestamp).
     UtcTimestamp,
     /// A column of SQLite with a whole number of milliseconds since 1970, as Drizzle and Prisma 6 write it, or a text such
-    /// as `2026-01-31T00:00:00.123Z`, as better-auth and Prisma 7 do. A row keeps the form that it has.
+    /// as `2026-01-31T00:00:00.123Z`, as better-auth and Prisma 7 write it. A row keeps the form that it has.
     NumberOrText,
     /// A whole number of milliseconds since 1970.
     Milliseconds,
