@@ -8,6 +8,7 @@ mod cases;
 mod encryption;
 mod express_app;
 mod file;
+mod login_tables;
 mod memcached;
 mod memcached_ring;
 mod mongodb;

@@ -10,24 +10,24 @@ use cloakroom_tests::dice::Dice;
 use serde_json::{Value, json};
 
 /// The time that both sides see.
-const NOW_MS: i64 = 1_767_225_600_123;
+pub(crate) const NOW_MS: i64 = 1_767_225_600_123;
 
 /// The program that runs the packages.
-struct Npm(NodeProgram);
+pub(crate) struct Npm(NodeProgram);
 
 impl Npm {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self(NodeProgram::start("seals.mjs", arguments, &[]).unwrap())
     }
 
-    fn ask(&mut self, line: &Value) -> Answer {
+    pub(crate) fn ask(&mut self, line: &Value) -> Answer {
         Answer(self.0.call(line).unwrap())
     }
 }
 
 /// What a package answered to one request.
 #[derive(Debug)]
-struct Answer(Value);
+pub(crate) struct Answer(pub(crate) Value);
 
 impl Answer {
     /// The session as JSON text, or the message that the package failed with.
@@ -47,7 +47,7 @@ impl Answer {
     }
 
     /// The `Cookie` header of a browser that received these.
-    fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         header(self.set_cookie())
     }
 }

@@ -1,6 +1,6 @@
 // NextAuth 4 and Auth.js 5 behind lines of JSON: their tokens, their session endpoints and their adapters.
 //
-//   node authjs.mjs [redis://…] [mongodb://…]
+//   node authjs.mjs [redis://…] [mongodb://…] [postgres://…, mysql://… or sqlite:/…]
 //
 //   {"version":4,"now":1767225600123,"encode":{"token":{},"secret":"…","salt":""}}         {"value":"eyJ…"}
 //   {"version":5,"now":…,"decode":{"token":"eyJ…","secret":["…"],"salt":"…"}}              {"value":{}} or {"error":"…"}
@@ -20,6 +20,7 @@ import { UpstashRedisAdapter } from "@auth/upstash-redis-adapter";
 import { MongoClient } from "mongodb";
 import { pathToRegexp } from "path-to-regexp-6";
 import { createClient } from "redis";
+import { drizzle, pg } from "./authjs_tables.mjs";
 
 const require = createRequire(import.meta.url);
 const jwt4 = require("next-auth/jwt");
@@ -39,7 +40,7 @@ globalThis.Date = class extends RealDate {
   }
 };
 
-const [redisUrl, mongoUrl] = process.argv.slice(2);
+const [redisUrl, mongoUrl, sqlUrl] = process.argv.slice(2);
 
 // The client of Upstash speaks to a REST service. It stores texts as they are and everything else as JSON, and parses
 // what it reads.
@@ -62,13 +63,15 @@ async function upstash() {
 const makers = {
   upstash,
   mongodb: async () => MongoDBAdapter(new MongoClient(mongoUrl), { databaseName: "logins" }),
+  pg: () => pg(sqlUrl),
+  drizzle: () => drizzle(sqlUrl),
 };
 const adapters = {};
 
 const revived = (value) =>
   value && typeof value === "object"
     ? "$date" in value
-      ? new RealDate(value.$date)
+      ? new Date(value.$date)
       : Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revived(inner)]))
     : value;
 

@@ -1,6 +1,6 @@
 // iron-session, cookie-session, koa-session and better-auth, behind lines of JSON.
 //
-//   node seals.mjs [--redis redis://127.0.0.1:6379]
+//   node seals.mjs [--redis redis://127.0.0.1:6379] [--sql postgres://…, mysql://… or sqlite:/…]
 //
 // Prints {"ready":true}. Each line names a package and the time that it sees, in milliseconds:
 //
@@ -24,7 +24,7 @@
 //   {…,"do":"rows","token":"…"}                           the row of the session and of its user
 //
 // Sites of better-auth with equal options are one, and keep their users in memory; with --redis, and `redis` in the line,
-// their sessions are in Redis.
+// their sessions are in Redis. With --sql, and `sql` in the line, a site has the tables of that database, which it makes.
 
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
@@ -35,7 +35,7 @@ import Keygrip from "keygrip";
 import Koa from "koa";
 import koaSession from "koa-session";
 
-const { values: parameters } = parseArgs({ options: { redis: { type: "string" } } });
+const { values: parameters } = parseArgs({ options: { redis: { type: "string" }, sql: { type: "string" } } });
 
 // The packages see the time of the line.
 let nowMs = 0;
@@ -121,9 +121,27 @@ async function keygrip({ keys, algorithm, encoding, data, signature }) {
 
 const sites = new Map();
 
+/** The database of better-auth at a URL, as its documentation creates it. */
+async function sqlDatabase(url) {
+  switch (url.split(":")[0]) {
+    case "postgres": {
+      const { default: pg } = await import("pg");
+      return new pg.Pool({ connectionString: url, max: 2 });
+    }
+    case "mysql": {
+      const { createPool } = await import("mysql2/promise");
+      return createPool({ uri: url, connectionLimit: 2, timezone: "Z" });
+    }
+    default: {
+      const { default: Database } = await import("better-sqlite3");
+      return new Database(url.slice("sqlite:".length));
+    }
+  }
+}
+
 /** The site of better-auth with these options. It is loaded when it is first asked for, because that takes a while. */
-async function site({ options, redis }) {
-  const key = JSON.stringify([options, redis]);
+async function site({ options, redis, sql }) {
+  const key = JSON.stringify([options, redis, sql]);
   if (!sites.has(key)) {
     const { betterAuth } = await import("better-auth");
     const { memoryAdapter } = await import("better-auth/adapters/memory");
@@ -141,6 +159,11 @@ async function site({ options, redis }) {
       const { redisStorage } = await import("@better-auth/redis-storage");
       const { default: Redis } = await import("ioredis");
       given.secondaryStorage = redisStorage({ client: new Redis(parameters.redis) });
+    }
+    if (sql) {
+      const { getMigrations } = await import("better-auth/db/migration");
+      given.database = await sqlDatabase(parameters.sql);
+      await (await getMigrations(given)).runMigrations();
     }
     sites.set(key, { auth: betterAuth(given), tables });
   }

@@ -9,9 +9,8 @@ use crate::Claims;
 
 /// The session tables or keys of an Auth.js adapter, with the three calls that a read of the session makes.
 ///
-/// This crate implements it for the data of the adapters for Upstash Redis and MongoDB. For tables of your own, three
-/// queries do. The data of `@auth/pg-adapter`, for example, is read by
-/// `SELECT u.*, s.expires FROM sessions s JOIN users u ON u.id = s."userId" WHERE s."sessionToken" = $1`.
+/// This crate implements it for the data of the adapters for PostgreSQL, Drizzle, Prisma, MongoDB and Upstash Redis. For
+/// another database, implement it yourself.
 ///
 /// The id of a session is the bare token from the cookie, so it never belongs into a log or an error.
 #[async_trait]

@@ -103,7 +103,8 @@ impl AuthJs {
     /// # Errors
     ///
     /// With the database strategy, those of the adapter. With the JWT strategy
-    /// [`Other`](ErrorKind::Other) if the system's random source fails.
+    /// [`Other`](ErrorKind::Other) if the system's random source fails, and [`TooLarge`](ErrorKind::TooLarge) if the new
+    /// token would be longer than [`TokenCodec::MAX_LENGTH`], as that of a compressed one can be.
     pub async fn get_server_session(&self, headers: &HeaderMap) -> Result<ServerSession, Error> {
         let sent = self.site.cookie.sent(headers);
         if sent.is_empty() {

@@ -22,17 +22,25 @@
 //! ```
 
 mod cache;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod database;
 mod jwe;
 mod keys;
 mod login;
 mod options;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod tables;
 
 use std::collections::BTreeSet;
 
 use cloakroom_core::{CookieParser, Error};
 
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use self::database::BetterAuthDatabase;
 pub use self::login::BetterAuthLogin;
 pub use self::options::{BetterAuthOptions, CookieCache};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use self::tables::BetterAuthTables;
 use self::{cache::Checks, keys::Keys};
 use crate::sealed::{Refusal, cookies};
 

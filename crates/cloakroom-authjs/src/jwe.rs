@@ -6,6 +6,7 @@
 
 mod cipher;
 mod encryption;
+mod inflate;
 mod key;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -14,6 +15,7 @@ use cloakroom_core::json;
 use crate::TokenRefusal;
 pub(crate) use cipher::open;
 pub(crate) use encryption::Encryption;
+pub(crate) use inflate::inflate;
 pub(crate) use key::Key;
 
 /// Encrypts a text. The header says so, and the IV has as many bytes as the algorithm takes.
@@ -31,6 +33,8 @@ pub(crate) struct Sealed<'a> {
     pub(crate) encryption: Encryption,
     /// `None` if the header names no key, and an empty text if what it names is not a string.
     pub(crate) key_id: Option<String>,
+    /// Whether the content has to be inflated.
+    pub(crate) is_compressed: bool,
     iv: Vec<u8>,
     ciphertext: Vec<u8>,
     tag: Vec<u8>,
@@ -51,8 +55,8 @@ impl<'a> Sealed<'a> {
         let header = Header::parse(&header).ok_or(TokenRefusal::Header)?;
         let encryption = header.encryption(accepted)?;
         let (iv, ciphertext, tag) = (decode(iv)?, decode(ciphertext)?, decode(tag)?);
-        let key_id = header.key_id;
-        Ok(Self { header_text, encryption, key_id, iv, ciphertext, tag })
+        let (key_id, is_compressed) = (header.key_id, header.compression.is_some());
+        Ok(Self { header_text, encryption, key_id, is_compressed, iv, ciphertext, tag })
     }
 
     /// Returns the content, or `None` if this key does not decrypt it.
@@ -74,7 +78,7 @@ struct Header {
     encryption: Option<String>,
     key_id: Option<String>,
     is_critical: bool,
-    is_compressed: bool,
+    compression: Option<String>,
 }
 
 impl Header {
@@ -88,7 +92,7 @@ impl Header {
                 "enc" => header.encryption = text(),
                 "kid" => header.key_id = Some(text().unwrap_or_default()),
                 "crit" => header.is_critical = true,
-                "zip" => header.is_compressed = true,
+                "zip" => header.compression = Some(text().unwrap_or_default()),
                 _ => {}
             }
         }
@@ -103,7 +107,7 @@ impl Header {
         let encryption =
             accepted.iter().find(is).filter(|_| self.algorithm.as_deref() == Some("dir"));
         let encryption = *encryption.ok_or(TokenRefusal::Algorithm)?;
-        // A small token can expand to gigabytes.
-        if self.is_compressed { Err(TokenRefusal::Compressed) } else { Ok(encryption) }
+        let is_known = self.compression.as_ref().is_none_or(|compression| compression == "DEF");
+        if is_known { Ok(encryption) } else { Err(TokenRefusal::Compressed) }
     }
 }

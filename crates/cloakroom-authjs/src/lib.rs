@@ -10,6 +10,8 @@ pub mod koa_session;
 pub mod sealed;
 // NextAuth and Auth.js.
 mod adapter;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod auth_tables;
 mod authjs;
 mod claims;
 #[doc(hidden)]
@@ -24,6 +26,10 @@ mod options;
 mod refusal;
 mod session;
 mod session_cookie;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql_adapter;
 mod token;
 #[cfg(feature = "redis")]
 mod upstash_adapter;
@@ -31,6 +37,8 @@ mod version;
 
 // NextAuth and Auth.js.
 pub use adapter::{AuthAdapter, SessionAndUser};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use auth_tables::AuthTables;
 pub use authjs::AuthJs;
 pub use claims::Claims;
 pub use guard::{RequireAuth, RequireAuthService};
@@ -40,6 +48,10 @@ pub use mongo_adapter::MongoAdapter;
 pub use options::AuthJsOptions;
 pub use refusal::{Refusal, TokenRefusal};
 pub use session::{AuthSession, ServerSession};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use sql::{SqlPool, SqlTime};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use sql_adapter::SqlAdapter;
 pub use token::TokenCodec;
 #[cfg(feature = "redis")]
 pub use upstash_adapter::UpstashAdapter;

@@ -15,7 +15,8 @@ pub enum TokenRefusal {
     Header,
     /// The header names another algorithm (`alg` or `enc`) than this version of the package writes, such as `none`.
     Algorithm,
-    /// The content is compressed (`zip`). The packages never write such a token.
+    /// The content is compressed (`zip`) in another way than `DEF`, is longer than 250,000 bytes when it is inflated, or
+    /// cannot be inflated. The packages read the same and never write a compressed token.
     Compressed,
     /// The header names a key (`kid`) that belongs to none of the secrets.
     UnknownKey,
@@ -38,7 +39,7 @@ impl fmt::Display for TokenRefusal {
             Self::Malformed => "the token does not have the form of an encrypted token",
             Self::Header => "the header of the token cannot be used",
             Self::Algorithm => "the token names an algorithm that is not accepted",
-            Self::Compressed => "the token is compressed",
+            Self::Compressed => "the token is compressed in a way that is not accepted",
             Self::UnknownKey => "the token names a key that belongs to another secret",
             Self::Decryption => "no secret decrypts the token",
             Self::Payload => "the token does not contain a JSON object",

@@ -15,8 +15,8 @@ use crate::{
 /// [`AuthJs`](crate::AuthJs) uses it for the session cookie. Use it yourself for a token that comes another way.
 ///
 /// It reads every token that the package writes, and is stricter than the package with others: `dir` is the only key
-/// algorithm, base64 has no padding, the content is UTF-8, and nothing is compressed. After a change of the secret it
-/// reads more: it tries every secret on a token of Auth.js 5 that names no key, and on each token of next-auth 4.
+/// algorithm, base64 has no padding, and the content is UTF-8. After a change of the secret it reads more: it tries every
+/// secret on a token of Auth.js 5 that names no key, and on each token of next-auth 4.
 ///
 /// The codec keeps the derived keys, not the secrets, and erases them when its last clone is dropped. `Debug` prints no
 /// key.
@@ -142,7 +142,7 @@ impl TokenCodec {
             AuthJsVersion::AuthJs5 => &[Encryption::A256CbcHs512, Encryption::A256Gcm],
         };
         let sealed = Sealed::parse(token, accepted)?;
-        let encryption = sealed.encryption;
+        let (encryption, is_compressed) = (sealed.encryption, sealed.is_compressed);
         let mut keys = self.keys.iter().filter_map(|keys| keys.for_reading(encryption));
         let text = match (self.version, &sealed.key_id) {
             (AuthJsVersion::AuthJs5, Some(id)) => {
@@ -152,7 +152,11 @@ impl TokenCodec {
             }
             _ => keys.find_map(|(key, _)| sealed.try_open(key)),
         };
-        let text = String::from_utf8(text.ok_or(TokenRefusal::Decryption)?);
+        let mut text = text.ok_or(TokenRefusal::Decryption)?;
+        if is_compressed {
+            text = jwe::inflate(&text).ok_or(TokenRefusal::Compressed)?;
+        }
+        let text = String::from_utf8(text);
         let text = text.map_err(|_| TokenRefusal::Payload)?;
         // The packages decode with TextDecoder, which drops a byte order mark.
         Ok(match text.strip_prefix('\u{feff}') {

@@ -2,6 +2,7 @@
 //!
 //! A row has the package, what it was given, and what it gave. The clock stood at `now_ms`.
 
+mod adapters;
 mod cookies;
 mod sessions;
 mod tokens;
@@ -16,10 +17,12 @@ use crate::json::Json;
 
 pub(super) const KIND: Kind = Kind {
     name: "logins",
-    about: "what NextAuth 4 and Auth.js 5 put into cookies and answer, and what they refuse",
+    about: "what NextAuth 4, Auth.js 5 and their adapters put into cookies and databases, and what they refuse",
     replay,
 };
 
+const CSRF: Outcome =
+    Outcome::NotApplicable("the CSRF token of the package's own forms, which stay on the site");
 const CALLBACKS: Outcome = Outcome::NotApplicable("a site with callbacks of its own");
 
 fn replay(file: &Json, report: &mut Report) {
@@ -37,6 +40,8 @@ fn check(row: &Value) -> Option<Outcome> {
     let version = match generation {
         "nextauth4" => AuthJsVersion::NextAuth4,
         "authjs5" => AuthJsVersion::AuthJs5,
+        "adapter" => return adapters::adapter(kind, row),
+        "authjs" => return Some(CSRF).filter(|_| ["csrf", "csrf.array"].contains(&kind)),
         _ => return None,
     };
     let row = Row { version, now_ms: row["now_ms"].as_i64()?, json: row };
