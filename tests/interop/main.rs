@@ -11,6 +11,7 @@ mod file;
 mod memcached;
 mod memcached_ring;
 mod mongodb;
+mod next_site;
 mod other_sites;
 mod redis;
 mod seals;
