@@ -78,7 +78,7 @@ impl Visit {
         self.tell(&json!({ "op": "open", "path": path.to_string() }))
     }
 
-    fn press(&mut self, button: &str, fill: Value) -> Value {
+    fn press(&mut self, button: &str, fill: &Value) -> Value {
         self.tell(&json!({ "op": "press", "button": button, "fill": fill }))
     }
 
@@ -103,12 +103,16 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
+    fn path(&self, by: &str) -> String {
+        format!("/{}/{by}", self.name)
+    }
+
     /// All pages show this user: Rust's, and those of both routers to the server and to the browser. Each of them renews
     /// the cookies, so that the next one reads what this one has written.
     fn is_known(&mut self, user: &Value, cookies: &[String]) {
-        for by in ["rust", "app", "rust", "pages", "rust"] {
+        for by in ["app", "rust", "pages"] {
             let before = self.visit.cookies(self.cookie);
-            let page = self.visit.open(format!("/{}/{by}", self.name));
+            let page = self.visit.open(self.path(by));
             assert_eq!(&page["session"]["user"], user, "{page}");
             if by != "rust" {
                 assert_eq!(&page["browser"]["user"], user, "{page}");
@@ -121,13 +125,12 @@ impl Login<'_> {
 
     /// No page shows a user, Rust leads to the login, and the browser has no session cookie.
     fn is_out(&mut self) {
-        let name = self.name;
         for by in ["app", "pages"] {
-            let page = self.visit.open(format!("/{name}/{by}"));
-            let path = format!("/{name}/{by}");
+            let path = self.path(by);
+            let page = self.visit.open(&path);
             assert_eq!(page, json!({ "path": path, "session": null, "browser": null }));
         }
-        assert_eq!(self.visit.open(format!("/{name}/rust"))["path"], self.login_page());
+        assert_eq!(self.visit.open(self.path("rust"))["path"], self.login_page());
         assert!(self.visit.cookies(self.cookie).is_empty());
     }
 
@@ -136,87 +139,82 @@ impl Login<'_> {
         format!("{}/signin?callbackUrl=%2F{}%2Frust", self.base, self.name)
     }
 
-    fn log_in_on_next(&mut self, image: &str) -> Value {
-        let page = self.visit.open(format!("/{}/rust", self.name));
+    /// Logs in on the page of Next.js, to which a guest of the Rust page comes.
+    fn log_in_on_next(&mut self, user: &Value) {
+        let page = self.visit.open(self.path("rust"));
         assert_eq!(page["path"], self.login_page());
-        self.visit.press("Sign in with Credentials", json!({ "Name": "ada", "Image": image }))
+        let fill = json!({ "Name": user["name"], "Image": user["image"] });
+        let page = self.visit.press("Sign in with Credentials", &fill);
+        assert_eq!(page["path"], self.path("rust"), "the login leads back");
+        assert_eq!(&page["session"]["user"], user);
     }
 
-    fn log_in_on_rust(&mut self, image: &str) -> Value {
-        self.visit.open(format!("/{}/rust/login", self.name));
-        self.visit.press("Log in", json!({ "Name": "ada", "Image": image }))
+    fn log_in_on_rust(&mut self, user: &Value) {
+        self.visit.open(self.path("rust/login"));
+        let fill = json!({ "Name": user["name"], "Image": user["image"] });
+        let page = self.visit.press("Log in", &fill);
+        assert_eq!(page["path"], self.path("app"));
+        assert_eq!(&page["session"]["user"], user);
     }
 
-    fn log_out_on_next(&mut self) -> Value {
+    /// Logs out on the page of Next.js, which then leads to the Rust page, and that to the login.
+    fn log_out_on_next(&mut self) {
         self.visit.open(format!("{}/signout", self.base));
-        self.visit.press("Sign out", json!({}))
+        let page = self.visit.press("Sign out", &json!({}));
+        assert_eq!(page["path"], self.login_page());
     }
 
-    fn log_out_on_rust(&mut self) -> Value {
-        self.visit.open(format!("/{}/rust", self.name));
-        self.visit.press("Log out", json!({}))
+    fn log_out_on_rust(&mut self) {
+        self.visit.open(self.path("rust"));
+        let page = self.visit.press("Log out", &json!({}));
+        let path = self.path("pages");
+        assert_eq!(page, json!({ "path": path, "session": null, "browser": null }));
     }
 }
 
-fn logins_are_shared(
-    visit: &mut Visit,
-    name: &'static str,
-    base: &'static str,
-    cookie: &'static str,
-) {
-    let mut login = Login { visit, name, base, cookie };
-    // An image that makes the token so long that it is cut in chunks.
-    let long = format!("https://shop.example/{}.png", "x".repeat(4_000));
-    let chunks = [0, 1].map(|number| format!("{cookie}.{number}"));
-    for (image, cookies) in [("", vec![cookie.to_owned()]), (&*long, chunks.to_vec())] {
-        let ada = json!({ "name": "ada", "email": "ada@shop.example", "image": image });
-        login.is_out();
-        let page = login.log_in_on_next(image);
-        assert_eq!(page["path"], format!("/{name}/rust"), "the login leads back to Rust's page");
-        assert_eq!(page["session"]["user"], ada);
-        login.is_known(&ada, &cookies);
-        let page = login.log_out_on_rust();
-        assert_eq!(page["session"], Value::Null, "{page}");
-        login.is_out();
-
-        let page = login.log_in_on_rust(image);
-        assert_eq!(page["session"]["user"], ada, "{page}");
-        login.is_known(&ada, &cookies);
-        let page = login.log_out_on_next();
-        assert_eq!(
-            page["path"],
-            login.login_page(),
-            "it leads to Rust's page, and that to the login"
-        );
-    }
+fn logins_are_shared(mut login: Login<'_>) {
+    let user =
+        |image: String| json!({ "name": "ada", "email": "ada@shop.example", "image": image });
+    let (short, long) = (user(String::new()), user("x".repeat(4_000)));
+    let whole = [login.cookie.to_owned()];
+    // The token of so long an image is cut.
+    let chunks = [0, 1].map(|number| format!("{}.{number}", login.cookie));
     login.is_out();
-    visit.tell(&json!({ "op": "forget" }));
+
+    login.log_in_on_next(&short);
+    login.is_known(&short, &whole);
+    login.log_out_on_rust();
+    login.is_out();
+
+    login.log_in_on_rust(&long);
+    login.is_known(&long, &chunks);
+    login.log_out_on_next();
+    login.is_out();
+
+    login.log_in_on_next(&long);
+    login.log_out_on_rust();
+    login.is_out();
 }
 
 fn iron_sessions_are_shared(visit: &mut Visit) {
     let path = |by: &str| format!("/iron-session/{by}");
-    let same = |visit: &mut Visit, session: &Value| {
-        for by in ["app", "rust", "pages"] {
-            let page = visit.open(path(by));
+    for (login, logout) in [("app", "rust"), ("rust", "pages")] {
+        visit.open(path(login));
+        let page = visit.press("Log in", &json!({ "Name": "ada" }));
+        assert_eq!(page, json!({ "path": path(login), "session": { "name": "ada" } }));
+        for (by, items) in [("pages", 1), ("rust", 2), ("app", 3), ("rust", 4)] {
+            visit.open(path(by));
+            let page = visit.press("Add", &json!({}));
+            let session = json!({ "name": "ada", "items": items });
             assert_eq!(page, json!({ "path": path(by), "session": session }));
         }
-    };
-    for (login, logout) in [("app", "rust"), ("rust", "pages"), ("pages", "app")] {
-        same(visit, &json!({}));
-        visit.open(path(login));
-        let page = visit.press("Log in", json!({ "Name": "ada" }));
-        assert_eq!(page, json!({ "path": path(login), "session": { "name": "ada" } }));
-        same(visit, &json!({ "name": "ada" }));
-        for (by, items) in [("rust", 1), ("app", 2), ("rust", 3), ("pages", 4)] {
-            visit.open(path(by));
-            let page = visit.press("Add", json!({}));
-            assert_eq!(page["session"], json!({ "name": "ada", "items": items }), "{by}");
-        }
         visit.open(path(logout));
-        visit.press("Log out", json!({}));
+        visit.press("Log out", &json!({}));
         assert!(visit.cookies("iron").is_empty());
+        for by in ["app", "rust", "pages"] {
+            assert_eq!(visit.open(path(by)), json!({ "path": path(by), "session": {} }));
+        }
     }
-    same(visit, &json!({}));
 }
 
 /// One test, because the site is built and a browser started for it.
@@ -224,9 +222,12 @@ fn iron_sessions_are_shared(visit: &mut Visit) {
 #[ignore = "needs chromium, Node.js and the npm packages"]
 fn a_next_js_site_and_rust_are_one_site() {
     let mut visit = Visit::start();
-    let cookie = "next-auth.session-token";
-    logins_are_shared(&mut visit, "next-auth-4", "/api/auth", cookie);
-    logins_are_shared(&mut visit, "auth-js-5", "/api/auth-js-5", "authjs.session-token");
+    for (name, base, cookie) in [
+        ("next-auth-4", "/api/auth", "next-auth.session-token"),
+        ("auth-js-5", "/api/auth-js-5", "authjs.session-token"),
+    ] {
+        logins_are_shared(Login { visit: &mut visit, name, base, cookie });
+    }
     iron_sessions_are_shared(&mut visit);
     visit.tell(&json!({ "op": "close" }));
 }

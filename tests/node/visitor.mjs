@@ -7,7 +7,6 @@
 //   {"op":"open","path":"/account"}                            the page
 //   {"op":"press","button":"Log in","fill":{"Name":"ada"}}     the page that comes after the button was pressed
 //   {"op":"cookies"}                                           {"name":"value"}: what the browser has kept
-//   {"op":"forget"}                                            {}: it has no cookies any more
 //   {"op":"close"}                                             {}: the browser has ended
 //   whatever goes wrong                                        {"error":"..."}
 //
@@ -47,10 +46,5 @@ await answer(browser, {
 
   async cookies() {
     return Object.fromEntries((await context.cookies()).map(({ name, value }) => [name, value]));
-  },
-
-  async forget() {
-    await context.clearCookies();
-    return {};
   },
 });

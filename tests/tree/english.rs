@@ -71,7 +71,7 @@ fn texts() -> BTreeMap<String, String> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !["target", "node_modules", "fixtures", ".git", ".next"].contains(&&*name) {
+                if !["target", "node_modules", "fixtures", ".git"].contains(&&*name) {
                     walk(&path, found);
                 }
             } else if (name.ends_with(".rs") || name.ends_with(".md"))

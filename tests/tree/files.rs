@@ -16,7 +16,7 @@ pub(crate) fn files(ending: &str) -> Vec<(String, String)> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !["target", "node_modules", ".git", ".next"].contains(&&*name) {
+                if !["target", "node_modules", ".git"].contains(&&*name) {
                     walk(&path, ending, found);
                 }
             } else if name.ends_with(ending) {
