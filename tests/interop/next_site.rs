@@ -30,8 +30,12 @@ struct Visit {
 impl Visit {
     fn start() -> Self {
         let folder = next_folder();
-        let build = NodeProgram::start_in(&folder, "build.mjs", &[], &[]).unwrap();
-        assert_eq!(build.ready(), r#"{"code":0}"#, "{}", build.log());
+        let mut build = NodeProgram::start_in(&folder, "build.mjs", &[], &[]).unwrap();
+        let mut line = build.ready().to_owned();
+        while line == r#"{"building":true}"# {
+            line = build.line().unwrap();
+        }
+        assert_eq!(line, r#"{"code":0}"#, "{}", build.log());
 
         let secrets = Secrets {
             next_auth_4: hushed("next-auth"),

@@ -71,6 +71,15 @@ impl NodeProgram {
         })
     }
 
+    /// Returns the next line of a program that prints some unasked.
+    ///
+    /// # Errors
+    ///
+    /// If the program has ended, or prints none within three minutes.
+    pub fn line(&mut self) -> Result<String, Error> {
+        self.lines.next()
+    }
+
     /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
