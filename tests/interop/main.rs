@@ -12,6 +12,7 @@ mod login_tables;
 mod memcached;
 mod memcached_ring;
 mod mongodb;
+mod next_site;
 mod other_sites;
 mod redis;
 mod seals;

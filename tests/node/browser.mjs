@@ -16,29 +16,13 @@
 //
 // A page is {"servedBy":"Express","user":"Ada","cart":["Honey by Rust"]}: what its reader sees, null for no user.
 
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
+import { answer, press as pressButton, start } from "./chromium.mjs";
 
 const { values: options } = parseArgs({ options: { chromium: { type: "string" }, url: { type: "string" } } });
 
-/// In milliseconds: how long anything may take on a busy machine.
-const PATIENCE = 180_000;
-
-const browser = await chromium.launch({
-  executablePath: options.chromium,
-  timeout: PATIENCE,
-  args: [
-    // Without a sandbox, which root cannot have; it sees no pages but the example's.
-    ..."--no-sandbox --disable-gpu --disable-quic --no-first-run".split(" "),
-    // It asks nobody on the network anything.
-    ..."--disable-background-networking --disable-component-update --disable-sync".split(" "),
-  ],
-});
 const viewport = { width: 1120, height: 656 };
-const context = await browser.newContext({ viewport, deviceScaleFactor: 1.5, baseURL: options.url });
-context.setDefaultTimeout(PATIENCE);
-const page = await context.newPage();
+const { browser, page } = await start(options.chromium, { viewport, deviceScaleFactor: 1.5, baseURL: options.url });
 
 /// What the reader of a page sees; `frame` is a page or a frame.
 const read = async (frame) => {
@@ -57,8 +41,7 @@ const read = async (frame) => {
 const press = async (side, fill, button) => {
   await page.goto(`/${side}`);
   await fill();
-  // Pressing waits for the navigation that it begins, and the next page is there when it has loaded.
-  await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: button }).click()]);
+  await pressButton(page, button);
   return read(page);
 };
 
@@ -98,17 +81,6 @@ const operations = {
     await page.screenshot({ path });
     return {};
   },
-
-  async close() {
-    await browser.close();
-    return {};
-  },
 };
 
-console.log(JSON.stringify({ ready: true }));
-for await (const line of createInterface({ input: process.stdin })) {
-  const { op, ...request } = JSON.parse(line);
-  const answer = await operations[op](request).catch((error) => ({ error: String(error) }));
-  console.log(JSON.stringify(answer));
-}
-await browser.close();
+await answer(browser, operations);

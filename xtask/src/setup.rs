@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use cloakroom_test_support::{Kind, Maria, Pg, find_program, node_folder};
+use cloakroom_test_support::{Kind, Maria, Pg, find_program, next_folder, node_folder};
 
 use crate::{
     command::{Failure, root},
@@ -19,8 +19,8 @@ struct Needs {
     debian: &'static [&'static str],
     mongod: bool,
     valkey: bool,
-    /// The folder of a `package-lock.json`.
-    npm: Option<PathBuf>,
+    /// The folders of a `package-lock.json`.
+    npm: Vec<PathBuf>,
 }
 
 /// Installs what the tests need and is missing.
@@ -36,15 +36,16 @@ pub(crate) fn install_for_tests() -> Result<(), Failure> {
         "g++",
         "make",
     ];
-    install(&Needs { debian, mongod: true, valkey: true, npm: Some(node_folder()) }).map_err(
-        |failure| Failure::new(format!("{failure}\nTests without a server still run: cargo test")),
-    )
+    let npm = vec![node_folder(), next_folder()];
+    install(&Needs { debian, mongod: true, valkey: true, npm }).map_err(|failure| {
+        Failure::new(format!("{failure}\nTests without a server still run: cargo test"))
+    })
 }
 
 /// Installs what the benchmarks need and is missing.
 pub(crate) fn install_for_bench() -> Result<(), Failure> {
     let debian = &["redis-server", "memcached", "valgrind", "wrk"];
-    install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("bench/node")) })
+    install(&Needs { debian, mongod: true, valkey: false, npm: vec![root().join("bench/node")] })
 }
 
 /// Installs the published stores of the report, and their servers.
@@ -58,12 +59,12 @@ pub(crate) fn install_for_npm_report() -> Result<(), Failure> {
         "g++",
         "make",
     ];
-    install(&Needs { debian, mongod: true, valkey: false, npm: Some(root().join("tests/npm")) })
+    install(&Needs { debian, mongod: true, valkey: false, npm: vec![root().join("tests/npm")] })
 }
 
 /// Installs what counts instructions.
 pub(crate) fn install_valgrind() -> Result<(), Failure> {
-    install(&Needs { debian: &["valgrind"], mongod: false, valkey: false, npm: None })
+    install(&Needs { debian: &["valgrind"], mongod: false, valkey: false, npm: Vec::new() })
 }
 
 /// One installation at a time: the next one finds what this one has brought.
@@ -108,7 +109,7 @@ fn install(needs: &Needs) -> Result<(), Failure> {
     if needs.valkey && !valkey::is_installed() {
         results.push(("valkey-server".to_owned(), valkey::install()));
     }
-    if let Some(folder) = needs.npm.as_ref().filter(|folder| !npm::is_installed(folder)) {
+    for folder in needs.npm.iter().filter(|folder| !npm::is_installed(folder)) {
         let name = folder.strip_prefix(root()).unwrap_or(folder).display();
         results.push((format!("npm packages of {name}"), npm::install(folder)));
     }

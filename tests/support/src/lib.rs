@@ -21,7 +21,7 @@
 //! | [`Server`] | any of them | `start`, `start_with(options)`, `url`, `addr`, `port`, `id`, `log`, `stop`, `restart`, `restart_empty`, `pause`, `resume` |
 //! | [`MemcachedTap`] | a proxy that notes what is said to a `memcached` | `start`, `addr`, `commands`, `connections` |
 //! | [`Proxy`] | a TCP proxy before any server, which can go silent, hang up, lose or garble answers, or refuse | `start`, `addr`, `pass`, `silence`, `cut`, `lose_answers`, `garble`, `refuse`, `listen`, `connections`, `open` |
-//! | [`NodeProgram`] | a program of `tests/node` | `start`, `ready`, `call`, `id`, `log` |
+//! | [`NodeProgram`] | a program of `tests/node`, or of another folder | `start`, `start_in`, `ready`, `call`, `line`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
 //! [`unique`] makes names that no other test uses, [`hushed`] secrets that no test may print, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
@@ -106,7 +106,7 @@ pub use port::free_port;
 pub use postgres::{Pg, Postgres};
 pub use program::{
     MONGOD_VERSION, VALKEY_VERSION, find_mongod, find_program, find_valkey, mongod_in_cache,
-    node_folder, valkey_in_cache,
+    next_folder, node_folder, valkey_in_cache,
 };
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisServer};

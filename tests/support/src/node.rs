@@ -1,6 +1,6 @@
 //! Node.js programs.
 
-use std::{fmt::Display, process::Command, str::FromStr};
+use std::{fmt::Display, path::Path, process::Command, str::FromStr};
 
 use crate::{Error, find_program, lines::Lines, node_folder};
 
@@ -25,17 +25,28 @@ impl NodeProgram {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Self, Error> {
+        Self::start_in(&node_folder(), script, arguments, environment)
+    }
+
+    /// As [`start`](Self::start), from a folder with npm packages of its own, such as [`next_folder`](crate::next_folder).
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_in(
+        folder: &Path,
+        script: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let node = find_program("node")
             .ok_or_else(|| Error::new("Node.js is missing here: install version 20 or newer"))?;
-        if !node_folder().join("node_modules").is_dir() {
-            return Err(Error::missing("the folder tests/node/node_modules"));
+        let packages = folder.join("node_modules");
+        if !packages.is_dir() {
+            return Err(Error::missing(&format!("the folder {}", packages.display())));
         }
         let mut command = Command::new(node);
-        command
-            .arg(script)
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .current_dir(node_folder());
+        command.arg(script).args(arguments).envs(environment.iter().copied()).current_dir(folder);
         let lines = Lines::start(command)?;
         let ready = lines.next()?;
         Ok(Self { lines, ready })
@@ -58,6 +69,15 @@ impl NodeProgram {
         answer.parse().map_err(|error| {
             Error::new(format!("`{}` answered {answer:?}: {error}", self.lines.command()))
         })
+    }
+
+    /// Returns the next line of a program that prints some unasked.
+    ///
+    /// # Errors
+    ///
+    /// If the program has ended, or prints none within three minutes.
+    pub fn line(&mut self) -> Result<String, Error> {
+        self.lines.next()
     }
 
     /// The process id.

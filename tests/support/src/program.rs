@@ -63,6 +63,12 @@ pub fn node_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("node")
 }
 
+/// The folder of the Next.js site and its npm packages: `tests/next`.
+#[must_use]
+pub fn next_folder() -> PathBuf {
+    node_folder().with_file_name("next")
+}
+
 fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
@@ -78,7 +84,8 @@ mod tests {
     }
 
     #[test]
-    fn the_node_folder_is_beside_this_crate() {
-        assert!(node_folder().ends_with("tests/node"));
+    fn the_folders_of_npm_packages_are_beside_this_crate() {
+        assert!(node_folder().join("package.json").is_file());
+        assert!(next_folder().join("package.json").is_file());
     }
 }

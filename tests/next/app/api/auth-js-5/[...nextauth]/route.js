@@ -1,0 +1,3 @@
+import { handlers } from "../../../../site/auth-js-5";
+
+export const { GET, POST } = handlers;

@@ -1,0 +1,6 @@
+/// The site's next-auth 4, whose secret is in NEXTAUTH_SECRET.
+
+import CredentialsProvider from "next-auth/providers/credentials";
+import { authorize, credentials } from "./user";
+
+export const options = { providers: [CredentialsProvider({ credentials, authorize })] };
