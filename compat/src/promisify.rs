@@ -9,8 +9,8 @@ use cloakroom_backend::{
     within,
 };
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, Revision, SessionData, Store,
-    Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, FindBy, Listed, Revision, SessionData,
+    Store, Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -236,6 +236,10 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
 
     async fn clear(&self) -> Result<(), Error> {
         self.call_enumerate("clear", Once, |enumerate, callback| enumerate.clear(callback)).await
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }
 

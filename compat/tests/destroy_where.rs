@@ -10,8 +10,8 @@ use std::sync::{
 use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, ErrorKind, Listed, MemoryStore, SessionData, Store, Touched,
-    marker_name,
+    Atomic, Clock, Enumerate, Error, ErrorKind, FindBy, Listed, MemoryStore, SessionData, Store,
+    Touched, marker_name,
 };
 use futures::{
     executor::block_on,
@@ -172,6 +172,9 @@ impl Enumerate for Listing {
     }
     async fn clear(&self) -> Result<(), Error> {
         Ok(())
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }
 

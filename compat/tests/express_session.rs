@@ -19,7 +19,7 @@ async fn subject() -> StoreUnderTest {
         .with_second_handle(ExpressSession::new(store))
 }
 
-suite!(subject, not_offered = [neighbour, raw, faults]);
+suite!(subject, not_offered = [find_by, neighbour, raw, faults]);
 
 const NOW: i64 = 1_700_000_000_000;
 

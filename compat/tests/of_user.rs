@@ -1,15 +1,15 @@
-//! The sessions of one user: which are listed, which end, and what is said when not all do.
+//! The sessions of one user: which are listed, with an index or without, which end, and what is said when not all do.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
-use cloakroom_core::{ErrorKind, MemoryStore, SessionData, Store};
-use futures::TryStreamExt;
+use cloakroom_core::{Enumerate, ErrorKind, FindBy, Listed, MemoryStore, SessionData, Store};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 
 async fn put(store: &MemoryStore, sid: &str, members: &str) {
     let record = format!(r#"{{"cookie":{{"originalMaxAge":null,"expires":null}},{members}}}"#);
@@ -27,6 +27,7 @@ async fn filled() -> (MemoryStore, ExpressSession) {
         ("f", r#""user":7"#),
         ("g", r#""passport":{"user":{"id":7}}"#),
         ("h", r#""passport":{"user":7}"#),
+        ("i", r#""passport.user":7"#),
     ] {
         put(&store, sid, members).await;
     }
@@ -58,7 +59,7 @@ async fn a_user_is_signed_out_everywhere_but_here() {
     assert_eq!(ids(&sessions, 7).await, ["h"]);
     assert_eq!(sessions.end_all(7, Some("h")).await.unwrap(), 0);
     assert_eq!(sessions.end_all(7, Some("elsewhere")).await.unwrap(), 1);
-    assert_eq!(sessions.length().await.unwrap(), 5);
+    assert_eq!(sessions.length().await.unwrap(), 6);
     assert_eq!(sessions.end_all("nobody", None).await.unwrap(), 0);
 }
 
@@ -69,7 +70,7 @@ async fn a_user_that_no_session_can_have_is_refused_before_anything_is_read() {
     assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidData, "end_all"));
     let listed: Result<Vec<_>, _> = sessions.of(u64::MAX).try_collect().await;
     assert_eq!(listed.unwrap_err().kind(), ErrorKind::InvalidData);
-    assert_eq!(sessions.length().await.unwrap(), 8);
+    assert_eq!(sessions.length().await.unwrap(), 9);
 }
 
 /// A user who gets a new session for each one that ends, `left` times.
@@ -129,4 +130,120 @@ async fn a_session_that_gets_a_new_id_meanwhile_ends_too_and_one_that_always_doe
             assert!(error.to_string().contains("the user keeps signing in"), "{error}");
         }
     }
+}
+
+/// In a store with an index, which it tells or not, or in which one session changes as soon as it was read.
+struct Beside {
+    store: MemoryStore,
+    /// Whether the index tells all sessions of a user.
+    tells: bool,
+    /// Whether the next read is followed by a login of somebody else under the same id.
+    changes: AtomicBool,
+}
+
+impl Beside {
+    fn new(store: MemoryStore, tells: bool) -> Self {
+        Self { store, tells, changes: AtomicBool::new(false) }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Beside {
+    fn name(&self) -> &str {
+        "beside"
+    }
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, cloakroom_core::Error> {
+        let found = self.store.get(sid).await;
+        if self.changes.swap(false, SeqCst) {
+            put(&self.store, sid, r#""passport":{"user":8}"#).await;
+        }
+        found
+    }
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), cloakroom_core::Error> {
+        self.store.set(sid, session).await
+    }
+    async fn destroy(&self, sid: &str) -> Result<(), cloakroom_core::Error> {
+        self.store.destroy(sid).await
+    }
+    async fn touch(
+        &self,
+        sid: &str,
+        session: &SessionData,
+    ) -> Result<cloakroom_core::Touched, cloakroom_core::Error> {
+        self.store.touch(sid, session).await
+    }
+    fn atomic(&self) -> Option<&dyn cloakroom_core::Atomic> {
+        self.store.atomic()
+    }
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Enumerate for Beside {
+    fn ids(&self) -> BoxStream<'_, Result<String, cloakroom_core::Error>> {
+        self.store.ids()
+    }
+    fn all(&self) -> BoxStream<'_, Result<Listed, cloakroom_core::Error>> {
+        assert!(!self.tells, "the index tells all");
+        self.store.all()
+    }
+    async fn length(&self) -> Result<u64, cloakroom_core::Error> {
+        self.store.length().await
+    }
+    async fn clear(&self) -> Result<(), cloakroom_core::Error> {
+        self.store.clear().await
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        Some(self)
+    }
+}
+
+#[async_trait::async_trait]
+impl FindBy for Beside {
+    async fn create_index(&self, path: &str) -> Result<(), cloakroom_core::Error> {
+        assert_eq!(path, "passport.user");
+        Ok(())
+    }
+    async fn find<'s>(
+        &'s self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<BoxStream<'s, Result<Listed, cloakroom_core::Error>>>, cloakroom_core::Error>
+    {
+        let (path, value) = (path.to_owned(), value.to_owned());
+        let theirs = self
+            .store
+            .all()
+            .try_filter(move |listed| std::future::ready(listed.session.has_value(&path, &value)));
+        Ok(self.tells.then(|| theirs.boxed()))
+    }
+}
+
+#[tokio::test]
+async fn an_index_is_asked_and_a_listing_if_it_cannot_tell() {
+    for tells in [true, false] {
+        let (store, _) = filled().await;
+        let sessions = ExpressSession::new(Beside::new(store.clone(), tells));
+        sessions.index_users().await.unwrap();
+        assert_eq!(ids(&sessions, 7).await, ["a", "b", "h"]);
+        assert_eq!(sessions.end_all(7, Some("h")).await.unwrap(), 2);
+        assert_eq!(ids(&sessions, 7).await, ["h"]);
+        assert_eq!(store.length().await.unwrap(), 7);
+    }
+    let (_, without) = filled().await;
+    assert_eq!(without.index_users().await.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_session_that_is_somebody_elses_by_the_time_it_would_end_stays() {
+    let store = MemoryStore::new();
+    put(&store, "a", r#""passport":{"user":7}"#).await;
+    let beside = Arc::new(Beside::new(store, false));
+    let sessions = ExpressSession::new(Arc::clone(&beside));
+    beside.changes.store(true, SeqCst);
+    assert_eq!(sessions.end_all(7, None).await.unwrap(), 0);
+    assert!(!beside.changes.load(SeqCst), "it was read and has changed");
+    assert_eq!(ids(&sessions, 8).await, ["a"]);
 }

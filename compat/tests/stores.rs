@@ -30,7 +30,7 @@ mod inline {
         StoreUnderTest::new(handle()).with_second_handle(handle())
     }
 
-    suite!(subject, not_offered = [atomic, neighbour, raw, faults]);
+    suite!(subject, not_offered = [find_by, atomic, neighbour, raw, faults]);
 }
 
 mod threaded {
@@ -46,7 +46,7 @@ mod threaded {
 
     suite!(
         subject,
-        not_offered = [atomic, enumerate, touch, neighbour, raw, faults],
+        not_offered = [find_by, atomic, enumerate, touch, neighbour, raw, faults],
         exceptions = [a_runtime_that_lacks_something_is_a_config_error =
             "the call goes on elsewhere, and its outcome is unknown"],
     );
@@ -69,7 +69,7 @@ mod memcached {
     suite!(
         subject,
         ignore = "needs memcached",
-        not_offered = [atomic, enumerate, neighbour, raw, faults],
+        not_offered = [find_by, atomic, enumerate, neighbour, raw, faults],
         exceptions = [a_runtime_that_lacks_something_is_a_config_error =
             "the call goes on elsewhere, and its outcome is unknown"],
     );
@@ -84,7 +84,7 @@ mod there_and_back {
         StoreUnderTest::new(wrap(store.clone())).with_second_handle(wrap(store))
     }
 
-    suite!(subject, not_offered = [neighbour, raw, faults]);
+    suite!(subject, not_offered = [find_by, neighbour, raw, faults]);
 }
 
 /// Keeps every callback it is given, or drops it, and never answers.

@@ -119,7 +119,8 @@ mod coherent {
 
     suite!(
         || async { one_process(COHERENT).with_faults(|| Behind::start(COHERENT)) },
-        ignore = "needs redis-server"
+        ignore = "needs redis-server",
+        not_offered = [find_by]
     );
 }
 
@@ -129,7 +130,7 @@ mod coherent_in_two_processes {
     suite!(
         || async { two_processes(COHERENT) },
         ignore = "needs redis-server",
-        not_offered = [faults]
+        not_offered = [find_by, faults]
     );
 }
 
@@ -138,7 +139,8 @@ mod bounded {
 
     suite!(
         || async { one_process(BOUNDED).with_faults(|| Behind::start(BOUNDED)) },
-        ignore = "needs redis-server"
+        ignore = "needs redis-server",
+        not_offered = [find_by]
     );
 }
 
@@ -148,6 +150,6 @@ mod bounded_in_two_processes {
     suite!(
         || async { two_processes(BOUNDED) },
         ignore = "needs redis-server",
-        not_offered = [faults]
+        not_offered = [find_by, faults]
     );
 }

@@ -117,7 +117,7 @@ mod their_redis_store {
     suite!(
         subject,
         ignore = "needs redis-server",
-        not_offered = [touch, atomic, enumerate, raw, faults],
+        not_offered = [find_by, touch, atomic, enumerate, raw, faults],
         exceptions = [a_runtime_that_lacks_something_is_a_config_error =
             "the call goes on in the tasks of their client, and its outcome is unknown"],
     );

@@ -13,6 +13,7 @@ use cloakroom::{
     redis::{RedisOptions, RedisStore},
 };
 use cloakroom_file::{FileOptions, FileStore};
+use cloakroom_sql::SqlStore;
 use cloakroom_test_support::{Memcached, Mongod, RedisServer};
 use futures::TryStreamExt;
 
@@ -237,4 +238,35 @@ async fn a_record_that_cannot_be_read_keeps_no_other_session_alive() -> Result<(
         "{error}"
     );
     Ok(())
+}
+
+/// By an index, which is made when sessions are there already.
+async fn signs_out_by_an_index(store: Arc<dyn Store>) {
+    let options = ExpressSessionOptions::default().with_deadline(LONG).with_user_path("user");
+    let sessions = ExpressSession::with_options(store, options);
+    for number in 0..20 {
+        sessions.set(&format!("id{number}"), &of(number % 5)).await.unwrap();
+    }
+    sessions.index_users().await.unwrap();
+    let mut bob = SessionData::new();
+    bob.insert("user", "bob'; --").unwrap();
+    sessions.set("bob", &bob).await.unwrap();
+    assert_eq!(sessions.end_all(4, Some("id4")).await.unwrap(), 3);
+    let left: Vec<_> = sessions.of(4).map_ok(|listed| listed.id).try_collect().await.unwrap();
+    assert_eq!(left, ["id4"]);
+    assert_eq!(sessions.end_all("bob'; --", None).await.unwrap(), 1);
+    assert_eq!(sessions.length().await.unwrap(), 17);
+}
+
+#[tokio::test]
+async fn a_user_is_signed_out_by_an_index_of_sqlite() {
+    signs_out_by_an_index(Arc::new(SqlStore::open("sqlite::memory:").unwrap())).await;
+}
+
+#[tokio::test]
+#[ignore = "needs mongod"]
+async fn a_user_is_signed_out_by_an_index_of_mongodb() {
+    let server = Mongod::start().unwrap();
+    let options = MongoOptions::default().with_deadline(LONG).with_stringify(false);
+    signs_out_by_an_index(Arc::new(MongoStore::open_with(&server.url(), options).unwrap())).await;
 }

@@ -114,7 +114,7 @@ mod memory_store_of_express_session {
     suite!(
         memory,
         ignore = "needs the npm packages",
-        not_offered = [atomic, neighbour, raw, faults],
+        not_offered = [find_by, atomic, neighbour, raw, faults],
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",
@@ -149,7 +149,7 @@ mod connect_redis_10 {
     suite!(
         redis,
         ignore = "needs redis-server and the npm packages",
-        not_offered = [atomic, neighbour, raw, faults],
+        not_offered = [find_by, atomic, neighbour, raw, faults],
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",
@@ -187,7 +187,7 @@ mod connect_mongo_6 {
     suite!(
         mongo,
         ignore = "needs mongod and the npm packages",
-        not_offered = [atomic, all, ids, neighbour, raw, faults],
+        not_offered = [find_by, atomic, all, ids, neighbour, raw, faults],
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",
@@ -227,7 +227,7 @@ mod connect_memcached_3 {
     suite!(
         memcached,
         ignore = "needs memcached and the npm packages",
-        not_offered = [atomic, all, ids, length, neighbour, raw, faults],
+        not_offered = [find_by, atomic, all, ids, length, neighbour, raw, faults],
         exceptions = [
             a_record_of_1_mb_comes_back_or_is_too_large =
                 "the error does not say that the record is too large",
@@ -274,7 +274,7 @@ mod session_file_store {
     suite!(
         files,
         ignore = "needs the npm packages",
-        not_offered = [atomic, all, ids, neighbour, raw, faults],
+        not_offered = [find_by, atomic, all, ids, neighbour, raw, faults],
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, Listed, SessionData, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, FindBy, Listed, SessionData, Store, Touched, Updated,
 };
 use futures::stream::BoxStream;
 
@@ -76,5 +76,9 @@ impl Enumerate for ExpressSession {
 
     async fn clear(&self) -> Result<(), Error> {
         self.clear().await
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        self.store.enumerate()?.find_by()
     }
 }

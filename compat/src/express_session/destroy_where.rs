@@ -1,11 +1,17 @@
 //! The end of all sessions that a predicate picks, such as those of one user.
 
-use cloakroom_backend::Idempotency::Read;
-use cloakroom_core::{Error, ErrorKind, SessionData};
-use futures::stream::TryStreamExt;
+use cloakroom_backend::{
+    Idempotency::{Once, Read},
+    observe::{Event, note},
+};
+use cloakroom_core::{Error, ErrorKind, Listed, SessionData, Updated};
+use futures::stream::{BoxStream, TryStreamExt};
 
 use super::ExpressSession;
 use crate::promisify::read_from_store;
+
+/// How often a session may change before it is destroyed, whatever it is by then.
+const MOST_CHANGES: usize = 16;
 
 /// What has been done so far.
 #[derive(Default)]
@@ -22,7 +28,7 @@ impl ExpressSession {
     ///
     /// It reads the store's listing page by page, so its time grows with the number of all sessions. Each step has the
     /// deadline. A picked session is read and passed to `is_picked` once more just before it is destroyed: if it
-    /// belongs to somebody else by then, it stays. A session that is listed twice counts once.
+    /// belongs to somebody else by then, it stays. If the store has conditional writes, nothing happens in between. A session that is listed twice counts once.
     ///
     /// Every session that exists and is picked from the beginning to the end is gone afterwards, even one past its
     /// [end](SessionData::ends_at_ms) that Express has extended. A session that is created meanwhile, or gets a new id,
@@ -71,12 +77,21 @@ impl ExpressSession {
     /// of the first one: [`Corrupt`](ErrorKind::Corrupt) or [`TooLarge`](ErrorKind::TooLarge).
     pub async fn destroy_where(
         &self,
+        is_picked: impl FnMut(&str, &SessionData) -> bool + Send,
+    ) -> Result<u64, Error> {
+        let all = self.offered("destroy_where", self.store.enumerate())?.all();
+        self.destroy_listed(all, is_picked).await
+    }
+
+    /// Does it with the sessions of a listing.
+    pub(super) async fn destroy_listed(
+        &self,
+        mut listed: BoxStream<'_, Result<Listed, Error>>,
         mut is_picked: impl FnMut(&str, &SessionData) -> bool + Send,
     ) -> Result<u64, Error> {
-        let mut all = self.offered("destroy_where", self.store.enumerate())?.all();
         let mut progress = Progress::default();
         loop {
-            let step = match all.try_next().await.map_err(Error::with_outcome_known) {
+            let step = match listed.try_next().await.map_err(Error::with_outcome_known) {
                 Ok(None) => break,
                 Ok(Some(listed)) if is_picked(&listed.id, &listed.session) => {
                     self.destroy_if(&listed.id, &mut is_picked).await
@@ -108,13 +123,35 @@ impl ExpressSession {
     ) -> Result<bool, Error> {
         // From the store itself, since `self.get` hides a session that Express keeps beyond its end. That one must go,
         // too.
-        let found = self.run("get", Read, self.store.get(sid)).await?;
-        let Some(session) = found.map(read_from_store) else { return Ok(false) };
-        if !is_picked(sid, &session) {
-            return Ok(false);
+        let mut found = self.run("get", Read, self.store.get(sid)).await?;
+        for _ in 0..MOST_CHANGES {
+            let Some(session) = found.map(read_from_store) else { return Ok(false) };
+            if !is_picked(sid, &session) {
+                return Ok(false);
+            }
+            let Some(atomic) = self.store.atomic() else { break };
+            let ended = ended(session)?;
+            match self.run("destroy", Once, atomic.update(sid, &ended)).await {
+                Ok(Updated::Stored(_)) => {
+                    note(Event::SessionDestroyed { store: self.name() });
+                    return Ok(true);
+                }
+                Ok(Updated::Gone) => return Ok(false),
+                Ok(Updated::Conflict(current)) => found = Some(current),
+                // A record that the store cannot compare.
+                Err(error) if error.kind() == ErrorKind::InvalidData => break,
+                Err(error) => return Err(error),
+            }
         }
         self.destroy(sid).await.map(|()| true)
     }
+}
+
+/// Returns a session whose expiry has passed by every clock. An update with it destroys the record that was read, and no
+/// other.
+fn ended(mut session: SessionData) -> Result<SessionData, Error> {
+    session.cookie_mut().set_max_age_ms(Some(0), 0)?;
+    Ok(session)
 }
 
 impl Progress {

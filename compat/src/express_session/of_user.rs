@@ -1,6 +1,7 @@
 //! The sessions of one user, and their end.
 
-use cloakroom_core::{Error, ErrorKind, Listed, SessionData, json};
+use cloakroom_backend::Idempotency::{Read, Repeatable};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
@@ -14,9 +15,10 @@ impl ExpressSession {
     /// [`user_path`](crate::ExpressSessionOptions::user_path). A number is the same however it is written, and a text is
     /// never a number. Returns an empty stream if the user has no session.
     ///
-    /// It reads the store's listing page by page and keeps the user's sessions, so its time grows with the number of all
-    /// sessions, and its memory does not. As in [`all`](Self::all), a session can be past its end, can be listed twice,
-    /// and the listing as a whole has no deadline.
+    /// With an index, by [`index_users`](Self::index_users), it reads the user's sessions. Without one, or for a user that
+    /// is an object, it reads the store's listing page by page and keeps the user's sessions, so its time grows with the
+    /// number of all sessions, and its memory does not. As in [`all`](Self::all), a session can be past its end, can be
+    /// listed twice, and the listing as a whole has no deadline.
     ///
     /// # Errors
     ///
@@ -41,21 +43,35 @@ impl ExpressSession {
     /// ```
     #[must_use]
     pub fn of<U: Serialize>(&self, user: U) -> BoxStream<'_, Result<Listed, Error>> {
-        match self.wanted("of", user) {
-            Ok(user) => {
-                let is_theirs = move |listed: &Listed| self.is_of(&listed.session, &user);
-                self.all().try_filter(move |listed| std::future::ready(is_theirs(listed))).boxed()
-            }
-            Err(error) => stream::iter([Err(error)]).boxed(),
-        }
+        let wanted = self.wanted("of", user);
+        stream::once(async move { self.listed_of(&wanted?).await }).try_flatten().boxed()
+    }
+
+    /// Creates the index by the [`user_path`](crate::ExpressSessionOptions::user_path) and waits for it, so that
+    /// [`of`](Self::of) and [`end_all`](Self::end_all) no longer read all sessions. An index that exists is not an
+    /// error. Call it when the application is installed, rather than with each request.
+    ///
+    /// The stores in MongoDB, PostgreSQL and SQLite have one; see
+    /// [`FindBy::create_index`](cloakroom_core::FindBy::create_index) of each.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) if the store has no index or cannot look into its records, and
+    /// [`InvalidData`](ErrorKind::InvalidData) for a path that it cannot index. [`Timeout`](ErrorKind::Timeout) after
+    /// the deadline; a large store needs a longer one.
+    pub async fn index_users(&self) -> Result<(), Error> {
+        let find_by =
+            self.offered("create_index", self.store.enumerate().and_then(Enumerate::find_by))?;
+        let create = find_by.create_index(&self.options.user_path);
+        self.run("create_index", Repeatable, create).await
     }
 
     /// Signs a user out everywhere: destroys the sessions that [`of`](Self::of) lists, except one, such as the one in
     /// which the password was changed. Returns their number.
     ///
     /// First make it impossible to sign in with what the others have. The method then looks at the store until it finds
-    /// no session of the user, since one that gets a new id in the meantime can be missed. Each look reads the whole
-    /// store, and there are at least two if there was anything to end.
+    /// no session of the user, since one that gets a new id in the meantime can be missed. Each look reads what
+    /// [`of`](Self::of) reads, and there are at least two if there was anything to end.
     ///
     /// A session of the layer that got a new id in this request must be stored under it first, by `Session::save`;
     /// otherwise its old record ends, and it with it.
@@ -78,7 +94,11 @@ impl ExpressSession {
             let is_theirs = |sid: &str, session: &SessionData| {
                 except != Some(sid) && self.is_of(session, &user)
             };
-            match self.destroy_where(is_theirs).await {
+            let looked = match self.listed_of(&user).await {
+                Ok(listed) => self.destroy_listed(listed, is_theirs).await,
+                Err(error) => Err(error),
+            };
+            match looked {
                 Ok(0) => return Ok(ended),
                 Ok(more) => ended += more,
                 Err(error) if ended == 0 => return Err(error),
@@ -88,6 +108,20 @@ impl ExpressSession {
             }
         }
         Err(stopped(ErrorKind::Other, ended, "the user keeps signing in"))
+    }
+
+    /// Returns the sessions of a user, by the store's index if it can tell all of them.
+    async fn listed_of(&self, user: &str) -> Result<BoxStream<'_, Result<Listed, Error>>, Error> {
+        let path = &*self.options.user_path;
+        if let Some(find_by) = self.store.enumerate().and_then(Enumerate::find_by) {
+            let found = self.run("find", Read, find_by.find(path, user)).await?;
+            if let Some(found) = found {
+                return Ok(found.map_err(Error::with_outcome_known).boxed());
+            }
+        }
+        let user = user.to_owned();
+        let is_theirs = move |listed: &Listed| listed.session.has_value(path, &user);
+        Ok(self.all().try_filter(move |listed| std::future::ready(is_theirs(listed))).boxed())
     }
 
     /// Returns the user as JSON text.
@@ -101,49 +135,6 @@ impl ExpressSession {
     }
 
     fn is_of(&self, session: &SessionData, user: &str) -> bool {
-        session.get_json_at(&self.options.user_path).is_some_and(|found| is_same(&found, user))
-    }
-}
-
-/// Returns true if both are the same value to JavaScript, except that members of an object have an order here.
-fn is_same(a: &str, b: &str) -> bool {
-    if a == b {
-        return true;
-    }
-    if let (Some(a), Some(b)) = (json::unquote(a), json::unquote(b)) {
-        return a == b;
-    }
-    if let (Some(a), Some(b)) = (json::items(a), json::items(b)) {
-        return a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b));
-    }
-    if let (Some(a), Some(b)) = (json::members(a), json::members(b)) {
-        return a.len() == b.len() && a.zip(b).all(|(a, b)| a.0 == b.0 && is_same(a.1, b.1));
-    }
-    // What is left are numbers and words; words do not parse.
-    matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_is_the_same_however_it_is_written() {
-        for (a, b, same) in [
-            ("7", "7.0", true),
-            ("7", "70e-1", true),
-            ("7", "\"7\"", false),
-            ("\"ann\"", "\"\\u0061nn\"", true),
-            ("\"ann\"", "\"Ann\"", false),
-            ("[1,{\"a\":2}]", "[ 1.0, { \"\\u0061\" : 2 } ]", true),
-            ("[1]", "[1,2]", false),
-            ("{\"a\":1}", "{\"b\":1}", false),
-            ("{}", "[]", false),
-            ("null", "null", true),
-            ("null", "false", false),
-            ("0", "false", false),
-        ] {
-            assert_eq!((is_same(a, b), is_same(b, a)), (same, same), "{a} {b}");
-        }
+        session.has_value(&self.options.user_path, user)
     }
 }

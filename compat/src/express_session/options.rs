@@ -34,7 +34,8 @@ pub struct ExpressSessionOptions {
     /// The source of the current time.
     pub clock: Clock,
     /// Where a session has its user, as a path of names: `passport.user` by default, where Passport has it. For
-    /// [`of`](crate::ExpressSession::of) and [`end_all`](crate::ExpressSession::end_all).
+    /// [`of`](crate::ExpressSession::of) and [`end_all`](crate::ExpressSession::end_all). No name on it can contain a
+    /// dot; see [`SessionData::has_value`](cloakroom_core::SessionData::has_value).
     pub user_path: String,
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::in_part;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, Store};
+use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, Store};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::{
@@ -74,6 +74,11 @@ impl Enumerate for Migrating {
     async fn clear(&self) -> Result<(), Error> {
         part(&*self.old)?.clear().await?;
         part(&*self.new)?.clear().await.map_err(in_part(true))
+    }
+
+    /// Returns `None`: a session that moves can be in neither index, or in that of a store which no longer has it.
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }
 

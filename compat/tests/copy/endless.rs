@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cloakroom_compat::{CopyOptions, copy};
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched,
+    Atomic, Created, Enumerate, Error, ErrorKind, FindBy, Listed, SessionData, Store, Touched,
 };
 use futures::{
     executor::block_on,
@@ -74,6 +74,9 @@ impl Enumerate for Endless {
     }
     async fn clear(&self) -> Result<(), Error> {
         Ok(())
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }
 

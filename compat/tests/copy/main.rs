@@ -15,8 +15,8 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_compat::{CopyOptions, CopyProgress, Migrating, copy, is_moving, verify_copy};
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, ErrorKind, Listed, MemoryOptions, MemoryStore, SessionData,
-    Store, Touched,
+    Atomic, Clock, Enumerate, Error, ErrorKind, FindBy, Listed, MemoryOptions, MemoryStore,
+    SessionData, Store, Touched,
 };
 use futures::{
     executor::block_on,
@@ -179,6 +179,9 @@ impl Enumerate for Changing {
     }
     async fn clear(&self) -> Result<(), Error> {
         self.inner.clear().await
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }
 

@@ -9,7 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, Listed, MemoryStore, SessionData, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, FindBy, Listed, MemoryStore, SessionData, Store, Touched,
+    Updated,
 };
 use futures::stream::{BoxStream, StreamExt};
 
@@ -144,5 +145,8 @@ impl Enumerate for Far {
     }
     async fn clear(&self) -> Result<(), Error> {
         far(self.0.clear()).await
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }

@@ -55,18 +55,18 @@ fn subject<S: Store + 'static>(open: impl Fn(&Two) -> S) -> StoreUnderTest {
 mod before {
     cloakroom_conformance::suite!(
         || async { super::subject(super::Two::before) },
-        not_offered = [raw, faults],
+        not_offered = [find_by, raw, faults],
     );
 }
 
 mod during {
     cloakroom_conformance::suite!(
         || async { super::subject(super::Two::during) },
-        not_offered = [raw, faults],
+        not_offered = [find_by, raw, faults],
     );
 }
 
-suite!(|| async { subject(Two::in_turns) }, not_offered = [raw, faults]);
+suite!(|| async { subject(Two::in_turns) }, not_offered = [find_by, raw, faults]);
 
 /// Each call goes to the other handle, so sessions are written in the old store and then moved, all the time.
 struct InTurns {

@@ -12,4 +12,4 @@ async fn subject() -> StoreUnderTest {
         .with_neighbour(TowerSessionsStore::new(MemoryStore::default()))
 }
 
-suite!(subject, not_offered = [touch, atomic, enumerate, raw, faults]);
+suite!(subject, not_offered = [find_by, touch, atomic, enumerate, raw, faults]);

@@ -21,4 +21,4 @@ async fn subject() -> StoreUnderTest {
         .with_clock(clock)
 }
 
-suite!(subject, not_offered = [raw, faults]);
+suite!(subject, not_offered = [find_by, raw, faults]);

@@ -4,6 +4,7 @@ pub(crate) mod concurrency;
 pub(crate) mod create;
 pub(crate) mod destroy;
 pub(crate) mod expiry;
+pub(crate) mod find;
 pub(crate) mod foreign;
 pub(crate) mod get;
 pub(crate) mod get_and_touch;

@@ -382,6 +382,26 @@ macro_rules! __cases {
             the_backend_counts_the_sessions_time [raw]
             "`SessionData::time_to_live` computes this."
         }
+        find {
+            find_lists_the_sessions_with_the_value [find_by]
+            "Returns the live sessions that have a value at a path, as `Enumerate::all` lists them."
+            find_leaves_expired_sessions_out [find_by]
+            "Returns the live sessions that have a value at a path, as `Enumerate::all` lists them."
+            find_lists_more_than_a_page [find_by]
+            "Returns the live sessions that have a value at a path, as `Enumerate::all` lists them."
+            find_tells_values_apart_as_javascript_does [find_by]
+            "`value` is a JSON text, compared as `SessionData::has_value` compares it."
+            find_misses_no_record [find_by]
+            "It never misses a session, whoever wrote it, and whatever its record looks like."
+            find_does_not_trust_what_it_looks_for [find_by]
+            "The answer is `None` if the store cannot tell by an index which sessions these are. A caller then lists all sessions."
+            an_index_that_exists_is_not_an_error [find_by]
+            "Creates the index for a path and waits for it. An index that exists is not an error."
+            an_index_refuses_no_session [find_by]
+            "It refuses no session that was accepted without it, whoever writes it."
+            a_path_that_cannot_be_indexed_is_invalid_data [find_by]
+            "`InvalidData` for a path that the backend cannot index, and `Unsupported` if it cannot look into the store's records; otherwise the store's own errors."
+        }
         outage {
             a_server_that_is_gone_is_unavailable [faults]
             "A backend that cannot be reached is `Unavailable`, and one that does not answer in time is a `Timeout`; calls work again once it is back."

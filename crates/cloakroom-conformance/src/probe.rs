@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use cloakroom_core::{
-    Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, Listed, SessionData, Store,
-    Touched,
+    Atomic, Clock, Cookie, CookieMember, Enumerate, Error, ErrorKind, FindBy, Listed, SessionData,
+    Store, Touched,
 };
 use futures::{Stream, TryStreamExt, stream::BoxStream};
 
@@ -179,6 +179,27 @@ impl StoreUnderTest {
 
     pub(crate) fn enumerate(&self) -> Result<&dyn Enumerate, Failure> {
         self.store().enumerate().ok_or(Failure::NotOffered("enumerate"))
+    }
+
+    pub(crate) fn find_by(&self) -> Result<&dyn FindBy, Failure> {
+        self.store().enumerate().and_then(Enumerate::find_by).ok_or(Failure::NotOffered("find_by"))
+    }
+
+    /// Creates the index, which a store can lack for all of its records.
+    pub(crate) async fn index(&self, path: &str) -> Verdict {
+        self.find_by()?.create_index(path).await.map_err(|error| part("find_by", error))
+    }
+
+    /// Returns what is found, or `None` if no index tells it.
+    pub(crate) async fn find(
+        &self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<Vec<Listed>>, Failure> {
+        match self.find_by()?.find(path, value).await? {
+            Some(found) => Ok(Some(found.try_collect().await?)),
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn second_handle(&self) -> Result<&dyn Store, Failure> {

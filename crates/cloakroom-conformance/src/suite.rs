@@ -14,10 +14,10 @@ use crate::{
 ///
 /// - `ignore = "needs redis-server"` excludes all tests from a plain `cargo test`, which shows the reason.
 /// - `not_offered = [touch, atomic, …]` declares what the store, or the access behind it, lacks. Those tests are in a
-///   module
-///   `not_offered`, and fail if the part is offered after all. Without the declaration, the cases fail. The parts are
-///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, and `second_handle`,
-///   `neighbour`, `raw`, `endless` and `faults`. A `raw` whose every record has an end lacks `endless`.
+///   module `not_offered`, and fail if the part is offered after all. Without the declaration, the cases fail, but for
+///   those of `find_by`, which only saves time. The parts are
+///   `touch`, `atomic`, `enumerate` or one of its four methods `ids`, `all`, `length` and `clear`, `find_by`, and
+///   `second_handle`, `neighbour`, `raw`, `endless` and `faults`. A `raw` whose every record has an end lacks `endless`.
 /// - `exceptions = [case = "reason", …]` names promises that this store is known to break. Those tests are in a module
 ///   `exceptions`, and fail if the promise is kept after all.
 ///
@@ -31,7 +31,7 @@ use crate::{
 /// cloakroom_conformance::suite!(
 ///     || async { StoreUnderTest::new(MemoryStore::new()).with_neighbour(MemoryStore::new()) },
 ///     ignore = "takes a few seconds",
-///     not_offered = [second_handle, raw, faults],
+///     not_offered = [find_by, second_handle, raw, faults],
 /// );
 /// ```
 #[macro_export]
@@ -154,6 +154,7 @@ macro_rules! __part {
     (all) => {};
     (length) => {};
     (clear) => {};
+    (find_by) => {};
     (second_handle) => {};
     (neighbour) => {};
     (raw) => {};
@@ -197,6 +198,9 @@ where
     }
 }
 
+/// The part that a store may lack without a declaration.
+const FIND_BY: &str = "find_by";
+
 /// Returns why the outcome is not the declared one, and what to change in the declaration.
 ///
 /// A declaration that is no longer true fails, too. Otherwise a promise that a store keeps today could be broken
@@ -210,7 +214,10 @@ fn complaint(case: &Case, report: &CaseReport, expectation: Expectation) -> Opti
         (Expectation::NotOffered(parts), Outcome::NotOffered) if parts.contains(&reason) => {
             return None;
         }
-        // A part that nobody has declared must not count as passed: the author may only have forgotten to provide it.
+        // Without a search, sessions are found by a listing: it keeps no promise, and only saves time.
+        (Expectation::Passed, Outcome::NotOffered) if reason == FIND_BY => return None,
+        // Any other part that nobody has declared must not count as passed: the author may only have forgotten to
+        // provide it.
         (_, Outcome::NotOffered) => {
             format!("`{reason}` is not offered: declare it with not_offered = [{reason}]")
         }
@@ -241,6 +248,7 @@ mod tests {
         let failed = of(Outcome::Failed, Some("broken"));
         let lacks_atomic = of(Outcome::NotOffered, Some("atomic"));
         let lacks_ids = of(Outcome::NotOffered, Some("ids"));
+        let lacks_find_by = of(Outcome::NotOffered, Some("find_by"));
 
         for (report, expectation, words) in [
             (&passed, Expectation::Passed, None),
@@ -250,6 +258,8 @@ mod tests {
             (&failed, ATOMIC, Some("broken")),
             (&lacks_atomic, Expectation::Passed, Some("declare it with not_offered = [atomic]")),
             (&lacks_atomic, Expectation::Failed, Some("declare it with not_offered = [atomic]")),
+            (&lacks_find_by, Expectation::Passed, None),
+            (&lacks_find_by, Expectation::Failed, Some("declare it with not_offered = [find_by]")),
             (&lacks_ids, ATOMIC, Some("declare it with not_offered = [ids]")),
             (&passed, ATOMIC, Some("remove it from not_offered")),
             (&passed, Expectation::Failed, Some("remove it from exceptions")),

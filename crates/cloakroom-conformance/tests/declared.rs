@@ -6,8 +6,8 @@ use cloakroom_conformance::{
     Outcome, StoreUnderTest, run,
 };
 use cloakroom_core::{
-    Atomic, Clock, Enumerate, Error, ErrorKind, Listed, MemoryOptions, MemoryStore, SessionData,
-    Store, Touched,
+    Atomic, Clock, Enumerate, Error, ErrorKind, FindBy, Listed, MemoryOptions, MemoryStore,
+    SessionData, Store, Touched,
 };
 use futures::{
     StreamExt,
@@ -82,6 +82,10 @@ impl Enumerate for Lacking {
     async fn clear(&self) -> Result<(), Error> {
         Err(unsupported("clear"))
     }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
+    }
 }
 
 fn lacking(listing: bool) -> StoreUnderTest {
@@ -95,7 +99,7 @@ fn lacking(listing: bool) -> StoreUnderTest {
 mod plain {
     cloakroom_conformance::suite!(
         || async { super::lacking(false) },
-        not_offered = [touch, atomic, enumerate, second_handle, neighbour, raw, faults],
+        not_offered = [find_by, touch, atomic, enumerate, second_handle, neighbour, raw, faults],
         exceptions = [numbers_come_back_as_written = "JavaScript knows no 1.0"],
     );
 }
@@ -103,7 +107,7 @@ mod plain {
 mod partly_listed {
     cloakroom_conformance::suite!(
         || async { super::lacking(true) },
-        not_offered = [touch, atomic, ids, clear, second_handle, neighbour, raw, faults],
+        not_offered = [find_by, touch, atomic, ids, clear, second_handle, neighbour, raw, faults],
         exceptions = [numbers_come_back_as_written = "JavaScript knows no 1.0"]
     );
 }
@@ -120,7 +124,7 @@ mod ignored {
             StoreUnderTest::new(MemoryStore::with_options(options)).with_clock(clock)
         },
         ignore = "shows that the reason is shown",
-        not_offered = [second_handle, neighbour, raw, faults],
+        not_offered = [find_by, second_handle, neighbour, raw, faults],
     );
 }
 
@@ -156,8 +160,17 @@ fn a_report_tells_what_is_not_offered_from_what_passed() {
     for case in &report.cases {
         let needs = cloakroom_conformance::CASES.iter().find(|other| other.name() == case.name);
         let needs = needs.map(|case| case.needs()).unwrap_or_default();
-        let lacks =
-            ["touch", "atomic", "ids", "clear", "second_handle", "neighbour", "raw", "faults"];
+        let lacks = [
+            "find_by",
+            "touch",
+            "atomic",
+            "ids",
+            "clear",
+            "second_handle",
+            "neighbour",
+            "raw",
+            "faults",
+        ];
         let lacking: Vec<_> = needs.iter().filter(|part| lacks.contains(part)).collect();
         let wanted = match case.name {
             _ if !lacking.is_empty() => Outcome::NotOffered,

@@ -14,7 +14,7 @@ async fn subject() -> StoreUnderTest {
         .with_clock(options.clock)
 }
 
-suite!(subject, not_offered = [raw, faults]);
+suite!(subject, not_offered = [find_by, raw, faults]);
 
 #[test]
 fn it_keeps_them_in_real_time_too() {
@@ -27,7 +27,7 @@ fn it_keeps_them_in_real_time_too() {
     assert!(report.is_conformant(), "{report}");
     for case in report.with_outcome(Outcome::NotOffered) {
         assert!(
-            ["raw", "faults"].contains(&case.reason.as_deref().unwrap_or_default()),
+            ["find_by", "raw", "faults"].contains(&case.reason.as_deref().unwrap_or_default()),
             "{report}"
         );
     }

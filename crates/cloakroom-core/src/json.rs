@@ -96,9 +96,57 @@ pub fn stringify<T: Serialize>(value: T) -> Result<String, Error> {
     })
 }
 
+/// Returns true if both JSON texts are the same value to JavaScript: a number is the same however it is written, and a
+/// string whatever is escaped in it. Members of an object have an order here. Returns false for what is not JSON, unless
+/// both are the same text.
+///
+/// ```
+/// use cloakroom_core::json;
+///
+/// assert!(json::is_same("7", "70e-1"));
+/// assert!(!json::is_same("7", "\"7\""));
+/// ```
+#[must_use]
+pub fn is_same(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    if let (Some(a), Some(b)) = (unquote(a), unquote(b)) {
+        return a == b;
+    }
+    if let (Some(a), Some(b)) = (items(a), items(b)) {
+        return a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b));
+    }
+    if let (Some(a), Some(b)) = (members(a), members(b)) {
+        return a.len() == b.len() && a.zip(b).all(|(a, b)| a.0 == b.0 && is_same(a.1, b.1));
+    }
+    // What is left are numbers and words; words do not parse.
+    matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_the_same_however_it_is_written() {
+        for (a, b, same) in [
+            ("7", "7.0", true),
+            ("7", "70e-1", true),
+            ("7", "\"7\"", false),
+            ("\"ann\"", "\"\\u0061nn\"", true),
+            ("\"ann\"", "\"Ann\"", false),
+            ("[1,{\"a\":2}]", "[ 1.0, { \"\\u0061\" : 2 } ]", true),
+            ("[1]", "[1,2]", false),
+            ("{\"a\":1}", "{\"b\":1}", false),
+            ("{}", "[]", false),
+            ("null", "null", true),
+            ("null", "false", false),
+            ("0", "false", false),
+        ] {
+            assert_eq!((is_same(a, b), is_same(b, a)), (same, same), "{a} {b}");
+        }
+    }
 
     #[test]
     fn strings_are_read_and_written_as_node_does() {

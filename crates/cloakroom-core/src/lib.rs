@@ -38,5 +38,5 @@ pub use revision::Revision;
 pub use session::{Member, NewMember, SessionData, TimeToLive};
 pub use set_cookie::{clear_cookie, set_cookie};
 pub use signature::{Secrets, Verified};
-pub use store::{Atomic, Created, Enumerate, Listed, Store, Touched, Updated};
+pub use store::{Atomic, Created, Enumerate, FindBy, Listed, Store, Touched, Updated};
 pub use turn::Turn;

@@ -1,4 +1,4 @@
-//! The contract: three traits, their answers, and the impls for handles such as `Arc`.
+//! The contract: four traits, their answers, and the impls for handles such as `Arc`.
 //!
 //! This file alone decides what a method promises. Each sentence is a case of `cloakroom-conformance`, or an exception
 //! that its `tests/contract.rs` lists with a reason.
@@ -210,6 +210,46 @@ pub trait Enumerate: Send + Sync {
     /// The store's own errors. If some sessions may be gone by then, [`outcome_unknown`](Error::outcome_unknown) is
     /// true.
     async fn clear(&self) -> Result<(), Error>;
+
+    /// Returns the search by an index, or `None` if the backend does not support it.
+    ///
+    /// It only saves time, so this method alone has a default: a store that forgets it is slower, and keeps every promise.
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
+    }
+}
+
+/// Finds sessions by a value in them, without reading the others; see [`Enumerate::find_by`].
+///
+/// A path is as in [`SessionData::has_value`]: names with dots between them, such as `passport.user`.
+#[async_trait]
+pub trait FindBy: Send + Sync {
+    /// Creates the index for a path and waits for it. An index that exists is not an error.
+    ///
+    /// It refuses no session that was accepted without it, whoever writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) for a path that the backend cannot index, and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if it cannot look into the store's records; otherwise the store's
+    /// own errors.
+    async fn create_index(&self, path: &str) -> Result<(), Error>;
+
+    /// Returns the live sessions that have a value at a path, as [`Enumerate::all`] lists them.
+    ///
+    /// - `value` is a JSON text, compared as [`SessionData::has_value`] compares it.
+    /// - The answer is `None` if the store cannot tell by an index which sessions these are. A caller then lists all
+    ///   sessions.
+    /// - It never misses a session, whoever wrote it, and whatever its record looks like.
+    ///
+    /// # Errors
+    ///
+    /// The store's own errors.
+    async fn find<'s>(
+        &'s self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error>;
 }
 
 // A blanket impl over `Deref` would overlap with the impls of the stores, so each handle has its own.

@@ -35,7 +35,7 @@ mod durable {
         subject.with_raw(raw)
     }
 
-    suite!(subject, not_offered = [faults]);
+    suite!(subject, not_offered = [find_by, faults]);
 }
 
 mod with_a_clock {
@@ -48,7 +48,7 @@ mod with_a_clock {
         subject.with_raw(raw.with_clock(clock.clone())).with_clock(clock)
     }
 
-    suite!(subject, not_offered = [faults]);
+    suite!(subject, not_offered = [find_by, faults]);
 }
 
 #[cfg(feature = "encryption")]
@@ -74,5 +74,5 @@ mod encrypted {
         ))
     }
 
-    suite!(subject, not_offered = [faults]);
+    suite!(subject, not_offered = [find_by, faults]);
 }

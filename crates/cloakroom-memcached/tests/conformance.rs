@@ -67,6 +67,7 @@ mod one_server {
     suite!(
         subject,
         ignore = "needs memcached",
+        not_offered = [find_by],
         exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it"],
     );
 }
@@ -77,7 +78,7 @@ mod a_ring_of_three {
     suite!(
         || async { subject(3, "", |store| store) },
         ignore = "needs memcached",
-        not_offered = [raw, faults],
+        not_offered = [find_by, raw, faults],
         exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it"],
     );
 }
@@ -92,7 +93,7 @@ mod through_callbacks {
             })
         },
         ignore = "needs memcached",
-        not_offered = [raw, faults],
+        not_offered = [find_by, raw, faults],
         exceptions = [crlf_between_tokens_comes_back = "npm's client dies of it",],
     );
 }
@@ -118,7 +119,7 @@ mod on_the_applications_client {
     suite!(
         subject,
         ignore = "needs memcached",
-        not_offered = [enumerate, raw, faults],
+        not_offered = [find_by, enumerate, raw, faults],
         exceptions = [
             crlf_between_tokens_comes_back = "npm's client dies of it",
             calls_work_on_any_runtime =
@@ -136,5 +137,5 @@ mod encrypted {
         super::subject(1, secret, |store| store)
     }
 
-    suite!(subject, ignore = "needs memcached", not_offered = [raw, faults]);
+    suite!(subject, ignore = "needs memcached", not_offered = [find_by, raw, faults]);
 }

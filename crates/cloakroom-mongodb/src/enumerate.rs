@@ -7,17 +7,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, MARKER_PREFIX, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, MARKER_PREFIX, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    bson::{Document, doc},
+    options::Hint,
+};
 
-use crate::{MongoStore, document, error, expiry::and_live};
+use crate::{
+    MongoStore, document,
+    error::{self, Failure},
+    expiry::and_live,
+};
 
 /// The number of ids per page.
 const IDS: i64 = 1_000;
 
 /// The number of sessions per page, and their approximate size in bytes.
-const SESSIONS: i64 = 100;
+pub(crate) const SESSIONS: i64 = 100;
 const BYTES: usize = 4 << 20;
 
 #[async_trait]
@@ -74,6 +81,10 @@ impl Enumerate for MongoStore {
             told(error::of(&operation, self.0.connection.hosts(), &failure))
         })
     }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        Some(self)
+    }
 }
 
 /// The ids and documents of a page.
@@ -81,7 +92,7 @@ type Page = Vec<(String, Vec<u8>)>;
 
 impl MongoStore {
     /// Returns how long the session in a document lives, by the store's clock. `None` if it has no `expires`.
-    fn time_left(&self, document: &[u8]) -> Option<Duration> {
+    pub(crate) fn time_left(&self, document: &[u8]) -> Option<Duration> {
         let expires_ms = document::field(document, "expires").ok()??.date_ms()?;
         let left_ms = u64::try_from(expires_ms.saturating_sub(self.now_ms())).unwrap_or_default();
         Some(Duration::from_millis(left_ms))
@@ -119,23 +130,40 @@ impl MongoStore {
         projection: Option<Document>,
         limit: i64,
     ) -> Result<(Vec<Vec<u8>>, bool), Error> {
-        if self.options().transform_id.as_ref().is_some_and(|transform| transform.back().is_none())
-        {
+        if !self.knows_sids() {
             let message = "cannot turn an _id back into a session id; give transform_id an inverse";
             return Err(operation.error(ErrorKind::Unsupported, message));
         }
-        let now_ms = self.now_ms();
-        self.run(operation, |sessions| {
-            // Only strings are greater than a string: comparisons in MongoDB match values of the same type.
-            let filter = and_live(doc! { "_id": { "$gt": &last } }, now_ms);
-            let projection = projection.clone();
+        // Only strings are greater than a string: comparisons in MongoDB match values of the same type.
+        let filter = and_live(doc! { "_id": { "$gt": &last } }, self.now_ms());
+        self.query(operation, &filter, projection.as_ref(), None, limit)
+            .await?
+            .map_err(|failure| error::of(operation, self.0.connection.hosts(), &failure))
+    }
+
+    /// Returns the documents of a page that match a filter, in the order of `_id`, and whether it is the final one.
+    /// `hint` is the name of the index to use; without that index, the query fails.
+    pub(crate) async fn query(
+        &self,
+        operation: &Operation,
+        filter: &Document,
+        projection: Option<&Document>,
+        hint: Option<&str>,
+        limit: i64,
+    ) -> Result<Result<(Vec<Vec<u8>>, bool), Failure>, Error> {
+        self.attempt(operation, |sessions| {
+            let (filter, projection) = (filter.clone(), projection.cloned());
+            let hint = hint.map(|name| Hint::Name(name.to_owned()));
             async move {
-                let find = sessions.find(filter).sort(doc! { "_id": 1 }).limit(limit);
-                let find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
-                let mut cursor = match projection {
-                    Some(projection) => find.projection(projection).await?,
-                    None => find.await?,
-                };
+                let mut find = sessions.find(filter).sort(doc! { "_id": 1 }).limit(limit);
+                find = find.batch_size(u32::try_from(limit).unwrap_or(u32::MAX));
+                if let Some(projection) = projection {
+                    find = find.projection(projection);
+                }
+                if let Some(hint) = hint {
+                    find = find.hint(hint);
+                }
+                let mut cursor = find.await?;
                 let (mut page, mut bytes) = (Vec::new(), 0);
                 while bytes < BYTES && cursor.advance().await? {
                     let document = cursor.current().as_bytes().to_vec();
@@ -150,8 +178,13 @@ impl MongoStore {
         .await
     }
 
+    /// Returns true if an `_id` tells the session id.
+    pub(crate) fn knows_sids(&self) -> bool {
+        self.options().transform_id.as_ref().is_none_or(|transform| transform.back().is_some())
+    }
+
     /// Returns the id of the session with this `_id`, or `None` if it belongs to no session.
-    fn sid(&self, id: &str) -> Option<String> {
+    pub(crate) fn sid(&self, id: &str) -> Option<String> {
         let sid = match &self.options().transform_id {
             None => id.to_owned(),
             Some(transform) => transform.back()?(id)?,

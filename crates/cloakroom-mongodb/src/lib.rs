@@ -9,6 +9,7 @@ mod encryption;
 mod enumerate;
 mod error;
 mod expiry;
+mod find;
 #[doc(hidden)]
 pub mod for_tests;
 mod health;

@@ -60,7 +60,7 @@ mod text {
         })
     }
 
-    suite!(subject, ignore = "needs mongod");
+    suite!(subject, ignore = "needs mongod", not_offered = [find_by]);
 }
 
 mod document {
@@ -83,7 +83,7 @@ mod text_through_callbacks {
             })
         },
         ignore = "needs mongod",
-        not_offered = [faults],
+        not_offered = [find_by, faults],
         exceptions = [all_goes_on_after_a_corrupt_record = "a callback has one answer",],
     );
 }
@@ -98,7 +98,7 @@ mod document_through_callbacks {
             })
         },
         ignore = "needs mongod",
-        not_offered = [raw, faults],
+        not_offered = [find_by, raw, faults],
     );
 }
 
@@ -109,6 +109,6 @@ mod encrypted {
     suite!(
         || async { subject("?secret=S3cre%2B_Squ1rr3l&touchAfter=1", true, |store| store) },
         ignore = "needs mongod",
-        not_offered = [raw, faults],
+        not_offered = [find_by, raw, faults],
     );
 }

@@ -64,7 +64,8 @@ async fn harmed(query: &'static str) -> Result<Harmed<One<Redis>>, AccessError> 
 
 suite!(
     || async { subject("", &RedisOptions::default(), |store| store).with_faults(|| harmed("")) },
-    ignore = "needs redis-server"
+    ignore = "needs redis-server",
+    not_offered = [find_by]
 );
 
 mod through_callbacks {
@@ -77,7 +78,7 @@ mod through_callbacks {
             })
         },
         ignore = "needs redis-server",
-        not_offered = [faults],
+        not_offered = [find_by, faults],
         exceptions = [all_goes_on_after_a_corrupt_record = "a callback has one answer",],
     );
 }
@@ -91,7 +92,8 @@ mod resp2 {
             subject("?protocol=resp2", &RedisOptions::default(), |store| store)
                 .with_faults(|| harmed("?protocol=resp2"))
         },
-        ignore = "needs redis-server"
+        ignore = "needs redis-server",
+        not_offered = [find_by]
     );
 }
 
@@ -121,7 +123,7 @@ mod resp2_with_a_serializer {
     }
 
     // The suite takes the bare subject: its raw records are not in the envelope.
-    suite!(enveloped, ignore = "needs redis-server", not_offered = [raw, faults]);
+    suite!(enveloped, ignore = "needs redis-server", not_offered = [find_by, raw, faults]);
 }
 
 /// On Valkey, which compares by `SET … IFEQ`.
@@ -143,6 +145,7 @@ mod valkey {
             subject_at(&SERVER.url(), SERVER.addr(), &RedisOptions::default(), |store| store)
                 .with_faults(harmed)
         },
-        ignore = "needs valkey-server"
+        ignore = "needs valkey-server",
+        not_offered = [find_by]
     );
 }

@@ -42,6 +42,7 @@ const SQLITE: &str = "SELECT name, type, 'true' FROM pragma_table_info(\u{1}s)";
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) statements: Statements,
+    pub(crate) data_type: DataType,
     /// How many characters an id and a text may have.
     pub(crate) most_id: Option<usize>,
     pub(crate) most_data: Option<usize>,
@@ -83,6 +84,7 @@ pub(crate) async fn check(
         let types = mysql_check::types(operation, table, &columns, &settings)?;
         return Ok(Arc::new(Checked {
             statements: Statements::new(table, types.data_type, "UTC"),
+            data_type: types.data_type,
             most_id: types.most_id,
             most_data: types.most_data,
             last_expiry_ms: types.last_expiry_ms,
@@ -97,6 +99,7 @@ pub(crate) async fn check(
     };
     Ok(Arc::new(Checked {
         statements: Statements::new(table, types.data_type, &zone),
+        data_type: types.data_type,
         most_id: types.most_id,
         most_data: types.most_data,
         last_expiry_ms: types.last_expiry_ms,

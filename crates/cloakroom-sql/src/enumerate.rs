@@ -2,15 +2,16 @@
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed};
+use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::{
     call::{Call, Want},
+    check::Checked,
     connection::{self, Row},
     prune::BATCH,
     record,
-    statement::Values,
+    statement::{Statement, Values},
     store::SqlStore,
 };
 
@@ -18,14 +19,21 @@ use crate::{
 const IDS: i64 = 1_000;
 
 /// The number of sessions per page, and about how many bytes they have.
-const SESSIONS: i64 = 100;
+pub(crate) const SESSIONS: i64 = 100;
 const BYTES: usize = 4 << 20;
 
 /// Where a page begins, and how long it is.
-struct Place {
+pub(crate) struct Place {
     /// The id before the page. `None` before the first one.
-    last: Option<String>,
+    pub(crate) last: Option<String>,
     rows: i64,
+}
+
+impl Place {
+    /// The first page of a listing of sessions.
+    pub(crate) const fn first() -> Self {
+        Self { last: None, rows: SESSIONS }
+    }
 }
 
 #[async_trait]
@@ -46,7 +54,7 @@ impl Enumerate for SqlStore {
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.pages("all", SESSIONS)
             .map_ok(|page| {
-                let listed = page.into_iter().filter_map(|row| self.listed(row).transpose());
+                let listed = page.into_iter().filter_map(|row| self.listed("all", row).transpose());
                 stream::iter(listed.collect::<Vec<_>>())
             })
             .try_flatten()
@@ -82,11 +90,16 @@ impl Enumerate for SqlStore {
             has_removed = true;
         }
     }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        Some(self)
+    }
 }
 
 impl SqlStore {
-    fn listed(&self, row: Row) -> Result<Option<Listed>, Error> {
-        let operation = self.operation("all", Idempotency::Read);
+    /// Returns the session in a row of id, text and expiry. `None` if Express treats it as no session.
+    pub(crate) fn listed(&self, name: &'static str, row: Row) -> Result<Option<Listed>, Error> {
+        let operation = self.operation(name, Idempotency::Read);
         record::listed(&operation, self.table(), row, self.options().max_record, self.now_ms())
     }
 
@@ -118,11 +131,24 @@ impl SqlStore {
             (false, None) => &statements.first_sessions,
             (false, Some(_)) => &statements.next_sessions,
         };
+        self.rows(operation, &checked, statement, "", place, most).await
+    }
+
+    /// Returns the rows of a page of a statement, with a key if it needs one, and the place of the next page.
+    pub(crate) async fn rows(
+        &self,
+        operation: &Operation,
+        checked: &Checked,
+        statement: &Statement,
+        key: &str,
+        place: Place,
+        most: i64,
+    ) -> Result<(Vec<Row>, Option<Place>), Error> {
         let last = place.last.as_deref().unwrap_or_default();
         let answer = self
             .run(operation, |now_ms| {
-                let values = self.values(&checked, "", now_ms);
-                let values = Values { last, limit: place.rows, ..values };
+                let values = self.values(checked, "", now_ms);
+                let values = Values { data: key, last, limit: place.rows, ..values };
                 Call { statement, values, want: Want::Rows(BYTES) }
             })
             .await?;

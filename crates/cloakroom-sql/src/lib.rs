@@ -21,6 +21,7 @@ mod drop_table;
 mod enumerate;
 mod error;
 mod expiry;
+mod find;
 #[doc(hidden)]
 pub mod for_tests;
 mod live;
@@ -33,12 +34,14 @@ mod mysql_upsert;
 mod options;
 mod parameter;
 mod prune;
+mod read;
 mod record;
 mod statement;
 mod store;
 mod table;
 mod target;
 mod times;
+mod value_index;
 
 pub use counterpart::Counterpart;
 pub use dialect::Dialect;

@@ -42,13 +42,13 @@ const SLOTS: [(&str, Slot); 9] = [
     (LIMIT, Slot::Limit),
 ];
 const SID: &str = "\u{1}s";
-const DATA: &str = "\u{1}d";
+pub(crate) const DATA: &str = "\u{1}d";
 const OLD: &str = "\u{1}o";
 const EXPIRY: &str = "\u{1}e";
 const NOW: &str = "\u{1}n";
 const STAMP: &str = "\u{1}t";
 const ROW: &str = "\u{1}r";
-const LAST: &str = "\u{1}l";
+pub(crate) const LAST: &str = "\u{1}l";
 const LIMIT: &str = "\u{1}m";
 
 /// The text of a statement, and its values in order.
@@ -153,9 +153,18 @@ pub(crate) struct Statements {
     pub(crate) clear: Statement,
     pub(crate) prune: Statement,
     pub(crate) ping: Statement,
+    /// The beginning of a listing of sessions, up to a condition.
+    listing: String,
 }
 
 impl Statements {
+    /// Returns the listing of the sessions that meet a condition, in pages of an order.
+    pub(crate) fn listing(&self, dialect: Dialect, condition: &str, order: &str) -> Statement {
+        let listing = &self.listing;
+        let template = format!("{listing} AND {condition} ORDER BY {order} LIMIT {LIMIT}");
+        Statement::new(dialect, &template)
+    }
+
     /// Makes the statements of a table. `zone` is the name of a time zone.
     pub(crate) fn new(table: &Table, data_type: DataType, zone: &str) -> Self {
         let of = Parts::new(table, data_type, zone);
@@ -200,6 +209,7 @@ impl Statements {
             clear: of.make(&of.clear()),
             prune: of.make(&of.prune()),
             ping: of.make(&format!("SELECT {id_text} FROM {name} WHERE {same_id}")),
+            listing: format!("SELECT {session} FROM {name} WHERE {listed}"),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The store and its four basic operations.
 
 use std::{
+    collections::BTreeSet,
     fmt, mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -64,6 +65,8 @@ struct Inner {
     /// The connections for all runtimes, if they are not tied to one.
     live: Option<Arc<Live>>,
     checked: Mutex<Option<Arc<Checked>>>,
+    /// The names of the indexes that are known to exist.
+    indexes: Mutex<BTreeSet<String>>,
 }
 
 impl SqlStore {
@@ -168,6 +171,7 @@ impl SqlStore {
             lives: Shared::default(),
             live,
             checked: Mutex::default(),
+            indexes: Mutex::default(),
         })))
     }
 
@@ -190,6 +194,10 @@ impl SqlStore {
 
     pub(crate) fn table(&self) -> &Table {
         &self.0.table
+    }
+
+    pub(crate) fn indexes(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
@@ -292,32 +300,6 @@ impl SqlStore {
         let checked = self.checked(operation).await?;
         checked.check_id(operation, sid)?;
         Ok(checked)
-    }
-
-    /// Returns the live session with this id.
-    pub(crate) async fn find(
-        &self,
-        operation: &Operation,
-        checked: &Checked,
-        sid: &str,
-    ) -> Result<Option<SessionData>, Error> {
-        let get = &checked.statements.get;
-        let answer = self
-            .run(operation, |now_ms| Call::rows(get, self.values(checked, sid, now_ms)))
-            .await?;
-        self.first(operation, answer)
-    }
-
-    /// Returns the session in the first row of an answer.
-    pub(crate) fn first(
-        &self,
-        operation: &Operation,
-        answer: Answer,
-    ) -> Result<Option<SessionData>, Error> {
-        match answer.rows.into_iter().next().and_then(|row| row.into_iter().next()) {
-            Some(data) => record::session(operation, data, self.0.options.max_record),
-            None => Ok(None),
-        }
     }
 }
 

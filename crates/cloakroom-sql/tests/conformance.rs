@@ -135,7 +135,7 @@ mod sequelize_on_postgres {
     suite!(
         || async { on_postgres(Counterpart::ConnectSessionSequelize, true) },
         ignore = "needs postgres",
-        not_offered = [endless, faults],
+        not_offered = [find_by, endless, faults],
     );
 }
 
@@ -145,7 +145,7 @@ mod prisma {
     suite!(
         || async { on_postgres(Counterpart::PrismaSessionStore, true) },
         ignore = "needs postgres",
-        not_offered = [endless, faults],
+        not_offered = [find_by, endless, faults],
     );
 }
 
@@ -155,7 +155,7 @@ mod typeorm_on_postgres {
     suite!(
         || async { on_postgres(Counterpart::ConnectTypeorm, true) },
         ignore = "needs postgres",
-        not_offered = [endless, faults],
+        not_offered = [find_by, endless, faults],
     );
 }
 

@@ -17,7 +17,7 @@ pub use cloakroom_compat::{
 #[cfg(feature = "conformance")]
 pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, Member, MemoryOptions,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, FindBy, Listed, Member, MemoryOptions,
     MemoryStore, NewMember, Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated,
     generate_id,
 };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, ErrorKind, FindBy, Listed, SessionData, Store, Touched,
+    Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -176,5 +177,8 @@ impl<C: Calls> Enumerate for Instead<C> {
     }
     async fn clear(&self) -> Result<(), Error> {
         self.0.clear().await
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }

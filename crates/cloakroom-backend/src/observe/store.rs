@@ -4,7 +4,8 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched, Updated,
+    Atomic, Created, Enumerate, Error, ErrorKind, FindBy, Listed, SessionData, Store, Touched,
+    Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -18,6 +19,10 @@ pub(super) struct Observed(Box<dyn Store>);
 impl Observed {
     pub(super) fn new(store: impl Store + 'static) -> Self {
         Self(Box::new(store))
+    }
+
+    fn index(&self) -> Option<&dyn FindBy> {
+        self.0.enumerate()?.find_by()
     }
 
     fn part<T>(&self, operation: &'static str, part: Option<T>) -> Result<T, Error> {
@@ -105,6 +110,28 @@ impl Enumerate for Observed {
     async fn clear(&self) -> Result<(), Error> {
         let clear = self.part("clear", self.0.enumerate())?.clear();
         watch(self.name(), "clear", None, clear, Outcome::done).await
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        self.index().map(|_| self as &dyn FindBy)
+    }
+}
+
+#[async_trait]
+impl FindBy for Observed {
+    async fn create_index(&self, path: &str) -> Result<(), Error> {
+        let create = self.part("create_index", self.index())?.create_index(path);
+        watch(self.name(), "create_index", None, create, Outcome::done).await
+    }
+
+    async fn find<'s>(
+        &'s self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error> {
+        let find = self.part("find", self.index())?.find(path, value);
+        let found = watch(self.name(), "find", None, find, Outcome::done).await?;
+        Ok(found.map(|listed| watch_stream(self.name(), "find", listed)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The listing, which goes to the store.
 
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, Store};
+use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, Store};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::{Cached, Inner};
@@ -63,5 +63,9 @@ impl Enumerate for Cached {
     async fn clear(&self) -> Result<(), Error> {
         let _clearing = Clearing::begin(&self.0);
         self.far_enumerate("clear")?.clear().await
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        self.far().enumerate()?.find_by()
     }
 }

@@ -75,6 +75,7 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Notes {
     calls: usize,
+    pub(crate) is_indexed: bool,
     past: HashMap<String, (Vec<Op>, Vec<u8>)>,
     /// The session that was first stored under an id, and the last one.
     pub(crate) first: HashMap<String, SessionData>,

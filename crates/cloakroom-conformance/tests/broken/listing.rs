@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData, Store};
+use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, SessionData, Store};
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -147,5 +147,9 @@ impl Enumerate for Broken {
             self.inner().destroy(&sid).await?;
         }
         Ok(())
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        Some(self)
     }
 }

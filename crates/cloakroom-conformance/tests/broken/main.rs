@@ -6,6 +6,7 @@
 
 mod atomic;
 mod broken;
+mod find;
 mod foreign;
 mod listing;
 mod remote;

@@ -14,8 +14,8 @@ use std::{
 use async_trait::async_trait;
 use cloakroom_conformance::{AccessError, Faults};
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, SessionData, Store, Touched,
-    Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, FindBy, Listed, SessionData, Store,
+    Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
@@ -353,6 +353,10 @@ impl Enumerate for Client {
             return self.clear_in_steps().await;
         }
         self.over("clear", "", self.network.inner.clear(), || ()).await
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }
 

@@ -238,6 +238,11 @@ impl Store for Broken {
             {
                 Some((ErrorKind::Other, "the server said no"))
             }
+            "an_index_refuses_no_session"
+                if self.notes().is_indexed && session.to_json().contains("1e999") =>
+            {
+                Some((ErrorKind::InvalidData, "a number that no index takes"))
+            }
             "a_corrupt_record_can_be_replaced"
                 if past.is(&[Set]) && self.is_corrupt(&sid).await =>
             {

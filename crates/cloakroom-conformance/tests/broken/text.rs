@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, ErrorKind, Listed, Revision, SessionData, Store,
-    TimeToLive, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, FindBy, Listed, Revision, SessionData,
+    Store, TimeToLive, Touched, Updated,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -258,5 +258,9 @@ impl Enumerate for TextStore {
     async fn clear(&self) -> Result<(), Error> {
         self.records().by_id.clear();
         Ok(())
+    }
+
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
     }
 }

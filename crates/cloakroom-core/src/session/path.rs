@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::SessionData;
+use crate::json;
 
 impl SessionData {
     /// Returns the JSON text at a path of names with dots between them, such as `passport.user`, or `None` if a name on
@@ -32,5 +33,61 @@ impl SessionData {
             json = Cow::Owned(object.get_json(name)?.to_owned());
         }
         Some(json)
+    }
+
+    /// Returns true if the session has this value at a path of names with dots between them, such as `passport.user`.
+    /// `value` is a JSON text, and is compared as [`json::is_same`] does.
+    ///
+    /// Each name leads to a member of the object before, and never into a list. Unlike
+    /// [`get_json_at`](Self::get_json_at), it finds no member whose own name contains a dot: no index of a database
+    /// does.
+    ///
+    /// ```
+    /// use cloakroom_core::SessionData;
+    ///
+    /// let session = SessionData::from_json(r#"{"cookie":{},"passport":{"user":7.0}}"#)?;
+    /// assert!(session.has_value("passport.user", "7"));
+    /// assert!(!session.has_value("passport.user", "\"7\""));
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn has_value(&self, path: &str, value: &str) -> bool {
+        let mut names = path.split('.');
+        let first = names.next().and_then(|name| self.get_json(name));
+        let Some(mut json) = first.map(Cow::Borrowed) else { return false };
+        for name in names {
+            let inner = Self::from_json(&*json).ok();
+            let Some(found) = inner.as_ref().and_then(|object| object.get_json(name)) else {
+                return false;
+            };
+            json = Cow::Owned(found.to_owned());
+        }
+        json::is_same(&json, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_through_objects_and_to_no_name_with_a_dot() {
+        for (members, has) in [
+            (r#""passport":{"user":7}"#, true),
+            (r#""passport":{"user":8,"user":70e-1}"#, true),
+            (r#""passport":{"user":8},"p\u0061ssport":{"us\u0065r":7}"#, true),
+            (r#""passport":{"user":7},"passport":{"user":8}"#, false),
+            (r#""passport":{"user":7},"passport":8"#, false),
+            (r#""passport":{"user":"7"}"#, false),
+            (r#""passport":[{"user":7}]"#, false),
+            (r#""passport":{}"#, false),
+            (r#""passport":null"#, false),
+            (r#""passport.user":7"#, false),
+            (r#""user":7"#, false),
+        ] {
+            let session = SessionData::from_json(format!("{{{members}}}")).unwrap();
+            assert_eq!(session.has_value("passport.user", "7"), has, "{members}");
+            assert!(!session.has_value("", "7") && !session.has_value(".", "7"));
+        }
     }
 }

@@ -8,6 +8,7 @@ mod documents;
 mod encryption;
 mod failover;
 mod failures;
+mod find;
 mod index;
 mod listing;
 mod load;
