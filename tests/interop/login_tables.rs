@@ -207,7 +207,13 @@ async fn the_tables_of_auth_js_and_better_auth_are_shared_on_postgresql() {
     // A zone that the server knows without the machine's list of zones.
     let mut server = Postgres::start_with(&["-c", "timezone=<+05>-05"]).unwrap();
     let url = server.url();
-    let options = || PgPoolOptions::new().max_connections(1).test_before_acquire(false);
+    let options = || {
+        let options = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
+        // The driver sets UTC.
+        options.after_connect(|connection, _| {
+            Box::pin(async { sqlx::query("SET TIME ZONE 5").execute(connection).await.map(drop) })
+        })
+    };
     let pool = options().connect_lazy(&url).unwrap();
     let ours = |tables| SqlAdapter::new(pool.clone(), tables).unwrap();
     let mut npm = Npm { program: node(&url), adapter: "pg", cuts: false };
