@@ -1,5 +1,5 @@
-//! `sign_out NUMBER`: what it costs to sign a user out everywhere, beside so many sessions of others, on each kind of
-//! server. The table in `compat/README.md` is what it prints.
+//! `sign_out NUMBER`: what it costs to sign a user out everywhere, beside the sessions of so many other users, on each
+//! kind of server. The table in `compat/README.md` is what it prints.
 //!
 //! Each server counts what it is asked. The user has three sessions, so `end_all` reads and ends three, and looks again.
 
