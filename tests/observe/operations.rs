@@ -4,8 +4,8 @@ use std::{future::pending, pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use cloakroom::{
-    Atomic, Enumerate, Error, ErrorKind, ExpressSession, FindBy, Listed, MemoryStore, SessionData,
-    Store, Touched,
+    Atomic, Enumerate, Error, ErrorKind, ExpressSession, Listed, MemoryStore, SessionData, Store,
+    Touched,
     observe::observed,
     tower::{Session, SessionOptions},
 };

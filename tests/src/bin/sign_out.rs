@@ -32,10 +32,10 @@ use cloakroom_sql::{
 use cloakroom_test_support::{MariaDb, Mongod, Postgres, RedisServer};
 use futures::{StreamExt, TryStreamExt, stream};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How often the server was asked since the last call.
-type Asked<'a> = dyn FnMut() -> Result<usize> + 'a;
+type Asked<'a> = dyn FnMut() -> Result<usize> + Send + 'a;
 
 const PATIENCE: Duration = Duration::from_secs(600);
 const USER: usize = 0;
