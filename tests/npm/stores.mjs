@@ -65,6 +65,12 @@ const make = {
     await store.onReady();
     return store;
   },
+  "connect-sqlite3": async ({ url, name }) => {
+    const { default: connectSqlite3 } = await import("connect-sqlite3");
+    const store = new (connectSqlite3(session))({ dir: url, db: `${name}.sqlite` });
+    await once(store.client, "connect");
+    return store;
+  },
   "session-file-store": async ({ url, name }) => {
     const { default: sessionFileStore } = await import("session-file-store");
     const store = new (sessionFileStore(session))({ path: join(url, name), retries: 0, reapInterval: -1 });

@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl SqlStore {
-    /// Drops the table, with every session in it. It is no error if there is no table.
+    /// Drops the table, with every session in it. Does nothing if the table does not exist.
     ///
     /// For the end of a test that had a table of its own; [`Enumerate::clear`](cloakroom_core::Enumerate::clear) ends all
     /// sessions and keeps the table. The next operation finds no table, or creates it again if

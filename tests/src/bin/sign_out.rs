@@ -189,7 +189,7 @@ async fn run() -> Result<()> {
     let number = number.ok_or("usage: sign_out NUMBER")?;
     writeln!(
         io::stdout(),
-        "| store | sessions read | round trips of `of` | ms | round trips of `end_all` | ms |\n| --- | --- | --- | --- | --- | --- |"
+        "| store | sessions that `of` reads | round trips of `of` | ms | round trips of `end_all` | ms |\n| --- | --- | --- | --- | --- | --- |"
     )?;
     postgres(number).await?;
     sqlite(number).await?;

@@ -135,7 +135,7 @@ store.set("a", { cookie: { expires } }, () => store.get("a", (_, session) => con
             `UPDATE` and MongoDB's `matchedCount` say it. As it is, a request extends the cookie of a session that no longer exists.",
         steps: r#"
 store.touch("never stored", { cookie: {} }, (error, touched) => console.log(Boolean(error), touched));
-// false undefined"#,
+// false undefined; connect-sqlite3: false true"#,
         cases: &[
             "touch_missing_is_missing",
             "touch_never_revives",
@@ -150,11 +150,11 @@ store.touch("never stored", { cookie: {} }, (error, touched) => console.log(Bool
             when the old cookie would have ended.",
         steps: r#"
 const expires = new Date(Date.now() + 2_000);
-store.set("a", { cookie: { expires } }, () => store.touch("a", { cookie: { expires: null } }, () =>
+store.set("a", { cookie: { expires, maxAge: 2_000 } }, () => store.touch("a", { cookie: { expires: null } }, () =>
   setTimeout(() => store.get("a", (_, session) => console.log(Boolean(session))), 4_000)));
 // false"#,
         cases: &["touch_of_a_browser_session_gives_the_default"],
-        stores: &["connect-session-knex"],
+        stores: &["connect-session-knex", "connect-sqlite3"],
     },
     Finding {
         title: "`touch` replaces the cookie in the record",
@@ -190,6 +190,8 @@ store.set("a", { cookie }, () => setTimeout(() => store.get("a", (_, session) =>
             "touch_shortens",
             "touch_of_a_browser_session_gives_the_default",
             "touch_extends_a_session_that_was_read",
+            "ids_leaves_expired_sessions_out",
+            "all_leaves_expired_sessions_out",
             "length_leaves_expired_sessions_out",
         ],
         stores: &["connect-memcached"],
@@ -230,7 +232,8 @@ store.set("a", { cookie: { expires: "+010000-01-01T00:00:00.000Z" } }, (error) =
         steps: r#"
 store.set("a", { cookie: { expires: "soon" } }, (error) =>
   store.get("a", (_, session) => console.log(Boolean(error), Boolean(session))));
-// connect-redis, connect-mongo: false false; connect-pg-simple, express-mysql-session: true false"#,
+// connect-redis, connect-mongo: false false; connect-pg-simple, express-mysql-session: true false
+// connect-sqlite3: false true, and a touch with such an expiry ends the session"#,
         cases: &[
             "set_with_an_expiry_that_is_not_a_date_is_kept",
             "touch_with_an_expiry_that_is_not_a_date_extends",
@@ -245,6 +248,18 @@ store.set("a", { cookie: { expires: new Date(Date.now() + 500), originalMaxAge: 
   setTimeout(() => store.length((_, length) => console.log(length)), 2_000));
 // 1"#,
         cases: &["length_leaves_expired_sessions_out"],
+        stores: &[],
+    },
+    Finding {
+        title: "`all` does not tell how long a session lives",
+        advice: "Put the expiry that the backend keeps into `cookie.expires` of each session in the list. A touch leaves the \
+            record alone, so the cookie in it is stale, and whoever copies the list to another store ends the sessions of users who only read.",
+        steps: r#"
+const expires = (ms) => ({ cookie: { expires: new Date(Date.now() + ms) } });
+store.set("a", expires(600_000), () => store.touch("a", expires(3_600_000), () => store.all((_, sessions) =>
+  console.log(Math.round((new Date(Object.values(sessions)[0].cookie.expires) - Date.now()) / 60_000)))));
+// 10, but the session lives for 60 minutes."#,
+        cases: &["all_tells_the_time_left_after_a_touch"],
         stores: &[],
     },
     Finding {
@@ -288,6 +303,17 @@ for (const sid of ["a b", "a\0b", "a/b", "a".repeat(300)]) {
 store.set("a", { cookie: {}, text: "x".repeat(1_100_000) }, (error) => console.log(error.name, error.code));
 // Error undefined"#,
         cases: &["a_record_of_1_mb_comes_back_or_is_too_large"],
+        stores: &[],
+    },
+    Finding {
+        title: "A copy of a session that was touched ends at once",
+        advice: "There is nothing to do for a store: `set` of express-session takes the time to live from the cookie alone. \
+            After a touch, the record of many stores has a cookie whose time is over, so whoever copies it to another store has to change it.",
+        steps: r#"
+const cookie = { expires: new Date(Date.now() - 1_000), maxAge: -1_000 };
+store.set("a", { cookie }, () => store.get("a", (_, session) => console.log(Boolean(session))));
+// false"#,
+        cases: &["set_keeps_a_copy_for_its_time"],
         stores: &[],
     },
     Finding {

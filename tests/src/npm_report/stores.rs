@@ -46,6 +46,7 @@ pub(super) static STORES: &[Published] = &[
     published("connect-pg-simple", "connect-pg-simple", Server::Postgres),
     published("connect-session-knex", "connect-session-knex", Server::Postgres),
     published("express-mysql-session", "express-mysql-session", Server::MariaDb),
+    published("connect-sqlite3", "connect-sqlite3", Server::Folder),
     published("session-file-store", "session-file-store", Server::Folder),
     published("memorystore", "memorystore", Server::Memory),
     published("connect-loki", "connect-loki", Server::Folder),

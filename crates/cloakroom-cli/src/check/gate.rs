@@ -58,8 +58,8 @@ pub(super) enum Notes {
 pub(super) struct Gated<S> {
     pub(super) store: S,
     pub(super) url: String,
-    /// What stands before each id, which is then all that keeps it apart from the ids of others: the store lists and
-    /// clears nothing.
+    /// Stands before each id. If it is not empty, nothing else keeps the suite's sessions apart from those of the
+    /// application, so the store lists and clears nothing.
     pub(super) prefix: String,
     pub(super) notes: Notes,
     pub(super) gate: Gate,

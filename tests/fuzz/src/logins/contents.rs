@@ -84,7 +84,7 @@ fn token(number: usize, text: &str, place: usize) {
     let set = for_tests::write_cookies(options, &HeaderMap::new(), &token, NOW_MS);
     let set: Vec<&str> = set.iter().filter_map(|cookie| cookie.to_str().ok()).collect();
     let request = request(sent_back(set).as_bytes()).expect("cookies are a header");
-    assert_eq!(for_tests::read_cookies(options, &request), std::slice::from_ref(&token));
+    assert_eq!(for_tests::read_cookies(options, &request), [&*token]);
     assert_eq!(site.get_token(&request), decoded.map(Some));
     if let Some(changed) = changed(&token, place) {
         assert!(codec.decode(&changed, NOW_MS).is_err(), "{changed}");
