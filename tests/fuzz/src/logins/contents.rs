@@ -162,6 +162,10 @@ fn cookie_session(content: &[u8], place: usize) {
     }
 }
 
+fn members(content: &Content) -> Vec<(String, Option<&str>)> {
+    content.names().map(|name| (name.clone().into_owned(), content.get_json(&name))).collect()
+}
+
 fn koa_session(content: &[u8], place: usize) {
     let header = by_key("koa.sess", content);
     let sessions = &SITES.koa;
@@ -173,7 +177,8 @@ fn koa_session(content: &[u8], place: usize) {
                 Ok(both) => {
                     let header = sent_back(both.iter().map(|cookie| &**cookie));
                     match sessions.read(header.as_bytes(), NOW_MS) {
-                        Ok(again) => assert_eq!(again.content, login.content),
+                        // Spaces between members are lost where koa-session's own are added.
+                        Ok(again) => assert_eq!(members(&again.content), members(&login.content)),
                         // Its `_maxAge` is below zero, or it was close to the limit.
                         Err(refusal) => {
                             assert!([Refusal::Expired, Refusal::TooLong].contains(&refusal));
