@@ -126,7 +126,7 @@ pub(crate) fn run_all(
 }
 
 impl Program {
-    /// Runs the program to its end. It is no error if it fails, nor if it cannot be run.
+    /// Runs the program to its end, and returns how it ended also if it cannot be run.
     pub(crate) fn run(mut self) -> Ended {
         let watch = Stopwatch::start();
         let (output, processor, failure) = match output(&self.name, &mut self.command) {

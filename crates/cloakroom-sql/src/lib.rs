@@ -21,7 +21,6 @@ mod drop_table;
 mod enumerate;
 mod error;
 mod expiry;
-mod find;
 #[doc(hidden)]
 pub mod for_tests;
 mod live;
@@ -36,6 +35,7 @@ mod parameter;
 mod prune;
 mod read;
 mod record;
+mod search;
 mod statement;
 mod store;
 mod table;
