@@ -212,8 +212,7 @@ pub trait Enumerate: Send + Sync {
     async fn clear(&self) -> Result<(), Error>;
 
     /// Returns the search by an index, or `None` if the backend does not support it.
-    ///
-    /// It only saves time, so this method alone has a default: a store that forgets it is slower, and keeps every promise.
+    // It only saves time, so this method alone has a default: a store that forgets it is slower, and keeps every promise.
     fn find_by(&self) -> Option<&dyn FindBy> {
         None
     }
