@@ -10,7 +10,7 @@ use futures::stream::{BoxStream, TryStreamExt};
 use super::ExpressSession;
 use crate::promisify::read_from_store;
 
-/// How often a session may change before it is destroyed, whatever it is by then.
+/// After so many changes by others, a session is destroyed without another look at it.
 const MOST_CHANGES: usize = 16;
 
 /// What has been done so far.

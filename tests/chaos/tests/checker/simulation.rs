@@ -17,6 +17,8 @@ use cloakroom_chaos::{
 };
 
 const TASKS: usize = 12;
+/// What the ids of all sessions begin with, but not those of the layer's markers.
+pub(crate) const RUN: &str = "simulated-";
 /// How many simulations there were.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
@@ -78,7 +80,7 @@ pub(crate) fn simulate(store: impl Store + 'static, seed: u64, wanted: usize) ->
         let recorder = Arc::new(Recorder::default());
         let plan = Plan {
             // Tasks of this process that write one session queue, even if their stores are different.
-            run: format!("simulated-{}", RUNS.fetch_add(1, Ordering::Relaxed)),
+            run: format!("{RUN}{}", RUNS.fetch_add(1, Ordering::Relaxed)),
             seed,
             // The tasks of a quick store together make more than three calls in two milliseconds.
             end_us: u64::try_from(wanted).unwrap() * 700,

@@ -90,7 +90,7 @@ fn steps(row: &Value, runtime: &Runtime, kept: &Kept) -> Option<Outcome> {
     Some(checks.outcome())
 }
 
-/// Keys without a user, which are no session.
+/// Keys without a user: they are not sessions.
 fn left_keys(row: &Value, runtime: &Runtime, kept: &Kept) -> Option<Outcome> {
     kept.load(runtime, &row["output"]["left"])?;
     let came = runtime.block_on(kept.adapter().ok()?.get_session_and_user("t"));
