@@ -44,7 +44,7 @@ fn connect_redis_is_safe_with_each_of_its_clients() {
 #[test]
 #[ignore = "needs redis-server and the npm packages"]
 fn connect_redis_is_safe_on_a_cluster() {
-    let cluster = RedisCluster::start().unwrap();
+    let cluster = RedisCluster::start_with(0).unwrap();
     let url = format!("redis://{}", cluster.addr(0));
     for variant in [
         "connect-redis 10, node-redis 5 cluster",

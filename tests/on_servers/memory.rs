@@ -113,7 +113,7 @@ fn redis_holds_no_record_that_is_too_large_and_few_at_a_time() {
 #[test]
 #[ignore = "needs redis-server"]
 fn a_redis_cluster_lists_few_records_at_a_time() {
-    let cluster = RedisCluster::start().unwrap();
+    let cluster = RedisCluster::start_with(0).unwrap();
     let options = RedisOptions::default().with_deadline(LONG);
     let store = RedisStore::open_with(&cluster.url(), options).unwrap();
     // Sixty or so on each primary.

@@ -38,6 +38,10 @@ const AT_ONCE: u32 = 2;
 /// The first and the longest pause before a further redirect is followed.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
+/// How often a call waits for a cluster that is down, and for how long each time. It is down for a moment whenever a
+/// primary is replaced. These are the defaults of ioredis 5 (`maxRedirections`, `retryDelayOnClusterDown`).
+const WAITS: (u32, Duration) = (16, Duration::from_millis(100));
+
 /// Why keys cannot be found although a node has them: the map has a `?` instead of its address.
 const HIDDEN: &str = "a node of the cluster does not know the address of another (cluster-announce-ip, cluster-announce-hostname)";
 
@@ -97,10 +101,12 @@ impl Cluster {
     /// Sends one command to the node that has its key, and returns that node's answer, which may be an error reply.
     ///
     /// A redirect means that the command was not executed, so it is followed whatever the command does. If the node
-    /// cannot be reached, another node is asked who has the key now.
+    /// cannot be reached, another node is asked who has the key now. A cluster that is down has not executed the command
+    /// either, so it is sent again after a pause.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
         let slot = slot_of(key_of(command));
         let mut redirects = 0;
+        let mut waits = 0;
         let mut has_looked = false;
         let mut asking = None;
         loop {
@@ -126,6 +132,13 @@ impl Cluster {
                 if matches!(code, "CLUSTERDOWN" | "MOVED" | "ASK") {
                     // The next call may find a better node.
                     self.0.look(operation, Some(&node.address))?;
+                }
+                if code == "CLUSTERDOWN" && waits < WAITS.0 {
+                    waits += 1;
+                    if operation.within(sleep(WAITS.1)).await.is_some() {
+                        observe::tried_again();
+                        continue;
+                    }
                 }
                 if !matches!(code, "MOVED" | "ASK") {
                     return Ok(answer);

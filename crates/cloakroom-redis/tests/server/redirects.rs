@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering, Ordering::SeqCst},
 };
 
 use cloakroom_core::{ErrorKind, Revision, Store};
@@ -45,6 +45,45 @@ async fn nodes_that_disagree_for_ever_are_an_error() {
     assert!(!error.outcome_unknown(), "no node executed it");
     let sets = fake.commands().iter().filter(|name| *name == "SET").count();
     assert_eq!(sets, 9, "one, and eight redirects");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_down_for_a_moment_is_waited_for() {
+    for downs in [3, usize::MAX] {
+        let left = AtomicUsize::new(downs);
+        let fake = with_port(move |port, words| match &*words[0] {
+            "HELLO" => Then::Answer(HELLO),
+            "CLUSTER" => Then::Answer(whole_cluster(port)),
+            _ if left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() => {
+                Then::Answer("-CLUSTERDOWN The cluster is down\r\n")
+            }
+            _ => Then::Answer("+OK\r\n"),
+        });
+        let outcome = on(&fake).set("a", &session()).await;
+        let sets = fake.commands().iter().filter(|name| *name == "SET").count();
+        if downs == 3 {
+            outcome.unwrap();
+            assert_eq!(sets, 4);
+        } else {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            assert!(error.to_string().contains("the cluster is down"), "{error}");
+            assert!(!error.outcome_unknown(), "no node executed it");
+            assert_eq!(sets, 17, "one, and sixteen after pauses");
+        }
+    }
+    // A call with less time ends at its deadline, and says why.
+    let fake = with_port(|port, words| match &*words[0] {
+        "HELLO" => Then::Answer(HELLO),
+        "CLUSTER" => Then::Answer(whole_cluster(port)),
+        _ => Then::Answer("-CLUSTERDOWN The cluster is down\r\n"),
+    });
+    let url = fake.url.replace("redis:", "redis+cluster:");
+    let store = RedisStore::open(&format!("{url}?deadline=400")).unwrap();
+    let error = store.set("a", &session()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    let sets = fake.commands().iter().filter(|name| *name == "SET").count();
+    assert!((1..17).contains(&sets), "{sets}");
 }
 
 #[tokio::test]
