@@ -1,12 +1,15 @@
-//! MariaDB.
+//! MariaDB, or MySQL in its place.
 
 use std::{
-    io,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{Error, Kind, Server, ask::ask_socket, cluster, find_program, folder::Folder, tls};
+
+/// The variable that names `mysqld`, the program of MySQL, which then runs instead of MariaDB.
+const MYSQLD: &str = "CLOAKROOM_MYSQLD";
 
 /// A MariaDB server of its own, whose user `root` needs no password, with the database `test`.
 pub type MariaDb = Server<Maria>;
@@ -41,6 +44,9 @@ impl Kind for Maria {
 
     /// Debian has it where only the `PATH` of root leads.
     fn find() -> Option<PathBuf> {
+        if let Some(mysqld) = env::var_os(MYSQLD) {
+            return Some(mysqld.into());
+        }
         let debian = || Some(PathBuf::from("/usr/sbin").join(Self::PROGRAM));
         find_program(Self::PROGRAM).or_else(|| debian().filter(|path| path.is_file()))
     }
@@ -58,15 +64,31 @@ impl Kind for Maria {
         if !data.exists() {
             let name = cluster::name_of(command.get_program());
             cluster::fill(&data, &folder.join("log"), None, &name, |data| {
-                let mut install = Command::new("mariadb-install-db");
-                install.current_dir(folder).arg("--no-defaults").args(SMALL);
-                install.arg("--auth-root-authentication-method=normal");
+                let mut install = if is_mysql() {
+                    let mut install = Command::new(command.get_program());
+                    install.arg("--no-defaults").args(MYSQL).arg("--initialize-insecure");
+                    install
+                } else {
+                    let mut install = Command::new("mariadb-install-db");
+                    install.arg("--no-defaults").args(SMALL);
+                    install.arg("--auth-root-authentication-method=normal");
+                    install
+                };
+                install.current_dir(folder);
                 install.arg(format!("--datadir={}", data.display()));
                 install.arg(format!("--tmpdir={}", folder.display()));
                 install
             });
         }
-        command.current_dir(folder).arg("--no-defaults").args(SMALL).args([
+        command.current_dir(folder).arg("--no-defaults");
+        if is_mysql() {
+            // Without the file, the tests say what is missing.
+            let _ = fs::write(folder.join(INIT), INIT_MYSQL);
+            command.args(MYSQL).arg(format!("--init-file={}", folder.join(INIT).display()));
+        } else {
+            command.args(SMALL);
+        }
+        command.args([
             format!("--datadir={}", data.display()),
             format!("--socket={}", socket(folder).display()),
             format!("--pid-file={}", folder.join("pid").display()),
@@ -102,3 +124,21 @@ fn socket(folder: &Path) -> PathBuf {
 
 /// The user counts, and has to be given, only where root runs the tests. The log of the database is 96 MB long otherwise.
 const SMALL: [&str; 2] = ["--user=root", "--innodb-log-file-size=8M"];
+
+const MYSQL: [&str; 4] =
+    ["--user=root", "--innodb-redo-log-capacity=64M", "--mysqlx=OFF", "--secure-file-priv="];
+
+/// What a new server of MySQL lacks beside a new one of MariaDB. A user of `localhost` is not one of 127.0.0.1 where the
+/// names of hosts are not looked up.
+const INIT_MYSQL: &str = "\
+SET @test = CONCAT('CREATE DATABASE IF NOT EXISTS test COLLATE ', @@GLOBAL.collation_server);
+PREPARE test FROM @test;
+EXECUTE test;
+CREATE USER IF NOT EXISTS root@'127.0.0.1';
+GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
+";
+const INIT: &str = "init.sql";
+
+fn is_mysql() -> bool {
+    env::var_os(MYSQLD).is_some()
+}

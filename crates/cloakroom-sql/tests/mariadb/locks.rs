@@ -135,7 +135,7 @@ async fn a_connection_to_a_server_that_only_reads_is_closed() {
     run(&mut beside, "SET GLOBAL read_only = 0").await;
     store.set("id", &ann()).await.unwrap();
     // One that the administrator ends is made anew.
-    let kill = "SELECT id FROM information_schema.processlist WHERE user = 'app'";
+    let kill = "SELECT CAST(id AS signed) FROM information_schema.processlist WHERE user = 'app'";
     let id: i64 = sqlx::query_scalar(kill).fetch_one(&mut beside).await.unwrap();
     run(&mut beside, &format!("KILL {id}")).await;
     wait_for(&mut beside, connections, 0).await;

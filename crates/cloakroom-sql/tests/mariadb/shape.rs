@@ -37,7 +37,9 @@ async fn an_id_in_other_letters_is_another_session() {
     // The collation does not tell these two ids apart at all.
     refused(store.get("AbCdEf ").await, ErrorKind::InvalidId);
     refused(store.destroy("AbCdEf ").await, ErrorKind::InvalidId);
-    assert_eq!(store.get("AbCdEf").await.unwrap(), Some(ann()));
+    // MySQL has another order for the members of a json text.
+    let read = store.get("AbCdEf").await.unwrap().unwrap();
+    assert_eq!(read.get::<String>("user").unwrap().as_deref(), Some("ann"));
     // The marker of our own sessions is told by its bytes, too.
     store.set("CLOAKROOM-MARKER-x", &ann()).await.unwrap();
     assert_eq!(store.length().await.unwrap(), 2);
@@ -93,7 +95,8 @@ async fn a_character_that_the_column_cannot_keep_is_refused() {
 async fn a_json_column_refuses_what_it_cannot_keep() {
     let (name, _) = in_the_table_of_knex().await;
     let store = open(&SERVER, &format!("table={name}&counterpart=connect-session-knex"));
-    let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    // MariaDB takes 31 levels, and MySQL 100.
+    let deep = format!("{}{}", "[".repeat(110), "]".repeat(110));
     for value in [r#""\ud83d""#, &deep] {
         let text = format!(r#"{{"cookie":{{"originalMaxAge":null}},"a":{value}}}"#);
         let session = SessionData::from_json(text).unwrap();
