@@ -2,12 +2,15 @@
 //!
 //! A callback-style store, as one finds it, becomes an `ExpressSession`; a record that Express wrote is read, changed and
 //! kept, and every byte that was not changed is still there.
+//!
+//! It takes the URL of another store: `cargo run --features sqlite --example quickstart -- sqlite:sessions.db` keeps its
+//! sessions in a file, where the next run finds them.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use cloakroom::{
-    Error, ExpressSession, MemoryStore, SessionData, Store, callbackify_store, promisify_store,
-};
+use std::env;
+
+use cloakroom::{Error, ExpressSession, SessionData, Store, callbackify_store, promisify_store};
 
 /// What express-session 1.19.0 stored, with an emoji cut in half and a number that Rust would print in another way.
 const WRITTEN_BY_EXPRESS: &str = r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"passport":{"user":"ann"},"draft":"half an emoji: \ud83d","total":1.0}"#;
@@ -15,14 +18,15 @@ const WRITTEN_BY_EXPRESS: &str = r#"{"cookie":{"originalMaxAge":null,"expires":n
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     // A callback-style store: `legacy.get(sid, callback)`. This one keeps its sessions in memory.
-    let memory = MemoryStore::new();
-    let legacy = callbackify_store(memory.clone());
+    let url = env::args().nth(1).unwrap_or_else(|| "memory:".to_owned());
+    let store = cloakroom::open(&url)?;
+    let legacy = callbackify_store(store.clone());
 
     let sessions = ExpressSession::new(promisify_store(legacy));
     println!("a callback-style store over {:?} is an ExpressSession now", sessions.name());
 
     let (sid, _) = sessions.generate()?;
-    memory.set(&sid, &SessionData::from_json(WRITTEN_BY_EXPRESS)?).await?;
+    store.set(&sid, &SessionData::from_json(WRITTEN_BY_EXPRESS)?).await?;
     println!("Express stored   {WRITTEN_BY_EXPRESS}");
 
     let changed = sessions.modify(&sid, |session| {
@@ -43,5 +47,11 @@ async fn main() -> Result<(), Error> {
         "an update then   {:?}: no session comes back",
         sessions.update(&sid, &session).await?
     );
+
+    let mut runs = sessions.get("runs").await?.unwrap_or_default();
+    let number = runs.get::<u32>("number")?.unwrap_or_default() + 1;
+    runs.insert("number", number)?;
+    sessions.set("runs", &runs).await?;
+    println!("this store saw   {number} run(s)");
     Ok(())
 }

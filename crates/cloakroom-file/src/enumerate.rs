@@ -4,7 +4,7 @@ use std::{fs::ReadDir, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, SessionData, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
@@ -82,10 +82,6 @@ impl Enumerate for FileStore {
         self.reading(&operation, |shared| shared.folder.sync_if_there())
             .await
             .map_err(Error::with_outcome_unknown)
-    }
-
-    fn find_by(&self) -> Option<&dyn FindBy> {
-        None
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
-use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use memcache::exp::{Delete, Get, Meta};
 
@@ -61,10 +61,6 @@ impl Enumerate for MemcachedStore {
             }
         }
         Ok(())
-    }
-
-    fn find_by(&self) -> Option<&dyn FindBy> {
-        None
     }
 }
 

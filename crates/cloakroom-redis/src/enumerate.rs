@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part, left_out_bytes};
-use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
 use futures::{
     future::{ready, try_join, try_join_all},
     stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
@@ -24,6 +24,8 @@ const AT_ONCE: usize = 8;
 /// The cursor that starts a listing and, as an answer, ends it.
 const ENDS: &[u8] = b"0";
 
+// Without `find_by`: Redis has no index of what is in a value, and a set that this store would keep lacks what Node.js
+// writes.
 #[async_trait]
 impl Enumerate for RedisStore {
     /// Skips keys that no session has: those whose id would be empty or is not UTF-8, and those that do not hold a
@@ -87,12 +89,6 @@ impl Enumerate for RedisStore {
             has_removed = true;
         }
         Ok(())
-    }
-
-    /// Returns `None`: Redis has no index of what is in a value, and a set that this store would keep lacks what Node.js
-    /// writes.
-    fn find_by(&self) -> Option<&dyn FindBy> {
-        None
     }
 }
 

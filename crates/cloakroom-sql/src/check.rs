@@ -153,7 +153,8 @@ pub(crate) fn missing(operation: &Operation, table: &Table) -> Error {
     )
 }
 
-/// Returns the zone of the connections of Node.js, which set none. sqlx sets UTC, so the setting itself does not tell.
+/// Returns the zone of the connections of Node.js, which set none. sqlx 0.8 sends UTC in the startup packet of a
+/// connection, and then neither `SHOW timezone` nor `RESET timezone` tells what the server would have chosen.
 async fn zone(operation: &Operation, place: &str, lease: &mut Lease) -> Result<String, Error> {
     let [set, files] = [POSTGRES_ZONE, POSTGRES_FILES]
         .map(|sql| Statement { sql: sql.to_owned(), slots: Vec::new() });
@@ -165,7 +166,7 @@ async fn zone(operation: &Operation, place: &str, lease: &mut Lease) -> Result<S
     zone.filter(|zone| is_zone(zone)).ok_or_else(|| {
         operation.error(
             ErrorKind::Config,
-            "the time zone of the connections of Node.js is unknown, and the expiry has none: set timeZone to what SHOW timezone answers there, such as UTC or Europe/Berlin",
+            "the time zone of the connections of Node.js is unknown, and the expiry has none: set timeZone to what SHOW timezone answers there, such as UTC or Europe/Berlin, or set the timezone of the database to it with ALTER DATABASE",
         )
     })
 }

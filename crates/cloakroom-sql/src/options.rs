@@ -31,8 +31,9 @@ pub struct SqlOptions {
     /// The time zone of the connections of Node.js, for a column that keeps a local time
     /// ([`ExpiryForm::LocalTimestamp`](crate::ExpiryForm::LocalTimestamp)): `UTC`, or a name such as `Europe/Berlin`.
     ///
-    /// By default, the zone that is set for the role or the database, or that of the server's configuration, which only
-    /// some roles may read. A call returns an error that asks for this option if none of them tells.
+    /// By default, the zone that is set for the role of this store or for the database, or that of the server's
+    /// configuration, which only some roles may read. A call returns an error that asks for this option if none of them
+    /// tells. Set it if Node.js connects as a role with another zone, or sets one itself.
     pub time_zone: Option<String>,
     /// The maximum number of connections per runtime. 10 by default. It has no effect on a pool that the application
     /// passes, which has a limit of its own.

@@ -55,6 +55,29 @@ async fn without_create_table_nothing_is_made() {
     assert!(error.contains("the column \"expired\" of the table \"sessions\" does not"), "{error}");
 }
 
+/// SQLite returns the row of an update before it commits, and so before it checks a deferred foreign key.
+#[tokio::test]
+async fn a_touch_that_is_not_committed_is_an_error() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::fixed(4_102_444_800_500));
+    let mut beside = beside(&folder).await;
+    for sql in [
+        "CREATE TABLE allowed (expired PRIMARY KEY)",
+        "INSERT INTO allowed VALUES (4102531200500)",
+        "CREATE TABLE sessions (sid PRIMARY KEY, sess, \
+            expired REFERENCES allowed DEFERRABLE INITIALLY DEFERRED)",
+    ] {
+        sqlx::query(sql).execute(&mut beside).await.unwrap();
+    }
+    let options = SqlOptions::default().with_clock(clock.clone());
+    let store = SqlStore::open_with(&url(&folder, ""), options).unwrap();
+    store.set("id", &ann()).await.unwrap();
+    assert_eq!(store.get_and_touch("id", None).await.unwrap(), Some(ann()));
+    clock.advance(1_000);
+    store.get_and_touch("id", None).await.unwrap_err();
+    clock.advance(86_399_500);
+    assert_eq!(store.get("id").await.unwrap(), None, "it was not extended");
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_an_error() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@
 //   --store sql-bettersqlite sqlite:                    better-sqlite3-session-store
 //   --store sql-sequelize    postgres:, mysql: or sqlite:
 //   --store sql-typeorm      postgres:, mysql: or sqlite:, with the entity of its README
+//   --store sql-prisma       postgres:                  @quixo3/prisma-session-store
 //
 // Each makes its table first, as an app that uses it would, and prunes nothing by itself where it can be told so.
 // The option `clock` is a time in milliseconds, at which the clock of Node.js then stands still.
@@ -128,6 +129,14 @@ async function typeorm({ url, options }) {
   return store;
 }
 
+async function prisma({ url, options }) {
+  const { PrismaSessionStore } = (await import("@quixo3/prisma-session-store")).default;
+  const { connect, TABLE } = await import("./prisma_client.mjs");
+  const client = connect(url);
+  for (const statement of TABLE) await client.$executeRawUnsafe(statement);
+  return new PrismaSessionStore(client, { logger: false, ...options });
+}
+
 const opened = (make) => async ({ url, options: { clock, ...options } }) => {
   const store = await make({ url, options });
   stop(clock);
@@ -142,4 +151,5 @@ export const open = {
   bettersqlite: opened(betterSqlite),
   sequelize: opened(sequelize),
   typeorm: opened(typeorm),
+  prisma: opened(prisma),
 };
