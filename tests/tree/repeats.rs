@@ -1,5 +1,7 @@
 //! The stores do not repeat each other: what several need is in `cloakroom-backend`.
 
+use std::collections::HashMap;
+
 use cloakroom_tests::stores::stores;
 
 use crate::files::files;
@@ -20,19 +22,29 @@ fn lines(text: &str) -> Vec<(usize, &str)> {
     lines.filter(|(_, line)| says(line)).collect()
 }
 
-/// Where a run of lines begins in both that is as long as it can be, and long enough.
-fn shared(left: &[(usize, &str)], right: &[(usize, &str)]) -> Vec<(usize, usize)> {
-    let same = |i: usize, j: usize| match (left.get(i), right.get(j)) {
-        (Some((_, left)), Some((_, right))) => left == right,
-        _ => false,
-    };
+/// A file of a store: the store's number, the path and the lines.
+type Source<'a> = (usize, &'a str, Vec<(usize, &'a str)>);
+
+/// Where a run of lines begins in the files of two stores that is as long as it can be, and long enough.
+fn repeats(sources: &[Source<'_>]) -> Vec<String> {
+    let before =
+        |lines: &[(usize, &'_ str)], at: usize| Some(lines[at.checked_sub(1)?].1.to_owned());
+    // By what these lines say, the files and the places in them.
+    let mut seen: HashMap<Vec<&str>, Vec<(usize, usize)>> = HashMap::new();
     let mut found = Vec::new();
-    for (i, (left_line, _)) in left.iter().enumerate() {
-        for (j, (right_line, _)) in right.iter().enumerate() {
-            let begins = i == 0 || j == 0 || !same(i - 1, j - 1);
-            if begins && (0..LINES).all(|more| same(i + more, j + more)) {
-                found.push((*left_line, *right_line));
+    for (number, (store, path, lines)) in sources.iter().enumerate() {
+        for (at, run) in lines.windows(LINES).enumerate() {
+            let places = seen.entry(run.iter().map(|(_, line)| *line).collect()).or_default();
+            for (other, other_at) in places.iter().copied() {
+                let (other_store, other_path, other_lines) = &sources[other];
+                let previous = before(lines, at);
+                let begins = previous.is_none() || previous != before(other_lines, other_at);
+                if begins && other_store != store {
+                    let (line, other_line) = (run[0].0, other_lines[other_at].0);
+                    found.push(format!("{other_path}:{other_line} and {path}:{line}"));
+                }
             }
+            places.push((number, at));
         }
     }
     found
@@ -47,16 +59,9 @@ fn the_stores_do_not_repeat_each_other() {
         stores.iter().position(|store| store.package == package)
     };
     // With the tests of the stores, which repeat each other as easily.
-    let files: Vec<(usize, &str, Vec<_>)> =
+    let sources: Vec<Source<'_>> =
         files.iter().filter_map(|file| Some((of_store(file)?, &*file.0, lines(&file.1)))).collect();
-    let mut places = Vec::new();
-    for (number, (store, path, text)) in files.iter().enumerate() {
-        for (_, other, other_text) in files[number + 1..].iter().filter(|other| other.0 != *store) {
-            for (line, other_line) in shared(text, other_text) {
-                places.push(format!("{path}:{line} and {other}:{other_line}"));
-            }
-        }
-    }
+    let places = repeats(&sources);
     let number = places.len();
     assert!(number <= MOST, "{number} pairs of places:\n{}", places.join("\n"));
 }
@@ -65,6 +70,9 @@ fn the_stores_do_not_repeat_each_other() {
 fn what_is_the_same_is_found() {
     let text = "a\nb\n}\n// one\nc\nd\ne\nf\nx";
     let other = "y\na\nb\nc\n\n// two\n)\nd\ne\nf";
-    assert_eq!(shared(&lines(text), &lines(other)), [(1, 2)]);
-    assert_eq!(shared(&lines(text), &lines("a\nb\nc\nd\ne")), []);
+    let found = |store, other| repeats(&[(0, "one", lines(text)), (store, "two", lines(other))]);
+    assert_eq!(found(1, other), ["one:1 and two:2"]);
+    assert_eq!(found(1, text), ["one:1 and two:1"], "a longer run is one");
+    assert_eq!(found(0, other), [""; 0], "of one store");
+    assert_eq!(found(1, "a\nb\nc\nd\ne"), [""; 0]);
 }
