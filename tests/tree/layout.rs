@@ -70,6 +70,43 @@ fn every_ignored_test_says_what_it_needs() {
     }
 }
 
+/// The file or folder of a target, whose section of a manifest begins with its kind.
+fn sources_of(section: &str) -> String {
+    let value = |name: &str| {
+        section
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'))
+    };
+    match (value("path"), value("name")) {
+        (Some(path), _) => path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
+        (None, Some(name)) if section.starts_with("[bin]]") => format!("src/bin/{name}"),
+        (None, _) => "src".to_owned(),
+    }
+}
+
+/// A test in a target with `test = false` would never run.
+#[test]
+fn a_target_that_is_not_tested_has_no_tests() {
+    let sources = files(".rs");
+    let mut checked = 0;
+    for (path, manifest) in files("Cargo.toml") {
+        let folder = path.trim_end_matches("Cargo.toml");
+        for section in manifest.split("\n[").filter(|section| section.contains("\ntest = false")) {
+            let place = format!("{folder}{}", sources_of(section));
+            let is_bin = place.contains("/bin/");
+            let here = sources.iter().filter(|(path, _)| {
+                path.starts_with(&place) && (is_bin || !path.contains("/bin/"))
+            });
+            for (path, text) in here {
+                let tests = ["#[test]", "::test]", "::test(", "suite!("];
+                assert!(!tests.iter().any(|test| text.contains(test)), "{path} has a test");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 0, "no target has `test = false` any more");
+}
+
 #[test]
 fn lock_files_record_no_address_to_download_from() {
     for (path, text) in files("package-lock.json") {
