@@ -55,8 +55,7 @@ fn start((package, name): (&str, &str), url: &str, servers: Box<dyn Any + Send>)
 }
 
 fn on_postgres(which: (&str, &str)) -> Sides {
-    let server = Postgres::start().unwrap();
-    start(which, &server.url(), Box::new(server))
+    start(which, &database_on_postgres(), Box::new(()))
 }
 
 fn on_mariadb(which: (&str, &str)) -> Sides {
@@ -74,6 +73,19 @@ fn run(package: &str, url: &str, statement: String) {
     let raw = raw(package, url);
     let run = move || tokio::runtime::Runtime::new().unwrap().block_on(raw.run(&statement));
     std::thread::spawn(run).join().unwrap().unwrap();
+}
+
+/// The URL of a database of its own on the one server: the data folder of a server has a thousand files. It ends with the
+/// process.
+fn database_on_postgres() -> String {
+    static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
+        // Each side has a pool of connections, and several tests run at once.
+        Postgres::start_with(&["-c", "max_connections=400"]).unwrap()
+    });
+    let (name, url) = (unique("interop"), SERVER.url());
+    run("connect-pg-simple", &url, format!("CREATE DATABASE \"{name}\""));
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
 }
 
 /// The URL of a database of its own on the one server, which takes a second to start and ends with the process.
@@ -162,10 +174,7 @@ async fn a_row_is_over_for_both_sides_alike() {
         all.iter().flat_map(|(list, database)| list.iter().map(move |which| (*which, *database)));
     for (which, database) in all {
         let (url, servers): (_, Box<dyn Any + Send>) = match database {
-            "postgres" => {
-                let server = Postgres::start().unwrap();
-                (server.url(), Box::new(server))
-            }
+            "postgres" => (database_on_postgres(), Box::new(())),
             "mysql" => (database_on_mariadb(), Box::new(())),
             _ => {
                 let folder = tempfile::tempdir().unwrap();
