@@ -10,7 +10,7 @@
 
 use std::env;
 
-use cloakroom::{Error, ExpressSession, SessionData, Store, callbackify_store, promisify_store};
+use cloakroom::{Error, ExpressSession, SessionData, callbackify_store, promisify_store};
 
 /// What express-session 1.19.0 stored, with an emoji cut in half and a number that Rust would print in another way.
 const WRITTEN_BY_EXPRESS: &str = r#"{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"passport":{"user":"ann"},"draft":"half an emoji: \ud83d","total":1.0}"#;
