@@ -219,6 +219,34 @@ impl FindBy for Beside {
             .try_filter(move |listed| std::future::ready(listed.session.has_value(&path, &value)));
         Ok(self.tells.then(|| theirs.boxed()))
     }
+    async fn find_known<'s>(
+        &'s self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<BoxStream<'s, Result<Listed, cloakroom_core::Error>>>, cloakroom_core::Error>
+    {
+        let known = self.find(path, value).await?;
+        // "b" is what Express wrote.
+        let is_known = |listed: &Listed| std::future::ready(listed.id != "b");
+        Ok(known.map(|known| known.try_filter(is_known).boxed()))
+    }
+}
+
+#[tokio::test]
+async fn the_known_sessions_are_those_of_the_list_or_all_without_one() {
+    for tells in [true, false] {
+        let (store, _) = filled().await;
+        let sessions = ExpressSession::new(Beside::new(store.clone(), tells));
+        let mut known: Vec<String> =
+            sessions.of_known(7).map_ok(|listed| listed.id).try_collect().await.unwrap();
+        known.sort();
+        assert_eq!(known, if tells { &["a", "h"][..] } else { &["a", "b", "h"] });
+        assert_eq!(sessions.end_all_known(7, Some("h")).await.unwrap(), known.len() as u64 - 1);
+        assert_eq!(store.get("b").await.unwrap().is_some(), tells);
+        assert!(store.get("h").await.unwrap().is_some());
+        let error = sessions.end_all_known(u64::MAX, None).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidData, "end_all_known"));
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use cloakroom_authjs::{AuthAdapter, AuthJs, AuthJsVersion, MongoAdapter, Refusal, UpstashAdapter};
+use cloakroom_authjs::{
+    AuthAdapter, AuthJs, AuthJsVersion, MongoAdapter, SessionRefusal, UpstashAdapter,
+};
 use cloakroom_core::{ErrorKind, parse_date, to_iso_string};
 use cloakroom_test_support::{Mongod, NodeProgram, RedisServer, unique};
 use redis::{
@@ -121,13 +123,13 @@ pub(crate) async fn is_shared(npm: &mut Npm, adapter: impl AuthAdapter + Clone +
         let token = npm.session(NOW_MS + 30 * DAY_MS);
         npm.call("deleteSession", json!([token]));
         let answer = auth.get_server_session(&cookie(&token)).await.unwrap();
-        assert_eq!(answer.refusal(), Some(Refusal::UnknownSession));
+        assert_eq!(answer.refusal(), Some(SessionRefusal::UnknownSession));
         assert_eq!(answer.set_cookies().len(), 1);
 
         // Expired: deleted here.
         let token = npm.session(NOW_MS - 1);
         let answer = auth.get_server_session(&cookie(&token)).await.unwrap();
-        assert_eq!(answer.refusal(), Some(Refusal::ExpiredSession));
+        assert_eq!(answer.refusal(), Some(SessionRefusal::ExpiredSession));
         assert_eq!(npm.read(&token), Value::Null);
 
         // A user who is gone has no session.

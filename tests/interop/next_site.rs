@@ -1,8 +1,10 @@
 //! A real Next.js site and an axum app on one origin, visited with a real browser: who logs in on one side is known on the
 //! other, in the pages router and in the app router, and who logs out on one is out on the other.
 //!
-//! The site is `tests/next`: next-auth 4, Auth.js 5 and iron-session, each with a page in both routers.
+//! The site is `tests/next`: next-auth 4, Auth.js 5 and iron-session, each with a page in both routers. It is served
+//! twice: with logins in tokens, and with logins in the tables of `@auth/pg-adapter`.
 
+mod in_database;
 mod rust_side;
 
 use std::{fmt::Display, net::TcpListener};
@@ -27,16 +29,18 @@ struct Visit {
     next: NodeProgram,
 }
 
-impl Visit {
-    fn start() -> Self {
-        let folder = next_folder();
-        let mut build = NodeProgram::start_in(&folder, "build.mjs", &[], &[]).unwrap();
-        let mut line = build.ready().to_owned();
-        while line == r#"{"building":true}"# {
-            line = build.line().unwrap();
-        }
-        assert_eq!(line, r#"{"code":0}"#, "{}", build.log());
+fn build() {
+    let mut build = NodeProgram::start_in(&next_folder(), "build.mjs", &[], &[]).unwrap();
+    let mut line = build.ready().to_owned();
+    while line == r#"{"building":true}"# {
+        line = build.line().unwrap();
+    }
+    assert_eq!(line, r#"{"code":0}"#, "{}", build.log());
+}
 
+impl Visit {
+    /// Starts both sides of the site, whose logins are in this database or in tokens.
+    fn start(database: Option<&str>) -> Self {
         let secrets = Secrets {
             next_auth_4: hushed("next-auth"),
             auth_js_5: hushed("auth-js"),
@@ -51,11 +55,16 @@ impl Visit {
             ("NEXTAUTH_SECRET", &*secrets.next_auth_4),
             ("AUTH_SECRET", &*secrets.auth_js_5),
             ("IRON_PASSWORD", &*secrets.iron_session),
+            ("DATABASE_URL", database.unwrap_or_default()),
         ];
-        let next = NodeProgram::start_in(&folder, "server.mjs", &[], &environment).unwrap();
+        let next = NodeProgram::start_in(&next_folder(), "server.mjs", &[], &environment).unwrap();
         let ready: Value = next.ready().parse().unwrap();
-        let app = rust_side::app(&secrets, &format!("127.0.0.1:{}", ready["port"]));
         let rust = Runtime::new().unwrap();
+        let app = {
+            // The pool of the database needs it.
+            let _runtime = rust.enter();
+            rust_side::app(&secrets, database, &format!("127.0.0.1:{}", ready["port"]))
+        };
         listener.set_nonblocking(true).unwrap();
         rust.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -94,6 +103,25 @@ impl Visit {
         let text = |value: Value| value.as_str().unwrap().to_owned();
         let cookies = cookies.into_iter().map(|(name, value)| (name, text(value)));
         cookies.filter(|(name, _)| name.starts_with(prefix)).collect()
+    }
+}
+
+/// Names of a login: see [`Login`].
+struct Names {
+    name: &'static str,
+    base: &'static str,
+    cookie: &'static str,
+}
+
+const LOGINS: [Names; 2] = [
+    Names { name: "next-auth-4", base: "/api/auth", cookie: "next-auth.session-token" },
+    Names { name: "auth-js-5", base: "/api/auth-js-5", cookie: "authjs.session-token" },
+];
+
+impl Names {
+    fn on(self, visit: &mut Visit) -> Login<'_> {
+        let Self { name, base, cookie } = self;
+        Login { visit, name, base, cookie }
     }
 }
 
@@ -223,15 +251,15 @@ fn iron_sessions_are_shared(visit: &mut Visit) {
 
 /// One test, because the site is built and a browser started for it.
 #[test]
-#[ignore = "needs chromium, Node.js and the npm packages"]
+#[ignore = "needs chromium, postgres, Node.js and the npm packages"]
 fn a_next_js_site_and_rust_are_one_site() {
-    let mut visit = Visit::start();
-    for (name, base, cookie) in [
-        ("next-auth-4", "/api/auth", "next-auth.session-token"),
-        ("auth-js-5", "/api/auth-js-5", "authjs.session-token"),
-    ] {
-        logins_are_shared(Login { visit: &mut visit, name, base, cookie });
+    build();
+    let mut visit = Visit::start(None);
+    for login in LOGINS {
+        logins_are_shared(login.on(&mut visit));
     }
     iron_sessions_are_shared(&mut visit);
     visit.tell(&json!({ "op": "close" }));
+    drop(visit);
+    in_database::logins_are_shared();
 }

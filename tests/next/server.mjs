@@ -3,7 +3,8 @@
 //   node server.mjs
 //
 // Prints {"port":3001} when it listens on that port of 127.0.0.1. NEXTAUTH_URL has the origin under which browsers reach
-// the site; NEXTAUTH_SECRET, AUTH_SECRET and IRON_PASSWORD have its secrets.
+// the site; NEXTAUTH_SECRET, AUTH_SECRET and IRON_PASSWORD have its secrets. With DATABASE_URL, a PostgreSQL with the
+// tables of @auth/pg-adapter, its two logins keep their sessions there.
 
 import { writeSync } from "node:fs";
 import { createServer } from "node:http";

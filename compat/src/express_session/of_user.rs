@@ -10,6 +10,15 @@ use super::ExpressSession;
 /// How often `end_all` looks at the store. A user whose sessions still appear then is signing in all the time.
 const MOST_PASSES: usize = 16;
 
+/// How the sessions of a user are found.
+#[derive(Clone, Copy)]
+enum Look {
+    /// No session is missed.
+    Whole,
+    /// Sessions that only another program wrote can be missed.
+    Known,
+}
+
 impl ExpressSession {
     /// Returns the sessions of a user: those that have this value at the
     /// [`user_path`](crate::ExpressSessionOptions::user_path). A number is the same however it is written, and a text is
@@ -44,15 +53,38 @@ impl ExpressSession {
     #[must_use]
     pub fn of<U: Serialize>(&self, user: U) -> BoxStream<'_, Result<Listed, Error>> {
         let wanted = self.wanted("of", user);
-        stream::once(async move { self.listed_of(&wanted?).await }).try_flatten().boxed()
+        stream::once(async move { self.listed_of(&wanted?, Look::Whole).await })
+            .try_flatten()
+            .boxed()
+    }
+
+    /// Returns the sessions of a user that this store wrote last, or another one with the same options: the ones that
+    /// [`of`](Self::of) returns, but for those that only another program wrote, such as Express.
+    ///
+    /// Where Rust is the only writer, it misses none. It is for stores that cannot search what Express writes, and keep
+    /// lists of their own instead: `RedisStore` with the option `user_path`, which must be the
+    /// [`user_path`](crate::ExpressSessionOptions::user_path) of the handle. It reads as many sessions as are in the
+    /// list, however many others there are. In any other store it is the same as [`of`](Self::of).
+    ///
+    /// # Errors
+    ///
+    /// As for [`of`](Self::of).
+    #[must_use]
+    pub fn of_known<U: Serialize>(&self, user: U) -> BoxStream<'_, Result<Listed, Error>> {
+        let wanted = self.wanted("of_known", user);
+        stream::once(async move { self.listed_of(&wanted?, Look::Known).await })
+            .try_flatten()
+            .boxed()
     }
 
     /// Creates the index by the [`user_path`](crate::ExpressSessionOptions::user_path) and waits for it, so that
     /// [`of`](Self::of) and [`end_all`](Self::end_all) no longer read all sessions. An index that exists is not an
     /// error. Call it when the application is installed, rather than with each request.
     ///
-    /// The stores in MongoDB, PostgreSQL and SQLite have one; see
-    /// [`FindBy::create_index`](cloakroom_core::FindBy::create_index) of each.
+    /// The stores in MongoDB and SQL have one; see [`FindBy::create_index`](cloakroom_core::FindBy::create_index) of
+    /// each. In Redis, with the option `user_path`, it reads all sessions and fills the lists for
+    /// [`of_known`](Self::of_known) and [`end_all_known`](Self::end_all_known), also with what Express has written;
+    /// [`of`](Self::of) and [`end_all`](Self::end_all) still read all sessions.
     ///
     /// # Errors
     ///
@@ -85,16 +117,41 @@ impl ExpressSession {
     /// session cannot have. [`Other`](ErrorKind::Other) if the user still has sessions after 16 looks.
     pub async fn end_all<U: Serialize>(&self, user: U, except: Option<&str>) -> Result<u64, Error> {
         let user = self.wanted("end_all", user)?;
+        self.end_found("end_all", &user, except, Look::Whole).await
+    }
+
+    /// Does what [`end_all`](Self::end_all) does with the sessions that [`of_known`](Self::of_known) lists. A session that
+    /// only another program wrote, such as Express, stays signed in: use it where Rust is the only writer, or before an
+    /// [`end_all`](Self::end_all) that takes longer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`end_all`](Self::end_all).
+    pub async fn end_all_known<U: Serialize>(
+        &self,
+        user: U,
+        except: Option<&str>,
+    ) -> Result<u64, Error> {
+        let user = self.wanted("end_all_known", user)?;
+        self.end_found("end_all_known", &user, except, Look::Known).await
+    }
+
+    async fn end_found(
+        &self,
+        operation: &'static str,
+        user: &str,
+        except: Option<&str>,
+        look: Look,
+    ) -> Result<u64, Error> {
         let mut ended = 0;
         let stopped = |kind, ended: u64, why: &str| {
             let message = format!("{why}; sessions destroyed before that: {ended}");
-            Error::new(kind, self.name().to_owned(), "end_all", message).with_outcome_unknown()
+            Error::new(kind, self.name().to_owned(), operation, message).with_outcome_unknown()
         };
         for _ in 0..MOST_PASSES {
-            let is_theirs = |sid: &str, session: &SessionData| {
-                except != Some(sid) && self.is_of(session, &user)
-            };
-            let looked = match self.listed_of(&user).await {
+            let is_theirs =
+                |sid: &str, session: &SessionData| except != Some(sid) && self.is_of(session, user);
+            let looked = match self.listed_of(user, look).await {
                 Ok(listed) => self.destroy_listed(listed, is_theirs).await,
                 Err(error) => Err(error),
             };
@@ -110,11 +167,18 @@ impl ExpressSession {
         Err(stopped(ErrorKind::Other, ended, "the user keeps signing in"))
     }
 
-    /// Returns the sessions of a user, by the store's index if it can tell all of them.
-    async fn listed_of(&self, user: &str) -> Result<BoxStream<'_, Result<Listed, Error>>, Error> {
+    /// Returns the sessions of a user, by the store's index or list if it can tell them.
+    async fn listed_of(
+        &self,
+        user: &str,
+        look: Look,
+    ) -> Result<BoxStream<'_, Result<Listed, Error>>, Error> {
         let path = &*self.options.user_path;
         if let Some(find_by) = self.store.enumerate().and_then(Enumerate::find_by) {
-            let found = self.run("find", Read, find_by.find(path, user)).await?;
+            let found = match look {
+                Look::Whole => self.run("find", Read, find_by.find(path, user)).await?,
+                Look::Known => self.run("find_known", Read, find_by.find_known(path, user)).await?,
+            };
             if let Some(found) = found {
                 return Ok(found.map_err(Error::with_outcome_known).boxed());
             }

@@ -2,7 +2,7 @@
 
 use cloakroom_core::Error;
 
-use crate::sql::{Dialect, Moment, Slots, SqlTime, Statement, assigned, check_names, selected};
+use crate::sql::{Dialect, Moment, SqlTime, Statements, Table, check_names, selected};
 
 /// The name of the adapter in errors.
 pub(crate) const STORE: &str = "authjs";
@@ -147,18 +147,14 @@ impl AuthTables {
         self.user_columns.iter().map(|(member, _)| &**member)
     }
 
-    /// Returns the statements of a database.
+    /// Returns the statements of a database. The one that finds a session reads an array: the expiry, the user's id, and the
+    /// members of the user.
     pub(crate) fn statements(&self, dialect: Dialect) -> Result<Statements, Error> {
         let columns = self.user_columns.iter().map(|(_, column)| column);
         let names = [&self.sessions, &self.session_token, &self.session_user, &self.expires];
         let names = names.into_iter().chain([&self.users, &self.user_id]).chain(&self.schema);
         check_names(STORE, names.chain(columns).map(|name| &**name))?;
-        let form = self.expires_form.unwrap_or(match dialect {
-            Dialect::Postgres => SqlTime::Timestamp,
-            Dialect::MySql => self.on_mysql,
-            Dialect::Sqlite => SqlTime::NumberOrText,
-        });
-        form.check(STORE, dialect)?;
+        let form = SqlTime::on(dialect, self.expires_form, self.on_mysql, STORE)?;
         Ok(self.statements_with(dialect, form))
     }
 
@@ -168,41 +164,24 @@ impl AuthTables {
         let of_user = |name: &str| format!("u.{}", quote(name));
         let sessions = dialect.table(self.schema.as_deref(), &self.sessions);
         let users = dialect.table(self.schema.as_deref(), &self.users);
-        let (token, expires) = (quote(&self.session_token), quote(&self.expires));
 
         let mut values =
             vec![selected(form, dialect, &of_session(&self.expires)), of_user(&self.user_id)];
         values.extend(self.user_columns.iter().map(|(_, column)| of_user(column)));
-        let mut slots = Slots::new(dialect);
+        let (token, times) = (quote(&self.session_token), [(quote(&self.expires), Moment::Expiry)]);
+        let table = Table { dialect, form, name: sessions, token };
         // The schema of @auth/pg-adapter allows several sessions of one token, of which the package takes the first one.
-        let find = format!(
-            "SELECT {} FROM (SELECT * FROM {sessions} WHERE {} LIMIT 1) s JOIN {users} u ON {} = {}",
-            dialect.json_array(&values),
-            slots.is_token(&token),
-            of_user(&self.user_id),
-            of_session(&self.session_user),
-        );
-        let find = slots.statement(find, true);
-
-        let mut slots = Slots::new(dialect);
-        let time = assigned(form, dialect, &expires, Moment::Expiry, &mut slots);
-        let update =
-            format!("UPDATE {sessions} SET {expires} = {time} WHERE {}", slots.is_token(&token));
-        let update = slots.statement(update, false);
-
-        let mut slots = Slots::new(dialect);
-        let delete = format!("DELETE FROM {sessions} WHERE {}", slots.is_token(&token));
-        Statements { find, update, delete: slots.statement(delete, false) }
+        table.statements(&times, |slots| {
+            format!(
+                "SELECT {} FROM (SELECT * FROM {} WHERE {} LIMIT 1) s JOIN {users} u ON {} = {}",
+                dialect.json_array(&values),
+                table.name,
+                slots.is_token(&table.token),
+                of_user(&self.user_id),
+                of_session(&self.session_user),
+            )
+        })
     }
-}
-
-/// The statements of an adapter.
-#[derive(Debug)]
-pub(crate) struct Statements {
-    /// Reads an array: the expiry, the user's id, and the members of the user.
-    pub(crate) find: Statement,
-    pub(crate) update: Statement,
-    pub(crate) delete: Statement,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use cloakroom_core::{Error, ErrorKind, decode_uri_component};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::{
-    AuthAdapter, AuthJsOptions, AuthSession, Claims, Refusal, ServerSession, SessionAndUser,
+    AuthAdapter, AuthJsOptions, AuthSession, Claims, ServerSession, SessionAndUser, SessionRefusal,
     TokenCodec, TokenRefusal,
     session_cookie::{Sent, SessionCookie},
 };
@@ -136,13 +136,13 @@ impl AuthJs {
         sent: &Sent,
     ) -> Result<ServerSession, Error> {
         let cookie = &self.site.cookie;
-        let mut refusal = Refusal::UnknownSession;
+        let mut refusal = SessionRefusal::UnknownSession;
         for token in session_tokens(sent) {
             let Some(row) = adapter.get_session_and_user(&token).await? else { continue };
             let now_ms = self.site.options.clock.now_ms();
             if row.expires_at_ms < now_ms {
                 adapter.delete_session(&token).await?;
-                refusal = Refusal::ExpiredSession;
+                refusal = SessionRefusal::ExpiredSession;
             } else if self.extend(adapter, &token, &row, now_ms).await? {
                 let cookies = cookie.write(sent, &token, self.renewed_until(now_ms));
                 let SessionAndUser { expires_at_ms, user_id, user } = row;

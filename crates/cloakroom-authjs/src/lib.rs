@@ -46,7 +46,7 @@ pub use layer::{AuthLayer, AuthService};
 #[cfg(feature = "mongodb")]
 pub use mongo_adapter::MongoAdapter;
 pub use options::AuthJsOptions;
-pub use refusal::{Refusal, TokenRefusal};
+pub use refusal::{SessionRefusal, TokenRefusal};
 pub use session::{AuthSession, ServerSession};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sql::{SqlPool, SqlTime};

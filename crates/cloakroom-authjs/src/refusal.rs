@@ -55,7 +55,7 @@ impl std::error::Error for TokenRefusal {}
 /// The reason why a request that has a session cookie has no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum SessionRefusal {
     /// The token in the cookie was refused (JWT strategy).
     Token(TokenRefusal),
     /// The database has no session with this token, or its user is gone (database strategy).
@@ -64,7 +64,7 @@ pub enum Refusal {
     ExpiredSession,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SessionRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Token(refusal) => refusal.fmt(f),
@@ -74,9 +74,9 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for SessionRefusal {}
 
-impl From<TokenRefusal> for Refusal {
+impl From<TokenRefusal> for SessionRefusal {
     fn from(refusal: TokenRefusal) -> Self {
         Self::Token(refusal)
     }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use cloakroom_core::{json, to_iso_string};
 use http::HeaderValue;
 
-use crate::{Claims, Refusal};
+use crate::{Claims, SessionRefusal};
 
 /// A session as the packages' default callbacks make it: the user's name, email and image, and when it expires.
 ///
@@ -121,7 +121,7 @@ pub struct ServerSession {
 #[derive(Default)]
 struct Inner {
     session: Option<AuthSession>,
-    refusal: Option<Refusal>,
+    refusal: Option<SessionRefusal>,
     set_cookies: Vec<HeaderValue>,
 }
 
@@ -131,7 +131,10 @@ impl ServerSession {
         Self { inner: Arc::new(inner) }
     }
 
-    pub(crate) fn refused(refusal: impl Into<Refusal>, set_cookies: Vec<HeaderValue>) -> Self {
+    pub(crate) fn refused(
+        refusal: impl Into<SessionRefusal>,
+        set_cookies: Vec<HeaderValue>,
+    ) -> Self {
         let inner = Inner { session: None, refusal: Some(refusal.into()), set_cookies };
         Self { inner: Arc::new(inner) }
     }
@@ -145,7 +148,7 @@ impl ServerSession {
     /// Returns the reason why a session cookie was refused. Returns `None` if there is a session, and if the browser
     /// sent no session cookie.
     #[must_use]
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub fn refusal(&self) -> Option<SessionRefusal> {
         self.inner.refusal
     }
 

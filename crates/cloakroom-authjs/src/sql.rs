@@ -11,13 +11,14 @@
 mod dialect;
 mod error;
 mod pool;
+mod sessions;
 mod statement;
 mod time;
 
 pub(crate) use self::{
     dialect::{Dialect, check_names},
-    pool::Database,
-    statement::{Moment, Slots, Statement, Values},
-    time::{assigned, read_time, selected},
+    sessions::{Sessions, Statements, Table},
+    statement::{Moment, Values},
+    time::{read_time, selected},
 };
 pub use self::{pool::SqlPool, time::SqlTime};

@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use cloakroom_backend::Idempotency;
-use cloakroom_core::{Error, ErrorKind, json};
+use cloakroom_core::{Error, json};
 
 use crate::{
     AuthAdapter, AuthTables, Claims, SessionAndUser,
-    auth_tables::{STORE, Statements},
-    sql::{Database, SqlPool, Values, read_time},
+    auth_tables::STORE,
+    sql::{Sessions, SqlPool, Values, read_time},
 };
 
 /// Reads the sessions that a SQL adapter of Auth.js keeps in PostgreSQL, MySQL, MariaDB or SQLite.
@@ -33,9 +32,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct SqlAdapter {
-    database: Database,
+    sessions: Sessions,
     tables: Arc<AuthTables>,
-    statements: Arc<Statements>,
 }
 
 impl SqlAdapter {
@@ -43,18 +41,17 @@ impl SqlAdapter {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) if no table or column can have one of the names, or if the database of the pool has
+    /// [`Config`](cloakroom_core::ErrorKind::Config) if no table or column can have one of the names, or if the database of the pool has
     /// no such expiry.
     pub fn new(pool: impl Into<SqlPool>, tables: AuthTables) -> Result<Self, Error> {
-        let database = Database::new(pool.into(), STORE);
-        let statements = Arc::new(tables.statements(database.dialect())?);
-        Ok(Self { database, tables: Arc::new(tables), statements })
+        let sessions = Sessions::new(pool.into(), STORE, |dialect| tables.statements(dialect))?;
+        Ok(Self { sessions, tables: Arc::new(tables) })
     }
 
     /// Sets how long a call waits for the pool and the database. 5 seconds by default.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.database.set_deadline(deadline);
+        self.sessions.set_deadline(deadline);
         self
     }
 
@@ -74,26 +71,16 @@ impl SqlAdapter {
 #[async_trait]
 impl AuthAdapter for SqlAdapter {
     async fn get_session_and_user(&self, token: &str) -> Result<Option<SessionAndUser>, Error> {
-        let operation = self.database.start("get_session_and_user", Idempotency::Read);
-        let answer =
-            self.database.run(&operation, &self.statements.find, Values::of(token)).await?;
-        let Some(text) = answer.text else { return Ok(None) };
-        let row = self.row(&text).ok_or_else(|| {
-            let message = "the expiry of a session is not a time";
-            operation.error(ErrorKind::Corrupt, message)
-        })?;
-        Ok(Some(row))
+        let why = "the expiry of a session is not a time";
+        self.sessions.find("get_session_and_user", token, |text| self.row(text), why).await
     }
 
     async fn update_session(&self, token: &str, expires_at_ms: i64) -> Result<bool, Error> {
-        let operation = self.database.start("update_session", Idempotency::Repeatable);
         let values = Values { expires_at_ms, ..Values::of(token) };
-        let answer = self.database.run(&operation, &self.statements.update, values).await?;
-        Ok(answer.matched > 0)
+        self.sessions.extend("update_session", values).await
     }
 
     async fn delete_session(&self, token: &str) -> Result<(), Error> {
-        let operation = self.database.start("delete_session", Idempotency::Repeatable);
-        self.database.run(&operation, &self.statements.delete, Values::of(token)).await.map(drop)
+        self.sessions.delete("delete_session", token).await.map(drop)
     }
 }

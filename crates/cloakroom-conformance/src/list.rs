@@ -395,6 +395,12 @@ macro_rules! __cases {
             "It never misses a session, whoever wrote it, and whatever its record looks like."
             find_does_not_trust_what_it_looks_for [find_by]
             "The answer is `None` if the store cannot tell by an index which sessions these are. A caller then lists all sessions."
+            known_sessions_are_found [find_by]
+            "Returns the live sessions that have a value at a path, of those that this store, or another one with the same options, wrote last."
+            known_sessions_follow_their_last_write [find_by]
+            "No session without the value is returned, whoever wrote it."
+            known_sessions_need_an_index_or_a_list [find_by]
+            "The answer is `None` if the store has no index on the path and keeps no list by it. A caller then lists all sessions."
             an_index_that_exists_is_not_an_error [find_by]
             "Creates the index for a path and waits for it. An index that exists is not an error."
             an_index_refuses_no_session [find_by]

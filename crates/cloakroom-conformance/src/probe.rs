@@ -202,6 +202,18 @@ impl StoreUnderTest {
         }
     }
 
+    /// Returns what is found of what the store itself wrote, or `None` if it has neither an index nor a list.
+    pub(crate) async fn find_known(
+        &self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<Vec<Listed>>, Failure> {
+        match self.find_by()?.find_known(path, value).await? {
+            Some(found) => Ok(Some(found.try_collect().await?)),
+            None => Ok(None),
+        }
+    }
+
     pub(crate) fn second_handle(&self) -> Result<&dyn Store, Failure> {
         self.second().ok_or(Failure::NotOffered("second_handle"))
     }

@@ -249,6 +249,23 @@ pub trait FindBy: Send + Sync {
         path: &str,
         value: &str,
     ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error>;
+
+    /// Returns the live sessions that have a value at a path, of those that this store, or another one with the same
+    /// options, wrote last.
+    ///
+    /// - A session that another program wrote, such as Node.js, can be missing.
+    /// - No session without the value is returned, whoever wrote it.
+    /// - The answer is `None` if the store has no index on the path and keeps no list by it. A caller then lists all
+    ///   sessions.
+    ///
+    /// # Errors
+    ///
+    /// The store's own errors.
+    async fn find_known<'s>(
+        &'s self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error>;
 }
 
 // A blanket impl over `Deref` would overlap with the impls of the stores, so each handle has its own.

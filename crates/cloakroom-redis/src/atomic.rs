@@ -1,6 +1,6 @@
 //! The conditional writes: `SET NX`, and an update that compares the stored record (`update.rs`). connect-redis has none.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{future::ready, sync::atomic::Ordering, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, whole_seconds};
@@ -25,7 +25,8 @@ impl Atomic for RedisStore {
         let mut set = command("SET", &key, record.len());
         set.arg(&*record).arg("NX");
         let revision = self.options().revision(record);
-        match self.expiry(session) {
+        let expiry = self.expiry(session);
+        match expiry {
             Expiry::Seconds(seconds) => set.arg("EX").arg(seconds),
             Expiry::Never => &mut set,
             // The contract: a session whose expiry has passed is not stored, but the answer is the same.
@@ -36,12 +37,15 @@ impl Atomic for RedisStore {
                 return Ok(if there { Created::Exists } else { Created::Stored(revision) });
             }
         };
-        let answer = self.send(&operation, &set).await?;
-        Ok(if reply::done(&operation, answer)? {
-            Created::Stored(revision)
-        } else {
-            Created::Exists
-        })
+        let write = async {
+            let answer = self.send(&operation, &set).await?;
+            Ok(if reply::done(&operation, answer)? {
+                Created::Stored(revision)
+            } else {
+                Created::Exists
+            })
+        };
+        self.noting(&operation, sid, session, expiry, write).await
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
@@ -49,8 +53,10 @@ impl Atomic for RedisStore {
         let key = self.key(&operation, sid)?;
         let read_from = self.options().read_from(&operation, session)?;
         let record = self.options().stringify(&operation, session)?;
-        let swap = Swap { key: &key, read_from, record: &record, expiry: self.expiry(session) };
-        Ok(match self.swap(&operation, &swap).await? {
+        let expiry = self.expiry(session);
+        let swap = Swap { key: &key, read_from, record: &record, expiry };
+        let swapping = self.swap(&operation, &swap);
+        Ok(match self.noting(&operation, sid, session, expiry, swapping).await? {
             Swapped::Stored => Updated::Stored(self.options().revision(record)),
             Swapped::Missing => Updated::Gone,
             Swapped::Other(current) => {
@@ -68,21 +74,22 @@ impl Atomic for RedisStore {
         let key = self.key(&operation, sid)?;
         operation.check_ttl(ttl)?;
         let options = self.options();
-        let answer = match &options.ttl {
+        let (answer, expiry) = match &options.ttl {
             _ if options.disable_touch || options.disable_ttl => {
-                self.send(&operation.reading(), &command("GET", &key, 0)).await?
+                (self.send(&operation.reading(), &command("GET", &key, 0)).await?, Expiry::Passed)
             }
             Ttl::Browser(default) => {
                 let seconds = whole_seconds(ttl.unwrap_or(*default)).min(LONGEST);
-                self.getex(&operation, &key, seconds).await?
+                (self.getex(&operation, &key, seconds).await?, Expiry::Seconds(seconds))
             }
             // connect-redis from 7 on calls the function with the session, for `set` and `touch`.
-            Ttl::Of(_) => return self.get_then_touch(&operation, key).await,
+            Ttl::Of(_) => return self.get_then_touch(&operation, sid, key).await,
         };
-        match reply::text(&operation, answer)? {
-            Some(record) => options.parse(&operation, record),
-            None => Ok(None),
-        }
+        let Some(record) = reply::text(&operation, answer)? else { return Ok(None) };
+        let Some(session) = options.parse(&operation, record)? else { return Ok(None) };
+        // Only the record says whose it is, so this is a second round trip.
+        self.noting(&operation, sid, &session, expiry, ready(Ok(()))).await?;
+        Ok(Some(session))
     }
 }
 
@@ -110,13 +117,16 @@ impl RedisStore {
     async fn get_then_touch(
         &self,
         operation: &Operation,
+        sid: &str,
         key: String,
     ) -> Result<Option<SessionData>, Error> {
         let reading = operation.reading();
         let answer = self.send(&reading, &command("GET", &key, 0)).await?;
         let Some(record) = reply::text(&reading, answer)? else { return Ok(None) };
         let Some(session) = self.options().parse(&reading, record)? else { return Ok(None) };
-        let touched = self.move_expiry(operation, key, self.expiry(&session)).await?;
+        let expiry = self.expiry(&session);
+        let touch = self.move_expiry(operation, key, expiry);
+        let touched = self.noting(operation, sid, &session, expiry, touch).await?;
         // It was destroyed between the two commands, so the user has logged out.
         Ok((touched == Touched::Extended).then_some(session))
     }

@@ -22,10 +22,8 @@ use crate::{RedisStore, connection::Part, error, reply};
 const AT_ONCE: usize = 8;
 
 /// The cursor that starts a listing and, as an answer, ends it.
-const ENDS: &[u8] = b"0";
+pub(crate) const ENDS: &[u8] = b"0";
 
-// Without `find_by`: Redis has no index of what is in a value, and a set that this store would keep lacks what Node.js
-// writes.
 #[async_trait]
 impl Enumerate for RedisStore {
     /// Skips keys that no session has: those whose id would be empty or is not UTF-8, and those that do not hold a
@@ -38,19 +36,7 @@ impl Enumerate for RedisStore {
     }
 
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
-        self.pages("all")
-            .map_ok(|page| {
-                let sids: Vec<String> = sessions_in(page).collect();
-                // A cluster has a command for each key, whose answers may all be as long as the limit.
-                let group = if self.connection().takes_many_keys() { sids.len() } else { AT_ONCE };
-                let groups: Vec<Vec<String>> =
-                    sids.chunks(group.max(1)).map(<[String]>::to_vec).collect();
-                stream::iter(groups.into_iter().map(Ok::<_, Error>))
-            })
-            .try_flatten()
-            .and_then(|sids| self.load(sids))
-            .try_flatten()
-            .boxed()
+        self.listed(self.pages("all")).boxed()
     }
 
     /// Counts each session once, although SCAN can list a key twice: it keeps 8 bytes of each id in memory.
@@ -89,6 +75,11 @@ impl Enumerate for RedisStore {
             has_removed = true;
         }
         Ok(())
+    }
+
+    /// Returns the lists by user of the option [`user_path`](crate::RedisOptions::user_path), or `None` without it.
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        self.options().user_path.as_ref().map(|_| self as &dyn FindBy)
     }
 }
 
@@ -148,7 +139,7 @@ impl RedisStore {
 
     /// Returns the ids under the store's prefix, page by page, and from one server after the other. An id can occur
     /// twice.
-    fn pages(
+    pub(crate) fn pages(
         &self,
         operation: &'static str,
     ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
@@ -169,6 +160,25 @@ impl RedisStore {
             }
             Ok(Some((page, (Some(parts), cursor, pattern))))
         })
+    }
+
+    /// Returns the sessions with the ids of these pages.
+    pub(crate) fn listed<'s>(
+        &'s self,
+        pages: impl Stream<Item = Result<Vec<String>, Error>> + Send + 's,
+    ) -> impl Stream<Item = Result<Listed, Error>> + Send + 's {
+        pages
+            .map_ok(|page| {
+                let sids: Vec<String> = sessions_in(page).collect();
+                // A cluster has a command for each key, whose answers may all be as long as the limit.
+                let group = if self.connection().takes_many_keys() { sids.len() } else { AT_ONCE };
+                let groups: Vec<Vec<String>> =
+                    sids.chunks(group.max(1)).map(<[String]>::to_vec).collect();
+                stream::iter(groups.into_iter().map(Ok::<_, Error>))
+            })
+            .try_flatten()
+            .and_then(|sids| self.load(sids))
+            .try_flatten()
     }
 
     /// Returns one page of one server, and the cursor of the next one.

@@ -13,6 +13,7 @@ mod enumerate;
 mod error;
 mod given;
 mod invalidations;
+mod known;
 mod limited;
 mod live;
 mod login;
@@ -35,6 +36,7 @@ mod tls;
 mod ttl;
 mod update;
 mod url;
+mod users;
 #[cfg(feature = "tls")]
 mod verifier;
 

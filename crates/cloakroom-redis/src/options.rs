@@ -2,10 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use cloakroom_backend::{MAX_RECORD, invalid_option};
+use cloakroom_backend::{MAX_RECORD, invalid_option, is_index_path};
 use cloakroom_core::{Clock, Error};
 
 use crate::{Serializer, Ttl, error::STORE};
+
+/// Begins the keys of the lists by user. connect-redis and the listing take every key that begins with the prefix of
+/// sessions for one.
+pub(crate) const LISTS: &str = "users-of:";
 
 /// Options of a [`RedisStore`](crate::RedisStore): those of connect-redis under their names there, and a few more.
 ///
@@ -39,6 +43,11 @@ pub struct RedisOptions {
     pub max_record: u64,
     /// The time limit of an operation, and of each page of a listing. 5 seconds by default.
     pub deadline: Duration,
+    /// Where a session has its user, such as `passport.user`, if the store keeps a list of each user's sessions; see
+    /// [`find_known`](cloakroom_core::FindBy::find_known). `None` by default: it keeps no lists.
+    ///
+    /// Each write and each visit of a session then sends one more command. Node.js knows nothing of the lists.
+    pub user_path: Option<String>,
     /// A PEM file with the certificates to trust instead of the public authorities: those of authorities, or the
     /// server's own if it is self-signed. This option and the next four require the scheme `rediss`.
     pub ca_file: Option<PathBuf>,
@@ -65,6 +74,7 @@ impl Default for RedisOptions {
             serializer: None,
             max_record: MAX_RECORD,
             deadline: Duration::from_secs(5),
+            user_path: None,
             ca_file: None,
             cert_file: None,
             key_file: None,
@@ -124,6 +134,12 @@ impl RedisOptions {
         Self { deadline, ..self }
     }
 
+    /// Sets [`user_path`](Self::user_path).
+    #[must_use]
+    pub fn with_user_path(self, user_path: impl Into<String>) -> Self {
+        Self { user_path: Some(user_path.into()), ..self }
+    }
+
     /// Sets [`ca_file`](Self::ca_file).
     #[must_use]
     pub fn with_ca_file(self, ca_file: impl Into<PathBuf>) -> Self {
@@ -176,6 +192,19 @@ impl RedisOptions {
 
     /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        let why = match &self.user_path {
+            Some(path) if !is_index_path(path) => Some(
+                "must be names of ASCII letters, digits, _ and - with dots between them, at most 100 bytes",
+            ),
+            // A list would look like a session.
+            Some(_) if [LISTS, &self.prefix].concat().starts_with(&self.prefix) => {
+                Some("requires a prefix with which \"users-of:\" does not begin")
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(invalid_option(STORE, "userPath", why));
+        }
         let zero = match self {
             Self { ttl: Ttl::Browser(Duration::ZERO), .. } => "ttl",
             Self { scan_count: 0, .. } => "scanCount",

@@ -20,6 +20,7 @@ const NAMES: &[&str] = &[
     "scanCount",
     "maxRecord",
     "deadline",
+    "userPath",
     "protocol",
     "caFile",
     "certFile",
@@ -100,6 +101,7 @@ pub(crate) fn apply(
         "scanCount" => options.scan_count = parameter.number("keys")?,
         "maxRecord" => options.max_record = parameter.number("bytes")?,
         "deadline" => options.deadline = parameter.milliseconds()?,
+        "userPath" => options.user_path = Some(parameter.text()?.to_owned()),
         "caFile" => options.ca_file = Some(parameter.text()?.into()),
         "certFile" => options.cert_file = Some(parameter.text()?.into()),
         "keyFile" => options.key_file = Some(parameter.text()?.into()),
@@ -155,13 +157,14 @@ mod tests {
     #[test]
     fn parameters_are_the_options_of_connect_redis() {
         let (target, options) = parse(
-            "redis://h/2?prefix=my%20app:&ttl=60&disableTTL=true&disableTouch=true&scanCount=7&maxRecord=1000&deadline=250&protocol=2",
+            "redis://h/2?prefix=my%20app:&ttl=60&disableTTL=true&disableTouch=true&scanCount=7&maxRecord=1000&deadline=250&userPath=passport.user&protocol=2",
         );
         assert_eq!(options.prefix, "my app:");
         assert!(matches!(options.ttl, Ttl::Browser(ttl) if ttl == Duration::from_secs(60)));
         assert!(options.disable_ttl && options.disable_touch);
         assert_eq!((options.scan_count, options.max_record), (7, 1_000));
         assert_eq!(options.deadline, Duration::from_millis(250));
+        assert_eq!(options.user_path.as_deref(), Some("passport.user"));
         assert_eq!(target.protocol, Some(ProtocolVersion::RESP2));
     }
 
@@ -208,7 +211,7 @@ mod tests {
         for (query, why) in [
             (
                 "x=1",
-                "must be one of prefix, ttl, disableTTL, disableTouch, scanCount, maxRecord, deadline, protocol, caFile, certFile, keyFile, serverName, insecureSkipVerify",
+                "must be one of prefix, ttl, disableTTL, disableTouch, scanCount, maxRecord, deadline, userPath, protocol, caFile, certFile, keyFile, serverName, insecureSkipVerify",
             ),
             ("disable_ttl=true", r#"unknown parameter "disable_ttl": did you mean "disableTTL"?"#),
             ("disablettl=true", r#"unknown parameter "disablettl": did you mean "disableTTL"?"#),
@@ -225,6 +228,7 @@ mod tests {
             ("disableTTL=1", r#"must be "true" or "false""#),
             ("disableTouch", r#"must be "true" or "false""#),
             ("protocol=4", r#"must be "resp2" or "resp3""#),
+            ("userPath=", r#"invalid parameter "userPath": must not be empty"#),
             ("caFile=", r#"invalid parameter "caFile": must not be empty"#),
             ("prefix=a&prefix=b", r#"invalid parameter "prefix": must be given only once"#),
         ] {

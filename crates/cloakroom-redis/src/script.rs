@@ -21,6 +21,13 @@ pub(crate) static UPDATE: LazyLock<Script> =
 pub(crate) static GET_AND_TOUCH: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("get_and_touch.lua")));
 
+/// Notes a session in the list of its user.
+pub(crate) static NOTE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("note.lua")));
+
+/// Removes sessions that have ended from the list of a user.
+pub(crate) static FORGET: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("forget.lua")));
+
 pub(crate) struct Script {
     code: &'static str,
     digest: String,

@@ -74,6 +74,7 @@ impl RedisStore {
     /// | `scanCount` | keys | 100 |
     /// | `maxRecord` | bytes | 16777216 |
     /// | `deadline` | milliseconds | 5000 |
+    /// | `userPath` | where a session has its user, such as `passport.user` | none: no lists by user |
     /// | `protocol` | `resp2` or `resp3` | RESP3 where the server speaks it |
     /// | `caFile` | path of a PEM file with the certificates to trust, for `rediss:` | the public authorities |
     /// | `certFile`, `keyFile` | paths of PEM files: the store's own certificate and its key, for `rediss:` | none |
@@ -258,8 +259,11 @@ impl Store for RedisStore {
         if let Expiry::Seconds(seconds) = expiry {
             set.arg("EX").arg(seconds);
         }
-        let answer = self.send(&operation, &set).await?;
-        reply::done(&operation, answer).map(drop)
+        let write = async {
+            let answer = self.send(&operation, &set).await?;
+            reply::done(&operation, answer).map(drop)
+        };
+        self.noting(&operation, sid, session, expiry, write).await
     }
 
     async fn destroy(&self, sid: &str) -> Result<(), Error> {
@@ -275,7 +279,9 @@ impl Store for RedisStore {
         if self.options().disable_touch || self.options().disable_ttl {
             return Ok(Touched::NotOffered);
         }
-        self.move_expiry(&operation, key, self.expiry(session)).await
+        let expiry = self.expiry(session);
+        let touch = self.move_expiry(&operation, key, expiry);
+        self.noting(&operation, sid, session, expiry, touch).await
     }
 
     fn atomic(&self) -> Option<&dyn Atomic> {

@@ -97,6 +97,25 @@ mod resp2 {
     );
 }
 
+/// With lists of each user's sessions, which are not whole, so an index is asked for in vain.
+mod with_lists_by_user {
+    use super::*;
+
+    suite!(
+        || async {
+            let options = RedisOptions::default().with_user_path("passport.user");
+            subject("", &options, |store| store).with_faults(|| harmed("?userPath=passport.user"))
+        },
+        ignore = "needs redis-server",
+        exceptions = [
+            find_lists_the_sessions_with_the_value = "`find` leaves it to a listing",
+            find_tells_values_apart_as_javascript_does = "`find` leaves it to a listing",
+            find_misses_no_record = "`find` leaves it to a listing",
+            a_path_that_cannot_be_indexed_is_invalid_data = "`find` leaves it to a listing",
+        ]
+    );
+}
+
 /// In the older protocol, and with records in an envelope.
 mod resp2_with_a_serializer {
     use super::*;

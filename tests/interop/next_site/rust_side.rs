@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use cloakroom_authjs::{
-    AuthJs, AuthJsOptions, AuthLayer, Claims, RequireAuth, ServerSession,
+    AuthJs, AuthJsOptions, AuthLayer, AuthTables, Claims, RequireAuth, ServerSession, SqlAdapter,
     iron_session::{IronSession, IronSessionOptions, Passwords},
     sealed::{Content, Refusal},
 };
@@ -24,16 +24,25 @@ use hyper_util::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use sqlx::postgres::PgPoolOptions;
 
 use super::Secrets;
 
-/// The app that browsers reach. Next.js listens at the address.
-pub(super) fn app(secrets: &Secrets, next: &str) -> Router {
-    let jwt = |options: AuthJsOptions, secret: &String| {
-        AuthJs::jwt(options.with_secure_cookies(false), [secret]).unwrap()
+/// The app that browsers reach. Next.js listens at the address, and the logins are in the database if there is one.
+pub(super) fn app(secrets: &Secrets, database: Option<&str>, next: &str) -> Router {
+    let adapter = database.map(|url| {
+        let pool = PgPoolOptions::new().max_connections(2).connect_lazy(url).unwrap();
+        SqlAdapter::new(pool, AuthTables::pg_adapter()).unwrap()
+    });
+    let auth = |options: AuthJsOptions, secret: &String| {
+        let options = options.with_secure_cookies(false);
+        match &adapter {
+            Some(adapter) => AuthJs::database(options, adapter.clone()).unwrap(),
+            None => AuthJs::jwt(options, [secret]).unwrap(),
+        }
     };
-    let next_auth_4 = jwt(AuthJsOptions::next_auth_4(), &secrets.next_auth_4);
-    let auth_js_5 = jwt(AuthJsOptions::auth_js_5(), &secrets.auth_js_5);
+    let next_auth_4 = auth(AuthJsOptions::next_auth_4(), &secrets.next_auth_4);
+    let auth_js_5 = auth(AuthJsOptions::auth_js_5(), &secrets.auth_js_5);
     // No connection is reused, because the server may be about to close it.
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
     Router::new()

@@ -2,10 +2,11 @@
 
 import NextAuth from "next-auth-5";
 import Credentials from "next-auth-5/providers/credentials";
+import { strategy } from "./strategy";
 import { authorize, credentials } from "./user";
 
 export const { handlers, auth } = NextAuth({
-  providers: [Credentials({ credentials, authorize })],
+  ...strategy(Credentials({ credentials, authorize })),
   basePath: "/api/auth-js-5",
   trustHost: true,
 });

@@ -1,5 +1,5 @@
-//! `sign_out NUMBER`: what it costs to sign a user out everywhere, beside the sessions of so many other users, on each
-//! kind of server. The table in `compat/README.md` is what it prints.
+//! `sign_out NUMBER [redis]`: what it costs to sign a user out everywhere, beside the sessions of so many other users, on each
+//! kind of server, or on Redis alone. The table in `compat/README.md` is what it prints.
 //!
 //! Each server counts what it is asked. The user has three sessions, so `end_all` reads and ends three, and looks again.
 
@@ -15,7 +15,7 @@ use std::{
 };
 
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
-use cloakroom_core::{ErrorKind, SessionData, Store};
+use cloakroom_core::{ErrorKind, Listed, SessionData, Store};
 use cloakroom_mongodb::{
     AutoRemove, MongoOptions, MongoStore,
     mongodb::{
@@ -30,8 +30,16 @@ use cloakroom_sql::{
     sqlx::{self, Connection, MySqlConnection, PgConnection},
 };
 use cloakroom_test_support::{MariaDb, Mongod, Postgres, RedisServer};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 
+/// What Redis has instead of an index, and what it is asked by.
+const LISTS: &str = "lists, `of_known`";
+const INDEX: &str = "index";
+
+type Listing = std::result::Result<Listed, cloakroom_core::Error>;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How often the server was asked since the last call.
@@ -63,11 +71,17 @@ async fn fill(store: &dyn Store, number: usize) -> Result<()> {
         .await
 }
 
-/// Prints the rows of a store: without an index, and with one if it has one.
+/// The sessions of the user, by what the store finds them.
+fn theirs<'s>(sessions: &'s ExpressSession, way: &str) -> BoxStream<'s, Listing> {
+    if way == LISTS { sessions.of_known(USER) } else { sessions.of(USER) }
+}
+
+/// Prints the rows of a store: without an index, and with one, or the lists of Redis, if it has them.
 async fn measure(
     name: &str,
     store: Arc<dyn Store>,
     number: usize,
+    index: &'static str,
     asked: &mut Asked<'_>,
 ) -> Result<()> {
     let options = ExpressSessionOptions::default().with_deadline(PATIENCE);
@@ -76,28 +90,31 @@ async fn measure(
     loop {
         // What connecting takes, and looking for the index, is not counted.
         sign_in(&*store).await?;
-        let first: Vec<_> = sessions.of(USER).try_collect().await?;
+        let first: Vec<_> = theirs(&sessions, way).try_collect().await?;
         assert_eq!(first.len(), THEIRS, "{name}");
         asked()?;
         let since = Instant::now();
-        let found: Vec<_> = sessions.of(USER).try_collect().await?;
+        let found: Vec<_> = theirs(&sessions, way).try_collect().await?;
         let (of_took, of_asked) = (since.elapsed(), asked()?);
         let since = Instant::now();
-        let ended = sessions.end_all(USER, None).await?;
+        let ended = match way {
+            LISTS => sessions.end_all_known(USER, None).await?,
+            _ => sessions.end_all(USER, None).await?,
+        };
         let (took, end_asked) = (since.elapsed(), asked()?);
         assert_eq!((found.len(), ended), (THEIRS, THEIRS as u64), "{name}");
-        let read = if way == "index" { THEIRS } else { number + THEIRS };
+        let read = if way == index { THEIRS } else { number + THEIRS };
         writeln!(
             io::stdout(),
             "| {name}, {way} | {read} | {of_asked} | {:.1} | {end_asked} | {:.1} |",
             of_took.as_secs_f64() * 1e3,
             took.as_secs_f64() * 1e3,
         )?;
-        if way == "index" {
+        if way == index {
             return Ok(());
         }
         match sessions.index_users().await {
-            Ok(()) => way = "index",
+            Ok(()) => way = index,
             Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
             Err(error) => return Err(error.into()),
         }
@@ -123,7 +140,7 @@ async fn postgres(number: usize) -> Result<()> {
         let all = server.log().lines().filter(|line| line.contains("LOG:  execute ")).count();
         Ok(all - std::mem::replace(&mut seen, all))
     };
-    measure("PostgreSQL", store, number, &mut asked).await
+    measure("PostgreSQL", store, number, INDEX, &mut asked).await
 }
 
 async fn sqlite(number: usize) -> Result<()> {
@@ -131,7 +148,7 @@ async fn sqlite(number: usize) -> Result<()> {
     let url = format!("sqlite:{}?durable=false", folder.path().join("sessions.db").display());
     let store = Arc::new(SqlStore::open_with(&url, sql())?);
     fill(&*store, number).await?;
-    measure("SQLite", store, number, &mut || Ok(0)).await
+    measure("SQLite", store, number, INDEX, &mut || Ok(0)).await
 }
 
 async fn mariadb(number: usize) -> Result<()> {
@@ -147,7 +164,7 @@ async fn mariadb(number: usize) -> Result<()> {
         let all = fs::read_to_string(&statements)?.matches(" Execute\t").count();
         Ok(all - std::mem::replace(&mut seen, all))
     };
-    measure("MariaDB", store, number, &mut asked).await
+    measure("MariaDB", store, number, INDEX, &mut asked).await
 }
 
 async fn mongodb(number: usize) -> Result<()> {
@@ -164,12 +181,12 @@ async fn mongodb(number: usize) -> Result<()> {
     let options = options.with_auto_remove(AutoRemove::Disabled);
     let store = Arc::new(MongoStore::with_client(Client::with_options(client)?, options)?);
     fill(&*store, number).await?;
-    measure("MongoDB, documents", store, number, &mut || Ok(commands.swap(0, SeqCst))).await
+    measure("MongoDB, documents", store, number, INDEX, &mut || Ok(commands.swap(0, SeqCst))).await
 }
 
 async fn redis(number: usize) -> Result<()> {
     let server = RedisServer::start()?;
-    let options = RedisOptions::default().with_deadline(PATIENCE);
+    let options = RedisOptions::default().with_deadline(PATIENCE).with_user_path("passport.user");
     let store = Arc::new(RedisStore::open_with(&server.url(), options)?);
     fill(&*store, number).await?;
     let mut beside = redis::Client::open(server.url())?.get_connection()?;
@@ -181,16 +198,19 @@ async fn redis(number: usize) -> Result<()> {
         // The question itself is one.
         Ok((all - std::mem::replace(&mut seen, all)).saturating_sub(1))
     };
-    measure("Redis (commands)", store, number, &mut asked).await
+    measure("Redis (commands)", store, number, LISTS, &mut asked).await
 }
 
 async fn run() -> Result<()> {
     let number = env::args().nth(1).and_then(|number| number.parse().ok());
-    let number = number.ok_or("usage: sign_out NUMBER")?;
+    let number = number.ok_or("usage: sign_out NUMBER [redis]")?;
     writeln!(
         io::stdout(),
         "| store | sessions that `of` reads | round trips of `of` | ms | round trips of `end_all` | ms |\n| --- | --- | --- | --- | --- | --- |"
     )?;
+    if env::args().nth(2).as_deref() == Some("redis") {
+        return redis(number).await;
+    }
     postgres(number).await?;
     sqlite(number).await?;
     mariadb(number).await?;

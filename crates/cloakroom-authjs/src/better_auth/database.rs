@@ -2,16 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_backend::Idempotency;
-use cloakroom_core::{Error, ErrorKind, json, to_iso_string};
+use cloakroom_core::{Error, json, to_iso_string};
 
 use super::{
     login::BetterAuthLogin,
-    tables::{BetterAuthTables, Field, Kind, STORE, Statements},
+    tables::{BetterAuthTables, Field, Kind, STORE},
 };
 use crate::{
     sealed::Content,
-    sql::{Database, SqlPool, Values, read_time},
+    sql::{Sessions, SqlPool, Values, read_time},
 };
 
 /// Reads, extends and ends the sessions that better-auth keeps in PostgreSQL, MySQL, MariaDB or SQLite.
@@ -50,9 +49,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct BetterAuthDatabase {
-    database: Database,
+    sessions: Sessions,
     tables: Arc<BetterAuthTables>,
-    statements: Arc<Statements>,
 }
 
 impl BetterAuthDatabase {
@@ -60,17 +58,16 @@ impl BetterAuthDatabase {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) if no table or column can have one of the names.
+    /// [`Config`](cloakroom_core::ErrorKind::Config) if no table or column can have one of the names.
     pub fn new(pool: impl Into<SqlPool>, tables: BetterAuthTables) -> Result<Self, Error> {
-        let database = Database::new(pool.into(), STORE);
-        let statements = Arc::new(tables.statements(database.dialect())?);
-        Ok(Self { database, tables: Arc::new(tables), statements })
+        let sessions = Sessions::new(pool.into(), STORE, |dialect| tables.statements(dialect))?;
+        Ok(Self { sessions, tables: Arc::new(tables) })
     }
 
     /// Sets how long a call waits for the pool and the database. 5 seconds by default.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.database.set_deadline(deadline);
+        self.sessions.set_deadline(deadline);
         self
     }
 
@@ -80,16 +77,10 @@ impl BetterAuthDatabase {
     ///
     /// # Errors
     ///
-    /// If the database fails, and [`Corrupt`](ErrorKind::Corrupt) if a date in a row cannot be read.
+    /// If the database fails, and [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) if a date in a row cannot be read.
     pub async fn find_session(&self, token: &str) -> Result<Option<BetterAuthLogin>, Error> {
-        let operation = self.database.start("find_session", Idempotency::Read);
-        let answer =
-            self.database.run(&operation, &self.statements.find, Values::of(token)).await?;
-        let Some(text) = answer.text else { return Ok(None) };
-        let login = self
-            .login(&text)
-            .ok_or_else(|| operation.error(ErrorKind::Corrupt, "a date in a row cannot be read"))?;
-        Ok(Some(login))
+        let why = "a date in a row cannot be read";
+        self.sessions.find("find_session", token, |text| self.login(text), why).await
     }
 
     /// Sets when the session expires and when it was updated, in milliseconds since 1970. Returns false if the session does
@@ -104,10 +95,7 @@ impl BetterAuthDatabase {
         expires_at_ms: i64,
         now_ms: i64,
     ) -> Result<bool, Error> {
-        let operation = self.database.start("renew_session", Idempotency::Repeatable);
-        let values = Values { token, expires_at_ms, now_ms };
-        let answer = self.database.run(&operation, &self.statements.renew, values).await?;
-        Ok(answer.matched > 0)
+        self.sessions.extend("renew_session", Values { token, expires_at_ms, now_ms }).await
     }
 
     /// Deletes the session. Returns false if it did not exist.
@@ -118,9 +106,7 @@ impl BetterAuthDatabase {
     ///
     /// If the database fails. Send no cookies then: the session may still be alive.
     pub async fn end_session(&self, token: &str) -> Result<bool, Error> {
-        let operation = self.database.start("end_session", Idempotency::Repeatable);
-        let answer = self.database.run(&operation, &self.statements.end, Values::of(token)).await?;
-        Ok(answer.matched > 0)
+        self.sessions.delete("end_session", token).await
     }
 
     /// Reads the array of a row.

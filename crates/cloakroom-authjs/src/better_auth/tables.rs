@@ -2,7 +2,7 @@
 
 use cloakroom_core::Error;
 
-use crate::sql::{Dialect, Moment, Slots, SqlTime, Statement, assigned, check_names, selected};
+use crate::sql::{Dialect, Moment, SqlTime, Statements, Table, check_names, selected};
 
 /// The name of the tables in errors.
 pub(super) const STORE: &str = "better-auth";
@@ -134,17 +134,13 @@ impl BetterAuthTables {
         &self.user_fields
     }
 
-    /// Returns the statements of a database.
+    /// Returns the statements of a database. The one that finds a session reads an array: the fields of the session, then
+    /// those of the user.
     pub(super) fn statements(&self, dialect: Dialect) -> Result<Statements, Error> {
         let fields = self.session_fields.iter().chain(&self.user_fields);
         let names = [&self.sessions, &self.users].into_iter().chain(&self.schema);
         check_names(STORE, names.chain(fields.map(|field| &field.column)).map(|name| &**name))?;
-        let form = self.dates.unwrap_or(match dialect {
-            Dialect::Postgres => SqlTime::Timestamp,
-            Dialect::MySql => SqlTime::UtcTimestamp,
-            Dialect::Sqlite => SqlTime::NumberOrText,
-        });
-        form.check(STORE, dialect)?;
+        let form = SqlTime::on(dialect, self.dates, SqlTime::UtcTimestamp, STORE)?;
         let column = |fields: &[Field], name: &str| {
             let found = fields.iter().find(|field| field.name == name);
             dialect.quote(found.map_or(name, |field| &field.column))
@@ -164,30 +160,19 @@ impl BetterAuthTables {
             fields.iter().map(value).collect()
         };
         let values = [values(&self.session_fields, "s"), values(&self.user_fields, "u")].concat();
-        let mut slots = Slots::new(dialect);
-        let find = format!(
-            "SELECT {} FROM {sessions} s JOIN {users} u ON u.{} = s.{} WHERE {} LIMIT 1",
-            dialect.json_array(&values),
-            column(&self.user_fields, ID),
-            of_session(USER_ID),
-            slots.is_token(&format!("s.{}", of_session(TOKEN))),
-        );
-        let find = slots.statement(find, true);
-
-        let mut slots = Slots::new(dialect);
-        let sets =
-            [(EXPIRES_AT, Moment::Expiry), (UPDATED_AT, Moment::Now)].map(|(name, moment)| {
-                let column = of_session(name);
-                format!("{column} = {}", assigned(form, dialect, &column, moment, &mut slots))
-            });
-        let token = of_session(TOKEN);
-        let condition = slots.is_token(&token);
-        let renew = format!("UPDATE {sessions} SET {} WHERE {condition}", sets.join(", "));
-        let renew = slots.statement(renew, false);
-
-        let mut slots = Slots::new(dialect);
-        let end = format!("DELETE FROM {sessions} WHERE {}", slots.is_token(&token));
-        Ok(Statements { find, renew, end: slots.statement(end, false) })
+        let times = [(EXPIRES_AT, Moment::Expiry), (UPDATED_AT, Moment::Now)];
+        let times = times.map(|(name, moment)| (of_session(name), moment));
+        let table = Table { dialect, form, name: sessions, token: of_session(TOKEN) };
+        Ok(table.statements(&times, |slots| {
+            format!(
+                "SELECT {} FROM {} s JOIN {users} u ON u.{} = s.{} WHERE {} LIMIT 1",
+                dialect.json_array(&values),
+                table.name,
+                column(&self.user_fields, ID),
+                of_session(USER_ID),
+                slots.is_token(&format!("s.{}", table.token)),
+            )
+        }))
     }
 }
 
@@ -196,13 +181,4 @@ fn set(fields: &mut Vec<Field>, name: &str, column: String) {
         Some(field) => field.column = column,
         None => fields.push(Field { column, ..Field::new(name) }),
     }
-}
-
-/// The statements of the tables.
-#[derive(Debug)]
-pub(super) struct Statements {
-    /// Reads an array: the fields of the session, then those of the user.
-    pub(super) find: Statement,
-    pub(super) renew: Statement,
-    pub(super) end: Statement,
 }

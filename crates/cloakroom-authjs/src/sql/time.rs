@@ -30,8 +30,23 @@ pub enum SqlTime {
 }
 
 impl SqlTime {
+    /// Returns the form that was given, or the one that packages have on the database.
+    pub(crate) fn on(
+        dialect: Dialect,
+        given: Option<Self>,
+        on_mysql: Self,
+        store: &'static str,
+    ) -> Result<Self, Error> {
+        let form = given.unwrap_or(match dialect {
+            Dialect::Postgres => Self::Timestamp,
+            Dialect::MySql => on_mysql,
+            Dialect::Sqlite => Self::NumberOrText,
+        });
+        form.check(store, dialect).map(|()| form)
+    }
+
     /// Rejects a form that the database does not have.
-    pub(crate) fn check(self, store: &'static str, dialect: Dialect) -> Result<(), Error> {
+    fn check(self, store: &'static str, dialect: Dialect) -> Result<(), Error> {
         let is_there = match self {
             Self::Timestamp => dialect != Dialect::Sqlite,
             Self::UtcDateTime | Self::UtcTimestamp => dialect == Dialect::MySql,

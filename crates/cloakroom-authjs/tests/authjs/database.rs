@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use cloakroom_authjs::{AuthAdapter, AuthJs, Claims, Refusal, SessionAndUser};
+use cloakroom_authjs::{AuthAdapter, AuthJs, Claims, SessionAndUser, SessionRefusal};
 use cloakroom_core::{Error, ErrorKind};
 use http::HeaderMap;
 
@@ -49,7 +49,7 @@ impl AuthAdapter for Database {
 async fn a_session_that_ends_while_it_is_extended_is_over() {
     let auth = AuthJs::database(options(), Database::SignedOut).unwrap();
     let answer = auth.get_server_session(&cookies("authjs.session-token=t")).await.unwrap();
-    assert_eq!(answer.refusal(), Some(Refusal::UnknownSession));
+    assert_eq!(answer.refusal(), Some(SessionRefusal::UnknownSession));
     let removed = answer.set_cookies()[0].to_str().unwrap();
     assert!(removed.starts_with("authjs.session-token=; Max-Age=0;"), "{removed}");
 }
@@ -74,7 +74,7 @@ async fn what_is_no_token_of_a_site_never_gets_to_the_database() {
     for (token, calls) in [("", 0), ("t", 1), (&"x".repeat(1_025), 1)] {
         let headers = cookies(&format!("authjs.session-token={token}"));
         let answer = auth.get_server_session(&headers).await.unwrap();
-        assert_eq!(answer.refusal(), Some(Refusal::UnknownSession));
+        assert_eq!(answer.refusal(), Some(SessionRefusal::UnknownSession));
         assert_eq!(CALLS.load(Ordering::Relaxed), calls, "{}", token.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use cloakroom_authjs::{AuthJs, AuthLayer, Refusal, ServerSession, TokenRefusal};
+use cloakroom_authjs::{AuthJs, AuthLayer, ServerSession, SessionRefusal, TokenRefusal};
 use http::{
     Request, Response,
     header::{CACHE_CONTROL, COOKIE, SET_COOKIE},
@@ -78,5 +78,5 @@ fn nothing_of_a_session_is_printed() {
     for secret in ["Ada", "made-up-secret", "admin", token] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    assert_eq!(Refusal::from(TokenRefusal::Expired).to_string(), "the token has expired");
+    assert_eq!(SessionRefusal::from(TokenRefusal::Expired).to_string(), "the token has expired");
 }

@@ -133,6 +133,16 @@ impl FindBy for Observed {
         let found = watch(self.name(), "find", None, find, Outcome::done).await?;
         Ok(found.map(|listed| watch_stream(self.name(), "find", listed)))
     }
+
+    async fn find_known<'s>(
+        &'s self,
+        path: &str,
+        value: &str,
+    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error> {
+        let find = self.part("find_known", self.index())?.find_known(path, value);
+        let found = watch(self.name(), "find_known", None, find, Outcome::done).await?;
+        Ok(found.map(|listed| watch_stream(self.name(), "find_known", listed)))
+    }
 }
 
 impl fmt::Debug for Observed {

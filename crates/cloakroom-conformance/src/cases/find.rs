@@ -212,6 +212,90 @@ pub(crate) async fn find_does_not_trust_what_it_looks_for(subject: &StoreUnderTe
     }
 }
 
+/// Checks that exactly these sessions are found of those that the store wrote.
+async fn knows(subject: &StoreUnderTest, value: &str, wanted: &[&str]) -> Verdict {
+    let found = subject.find_known(PATH, value).await?;
+    let found = found.ok_or_else(|| broken("neither an index nor a list is on the path"))?;
+    let wanted: BTreeSet<&str> = wanted.iter().copied().collect();
+    check(
+        ids(&found) == wanted,
+        format_args!("{} is known in {:?} instead of {wanted:?}", shown(value), ids(&found)),
+    )
+}
+
+/// Each kind of write can be the one that makes a session known, and a visit must not make it unknown.
+pub(crate) async fn known_sessions_are_found(subject: &StoreUnderTest) -> Verdict {
+    subject.index(PATH).await?;
+    let anns = with(subject, r#""passport":{"user":"ann"}"#)?;
+    let store = subject.store();
+    store.set("set", &anns).await?;
+    store.set("other", &with(subject, r#""passport":{"user":"Ann"}"#)?).await?;
+    store.set("touched", &anns).await?;
+    store.touch("touched", &anns).await?;
+    let mut wanted = vec!["set", "touched"];
+    if let Ok(second) = subject.second_handle() {
+        second.set("second", &anns).await?;
+        wanted.push("second");
+    }
+    if let Some(atomic) = store.atomic() {
+        atomic.create("created", &anns).await?;
+        store.set("updated", &with(subject, r#""views":1"#)?).await?;
+        let mut session = subject.read("updated").await?;
+        session.insert_json("passport", r#"{"user":"ann"}"#)?;
+        atomic.update("updated", &session).await?;
+        atomic.get_and_touch("updated", None).await?;
+        wanted.extend(["created", "updated"]);
+    }
+    knows(subject, "\"ann\"", &wanted).await?;
+    for Listed { id, session, .. } in subject.find_known(PATH, "\"ann\"").await?.unwrap_or_default()
+    {
+        same(&session, &subject.read(&id).await?)?;
+    }
+    for number in 0..MANY {
+        let session = with(subject, r#""passport":{"user":true}"#)?;
+        store.set(&format!("id-{number}"), &session).await?;
+    }
+    let many = subject.find_known(PATH, "true").await?.unwrap_or_default();
+    check(ids(&many).len() == MANY, format_args!("{} of {MANY} are known", ids(&many).len()))
+}
+
+/// A user who logs in as somebody else keeps the session in some applications.
+pub(crate) async fn known_sessions_follow_their_last_write(subject: &StoreUnderTest) -> Verdict {
+    subject.index(PATH).await?;
+    let sessions = [
+        ("stays", r#""passport":{"user":7.0}"#),
+        ("changes", r#""passport":{"user":7}"#),
+        ("leaves", r#""passport":{"user":7}"#),
+        ("ends", r#""passport":{"user":7}"#),
+    ];
+    fill(subject, &sessions).await?;
+    knows(subject, "7", &["stays", "changes", "leaves", "ends"]).await?;
+    fill(subject, &[("changes", r#""passport":{"user":8}"#), ("leaves", r#""passport":{}"#)])
+        .await?;
+    subject.store().destroy("ends").await?;
+    knows(subject, "7", &["stays"]).await?;
+    knows(subject, "8", &["changes"]).await?;
+    knows(subject, "\"7\"", &[]).await?;
+    fill(subject, &[("ends", r#""passport":{"user":7}"#)]).await?;
+    knows(subject, "7", &["stays", "ends"]).await
+}
+
+/// What a caller gets instead of all sessions must not be a part of them.
+pub(crate) async fn known_sessions_need_an_index_or_a_list(subject: &StoreUnderTest) -> Verdict {
+    subject.index(PATH).await?;
+    fill(subject, &[("id", r#""elsewhere":{"user":7},"user":7"#)]).await?;
+    for path in ["elsewhere.user", "user"] {
+        if let Some(found) = subject.find_known(path, "7").await? {
+            check(ids(&found).contains("id"), format_args!("{path} is known, but not in all"))?;
+        }
+    }
+    for value in ["{", "", "[7]"] {
+        let found = subject.find_known(PATH, value).await?.unwrap_or_default();
+        check(found.is_empty(), format_args!("{} is known", shown(value)))?;
+    }
+    Ok(())
+}
+
 /// Several processes start at once, and each creates the index.
 pub(crate) async fn an_index_that_exists_is_not_an_error(subject: &StoreUnderTest) -> Verdict {
     subject.index(PATH).await?;

@@ -25,14 +25,7 @@ impl SessionData {
         if let Some(json) = self.get_json(path) {
             return Some(Cow::Borrowed(json));
         }
-        let mut names = path.split('.');
-        let mut json = Cow::Borrowed(self.get_json(names.next()?)?);
-        for name in names {
-            // A record is any JSON object, read as JavaScript does.
-            let object = Self::from_json(&*json).ok()?;
-            json = Cow::Owned(object.get_json(name)?.to_owned());
-        }
-        Some(json)
+        self.get_nested_json(path)
     }
 
     /// Returns true if the session has this value at a path of names with dots between them, such as `passport.user`.
@@ -52,17 +45,29 @@ impl SessionData {
     /// ```
     #[must_use]
     pub fn has_value(&self, path: &str, value: &str) -> bool {
+        self.get_nested_json(path).is_some_and(|json| json::is_same(&json, value))
+    }
+
+    /// Returns the JSON text that [`has_value`](Self::has_value) compares, or `None` if a name on the path leads nowhere.
+    ///
+    /// ```
+    /// use cloakroom_core::SessionData;
+    ///
+    /// let session = SessionData::from_json(r#"{"cookie":{},"passport":{"user":7.0}}"#)?;
+    /// assert_eq!(session.get_nested_json("passport.user").as_deref(), Some("7.0"));
+    /// assert_eq!(session.get_nested_json("user"), None);
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn get_nested_json(&self, path: &str) -> Option<Cow<'_, str>> {
         let mut names = path.split('.');
-        let first = names.next().and_then(|name| self.get_json(name));
-        let Some(mut json) = first.map(Cow::Borrowed) else { return false };
+        let mut json = Cow::Borrowed(self.get_json(names.next()?)?);
         for name in names {
-            let inner = Self::from_json(&*json).ok();
-            let Some(found) = inner.as_ref().and_then(|object| object.get_json(name)) else {
-                return false;
-            };
-            json = Cow::Owned(found.to_owned());
+            // A record is any JSON object, read as JavaScript does.
+            let object = Self::from_json(&*json).ok()?;
+            json = Cow::Owned(object.get_json(name)?.to_owned());
         }
-        json::is_same(&json, value)
+        Some(json)
     }
 }
 

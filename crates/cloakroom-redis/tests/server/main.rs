@@ -23,6 +23,7 @@ mod sentinel;
 mod silence;
 #[cfg(feature = "tls")]
 mod tls;
+mod users;
 mod writers;
 mod writing;
 
