@@ -1,4 +1,4 @@
-//! Answers that are none: the driver of sqlx fails, or panics, and the call is an error.
+//! Junk in place of answers: sqlx fails or panics, and the call returns an error.
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
@@ -13,7 +13,7 @@ use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_sql::{SqlOptions, SqlStore};
 use cloakroom_test_support::{Kind, MariaDb, Postgres, Proxy, Server, unique};
 
-/// Messages of PostgreSQL that end too early, or whose length is too small for itself.
+/// Messages of PostgreSQL that end too early, or whose length does not count itself.
 const POSTGRES: &[&[u8]] = &[
     b"\xff\xff\xff\xff\xff",
     b"Z\0\0\0\0",
@@ -25,6 +25,8 @@ const POSTGRES: &[&[u8]] = &[
     b"T\0\0\0\x06\xff\xff",
     b"T\0\0\0\x08\0\x01a\0",
     b"E\0\0\0\x04",
+    b"E\0\0\0\x05\0",
+    b"E\0\0\0\x0cSERROR\0\0",
     b"E\0\0\0\x07\xff\xff\xff",
     b"C\0\0\0\x06\xff\xff",
     b"S\0\0\0\x06\xff\xff",
@@ -38,6 +40,7 @@ const MYSQL: &[&[u8]] = &[
     b"\x03\0\0\x01\0\0\0",
     b"\x01\0\0\x01\xfe",
     b"\x01\0\0\x01\xff",
+    b"\x03\0\0\x01\xff\0\0",
     b"\x04\0\0\x01\xff\0\0#",
     b"\x02\0\0\x01\xfc\x01",
     b"\x01\0\0\x01\x01\x01\0\0\x02\x09",
@@ -54,7 +57,7 @@ fn session(number: usize) -> SessionData {
     session
 }
 
-/// Checks each of these in place of the answer to a read and to a write, and in place of the greeting.
+/// Sends each of these in place of the answer to a read and to a write, and in place of the greeting.
 async fn check<K: Kind>(server: &Server<K>, parameters: &str, junk: &[&'static [u8]]) {
     let proxy = Proxy::start(&server.addr()).unwrap();
     let url = server.url().replace(&server.addr(), &proxy.addr());

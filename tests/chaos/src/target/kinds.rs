@@ -7,7 +7,7 @@ use std::{
 };
 
 use cloakroom_test_support::{
-    Kind, MariaDb, Maria, Memcached, Mongod, Pg, Postgres, RedisServer, find_mongod,
+    Kind, Maria, MariaDb, Memcached, Mongod, Pg, Postgres, RedisServer, find_mongod,
 };
 
 use super::{Failure, Single};
@@ -50,8 +50,7 @@ pub(super) fn mongodb() -> Result<Single, Failure> {
 
 /// PostgreSQL with its own defaults for what a crash costs. A commit is in the log on the disk before anybody can see it.
 pub(super) fn postgres() -> Result<Single, Failure> {
-    let durable =
-        ["-c", "fsync=on", "-c", "full_page_writes=on", "-c", "synchronous_commit=on"];
+    let durable = ["-c", "fsync=on", "-c", "full_page_writes=on", "-c", "synchronous_commit=on"];
     let server = Postgres::start_with(&durable)?;
     let program = Pg::find().ok_or("postgres is missing")?;
     let version = version(&program.to_string_lossy(), "--version", "(PostgreSQL) ");

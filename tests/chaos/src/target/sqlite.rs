@@ -2,6 +2,10 @@
 //!
 //! The file is never full here: SQLite's limit, `max_page_count`, belongs to a connection and not to the file. A test of
 //! `cloakroom-sql` has a full one.
+//!
+//! The npm store is better-sqlite3-session-store. connect-sqlite3 0.9.18 loses writes that it has acknowledged: its driver,
+//! sqlite3 5.1.7, has several statements open on one connection, and SQLite then ends their transactions together. If one of
+//! them has met a lock for too long, all are rolled back.
 
 use std::time::Duration;
 
@@ -68,12 +72,13 @@ impl Target for SqliteFile {
     }
 
     fn plain_url(&self) -> String {
-        format!("sqlite://{}/sessions.db", self.folder.path().display())
+        let folder = self.folder.path().display();
+        format!("sqlite://{folder}/sessions.db?counterpart=better-sqlite3-session-store")
     }
 
     fn npm(&self) -> Option<NpmStore> {
         let url = format!("sqlite:{}/sessions.db", self.folder.path().display());
-        Some(NpmStore { store: "sql-sqlite3", url, options: "{}" })
+        Some(NpmStore { store: "sql-bettersqlite", url, options: "{}" })
     }
 
     fn faults(&self) -> Vec<Fault> {
