@@ -56,7 +56,7 @@ pub(super) fn postgres() -> Result<Single, Failure> {
     let version = version(&program.to_string_lossy(), "--version", "(PostgreSQL) ");
     let pattern = "postgres://postgres@ADDR/postgres?createTable=true&timeZone=UTC";
     let single = Single::of(server, pattern, format!("PostgreSQL {version}"), Lost::Nothing)?;
-    // Without these limits, npm's client waits for a silent server for ever.
+    // Without these limits, npm's client never gives up a silent connection.
     let npm = r#"{"pool":{"query_timeout":1500,"connectionTimeoutMillis":1500}}"#;
     Ok(single.with_npm("sql-pgsimple", npm))
 }
@@ -70,7 +70,7 @@ pub(super) fn mariadb() -> Result<Single, Failure> {
     let version = version.split('-').next().unwrap_or_default();
     let pattern = "mysql://root@ADDR/test?createTable=true";
     let single = Single::of(server, pattern, format!("MariaDB {version}"), Lost::Unacknowledged)?;
-    // npm's client waits for a silent server for ever, and then has a connection less.
+    // npm's client never gives up a silent connection, so it needs many.
     Ok(single.with_npm("sql-mysql", r#"{"connectionLimit":100}"#))
 }
 

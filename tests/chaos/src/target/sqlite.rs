@@ -1,11 +1,11 @@
-//! A file of SQLite: there is no server, so the processes are harmed, and the lock is held that every write needs.
+//! A file of SQLite. It has no server, so a run harms the client processes, and holds the lock that every write needs.
 //!
 //! The file is never full here: SQLite's limit, `max_page_count`, belongs to a connection and not to the file. A test of
 //! `cloakroom-sql` has a full one.
 //!
 //! The npm store is better-sqlite3-session-store. connect-sqlite3 0.9.18 loses writes that it has acknowledged: its driver,
 //! sqlite3 5.1.7, has several statements open on one connection, and SQLite then ends their transactions together. If one of
-//! them has met a lock for too long, all are rolled back.
+//! them has waited too long for the lock, all are rolled back.
 
 use std::time::Duration;
 
