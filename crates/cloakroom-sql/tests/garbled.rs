@@ -58,7 +58,7 @@ fn session(number: usize) -> SessionData {
 }
 
 /// Sends each of these in place of the answer to a read and to a write, and in place of the greeting.
-async fn check<K: Kind>(server: &Server<K>, parameters: &str, junk: &[&'static [u8]]) {
+async fn check<K: Kind + Sync>(server: &Server<K>, parameters: &str, junk: &[&'static [u8]]) {
     let proxy = Proxy::start(&server.addr()).unwrap();
     let url = server.url().replace(&server.addr(), &proxy.addr());
     let store = open(&format!("{url}?createTable=true&connections=1&{parameters}"));
