@@ -2,10 +2,11 @@
 //!
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
+use std::panic::AssertUnwindSafe;
 #[cfg(feature = "postgres")]
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::{FutureExt as _, TryStreamExt};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Row as _};
@@ -78,6 +79,15 @@ pub(crate) struct Answer {
     pub(crate) whole: bool,
     /// The number of rows that a write matched.
     pub(crate) affected: u64,
+}
+
+/// Does the driver's work. sqlx 0.8.6 panics where an answer is shorter than its protocol says (`bytes::Buf`), so a panic
+/// counts as a broken answer. The connection must not be used again.
+pub(crate) async fn caught<T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(sqlx::Error::Protocol("the driver panicked".to_owned())))
 }
 
 impl Source {

@@ -55,15 +55,22 @@ pub(crate) fn verdict(cause: &sqlx::Error) -> Verdict {
     }
 }
 
-/// Returns true if the server closes the connection after this error.
+/// Returns true if the server closes the connection after this error, or if no server sends such an error.
 fn is_fatal(refusal: &dyn sqlx::error::DatabaseError) -> bool {
     #[cfg(feature = "postgres")]
     if let Some(refusal) = refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
         use sqlx::postgres::PgSeverity;
-        return matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+        let is_end = matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+        return is_end || is_junk(refusal.code());
     }
     let _ = refusal;
     false
+}
+
+/// Returns true if this is not an SQLSTATE, which has five characters. The driver accepts an error without one.
+#[cfg(feature = "postgres")]
+fn is_junk(state: &str) -> bool {
+    state.len() != 5
 }
 
 /// Returns true if a pooler refused the settings that a connection began with: PgBouncer, or RDS Proxy.
@@ -236,6 +243,10 @@ fn other(
         Some(18) => (ErrorKind::TooLarge, "the session is longer than SQLite accepts"),
         _ if code.starts_with("08") => {
             let message = format!("the connection to {place} was lost");
+            return operation.error(ErrorKind::Unavailable, message);
+        }
+        _ if is_fatal(refusal) => {
+            let message = format!("{place} sent an unexpected answer");
             return operation.error(ErrorKind::Unavailable, message);
         }
         _ => {

@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     call::Want,
-    connection::{Answer, Connection, Source},
+    connection::{Answer, Connection, Source, caught},
     error::{self, Failure, Verdict},
     statement::{Statement, Values},
 };
@@ -93,7 +93,7 @@ impl Live {
 
     async fn connect(&self, operation: &Operation, place: &str) -> Result<Connection, Error> {
         loop {
-            let cause = match operation.within(self.source.connect()).await {
+            let cause = match operation.within(caught(self.source.connect())).await {
                 Some(Ok(connection)) => return Ok(connection),
                 Some(Err(cause)) => cause,
                 None => return Err(operation.timeout()),
@@ -194,7 +194,7 @@ impl Lease {
         };
         let sent = Instant::now();
         self.is_busy = true;
-        match operation.within(connection.run(statement, values, want)).await {
+        match operation.within(caught(connection.run(statement, values, want))).await {
             Some(Ok(answer)) => {
                 // The next call would have to read what is left of a long answer.
                 self.is_busy = !answer.whole;

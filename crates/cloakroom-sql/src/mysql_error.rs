@@ -18,9 +18,9 @@ pub(crate) fn number(refusal: &dyn DatabaseError) -> Option<u16> {
 }
 
 /// Returns true if the server has ended the connection: it shuts down, its administrator has killed the connection, or
-/// it was idle for too long.
+/// it was idle for too long. No error of a server has a number below 1000, so such a number is junk.
 pub(crate) fn is_lost(number: u16) -> bool {
-    matches!(number, 1053 | 1079 | 1080 | 1152 | 1154..=1161 | 1184 | 1927 | 4031)
+    matches!(number, ..1000 | 1053 | 1079 | 1080 | 1152 | 1154..=1161 | 1184 | 1927 | 4031)
 }
 
 /// Returns true if the statement was not carried out, and none would be on this connection: it leads to a server that
@@ -43,6 +43,7 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         1045 | 1698 | 1820 | 1862 | 3118 => {
             (ErrorKind::Config, "the server rejected the user name or the password")
         }
+        ..1000 => (ErrorKind::Unavailable, "the server sent an unexpected answer"),
         1046 | 1049 => (ErrorKind::Config, "the database does not exist"),
         1054 => (ErrorKind::Config, "the table lacks a column"),
         1146 => (ErrorKind::Config, "the table does not exist any more"),

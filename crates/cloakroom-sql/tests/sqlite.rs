@@ -4,10 +4,13 @@
 
 use std::{pin::pin, time::Duration};
 
-use cloakroom_core::{Atomic, Clock, Created, Enumerate, ErrorKind, SessionData, Store};
+use cloakroom_core::{Atomic, Clock, Created, Enumerate, ErrorKind, SessionData, Store, Updated};
 use cloakroom_sql::{
     Column, Counterpart, Dialect, ExpiryForm, SqlOptions, SqlStore, Table,
-    sqlx::{self, ConnectOptions as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions},
+    sqlx::{
+        self, ConnectOptions as _, Row as _, SqliteConnection,
+        sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+    },
 };
 use futures::{StreamExt, TryStreamExt, poll};
 use tempfile::TempDir;
@@ -149,6 +152,41 @@ async fn a_lock_that_is_not_released_is_a_timeout_and_nothing_is_written() {
     sqlx::query("ROLLBACK").execute(&mut beside).await.unwrap();
     store.set("other", &ann()).await.unwrap();
     assert!(error.outcome_unknown() || store.get("new").await.unwrap().is_none());
+}
+
+/// SQLite's own limit of a file belongs to a connection, so the store has the pool of an application here.
+#[tokio::test]
+async fn a_full_file_is_full_and_the_old_record_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteConnectOptions::new().filename(folder.path().join("sessions.db"));
+    let one = SqlitePoolOptions::new().max_connections(1);
+    let pool = one.connect_with(file.create_if_missing(true)).await.unwrap();
+    let options = SqlOptions::default().with_create_table(true);
+    let store = SqlStore::with_sqlite_pool(pool.clone(), options).unwrap();
+    store.set("the-id", &ann()).await.unwrap();
+    let limit = async |pages: &str| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        sqlx::raw_sql(&sql).execute(&pool).await.unwrap();
+    };
+    // It is at least what the file has.
+    limit("1").await;
+    let mut large = store.get("the-id").await.unwrap().unwrap();
+    large.insert("text", "x".repeat(100_000)).unwrap();
+    for error in [
+        store.set("the-id", &large).await.unwrap_err(),
+        store.create("another", &large).await.unwrap_err(),
+        store.update("the-id", &large).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+        assert!(!error.outcome_unknown(), "{error}");
+    }
+    assert_eq!(store.get("the-id").await.unwrap(), Some(ann()));
+    assert_eq!(store.get("another").await.unwrap(), None);
+    // A logout needs no room.
+    store.set("other", &ann()).await.unwrap();
+    store.destroy("other").await.unwrap();
+    limit("1000000").await;
+    assert!(matches!(store.update("the-id", &large).await.unwrap(), Updated::Stored(_)));
 }
 
 /// The statement of a call that was dropped may still wait for a lock, and a later call does not wait behind it.

@@ -11,6 +11,7 @@ mod replica_set;
 mod ring;
 mod sentinels;
 mod single;
+mod sqlite;
 
 use std::fmt;
 
@@ -42,6 +43,8 @@ pub enum Fault {
     Garble,
     /// The server has no room for a write.
     Fill,
+    /// Another program holds the lock that every write needs.
+    Lock,
     /// Another machine takes over.
     FailOver,
     /// A client process is killed.
@@ -61,6 +64,7 @@ impl fmt::Display for Fault {
             Self::Refuse => "refuse",
             Self::Garble => "garble",
             Self::Fill => "fill",
+            Self::Lock => "lock",
             Self::FailOver => "fail over",
             Self::KillClient => "kill client",
             Self::FreezeClient => "freeze client",
@@ -129,6 +133,9 @@ pub const TARGETS: &[Row] = &[
     ("memcached", || Ok(Box::new(kinds::memcached()?))),
     ("memcached-full", || Ok(Box::new(evicting::Evicting::start()?))),
     ("mongodb", || Ok(Box::new(kinds::mongodb()?))),
+    ("mariadb", || Ok(Box::new(kinds::mariadb()?))),
+    ("postgres", || Ok(Box::new(kinds::postgres()?))),
+    ("sqlite", || Ok(Box::new(sqlite::SqliteFile::new()?))),
     ("redis", || Ok(Box::new(kinds::redis()?))),
     ("cluster", || Ok(Box::new(cluster::Cluster::start()?))),
     ("replica-set", || Ok(Box::new(replica_set::ReplicaSet::start()?))),

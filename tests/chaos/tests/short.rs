@@ -39,6 +39,24 @@ fn mongodb_keeps_its_promises_while_it_is_harmed() {
 }
 
 #[test]
+#[ignore = "needs mariadb-server and Node.js"]
+fn mariadb_keeps_its_promises_while_it_is_harmed() {
+    check("mariadb");
+}
+
+#[test]
+#[ignore = "needs postgresql and Node.js"]
+fn postgresql_keeps_its_promises_while_it_is_harmed() {
+    check("postgres");
+}
+
+#[test]
+#[ignore = "needs Node.js"]
+fn sqlite_keeps_its_promises_while_processes_are_killed_and_its_lock_is_held() {
+    check("sqlite");
+}
+
+#[test]
 #[ignore = "needs redis-server and Node.js"]
 fn redis_keeps_its_promises_while_it_is_harmed() {
     check("redis");

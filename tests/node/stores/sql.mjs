@@ -10,7 +10,8 @@
 //   --store sql-prisma       postgres:                  @quixo3/prisma-session-store
 //
 // Each makes its table first, as an app that uses it would, and prunes nothing by itself where it can be told so.
-// The option `clock` is a time in milliseconds, at which the clock of Node.js then stands still.
+// The option `clock` is a time in milliseconds, at which the clock of Node.js then stands still. The option `pool` of
+// sql-pgsimple has options of its pool.
 
 import { basename, dirname } from "node:path";
 import session from "express-session";
@@ -32,15 +33,17 @@ function stop(clock) {
   };
 }
 
-async function pool(url) {
+async function pool(url, options) {
   const { default: pg } = await import("pg");
-  return new pg.Pool({ connectionString: url, max: 2 });
+  const pool = new pg.Pool({ connectionString: url, max: 2, ...options });
+  // Without a listener, an outage of the server would end this program.
+  return pool.on("error", (error) => console.error(String(error)));
 }
 
-async function pgSimple({ url, options }) {
+async function pgSimple({ url, options: { pool: limits, ...options } }) {
   const { default: connectPgSimple } = await import("connect-pg-simple");
   const store = new (connectPgSimple(session))({
-    pool: await pool(url),
+    pool: await pool(url, limits),
     createTableIfMissing: true,
     pruneSessionInterval: false,
     ...options,

@@ -198,8 +198,13 @@ impl Proxy {
 
     /// Passes on junk in place of the next answer on each connection that is open now.
     pub fn garble(&self) {
+        self.garble_with(pair::JUNK);
+    }
+
+    /// Passes on these bytes in place of the next answer on each connection that is open now.
+    pub fn garble_with(&self, junk: &'static [u8]) {
         for pair in &self.shared.state().open {
-            pair.garble();
+            pair.garble(junk);
         }
     }
 

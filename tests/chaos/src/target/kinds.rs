@@ -6,7 +6,9 @@ use std::{
     process::Command,
 };
 
-use cloakroom_test_support::{Memcached, Mongod, RedisServer, find_mongod};
+use cloakroom_test_support::{
+    Kind, Maria, MariaDb, Memcached, Mongod, Pg, Postgres, RedisServer, find_mongod,
+};
 
 use super::{Failure, Single};
 use crate::history::Lost;
@@ -44,6 +46,32 @@ pub(super) fn mongodb() -> Result<Single, Failure> {
     let pattern = "mongodb://ADDR/test?journal=true";
     let single = Single::of(server, pattern, format!("MongoDB {version}"), Lost::Unacknowledged)?;
     Ok(single.with_npm("mongo-6", "{}"))
+}
+
+/// PostgreSQL with its own defaults for what a crash costs. A commit is in the log on the disk before anybody can see it.
+pub(super) fn postgres() -> Result<Single, Failure> {
+    let durable = ["-c", "fsync=on", "-c", "full_page_writes=on", "-c", "synchronous_commit=on"];
+    let server = Postgres::start_with(&durable)?;
+    let program = Pg::find().ok_or("postgres is missing")?;
+    let version = version(&program.to_string_lossy(), "--version", "(PostgreSQL) ");
+    let pattern = "postgres://postgres@ADDR/postgres?createTable=true&timeZone=UTC";
+    let single = Single::of(server, pattern, format!("PostgreSQL {version}"), Lost::Nothing)?;
+    // Without these limits, npm's client never gives up a silent connection.
+    let npm = r#"{"pool":{"query_timeout":1500,"connectionTimeoutMillis":1500}}"#;
+    Ok(single.with_npm("sql-pgsimple", npm))
+}
+
+/// MariaDB with its own defaults for what a crash costs. InnoDB shows a commit before it is in the log on the disk.
+pub(super) fn mariadb() -> Result<Single, Failure> {
+    let durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync"];
+    let server = MariaDb::start_with(&durable)?;
+    let program = Maria::find().ok_or("mariadbd is missing")?;
+    let version = version(&program.to_string_lossy(), "--version", "Ver ");
+    let version = version.split('-').next().unwrap_or_default();
+    let pattern = "mysql://root@ADDR/test?createTable=true";
+    let single = Single::of(server, pattern, format!("MariaDB {version}"), Lost::Unacknowledged)?;
+    // npm's client never gives up a silent connection, so it needs many.
+    Ok(single.with_npm("sql-mysql", r#"{"connectionLimit":100}"#))
 }
 
 /// The word after `before` in what the program says of itself.

@@ -199,7 +199,7 @@ impl Target for Single {
             Fault::Refuse => self.harm_proxies(Proxy::refuse),
             Fault::Garble => self.harm_proxies(Proxy::garble),
             Fault::Fill => self.fill.ok_or("it cannot be filled")?(&self.addr, true)?,
-            Fault::FailOver | Fault::KillClient | Fault::FreezeClient => {
+            Fault::Lock | Fault::FailOver | Fault::KillClient | Fault::FreezeClient => {
                 return Err(format!("{fault} is nothing that one server does").into());
             }
         }

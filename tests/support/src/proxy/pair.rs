@@ -3,7 +3,10 @@
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A client's connection, and ours to the server on its behalf.
@@ -13,7 +16,8 @@ pub(super) struct Pair {
     server: TcpStream,
     silent: AtomicBool,
     loses_answers: AtomicBool,
-    garbles: AtomicBool,
+    /// What comes in place of the next answer.
+    junk: Mutex<Option<&'static [u8]>>,
     spared: AtomicBool,
 }
 
@@ -22,8 +26,8 @@ pub(super) const JUNK: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff\r\n";
 
 impl Pair {
     pub(super) fn new(client: TcpStream, server: TcpStream) -> Self {
-        let (silent, loses_answers, garbles, spared) = Default::default();
-        Self { client, server, silent, loses_answers, garbles, spared }
+        let (silent, loses_answers, junk, spared) = Default::default();
+        Self { client, server, silent, loses_answers, junk, spared }
     }
 
     pub(super) fn silence(&self) {
@@ -34,8 +38,12 @@ impl Pair {
         self.loses_answers.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn garble(&self) {
-        self.garbles.store(true, Ordering::SeqCst);
+    pub(super) fn garble(&self, junk: &'static [u8]) {
+        *self.junk.lock().unwrap_or_else(PoisonError::into_inner) = Some(junk);
+    }
+
+    fn take_junk(&self) -> Option<&'static [u8]> {
+        self.junk.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Passes on what the client sends. It is spared from harm if its first bytes contain these.
@@ -65,9 +73,9 @@ impl Pair {
             if length == 0 || (is_answer && self.loses_answer()) {
                 return Ok(());
             }
-            let is_garbled =
-                is_answer && !self.is_spared() && self.garbles.swap(false, Ordering::SeqCst);
-            let bytes = if is_garbled { JUNK } else { &buffer[..length] };
+            let is_at_risk = is_answer && !self.is_spared();
+            let junk = if is_at_risk { self.take_junk() } else { None };
+            let bytes = junk.unwrap_or(&buffer[..length]);
             if !self.is_silent() {
                 to.write_all(bytes)?;
             }
