@@ -47,6 +47,8 @@ The base is the bare client with the same commands; for `update`, a script that 
 The bare client reads the record and does not look at it; the stores check that it is JSON, and tower-sessions and the npm packages parse it into values and print it from them.
 `commands` is what the server ran per operation, counted by itself: Memcached counts a read that extends as `touch`, and `command` in MongoDB is any command without a kind of its own, such as `findAndModify`.
 The run fails if cloakroom's stores run others than their files in `bench/store` declare, or if a subject answers with another session.
+Redis Cluster has three primaries, which share the server's core; their commands and their CPU time are added up.
+There, the base is the cluster client of the crate redis.
 Memory in front of Redis is beside `MemoryStore`; its requests go through the layer without a network, and each reads and extends one of 10,000 sessions, chosen by Zipf's law.
 Files have no server; there, the base reads, or writes a new file and renames it, without a lock, and neither waits for the disk.
 In PostgreSQL and SQLite, the base is sqlx with the same statements and as many connections; what the database runs is not counted.",

@@ -83,6 +83,15 @@ pub fn of_redis(info: &str) -> Counts {
     counts.filter(|(name, _)| name != "info").collect()
 }
 
+/// Adds up what several servers have run.
+pub fn of_all(servers: impl IntoIterator<Item = Counts>) -> Counts {
+    let mut all = Counts::new();
+    for (name, number) in servers.into_iter().flatten() {
+        *all.entry(name).or_default() += number;
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +113,14 @@ mod tests {
         for wrong in ["get 1", "get 2 · set 1", "get 1 · set 1 · touch 1", "", "get 1 | set 1"] {
             assert!(commands.differ_from(wrong).is_some(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_commands_of_several_servers_are_added_up() {
+        let nodes =
+            ["cmdstat_get:calls=5,usec=1", "cmdstat_get:calls=7,usec=1\r\ncmdstat_set:calls=1"];
+        let expected = Counts::from([("get".to_owned(), 12.0), ("set".to_owned(), 1.0)]);
+        assert_eq!(of_all(nodes.map(counts)), expected);
     }
 
     #[test]

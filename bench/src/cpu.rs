@@ -22,6 +22,11 @@ pub fn of_process(id: u32) -> Duration {
     }
 }
 
+/// The CPU time of several processes so far, added up.
+pub fn of_processes(ids: impl IntoIterator<Item = u32>) -> Duration {
+    ids.into_iter().map(of_process).sum()
+}
+
 /// The CPU time of this process so far.
 pub fn of_this_process() -> Duration {
     of_process(process::id())

@@ -13,7 +13,7 @@ mod table;
 mod targets;
 mod texts;
 
-use std::{env, process::ExitCode};
+use std::{env, process::ExitCode, time::Duration};
 
 use crate::areas::AREAS;
 
@@ -22,6 +22,8 @@ struct Wanted {
     areas: Vec<&'static areas::Area>,
     quick: bool,
     rounds: Option<String>,
+    /// The part of the only area.
+    only: Option<String>,
     json: bool,
     write: bool,
 }
@@ -37,8 +39,14 @@ fn main() -> ExitCode {
 }
 
 fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted =
-        Wanted { areas: Vec::new(), quick: false, rounds: None, json: false, write: false };
+    let mut wanted = Wanted {
+        areas: Vec::new(),
+        quick: false,
+        rounds: None,
+        only: None,
+        json: false,
+        write: false,
+    };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "quick" => wanted.quick = true,
@@ -49,6 +57,10 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String>
                     arguments.next().filter(|text| text.parse::<u32>().is_ok_and(|n| n > 0));
                 wanted.rounds = Some(number.ok_or("--rounds takes a number of at least 1")?);
             }
+            "--only" => {
+                let part = arguments.next();
+                wanted.only = Some(part.ok_or("--only takes a part, such as \"Redis, 20 KB\"")?);
+            }
             name => {
                 let area = AREAS.iter().find(|area| area.name == name).ok_or_else(|| {
                     let names: Vec<_> = AREAS.iter().map(|area| area.name).collect();
@@ -56,6 +68,14 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String>
                 })?;
                 wanted.areas.push(area);
             }
+        }
+    }
+    if wanted.only.is_some() {
+        if !wanted.areas.iter().all(|area| area.name == "store") || wanted.areas.is_empty() {
+            return Err("--only takes a part of the area store".to_owned());
+        }
+        if wanted.write {
+            return Err("--write needs whole areas, so it does not go with --only".to_owned());
         }
     }
     if wanted.areas.is_empty() {
@@ -71,9 +91,8 @@ fn bench(wanted: &Wanted) -> Result<(), String> {
     }
     let mut times = Vec::new();
     for area in &wanted.areas {
-        let run::Measured { rows, seconds, .. } =
-            run::run(area, wanted.quick, wanted.rounds.as_deref())?;
-        times.push((area.name, seconds));
+        let run::Measured { rows, seconds, tables, .. } = run::run(area, wanted)?;
+        times.push((area.name, seconds, tables));
         if wanted.json {
             for row in rows {
                 println!("{}", serde_json::json!({ "area": area.name, "row": row }));
@@ -90,11 +109,14 @@ fn bench(wanted: &Wanted) -> Result<(), String> {
     Ok(())
 }
 
-/// Says how long each area took, and all of them, without building.
-fn show(times: &[(&str, u64)]) {
-    for (name, seconds) in times {
+/// Says how long each area took with its tables, and all areas, without building.
+fn show(times: &[(&str, u64, Vec<(String, Duration)>)]) {
+    for (name, seconds, tables) in times {
         eprintln!("{name:<8} {seconds:>5} s");
+        for (table, time) in tables {
+            eprintln!("{:>14.1} s  {table}", time.as_secs_f64());
+        }
     }
-    let all: u64 = times.iter().map(|(_, seconds)| seconds).sum();
+    let all: u64 = times.iter().map(|(_, seconds, _)| seconds).sum();
     eprintln!("{:<8} {all:>5} s, or {} min {} s", "all", all / 60, all % 60);
 }

@@ -5,13 +5,13 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use cloakroom_bench::Sample;
 use serde::{Deserialize, Serialize};
 
-use crate::{areas::Area, summary, summary::Row};
+use crate::{Wanted, areas::Area, summary, summary::Row};
 
 /// The folder of this workspace.
 pub(crate) fn folder() -> &'static Path {
@@ -25,6 +25,9 @@ pub(crate) struct Measured {
     pub(crate) quick: bool,
     pub(crate) seconds: u64,
     pub(crate) rows: Vec<Row>,
+    /// How long each table took, with what was started and stored for it.
+    #[serde(skip)]
+    pub(crate) tables: Vec<(String, Duration)>,
 }
 
 /// Builds the program of an area. Each is built alone, so that none has the features that others ask for.
@@ -41,16 +44,19 @@ pub(crate) fn build(area: &Area) -> Result<(), String> {
     }
 }
 
-/// Runs an area, and returns what it measured.
-pub(crate) fn run(area: &Area, quick: bool, rounds: Option<&str>) -> Result<Measured, String> {
+/// Runs an area, or the part that is wanted, and returns what it measured.
+pub(crate) fn run(area: &Area, wanted: &Wanted) -> Result<Measured, String> {
     let began = Instant::now();
     let this = env::current_exe().map_err(|error| error.to_string())?;
     let mut program = Command::new(this.with_file_name(area.package()));
-    program.args(quick.then_some("--quick"));
-    program.args(rounds.iter().flat_map(|number| ["--rounds", number]));
+    program.args(wanted.quick.then_some("--quick"));
+    for (option, value) in [("--rounds", &wanted.rounds), ("--only", &wanted.only)] {
+        program.args(value.iter().flat_map(|value| [option, value]));
+    }
     let cannot = |error| format!("cannot run {}: {error}", area.package());
     let mut child = program.stdout(Stdio::piped()).spawn().map_err(cannot)?;
-    let mut samples: Vec<Sample> = Vec::new();
+    let (mut samples, mut tables) = (Vec::<Sample>::new(), Vec::new());
+    let mut before = began;
     let output = child.stdout.take().ok_or("the output is piped")?;
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let sample: Sample =
@@ -62,18 +68,36 @@ pub(crate) fn run(area: &Area, quick: bool, rounds: Option<&str>) -> Result<Meas
             sample.table,
             sample.subject
         );
+        let took = before.elapsed();
+        before += took;
+        add(&mut tables, &sample.table, took);
         samples.push(sample);
     }
     let status = child.wait().map_err(cannot)?;
     if !status.success() {
         return Err(format!("{} failed: {status}", area.package()));
     }
+    if samples.is_empty() {
+        return Err(format!("{} has no such part", area.name));
+    }
     let seconds = began.elapsed().as_secs();
     eprintln!("\r{}: {seconds} s{:<90}", area.name, "");
     let rounds = samples.iter().map(|sample| sample.round + 1).max().unwrap_or_default();
-    let measured = Measured { rounds, quick, seconds, rows: summary::rows(&samples) };
-    keep(area, &measured)?;
+    let rows = summary::rows(&samples);
+    let measured = Measured { rounds, quick: wanted.quick, seconds, rows, tables };
+    // A part does not replace what was measured of the whole.
+    if wanted.only.is_none() {
+        keep(area, &measured)?;
+    }
     Ok(measured)
+}
+
+/// Adds to the time of a table.
+fn add(tables: &mut Vec<(String, Duration)>, table: &str, took: Duration) {
+    match tables.iter_mut().find(|(name, _)| name == table) {
+        Some((_, time)) => *time += took,
+        None => tables.push((table.to_owned(), took)),
+    }
 }
 
 fn keep(area: &Area, result: &Measured) -> Result<(), String> {

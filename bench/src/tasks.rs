@@ -62,26 +62,26 @@ pub struct Cost {
     pub per_second: f64,
     /// CPU time of this process, in microseconds.
     pub cpu: f64,
-    /// CPU time of the server, in microseconds.
+    /// CPU time of the server, or of all servers together, in microseconds.
     pub server_cpu: f64,
 }
 
-/// Runs tasks for some time.
+/// Runs tasks for some time, and counts the CPU time of these processes as the server's.
 pub async fn run<F: Future<Output = ()> + Send + 'static>(
     tasks: usize,
     time: Duration,
-    server: Option<u32>,
+    servers: impl IntoIterator<Item = u32> + Clone,
     make: impl Fn(Task) -> F,
 ) -> Cost {
-    let of_server = || server.map(cpu::of_process).unwrap_or_default();
-    let (began, ours, theirs) = (Instant::now(), cpu::of_this_process(), of_server());
+    let of_servers = || cpu::of_processes(servers.clone());
+    let (began, ours, theirs) = (Instant::now(), cpu::of_this_process(), of_servers());
     let done = run_and_count(tasks, time, make).await as f64;
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / done;
     Cost {
         operations: done,
         per_second: done / began.elapsed().as_secs_f64(),
         cpu: micros(cpu::of_this_process() - ours),
-        server_cpu: micros(of_server() - theirs),
+        server_cpu: micros(of_servers() - theirs),
     }
 }
 

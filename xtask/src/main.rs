@@ -36,6 +36,8 @@ Commands:
   bench [quick] [AREA...] [--rounds N] [--json] [--write]
                      install what is missing, then measure cloakroom beside its peers: http, store, record, bridge,
                      memory, scale; `--write` writes docs/performance.md
+  bench [quick] store --only PART [--rounds N] [--json]
+                     the same for a part of the stores, such as SQLite, or \"SQLite, 20 KB, get\"
   bench instructions [--accept]
                      count the instructions of some operations, and fail if they are 5 % more than accepted
   chaos [--seconds N] [--store NAME_OR_URL]... [--seed S] [--json FILE] [--history FOLDER]

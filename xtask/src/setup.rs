@@ -44,7 +44,7 @@ pub(crate) fn install_for_tests() -> Result<(), Failure> {
 
 /// Installs what the benchmarks need and is missing.
 pub(crate) fn install_for_bench() -> Result<(), Failure> {
-    let debian = &["redis-server", "memcached", "valgrind", "wrk"];
+    let debian = &["redis-server", "memcached", "postgresql", "valgrind", "wrk"];
     install(&Needs { debian, mongod: true, valkey: false, npm: vec![root().join("bench/node")] })
 }
 

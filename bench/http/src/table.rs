@@ -47,6 +47,7 @@ pub(crate) fn tables(options: Options) -> Vec<Table> {
         let peers = ["tower-sessions", "actix-session", "salvo-express-session"];
         named(&[&[RAW, SIGNED, SAFE, EXPRESS, "express-session on Express"], &peers[..]].concat())
     };
+    let rounds = options.rounds.min(if options.quick { 2 } else { u32::MAX });
     let first = Table {
         name: "500 bytes",
         session: typical(),
@@ -55,7 +56,7 @@ pub(crate) fn tables(options: Options) -> Vec<Table> {
         subjects: SUBJECTS.to_vec(),
         pages: Pages::All,
         connections: CONNECTIONS,
-        rounds: options.rounds,
+        rounds,
         seconds: if options.quick { 1 } else { 2 },
     };
     let other = |name| Table {
@@ -66,7 +67,7 @@ pub(crate) fn tables(options: Options) -> Vec<Table> {
         subjects: few.clone(),
         pages: Pages::OfSessions,
         connections: CONNECTIONS,
-        rounds: options.rounds.min(if options.quick { 2 } else { u32::MAX }),
+        rounds,
         seconds: 1,
     };
     vec![

@@ -12,6 +12,9 @@ const SIZES: [(&str, usize); 2] = [("500 bytes", 500), ("20 KB", 20_480)];
 
 /// A server, or whatever a store needs. It is started once for all sizes.
 pub(crate) trait Backend: Sized {
+    /// How the names of its tables begin.
+    const NAME: &str;
+
     fn start() -> Self;
 
     /// What is measured with sessions of this text. Each subject has stored its sessions.
@@ -51,8 +54,14 @@ pub(crate) fn without_cookie(mut session: Value) -> Value {
 }
 
 pub(crate) async fn measure<B: Backend>(options: Options) {
+    if !options.asks_for(B::NAME) {
+        return;
+    }
     let backend = B::start();
     for (size, bytes) in SIZES {
+        if !options.asks_for(&format!("{}, {size}", B::NAME)) {
+            continue;
+        }
         let text = cloakroom_bench::documents::session(bytes, "2099-01-01T00:00:00.000Z");
         let session = without_cookie(serde_json::from_str(&text).expect("it is JSON"));
         let (mut cases, answers) = backend.cases(size, &text).await;
@@ -60,12 +69,13 @@ pub(crate) async fn measure<B: Backend>(options: Options) {
             // Typical sessions show how the peers compare.
             cases.retain(Case::is_in_targets);
         }
+        cases.retain(|case| options.asks_for(&case.full_name()));
         for answer in &answers {
             answer.check(&session).await;
         }
         let mut allocations = Vec::new();
         for case in &cases {
-            allocations.push(case.warm_up().await);
+            allocations.push(case.warm_up(options.warm_up()).await);
         }
         for round in 0..options.rounds {
             for (case, allocations) in cases.iter().zip(&allocations) {

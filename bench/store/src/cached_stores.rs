@@ -38,12 +38,14 @@ const SESSIONS: usize = 10_000;
 pub(crate) struct Cache(RedisServer);
 
 impl Backend for Cache {
+    const NAME: &str = "Memory in front of Redis";
+
     fn start() -> Self {
         Self(start())
     }
 
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
-        let (place, _) = place(&self.0, format!("Memory in front of Redis, {size}"), MEMORY).await;
+        let (place, _) = place(&self.0, format!("{}, {size}", Self::NAME), MEMORY).await;
         // Each subject has sessions of its own: an extension by one would be announced to another.
         let open = |prefix| {
             let options = RedisOptions::default().with_prefix(prefix).with_deadline(PATIENCE);

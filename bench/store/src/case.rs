@@ -26,28 +26,28 @@ enum Subject {
     Node(Arc<NodeStore>),
 }
 
-/// Where cases belong to: a table and the server behind it.
+/// Where cases belong to: a table and the servers behind it.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) table: String,
-    /// The process of the server, if there is one.
-    pub(crate) server: Option<u32>,
+    /// The processes of the servers, if there are any.
+    pub(crate) servers: Vec<u32>,
     /// Who the others are compared with.
     pub(crate) base: &'static str,
     count: Arc<dyn Fn() -> Running<Counts> + Send + Sync>,
 }
 
 impl Place {
-    /// With a function that asks the server how often it has run each command.
+    /// With a function that asks the servers how often they have run each command.
     pub(crate) fn new<F: Future<Output = Counts> + Send + 'static>(
         table: String,
-        server: Option<u32>,
+        servers: impl IntoIterator<Item = u32>,
         base: &'static str,
         count: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         Self {
             table,
-            server,
+            servers: servers.into_iter().collect(),
             base,
             count: Arc::new(move || -> Running<Counts> { Box::pin(count()) }),
         }
@@ -102,14 +102,19 @@ impl Case {
         Self { process, ..self }
     }
 
+    /// Such as `Redis, 20 KB, get, cloakroom`.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}, {}, {}", self.place.table, self.work, self.name)
+    }
+
     /// Whether it is ours, or the bare client, and no peer.
     pub(crate) fn is_in_targets(&self) -> bool {
         self.name == self.place.base || self.name.starts_with("cloakroom")
     }
 
-    /// Runs it for a short time, and returns how often an operation allocates, if that can be counted.
-    pub(crate) async fn warm_up(&self) -> Option<f64> {
-        self.run(Duration::from_millis(100)).await;
+    /// Runs it for this time, and returns how often an operation allocates, if that can be counted.
+    pub(crate) async fn warm_up(&self, time: Duration) -> Option<f64> {
+        self.run(time).await;
         match &self.subject {
             Subject::Rust(make) => Some(tasks::allocations(TASKS, make).await),
             Subject::Node(_) => None,
@@ -131,7 +136,7 @@ impl Case {
         }
         let mut sample =
             Sample::new(table, self.work, self.name, base, round).with("CPU, µs", cost.cpu);
-        if self.place.server.is_some() {
+        if !self.place.servers.is_empty() {
             sample = sample.with("server's CPU, µs", cost.server_cpu).with_note(commands.text());
         }
         let sample = sample.with("operations/s", cost.per_second);
@@ -146,11 +151,12 @@ impl Case {
             Subject::Rust(make) => {
                 let of_process = || self.process.map(cpu::of_process).unwrap_or_default();
                 let before = of_process();
-                let mut cost = tasks::run(TASKS, time, self.place.server, make).await;
+                let servers = self.place.servers.iter().copied();
+                let mut cost = tasks::run(TASKS, time, servers, make).await;
                 cost.cpu += (of_process() - before).as_secs_f64() * 1e6 / cost.operations;
                 cost
             }
-            Subject::Node(store) => store.run(self.work, time, self.place.server),
+            Subject::Node(store) => store.run(self.work, time, &self.place.servers),
         }
     }
 }

@@ -27,6 +27,8 @@ fn sid(number: usize) -> String {
 pub(crate) struct InFiles(PathBuf);
 
 impl Backend for InFiles {
+    const NAME: &str = "Files";
+
     fn start() -> Self {
         let name = format!("cloakroom-bench-{}", std::process::id());
         Self(std::env::temp_dir().join(name))
@@ -39,7 +41,7 @@ impl Backend for InFiles {
             folder
         };
         let count = || std::future::ready(Counts::new());
-        let place = Place::new(format!("Files, {size}"), None, BARE, count);
+        let place = Place::new(format!("{}, {size}", Self::NAME), None, BARE, count);
         let bare_folder = folder("bare");
         let mut cases = bare(&place, &bare_folder, text);
         // The bare calls do not wait for the disk, nor does npm's package wait for the name of a file to be there.

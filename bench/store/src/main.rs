@@ -11,6 +11,7 @@ mod memcached_stores;
 mod mongodb_stores;
 mod node;
 mod npm_stores;
+mod redis_cluster_stores;
 mod redis_stores;
 mod sql_stores;
 
@@ -28,6 +29,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     runtime.block_on(async {
         measure::<redis_stores::OnRedis>(options).await;
+        measure::<redis_cluster_stores::OnRedisCluster>(options).await;
         measure::<memcached_stores::OnMemcached>(options).await;
         measure::<mongodb_stores::OnMongoDb>(options).await;
         measure::<file_stores::InFiles>(options).await;

@@ -37,6 +37,8 @@ fn bare_key(number: usize) -> String {
 pub(crate) struct OnMemcached(Memcached);
 
 impl Backend for OnMemcached {
+    const NAME: &str = "Memcached";
+
     fn start() -> Self {
         let server = Memcached::start_with(&["-m", "256"]).expect("memcached is installed");
         cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
@@ -45,7 +47,7 @@ impl Backend for OnMemcached {
 
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
         let port = self.0.port();
-        let place = Place::new(format!("Memcached, {size}"), self.0.id(), BARE, move || {
+        let place = Place::new(format!("{}, {size}", Self::NAME), self.0.id(), BARE, move || {
             std::future::ready(count(port).expect("memcached answers"))
         });
         // Our store keeps as many connections as there are calls at a time.

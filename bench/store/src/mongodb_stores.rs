@@ -35,6 +35,8 @@ fn sid(number: usize) -> String {
 pub(crate) struct OnMongoDb(Mongod);
 
 impl Backend for OnMongoDb {
+    const NAME: &str = "MongoDB";
+
     fn start() -> Self {
         let server = Mongod::start().expect("mongod is installed");
         cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
@@ -48,7 +50,7 @@ impl Backend for OnMongoDb {
         };
         let client = mongodb::Client::with_uri_str(url("bare")).await.expect("it is a URL");
         let counted = client.clone();
-        let table = format!("MongoDB, {size}");
+        let table = format!("{}, {size}", Self::NAME);
         let place = Place::new(table, self.0.id(), BARE, move || count(counted.clone()));
 
         let sessions: Collection<Document> = client.database("bare").collection("sessions");

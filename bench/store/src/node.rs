@@ -52,9 +52,9 @@ impl NodeStore {
     }
 
     /// Does the same for some time.
-    pub(crate) fn run(&self, work: &str, time: Duration, server: Option<u32>) -> Cost {
-        let of_server = || server.map(cpu::of_process).unwrap_or_default();
-        let before = of_server();
+    pub(crate) fn run(&self, work: &str, time: Duration, servers: &[u32]) -> Cost {
+        let of_servers = || cpu::of_processes(servers.iter().copied());
+        let before = of_servers();
         let answer = self.ask(&json!({ "work": work, "ms": time.as_millis() as u64 }));
         let number = |name: &str| answer[name].as_f64().expect("the script answers with numbers");
         let done = number("operations");
@@ -62,7 +62,7 @@ impl NodeStore {
             operations: done,
             per_second: done / number("seconds"),
             cpu: number("cpu") / done,
-            server_cpu: (of_server() - before).as_secs_f64() * 1e6 / done,
+            server_cpu: (of_servers() - before).as_secs_f64() * 1e6 / done,
         }
     }
 

@@ -32,6 +32,8 @@ fn sid(number: usize) -> String {
 pub(crate) struct OfNpm(RedisServer);
 
 impl Backend for OfNpm {
+    const NAME: &str = "connect-redis from Rust";
+
     fn start() -> Self {
         let server = RedisServer::start().expect("redis-server is installed");
         cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
@@ -42,7 +44,7 @@ impl Backend for OfNpm {
         let url = self.0.url();
         let client = redis::Client::open(&*url).expect("it is a URL");
         let redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
-        let name = format!("connect-redis from Rust, {size}");
+        let name = format!("{}, {size}", Self::NAME);
         let place = Place::new(name, self.0.id(), INSIDE, move || {
             let mut redis = redis.clone();
             async move {

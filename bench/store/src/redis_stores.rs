@@ -1,11 +1,15 @@
-//! Stores on Redis, and the bare client.
+//! Stores on Redis, and the bare client. What a cluster shares with it is used by `redis_cluster_stores.rs`.
 
 use std::sync::Arc;
 
 use cloakroom::redis::{RedisOptions, RedisStore};
 use cloakroom_bench::{commands::of_redis, cpu};
 use cloakroom_test_support::RedisServer;
-use redis::{AsyncConnectionConfig, aio::MultiplexedConnection, cmd};
+use redis::{
+    AsyncConnectionConfig,
+    aio::{ConnectionLike, MultiplexedConnection},
+    cmd,
+};
 use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
 use tower_sessions_core::{
@@ -21,7 +25,7 @@ use crate::{
     node::NodeStore,
 };
 
-const BARE: &str = "redis";
+pub(crate) const BARE: &str = "redis";
 
 /// The least that compares and sets: what is compared is a digest, as the record may be long.
 const COMPARE_AND_SET: &str = "\
@@ -36,6 +40,23 @@ pub(crate) fn sid(number: usize) -> String {
 fn bare_key(number: usize) -> String {
     format!("bare:{number:032x}")
 }
+
+/// The commands of our store for records of this text, on one server or in a cluster.
+pub(crate) fn declared(text: &str) -> Declared {
+    // The script runs the `GET` and the `SET`. A long record is compared here, under `WATCH`; a Redis that compares by
+    // itself runs a `SET` alone.
+    let update = if text.len() > 4_096 {
+        "exec 1 · getex 1 · multi 1 · set 1 · watch 1 | set 1"
+    } else {
+        "evalsha 1 · get 1 · set 1 | set 1"
+    };
+    Declared { get: "get 1", set: "set 1", touch: "expire 1", get_and_touch: "getex 1", update }
+}
+
+/// A connection of the bare client, to one server or to a cluster.
+pub(crate) trait Client: ConnectionLike + Clone + Send + Sync + 'static {}
+
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> Client for C {}
 
 pub(crate) struct OnRedis(RedisServer);
 
@@ -65,48 +86,31 @@ pub(crate) async fn place(
 }
 
 impl Backend for OnRedis {
+    const NAME: &str = "Redis";
+
     fn start() -> Self {
         Self(start())
     }
 
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
         let url = self.0.url();
-        let (place, redis) = place(&self.0, format!("Redis, {size}"), BARE).await;
-        let mut cases = bare(&place, &redis, text).await;
+        let (place, redis) = place(&self.0, format!("{}, {size}", Self::NAME), BARE).await;
+        let (mut cases, bare_answer) = bare(&place, &redis, text).await;
         let store = RedisStore::open_with(&url, RedisOptions::default().with_deadline(PATIENCE));
         let store = store.expect("it is a URL");
-        // The script runs the `GET` and the `SET`. A long record is compared here, under `WATCH`; a Redis that compares by
-        // itself runs a `SET` alone.
-        let update = if text.len() > 4_096 {
-            "exec 1 · getex 1 · multi 1 · set 1 · watch 1 | set 1"
-        } else {
-            "evalsha 1 · get 1 · set 1 | set 1"
-        };
-        let commands = Declared {
-            get: "get 1",
-            set: "set 1",
-            touch: "expire 1",
-            get_and_touch: "getex 1",
-            update,
-        };
-        let (ours, our_answer) = cloakroom_store::cases(&place, store, text, sid, commands).await;
+        let (ours, our_answer) =
+            cloakroom_store::cases(&place, store, text, sid, declared(text)).await;
         let (peers, peers_answer) = tower_sessions(&place, &url, text).await;
         let node = Arc::new(NodeStore::start("connect-redis", &url, text));
         cases.extend(ours);
         cases.extend(peers);
         cases.extend(["get", "set", "touch"].map(|work| Case::node(&place, &node, work)));
-        let bare_answer = Answer::new(BARE, move || {
-            let mut redis = redis.clone();
-            async move {
-                let text: String = answer(cmd("GET").arg(bare_key(0)), &mut redis).await;
-                serde_json::from_str(&text).expect("it is JSON")
-            }
-        });
         (cases, vec![bare_answer, our_answer, peers_answer, node.answer()])
     }
 }
 
-async fn bare(place: &Place, redis: &MultiplexedConnection, text: &str) -> Vec<Case> {
+/// What the bare client does, and what it reads of the first session.
+pub(crate) async fn bare(place: &Place, redis: &impl Client, text: &str) -> (Vec<Case>, Answer) {
     let text: Arc<str> = text.into();
     for number in 0..KEYS {
         set(&mut redis.clone(), &bare_key(number), &text).await;
@@ -146,6 +150,7 @@ async fn bare(place: &Place, redis: &MultiplexedConnection, text: &str) -> Vec<C
             assert_eq!(record.len(), bytes);
         }
     });
+    // The client of a cluster loads it into all primaries.
     let mut load = cmd("SCRIPT");
     load.arg("LOAD").arg(COMPARE_AND_SET);
     let script: Arc<str> = answer::<String>(&load, &mut redis.clone()).await.into();
@@ -163,23 +168,29 @@ async fn bare(place: &Place, redis: &MultiplexedConnection, text: &str) -> Vec<C
             }
         }
     });
-    vec![
+    let first = redis.clone();
+    let first = Answer::new(BARE, move || {
+        let mut redis = first.clone();
+        async move {
+            let text: String = answer(cmd("GET").arg(bare_key(0)), &mut redis).await;
+            serde_json::from_str(&text).expect("it is JSON")
+        }
+    });
+    let cases = vec![
         Case::new(place, BARE, "get", get),
         Case::new(place, BARE, "set", set),
         Case::new(place, BARE, "touch", touch),
         Case::new(place, BARE, "get and touch", get_and_touch),
         Case::new(place, BARE, "update", update),
-    ]
+    ];
+    (cases, first)
 }
 
-async fn answer<T: redis::FromRedisValue>(
-    command: &redis::Cmd,
-    redis: &mut MultiplexedConnection,
-) -> T {
+async fn answer<T: redis::FromRedisValue>(command: &redis::Cmd, redis: &mut impl Client) -> T {
     command.query_async(redis).await.expect("Redis answers")
 }
 
-async fn set(redis: &mut MultiplexedConnection, key: &str, text: &str) {
+async fn set(redis: &mut impl Client, key: &str, text: &str) {
     let mut set = cmd("SET");
     let () = answer(set.arg(key).arg(text).arg("EX").arg(3_600), redis).await;
 }

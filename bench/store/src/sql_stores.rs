@@ -161,6 +161,8 @@ fn open(url: &str) -> SqlStore {
 pub(crate) struct OnPostgres(Postgres);
 
 impl Backend for OnPostgres {
+    const NAME: &str = "PostgreSQL";
+
     fn start() -> Self {
         let server = Postgres::start().expect("postgres is installed");
         cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
@@ -169,7 +171,7 @@ impl Backend for OnPostgres {
 
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
         // A process of its own serves each connection, so the processor time of the server is not known.
-        let place = place(format!("PostgreSQL, {size}"), None);
+        let place = place(format!("{}, {size}", Self::NAME), None);
         let url = self.0.url();
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
         let pool: PgPool = pool.connect(&url).await.expect("PostgreSQL answers");
@@ -191,6 +193,8 @@ impl Backend for OnPostgres {
 pub(crate) struct InSqlite(PathBuf);
 
 impl Backend for InSqlite {
+    const NAME: &str = "SQLite";
+
     fn start() -> Self {
         let folder =
             std::env::temp_dir().join(format!("cloakroom-bench-sql-{}", std::process::id()));
@@ -199,7 +203,7 @@ impl Backend for InSqlite {
     }
 
     async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
-        let place = place(format!("SQLite, {size}"), None);
+        let place = place(format!("{}, {size}", Self::NAME), None);
         let url = format!("sqlite:{}", self.0.join("sessions.db").display());
         let (ours, our_answer) =
             cloakroom_store::cases(&place, open(&url), text, sid, Declared::default()).await;
