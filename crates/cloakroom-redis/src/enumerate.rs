@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, Operation, in_part, left_out_bytes};
-use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, is_marker};
+use cloakroom_core::{Enumerate, Error, ErrorKind, FindBy, Listed, is_marker};
 use futures::{
     future::{ready, try_join, try_join_all},
     stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
