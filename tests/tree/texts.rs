@@ -177,9 +177,11 @@ fn the_contract_has_no_default_bodies() {
     assert_eq!(traits.len(), 4);
     for contract in traits {
         let body = contract.split_once("{\n").unwrap().1.split("\n}").next().unwrap();
-        // Nothing is lost without it but time.
+        // Without these, nothing is lost but time.
         let body =
             body.replace("fn find_by(&self) -> Option<&dyn FindBy> {\n        None\n    }", "");
+        let find = "Error> {\n        // An index knows every session, so only a store without one has more to do.\n        self.find(path, value).await\n    }";
+        let body = body.replace(find, "Error>;");
         assert!(body.contains("fn ") && !body.contains('{'), "a method has a body: {body}");
     }
 }

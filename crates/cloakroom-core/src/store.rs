@@ -265,7 +265,10 @@ pub trait FindBy: Send + Sync {
         &'s self,
         path: &str,
         value: &str,
-    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error>;
+    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error> {
+        // An index knows every session, so only a store without one has more to do.
+        self.find(path, value).await
+    }
 }
 
 // A blanket impl over `Deref` would overlap with the impls of the stores, so each handle has its own.

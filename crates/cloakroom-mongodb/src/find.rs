@@ -145,15 +145,6 @@ impl FindBy for MongoStore {
             .try_filter(move |listed| std::future::ready(listed.session.has_value(&path, &value)));
         Ok(Some(theirs.boxed()))
     }
-
-    /// The same as [`find`](Self::find): an index knows every session.
-    async fn find_known<'s>(
-        &'s self,
-        path: &str,
-        value: &str,
-    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error> {
-        FindBy::find(self, path, value).await
-    }
 }
 
 fn id(document: &[u8]) -> Option<&str> {

@@ -173,13 +173,4 @@ impl FindBy for SqlStore {
             None => odd,
         }))
     }
-
-    /// The same as [`find`](Self::find): an index knows every session.
-    async fn find_known<'s>(
-        &'s self,
-        path: &str,
-        value: &str,
-    ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error> {
-        FindBy::find(self, path, value).await
-    }
 }
