@@ -1,7 +1,10 @@
 use std::{
+    io,
     net::TcpListener,
     ops::Range,
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::unique::SEED;
@@ -11,6 +14,9 @@ use crate::unique::SEED;
 /// The port of a stopped server is then not taken by somebody's connection before it is restarted, and a client that
 /// tries again and again to reach it does not end up connected to itself.
 const RANGE: Range<u16> = 10_000..32_000;
+
+/// How long [`listen_on`] tries.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many ports a process takes at a time.
 const BLOCK: u16 = 200;
@@ -41,6 +47,28 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// Listens on a port that this process has been given.
+///
+/// It can still be taken for a moment: a process that another thread starts has a copy of every open socket until it runs
+/// its program, also of the one with which [`free_port`] looked.
+///
+/// # Errors
+///
+/// If the port stays taken for a minute.
+pub(crate) fn listen_on(port: u16) -> io::Result<TcpListener> {
+    let since = Instant::now();
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && since.elapsed() < PATIENCE =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 impl Block {
     fn take_another(&mut self) {
         let blocks = u16::try_from(RANGE.len()).expect("a range of u16") / BLOCK;
@@ -67,6 +95,17 @@ mod tests {
         different.dedup();
         assert_eq!(different.len(), ports.len());
         assert!(ports.iter().all(|port| RANGE.contains(port)));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_for_a_moment_is_waited_for() {
+        let taken = listen_on(free_port()).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let waiting = thread::spawn(move || listen_on(port));
+        // It has tried by then, or tries later; both times it gets the port.
+        thread::sleep(Duration::from_millis(20));
+        drop(taken);
+        waiting.join().unwrap().unwrap();
     }
 
     #[test]

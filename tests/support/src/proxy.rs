@@ -6,7 +6,7 @@ mod tests;
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use self::pair::Pair;
-use crate::{Error, free_port};
+use crate::{Error, free_port, port::listen_on};
 
 /// Passes bytes on in both directions until it is told to be silent or to hang up.
 ///
@@ -129,7 +129,7 @@ impl Proxy {
         if listening.is_some() {
             return Ok(());
         }
-        let listener = TcpListener::bind(("127.0.0.1", self.port))
+        let listener = listen_on(self.port)
             .map_err(|error| Error::new(format!("no port for a proxy: {error}")))?;
         let shared = Arc::clone(&self.shared);
         *listening = Some(thread::spawn(move || {

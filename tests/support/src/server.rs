@@ -241,14 +241,12 @@ impl<K: Kind> Server<K> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
-    use crate::{Maria, Memcache, Mongo, Pg, Redis};
+    use crate::{Maria, Memcache, Mongo, Pg, Redis, port::listen_on};
 
     fn check_a_taken_port_is_noticed<K: Kind>() {
         let mut server = Server::<K>::start().unwrap();
-        let taken = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+        let taken = listen_on(free_port()).unwrap();
         server.stop();
         assert!(!server.launch(taken.local_addr().unwrap().port()).unwrap(), "{}", server.log());
         assert_eq!(server.id(), None);
