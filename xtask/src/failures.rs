@@ -3,24 +3,20 @@
 /// How many lines of a test's output are repeated. The whole output stands with its program.
 const LINES: usize = 10;
 
-/// Returns, for each failed test in the output of a program, its name and the beginning of its output.
+/// Returns, for each failed test in the output of a program, its name and what it said when it failed.
 pub(crate) fn excerpts(output: &str) -> Vec<String> {
     let mut excerpts = Vec::new();
     let mut lines = output.lines().skip_while(|line| *line != "failures:").skip(1).peekable();
     while let Some(line) = lines.next() {
         let Some(test) = title(line) else { continue };
-        let mut excerpt = format!("  {test}");
-        for _ in 0..LINES {
-            let goes_on = |line: &&str| {
-                title(line).is_none() && !["failures:", "stack backtrace:"].contains(line)
-            };
-            let Some(line) = lines.next_if(goes_on) else { break };
-            if !line.is_empty() {
-                excerpt += "\n    ";
-                excerpt += line;
-            }
-        }
-        excerpts.push(excerpt);
+        let goes_on = |line: &&str| title(line).is_none() && *line != "failures:";
+        let said: Vec<&str> = std::iter::from_fn(|| lines.next_if(goes_on)).collect();
+        // Before its own panic stand those that the test expects of others.
+        let its_own = format!("thread '{test}' ");
+        let from = said.iter().rposition(|line| line.starts_with(&its_own)).unwrap_or_default();
+        let told = said[from..].iter().take_while(|line| **line != "stack backtrace:");
+        let told = told.filter(|line| !line.is_empty()).take(LINES);
+        excerpts.push(told.fold(format!("  {test}"), |text, line| text + "\n    " + line));
     }
     excerpts
 }
@@ -44,6 +40,17 @@ mod tests {
             ["  b\n    thread 'b' panicked at c.rs:1:2:\n    left: 1", "  d\n    Error: \"gone\""];
         assert_eq!(excerpts(output), wanted);
         assert_eq!(excerpts("test result: ok. 3 passed"), [""; 0]);
+    }
+
+    #[test]
+    fn a_panic_that_a_test_expects_is_not_why_it_failed() {
+        let output = "failures:\n\n---- b stdout ----\n\nthread '<unnamed>' panicked at a.rs:1:2:\n\
+                      on purpose\nstack backtrace:\n   0: x\n\nthread 'b' (7) panicked at c.rs:1:2:\n\
+                      in earnest\nstack backtrace:\n   0: x\n\n\nfailures:\n    b\n";
+        assert_eq!(
+            excerpts(output),
+            ["  b\n    thread 'b' (7) panicked at c.rs:1:2:\n    in earnest"]
+        );
     }
 
     #[test]
