@@ -17,7 +17,7 @@ const WRITTEN_BY_EXPRESS: &str = r#"{"cookie":{"originalMaxAge":null,"expires":n
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    // A callback-style store: `legacy.get(sid, callback)`. This one keeps its sessions in memory.
+    // A callback-style store: `legacy.get(sid, callback)`. It keeps its sessions in memory, or in the store of the URL.
     let url = env::args().nth(1).unwrap_or_else(|| "memory:".to_owned());
     let store = cloakroom::open(&url)?;
     let legacy = callbackify_store(store.clone());

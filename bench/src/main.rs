@@ -75,7 +75,7 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String>
             return Err("--only takes a part of the area store".to_owned());
         }
         if wanted.write {
-            return Err("--write needs whole areas, so it does not go with --only".to_owned());
+            return Err("--write cannot be combined with --only: it needs whole areas".to_owned());
         }
     }
     if wanted.areas.is_empty() {

@@ -78,7 +78,11 @@ pub(crate) fn run(area: &Area, wanted: &Wanted) -> Result<Measured, String> {
         return Err(format!("{} failed: {status}", area.package()));
     }
     if samples.is_empty() {
-        return Err(format!("{} has no such part", area.name));
+        let part = wanted.only.as_deref().unwrap_or_default();
+        return Err(format!(
+            "no part {part:?} in the area {}: write it as in \"SQLite, 20 KB, get\"",
+            area.name
+        ));
     }
     let seconds = began.elapsed().as_secs();
     eprintln!("\r{}: {seconds} s{:<90}", area.name, "");

@@ -251,7 +251,7 @@ fn iron_sessions_are_shared(visit: &mut Visit) {
 
 /// One test, because the site is built and a browser started for it.
 #[test]
-#[ignore = "needs chromium, postgres, Node.js and the npm packages"]
+#[ignore = "needs chromium, postgresql, Node.js and the npm packages"]
 fn a_next_js_site_and_rust_are_one_site() {
     build();
     let mut visit = Visit::start(None);

@@ -220,7 +220,7 @@ async fn both_sides_give_a_session_the_same_life() {
 
 /// The pool of connect-pg-simple leaves the zone of its connections to the server, which takes that of the role.
 #[tokio::test]
-#[ignore = "needs postgresql, mariadb-server and the npm packages"]
+#[ignore = "needs postgresql and the npm packages"]
 async fn a_role_with_a_time_zone_needs_no_option() {
     const PACKAGE: (&str, &str) = ("connect-pg-simple", "pgsimple");
     let server = Postgres::start().unwrap();

@@ -11,7 +11,7 @@ pub(crate) fn excerpts(output: &str) -> Vec<String> {
         let Some(test) = title(line) else { continue };
         let goes_on = |line: &&str| title(line).is_none() && *line != "failures:";
         let said: Vec<&str> = std::iter::from_fn(|| lines.next_if(goes_on)).collect();
-        // Before its own panic stand those that the test expects of others.
+        // The output before it has panics that the test expects.
         let its_own = format!("thread '{test}' ");
         let from = said.iter().rposition(|line| line.starts_with(&its_own)).unwrap_or_default();
         let told = said[from..].iter().take_while(|line| **line != "stack backtrace:");

@@ -61,7 +61,8 @@ impl ExpressSession {
     /// Returns the sessions of a user that this store wrote last, or another one with the same options: the ones that
     /// [`of`](Self::of) returns, but for those that only another program wrote, such as Express.
     ///
-    /// Where Rust is the only writer, it misses none. It is for stores that cannot search what Express writes, and keep
+    /// Where Rust is the only writer, it finds all sessions whose last write succeeded, unless the server evicts or loses
+    /// a list. It is for stores that cannot search what Express writes, and keep
     /// lists of their own instead: `RedisStore` with the option `user_path`, which must be the
     /// [`user_path`](crate::ExpressSessionOptions::user_path) of the handle. It reads as many sessions as are in the
     /// list, however many others there are. In any other store it is the same as [`of`](Self::of).
@@ -122,7 +123,7 @@ impl ExpressSession {
 
     /// Does what [`end_all`](Self::end_all) does with the sessions that [`of_known`](Self::of_known) lists. A session that
     /// only another program wrote, such as Express, stays signed in: use it where Rust is the only writer, or before an
-    /// [`end_all`](Self::end_all) that takes longer.
+    /// [`end_all`](Self::end_all) that takes longer. To be certain, call [`end_all`](Self::end_all).
     ///
     /// # Errors
     ///

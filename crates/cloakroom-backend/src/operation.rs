@@ -85,6 +85,12 @@ impl Operation {
         Self { idempotency: Idempotency::Read, ..self.part() }
     }
 
+    /// Returns a part of the same operation that may be sent again.
+    #[must_use]
+    pub fn repeatable(&self) -> Self {
+        Self { idempotency: Idempotency::Repeatable, ..self.part() }
+    }
+
     /// Returns the name of the operation, such as `get`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -46,7 +46,7 @@ const UNTESTED: [(&str, &str); 15] = [
         "the core tests it",
     ),
     (
-        "A session that another program wrote, such as Node.js, can be missing",
+        "A session that another program wrote or alone extended, such as Node.js, can be missing",
         "a permission, which an index does not use",
     ),
     ("The stream never holds all of them in memory", "cannot be seen from outside"),

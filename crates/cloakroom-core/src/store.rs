@@ -253,7 +253,7 @@ pub trait FindBy: Send + Sync {
     /// Returns the live sessions that have a value at a path, of those that this store, or another one with the same
     /// options, wrote last.
     ///
-    /// - A session that another program wrote, such as Node.js, can be missing.
+    /// - A session that another program wrote or alone extended, such as Node.js, can be missing.
     /// - No session without the value is returned, whoever wrote it.
     /// - The answer is `None` if the store has no index on the path and keeps no list by it. A caller then lists all
     ///   sessions.

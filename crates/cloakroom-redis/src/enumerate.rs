@@ -36,7 +36,7 @@ impl Enumerate for RedisStore {
     }
 
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
-        self.listed(self.pages("all")).boxed()
+        self.listed("all", self.pages("all")).boxed()
     }
 
     /// Counts each session once, although SCAN can list a key twice: it keeps 8 bytes of each id in memory.
@@ -162,9 +162,10 @@ impl RedisStore {
         })
     }
 
-    /// Returns the sessions with the ids of these pages.
+    /// Returns the sessions with the ids of these pages, for an operation of this name.
     pub(crate) fn listed<'s>(
         &'s self,
+        name: &'static str,
         pages: impl Stream<Item = Result<Vec<String>, Error>> + Send + 's,
     ) -> impl Stream<Item = Result<Listed, Error>> + Send + 's {
         pages
@@ -177,7 +178,7 @@ impl RedisStore {
                 stream::iter(groups.into_iter().map(Ok::<_, Error>))
             })
             .try_flatten()
-            .and_then(|sids| self.load(sids))
+            .and_then(move |sids| self.load(name, sids))
             .try_flatten()
     }
 
@@ -225,9 +226,10 @@ impl RedisStore {
     /// Returns these sessions. Skips a session that has ended since its id was listed.
     async fn load(
         &self,
+        name: &'static str,
         page: Vec<String>,
     ) -> Result<impl Stream<Item = Result<Listed, Error>> + Send + '_, Error> {
-        let operation = self.operation("all", Idempotency::Read);
+        let operation = self.operation(name, Idempotency::Read);
         // No command tells the times of several keys. These leave together with the one for the values.
         let values = self.values(&operation, &page);
         let times = self.with_each_key(&operation, "PTTL", &page);
@@ -238,7 +240,7 @@ impl RedisStore {
         let answers = page.into_iter().zip(values).zip(times);
         let sessions = stream::iter(answers).then(move |((sid, value), time)| async move {
             // Each has its own deadline, because the caller decides when it goes on.
-            let operation = self.operation("all", Idempotency::Read);
+            let operation = self.operation(name, Idempotency::Read);
             let time_left = match reply::number(&operation, time)? {
                 -1 => None,
                 // It has ended since its value was read.

@@ -16,8 +16,8 @@ const AT_ONCE: usize = 64;
 #[async_trait]
 impl FindBy for RedisStore {
     /// Fills the lists of all users: looks at every session, and notes it in the list of its user. Later calls repair
-    /// the lists, by what Node.js has written. It needs a longer deadline than other operations: with 100,000 sessions
-    /// some seconds.
+    /// the lists, by what Node.js has written. A handle needs a longer deadline for it: the time grows with the number of
+    /// all sessions.
     ///
     /// For the path of the option [`user_path`](crate::RedisOptions::user_path).
     async fn create_index(&self, path: &str) -> Result<(), Error> {
@@ -27,7 +27,7 @@ impl FindBy for RedisStore {
             let message = "the store keeps lists only by the path of its option userPath";
             return Err(operation.error(ErrorKind::Unsupported, message));
         }
-        let sessions = self.listed(self.pages("create_index")).filter(|listed| {
+        let sessions = self.listed("create_index", self.pages("create_index")).filter(|listed| {
             let is_unread = matches!(listed, Err(error) if is_of_the_record(error.kind()));
             std::future::ready(!is_unread)
         });
@@ -52,9 +52,9 @@ impl FindBy for RedisStore {
     ) -> Result<Option<BoxStream<'s, Result<Listed, Error>>>, Error> {
         let Some(list) = self.list_of(path, value) else { return Ok(None) };
         let (path, value) = (path.to_owned(), value.to_owned());
-        let pages = self.noted(list.clone()).and_then(move |page| self.look(list.clone(), page));
+        let pages = self.noted(list.clone());
         let theirs = pages
-            .map_ok(stream::iter)
+            .map_ok(move |page| self.look(list.clone(), page))
             .try_flatten()
             .try_filter(move |listed| std::future::ready(listed.session.has_value(&path, &value)));
         Ok(Some(theirs.boxed()))
@@ -70,7 +70,8 @@ impl RedisStore {
             Some(left) => u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1),
             None => 0,
         };
-        self.note("create_index", &list, &listed.id, lives_ms).await
+        let operation = self.operation("create_index", Idempotency::Repeatable);
+        self.note(&operation, &list, &listed.id, lives_ms).await
     }
 
     /// Returns the ids in a list, page by page. An id can occur twice.
@@ -96,29 +97,36 @@ impl RedisStore {
         })
     }
 
-    /// Returns these sessions, and removes those from the list that have ended.
-    async fn look(
+    /// Returns these sessions, one after the other, and then removes those from the list that have ended.
+    fn look(
         &self,
         list: String,
         page: Vec<String>,
-    ) -> Result<Vec<Result<Listed, Error>>, Error> {
-        let page_again = page.clone();
-        let pages = stream::iter([Ok(page)]);
-        let sessions: Vec<Result<Listed, Error>> = self.listed(pages).collect().await;
-        let found: HashSet<&str> =
-            sessions.iter().filter_map(|one| one.as_ref().ok()).map(|one| &*one.id).collect();
-        let ended: Vec<&[u8]> = page_again
-            .iter()
-            .filter(|sid| !found.contains(sid.as_str()))
-            .map(String::as_bytes)
-            .collect();
-        // An error does not say which session it is of.
-        if !ended.is_empty() && sessions.iter().all(Result::is_ok) {
+    ) -> impl Stream<Item = Result<Listed, Error>> + Send + '_ {
+        let ended: HashSet<String> = page.iter().cloned().collect();
+        let sessions = self.listed("find_known", stream::iter([Ok(page)])).boxed();
+        stream::unfold((sessions, ended), move |(mut sessions, mut ended)| {
+            let list = list.clone();
+            async move {
+                let next = sessions.next().await;
+                match &next {
+                    Some(Ok(listed)) => drop(ended.remove(&listed.id)),
+                    // It does not say which session it is of.
+                    Some(Err(_)) => ended.clear(),
+                    None => self.forget(&list, &ended).await,
+                }
+                next.map(|next| (next, (sessions, ended)))
+            }
+        })
+    }
+
+    /// Removes sessions from a list. It only saves a later look, so a refusal does not hide what was found.
+    async fn forget(&self, list: &str, ended: &HashSet<String>) {
+        let ended: Vec<&[u8]> = ended.iter().map(String::as_bytes).collect();
+        if !ended.is_empty() {
             let operation = self.operation("find_known", Idempotency::Repeatable);
-            let answer = FORGET.run(self.connection(), &operation, &list, &ended).await?;
-            reply::number(&operation, answer)?;
+            let _ = FORGET.run(self.connection(), &operation, list, &ended).await;
         }
-        Ok(sessions)
     }
 }
 

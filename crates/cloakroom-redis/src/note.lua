@@ -21,10 +21,11 @@ if lives > longest then
 end
 if not ends then
   redis.call('PERSIST', KEYS[1])
-elseif left ~= -1 and left < lives then
-  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', lives))
+elseif left ~= -1 and left < lives + 3600000 then
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', lives + 3600000))
 end
--- These have ended, unless Node.js extends them. The hour is for servers whose clocks differ.
+-- These have ended, unless Node.js extends them. Both hours are for a command that writes the session later than this,
+-- and for servers whose clocks differ.
 if longest < now then
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', now - longest - 3600000)
 end

@@ -8,7 +8,7 @@
 //! - A list is under a key of its own, and on a node of its own in a cluster, so each script has one key.
 //! - A list lives for as long as the longest session in it, and a note removes what has been there for longer.
 
-use cloakroom_backend::{Idempotency, IndexValue, Operation};
+use cloakroom_backend::{IndexValue, Operation};
 use cloakroom_core::{Error, SessionData};
 use futures::future::join;
 use sha1::{Digest, Sha1};
@@ -51,7 +51,7 @@ impl RedisStore {
             return write.await;
         };
         // Boxed, because most stores keep no lists, and each call would reserve room for it.
-        let note = Box::pin(self.note(operation.name(), &list, sid, lives_ms));
+        let note = Box::pin(self.note(operation, &list, sid, lives_ms));
         let (written, noted) = join(write, note).await;
         let written = written?;
         noted.map_err(Error::with_outcome_unknown)?;
@@ -61,12 +61,12 @@ impl RedisStore {
     /// Notes a session that lives for so long, or without an end if it is 0.
     pub(crate) async fn note(
         &self,
-        name: &'static str,
+        operation: &Operation,
         list: &str,
         sid: &str,
         lives_ms: u64,
     ) -> Result<(), Error> {
-        let operation = self.operation(name, Idempotency::Repeatable);
+        let operation = operation.repeatable();
         let lives_ms = lives_ms.to_string();
         let arguments = [sid.as_bytes(), lives_ms.as_bytes()];
         let answer = NOTE.run(self.connection(), &operation, list, &arguments).await?;

@@ -81,8 +81,8 @@ pub(crate) struct Answer {
     pub(crate) affected: u64,
 }
 
-/// Does the driver's work. sqlx 0.8.6 panics where an answer is shorter than its protocol says (`bytes::Buf`), so a panic
-/// counts as a broken answer. The connection must not be used again.
+/// Runs a future of the driver, and returns its panic as a broken answer: sqlx 0.8.6 panics where an answer is shorter than
+/// its protocol says (`bytes::Buf`). The connection must not be used again.
 pub(crate) async fn caught<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

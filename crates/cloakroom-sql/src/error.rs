@@ -188,6 +188,7 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
         "53100" | "53200" => (ErrorKind::Full, "the server has no room left"),
         "53300" | "08004" => (ErrorKind::Unavailable, "the server has too many connections"),
         "57P01" | "57P02" => (ErrorKind::Unavailable, "the server is shutting down"),
+        "57P05" => (ErrorKind::Unavailable, "the server has ended an idle connection"),
         "57P03" => (ErrorKind::Unavailable, "the server does not accept connections yet"),
         "57014" => (
             ErrorKind::Timeout,
@@ -246,7 +247,11 @@ fn other(
             return operation.error(ErrorKind::Unavailable, message);
         }
         _ if is_fatal(refusal) => {
-            let message = format!("{place} sent an unexpected answer");
+            let message = if code.len() == 5 {
+                format!("{place} ended the connection (code {code})")
+            } else {
+                format!("{place} sent an unexpected answer")
+            };
             return operation.error(ErrorKind::Unavailable, message);
         }
         _ => {

@@ -18,9 +18,9 @@ pub(crate) fn number(refusal: &dyn DatabaseError) -> Option<u16> {
 }
 
 /// Returns true if the server has ended the connection: it shuts down, its administrator has killed the connection, or
-/// it was idle for too long. No error of a server has a number below 1000, so such a number is junk.
+/// it was idle for too long. No server sends the number 0, so it is junk.
 pub(crate) fn is_lost(number: u16) -> bool {
-    matches!(number, ..1000 | 1053 | 1079 | 1080 | 1152 | 1154..=1161 | 1184 | 1927 | 4031)
+    matches!(number, 0 | 1053 | 1079 | 1080 | 1152 | 1154..=1161 | 1184 | 1927 | 4031)
 }
 
 /// Returns true if the statement was not carried out, and none would be on this connection: it leads to a server that
@@ -43,7 +43,7 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         1045 | 1698 | 1820 | 1862 | 3118 => {
             (ErrorKind::Config, "the server rejected the user name or the password")
         }
-        ..1000 => (ErrorKind::Unavailable, "the server sent an unexpected answer"),
+        0 => (ErrorKind::Unavailable, "the server sent an unexpected answer"),
         1046 | 1049 => (ErrorKind::Config, "the database does not exist"),
         1054 => (ErrorKind::Config, "the table lacks a column"),
         1146 => (ErrorKind::Config, "the table does not exist any more"),
@@ -62,7 +62,10 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         1213 => (ErrorKind::Unavailable, "the server is overloaded"),
         1205 => (ErrorKind::Timeout, "another client did not release its lock in time"),
         1317 | 1969 | 3024 => (ErrorKind::Timeout, "the server took too long"),
-        1021 | 1037 | 1038 | 1041 | 1114 => (ErrorKind::Full, "the server has no room left"),
+        // The first three are EE_WRITE, EE_OUTOFMEMORY and EE_DISK_FULL of the system below the server.
+        3 | 5 | 20 | 1021 | 1037 | 1038 | 1041 | 1114 => {
+            (ErrorKind::Full, "the server has no room left")
+        }
         1406 => (ErrorKind::TooLarge, "the session is longer than its column"),
         1153 | 1301 => (ErrorKind::TooLarge, "the session is longer than max_allowed_packet"),
         1264 | 1292 | 1300 | 1366 | 1977 | 3140..=3146 | 3157 | 3819 | 3854 | 4025 => {

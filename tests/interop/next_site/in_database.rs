@@ -37,7 +37,8 @@ impl Rows {
         self.runtime.block_on(sqlx::query_scalar(&count).fetch_one(&mut self.connection)).unwrap()
     }
 
-    /// All sessions end in this time. With the day of `updateAge` from there on, the next visit extends them.
+    /// Makes all sessions end after this time. With less than 29 days left (`maxAge` minus `updateAge`), the next visit
+    /// extends them.
     fn end_in(&mut self, time: &str) {
         let update = format!("UPDATE sessions SET expires = now() + '{time}'");
         self.runtime.block_on(sqlx::raw_sql(&update).execute(&mut self.connection)).unwrap();
@@ -45,7 +46,7 @@ impl Rows {
 }
 
 impl Login<'_> {
-    /// Logs in by mail on the page of Next.js, to which a guest of the Rust page comes.
+    /// Logs in by mail on the page of Next.js to which Rust sends a guest.
     fn log_in_by_mail(&mut self, user: &Value) {
         let page = self.visit.open(self.path("rust"));
         assert_eq!(page["path"], self.login_page());

@@ -1,5 +1,7 @@
 //! The Rust side of the site: its pages, and what sends all other requests to Next.js.
 
+use std::time::Duration;
+
 use axum::{
     Extension, Form, Router,
     body::Body,
@@ -28,11 +30,15 @@ use sqlx::postgres::PgPoolOptions;
 
 use super::Secrets;
 
+/// Beside a browser and two servers, a query can take long.
+const LONG: Duration = Duration::from_secs(60);
+
 /// The app that browsers reach. Next.js listens at the address, and the logins are in the database if there is one.
 pub(super) fn app(secrets: &Secrets, database: Option<&str>, next: &str) -> Router {
     let adapter = database.map(|url| {
-        let pool = PgPoolOptions::new().max_connections(2).connect_lazy(url).unwrap();
-        SqlAdapter::new(pool, AuthTables::pg_adapter()).unwrap()
+        let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(LONG);
+        let pool = pool.connect_lazy(url).unwrap();
+        SqlAdapter::new(pool, AuthTables::pg_adapter()).unwrap().with_deadline(LONG)
     });
     let auth = |options: AuthJsOptions, secret: &String| {
         let options = options.with_secure_cookies(false);

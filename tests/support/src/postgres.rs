@@ -108,6 +108,8 @@ impl Kind for Pg {
         // Nothing survives a crash of the machine, as nothing needs to.
         for setting in [
             "fsync=off",
+            // In its folder, which is removed even if the server is killed.
+            "dynamic_shared_memory_type=mmap",
             "full_page_writes=off",
             "synchronous_commit=off",
             "shared_buffers=16MB",

@@ -18,6 +18,8 @@ const PRIMARIES: usize = 3;
 const SHORT: &str = "2000";
 /// The same where no test waits for it, which is the default of Redis: on a busy machine, a node may be silent for seconds.
 const LONG: &str = "15000";
+/// The same where replicas take over when they are told to: an election that failed is repeated after four times as long.
+const MEDIUM: &str = "5000";
 
 /// Three primaries that share the slots, and replicas of theirs.
 ///
@@ -51,7 +53,7 @@ impl RedisCluster {
     ///
     /// As [`start`](Self::start).
     pub fn start_with(replicas: usize) -> Result<Self, Error> {
-        Self::start_nodes(replicas, LONG)
+        Self::start_nodes(replicas, if replicas == 0 { LONG } else { MEDIUM })
     }
 
     fn start_nodes(replicas: usize, timeout: &str) -> Result<Self, Error> {

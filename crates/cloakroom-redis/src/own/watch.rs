@@ -328,9 +328,10 @@ fn judge(operation: &Operation, answers: &[Value]) -> Result<Attempt, Error> {
     // The first refusal says why; that of EXEC says only that there was one.
     let refusal = answers.iter().find(|answer| matches!(answer, Value::ServerError(_)));
     if let Some(Value::ServerError(refusal)) = refusal
-        && matches!(error::code_and_detail(refusal).0, "MOVED" | "ASK" | "TRYAGAIN")
+        && matches!(error::code_and_detail(refusal).0, "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN")
     {
-        // The slot of the key has gone to another node of the cluster in the meantime; the script finds it.
+        // The slot of the key has gone to another node of the cluster in the meantime, which the script finds, or the
+        // cluster is down for a moment, for which it waits.
         return Ok(Attempt::Failed);
     }
     Err(reply::refused_or_unexpected(operation, refusal.unwrap_or(&Value::Nil)))

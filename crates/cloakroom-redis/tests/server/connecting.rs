@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, time::Duration};
 
-use cloakroom_core::{Error, ErrorKind, Store};
+use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_redis::RedisStore;
 use cloakroom_test_support::{RedisServer, free_port};
 use futures::TryStreamExt;
@@ -106,6 +106,9 @@ async fn a_refused_login_is_tried_again() {
 const PERMISSIONS: &str =
     "+get +set +del +exists +expire +getex +evalsha +eval +scan +mget +pttl +unlink +ping +select";
 
+const PERMISSIONS_FOR_LISTS: &str =
+    "~users-of:* +time +zadd +zscore +zrem +zremrangebyscore +zscan +persist +pexpire";
+
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn a_user_with_few_permissions() {
@@ -113,6 +116,20 @@ async fn a_user_with_few_permissions() {
     options.extend(PERMISSIONS.split(' '));
     let server = RedisServer::start_with(&options).unwrap();
     check(&format!("redis://web:pw@{}", server.addr())).await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut more = redis::cmd("ACL");
+    more.arg("SETUSER").arg("web").arg(PERMISSIONS_FOR_LISTS.split(' ').collect::<Vec<_>>());
+    more.exec(&mut client.get_connection().unwrap()).unwrap();
+    let url = format!("redis://web:pw@{}?userPath=passport.user", server.addr());
+    check(&url).await;
+    let store = RedisStore::open(&url).unwrap();
+    let text = r#"{"cookie":{"originalMaxAge":60000},"passport":{"user":"ann"}}"#;
+    store.set("a", &SessionData::from_json(text).unwrap()).await.unwrap();
+    store.atomic().unwrap().get_and_touch("a", None).await.unwrap().unwrap();
+    let find_by = store.enumerate().unwrap().find_by().unwrap();
+    find_by.create_index("passport.user").await.unwrap();
+    let known = find_by.find_known("passport.user", "\"ann\"").await.unwrap().unwrap();
+    assert_eq!(known.try_collect::<Vec<_>>().await.unwrap().len(), 1);
     let store =
         RedisStore::open(&format!("redis://web:pw@{}?prefix=other:", server.addr())).unwrap();
     let error = store.get("a").await.unwrap_err();

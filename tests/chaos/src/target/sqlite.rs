@@ -91,7 +91,7 @@ impl Target for SqliteFile {
 
     fn begin(&mut self, fault: Fault, _random: &mut Rng) -> Result<(), Failure> {
         if fault != Fault::Lock {
-            return Err(format!("{fault} is nothing that a file does").into());
+            return Err(format!("unsupported fault for a file: {fault}").into());
         }
         self.hold()
     }
