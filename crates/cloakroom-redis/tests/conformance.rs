@@ -111,8 +111,6 @@ mod with_lists_by_user {
             find_lists_the_sessions_with_the_value = "`find` leaves it to a listing",
             find_tells_values_apart_as_javascript_does = "`find` leaves it to a listing",
             find_misses_no_record = "`find` leaves it to a listing",
-            a_path_that_cannot_be_indexed_is_invalid_data =
-                "the lists are by one path, that of the option; another is `Unsupported`",
         ]
     );
 }
