@@ -68,7 +68,7 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         }
         1406 => (ErrorKind::TooLarge, "the session is longer than its column"),
         1153 | 1301 => (ErrorKind::TooLarge, "the session is longer than max_allowed_packet"),
-        1264 | 1292 | 1300 | 1366 | 1977 | 3140..=3146 | 3157 | 3819 | 3854 | 4025 => {
+        1264 | 1292 | 1300 | 1366 | 1977 | 3140..=3146 | 3157 | 3819 | 3854 | 3988 | 4025 => {
             (ErrorKind::InvalidData, "the database cannot keep this session unchanged")
         }
         1265 | 1267 | 1270 | 1271 => {
