@@ -62,10 +62,10 @@ impl ExpressSession {
     /// [`of`](Self::of) returns, but for those that only another program wrote, such as Express.
     ///
     /// Where Rust is the only writer, it finds all sessions whose last write succeeded, unless the server evicts or loses
-    /// a list. It is for stores that cannot search what Express writes, and keep
-    /// lists of their own instead: `RedisStore` with the option `user_path`, which must be the
-    /// [`user_path`](crate::ExpressSessionOptions::user_path) of the handle. It reads as many sessions as are in the
-    /// list, however many others there are. In any other store it is the same as [`of`](Self::of).
+    /// a list. It is for stores that cannot search what Express writes, and keep lists of their own instead: `RedisStore`
+    /// with the option `user_path`, which must be the [`user_path`](crate::ExpressSessionOptions::user_path) of the handle.
+    /// It reads as many sessions as are in the list, however many others there are. In any other store it is the same as
+    /// [`of`](Self::of).
     ///
     /// # Errors
     ///

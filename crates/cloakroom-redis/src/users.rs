@@ -6,7 +6,8 @@
 //!
 //! - The note and the write leave together, in no order. If one of them fails, the operation fails.
 //! - A list is under a key of its own, and on a node of its own in a cluster, so each script has one key.
-//! - A list lives for as long as the longest session in it, and a note removes what has been there for longer.
+//! - A list lives for an hour longer than the longest session in it, and a note removes ids that were last noted before
+//!   that time. The hour is for a command that writes its session later than the note.
 
 use cloakroom_backend::{IndexValue, Operation};
 use cloakroom_core::{Error, SessionData};
