@@ -1,11 +1,18 @@
 //! What failed tests said, in short: at the end of a long output it is found at once.
 
+use std::collections::HashSet;
+
 /// How many lines of a test's output are repeated. The whole output stands with its program.
 const LINES: usize = 10;
 
-/// Returns, for each failed test in the output of a program, its name and what it said when it failed.
+/// In the line that a test program writes, once, of each test that takes long.
+pub(crate) const TAKES_LONG: &str = "has been running for over";
+
+/// Returns, for each failed test in the output of a program, its name and what it said when it failed; and the names of
+/// those that took long and had not ended, if the program was killed.
 pub(crate) fn excerpts(output: &str) -> Vec<String> {
-    let mut excerpts = Vec::new();
+    let mut excerpts: Vec<String> =
+        unfinished(output).iter().map(|test| format!("  {test}: it had not ended")).collect();
     let mut lines = output.lines().skip_while(|line| *line != "failures:").skip(1).peekable();
     while let Some(line) = lines.next() {
         let Some(test) = title(line) else { continue };
@@ -19,6 +26,20 @@ pub(crate) fn excerpts(output: &str) -> Vec<String> {
         excerpts.push(told.fold(format!("  {test}"), |text, line| text + "\n    " + line));
     }
     excerpts
+}
+
+fn unfinished(output: &str) -> Vec<&str> {
+    let ended: HashSet<&str> = output
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.rsplit_once(" ... "))
+        // Behind the name of a test that is to panic, this is said of it.
+        .map(|(test, _)| test.strip_suffix(" - should panic").unwrap_or(test))
+        .collect();
+    let long = output.lines().filter_map(|line| {
+        let (test, _) = line.strip_prefix("test ")?.split_once(TAKES_LONG)?;
+        Some(test.trim_end())
+    });
+    long.filter(|test| !ended.contains(test)).collect()
 }
 
 fn title(line: &str) -> Option<&str> {
@@ -51,6 +72,15 @@ mod tests {
             excerpts(output),
             ["  b\n    thread 'b' (7) panicked at c.rs:1:2:\n    in earnest"]
         );
+    }
+
+    #[test]
+    fn tests_that_had_not_ended_when_their_program_was_killed_are_told() {
+        let output = "running 3 tests\ntest a has been running for over 60 seconds\n\
+                      test b has been running for over 60 seconds\ntest c ... ok\n\
+                      test d has been running for over 60 seconds\ntest d - should panic ... ok\n\
+                      test a ... ok\n";
+        assert_eq!(excerpts(output), ["  b: it had not ended"]);
     }
 
     #[test]

@@ -6,14 +6,17 @@ use std::{
     io::{self, BufRead, BufReader, PipeReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
     command::{Failure, command, lines_of, root},
-    failures::excerpts,
+    failures::{TAKES_LONG, excerpts},
     task::cargo,
     used::{Stopwatch, Used, processor_time, table},
 };
@@ -25,6 +28,9 @@ const AT_A_TIME: usize = 2;
 const OUTPUT: Duration = Duration::from_secs(10);
 /// How often a program whose output goes on is asked whether it has ended.
 const ASK: Duration = Duration::from_secs(1);
+/// After how long without a line a program is killed. The slowest test takes three minutes, and there are machines that
+/// are five times slower; but a run that waits for ever is cut off by others, and says nothing.
+const SILENCE: Duration = Duration::from_secs(20 * 60);
 
 /// The programs that take longest, which are started first, so that none of them is left alone at the end. The doctests
 /// compile, while others wait.
@@ -129,7 +135,8 @@ impl Program {
     /// Runs the program to its end, and returns how it ended also if it cannot be run.
     pub(crate) fn run(mut self) -> Ended {
         let watch = Stopwatch::start();
-        let (output, processor, failure) = match output(&self.name, &mut self.command) {
+        let ended = output(&self.name, &mut self.command, SILENCE);
+        let (output, processor, failure) = match ended {
             Ok(ended) => ended,
             Err(error) => (String::new(), None, Some(format!("cannot run it: {error}"))),
         };
@@ -139,7 +146,13 @@ impl Program {
 }
 
 /// Returns what the program wrote to both streams, in that order, its processor time, and why it failed, if it did.
-fn output(name: &str, command: &mut Command) -> io::Result<(String, Option<f64>, Option<String>)> {
+///
+/// A program that writes no line for as long as `silence` is killed. The servers of its tests go with it.
+fn output(
+    name: &str,
+    command: &mut Command,
+    silence: Duration,
+) -> io::Result<(String, Option<f64>, Option<String>)> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
@@ -147,41 +160,62 @@ fn output(name: &str, command: &mut Command) -> io::Result<(String, Option<f64>,
     command.stdout(Stdio::null()).stderr(Stdio::null());
 
     let output = Arc::new(Mutex::new(Vec::new()));
-    let (at_end, end) = mpsc::channel();
+    let (sender, lines) = mpsc::channel();
     let (name, read) = (name.to_owned(), Arc::clone(&output));
-    thread::spawn(move || {
-        collect(&name, reader, &read);
-        at_end.send(())
-    });
+    thread::spawn(move || collect(&name, reader, &read, &sender));
     // The output ends with the program, which can be asked for its processor time until it is waited for.
+    let (mut last_line, mut killed) = (Instant::now(), false);
     let early = loop {
-        if end.recv_timeout(ASK).is_ok() {
-            break None;
-        }
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
+        match lines.recv_timeout(ASK) {
+            Ok(()) => last_line = Instant::now(),
+            Err(RecvTimeoutError::Disconnected) => break None,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(status) = child.try_wait()? {
+                    break Some(status);
+                }
+                if last_line.elapsed() >= silence {
+                    killed = true;
+                    child.kill()?;
+                }
+            }
         }
     };
     let processor = processor_time(&child.id().to_string()).filter(|_| early.is_none());
     let status = child.wait()?;
     let mut failure = (!status.success()).then(|| status.to_string());
-    if early.is_some() && end.recv_timeout(OUTPUT).is_err() {
+    if killed {
+        failure =
+            Some(format!("it was killed, since it wrote nothing for {} s", silence.as_secs()));
+    } else if early.is_some() && !ends_within(&lines, OUTPUT) {
         failure = Some(format!("{status}, and a process that it started still runs"));
     }
     let output = output.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((String::from_utf8_lossy(&output).into_owned(), processor, failure))
 }
 
-/// Reads the output to its end, and shows at once which tests take long: one of them may never end.
-fn collect(name: &str, reader: PipeReader, output: &Mutex<Vec<u8>>) {
+/// Whether the output ends in this time.
+fn ends_within(lines: &Receiver<()>, time: Duration) -> bool {
+    let since = Instant::now();
+    loop {
+        match lines.recv_timeout(time.saturating_sub(since.elapsed())) {
+            Ok(()) => {}
+            Err(error) => return error == RecvTimeoutError::Disconnected,
+        }
+    }
+}
+
+/// Reads the output to its end, tells of each line, and shows at once which tests take long: one of them may never end.
+fn collect(name: &str, reader: PipeReader, output: &Mutex<Vec<u8>>, lines: &Sender<()>) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(&line);
-        if text.contains("has been running for over") {
+        if text.contains(TAKES_LONG) {
             println!("     {name}: {}", text.trim_end());
         }
         output.lock().unwrap_or_else(PoisonError::into_inner).append(&mut line);
+        // Nobody waits any longer if the program has ended and this is the output of another.
+        let _ = lines.send(());
     }
 }
 
@@ -266,7 +300,9 @@ mod tests {
     #[test]
     fn the_output_of_both_streams_is_kept_and_a_failure_noticed() {
         let script = |text| {
-            let (written, _, failure) = output("a", Command::new("sh").args(["-c", text])).unwrap();
+            let mut command = Command::new("sh");
+            let (written, _, failure) =
+                output("a", command.args(["-c", text]), Duration::MAX).unwrap();
             (written, failure)
         };
         let (written, failure) = script("echo a; echo b >&2; echo c; exit 3");
@@ -278,9 +314,19 @@ mod tests {
 
     #[test]
     fn a_process_that_is_left_behind_is_a_failure() {
+        let mut command = Command::new("sh");
         let (written, _, failure) =
-            output("a", Command::new("sh").args(["-c", "sleep 60 & echo $!"])).unwrap();
+            output("a", command.args(["-c", "sleep 60 & echo $!"]), Duration::MAX).unwrap();
         assert!(Command::new("kill").arg(written.trim()).status().unwrap().success());
         assert!(failure.unwrap().contains("still runs"));
+    }
+
+    #[test]
+    fn a_program_that_has_gone_silent_is_killed() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo a; exec sleep 600"]);
+        let (written, _, failure) = output("a", &mut command, Duration::from_millis(10)).unwrap();
+        assert_eq!(written, "a\n");
+        assert!(failure.unwrap().contains("wrote nothing"));
     }
 }
