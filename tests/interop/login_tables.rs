@@ -14,10 +14,10 @@ use cloakroom_authjs::{
     better_auth::{BetterAuth, BetterAuthDatabase, BetterAuthLogin, BetterAuthTables},
 };
 use cloakroom_core::{ErrorKind, to_iso_string};
-use cloakroom_test_support::{MariaDb, NodeProgram, Postgres, unique};
+use cloakroom_test_support::{MariaDb, NodeProgram, Postgres, Proxy, unique};
 use serde_json::{Value, json};
 use sqlx::{
-    AnyPool,
+    AnyPool, Database, Pool,
     any::{AnyPoolOptions, install_default_drivers},
     mysql::MySqlPoolOptions,
     postgres::PgPoolOptions,
@@ -112,6 +112,36 @@ async fn a_frozen_server_is_an_error(adapter: &SqlAdapter) {
     // The pool has given that connection up, and gets no other one.
     let error = adapter.delete_session(&token).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Timeout && !error.outcome_unknown(), "{error}");
+}
+
+/// A broken answer ends its connection and is asked for again: that to the statement, and, by the first junk, that to the
+/// question of the pool whether the server still answers. `pool` makes a pool of one connection that asks or does not.
+async fn a_broken_answer_is_asked_for_again<D: Database>(
+    (url, addr): (&str, &str),
+    token: &str,
+    pool: impl Fn(&str, bool) -> Pool<D>,
+    junk: &[&'static [u8]],
+) where
+    SqlPool: From<Pool<D>>,
+{
+    let proxy = Proxy::start(addr).unwrap();
+    let url = url.replace(addr, &proxy.addr());
+    for (junk, asks) in junk.iter().map(|junk| (junk, false)).chain([(&junk[0], true)]) {
+        let shown = format!("{} {asks}", junk.escape_ascii());
+        let pool = pool(&url, asks);
+        let adapter = SqlAdapter::new(pool.clone(), AuthTables::drizzle()).unwrap();
+        let before = proxy.connections();
+        let wanted = adapter.get_session_and_user(token).await.unwrap();
+        assert!(wanted.is_some());
+        // The pool asks the server before it takes a connection back.
+        while pool.num_idle() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        proxy.garble_with(junk);
+        let found = adapter.get_session_and_user(token).await;
+        assert_eq!(found.unwrap_or_else(|error| panic!("{shown}: {error}")), wanted, "{shown}");
+        assert_eq!(proxy.connections(), before + 2, "{shown}");
+    }
 }
 
 /// One request of better-auth on the tables.
@@ -234,6 +264,15 @@ async fn the_tables_of_auth_js_and_better_auth_are_shared_on_postgresql() {
     let expiries = [["'2026-01-30 00:00:00.123'", "'2026-01-31 00:00:00.123'"]];
     rows_of_prisma_are_shared(&plain, ours(AuthTables::prisma()), types, &expiries).await;
 
+    let token = npm.session(NOW_MS);
+    a_broken_answer_is_asked_for_again(
+        (&url, &server.addr()),
+        &token,
+        |url, asks| options().test_before_acquire(asks).connect_lazy(url).unwrap(),
+        &[b"Z\0\0\0\x04", b"D\0\0\0\x04", b"T\0\0\0\x06\xff\xff", b"E\0\0\0\x05\0"],
+    )
+    .await;
+
     let other = ours(AuthTables::drizzle().with_sessions("other"));
     let error = other.delete_session("a").await.unwrap_err();
     assert_eq!(error.to_string(), "authjs: delete_session: a table does not exist");
@@ -262,6 +301,14 @@ async fn the_tables_of_auth_js_and_better_auth_are_shared_on_mariadb() {
     // Drizzle's column has whole seconds.
     let mut npm = Npm { program: node(&url), adapter: "drizzle", cuts: true };
     is_shared(&mut npm, ours(AuthTables::drizzle())).await;
+    let token = npm.session(NOW_MS);
+    a_broken_answer_is_asked_for_again(
+        (&url, &server.addr()),
+        &token,
+        |url, asks| options().test_before_acquire(asks).connect_lazy(url).unwrap(),
+        &[b"\0\0\0\x01", b"\x02\0\0\x01\0\xfe", b"\x03\0\0\x01\xff\0\0", b"\x02\0\0\x01\xfc\x01"],
+    )
+    .await;
 
     let plain = plain(&url).await;
     let key = "VARCHAR(191)";

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod aside;
+mod caught;
 mod checks;
 mod deadline;
 mod drivers;
@@ -20,6 +21,7 @@ mod shared;
 mod store_url;
 mod traffic;
 
+pub use caught::caught;
 pub use checks::{invalid_option, whole_seconds};
 pub use deadline::{timer, within};
 pub use expiry::{expires_at_ms, later};

@@ -2,11 +2,10 @@
 //!
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
-use std::panic::AssertUnwindSafe;
 #[cfg(feature = "postgres")]
 use std::time::Duration;
 
-use futures::{FutureExt as _, TryStreamExt};
+use futures::TryStreamExt;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Row as _};
@@ -86,8 +85,8 @@ pub(crate) struct Answer {
 pub(crate) async fn caught<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    let done = AssertUnwindSafe(work).catch_unwind().await;
-    done.unwrap_or_else(|_| Err(sqlx::Error::Protocol("the driver panicked".to_owned())))
+    let done = cloakroom_backend::caught(work).await;
+    done.unwrap_or_else(|| Err(sqlx::Error::Protocol("the driver panicked".to_owned())))
 }
 
 impl Source {

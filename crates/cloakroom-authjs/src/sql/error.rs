@@ -23,6 +23,7 @@ pub(super) fn verdict(cause: &sqlx::Error) -> Verdict {
     match cause {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Verdict::Lost,
         sqlx::Error::Database(refusal) => match refusal.code().as_deref().unwrap_or_default() {
+            _ if is_fatal(&**refusal) => Verdict::Lost,
             "57P01" | "57P02" | "57P03" | "57P05" => Verdict::Lost,
             code if code.len() == 5 && code.starts_with("08") => Verdict::Lost,
             // serialization_failure, deadlock_detected.
@@ -33,6 +34,25 @@ pub(super) fn verdict(cause: &sqlx::Error) -> Verdict {
         },
         _ => Verdict::Refused,
     }
+}
+
+/// Returns true if the server closes the connection after this error, or if no server sends such an error: without an
+/// SQLSTATE or a number, which the driver accepts.
+fn is_fatal(refusal: &dyn sqlx::error::DatabaseError) -> bool {
+    #[cfg(feature = "postgres")]
+    if let Some(refusal) = refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        use sqlx::postgres::PgSeverity;
+        let is_end = matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+        return is_end || refusal.code().len() != 5;
+    }
+    // The server shuts down or has killed the connection, or the connection failed there.
+    #[cfg(feature = "mysql")]
+    if let Some(refusal) = refusal.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        let number = refusal.number();
+        return matches!(number, 0 | 1053 | 1079 | 1080 | 1152..=1161 | 1184 | 1927 | 4031);
+    }
+    let _ = refusal;
+    false
 }
 
 /// Returns the error for a failed statement.

@@ -98,6 +98,13 @@ struct Lease {
     is_busy: bool,
 }
 
+/// Runs a future of the driver, and returns its panic as a broken answer: sqlx 0.8.6 panics where an answer is shorter than
+/// its protocol says (`bytes::Buf`).
+async fn caught<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let done = cloakroom_backend::caught(work).await;
+    done.unwrap_or_else(|| Err(sqlx::Error::Protocol("the driver panicked".to_owned())))
+}
+
 /// What a statement answered.
 #[derive(Default)]
 pub(crate) struct Answer {
@@ -153,8 +160,13 @@ impl Lease {
     ) -> Result<Answer, sqlx::Error> {
         let Some(connection) = &mut self.connection else { return Err(sqlx::Error::PoolClosed) };
         self.is_busy = true;
-        let answer = connection.run(statement, values).await;
-        self.is_busy = !matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
+        let answer = caught(connection.run(statement, values)).await;
+        self.is_busy = match &answer {
+            Ok(_) => false,
+            // The pool need not ask whether the server still answers on it.
+            Err(cause @ sqlx::Error::Database(_)) => error::verdict(cause) == Verdict::Lost,
+            Err(_) => true,
+        };
         answer
     }
 }
@@ -216,8 +228,10 @@ impl Database {
         }
         loop {
             let runtime = self.runtimes.current(operation)?;
-            let mut lease = match operation.within(self.pool.lease(&runtime)).await {
+            let mut lease = match operation.within(caught(self.pool.lease(&runtime))).await {
                 Some(Ok(lease)) => lease,
+                // A connection that the pool had was broken, and the pool has let go of it.
+                Some(Err(sqlx::Error::Protocol(_))) if operation.repeat() => continue,
                 Some(Err(cause)) => return Err(error::of(operation, &cause)),
                 None => return Err(operation.timeout()),
             };
