@@ -15,7 +15,11 @@ use async_trait::async_trait;
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{Atomic, Error, ErrorKind, MemoryStore, SessionData, Store, Updated};
 use cloakroom_test_backends::{Calls, Instead};
-use futures::{FutureExt, executor::block_on, future::join_all};
+use futures::{
+    FutureExt,
+    executor::block_on,
+    future::{join_all, try_join_all},
+};
 use tokio::{sync::Barrier, task::yield_now};
 
 /// A store that lets others run before each step, counts the tries of a write, and is silent when told.
@@ -107,9 +111,7 @@ async fn write(handles: Vec<ExpressSession>, times: usize) {
             })
         })
         .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
+    try_join_all(tasks).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cloakroom_cache::{CacheOptions, Cached};
 use cloakroom_core::Store;
 use cloakroom_redis::{RedisOptions, RedisStore};
-use cloakroom_test_support::SentinelSet;
+use cloakroom_test_support::{SentinelSet, Wait};
 use tokio::{task::block_in_place, time::sleep};
 
 use crate::{SOON, behind::Other, kept, number, numbered};
@@ -30,7 +30,9 @@ async fn after_a_failover_only_the_new_master_vouches_for_what_is_in_memory() {
     let cached = Cached::coherent(far.clone(), options).unwrap();
     far.set("a", &numbered(1)).await.unwrap();
     kept(&cached, "a").await;
+    let wait = Wait::until("the replica has the session");
     while set.ask(1, &["DBSIZE"]).unwrap() != "1" {
+        wait.check();
         sleep(Duration::from_millis(10)).await;
     }
     // The connections to it stay open, and nothing is announced on them.

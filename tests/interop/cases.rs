@@ -11,7 +11,7 @@ use std::{
 
 use cloakroom::{ExpressSession, SessionData, Touched, Updated};
 use cloakroom_conformance::RawAccess;
-use cloakroom_test_support::NodeProgram;
+use cloakroom_test_support::{NodeProgram, Wait};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -216,7 +216,9 @@ pub(crate) async fn touch_of_either_side_keeps_the_others_session_alive_past_its
 
     // A third one that nobody touches tells when the first expiry has passed.
     sides.node_set("untouched", "{}", json!({ "maxAge": short_ms }));
+    let wait = Wait::until("the first expiry has passed");
     while sides.node_get("untouched").is_some() {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let label = sides.label.clone();

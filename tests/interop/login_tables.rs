@@ -14,7 +14,7 @@ use cloakroom_authjs::{
     better_auth::{BetterAuth, BetterAuthDatabase, BetterAuthLogin, BetterAuthTables},
 };
 use cloakroom_core::{ErrorKind, to_iso_string};
-use cloakroom_test_support::{MariaDb, NodeProgram, Postgres, Proxy, unique};
+use cloakroom_test_support::{MariaDb, NodeProgram, Postgres, Proxy, Wait, unique};
 use serde_json::{Value, json};
 use sqlx::{
     AnyPool, Database, Pool,
@@ -134,7 +134,9 @@ async fn a_broken_answer_is_asked_for_again<D: Database>(
         let wanted = adapter.get_session_and_user(token).await.unwrap();
         assert!(wanted.is_some());
         // The pool asks the server before it takes a connection back.
+        let wait = Wait::until("the connection is back in the pool");
         while pool.num_idle() == 0 {
+            wait.check();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         proxy.garble_with(junk);

@@ -10,7 +10,7 @@ use cloakroom::{
     redis::RedisStore,
     tower::{Secure, Session, SessionOptions},
 };
-use cloakroom_test_support::{Memcached, MongoThree, Mongod, Proxy, RedisServer};
+use cloakroom_test_support::{Memcached, MongoThree, Mongod, Proxy, RedisServer, Wait};
 
 use crate::{
     collector::{Shown, watch},
@@ -147,7 +147,10 @@ fn mongodbs_connections_are_told_of() {
         server.stop();
         store.get("marker-id").await.unwrap_err();
         server.restart().unwrap();
-        while store.get("marker-id").await.is_err() {}
+        let wait = Wait::until("the store works again");
+        while store.get("marker-id").await.is_err() {
+            wait.check();
+        }
     });
     let told = connections(&shown);
     assert_eq!(told[0], "connected");
@@ -170,7 +173,10 @@ fn a_failover_of_mongodb_is_told_of_once() {
         store.set("marker-id", &SessionData::new()).await.unwrap();
         set.step_down().unwrap();
         second = set.primary().unwrap();
-        while store.set("marker-id", &SessionData::new()).await.is_err() {}
+        let wait = Wait::until("the store finds the new primary");
+        while store.set("marker-id", &SessionData::new()).await.is_err() {
+            wait.check();
+        }
         // The driver calls back in a task of its own, which runs while this one waits.
         store.get("marker-id").await.unwrap();
     });

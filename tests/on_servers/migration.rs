@@ -13,7 +13,7 @@ use cloakroom::{
     redis::{RedisOptions, RedisStore},
 };
 use cloakroom_file::{FileOptions, FileStore};
-use cloakroom_test_support::{Mongod, RedisServer};
+use cloakroom_test_support::{Mongod, RedisServer, Wait};
 use futures::TryStreamExt;
 use tokio::sync::RwLock;
 
@@ -22,7 +22,7 @@ mod full;
 mod known;
 
 use express::Express;
-use known::Known;
+use known::{Known, Witness};
 
 const CLIENTS: usize = 6;
 const SESSIONS: usize = 60;
@@ -40,6 +40,7 @@ type Handle = Arc<RwLock<ExpressSession>>;
 
 /// Writes, reads, creates and ends sessions until the test is over.
 async fn work(client: usize, handle: Handle, known: Arc<Known>) {
+    let _witness = Witness(&known);
     let mut number = client * 7_919;
     while !known.is_over.load(SeqCst) {
         number = number.wrapping_mul(1_103_515_245).wrapping_add(12_345) % (1 << 31);
@@ -111,7 +112,9 @@ async fn restart(clients: &[Handle], known: &Known, open: impl Fn() -> ExpressSe
     for client in clients {
         *client.write().await = open();
         let until = known.acknowledged.load(SeqCst) + WRITES;
+        let wait = Wait::until("more writes are acknowledged");
         while known.acknowledged.load(SeqCst) < until && !known.has_complaints() {
+            wait.check();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

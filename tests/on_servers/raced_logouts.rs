@@ -2,13 +2,13 @@
 //! descends from the session. Every order of their calls to the store is tried in `cloakroom-tower`; here they really
 //! run at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cloakroom::{
     Error, MemoryStore, Secrets, SessionData, Store, generate_id,
-    memcached::MemcachedStore,
-    mongodb::MongoStore,
-    redis::RedisStore,
+    memcached::{MemcachedOptions, MemcachedStore},
+    mongodb::{MongoOptions, MongoStore},
+    redis::{RedisOptions, RedisStore},
     tower::{RequestHead, Session, SessionEngine, SessionOptions},
 };
 use cloakroom_core::marker_name;
@@ -18,14 +18,16 @@ use futures::TryStreamExt;
 
 const RACES: usize = 2_000;
 
+/// Two cores that are busy with other things are no reason to give up.
+const DEADLINE: Duration = Duration::from_secs(120);
+
 fn secrets() -> Secrets {
     Secrets::new(["keyboard cat"]).unwrap()
 }
 
 fn engine(store: impl Store + 'static) -> SessionEngine {
     let mut options = SessionOptions::new();
-    // Two cores that are busy with other things are no reason to give up.
-    options.failure.deadline = std::time::Duration::from_secs(120);
+    options.failure.deadline = DEADLINE;
     options.engine(store, secrets()).unwrap()
 }
 
@@ -95,7 +97,8 @@ async fn outlived(login_side: SessionEngine, logout_side: SessionEngine) -> usiz
                 logout(engine, session).await
             }
         });
-        let (login, logout) = (logins.await.unwrap(), logouts.await.unwrap());
+        // One that panics before the gate would leave the other there.
+        let (login, logout) = futures::try_join!(logins, logouts).unwrap();
         logout.unwrap();
         // A login that found its session logged out is an error, and leaves nothing either.
         if let Ok(Some(sid)) = login
@@ -132,7 +135,7 @@ async fn no_session_outlives_its_logout_in_memory() {
 async fn no_session_outlives_its_logout_in_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     // Whether a write is on the disk makes no other order.
-    let options = FileOptions::default().with_durable(false);
+    let options = FileOptions::default().with_durable(false).with_deadline(DEADLINE);
     let open = || engine(FileStore::in_folder(folder.path(), options.clone()).unwrap());
     assert_eq!(outlived(open(), open()).await, 0);
 }
@@ -141,7 +144,8 @@ async fn no_session_outlives_its_logout_in_a_folder() {
 #[ignore = "needs redis-server"]
 async fn no_session_outlives_its_logout_on_redis() {
     let server = RedisServer::start().unwrap();
-    let open = || engine(RedisStore::open(&server.url()).unwrap());
+    let options = RedisOptions::default().with_deadline(DEADLINE);
+    let open = || engine(RedisStore::open_with(&server.url(), options.clone()).unwrap());
     assert_eq!(outlived(open(), open()).await, 0);
 }
 
@@ -149,7 +153,8 @@ async fn no_session_outlives_its_logout_on_redis() {
 #[ignore = "needs memcached"]
 async fn no_session_outlives_its_logout_on_memcached() {
     let server = Memcached::start().unwrap();
-    let open = || engine(MemcachedStore::open(&server.url()).unwrap());
+    let options = MemcachedOptions::default().with_deadline(DEADLINE);
+    let open = || engine(MemcachedStore::open_with(&server.url(), options.clone()).unwrap());
     assert_eq!(outlived(open(), open()).await, 0);
 }
 
@@ -157,6 +162,7 @@ async fn no_session_outlives_its_logout_on_memcached() {
 #[ignore = "needs mongod"]
 async fn no_session_outlives_its_logout_on_mongodb() {
     let server = Mongod::start().unwrap();
-    let open = || engine(MongoStore::open(&server.url()).unwrap());
+    let options = MongoOptions::default().with_deadline(DEADLINE);
+    let open = || engine(MongoStore::open_with(&server.url(), options.clone()).unwrap());
     assert_eq!(outlived(open(), open()).await, 0);
 }

@@ -10,7 +10,7 @@ use cloakroom::{
     redis::RedisStore,
     tower::{RequestHead, SessionEngine, SessionOptions},
 };
-use cloakroom_test_support::{RedisServer, free_port};
+use cloakroom_test_support::{RedisServer, Wait, free_port};
 use redis::{Cmd, Connection};
 
 struct Bench {
@@ -79,7 +79,9 @@ async fn a_server_that_cannot_save() {
         bench.raw(redis::cmd("CONFIG").arg("SET").arg("dir").arg("/proc"));
         bench.raw(&mut redis::cmd("BGSAVE"));
         let mut client = bench.client();
+        let wait = Wait::until("the server refuses writes");
         while redis::cmd("SET").arg("x").arg(1).exec(&mut client).is_ok() {
+            wait.check();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         bench.check("cannot save").await;

@@ -86,6 +86,7 @@ async fn a_set_that_is_dropped_does_not_undo_a_later_logout() {
         async move { store.set("a", &session("bob")).await }
     });
     while unfinished(folder.path()) == 0 {
+        assert!(!waits.is_finished());
         sleep(SOON).await;
     }
     waits.abort();
@@ -118,6 +119,7 @@ fn a_clear_that_is_dropped_removes_no_later_session() {
             async move { store.clear().await }
         });
         while store.get(&first).await.unwrap().is_some() {
+            assert!(!clears.is_finished());
             sleep(SOON).await;
         }
         clears.abort();

@@ -118,13 +118,14 @@ async fn a_killed_process_leaves_a_whole_record_and_no_lock() {
     let store = store(folder.path());
     for round in 0..20_u32 {
         store.set("a", &session("nobody")).await.unwrap();
-        let process =
+        let mut process =
             Started::new("a_killed_process_leaves_a_whole_record_and_no_lock", folder.path());
         let who = || async {
             let read = store.get("a").await.unwrap().expect("the session is there");
             read.get::<String>("who").unwrap().unwrap()
         };
         while who().await == "nobody" {
+            assert_eq!(process.0.try_wait().unwrap(), None, "it writes until it is killed");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // At another moment of its write in each round.

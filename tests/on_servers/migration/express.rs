@@ -10,11 +10,11 @@ use std::{
 };
 
 use cloakroom::Secrets;
-use cloakroom_test_support::NodeProgram;
+use cloakroom_test_support::{NodeProgram, Wait};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::known::Known;
+use super::known::{Known, Witness};
 
 /// How many writes of Express are acknowledged before the test goes on.
 const WRITES: usize = 100;
@@ -62,7 +62,9 @@ impl Express {
     pub(super) async fn wait_for_writes(&self, known: &Known) {
         let written = || known.added.lock().unwrap().len();
         let until = written() + WRITES;
+        let wait = Wait::until("Express writes more");
         while written() < until && !known.has_complaints() {
+            wait.check();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -94,6 +96,7 @@ impl Visitor {
             .build()
             .into();
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
+        let _witness = Witness(&self.known);
         let mut number = visitor * 104_729;
         while !self.is_over.load(SeqCst) {
             number = number.wrapping_mul(1_103_515_245).wrapping_add(12_345) % (1 << 31);

@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64},
     },
+    thread,
 };
 
 /// What is known of the sessions.
@@ -22,13 +23,25 @@ pub(super) struct Known {
     pub(super) is_over: AtomicBool,
 }
 
+/// Complains if whoever holds it panics: nobody would wait for its writes in vain.
+pub(super) struct Witness<'a>(pub(super) &'a Known);
+
+impl Drop for Witness<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.complain("a client has panicked");
+        }
+    }
+}
+
 impl Known {
     pub(super) fn complain(&self, what: impl Into<String>) {
-        self.complaints.lock().unwrap().push(what.into());
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        complaints.push(what.into());
     }
 
     pub(super) fn has_complaints(&self) -> bool {
-        !self.complaints.lock().unwrap().is_empty()
+        !self.complaints.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     pub(super) fn pick(&self, number: usize) -> Option<String> {

@@ -91,6 +91,7 @@ mod stopwatch;
 mod tls;
 mod unique;
 mod valkey;
+mod wait;
 
 pub use error::Error;
 pub use example::Example;
@@ -116,3 +117,4 @@ pub use server::{Kind, Server};
 pub use stopwatch::Stopwatch;
 pub use unique::{hushed, unique};
 pub use valkey::{Valkey, ValkeyServer};
+pub use wait::Wait;

@@ -7,7 +7,7 @@ use cloakroom_memcached::{
     MemcachedOptions, MemcachedStore, Ring, RingServer,
     memcache::exp::{AsyncMetaClient, MetaClientBuilder},
 };
-use cloakroom_test_support::{Memcached, Proxy};
+use cloakroom_test_support::{Memcached, Proxy, Wait};
 
 use crate::{atomic, large, options, session};
 
@@ -72,10 +72,12 @@ async fn a_client_whose_server_is_away_or_frozen_is_told_in_the_same_words() {
     store.set("a", &session()).await.unwrap();
     server.pause().unwrap();
     // Its threads stop one after the other.
+    let wait = Wait::until("it is frozen");
     let error = loop {
         if let Err(error) = store.get("a").await {
             break error;
         }
+        wait.check();
     };
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(!error.outcome_unknown(), "{error}");
@@ -83,14 +85,21 @@ async fn a_client_whose_server_is_away_or_frozen_is_told_in_the_same_words() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(error.outcome_unknown(), "{error}");
     server.resume().unwrap();
-    while store.get("a").await.is_err() {}
+    let wait = Wait::until("the client notices each change of the server");
+    while store.get("a").await.is_err() {
+        wait.check();
+    }
     server.stop();
-    while store.get("a").await.is_ok() {}
+    while store.get("a").await.is_ok() {
+        wait.check();
+    }
     let error = store.get("a").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.to_string().ends_with("the server cannot be reached"), "{error}");
     server.restart().unwrap();
-    while store.set("a", &session()).await.is_err() {}
+    while store.set("a", &session()).await.is_err() {
+        wait.check();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,5 +125,8 @@ async fn a_client_whose_server_hangs_up_is_not_stormed() {
     let most = 10 + since.elapsed().as_millis() as usize / 50;
     assert!(proxy.connections() <= most, "{} of {most}", proxy.connections());
     proxy.pass();
-    while store.get("a").await.is_err() {}
+    let wait = Wait::until("the client connects again");
+    while store.get("a").await.is_err() {
+        wait.check();
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_memcached::MemcachedStore;
+use cloakroom_test_support::Wait;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::{Bench, expiring_in, listing, session};
@@ -62,8 +63,10 @@ async fn what_ends_in_this_second_is_not_listed() {
         for number in 0..20 {
             bench.store.set(&format!("id-{number}"), &expiring_in(1)).await.unwrap();
         }
+        let wait = Wait::until("all have expired");
         for number in 0..20 {
             while bench.store.get(&format!("id-{number}")).await.unwrap().is_some() {
+                wait.check();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }

@@ -8,7 +8,7 @@ use std::{
 
 use cloakroom_core::{ErrorKind, Revision, Store};
 use cloakroom_memcached::MemcachedStore;
-use cloakroom_test_support::{Memcached, Stopwatch};
+use cloakroom_test_support::{Memcached, Stopwatch, Wait};
 
 use crate::{
     atomic,
@@ -40,13 +40,17 @@ async fn it_is_back_as_soon_as_the_server_is() {
 
     let addr = server.addr();
     let listening = thread::spawn(move || {
+        let wait = Wait::until("the server listens");
         while TcpStream::connect(&addr).is_err() {
+            wait.check();
             thread::sleep(Duration::from_micros(200));
         }
         Instant::now()
     });
     let restart = thread::spawn(move || server.restart().map(|()| server));
+    let wait = Wait::until("the store works again");
     while store.set("a", &session()).await.is_err() {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let late = Instant::now().saturating_duration_since(listening.join().unwrap());

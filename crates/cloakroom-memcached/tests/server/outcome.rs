@@ -7,7 +7,7 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind, Revision, Store};
 use cloakroom_memcached::MemcachedStore;
-use cloakroom_test_support::Memcached;
+use cloakroom_test_support::{Memcached, Wait};
 use futures::future::join_all;
 
 use crate::{
@@ -75,7 +75,9 @@ async fn what_was_sent_in_part_does_not_happen() {
     let error = bench.store.set("b", &session()).await.unwrap_err();
     assert!(error.outcome_unknown(), "{error}");
     bench.server.resume().unwrap();
+    let wait = Wait::until("the write that fitted happens");
     while bench.store.get("b").await.ok().flatten().is_none() {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(bench.store.get("a").await.unwrap(), Some(session()));

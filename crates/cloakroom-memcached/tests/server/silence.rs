@@ -8,7 +8,7 @@ use std::{
 use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_memcached::MemcachedStore;
-use cloakroom_test_support::{Memcached, Proxy};
+use cloakroom_test_support::{Memcached, Proxy, Wait};
 use futures::future::join_all;
 
 use crate::{
@@ -74,7 +74,9 @@ async fn a_call_that_waits_in_silence_holds_up_no_other_for_long() {
     tokio::time::timeout(FAR / 2, closed).await.expect("the other connections are left, too");
     let store = silent.store.clone();
     let stuck = tokio::spawn(async move { store.get("a").await });
+    let wait = Wait::until("the call has connected");
     while silent.proxy.open() == 0 {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     silent.proxy.pass();

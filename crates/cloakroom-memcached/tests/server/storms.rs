@@ -10,7 +10,7 @@ use std::{
 
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_memcached::{MemcachedStore, memcache::exp::AsyncMetaClient};
-use cloakroom_test_support::{Memcached, Proxy};
+use cloakroom_test_support::{Memcached, Proxy, Wait};
 
 use crate::{
     fake::{Fake, Then},
@@ -69,8 +69,10 @@ async fn a_server_that_hangs_up_is_not_stormed_and_is_back_when_it_is() {
             check(&format!("{operation}, {established}"), proxy.connections() - before, time);
             assert!(failed >= TASKS, "{failed}");
             proxy.pass();
-            let since = Instant::now();
-            while store.get("a").await.is_err() {}
+            let (since, wait) = (Instant::now(), Wait::until("the store works again"));
+            while store.get("a").await.is_err() {
+                wait.check();
+            }
             assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
             for outcome in futures::future::join_all((0..TASKS).map(|_| store.get("a"))).await {
                 outcome.unwrap();

@@ -21,7 +21,7 @@ use cloakroom_mongodb::{
         options::{ClientOptions, CollectionOptions, WriteConcern},
     },
 };
-use cloakroom_test_support::{MongoThree, unique};
+use cloakroom_test_support::{MongoThree, Wait, unique};
 use futures::future::join_all;
 
 use crate::{atomic, session};
@@ -65,25 +65,35 @@ async fn after_a_freeze_a_write_succeeds_as_soon_as_a_majority_follows_the_new_p
     // It has the time that a slow machine needs, and connections to the server that will be frozen.
     let patient = open(&set, "", |options| options.deadline = Duration::from_secs(120));
     for store in [&store, &patient] {
-        while store.set("a", &session()).await.is_err() {}
+        let wait = Wait::until("the store writes");
+        while store.set("a", &session()).await.is_err() {
+            wait.check();
+        }
     }
     let is_over = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn(write(store.clone(), 0, Arc::clone(&is_over)));
     let since = Instant::now();
-    let primary = tokio::task::block_in_place(|| {
+    tokio::task::block_in_place(|| {
         let frozen = set.primary().unwrap();
         set.server(frozen).pause().unwrap();
         set.primary().unwrap()
     });
     let elected = since.elapsed();
-    let url = format!("mongodb://{}/?directConnection=true", set.server(primary).addr());
-    let direct = Client::with_uri_str(&url).await.unwrap().database("app");
-    let insert = async |concern: WriteConcern| {
+    let mut insert = async |concern: WriteConcern| {
         let options = CollectionOptions::builder().write_concern(concern).build();
-        let plain = direct.collection_with_options::<Document>("plain", options);
-        // A primary that was just elected may refuse writes for a moment.
-        while plain.insert_one(doc! {}).await.is_err() {}
-        since.elapsed()
+        let wait = Wait::until("the new primary writes");
+        loop {
+            wait.check();
+            // On a busy machine, another election can follow.
+            let primary = tokio::task::block_in_place(|| set.primary().unwrap());
+            let url = format!("mongodb://{}/?directConnection=true", set.server(primary).addr());
+            let direct = Client::with_uri_str(&url).await.unwrap().database("app");
+            let plain = direct.collection_with_options::<Document>("plain", options.clone());
+            // A primary that was just elected may refuse writes for a moment.
+            if plain.insert_one(doc! {}).await.is_ok() {
+                return since.elapsed();
+            }
+        }
     };
     let alone = insert(WriteConcern::nodes(1)).await;
     let majority = insert(WriteConcern::majority()).await;

@@ -2,7 +2,7 @@
 
 use cloakroom_core::Store;
 use cloakroom_mongodb::{IndexStatus, MongoStore};
-use cloakroom_test_support::unique;
+use cloakroom_test_support::{Wait, unique};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{SERVER, session};
@@ -20,7 +20,9 @@ fn what_a_runtime_had_begun_is_begun_again_on_the_next() {
     current_thread().block_on(store.set("a", &session())).unwrap();
     let runtime = current_thread();
     runtime.block_on(async {
+        let wait = Wait::until("the index is there");
         while !matches!(store.index_status(), IndexStatus::Ready) {
+            wait.check();
             store.get("a").await.unwrap();
         }
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_mongodb::MongoStore;
-use cloakroom_test_support::{Mongod, Proxy, unique};
+use cloakroom_test_support::{Mongod, Proxy, Wait, unique};
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 
@@ -21,8 +21,12 @@ async fn behind(proxy: &Proxy, query: &str, connections: usize) -> MongoStore {
     }
     let store = MongoStore::open(&url).unwrap();
     // On a slow machine a call can meet its deadline and is made again.
-    while store.set("a", &session()).await.is_err() {}
+    let wait = Wait::until("all connections are made");
+    while store.set("a", &session()).await.is_err() {
+        wait.check();
+    }
     loop {
+        wait.check();
         let count = proxy.connections();
         // The driver makes two at a time, and as many as are asked for at once.
         let warm = (0..connections * 2).map(|_| store.get("a"));

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use cloakroom_core::{Created, Error, ErrorKind, Store, Updated};
 use cloakroom_redis::RedisStore;
-use cloakroom_test_support::{RedisCluster, RedisServer};
+use cloakroom_test_support::{RedisCluster, RedisServer, Wait};
 use futures::{TryStreamExt, future::join_all};
 
 use crate::{
@@ -266,7 +266,9 @@ async fn what_no_replica_has_is_lost_with_its_primary_for_every_client() {
     let client = redis::cluster::ClusterClient::new(seeds).unwrap();
     let mut plain = client.get_async_connection().await.unwrap();
     let primary = cluster.owner_of("{a}").unwrap();
+    let wait = Wait::until("the replica has the session");
     while cluster.ask(primary + 3, &["DBSIZE"]).unwrap() != "1" {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // From now on, its replica cannot log in.
@@ -281,7 +283,9 @@ async fn what_no_replica_has_is_lost_with_its_primary_for_every_client() {
     let _: () = redis::cmd("SET").arg("{a}plain").arg(1).query_async(&mut plain).await.unwrap();
     cluster.node(primary).stop();
     // A new store, because the failover is not what this is about.
+    let wait = Wait::until("the replica takes over");
     let read = loop {
+        wait.check();
         match patient(&cluster.url()).get("{a}").await {
             Ok(read) => break read,
             Err(error) => assert!(error.is_retryable(), "{error}"),

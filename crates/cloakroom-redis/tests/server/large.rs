@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloakroom_core::{ErrorKind, SessionData, Store, Updated};
 use cloakroom_redis::RedisStore;
-use cloakroom_test_support::RedisServer;
+use cloakroom_test_support::{RedisServer, Wait};
 
 use crate::{
     Bench, Monitor, atomic, expiring_in,
@@ -269,7 +269,9 @@ async fn calls_that_nobody_polls_do_not_stop_others() {
     let store = RedisStore::open(&fake.url).unwrap();
     let read = store.get("a").await.unwrap().unwrap();
     let mut calls: Vec<_> = (0..8).map(|_| Box::pin(atomic(&store).update("a", &read))).collect();
+    let wait = Wait::until("all calls read the time left");
     while fake.commands().iter().filter(|name| *name == "GETEX").count() < calls.len() {
+        wait.check();
         let tick = Box::pin(tokio::time::sleep(Duration::from_millis(1)));
         futures::future::select(futures::future::select_all(&mut calls), tick).await;
     }
@@ -291,7 +293,9 @@ async fn a_call_that_is_dropped_takes_its_connection_with_it() {
         assert_eq!(fake.connections(), connections);
         drop(call);
         fake.forget();
+        let wait = Wait::until("its connection is closed");
         while fake.open() > 1 {
+            wait.check();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

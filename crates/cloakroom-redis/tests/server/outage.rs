@@ -9,7 +9,7 @@ use std::{
 
 use cloakroom_core::{ErrorKind, Revision, Store};
 use cloakroom_redis::RedisStore;
-use cloakroom_test_support::{RedisServer, Stopwatch};
+use cloakroom_test_support::{RedisServer, Stopwatch, Wait};
 
 use crate::{
     Bench, atomic,
@@ -19,7 +19,9 @@ use crate::{
 
 /// Waits until the server answers on a socket of its own.
 fn answers_since(addr: &str) -> Instant {
+    let wait = Wait::until("the server answers");
     loop {
+        wait.check();
         let answer = TcpStream::connect(addr).and_then(|mut stream| {
             stream.write_all(b"PING\r\n")?;
             let mut answer = [0; 7];
@@ -56,7 +58,9 @@ async fn it_is_back_within_100_ms_of_the_server() {
         let addr = server.addr();
         let ping = thread::spawn(move || answers_since(&addr));
         let restart = thread::spawn(move || server.restart().map(|()| server));
+        let wait = Wait::until("the store works again");
         while store.set("a", &session()).await.is_err() {
+            wait.check();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let success = Instant::now();

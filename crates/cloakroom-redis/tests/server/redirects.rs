@@ -7,6 +7,7 @@ use std::sync::{
 
 use cloakroom_core::{ErrorKind, Revision, Store};
 use cloakroom_redis::RedisStore;
+use cloakroom_test_support::Wait;
 use futures::TryStreamExt;
 
 use crate::{
@@ -230,7 +231,10 @@ async fn a_write_whose_answer_was_lost_is_not_sent_to_another_node() {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.outcome_unknown(), "{error}");
         // The next call shows that the store knows the second node by now.
-        while store.get("a").await.is_err() {}
+        let wait = Wait::until("the store reaches the second node");
+        while store.get("a").await.is_err() {
+            wait.check();
+        }
         assert_eq!(sent, [1, 0], "{operation}");
         assert!(second.commands().contains(&"GET".to_owned()));
     }

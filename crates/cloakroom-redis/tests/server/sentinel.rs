@@ -8,7 +8,7 @@ use std::{
 
 use cloakroom_core::{ErrorKind, Store, Updated};
 use cloakroom_redis::RedisStore;
-use cloakroom_test_support::{RedisServer, SentinelServer, SentinelSet, free_port};
+use cloakroom_test_support::{RedisServer, SentinelServer, SentinelSet, Wait, free_port};
 
 use crate::{
     atomic,
@@ -76,7 +76,9 @@ async fn a_failover_is_noticed_on_a_silent_connection_too() {
     let mut set = SentinelSet::start().unwrap();
     let store = patient(&set.url());
     store.set("a", &session()).await.unwrap();
+    let wait = Wait::until("the replica has the session");
     while set.ask(1, &["DBSIZE"]).unwrap() != "1" {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     set.server(0).pause().unwrap();
@@ -100,7 +102,9 @@ async fn a_master_that_dies_under_load_is_replaced_and_comes_back_as_a_replica()
     set.server(0).stop();
     writers.write(100).await;
     set.server(0).restart().unwrap();
+    let wait = Wait::until("the old master is a replica");
     while !set.ask(0, &["ROLE"]).is_ok_and(|role| role.starts_with("slave")) {
+        wait.check();
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     writers.write(100).await;

@@ -10,6 +10,7 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind, Store, Updated};
 use cloakroom_redis::RedisStore;
+use cloakroom_test_support::Wait;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 
@@ -62,7 +63,9 @@ impl Writers {
     /// Waits until so many further writes were acknowledged.
     pub(crate) async fn write(&self, count: u64) {
         let until = self.written.load(Ordering::SeqCst) + count;
+        let wait = Wait::until("more writes are acknowledged");
         while self.written.load(Ordering::SeqCst) < until {
+            wait.check();
             assert!(!self.tasks.iter().any(JoinHandle::is_finished), "a writer has panicked");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -122,7 +125,9 @@ impl Writer {
             }
         }
         // What was acknowledged last must be there.
+        let wait = Wait::until("the last write can be read");
         while let Err(error) = self.read().await {
+            wait.check();
             assert!(error.is_retryable(), "{error}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
