@@ -63,6 +63,11 @@ pub(crate) fn cases_of<'a>(server: &'a Running, table: &Table, cookies: &Path) -
 }
 
 impl Case<'_> {
+    /// Whether a quick run has it: of the peers, only the pages with a session.
+    pub(crate) fn is_in_quick_runs(&self) -> bool {
+        self.work != ANONYMOUS || self.server.subject.is_in_targets()
+    }
+
     /// Asks for a second, and counts how often a request allocates, if that can be counted.
     pub(crate) fn warm_up(&mut self, table: &Table) {
         let count = || -> f64 {
@@ -80,7 +85,8 @@ impl Case<'_> {
 
     pub(crate) fn sample(&self, table: &Table, round: u32, redis: &mut Redis) -> Sample {
         let (server, store) = (self.server.id(), redis.id());
-        let before = (cpu::of_process(server), cpu::of_process(store), redis.commands());
+        let commands = redis.commands_at_rest();
+        let before = (cpu::of_process(server), cpu::of_process(store), commands);
         let run = || self.run(table.connections, table.seconds);
         let (answers, connections) = if table.connections > CONNECTIONS {
             most_connections(server, run)

@@ -12,7 +12,7 @@ use std::{env, fs, path::Path, process};
 use cloakroom_bench::Options;
 
 use crate::{
-    case::{cases_of, check, cookies_of},
+    case::{Case, cases_of, check, cookies_of},
     redis::Redis,
     subject::Running,
     table::{Table, tables},
@@ -40,7 +40,8 @@ fn measure(table: &Table, options: Options, redis: &mut Redis, folder: &Path) {
         check(server, &cookies[0]);
         let file = folder.join(number.to_string());
         fs::write(&file, cookies.join("\n") + "\n").expect("there is space for cookies");
-        cases.extend(cases_of(server, table, &file));
+        let wanted = |case: &Case<'_>| !options.quick || case.is_in_quick_runs();
+        cases.extend(cases_of(server, table, &file).into_iter().filter(wanted));
     }
     for case in &mut cases {
         case.warm_up(table);

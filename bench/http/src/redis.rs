@@ -1,5 +1,7 @@
 //! The Redis server behind all subjects: sessions as Express writes them, and the commands that it has run.
 
+use std::{mem, thread, time::Duration};
+
 use cloakroom::{Secrets, date::to_iso_string};
 use cloakroom_bench::{
     commands::{Counts, of_redis},
@@ -40,6 +42,21 @@ impl Redis {
         }
         sets.exec(&mut self.connection).expect("Redis stores sessions");
         ids.iter().map(|id| format!("connect.sid={}", secrets.cookie_value(id))).collect()
+    }
+
+    /// How often each command was run so far, when none of what was asked before is under way any more: Express touches a
+    /// session after its answer, and a client that ends leaves its last requests to the server. Does not wait for longer
+    /// than a second.
+    pub(crate) fn commands_at_rest(&mut self) -> Counts {
+        let mut last = self.commands();
+        for _ in 0..50 {
+            thread::sleep(Duration::from_millis(20));
+            let before = mem::replace(&mut last, self.commands());
+            if before == last {
+                break;
+            }
+        }
+        last
     }
 
     /// How often each command was run so far.

@@ -4,11 +4,10 @@ use std::pin::pin;
 
 use cloakroom::conformance::{Options, Report, StoreUnderTest, run_with};
 
-use tokio::signal::ctrl_c;
-
 use crate::{
     args::Check,
     failure::{End, Failure},
+    interrupts::Interrupts,
     stores::{store, url},
     terminal::{conclude, note},
 };
@@ -34,7 +33,7 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
         let label = label(sessions.name(), &places);
         places.push((label, Place::new(&url(name)?, sessions)?));
     }
-    let mut interrupt = pin!(ctrl_c());
+    let mut interrupts = Interrupts::listen()?;
     let reachable = async {
         for (_, place) in &places {
             place.reach().await?;
@@ -42,9 +41,8 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
         Ok::<(), Failure>(())
     };
     tokio::select! {
-        // First, so that Ctrl-C is heard before anything is written.
         biased;
-        _ = &mut interrupt => {
+        () = interrupts.next() => {
             note("cloakroom: interrupted");
             return Ok(End::Differs);
         }
@@ -54,7 +52,7 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
     for (name, place) in places {
         let report = tokio::select! {
             biased;
-            _ = &mut interrupt => None,
+            () = interrupts.next() => None,
             report = suite(&place) => Some(report),
         };
         // Even if the place cannot be used, a part of it may have been created.
@@ -62,12 +60,11 @@ pub(crate) async fn check(args: &Check) -> Result<End, Failure> {
         let mut removal = pin!(place.remove());
         loop {
             if is_interrupted {
-                interrupt.set(ctrl_c());
                 note("cloakroom: interrupted; removing what the suite has stored");
             }
             tokio::select! {
                 biased;
-                _ = &mut interrupt => {}
+                () = interrupts.next() => {}
                 removed = &mut removal => {
                     // If the place cannot be used, that is the error, and not what follows from it.
                     if !matches!(report, Some(Err(_))) {

@@ -16,16 +16,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::{
     args::Copy,
     failure::{End, Failure, is_of_one_session},
+    interrupts::Interrupts,
     stores::store,
     terminal::{conclude, note},
 };
 
 pub(crate) async fn copy(args: &Copy) -> Result<End, Failure> {
     let job = Job::default();
+    let mut interrupts = Interrupts::listen()?;
     tokio::select! {
-        // First, so that Ctrl-C is heard before anything is written.
         biased;
-        _ = tokio::signal::ctrl_c() => {
+        () = interrupts.next() => {
             job.tell_counts(args)?;
             note("cloakroom: interrupted; start it again to go on");
             Ok(End::Differs)

@@ -8,6 +8,7 @@ mod doctor;
 mod extras;
 mod failure;
 mod filter;
+mod interrupts;
 mod one;
 mod pretty;
 mod probe;

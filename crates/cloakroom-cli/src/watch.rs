@@ -5,16 +5,17 @@ use std::time::Duration;
 use crate::{
     args::Watch,
     failure::{End, Failure},
+    interrupts::Interrupts,
     probe,
     stores::{store, url},
     terminal::{is_drawn, put, say},
 };
 
 pub(crate) async fn watch(args: &Watch) -> Result<End, Failure> {
+    let mut interrupts = Interrupts::listen()?;
     let end = tokio::select! {
-        // First, so that Ctrl-C is heard before the server is asked.
         biased;
-        _ = tokio::signal::ctrl_c() => Ok(End::Well),
+        () = interrupts.next() => Ok(End::Well),
         end = lines(args) => end,
     };
     if is_drawn() {

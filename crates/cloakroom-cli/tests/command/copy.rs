@@ -3,7 +3,7 @@
 use std::{process::Stdio, thread::sleep, time::Duration};
 
 use cloakroom::SessionData;
-use cloakroom_test_support::{Mongod, RedisServer};
+use cloakroom_test_support::{Mongod, RedisServer, Wait};
 
 use crate::{
     block_on, open, plant,
@@ -127,7 +127,9 @@ fn a_copy_that_is_killed_or_interrupted_is_completed_by_another() {
     };
     let count = || block_on(open(&to).length()).unwrap();
     let has_copied = |more: u64| {
+        let wait = Wait::until("more sessions are copied");
         while count() < more {
+            wait.check();
             sleep(Duration::from_millis(10));
         }
     };

@@ -14,9 +14,8 @@ use crate::{
     runner::{command, interrupt},
 };
 
-/// An hour for each step, so that nothing but Ctrl-C ends the command.
-const PATIENT: &str =
-    "/?deadline=3600000&serverSelectionTimeoutMS=3600000&connectTimeoutMS=3600000";
+/// Ten minutes for each step, so that nothing but Ctrl-C ends the command in time.
+const PATIENT: &str = "/?deadline=600000&serverSelectionTimeoutMS=600000&connectTimeoutMS=600000";
 
 /// A process that is killed if the test fails.
 pub(crate) struct Started(pub(crate) Child);
