@@ -44,7 +44,8 @@ mod tests {
 
     fn interrupt_this_process() {
         let id = std::process::id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let status = Command::new("kill").args(["-INT", &id]).status();
+        assert!(status.is_ok_and(|status| status.success()));
     }
 
     #[tokio::test(flavor = "multi_thread")]
