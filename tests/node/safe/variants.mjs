@@ -102,12 +102,15 @@ function memcached(options = {}) {
     const { default: connectMemcached } = await import("connect-memcached");
     const Memcached = require("memcached");
     const closing = [];
+    // By itself, memcached 2.2 closes a connection that was silent for five seconds, and never calls back for what was sent
+    // on it. Kruptein can hold up the whole process for as long.
+    const patient = { idle: 3_600_000, timeout: 600_000 };
     const open = (others) => {
-      const store = new (connectMemcached(session))({ hosts: [hostOf(url)], ...options, ...others });
+      const store = new (connectMemcached(session))({ hosts: [hostOf(url)], ...patient, ...options, ...others });
       closing.push(() => store.client.end());
       return store;
     };
-    const raw = new Memcached([hostOf(url)]);
+    const raw = new Memcached([hostOf(url)], patient);
     closing.push(() => raw.end());
     const key = (sid) => `${options.namespace ?? ""}${options.prefix ?? ""}${sid}`;
     return {
