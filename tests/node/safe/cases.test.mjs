@@ -26,7 +26,7 @@ async function siteWith(store, options) {
 
 // Two safe processes, and one as it comes. Kruptein derives a key for each call and holds up the whole process, so they
 // have time.
-const patient = { deadline: 300_000 };
+const patient = { deadline: 600_000 };
 const [storeA, storeB, plainStore] = [await variant.safe(patient), await variant.safe(patient), await variant.store()];
 const [a, b, plain] = [await siteWith(storeA), await siteWith(storeB), await siteWith(plainStore)];
 
