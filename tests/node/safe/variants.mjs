@@ -102,8 +102,8 @@ function memcached(options = {}) {
     const { default: connectMemcached } = await import("connect-memcached");
     const Memcached = require("memcached");
     const closing = [];
-    // By itself, memcached 2.2 closes a connection that was silent for five seconds, and never calls back for what was sent
-    // on it. Kruptein can hold up the whole process for as long.
+    // By itself, memcached 2.2 gives up a connection after five seconds, and Kruptein can hold up the whole process for as
+    // long. On a busy machine a call was once never answered.
     const patient = { idle: 3_600_000, timeout: 600_000 };
     const open = (others) => {
       const store = new (connectMemcached(session))({ hosts: [hostOf(url)], ...patient, ...options, ...others });
