@@ -34,6 +34,7 @@ fn main() {
         measure::<mongodb_stores::OnMongoDb>(options).await;
         measure::<file_stores::InFiles>(options).await;
         measure::<sql_stores::OnPostgres>(options).await;
+        measure::<sql_stores::OnMariaDb>(options).await;
         measure::<sql_stores::InSqlite>(options).await;
         measure::<cached_stores::Cache>(options).await;
         measure::<npm_stores::OfNpm>(options).await;

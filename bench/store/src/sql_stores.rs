@@ -1,4 +1,4 @@
-//! Stores on PostgreSQL and in a file of SQLite, and sqlx alone with the same statements.
+//! Stores on PostgreSQL, on MariaDB and in a file of SQLite, and sqlx alone with the same statements.
 
 use std::{
     fs,
@@ -10,13 +10,15 @@ use std::{
 use cloakroom::sql::{
     SqlOptions, SqlStore,
     sqlx::{
-        self, PgPool, SqlitePool,
+        self, Arguments, ColumnIndex, Database, Decode, Encode, MySqlPool, PgPool, Pool, Row,
+        SqlitePool, Type,
+        mysql::MySqlPoolOptions,
         postgres::PgPoolOptions,
         sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
     },
 };
 use cloakroom_bench::{commands::Counts, cpu, tasks::Task};
-use cloakroom_test_support::Postgres;
+use cloakroom_test_support::{MariaDb, Postgres};
 
 use crate::{
     backend::{Answer, Backend},
@@ -38,103 +40,211 @@ fn now_ms() -> f64 {
     now.as_millis() as f64
 }
 
-/// The statements that our store sends, with `ID`, `TEXT`, `OLD`, `EXPIRY` and `NOW` in the order of their parameters.
-struct Statements {
-    get: String,
-    set: String,
-    touch: String,
-    get_and_touch: String,
-    update: String,
+/// A value that a statement is sent with.
+#[derive(Clone, Copy)]
+enum Slot {
+    Id,
+    Text,
+    /// The text that an update compares.
+    Old,
+    /// When the session ends.
+    End,
+    Now,
 }
 
-impl Statements {
-    /// The parameters of a database, and what makes a text and a time of one.
-    fn of(
-        table: &str,
-        [id, data, expiry]: [&str; 3],
-        time: fn(&str) -> String,
-        cast: [&str; 2],
-    ) -> Self {
-        let [read, write] = cast.map(|cast| move |value: &str| cast.replace('*', value));
-        let (text, live) = (read(data), |now: &str| format!("{expiry} >= {}", time(now)));
-        let touch = format!(
-            "UPDATE {table} SET {expiry} = {} WHERE {id} = $1 AND {}",
-            time("$2"),
-            live("$3")
-        );
-        Self {
-            get: format!("SELECT {text} FROM {table} WHERE {id} = $1 AND {}", live("$2")),
-            set: format!(
-                "INSERT INTO {table} ({id}, {data}, {expiry}) VALUES ($1, {}, {}) ON CONFLICT ({id}) \
-                DO UPDATE SET {data} = excluded.{data}, {expiry} = excluded.{expiry}",
-                write("$2"),
-                time("$3"),
-            ),
-            get_and_touch: format!("{touch} RETURNING {text}"),
-            touch,
-            update: format!(
-                "UPDATE {table} SET {data} = {}, {expiry} = {} WHERE {id} = $1 AND {text} = $2 AND {}",
-                write("$2"),
-                time("$3"),
-                live("$4"),
-            ),
+/// The slots in the text of a statement.
+const SLOTS: [(&str, Slot); 5] = [
+    ("$id", Slot::Id),
+    ("$text", Slot::Text),
+    ("$old", Slot::Old),
+    ("$end", Slot::End),
+    ("$now", Slot::Now),
+];
+
+struct Statement {
+    sql: String,
+    slots: Vec<Slot>,
+}
+
+impl Statement {
+    /// Puts what `placeholder` makes of the number of a value in place of its slot.
+    fn new(template: &str, placeholder: fn(usize) -> String) -> Self {
+        let (mut sql, mut slots) = (String::new(), Vec::new());
+        let mut rest = template;
+        while let Some(at) = rest.find('$') {
+            let found = SLOTS.iter().find(|(name, _)| rest[at..].starts_with(name));
+            let (name, slot) = found.expect("each `$` begins the name of a slot");
+            slots.push(*slot);
+            sql += &rest[..at];
+            sql += &placeholder(slots.len());
+            rest = &rest[at + name.len()..];
+        }
+        Self { sql: sql + rest, slots }
+    }
+
+    fn arguments<'q, D: Database>(
+        &self,
+        values: &Values<'q, impl Copy + Encode<'q, D> + Type<D> + 'q>,
+    ) -> D::Arguments<'q>
+    where
+        &'q str: Encode<'q, D> + Type<D>,
+    {
+        let mut arguments = D::Arguments::default();
+        for slot in &self.slots {
+            let added = match slot {
+                Slot::Id => arguments.add(values.id),
+                Slot::Text | Slot::Old => arguments.add(values.text),
+                Slot::End => arguments.add(values.end),
+                Slot::Now => arguments.add(values.now),
+            };
+            added.expect("a text and a number can be sent");
+        }
+        arguments
+    }
+}
+
+/// An update compares the text that it writes: it stays the same.
+struct Values<'v, T> {
+    id: &'v str,
+    text: &'v str,
+    end: T,
+    now: T,
+}
+
+/// The statements that our store sends.
+struct Statements {
+    get: Statement,
+    set: Statement,
+    touch: Statement,
+    /// Without it, a touch and a read.
+    get_and_touch: Option<Statement>,
+    update: Statement,
+}
+
+/// What differs between the databases.
+struct Dialect {
+    placeholder: fn(usize) -> String,
+    /// The names of the columns.
+    id: &'static str,
+    data: &'static str,
+    expiry: &'static str,
+    /// The stored text as it is read, and the text as it is stored.
+    read: &'static str,
+    written: &'static str,
+    /// The times as they are stored and compared.
+    end: &'static str,
+    now: &'static str,
+    /// The condition that a row has this id, and that its text is still the old one.
+    same_id: &'static str,
+    same_text: &'static str,
+    /// How an insert continues that replaces the row of the same id.
+    replace: &'static str,
+    has_returning: bool,
+}
+
+impl Dialect {
+    fn statements(&self) -> Statements {
+        let Self { id, data, expiry, read, written, end, now, same_id, same_text, replace, .. } =
+            self;
+        let make = |template: &str| Statement::new(template, self.placeholder);
+        let live = format!("{expiry} > {now}");
+        let touch = format!("UPDATE bare SET {expiry} = {end} WHERE {same_id} AND {live}");
+        Statements {
+            get: make(&format!("SELECT {read} FROM bare WHERE {same_id} AND {live}")),
+            set: make(&format!(
+                "INSERT INTO bare ({id}, {data}, {expiry}) VALUES ($id, {written}, {end}) {replace}"
+            )),
+            get_and_touch: self.has_returning.then(|| make(&format!("{touch} RETURNING {read}"))),
+            touch: make(&touch),
+            update: make(&format!(
+                "UPDATE bare SET {data} = {written}, {expiry} = {end} \
+                WHERE {same_id} AND {same_text} AND {live}"
+            )),
         }
     }
 }
 
-/// What sqlx alone does on a pool of one database. `$unit` is the unit of a time, in milliseconds.
+/// The first column as text, whatever its type: sqlx takes a text with a binary collation in MariaDB for bytes.
+fn text_of<'r, R: Row>(row: &'r R) -> String
+where
+    String: Decode<'r, R::Database>,
+    usize: ColumnIndex<R>,
+{
+    row.try_get_unchecked(0).expect("it is a text")
+}
+
+/// What sqlx alone does on a pool of one database. `$time` makes a time from milliseconds.
 macro_rules! bare {
-    ($place:expr, $pool:expr, $statements:expr, $text:expr, $unit:expr) => {{
+    ($place:expr, $database:ty, $pool:expr, $dialect:expr, $text:expr, $time:expr) => {{
         let text: Arc<str> = $text.into();
         let bytes = text.len();
-        let all = ($pool.clone(), Arc::new($statements), text);
-        let (now, later) = (|| now_ms() / $unit, || (now_ms() + 3_600_000.0) / $unit);
+        let all = (<Pool<$database>>::clone(&$pool), Arc::new($dialect.statements()), text);
+        macro_rules! query {
+            ($statement:expr, $id:expr, $sent:expr) => {{
+                let (now, statement) = (now_ms(), $statement);
+                let (end, now) = ($time(now + 3_600_000.0), $time(now));
+                let values = Values { id: $id, text: $sent, end, now };
+                sqlx::query_with(&statement.sql, statement.arguments::<$database>(&values))
+            }};
+        }
         for number in 0..KEYS {
-            let set = sqlx::query(&all.1.set).bind(sid(number)).bind(&*all.2).bind(later());
+            let id = sid(number);
+            let set = query!(&all.1.set, &id, &all.2);
             set.execute(&all.0).await.expect("the database answers");
         }
-        let check = move |text: (String,)| assert_eq!(text.0.len(), bytes);
+        let check = move |row| assert_eq!(text_of(&row).len(), bytes);
         let get = with_clone(&all, move |(pool, sql, _), mut task: Task| async move {
             while let Some(number) = task.next() {
-                let get = sqlx::query_as(&sql.get).bind(sid(key(&task, number))).bind(now());
+                let id = sid(key(&task, number));
+                let get = query!(&sql.get, &id, "");
                 check(get.fetch_one(&pool).await.expect("it is there"));
             }
         });
         let set = with_clone(&all, move |(pool, sql, text), mut task: Task| async move {
             while let Some(number) = task.next() {
-                let set = sqlx::query(&sql.set).bind(sid(key(&task, number))).bind(&*text);
-                set.bind(later()).execute(&pool).await.expect("the database answers");
+                let id = sid(key(&task, number));
+                let set = query!(&sql.set, &id, &text);
+                set.execute(&pool).await.expect("the database answers");
             }
         });
         let touch = with_clone(&all, move |(pool, sql, _), mut task: Task| async move {
             while let Some(number) = task.next() {
-                let touch = sqlx::query(&sql.touch).bind(sid(key(&task, number))).bind(later());
-                let done = touch.bind(now()).execute(&pool).await.expect("the database answers");
+                let id = sid(key(&task, number));
+                let touch = query!(&sql.touch, &id, "");
+                let done = touch.execute(&pool).await.expect("the database answers");
                 assert_eq!(done.rows_affected(), 1);
             }
         });
         let get_and_touch = with_clone(&all, move |(pool, sql, _), mut task: Task| async move {
             while let Some(number) = task.next() {
-                let get = sqlx::query_as(&sql.get_and_touch).bind(sid(key(&task, number)));
+                let id = sid(key(&task, number));
+                let read = sql.get_and_touch.as_ref().unwrap_or(&sql.get);
+                if sql.get_and_touch.is_none() {
+                    let touch = query!(&sql.touch, &id, "");
+                    let done = touch.execute(&pool).await.expect("the database answers");
+                    assert_eq!(done.rows_affected(), 1);
+                }
                 // To its end, as ours: SQLite returns the row before it commits, and `fetch_one`
                 // does not tell whether it did.
-                let all = get.bind(later()).bind(now()).fetch_all(&pool).await;
+                let all = query!(read, &id, "").fetch_all(&pool).await;
                 check(all.expect("the database answers").remove(0));
             }
         });
         let update = with_clone(&all, move |(pool, sql, text), mut task: Task| async move {
             while let Some(number) = task.next() {
-                let update = sqlx::query(&sql.update).bind(sid(key(&task, number))).bind(&*text);
-                let done = update.bind(later()).bind(now()).execute(&pool).await;
-                assert_eq!(done.expect("the database answers").rows_affected(), 1);
+                let id = sid(key(&task, number));
+                let update = query!(&sql.update, &id, &text);
+                let done = update.execute(&pool).await.expect("the database answers");
+                assert_eq!(done.rows_affected(), 1);
             }
         });
         let answer = Answer::new(BARE, move || {
             let (pool, sql, _) = all.clone();
             async move {
-                let get = sqlx::query_as(&sql.get).bind(sid(0)).bind(now());
-                let (text,): (String,) = get.fetch_one(&pool).await.expect("it is there");
-                serde_json::from_str(&text).expect("it is JSON")
+                let id = sid(0);
+                let get = query!(&sql.get, &id, "");
+                let row = get.fetch_one(&pool).await.expect("it is there");
+                serde_json::from_str(&text_of(&row)).expect("it is JSON")
             }
         });
         let cases = vec![
@@ -180,10 +290,66 @@ impl Backend for OnPostgres {
         for sql in ["DROP TABLE IF EXISTS bare", "CREATE TABLE bare (LIKE session INCLUDING ALL)"] {
             sqlx::query(sql).execute(&pool).await.expect("PostgreSQL answers");
         }
-        let time = |value: &str| format!("(to_timestamp({value}) AT TIME ZONE 'UTC')");
-        let columns = ["sid", "sess", "expire"];
-        let sql = Statements::of("bare", columns, time, ["(*)::text", "*::text::json"]);
-        let (mut cases, bare_answer) = bare!(&place, pool, sql, text, 1_000.0);
+        let dialect = Dialect {
+            placeholder: |number| format!("${number}"),
+            id: "sid",
+            data: "sess",
+            expiry: "expire",
+            read: "sess::text",
+            written: "$text::json",
+            end: "(to_timestamp($end) AT TIME ZONE 'UTC')",
+            now: "(to_timestamp($now) AT TIME ZONE 'UTC')",
+            same_id: "sid = $id",
+            same_text: "sess::text = $old",
+            replace: "ON CONFLICT (sid) DO UPDATE SET sess = excluded.sess, expire = excluded.expire",
+            has_returning: true,
+        };
+        let time = |ms: f64| ms / 1_000.0;
+        let (mut cases, bare_answer) = bare!(&place, sqlx::Postgres, pool, dialect, text, time);
+        cases.extend(ours);
+        (cases, vec![bare_answer, our_answer])
+    }
+}
+
+pub(crate) struct OnMariaDb(MariaDb);
+
+impl Backend for OnMariaDb {
+    const NAME: &str = "MariaDB";
+
+    fn start() -> Self {
+        let server = MariaDb::start().expect("mariadbd is installed");
+        cpu::pin(server.id().expect("it runs"), cpu::OTHERS);
+        Self(server)
+    }
+
+    async fn cases(&self, size: &str, text: &str) -> (Vec<Case>, Vec<Answer>) {
+        let place = place(format!("{}, {size}", Self::NAME), self.0.id());
+        let url = self.0.url();
+        let pool = MySqlPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
+        let pool: MySqlPool = pool.connect(&url).await.expect("MariaDB answers");
+        let (ours, our_answer) =
+            cloakroom_store::cases(&place, open(&url), text, sid, Declared::default()).await;
+        for sql in ["DROP TABLE IF EXISTS bare", "CREATE TABLE bare LIKE sessions"] {
+            sqlx::query(sql).execute(&pool).await.expect("MariaDB answers");
+        }
+        let dialect = Dialect {
+            placeholder: |_| "?".to_owned(),
+            id: "session_id",
+            data: "data",
+            expiry: "expires",
+            read: "data",
+            written: "$text",
+            end: "$end",
+            now: "$now",
+            same_id: "session_id = $id AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = \
+                CAST(CONVERT($id USING utf8mb4) AS BINARY)",
+            same_text: "CAST(CONVERT(data USING utf8mb4) AS BINARY) = \
+                CAST(CONVERT($old USING utf8mb4) AS BINARY)",
+            replace: "ON DUPLICATE KEY UPDATE data = VALUES(data), expires = VALUES(expires)",
+            has_returning: false,
+        };
+        let time = |ms: f64| (ms / 1_000.0) as i64;
+        let (mut cases, bare_answer) = bare!(&place, sqlx::MySql, pool, dialect, text, time);
         cases.extend(ours);
         (cases, vec![bare_answer, our_answer])
     }
@@ -218,9 +384,22 @@ impl Backend for InSqlite {
         ] {
             sqlx::query(sql).execute(&pool).await.expect("SQLite answers");
         }
-        let columns = ["sid", "sess", "expired"];
-        let sql = Statements::of("bare", columns, str::to_owned, ["CAST(* AS TEXT)", "*"]);
-        let (mut cases, bare_answer) = bare!(&place, pool, sql, text, 1.0);
+        let dialect = Dialect {
+            placeholder: |number| format!("?{number}"),
+            id: "sid",
+            data: "sess",
+            expiry: "expired",
+            read: "CAST(sess AS TEXT)",
+            written: "$text",
+            end: "$end",
+            now: "$now",
+            same_id: "sid = $id",
+            same_text: "CAST(sess AS TEXT) = $old",
+            replace: "ON CONFLICT (sid) DO UPDATE SET sess = excluded.sess, expired = excluded.expired",
+            has_returning: true,
+        };
+        let time = |ms: f64| ms;
+        let (mut cases, bare_answer) = bare!(&place, sqlx::Sqlite, pool, dialect, text, time);
         cases.extend(ours);
         (cases, vec![bare_answer, our_answer])
     }
