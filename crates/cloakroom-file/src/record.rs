@@ -4,7 +4,7 @@
 //! the cookie's `originalMaxAge`, or plus the option `ttl` if that is missing or 0. It ignores `expires`. So the time
 //! that is stored here is not that of the last access, but the one from which Node.js computes the right expiry.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range, sync::OnceLock};
 
 use cloakroom_core::{Error, Revision, SessionData, json};
 
@@ -13,33 +13,38 @@ const MEMBER: &str = "__lastAccess";
 const NAME: &str = r#""__lastAccess":"#;
 
 /// The text of a file.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Record(String);
+#[derive(Debug)]
+pub(crate) struct Record {
+    text: String,
+    /// What a call asks of a record more than once, found in one pass over its text.
+    facts: OnceLock<Facts>,
+}
 
 impl Record {
     /// Returns the record that stores `session`. A member `__lastAccess` of its own gets the store's value in its
     /// place, as in session-file-store.
     pub(crate) fn new(session: &SessionData, expires_ms: i64, ttl_ms: f64) -> Self {
-        Self(session.to_json().into_owned()).with_expiry(expires_ms, ttl_ms)
+        Self::of_text(session.to_json().into_owned()).with_expiry(expires_ms, ttl_ms)
     }
 
     pub(crate) fn of_text(text: String) -> Self {
-        Self(text)
+        Self { text, facts: OnceLock::new() }
     }
 
     pub(crate) fn text(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Returns the session, or `None` for a text that means "no session" in Express.
     pub(crate) fn session(&self) -> Result<Option<SessionData>, Error> {
-        let session = SessionData::from_record(without(&self.0).into_owned().into_bytes())?;
+        let session = SessionData::from_record(self.of_session().into_owned().into_bytes())?;
         Ok(session.map(|session| session.with_revision(Revision::of_text())))
     }
 
     /// Returns true if this is the text that `session` was read from.
     pub(crate) fn is_origin_of(&self, session: &SessionData) -> bool {
-        without(&self.0) == without(session.loaded_json())
+        let loaded = session.loaded_json();
+        self.of_session() == Facts::of(loaded).without_times(loaded)
     }
 
     /// Returns true if it has expired.
@@ -63,76 +68,102 @@ impl Record {
     pub(crate) fn with_expiry(&self, expires_ms: i64, ttl_ms: f64) -> Self {
         let life_ms = self.life_ms(ttl_ms);
         let last_ms = expires_ms as f64 - if life_ms.is_finite() { life_ms } else { 0.0 };
-        let text = &self.0;
-        if let Some(place) = self.last_access().and_then(|value| place(text, value)) {
-            return Self(format!("{}{last_ms}{}", &text[..place], self.behind(place)));
+        let (text, facts) = (self.text(), self.facts());
+        if let Some(Range { start, end }) = facts.last_access {
+            return Self::of_text(format!("{}{last_ms}{}", &text[..start], &text[end..]));
         }
         let end = text.rfind('}').unwrap_or(text.len());
-        let comma =
-            if json::members(text).is_some_and(|mut all| all.next().is_some()) { "," } else { "" };
-        Self(format!("{}{comma}{NAME}{last_ms}{}", &text[..end], &text[end..]))
+        let comma = if facts.has_members { "," } else { "" };
+        Self::of_text(format!("{}{comma}{NAME}{last_ms}{}", &text[..end], &text[end..]))
     }
 
-    fn behind(&self, place: usize) -> &str {
-        let length = self.last_access().map_or(0, str::len);
-        &self.0[place + length..]
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| Facts::of(&self.text))
     }
 
     fn last_access(&self) -> Option<&str> {
-        member(&self.0, MEMBER)
+        self.facts().last_access.clone().map(|value| &self.text[value])
+    }
+
+    /// Returns the text of the session, without the store's own member.
+    fn of_session(&self) -> Cow<'_, str> {
+        self.facts().without_times(&self.text)
     }
 
     /// Returns how long the session lives after its `__lastAccess`.
     fn life_ms(&self, ttl_ms: f64) -> f64 {
-        let max_age = member(&self.0, "cookie").and_then(|cookie| member(cookie, "originalMaxAge"));
-        let max_age_ms = max_age.and_then(|json| json.parse::<f64>().ok());
-        max_age_ms.filter(|ms| *ms != 0.0).unwrap_or(ttl_ms)
+        self.facts().max_age_ms.filter(|ms| *ms != 0.0).unwrap_or(ttl_ms)
     }
 }
 
-/// Returns the JSON text of a member. If the name occurs twice, the last value counts, as in JavaScript.
+/// What a store has to know of the text of a record. If a name occurs twice, the last value counts, as in JavaScript.
+#[derive(Debug, Default)]
+struct Facts {
+    has_members: bool,
+    /// Where the value of the last `__lastAccess` stands, and how many there are.
+    last_access: Option<Range<usize>>,
+    times: usize,
+    /// The cookie's `originalMaxAge`.
+    max_age_ms: Option<f64>,
+}
+
+impl Facts {
+    fn of(text: &str) -> Self {
+        let (mut facts, mut cookie) = (Self::default(), None);
+        for (name, value) in json::members(text).into_iter().flatten() {
+            facts.has_members = true;
+            if name == MEMBER {
+                facts.last_access = place(text, value);
+                facts.times += 1;
+            } else if name == "cookie" {
+                cookie = Some(value);
+            }
+        }
+        let max_age = cookie.and_then(|cookie| member(cookie, "originalMaxAge"));
+        facts.max_age_ms = max_age.and_then(|json| json.parse().ok());
+        facts
+    }
+
+    /// Returns the text that these facts are about without any `__lastAccess`. A record that went through another program
+    /// can have several; one by one, removing many of them would take quadratic time.
+    fn without_times<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let shorter = match &self.last_access {
+            None => None,
+            // JSON.stringify writes no white space around the member, but another program may.
+            Some(value) if self.times == 1 => cut(text, value).or_else(|| without_any(text)),
+            Some(_) => without_any(text),
+        };
+        shorter.map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+}
+
+/// Returns the JSON text of a member.
 fn member<'t>(text: &'t str, wanted: &str) -> Option<&'t str> {
     json::members(text)?.rfind(|(name, _)| name == wanted).map(|(_, value)| value)
 }
 
-/// Returns the position at which a part of a text begins.
-fn place(text: &str, part: &str) -> Option<usize> {
-    (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)
+/// Returns where a part of a text stands.
+fn place(text: &str, part: &str) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    Some(start..start + part.len())
 }
 
-/// Returns the text of a session without the store's own member. A record that went through another program can have
-/// several; one by one, removing many of them would take quadratic time.
-fn without(text: &str) -> Cow<'_, str> {
-    match without_last(text) {
-        None => Cow::Borrowed(text),
-        Some(shorter) if member(&shorter, MEMBER).is_none() => Cow::Owned(shorter),
-        Some(shorter) => Cow::Owned(without_any(&shorter).unwrap_or(shorter)),
+/// Returns the text without the member whose value stands there, or `None` if white space surrounds it.
+fn cut(text: &str, value: &Range<usize>) -> Option<String> {
+    let (before, behind) = (text[..value.start].strip_suffix(NAME)?, &text[value.end..]);
+    if let Some(before) = before.strip_suffix(',') {
+        return Some([before, behind].concat());
     }
+    let behind = match behind.strip_prefix(',') {
+        Some(next) => next,
+        None => behind.starts_with('}').then_some(behind)?,
+    };
+    before.ends_with('{').then(|| [before, behind].concat())
 }
 
 fn without_any(text: &str) -> Option<String> {
     let mut session = SessionData::from_json(text).ok()?;
     session.remove(MEMBER).then(|| session.to_json().into_owned())
-}
-
-/// Returns the text without the last `__lastAccess`, or `None` if it has none.
-fn without_last(text: &str) -> Option<String> {
-    let value = member(text, MEMBER)?;
-    let begin = place(text, value)?;
-    let behind = &text[begin + value.len()..];
-    if let Some(before) = text[..begin].strip_suffix(NAME) {
-        if let Some(before) = before.strip_suffix(',') {
-            return Some([before, behind].concat());
-        }
-        if before.ends_with('{')
-            && let Some(behind) =
-                behind.strip_prefix(',').or(behind.strip_prefix('}').map(|_| behind))
-        {
-            return Some([before, behind].concat());
-        }
-    }
-    // JSON.stringify writes no white space around the member, but another program may.
-    without_any(text)
 }
 
 #[cfg(test)]
@@ -147,5 +178,43 @@ mod tests {
         let session = record.session().unwrap().unwrap();
         assert_eq!(session.loaded_json(), r#"{"cookie":{},"a":1}"#);
         assert!(record.is_origin_of(&session));
+    }
+
+    #[test]
+    fn the_stores_own_member_leaves_nothing_behind() {
+        for (text, session) in [
+            (r#"{"cookie":{},"__lastAccess":1}"#, r#"{"cookie":{}}"#),
+            (r#"{"__lastAccess":1,"cookie":{}}"#, r#"{"cookie":{}}"#),
+            (r#"{"a":"__lastAccess","__lastAccess":1,"b":2}"#, r#"{"a":"__lastAccess","b":2}"#),
+            (r#"{"a":{"__lastAccess":1}}"#, r#"{"a":{"__lastAccess":1}}"#),
+            (r#"{"__lastAccess":1}"#, "{}"),
+            (r#"{ "__lastAccess" : 1 , "cookie" : {} }"#, r#"{ "cookie" : {} }"#),
+            (r#"{"a":2,"__lastAccess":1}"#, r#"{"a":2}"#),
+        ] {
+            let record = Record::of_text(text.to_owned());
+            let read = record.session().unwrap().unwrap();
+            assert_eq!(read.loaded_json(), session);
+            assert!(record.is_origin_of(&read), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_expiry_changes_no_other_byte() {
+        for (text, moved) in [
+            (
+                r#"{"cookie":{"originalMaxAge":1000},"__lastAccess":1,"a":1}"#,
+                r#"{"cookie":{"originalMaxAge":1000},"__lastAccess":4000,"a":1}"#,
+            ),
+            (
+                r#"{"__lastAccess":1,"__lastAccess": 2 ,"cookie":{"originalMaxAge":0}}"#,
+                r#"{"__lastAccess":1,"__lastAccess": 3000 ,"cookie":{"originalMaxAge":0}}"#,
+            ),
+            (r#"{"a":{"b":1}}"#, r#"{"a":{"b":1},"__lastAccess":3000}"#),
+            ("{ }", r#"{ "__lastAccess":3000}"#),
+        ] {
+            let record = Record::of_text(text.to_owned()).with_expiry(5_000, 2_000.0);
+            assert_eq!(record.text(), moved);
+            assert_eq!(record.expires_ms(2_000.0), Some(5_000.0));
+        }
     }
 }

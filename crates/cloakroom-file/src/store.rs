@@ -299,7 +299,7 @@ impl Shared {
             let Some(before) = self.folder.read(name)? else { return Ok(None) };
             let Some((record, session)) = self.live_in(before.clone())? else { return Ok(None) };
             let moved = record.with_expiry(expires_ms, self.ttl_ms());
-            if moved == record {
+            if moved.text() == record.text() {
                 return Ok(Some(session));
             }
             let prepared = self.folder.prepare(&self.stored(&moved)?)?;
