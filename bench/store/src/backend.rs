@@ -65,9 +65,11 @@ pub(crate) async fn measure<B: Backend>(options: Options) {
         let text = cloakroom_bench::documents::session(bytes, "2099-01-01T00:00:00.000Z");
         let session = without_cookie(serde_json::from_str(&text).expect("it is JSON"));
         let (mut cases, answers) = backend.cases(size, &text).await;
+        let mut rounds = options.rounds;
         if options.quick && bytes > 500 {
             // Typical sessions show how the peers compare.
             cases.retain(Case::is_in_targets);
+            rounds = rounds.min(2);
         }
         cases.retain(|case| options.asks_for(&case.full_name()));
         for answer in &answers {
@@ -77,7 +79,7 @@ pub(crate) async fn measure<B: Backend>(options: Options) {
         for case in &cases {
             allocations.push(case.warm_up(options.warm_up()).await);
         }
-        for round in 0..options.rounds {
+        for round in 0..rounds {
             for (case, allocations) in cases.iter().zip(&allocations) {
                 if case.is_in_targets() || options.has_peers(round) {
                     case.sample(round, options.time(), *allocations).await.print();
