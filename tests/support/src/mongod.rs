@@ -41,6 +41,8 @@ impl Kind for Mongo {
             "0.25",
         ]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        // Three files of 100 MB by default, which are filled before they are used. A document of 16 MB still fits.
+        command.args(["--wiredTigerEngineConfigString", "log=(file_max=32MB,prealloc=false)"]);
         command.arg("--dbpath").arg(folder.join("data"));
         command.arg("--unixSocketPrefix").arg(folder);
         if self.tls {
