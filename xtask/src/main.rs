@@ -9,6 +9,7 @@ mod command;
 mod crates;
 mod debian;
 mod failures;
+mod in_memory;
 mod leaks;
 mod mongod;
 mod npm;

@@ -17,6 +17,7 @@ use std::{
 use crate::{
     command::{Failure, command, lines_of, root},
     failures::{TAKES_LONG, excerpts},
+    in_memory::InMemory,
     task::cargo,
     used::{Stopwatch, Used, processor_time, table},
 };
@@ -78,8 +79,12 @@ pub(crate) fn run_all(
     mut look: impl FnMut(&str) -> bool,
 ) -> Result<(), Failure> {
     let mut programs = built()?;
+    let in_memory = InMemory::new();
     for program in &mut programs {
         program.command.args(arguments).env("RUST_TEST_THREADS", threads);
+        if let Some(folder) = &in_memory {
+            program.command.env("TMPDIR", folder.path());
+        }
     }
     let mut doctests = cargo(&format!("{ALL} --doc --no-fail-fast --"));
     doctests.args(arguments);
