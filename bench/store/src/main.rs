@@ -13,6 +13,7 @@ mod node;
 mod npm_stores;
 mod redis_cluster_stores;
 mod redis_stores;
+mod sql_statements;
 mod sql_stores;
 
 use cloakroom_bench::{Options, allocations::Counting, cpu};

@@ -10,8 +10,7 @@ use std::{
 use cloakroom::sql::{
     SqlOptions, SqlStore,
     sqlx::{
-        self, Arguments, ColumnIndex, Database, Decode, Encode, MySqlPool, PgPool, Pool, Row,
-        SqlitePool, Type,
+        self, ColumnIndex, Decode, MySqlPool, PgPool, Pool, Row, SqlitePool,
         mysql::MySqlPoolOptions,
         postgres::PgPoolOptions,
         sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
@@ -24,6 +23,7 @@ use crate::{
     backend::{Answer, Backend},
     case::{Case, KEYS, Place, key, with_clone},
     cloakroom_store::{self, Declared, PATIENCE},
+    sql_statements::{Dialect, Values},
 };
 
 const BARE: &str = "sqlx";
@@ -38,130 +38,6 @@ fn sid(number: usize) -> String {
 fn now_ms() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     now.as_millis() as f64
-}
-
-/// A value that a statement is sent with.
-#[derive(Clone, Copy)]
-enum Slot {
-    Id,
-    Text,
-    /// The text that an update compares.
-    Old,
-    /// When the session ends.
-    End,
-    Now,
-}
-
-/// The slots in the text of a statement.
-const SLOTS: [(&str, Slot); 5] = [
-    ("$id", Slot::Id),
-    ("$text", Slot::Text),
-    ("$old", Slot::Old),
-    ("$end", Slot::End),
-    ("$now", Slot::Now),
-];
-
-struct Statement {
-    sql: String,
-    slots: Vec<Slot>,
-}
-
-impl Statement {
-    /// Puts what `placeholder` makes of the number of a value in place of its slot.
-    fn new(template: &str, placeholder: fn(usize) -> String) -> Self {
-        let (mut sql, mut slots) = (String::new(), Vec::new());
-        let mut rest = template;
-        while let Some(at) = rest.find('$') {
-            let found = SLOTS.iter().find(|(name, _)| rest[at..].starts_with(name));
-            let (name, slot) = found.expect("each `$` begins the name of a slot");
-            slots.push(*slot);
-            sql += &rest[..at];
-            sql += &placeholder(slots.len());
-            rest = &rest[at + name.len()..];
-        }
-        Self { sql: sql + rest, slots }
-    }
-
-    fn arguments<'q, D: Database>(
-        &self,
-        values: &Values<'q, impl Copy + Encode<'q, D> + Type<D> + 'q>,
-    ) -> D::Arguments<'q>
-    where
-        &'q str: Encode<'q, D> + Type<D>,
-    {
-        let mut arguments = D::Arguments::default();
-        for slot in &self.slots {
-            let added = match slot {
-                Slot::Id => arguments.add(values.id),
-                Slot::Text | Slot::Old => arguments.add(values.text),
-                Slot::End => arguments.add(values.end),
-                Slot::Now => arguments.add(values.now),
-            };
-            added.expect("a text and a number can be sent");
-        }
-        arguments
-    }
-}
-
-/// An update compares the text that it writes: it stays the same.
-struct Values<'v, T> {
-    id: &'v str,
-    text: &'v str,
-    end: T,
-    now: T,
-}
-
-/// The statements that our store sends.
-struct Statements {
-    get: Statement,
-    set: Statement,
-    touch: Statement,
-    /// Without it, a touch and a read.
-    get_and_touch: Option<Statement>,
-    update: Statement,
-}
-
-/// What differs between the databases.
-struct Dialect {
-    placeholder: fn(usize) -> String,
-    /// The names of the columns.
-    id: &'static str,
-    data: &'static str,
-    expiry: &'static str,
-    /// The stored text as it is read, and the text as it is stored.
-    read: &'static str,
-    written: &'static str,
-    /// The times as they are stored and compared.
-    end: &'static str,
-    now: &'static str,
-    /// The condition that a row has this id, and that its text is still the old one.
-    same_id: &'static str,
-    same_text: &'static str,
-    /// How an insert continues that replaces the row of the same id.
-    replace: &'static str,
-    has_returning: bool,
-}
-
-impl Dialect {
-    fn statements(&self) -> Statements {
-        let Self { id, data, expiry, read, written, end, now, same_id, same_text, replace, .. } =
-            self;
-        let make = |template: &str| Statement::new(template, self.placeholder);
-        let live = format!("{expiry} > {now}");
-        let touch = format!("UPDATE bare SET {expiry} = {end} WHERE {same_id} AND {live}");
-        Statements {
-            get: make(&format!("SELECT {read} FROM bare WHERE {same_id} AND {live}")),
-            set: make(&format!(
-                "INSERT INTO bare ({id}, {data}, {expiry}) VALUES ($id, {written}, {end}) {replace}"
-            )),
-            get_and_touch: self.has_returning.then(|| make(&format!("{touch} RETURNING {read}"))),
-            touch: make(&touch),
-            update: make(&format!(
-                "UPDATE bare SET {data} = {written}, {expiry} = {end} \
-                WHERE {same_id} AND {same_text} AND {live}"
-            )),
-        }
-    }
 }
 
 /// The first column as text, whatever its type: sqlx takes a text with a binary collation in MariaDB for bytes.
