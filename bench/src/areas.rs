@@ -53,7 +53,8 @@ Memory in front of Redis is beside `MemoryStore`; its requests go through the la
 Files have no server; there, the base reads, or writes a new file and renames it, without a lock, and neither waits for the disk.
 In PostgreSQL, MariaDB and SQLite, the base is sqlx with the same statements and as many connections; what the database runs is not counted.
 The pool of sqlx pings each connection that comes back to it; our store keeps its connections itself, and does not.
-A read that extends is two statements in MariaDB, which has no `RETURNING` for an update.",
+A read that extends is two statements in MariaDB, which has no `RETURNING` for an update.
+There, our store also compares the ids byte by byte when it replaces a row; the base does not.",
 },
 Area {
     name: "record",

@@ -109,7 +109,7 @@ impl Dialect {
         let Self { id, data, expiry, read, written, end, now, same_id, same_text, replace, .. } =
             self;
         let make = |template: &str| Statement::new(template, self.placeholder);
-        let live = format!("{expiry} > {now}");
+        let live = format!("{expiry} >= {now}");
         let touch = format!("UPDATE bare SET {expiry} = {end} WHERE {same_id} AND {live}");
         Statements {
             get: make(&format!("SELECT {read} FROM bare WHERE {same_id} AND {live}")),
