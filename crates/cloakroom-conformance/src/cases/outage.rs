@@ -47,12 +47,7 @@ fn ended_by_the_deadline(
     if took < deadline + deadline / 2 + delays.lost() {
         return Ok(());
     }
-    Err(too_slow(subject, format!("{calls} with a deadline of {deadline:?} took {took:?}")))
-}
-
-/// What is put down to the machine the first two times.
-fn too_slow(subject: &StoreUnderTest, reason: String) -> Failure {
-    if subject.patience() < 4 { Failure::TooSlow(reason.into()) } else { broken(reason) }
+    Err(subject.too_slow(format!("{calls} with a deadline of {deadline:?} took {took:?}")))
 }
 
 /// The layer's `when_unavailable` acts on this kind, and "refused" must not take a deadline: a page would hang for each
@@ -161,7 +156,7 @@ pub(crate) async fn a_frozen_server_is_a_timeout_by_the_deadline(
                 "{operation} may be carried out later, but its outcome is not unknown: {error}"
             );
             // A busy machine may not have sent it by the deadline.
-            return Err(too_slow(subject, reason));
+            return Err(subject.too_slow(reason));
         }
     }
     Ok(())
