@@ -35,7 +35,7 @@ impl Options {
 
     /// How long a subject runs in a round.
     pub fn time(&self) -> Duration {
-        Duration::from_millis(if self.quick { 60 } else { 500 })
+        Duration::from_millis(if self.quick { 60 } else { 400 })
     }
 
     /// How long a subject runs before the first round.

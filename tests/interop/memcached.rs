@@ -106,7 +106,11 @@ fn all_settings() -> impl Iterator<Item = Sides> {
     [1, 3].into_iter().map(plain).chain([1, 3].into_iter().map(encrypted))
 }
 
-crate::cases::cases!(crate::memcached::all_settings, "needs memcached and the npm packages");
+#[test]
+#[ignore = "needs memcached and the npm packages"]
+fn sessions_go_back_and_forth() {
+    all_settings().for_each(cases::sessions_go_back_and_forth);
+}
 
 #[tokio::test]
 #[ignore = "needs memcached and the npm packages"]

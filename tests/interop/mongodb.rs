@@ -45,16 +45,16 @@ fn encrypting(stringify: bool) -> impl Iterator<Item = Sides> {
     .map(|(version, options, encryption)| start(version, options, Some(encryption)))
 }
 
-fn encrypted() -> impl Iterator<Item = Sides> {
-    encrypting(true)
+#[test]
+#[ignore = "needs mongod and the npm packages"]
+fn texts_go_back_and_forth() {
+    plain().for_each(cases::sessions_go_back_and_forth);
 }
 
-mod as_text {
-    crate::cases::cases!(crate::mongodb::plain, "needs mongod and the npm packages");
-}
-
-mod encrypted_at_rest {
-    crate::cases::cases!(crate::mongodb::encrypted, "needs mongod and the npm packages");
+#[test]
+#[ignore = "needs mongod and the npm packages"]
+fn encrypted_texts_go_back_and_forth() {
+    encrypting(true).for_each(cases::sessions_go_back_and_forth);
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use cloakroom_sql::{SqlOptions, SqlStore};
 use cloakroom_test_backends::RawSql;
 use cloakroom_test_support::{MariaDb, NodeProgram, Postgres, unique};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
-use crate::cases::{NodeTouch, Sides, loaded};
+use crate::cases::{self, CASES, Case, EXPIRY, NodeTouch, Sides, loaded};
 
 /// The npm packages, each with the name that `tests/node/stores/sql.mjs` has for it.
 const ON_POSTGRES: &[(&str, &str)] = &[
@@ -102,66 +103,60 @@ fn on_sqlite(which: (&str, &str)) -> Sides {
     start(which, &url, Box::new(folder))
 }
 
-fn all_settings() -> impl Iterator<Item = Sides> {
-    let postgres = ON_POSTGRES.iter().copied().map(on_postgres);
-    let mariadb = ON_MARIADB.iter().copied().map(on_mariadb);
-    postgres.chain(mariadb).chain(ON_SQLITE.iter().copied().map(on_sqlite))
-}
-
-/// Those whose `get` looks at the expiry: connect-session-sequelize answers until it prunes.
-fn that_let_end() -> impl Iterator<Item = Sides> {
-    let lets_end = |which: &&(&str, &str)| which.1 != "sequelize";
-    let postgres = ON_POSTGRES.iter().filter(lets_end).copied().map(on_postgres);
-    let mariadb = ON_MARIADB.iter().filter(lets_end).copied().map(on_mariadb);
-    postgres.chain(mariadb).chain(ON_SQLITE.iter().filter(lets_end).copied().map(on_sqlite))
-}
-
-crate::cases::cases! {
-    crate::sql::all_settings, "needs postgresql, mariadb-server and the npm packages":
-    what_node_writes_rust_reads,
-    what_rust_writes_node_reads,
-    rust_changes_one_key_and_every_other_byte_stays,
-    what_either_side_destroys_is_gone_for_the_other,
-    update_notices_what_node_wrote_in_between,
-}
-
-crate::cases::cases! {
-    crate::sql::that_let_end, "needs postgresql, mariadb-server and the npm packages":
-    touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry,
+/// The cases of all backends, and those of all tables below.
+fn go_back_and_forth((package, name): (&str, &str), start: fn((&str, &str)) -> Sides) {
+    const OF_TABLES: &[Case] = &[
+        |sides| Box::pin(an_id_in_other_letters_is_another_session(sides)),
+        |sides| Box::pin(both_sides_give_a_session_the_same_life(sides)),
+    ];
+    let (runtime, mut sides) = (Runtime::new().unwrap(), start((package, name)));
+    cases::go_back_and_forth(&runtime, &mut sides, CASES);
+    cases::go_back_and_forth(&runtime, &mut sides, OF_TABLES);
+    // connect-session-sequelize answers until it prunes.
+    if name != "sequelize" {
+        cases::go_back_and_forth(&runtime, &mut sides, EXPIRY);
+    }
+    cases::random_sessions_survive_node_rust_node(&runtime, &mut sides);
 }
 
 #[test]
-#[ignore = "needs postgresql, mariadb-server and the npm packages"]
-fn random_sessions_survive_node_rust_node() {
-    for sides in all_settings() {
-        crate::cases::random_sessions_survive_node_rust_node(sides);
-    }
+#[ignore = "needs postgresql and the npm packages"]
+fn rows_of_postgresql_go_back_and_forth() {
+    ON_POSTGRES.iter().for_each(|which| go_back_and_forth(*which, on_postgres));
 }
 
-#[tokio::test]
-#[ignore = "needs postgresql, mariadb-server and the npm packages"]
-async fn an_id_in_other_letters_is_another_session() {
-    for mut sides in all_settings() {
-        sides.node_set("AbCdEf", r#"{"user":"ann"}"#, json!({}));
-        for other in ["aBcDeF", "abcdef", "ABCDEF", "AbCdÉf"] {
-            assert_eq!(sides.rust.get(other).await.unwrap(), None, "{}: {other}", sides.label);
-            sides.rust.destroy(other).await.unwrap();
-        }
-        // MariaDB does not tell it apart from the id without a space, and then it is refused.
-        let padded = sides.rust.get("AbCdEf ").await;
-        assert!(!matches!(padded, Ok(Some(_))), "{}", sides.label);
-        assert!(loaded(&sides.rust, "AbCdEf").await.contains("user"), "{}", sides.label);
-        let set = sides.rust.set("abcdef", &SessionData::new()).await;
-        // MariaDB would give it ann's row, but in the table of express-mysql-session.
-        let collates =
-            sides.label.ends_with("mysql") && !sides.label.starts_with("express-mysql-session");
-        let kind = set.err().map(|error| error.kind());
-        assert_eq!(kind, collates.then_some(ErrorKind::InvalidId), "{}", sides.label);
-        assert!(sides.node_get("AbCdEf").unwrap().contains("ann"), "{}", sides.label);
-        // Node.js hands ann's session to whoever asks in other letters.
-        let other = sides.node_get("abcdef").unwrap();
-        assert_eq!(other.contains("ann"), collates, "{}", sides.label);
+#[test]
+#[ignore = "needs mariadb-server and the npm packages"]
+fn rows_of_mariadb_go_back_and_forth() {
+    ON_MARIADB.iter().for_each(|which| go_back_and_forth(*which, on_mariadb));
+}
+
+#[test]
+#[ignore = "needs the npm packages"]
+fn rows_of_sqlite_go_back_and_forth() {
+    ON_SQLITE.iter().for_each(|which| go_back_and_forth(*which, on_sqlite));
+}
+
+async fn an_id_in_other_letters_is_another_session(sides: &mut Sides) {
+    sides.node_set("AbCdEf", r#"{"user":"ann"}"#, json!({}));
+    for other in ["aBcDeF", "abcdef", "ABCDEF", "AbCdÉf"] {
+        assert_eq!(sides.rust.get(other).await.unwrap(), None, "{}: {other}", sides.label);
+        sides.rust.destroy(other).await.unwrap();
     }
+    // MariaDB does not tell it apart from the id without a space, and then it is refused.
+    let padded = sides.rust.get("AbCdEf ").await;
+    assert!(!matches!(padded, Ok(Some(_))), "{}", sides.label);
+    assert!(loaded(&sides.rust, "AbCdEf").await.contains("user"), "{}", sides.label);
+    let set = sides.rust.set("abcdef", &SessionData::new()).await;
+    // MariaDB would give it ann's row, but in the table of express-mysql-session.
+    let collates =
+        sides.label.ends_with("mysql") && !sides.label.starts_with("express-mysql-session");
+    let kind = set.err().map(|error| error.kind());
+    assert_eq!(kind, collates.then_some(ErrorKind::InvalidId), "{}", sides.label);
+    assert!(sides.node_get("AbCdEf").unwrap().contains("ann"), "{}", sides.label);
+    // Node.js hands ann's session to whoever asks in other letters.
+    let other = sides.node_get("abcdef").unwrap();
+    assert_eq!(other.contains("ann"), collates, "{}", sides.label);
 }
 
 /// Well before and after the expiry: between, the npm stores round in their own ways.
@@ -200,21 +195,17 @@ async fn a_row_is_over_for_both_sides_alike() {
 }
 
 /// A session cookie, and one of an hour: both sides give the row the same end.
-#[tokio::test]
-#[ignore = "needs postgresql, mariadb-server and the npm packages"]
-async fn both_sides_give_a_session_the_same_life() {
-    for mut sides in all_settings() {
-        for (sid, cookie) in [("hour", json!({ "maxAge": 3_600_000 })), ("browser", json!({}))] {
-            sides.node_set(sid, "{}", cookie);
-            let theirs = sides.lives_ms(sid).await;
-            let text = sides.record(sid).await;
-            let session = SessionData::from_json(text).unwrap();
-            sides.rust.set("ours", &session).await.unwrap();
-            let ours = sides.lives_ms("ours").await;
-            let value: Value = serde_json::from_str(&sides.record("ours").await).unwrap();
-            assert!(value["cookie"].is_object());
-            assert!((ours - theirs).abs() < 60_000, "{} {sid}: {ours} {theirs}", sides.label);
-        }
+async fn both_sides_give_a_session_the_same_life(sides: &mut Sides) {
+    for (sid, cookie) in [("hour", json!({ "maxAge": 3_600_000 })), ("browser", json!({}))] {
+        sides.node_set(sid, "{}", cookie);
+        let theirs = sides.lives_ms(sid).await;
+        let text = sides.record(sid).await;
+        let session = SessionData::from_json(text).unwrap();
+        sides.rust.set("ours", &session).await.unwrap();
+        let ours = sides.lives_ms("ours").await;
+        let value: Value = serde_json::from_str(&sides.record("ours").await).unwrap();
+        assert!(value["cookie"].is_object());
+        assert!((ours - theirs).abs() < 60_000, "{} {sid}: {ours} {theirs}", sides.label);
     }
 }
 

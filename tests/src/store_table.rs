@@ -1,16 +1,20 @@
-//! The README's table of stores: what the suite reports of each store on a real server, what is counted there, and what
+//! The README's table of stores: what the suite finds in each store on a real server, what is counted there, and what
 //! other files of the project say.
 
 mod column;
+mod outcomes;
 mod round_trips;
 mod stores;
 mod versions;
 
 use std::{error::Error, fs, path::PathBuf};
 
-use cloakroom_conformance::{Outcome, Report};
+use cloakroom_conformance::Outcome;
 
-use self::column::{Column, Row};
+use self::{
+    column::{Column, Row},
+    outcomes::Outcomes,
+};
 
 /// The table stands between these lines of the README.
 const BEGIN: &str = "<!-- The table of stores, made by `cargo xtask table`. -->\n\n";
@@ -29,8 +33,8 @@ pub struct Made {
     pub broken: String,
 }
 
-/// Starts a server of each kind, and several of the kinds that work together, runs the suite on each store, and makes
-/// the two tables.
+/// Starts a server of each kind, and several of the kinds that work together, counts round trips, runs the suite where
+/// no store's own test runs it, and makes the two tables.
 ///
 /// # Errors
 ///
@@ -46,8 +50,8 @@ pub async fn table() -> Result<Made> {
         }
     }
     let mut broken: String =
-        columns.iter().map(|column| why(column.name, &column.report)).collect();
-    broken.extend(several.iter().map(|setup| why(setup.name, &setup.report)));
+        columns.iter().map(|column| why(column.name, &column.outcomes)).collect();
+    broken.extend(several.iter().map(|setup| why(setup.name, &setup.outcomes)));
     let several: Vec<_> = several
         .iter()
         .map(|setup| Ok((setup.name, setup.rows(&columns)?)))
@@ -57,13 +61,9 @@ pub async fn table() -> Result<Made> {
     Ok(Made { table, broken })
 }
 
-fn why(store: &str, report: &Report) -> String {
-    let broken = report.with_outcome(Outcome::Failed);
-    broken
-        .map(|case| {
-            format!("{store}: `{}`: {}\n", case.name, case.reason.as_deref().unwrap_or_default())
-        })
-        .collect()
+fn why(store: &str, outcomes: &Outcomes) -> String {
+    let broken = outcomes.with(Outcome::Failed);
+    broken.map(|promise| format!("{store}: `{}`: {}\n", promise.name, promise.reason)).collect()
 }
 
 /// The columns side by side; all have the same rows.

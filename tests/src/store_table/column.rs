@@ -1,8 +1,8 @@
 //! What the table says of one store.
 
-use cloakroom_conformance::{Outcome, Report};
+use cloakroom_conformance::Outcome;
 
-use super::{Result, SERVER, round_trips::RoundTrips, versions};
+use super::{Result, SERVER, outcomes::Outcomes, round_trips::RoundTrips, versions};
 use crate::{losses::losses, stores::stores};
 
 /// What a row is called, and a store's cell in it.
@@ -16,7 +16,7 @@ pub(super) struct Row {
 pub(super) struct Column {
     /// The word above it.
     pub(super) name: &'static str,
-    pub(super) report: Report,
+    pub(super) outcomes: Outcomes,
     pub(super) round_trips: Vec<RoundTrips>,
     /// `None` for the store in memory.
     pub(super) backend: Option<Backend>,
@@ -71,7 +71,7 @@ pub(super) struct Several {
     pub(super) name: &'static str,
     /// The package of the store.
     pub(super) package: &'static str,
-    pub(super) report: Report,
+    pub(super) outcomes: Outcomes,
     pub(super) round_trips: Vec<RoundTrips>,
     /// The servers with their version.
     pub(super) servers: String,
@@ -84,7 +84,7 @@ impl Several {
         let one = &column.ok_or_else(|| format!("{} has no column", self.package))?.round_trips;
         let row = |name: &str, cell| Row { name: name.to_owned(), cell };
         Ok(vec![
-            row("promises kept", promises(&self.report)),
+            row("promises kept", promises(&self.outcomes)),
             row("round trips", beside(one, &self.round_trips)),
             row(SERVER, self.servers.clone()),
         ])
@@ -123,9 +123,9 @@ impl Column {
         };
         row("counterpart", fact(|backend| &backend.counterpart));
         row("better than its counterpart", fact(|backend| &backend.better));
-        row("promises kept", promises(&self.report));
+        row("promises kept", promises(&self.outcomes));
         for (operations, parts) in OFFERS {
-            row(&format!("offers {operations}"), offers(&self.report, parts));
+            row(&format!("offers {operations}"), offers(&self.outcomes, parts));
         }
         for (operation, count) in &self.round_trips {
             let (operation, when) = operation.split_once(' ').unwrap_or((operation, ""));
@@ -143,23 +143,22 @@ impl Column {
 }
 
 /// How many promises are kept, which are not, and about how many nothing is known.
-fn promises(report: &Report) -> String {
-    let count = |outcome| report.with_outcome(outcome).count();
-    let mut parts = vec![format!("{} of {}", count(Outcome::Passed), report.cases.len())];
-    let broken = report.with_outcome(Outcome::Failed);
-    parts.extend(broken.map(|case| format!("not `{}`", case.name)));
+fn promises(outcomes: &Outcomes) -> String {
+    let count = |outcome| outcomes.with(outcome).count();
+    let mut parts = vec![format!("{} of {}", count(Outcome::Passed), outcomes.0.len())];
+    let broken = outcomes.with(Outcome::Failed);
+    parts.extend(broken.map(|promise| format!("not `{}`", promise.name)));
     if count(Outcome::NotOffered) > 0 {
         parts.push(format!("{} not offered", count(Outcome::NotOffered)));
     }
     parts.join(", ")
 }
 
-fn offers(report: &Report, parts: &[&str]) -> String {
+fn offers(outcomes: &Outcomes, parts: &[&str]) -> String {
     let lacks = |part: &str| {
-        let mut reasons =
-            report.with_outcome(Outcome::NotOffered).filter_map(|case| case.reason.as_deref());
+        let mut lacking = outcomes.with(Outcome::NotOffered).map(|promise| &*promise.reason);
         // A store without the listing lacks each of its operations.
-        reasons.any(|reason| reason == part || (reason == "enumerate" && parts.len() > 1))
+        lacking.any(|lack| lack == part || (lack == "enumerate" && parts.len() > 1))
     };
     let lacking: Vec<_> =
         parts.iter().filter(|part| lacks(part)).map(|part| format!("`{part}`")).collect();
@@ -172,31 +171,14 @@ fn offers(report: &Report, parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_conformance::{StoreUnderTest, run};
-    use cloakroom_core::{Clock, MemoryOptions, MemoryStore};
+    use cloakroom_conformance::CASES;
 
-    use super::*;
+    use super::{super::outcomes::Promise, *};
 
-    /// What comes of a store that keeps every promise, and shows what is behind it.
-    async fn report() -> Report {
-        let mut report = run(|| async {
-            let mut options = MemoryOptions::default();
-            options.clock = Clock::fixed(4_102_444_800_000);
-            let clock = options.clock.clone();
-            let store = MemoryStore::with_options(options);
-            StoreUnderTest::new(store.clone())
-                .with_second_handle(store)
-                .with_neighbour(MemoryStore::new())
-                .with_clock(clock)
-        })
-        .await;
-        for case in &mut report.cases {
-            let reason = case.reason.as_deref();
-            if matches!(reason, Some("raw" | "faults" | "find_by")) {
-                (case.outcome, case.reason) = (Outcome::Passed, None);
-            }
-        }
-        report
+    /// Those of a store that keeps every promise.
+    fn all_kept() -> Outcomes {
+        let kept = |name| Promise { name, outcome: Outcome::Passed, reason: String::new() };
+        Outcomes(CASES.iter().map(|case| kept(case.name())).collect())
     }
 
     #[test]
@@ -207,23 +189,24 @@ mod tests {
         assert_eq!(beside(&one, &[("get", None)]), "`get` not offered");
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_broken_or_not_offered_is_said() {
-        let whole = report().await;
-        let all = whole.cases.len();
+    #[test]
+    fn what_is_broken_or_not_offered_is_said() {
+        let whole = all_kept();
+        let all = whole.0.len();
         assert_eq!(promises(&whole), format!("{all} of {all}"));
         for (_, parts) in OFFERS {
             assert_eq!(offers(&whole, parts), "yes");
         }
 
-        let mut poorer = whole.clone();
-        for case in &mut poorer.cases {
-            (case.outcome, case.reason) = match case.name {
-                "set_creates" => (Outcome::Failed, Some("broken".to_owned())),
-                "touch_extends" => (Outcome::NotOffered, Some("touch".to_owned())),
-                "length_counts_live_sessions" => (Outcome::NotOffered, Some("length".to_owned())),
+        let mut poorer = whole;
+        for promise in &mut poorer.0 {
+            let (outcome, reason) = match promise.name {
+                "set_creates" => (Outcome::Failed, "broken"),
+                "touch_extends" => (Outcome::NotOffered, "touch"),
+                "length_counts_live_sessions" => (Outcome::NotOffered, "length"),
                 _ => continue,
             };
+            (promise.outcome, promise.reason) = (outcome, reason.to_owned());
         }
         assert_eq!(
             promises(&poorer),
@@ -233,9 +216,9 @@ mod tests {
             OFFERS.map(|(_, parts)| offers(&poorer, parts)),
             ["not offered", "yes", "not `length`"]
         );
-        for case in &mut poorer.cases {
-            if case.group == "listing" {
-                (case.outcome, case.reason) = (Outcome::NotOffered, Some("enumerate".to_owned()));
+        for (promise, case) in poorer.0.iter_mut().zip(CASES) {
+            if case.group() == "listing" {
+                (promise.outcome, promise.reason) = (Outcome::NotOffered, "enumerate".to_owned());
             }
         }
         assert_eq!(offers(&poorer, OFFERS[2].1), "not offered");

@@ -1,4 +1,4 @@
-//! The stores of the table, each on a server that was started for it.
+//! The stores of the table, each with a server that was started for it.
 
 mod file;
 mod memcached;
@@ -9,12 +9,13 @@ mod sql;
 
 use std::{sync::Arc, time::Duration};
 
-use cloakroom_conformance::{Options, Report, StoreUnderTest, run_with};
+use cloakroom_conformance::{Options, StoreUnderTest, run_with};
 use cloakroom_core::{Error, Store};
 
 use super::{
     Result,
     column::{Column, Several},
+    outcomes::Outcomes,
 };
 
 /// Makes the columns in their order: a store has a line here, and a file beside the others.
@@ -41,12 +42,15 @@ pub(super) async fn on_several_servers() -> Result<Vec<Several>> {
     ])
 }
 
+/// Where a store's own test runs the suite, in the folder of its crate.
+const SUITE: &str = "tests/conformance.rs";
 /// Enough for cases that wait to wait together, and few enough for each to get on.
 const AT_ONCE: usize = 16;
 /// How long anything may take, so that the table says the same on a machine that is slow or busy.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> StoreUnderTest) -> Report {
+/// Runs the suite, for what no store's own test runs it on.
+async fn run<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> StoreUnderTest) -> Outcomes {
     let server = Arc::new(server);
     let mut options = Options::default();
     options.time_limit = PATIENCE;
@@ -56,6 +60,7 @@ async fn report<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> StoreUnd
         async move { subject(&server) }
     })
     .await
+    .into()
 }
 
 /// Two handles on the same sessions, and a neighbour of theirs.

@@ -9,16 +9,17 @@ use cloakroom_core::Error;
 use cloakroom_memcached::{
     Algorithm, Compatibility, MemcachedOptions, MemcachedStore, Ring, RingServer,
 };
-use cloakroom_test_backends::{Harmed, Machines, MemcachedRing, One, RawMemcached};
-use cloakroom_test_support::{Memcache, Memcached, MemcachedTap, unique};
+use cloakroom_test_backends::{Harmed, MemcachedRing, RawMemcached};
+use cloakroom_test_support::{Memcached, MemcachedTap, unique};
 
 use super::{
     super::{
         Result,
         column::{Backend, Column, Several},
+        outcomes::Outcomes,
         round_trips::round_trips,
     },
-    PATIENCE, report, three,
+    PATIENCE, SUITE, run, three,
 };
 
 const CRATE: &str = "cloakroom-memcached";
@@ -33,7 +34,7 @@ pub(super) async fn column() -> Result<Column> {
     let round_trips = round_trips(&store, &mut || Ok(tap.commands().len())).await?;
     Ok(Column {
         name: "Memcached",
-        report: report(server, on_memcached).await,
+        outcomes: Outcomes::declared(CRATE, SUITE, Some("one_server"))?,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("Memcached {version}"), "memcache")?),
     })
@@ -55,7 +56,7 @@ pub(super) async fn ring() -> Result<Several> {
         name: "Memcached, a ring of 4",
         package: CRATE,
         round_trips: round_trips(&store, &mut asked).await?,
-        report: report(servers, on_ring).await,
+        outcomes: run(servers, on_ring).await,
         servers: format!("4 × Memcached {version}"),
     })
 }
@@ -80,14 +81,6 @@ fn memcached_at(
     MemcachedStore::open_with(&format!("memcached://{addr}"), options)
 }
 
-fn on_memcached(server: &Memcached) -> StoreUnderTest {
-    on::<One<Memcache>>(vec![server.addr()])
-}
-
-fn on_ring(servers: &[Memcached; 4]) -> StoreUnderTest {
-    on::<MemcachedRing>(servers.iter().map(Memcached::addr).collect())
-}
-
 /// The place of the server that has a key, as npm's client finds it.
 fn home_in(addrs: &[String]) -> impl Fn(&str) -> usize + Send + Sync + 'static {
     let servers: Vec<_> = addrs.iter().map(RingServer::new).collect();
@@ -95,12 +88,15 @@ fn home_in(addrs: &[String]) -> impl Fn(&str) -> usize + Send + Sync + 'static {
     move |key| ring.server_of(key).unwrap_or_default()
 }
 
-/// On the servers at these addresses, with faults on machines like them.
-fn on<M: Machines>(addrs: Vec<String>) -> StoreUnderTest {
+/// The one that is harmed is a ring of its own.
+fn on_ring(servers: &[Memcached; 4]) -> StoreUnderTest {
+    let addrs: Vec<_> = servers.iter().map(Memcached::addr).collect();
     let (name, hosts) = (unique("case"), addrs.join(","));
     three(|part| memcached_at(&hosts, &format!("{name}{part}:"), PATIENCE))
         .with_raw(RawMemcached::new(addrs.clone(), format!("{name}:")).with_home(home_in(&addrs)))
         .with_faults(|| {
-            Harmed::<M>::start(|addrs, deadline| Ok(Box::new(memcached_at(addrs, "s:", deadline)?)))
+            Harmed::<MemcachedRing>::start(|addrs, deadline| {
+                Ok(Box::new(memcached_at(addrs, "s:", deadline)?))
+            })
         })
 }

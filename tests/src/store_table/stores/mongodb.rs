@@ -17,16 +17,17 @@ use cloakroom_mongodb::{
         options::ClientOptions,
     },
 };
-use cloakroom_test_backends::{Harmed, MongoSet, One, RawMongo, Shared};
-use cloakroom_test_support::{Mongo, MongoThree, Mongod, unique};
+use cloakroom_test_backends::{MongoSet, RawMongo, Shared};
+use cloakroom_test_support::{MongoThree, Mongod, unique};
 
 use super::{
     super::{
         Result,
         column::{Backend, Column, Several},
+        outcomes::Outcomes,
         round_trips::{RoundTrips, round_trips},
     },
-    PATIENCE, report, three,
+    PATIENCE, SUITE, run, three,
 };
 
 const CRATE: &str = "cloakroom-mongodb";
@@ -40,7 +41,7 @@ pub(super) async fn column() -> Result<Column> {
     let (version, round_trips) = ask(&server.url()).await?;
     Ok(Column {
         name: "MongoDB",
-        report: report(server, on_mongod).await,
+        outcomes: Outcomes::declared(CRATE, SUITE, Some("text"))?,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("MongoDB {version}"), "mongodb")?),
     })
@@ -53,7 +54,7 @@ pub(super) async fn replica_set() -> Result<Several> {
     Ok(Several {
         name: "MongoDB, a replica set of 3",
         package: CRATE,
-        report: report((set, Shared::default()), on_replica_set).await,
+        outcomes: run((set, Shared::default()), on_replica_set).await,
         round_trips,
         servers: format!("3 × MongoDB {version}"),
     })
@@ -88,18 +89,6 @@ fn mongo_at(
     let mut options = MongoOptions::default();
     (options.collection_name, options.deadline) = (collection.to_owned(), deadline);
     MongoStore::open_with(url, options)
-}
-
-fn on_mongod(server: &Mongod) -> StoreUnderTest {
-    let (name, url) = (unique("case"), format!("{}/suite?{SELECTION}", server.url()));
-    three(|part| mongo_at(&url, &format!("{name}{part}"), PATIENCE))
-        .with_raw(RawMongo::new(server.url(), "suite", name, Clock::system()))
-        .with_faults(|| {
-            Harmed::<One<Mongo>>::start(|addr, deadline| {
-                let url = format!("mongodb://{addr}/suite");
-                Ok(Box::new(mongo_at(&url, "s", deadline)?))
-            })
-        })
 }
 
 fn on_replica_set((set, machines): &(MongoThree, Shared<MongoSet>)) -> StoreUnderTest {

@@ -13,9 +13,10 @@ use super::{
     super::{
         Result,
         column::{Backend, Column, Several},
+        outcomes::Outcomes,
         round_trips::round_trips,
     },
-    PATIENCE, report, three,
+    PATIENCE, SUITE, run, three,
 };
 
 const CRATE: &str = "cloakroom-redis";
@@ -28,7 +29,7 @@ pub(super) async fn column() -> Result<Column> {
     let round_trips = round_trips(&store, &mut || reads.since_the_last_time()).await?;
     Ok(Column {
         name: "Redis",
-        report: report(server, on_redis).await,
+        outcomes: Outcomes::declared(CRATE, SUITE, None)?,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("Redis {version}"), "redis")?),
     })
@@ -45,7 +46,7 @@ pub(super) async fn cluster() -> Result<Several> {
         name: "Redis Cluster, 3 primaries",
         package: CRATE,
         round_trips: round_trips(&store, &mut || reads.since_the_last_time()).await?,
-        report: report(cluster, on_cluster).await,
+        outcomes: run(cluster, on_cluster).await,
         servers: format!("3 × Redis {version}"),
     })
 }
@@ -66,7 +67,7 @@ pub(super) async fn sentinels() -> Result<Several> {
         name: "Redis Sentinel",
         package: CRATE,
         round_trips,
-        report: report(SentinelSet::start()?, on_sentinels).await,
+        outcomes: run(SentinelSet::start()?, on_sentinels).await,
         servers: format!("2 × Redis {version} and 3 sentinels"),
     })
 }
@@ -115,14 +116,6 @@ fn on(url: &str, raw: String) -> StoreUnderTest {
     let name = unique("case");
     three(|part| redis_at(url, &format!("{name}{part}:"), PATIENCE))
         .with_raw(RawRedis::new(raw, format!("{name}:")))
-}
-
-fn on_redis(server: &RedisServer) -> StoreUnderTest {
-    on(&server.url(), server.addr()).with_faults(|| {
-        Harmed::<One<Redis>>::start(|addr, deadline| {
-            Ok(Box::new(redis_at(&format!("redis://{addr}"), "s:", deadline)?))
-        })
-    })
 }
 
 /// The one that is harmed is a cluster of its own, with one node.

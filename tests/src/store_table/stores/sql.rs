@@ -4,15 +4,16 @@ use cloakroom_conformance::StoreUnderTest;
 use cloakroom_core::{Clock, Error};
 use cloakroom_sql::{Column as SqlColumn, Counterpart, Dialect, SqlOptions, SqlStore, Table};
 use cloakroom_test_backends::{Harmed, One, RawSql};
-use cloakroom_test_support::{Maria, MariaDb, Pg, Postgres, unique};
+use cloakroom_test_support::{MariaDb, Pg, Postgres, unique};
 
 use super::{
     super::{
         Result,
         column::{Backend, Column},
+        outcomes::Outcomes,
         round_trips::round_trips,
     },
-    PATIENCE, report, three,
+    PATIENCE, SUITE, run, three,
 };
 
 const CRATE: &str = "cloakroom-sql";
@@ -41,14 +42,14 @@ pub(super) async fn column() -> Result<Column> {
     let version = version.ok_or("PostgreSQL tells no version")?.to_owned();
     Ok(Column {
         name: "PostgreSQL",
-        report: report(Postgres::start_with(&MANY)?, on_postgres).await,
+        outcomes: run(Postgres::start_with(&MANY)?, on_postgres).await,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("PostgreSQL {version}"), "sqlx")?),
     })
 }
 
-/// As many connections as [`MANY`].
-const MANY_OF_MARIADB: &str = "--max-connections=400";
+/// Where the suite runs on MariaDB.
+const SUITE_ON_MARIADB: &str = "tests/mariadb/suite.rs";
 
 pub(super) async fn mariadb() -> Result<Column> {
     let folder = tempfile::tempdir()?;
@@ -69,22 +70,20 @@ pub(super) async fn mariadb() -> Result<Column> {
     let server = format!("MariaDB {}", version.ok_or("MariaDB tells no version")?);
     Ok(Column {
         name: "MySQL, MariaDB",
-        report: report(MariaDb::start_with(&[MANY_OF_MARIADB])?, on_mariadb).await,
+        outcomes: Outcomes::declared(CRATE, SUITE_ON_MARIADB, Some("express_mysql_session"))?,
         round_trips,
         backend: Some(Backend::beside(CRATE, server, "sqlx", "express-mysql-session", MARK)?),
     })
 }
 
-/// The folder of the files. It is removed at the end.
-type Parent = tempfile::TempDir;
-
 pub(super) async fn sqlite() -> Result<Column> {
     let parent = tempfile::tempdir()?;
-    let store = store_at(&file(&parent, "counted"), "sessions", Dialect::Sqlite, PATIENCE)?;
+    let url = format!("sqlite:{}", parent.path().join("counted.db").display());
+    let store = store_at(&url, "sessions", Dialect::Sqlite, PATIENCE)?;
     let round_trips = round_trips(&store, &mut || Ok(0)).await?;
     Ok(Column {
         name: "SQLite",
-        report: report(parent, on_sqlite).await,
+        outcomes: Outcomes::declared(CRATE, SUITE, Some("sqlite3"))?,
         round_trips,
         backend: Some(Backend::beside(
             CRATE,
@@ -94,10 +93,6 @@ pub(super) async fn sqlite() -> Result<Column> {
             MARK,
         )?),
     })
-}
-
-fn file(parent: &Parent, name: &str) -> String {
-    format!("sqlite:{}", parent.path().join(format!("{name}.db")).display())
 }
 
 /// The default counterpart's table under another name, with a text column: `json` refuses what some cases put there.
@@ -137,26 +132,4 @@ fn on_postgres(server: &Postgres) -> StoreUnderTest {
                 Ok(Box::new(store_at(&url, "session", Dialect::Postgres, deadline)?))
             })
         })
-}
-
-fn on_mariadb(server: &MariaDb) -> StoreUnderTest {
-    let (name, url) = (unique("case"), server.url());
-    let raw = RawSql::new("express-mysql-session", &*url, &name, Clock::system());
-    let raw = raw.expect("its rows are known").in_new_table(statements(&name, Dialect::MySql));
-    three(|part| store_at(&url, &format!("{name}{part}"), Dialect::MySql, PATIENCE))
-        .with_raw(raw)
-        .with_faults(|| {
-            Harmed::<One<Maria>>::start(|addr, deadline| {
-                let url = format!("mysql://root@{addr}/test");
-                Ok(Box::new(store_at(&url, "sessions", Dialect::MySql, deadline)?))
-            })
-        })
-}
-
-fn on_sqlite(parent: &Parent) -> StoreUnderTest {
-    let url = file(parent, &unique("case"));
-    let raw = RawSql::new("connect-sqlite3", format!("{url}?mode=rwc"), "", Clock::system());
-    let raw = raw.expect("its rows are known");
-    three(|part| store_at(&url, &format!("sessions{part}"), Dialect::Sqlite, PATIENCE))
-        .with_raw(raw.in_new_table(statements("sessions", Dialect::Sqlite)))
 }
