@@ -44,7 +44,7 @@ fn main() {
 
 /// The CPU time and the allocations of one call.
 fn measure(options: Options, run: &dyn Fn()) -> (f64, f64) {
-    let time = Duration::from_millis(if options.quick { 20 } else { 60 });
+    let time = Duration::from_millis(if options.quick { 20 } else { 200 });
     let (began, mut times) = (Instant::now(), 0);
     while began.elapsed() < time / 4 {
         (0..64).for_each(|_| run());
