@@ -104,27 +104,33 @@ fn short_ms(needed: Duration) -> i64 {
 /// a backend counts in seconds.
 const APART_MS: i64 = 2_000;
 
-/// A case, as a function that [`go_back_and_forth`] can be given.
-pub(crate) type Case = for<'a> fn(&'a mut Sides) -> LocalBoxFuture<'a, ()>;
+/// The name of a case, and the case.
+pub(crate) type Case = (&'static str, for<'a> fn(&'a mut Sides) -> LocalBoxFuture<'a, ()>);
+
+macro_rules! case {
+    ($name:ident) => {
+        (stringify!($name), |sides| Box::pin($name(sides)))
+    };
+}
+pub(crate) use case;
 
 /// The cases that every backend has, but for those of the expiry.
 pub(crate) const CASES: &[Case] = &[
-    |sides| Box::pin(what_node_writes_rust_reads(sides)),
-    |sides| Box::pin(what_rust_writes_node_reads(sides)),
-    |sides| Box::pin(rust_changes_one_key_and_every_other_byte_stays(sides)),
-    |sides| Box::pin(what_either_side_destroys_is_gone_for_the_other(sides)),
-    |sides| Box::pin(update_notices_what_node_wrote_in_between(sides)),
+    case!(what_node_writes_rust_reads),
+    case!(what_rust_writes_node_reads),
+    case!(rust_changes_one_key_and_every_other_byte_stays),
+    case!(what_either_side_destroys_is_gone_for_the_other),
+    case!(update_notices_what_node_wrote_in_between),
 ];
 
 /// For npm stores whose `get` looks at the expiry.
-pub(crate) const EXPIRY: &[Case] = &[|sides| {
-    Box::pin(touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry(sides))
-}];
+pub(crate) const EXPIRY: &[Case] =
+    &[case!(touch_of_either_side_keeps_the_others_session_alive_past_its_first_expiry)];
 
-/// Runs the cases on these sides, one after the other, and each without what the one before has left. It costs more to
-/// start Node.js than to run a case.
+/// Runs the cases one after the other, and clears the store before each. Starting Node.js takes longer than a case.
 pub(crate) fn go_back_and_forth(runtime: &Runtime, sides: &mut Sides, cases: &[Case]) {
-    for case in cases {
+    for (name, case) in cases {
+        let _running = Running(format!("{}: {name}", sides.label));
         runtime.block_on(async {
             sides.rust.clear().await.unwrap();
             case(sides).await;
@@ -138,6 +144,17 @@ pub(crate) fn sessions_go_back_and_forth(mut sides: Sides) {
     go_back_and_forth(&runtime, &mut sides, CASES);
     go_back_and_forth(&runtime, &mut sides, EXPIRY);
     random_sessions_survive_node_rust_node(&runtime, &mut sides);
+}
+
+/// Says after a panic which case it was.
+struct Running(String);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("in {}", self.0);
+        }
+    }
 }
 
 pub(crate) async fn what_node_writes_rust_reads(sides: &mut Sides) {
@@ -320,6 +337,7 @@ pub(crate) async fn update_notices_what_node_wrote_in_between(sides: &mut Sides)
 }
 
 pub(crate) fn random_sessions_survive_node_rust_node(runtime: &Runtime, sides: &mut Sides) {
+    let _running = Running(format!("{}: random sessions", sides.label));
     let sides = std::cell::RefCell::new(sides);
     let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
     let sessions = vec((session::name(), session::value()), 0..8);

@@ -11,7 +11,7 @@ use cloakroom_test_support::{MariaDb, NodeProgram, Postgres, unique};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::cases::{self, CASES, Case, EXPIRY, NodeTouch, Sides, loaded};
+use crate::cases::{self, CASES, Case, EXPIRY, NodeTouch, Sides, case, loaded};
 
 /// The npm packages, each with the name that `tests/node/stores/sql.mjs` has for it.
 const ON_POSTGRES: &[(&str, &str)] = &[
@@ -106,8 +106,8 @@ fn on_sqlite(which: (&str, &str)) -> Sides {
 /// The cases of all backends, and those of all tables below.
 fn go_back_and_forth((package, name): (&str, &str), start: fn((&str, &str)) -> Sides) {
     const OF_TABLES: &[Case] = &[
-        |sides| Box::pin(an_id_in_other_letters_is_another_session(sides)),
-        |sides| Box::pin(both_sides_give_a_session_the_same_life(sides)),
+        case!(an_id_in_other_letters_is_another_session),
+        case!(both_sides_give_a_session_the_same_life),
     ];
     let (runtime, mut sides) = (Runtime::new().unwrap(), start((package, name)));
     cases::go_back_and_forth(&runtime, &mut sides, CASES);

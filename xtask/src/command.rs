@@ -120,7 +120,7 @@ fn ended(text: &str, child: &mut Child) -> Result<(), Failure> {
 }
 
 /// The command as one would type it, without the folder of its program.
-fn text(command: &Command) -> String {
+pub(crate) fn text(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")

@@ -15,8 +15,8 @@ pub(crate) enum Failure {
     Broken(String),
     /// The store or the subject lacks this part. The name is one that `not_offered` accepts.
     NotOffered(&'static str),
-    /// A time limit that suits most machines was too short, for this reason. This says nothing about the store, so the
-    /// case runs again with twice the time.
+    /// A time limit that suits most machines was too short, or a backend's clock was late, for this reason. This says
+    /// nothing about the store, so the case runs again with twice the time.
     TooSlow(Cow<'static, str>),
 }
 

@@ -47,7 +47,8 @@ impl Default for Options {
 /// Runs every case on its own subject and returns the outcomes.
 ///
 /// Each case calls the function once, inside its own tokio runtime, and drops the subject there. If the machine is too
-/// slow for a short session or a short deadline of a case, the case runs again with twice the time. A case that panics
+/// slow for a short session or a short deadline of a case, or the backend's clock seems to be late, the case runs again
+/// with twice the time. A case that panics
 /// or does not end fails, and the other cases continue. A case that blocks its thread for ever leaves that thread
 /// behind.
 ///

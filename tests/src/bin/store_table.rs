@@ -1,4 +1,4 @@
-//! `store_table`: writes the table of stores into the README, from what the suite reports. `cargo xtask table` runs it.
+//! `store_table`: writes the table of stores into the README, from what the stores declare to the suite, and from runs of it. `cargo xtask table` runs it.
 
 use std::{
     io::{self, Write},

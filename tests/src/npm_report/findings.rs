@@ -123,8 +123,6 @@ store.set("a", { cookie: { expires } }, () => store.get("a", (_, session) => con
             "set_keeps_a_session_with_a_stale_cookie",
             "an_attribute_that_is_changed_ends_no_session",
             "touch_extends_a_session_that_was_read",
-            "ids_leaves_expired_sessions_out",
-            "all_leaves_expired_sessions_out",
             "length_leaves_expired_sessions_out",
         ],
         stores: &["connect-loki"],

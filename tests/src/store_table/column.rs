@@ -101,7 +101,7 @@ fn beside(one: &[RoundTrips], several: &[RoundTrips]) -> String {
     if others.is_empty() { "as on one server".to_owned() } else { others.join(", ") }
 }
 
-/// Operations that are offered together, by the parts of the contract that the suite's reports name.
+/// Operations that are offered together, by the parts of the contract that the outcomes name.
 const OFFERS: [(&str, &[&str]); 3] = [
     ("`touch`", &["touch"]),
     ("`create`, `update`, `get_and_touch`", &["atomic"]),

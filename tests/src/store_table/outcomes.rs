@@ -6,6 +6,7 @@
 use std::fs;
 
 use cloakroom_conformance::{CASES, Outcome, Report};
+use cloakroom_core::Store;
 
 use super::{Result, root};
 
@@ -34,14 +35,29 @@ impl From<Report> for Outcomes {
 }
 
 impl Outcomes {
-    /// What the suite of a store must find, by its declarations in a file of its crate: those of the module, or those
-    /// at the top level. The one that the suite does not insist on is `find_by`: without it, the table says too much.
-    pub(super) fn declared(crate_name: &str, file: &str, module: Option<&str>) -> Result<Self> {
+    /// Returns what a store declares in a file of its crate, in the `suite!` of this module or in the first one at the
+    /// top level.
+    ///
+    /// The suite does not require `find_by` to be declared, so this is compared with what the store offers.
+    pub(super) async fn declared(
+        store: &dyn Store,
+        crate_name: &str,
+        file: &str,
+        module: Option<&str>,
+    ) -> Result<Self> {
         let path = root().join("crates").join(crate_name).join(file);
         let text = fs::read_to_string(&path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let declarations = Declarations::read(&text, module)
             .ok_or_else(|| format!("no suite of {module:?} is in {}", path.display()))?;
+        let finds = match store.enumerate().and_then(|enumerate| enumerate.find_by()) {
+            Some(search) => search.create_index("passport.user").await.is_ok(),
+            None => false,
+        };
+        if declarations.lacks("find_by") == finds {
+            let word = if finds { "is" } else { "is not" };
+            return Err(format!("{}: find_by {word} offered", path.display()).into());
+        }
         Ok(declarations.outcomes())
     }
 
@@ -190,7 +206,9 @@ mod through_callbacks {
         });
         let found = Outcomes::from(run.await);
         let file = "tests/memory.rs";
-        let declared = Outcomes::declared("cloakroom-conformance", file, None).unwrap();
+        let store = MemoryStore::new();
+        let declared = Outcomes::declared(&store, "cloakroom-conformance", file, None).await;
+        let declared = declared.unwrap();
         assert_eq!(found.0, declared.0);
     }
 }

@@ -4,7 +4,7 @@ use cloakroom_core::{Cookie, SessionData};
 
 use crate::{
     StoreUnderTest,
-    failure::{Verdict, check},
+    failure::{Verdict, broken, check},
     probe::DAY_MS,
 };
 
@@ -16,18 +16,18 @@ const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 /// Backends count in whole seconds. Rounded down, this session would get zero, which Memcached takes for "never" and
 /// Redis rejects.
 pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> Verdict {
-    let session = subject.session("ann", Some((300 * subject.patience()).min(900)))?;
-    subject.store().set("id", &session).await?;
-    let read = subject.store().get("id").await?;
-    subject.in_time(&session)?;
-    if read.is_none() {
-        // A tick of the backend that is late by as much ends it at once.
-        return Err(
-            subject.too_slow("a session with less than a second to live was not stored".into())
-        );
+    // A late tick of the backend ends one at once, if it comes between these two calls. It does not come three times.
+    for sid in ["first", "second", "third"] {
+        let session = subject.session("ann", Some((300 * subject.patience()).min(900)))?;
+        subject.store().set(sid, &session).await?;
+        let read = subject.store().get(sid).await?;
+        subject.in_time(&session)?;
+        if read.is_some() {
+            // A time to live that is rounded down to zero may mean "for ever".
+            return subject.ends(sid, session.cookie().expires_ms().unwrap_or_default()).await;
+        }
     }
-    // A time to live that is rounded down to zero may mean "for ever".
-    subject.ends("id", session.cookie().expires_ms().unwrap_or_default()).await
+    Err(broken("a session with less than a second to live was not stored"))
 }
 
 /// A session that ends before its cookie logs its user out for no visible reason.
@@ -126,7 +126,7 @@ pub(crate) async fn a_session_outlives_its_stale_cookie(subject: &StoreUnderTest
     subject.touch("id", &subject.lasting("ann")?).await?;
     subject.in_time(&session)?;
     subject.outlast().await?;
-    let read = subject.read("id").await?;
+    let read = subject.outlives("id").await?;
     check(
         read.get_json("who") == session.get_json("who"),
         "the session is not the one that was stored",

@@ -58,7 +58,7 @@ async fn extends(subject: &StoreUnderTest, longer: Option<Duration>) -> Verdict 
     atomic.get_and_touch("id", longer).await?;
     subject.in_time(&as_short)?;
     subject.outlast().await?;
-    subject.is_there("id").await
+    subject.outlives("id").await.map(drop)
 }
 
 /// The call sets the expiry; it does not only raise it. A shorter `max_age` in the options counts from the next visit

@@ -26,7 +26,7 @@ pub(crate) async fn length_counts_live_sessions(subject: &StoreUnderTest) -> Ver
 
 /// A backend removes expired records late. Its own count is therefore too high.
 pub(crate) async fn length_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
-    // First, because a store without it may not let sessions end at all, which is not what this case is about.
+    // Asked first: a store that cannot list may also not expire sessions, and would fail here for the wrong reason.
     length_is(subject, 0).await?;
     one_has_expired(subject).await?;
     length_is(subject, 1).await

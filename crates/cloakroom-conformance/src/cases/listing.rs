@@ -119,7 +119,7 @@ fn is_left_out(mut listed: impl Iterator<Item = String>, id: &str) -> Verdict {
 
 /// An expired session that is listed counts as a visitor who is not there.
 pub(crate) async fn ids_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
-    // First, because a store without it may not let sessions end at all, which is not what this case is about.
+    // Asked first: a store that cannot list may also not expire sessions, and would fail here for the wrong reason.
     subject.ids().await?;
     one_has_expired(subject).await?;
     is_left_out(subject.ids().await?.into_iter(), "expired")
@@ -127,7 +127,7 @@ pub(crate) async fn ids_leaves_expired_sessions_out(subject: &StoreUnderTest) ->
 
 /// A copy to another store would bring expired sessions back to life.
 pub(crate) async fn all_leaves_expired_sessions_out(subject: &StoreUnderTest) -> Verdict {
-    // First, as above.
+    // Asked first, as above.
     subject.all().await?;
     one_has_expired(subject).await?;
     is_left_out(subject.all().await?.into_iter().map(|listed| listed.id), "expired")

@@ -25,7 +25,8 @@ async fn read(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     let session = ending(subject, "id").await?;
     let read = subject.store().get("id").await?;
     subject.in_time(&session)?;
-    let mut read = read.ok_or_else(|| broken("the session does not exist"))?;
+    let gone = || subject.gone_early("the session does not exist".to_owned());
+    let mut read = read.ok_or_else(gone)?;
     read.insert("views", 1)?;
     Ok(read)
 }
@@ -36,7 +37,7 @@ async fn read_late(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     subject.touch("id", &subject.lasting("ann")?).await?;
     subject.in_time(&session)?;
     subject.outlast().await?;
-    let mut read = subject.read("id").await?;
+    let mut read = subject.outlives("id").await?;
     read.insert("views", 1)?;
     Ok(read)
 }
@@ -99,6 +100,9 @@ pub(crate) async fn touch_extends_a_session_that_was_read(subject: &StoreUnderTe
     let touched = subject.touch("id", &session).await?;
     subject.in_time(&session)?;
     subject.outlast().await?;
+    if touched == Touched::Missing {
+        return Err(subject.gone_early("wanted `Extended`, got `Missing`".to_owned()));
+    }
     check(touched == Touched::Extended, format_args!("wanted `Extended`, got `{touched:?}`"))?;
     subject.is_there("id").await
 }

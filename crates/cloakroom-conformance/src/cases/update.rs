@@ -178,7 +178,8 @@ pub(crate) async fn update_never_revives(subject: &StoreUnderTest) -> Verdict {
     subject.store().set("id", &short).await?;
     let read = subject.store().get("id").await?;
     subject.in_time(&short)?;
-    let mut session = read.ok_or_else(|| broken("the session does not exist"))?;
+    let gone = || subject.gone_early("the session does not exist".to_owned());
+    let mut session = read.ok_or_else(gone)?;
     subject.outlast().await?;
     expiring(subject, &mut session, 60_000)?;
     is_gone(&atomic.update("id", &session).await?)?;

@@ -19,7 +19,7 @@ pub(super) async fn column() -> Result<Column> {
     Ok(Column {
         name: "Files",
         round_trips: round_trips(&store, &mut || Ok(0)).await?,
-        outcomes: Outcomes::declared(CRATE, SUITE, Some("durable"))?,
+        outcomes: Outcomes::declared(&store, CRATE, SUITE, Some("durable")).await?,
         backend: Some(Backend::new(CRATE, "the file system".to_owned(), "fs4")?),
     })
 }

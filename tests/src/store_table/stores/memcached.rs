@@ -34,7 +34,7 @@ pub(super) async fn column() -> Result<Column> {
     let round_trips = round_trips(&store, &mut || Ok(tap.commands().len())).await?;
     Ok(Column {
         name: "Memcached",
-        outcomes: Outcomes::declared(CRATE, SUITE, Some("one_server"))?,
+        outcomes: Outcomes::declared(&store, CRATE, SUITE, Some("one_server")).await?,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("Memcached {version}"), "memcache")?),
     })

@@ -39,9 +39,10 @@ const SELECTION: &str = "serverSelectionTimeoutMS=60000";
 pub(super) async fn column() -> Result<Column> {
     let server = Mongod::start()?;
     let (version, round_trips) = ask(&server.url()).await?;
+    let store = mongo_at(&format!("{}/suite", server.url()), "sessions", PATIENCE)?;
     Ok(Column {
         name: "MongoDB",
-        outcomes: Outcomes::declared(CRATE, SUITE, Some("text"))?,
+        outcomes: Outcomes::declared(&store, CRATE, SUITE, Some("text")).await?,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("MongoDB {version}"), "mongodb")?),
     })

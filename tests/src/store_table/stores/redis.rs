@@ -29,7 +29,7 @@ pub(super) async fn column() -> Result<Column> {
     let round_trips = round_trips(&store, &mut || reads.since_the_last_time()).await?;
     Ok(Column {
         name: "Redis",
-        outcomes: Outcomes::declared(CRATE, SUITE, None)?,
+        outcomes: Outcomes::declared(&store, CRATE, SUITE, None).await?,
         round_trips,
         backend: Some(Backend::new(CRATE, format!("Redis {version}"), "redis")?),
     })

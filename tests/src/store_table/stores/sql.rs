@@ -70,7 +70,13 @@ pub(super) async fn mariadb() -> Result<Column> {
     let server = format!("MariaDB {}", version.ok_or("MariaDB tells no version")?);
     Ok(Column {
         name: "MySQL, MariaDB",
-        outcomes: Outcomes::declared(CRATE, SUITE_ON_MARIADB, Some("express_mysql_session"))?,
+        outcomes: Outcomes::declared(
+            &store,
+            CRATE,
+            SUITE_ON_MARIADB,
+            Some("express_mysql_session"),
+        )
+        .await?,
         round_trips,
         backend: Some(Backend::beside(CRATE, server, "sqlx", "express-mysql-session", MARK)?),
     })
@@ -83,7 +89,7 @@ pub(super) async fn sqlite() -> Result<Column> {
     let round_trips = round_trips(&store, &mut || Ok(0)).await?;
     Ok(Column {
         name: "SQLite",
-        outcomes: Outcomes::declared(CRATE, SUITE, Some("sqlite3"))?,
+        outcomes: Outcomes::declared(&store, CRATE, SUITE, Some("sqlite3")).await?,
         round_trips,
         backend: Some(Backend::beside(
             CRATE,
