@@ -150,6 +150,7 @@ pub(crate) fn sessions_go_back_and_forth(mut sides: Sides) {
 struct Running(String);
 
 impl Drop for Running {
+    #[allow(clippy::print_stdout, reason = "shown with the test that has failed")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("in {}", self.0);
