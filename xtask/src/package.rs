@@ -12,8 +12,8 @@ use crate::{
     task::cargo,
 };
 
-/// Checks every published crate without features and with each feature alone. Where code exists only without a feature,
-/// it has Clippy's lints and runs the unit tests, too.
+/// Checks every published crate without features and with each feature alone. For a crate with code that exists only
+/// without a feature, it also runs Clippy and the unit tests.
 pub(crate) fn features() -> Result<(), Failure> {
     let (crates, mut test) = (published()?, cargo("test --lib"));
     for one in &crates {

@@ -6,7 +6,7 @@
 use std::fs;
 
 use cloakroom_conformance::{CASES, Outcome, Report};
-use cloakroom_core::Store;
+use cloakroom_core::{ErrorKind, Store};
 
 use super::{Result, root};
 
@@ -51,7 +51,11 @@ impl Outcomes {
         let declarations = Declarations::read(&text, module)
             .ok_or_else(|| format!("no suite of {module:?} is in {}", path.display()))?;
         let finds = match store.enumerate().and_then(|enumerate| enumerate.find_by()) {
-            Some(search) => search.create_index("passport.user").await.is_ok(),
+            Some(search) => match search.create_index("passport.user").await {
+                Ok(()) => true,
+                Err(error) if error.kind() == ErrorKind::Unsupported => false,
+                Err(error) => return Err(error.into()),
+            },
             None => false,
         };
         if declarations.lacks("find_by") == finds {

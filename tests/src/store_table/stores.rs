@@ -49,7 +49,7 @@ const AT_ONCE: usize = 16;
 /// How long anything may take, so that the table says the same on a machine that is slow or busy.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Runs the suite, for what no store's own test runs it on.
+/// Runs the suite where no store's own test does.
 async fn run<S: Send + Sync + 'static>(server: S, subject: fn(&S) -> StoreUnderTest) -> Outcomes {
     let server = Arc::new(server);
     let mut options = Options::default();

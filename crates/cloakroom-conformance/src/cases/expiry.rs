@@ -16,7 +16,7 @@ const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 /// Backends count in whole seconds. Rounded down, this session would get zero, which Memcached takes for "never" and
 /// Redis rejects.
 pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> Verdict {
-    // A late tick of the backend ends one at once, if it comes between these two calls. It does not come three times.
+    // A late tick of the backend can end the session between the two calls, but not three times.
     for sid in ["first", "second", "third"] {
         let session = subject.session("ann", Some((300 * subject.patience()).min(900)))?;
         subject.store().set(sid, &session).await?;
