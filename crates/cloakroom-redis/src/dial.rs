@@ -43,7 +43,7 @@ pub(crate) async fn dial(
             .map_err(ConnectFailure::HungUp)?;
         let address = target.address.clone();
         let mut live = Live::start(connection, driver, address, peer, Arc::clone(&traffic));
-        let about = login(&mut live.connection(), target).await?;
+        let about = login(&live, target).await?;
         live.set_about(about);
         Ok(live)
     };

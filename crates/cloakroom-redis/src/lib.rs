@@ -11,6 +11,7 @@ mod connection;
 mod dial;
 mod enumerate;
 mod error;
+mod fate;
 mod given;
 mod invalidations;
 mod known;

@@ -10,13 +10,13 @@ use std::{
 };
 
 use cloakroom_backend::{Connection, Idempotency, Operation, Traffic};
-use futures::future::{Either, select};
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{sync::Notify, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 use crate::{
     batch::batched,
     error::{self, ConnectFailure},
+    fate::{Ending, Fate, Waited, closed},
     mode::About,
     stream::Peer,
     target::Address,
@@ -36,15 +36,13 @@ pub(crate) struct Live {
     peer: Peer,
     /// The task that watches for the end of the server's mastership, if there are sentinels.
     watcher: OnceLock<AbortHandle>,
-    lost: Arc<AtomicBool>,
+    fate: Arc<Fate>,
     /// Whether the server is not the one to ask any more.
     left: AtomicBool,
     traffic: Arc<Traffic>,
     began: Instant,
     /// What the server said about itself at the login.
     about: About,
-    /// Wakes the calls that can continue on another connection.
-    given_up: Notify,
     /// Whether it is left because the server is not the master, or no longer.
     is_replica: AtomicBool,
 }
@@ -63,7 +61,7 @@ impl Connection for Live {
     type Progress = Login;
 
     fn is_over(&self) -> bool {
-        self.lost.load(Ordering::Acquire) || self.was_left() || self.traffic.is_silent()
+        self.fate.is_lost() || self.was_left() || self.traffic.is_silent()
     }
 }
 
@@ -99,15 +97,6 @@ impl Drop for Live {
     }
 }
 
-/// Notes on drop that the driver has ended, for any reason.
-struct Ending(Arc<AtomicBool>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
 impl Live {
     /// Starts the driver on the caller's runtime.
     pub(crate) fn start(
@@ -117,8 +106,8 @@ impl Live {
         peer: Peer,
         traffic: Arc<Traffic>,
     ) -> Self {
-        let lost = Arc::new(AtomicBool::new(false));
-        let ending = Ending(Arc::clone(&lost));
+        let fate = Arc::new(Fate::default());
+        let ending = Ending(Arc::clone(&fate));
         let driver = tokio::spawn(async move {
             let _ending = ending;
             batched(driver).await;
@@ -129,17 +118,16 @@ impl Live {
             address,
             peer,
             watcher: OnceLock::new(),
-            lost,
+            fate,
             left: AtomicBool::new(false),
             traffic,
             began: Instant::now(),
             about: About::default(),
-            given_up: Notify::new(),
             is_replica: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn connection(&self) -> MultiplexedConnection {
+    fn connection(&self) -> MultiplexedConnection {
         // The clone is a handle on the same socket.
         self.connection.clone()
     }
@@ -170,7 +158,7 @@ impl Live {
     /// the next connection at once. Returns false if it was left already.
     pub(crate) fn leave(&self) -> bool {
         let was_left = self.left.swap(true, Ordering::AcqRel);
-        self.given_up.notify_waiters();
+        self.fate.wake();
         !was_left
     }
 
@@ -198,7 +186,7 @@ impl Live {
     /// Leaves the connection if nothing has been received for this long, no matter which calls waited for it.
     pub(crate) fn suspect(&self, patience: Duration) {
         if self.traffic.suspect(patience) {
-            self.given_up.notify_waiters();
+            self.fate.wake();
         }
     }
 
@@ -242,6 +230,16 @@ impl Live {
         }
     }
 
+    /// Sends one command, and waits for its answer until the connection ends. The caller sees to the time limit.
+    pub(crate) async fn ask_unlimited(&self, command: &Cmd) -> Result<Value, RedisError> {
+        let mut connection = self.connection();
+        let exchange = pin!(connection.send_packed_command(command));
+        match self.fate.wait(exchange, || false).await {
+            Waited::Answered(answer) => answer,
+            Waited::GivenUp | Waited::Ended => Err(closed()),
+        }
+    }
+
     async fn exchange<T: Send>(
         &self,
         operation: &Operation,
@@ -253,19 +251,18 @@ impl Live {
         let answer = pin!(operation.within(exchange));
         // A write that must not be sent twice waits for its own answer until its deadline, even on a connection that
         // others have given up: it may still come.
-        let answer = if operation.idempotency() == Idempotency::Once {
-            answer.await
-        } else {
-            match select(answer, pin!(self.is_given_up())).await {
-                Either::Left((answer, _)) => answer,
-                Either::Right(_) => return Asked::GivenUp,
-            }
+        let can_move = operation.idempotency() != Idempotency::Once;
+        let is_given_up = || can_move && (self.was_left() || self.traffic.is_silent());
+        let answer = match self.fate.wait(answer, is_given_up).await {
+            Waited::Answered(answer) => answer,
+            Waited::GivenUp => return Asked::GivenUp,
+            Waited::Ended => Some(Err(closed())),
         };
         match answer {
             None => Asked::Late,
             Some(Ok(answer)) => Asked::Answered(answer),
             Some(Err(cause)) => {
-                self.lost.store(true, Ordering::Release);
+                self.fate.lose();
                 if self.traffic.has_sent_since(sent) {
                     Asked::Lost(cause)
                 } else {
@@ -278,19 +275,7 @@ impl Live {
     /// Leaves the connection if the answer says that it must be replaced.
     fn heed(&self, answer: &Value) {
         if self.is_parting(answer) {
-            self.lost.store(true, Ordering::Release);
-        }
-    }
-
-    /// Waits until another call has given the connection up. The notice is requested before the state is read, so that
-    /// none is missed in between.
-    async fn is_given_up(&self) {
-        loop {
-            let woken = self.given_up.notified();
-            if self.was_left() || self.traffic.is_silent() {
-                return;
-            }
-            woken.await;
+            self.fate.lose();
         }
     }
 
@@ -326,6 +311,8 @@ fn behind_asking(mut answers: Vec<Value>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     impl Live {
@@ -342,6 +329,32 @@ mod tests {
             let address = Address::Tcp { host: host.to_owned(), port: 6_379, tls: false };
             let traffic = Arc::new(Traffic::new());
             Arc::new(Self::start(made.unwrap().0, std::future::pending(), address, peer, traffic))
+        }
+    }
+
+    /// A driver that ends leaves a command that was put into its queue too late.
+    #[tokio::test]
+    async fn a_call_does_not_outlive_the_driver() {
+        for idempotency in [Idempotency::Read, Idempotency::Repeatable, Idempotency::Once] {
+            let nobody = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
+            let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+            let (stream, _server) = tokio::io::duplex(64);
+            let made = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
+            // It holds the queue, and is never polled.
+            let (connection, _queue) = made.unwrap();
+            let (end, ended) = tokio::sync::oneshot::channel();
+            let address = Address::Tcp { host: "h".to_owned(), port: 6_379, tls: false };
+            let driver = ended.map(|_| ());
+            let live = Live::start(connection, driver, address, None, Arc::new(Traffic::new()));
+            let limit = Duration::from_secs(60);
+            let operation = Operation::start("redis", "set", idempotency, limit);
+            let command = redis::cmd("PING");
+            let mut call = Box::pin(live.ask(&operation, &command));
+            assert!(call.as_mut().now_or_never().is_none());
+            end.send(()).unwrap();
+            assert!(matches!(call.await, Asked::Unsent(_)), "{idempotency:?}");
+            live.ask_unlimited(&command).await.unwrap_err();
+            assert!(live.is_over());
         }
     }
 

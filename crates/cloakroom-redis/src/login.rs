@@ -1,10 +1,11 @@
 //! The login: authenticates, chooses the protocol, and learns which kind of server it is.
 
 use cloakroom_core::ErrorKind;
-use redis::{Cmd, ProtocolVersion, ServerError, Value, aio::MultiplexedConnection};
+use redis::{Cmd, ProtocolVersion, ServerError, Value};
 
 use crate::{
     error::{self, ConnectFailure},
+    live::Live,
     mode::{About, Mode},
     target::Target,
 };
@@ -15,15 +16,12 @@ const DEFAULT_USER: &str = "default";
 /// Logs in and returns what the server says about itself.
 ///
 /// The login of the crate `redis` is not used, because it does not return the answer to `HELLO`.
-pub(crate) async fn login(
-    connection: &mut MultiplexedConnection,
-    target: &Target,
-) -> Result<About, ConnectFailure> {
-    let about = match hello(connection, target).await? {
+pub(crate) async fn login(live: &Live, target: &Target) -> Result<About, ConnectFailure> {
+    let about = match hello(live, target).await? {
         Some(about) => about,
         None => {
-            authenticate(connection, target).await?;
-            info(connection).await?
+            authenticate(live, target).await?;
+            info(live).await?
         }
     };
     let address = &target.address;
@@ -44,7 +42,7 @@ pub(crate) async fn login(
     if target.database != 0 {
         let mut select = redis::cmd("SELECT");
         select.arg(target.database);
-        if let Value::ServerError(refusal) = ask(connection, &select).await? {
+        if let Value::ServerError(refusal) = ask(live, &select).await? {
             return Err(refused(&refusal, target));
         }
     }
@@ -52,10 +50,7 @@ pub(crate) async fn login(
 }
 
 /// Sends `HELLO`. Returns `None` if the server is older than Redis 6 or does not support the protocol version.
-async fn hello(
-    connection: &mut MultiplexedConnection,
-    target: &Target,
-) -> Result<Option<About>, ConnectFailure> {
+async fn hello(live: &Live, target: &Target) -> Result<Option<About>, ConnectFailure> {
     let resp3 = target.protocol != Some(ProtocolVersion::RESP2);
     let mut hello = redis::cmd("HELLO");
     hello.arg(if resp3 { 3 } else { 2 });
@@ -65,7 +60,7 @@ async fn hello(
             .arg(target.user.as_deref().unwrap_or(DEFAULT_USER))
             .arg(password.as_str());
     }
-    match ask(connection, &hello).await? {
+    match ask(live, &hello).await? {
         Value::ServerError(refusal) if !is_old(&refusal) => Err(refused(&refusal, target)),
         Value::ServerError(_) if target.protocol == Some(ProtocolVersion::RESP3) => {
             let message = "the server does not speak RESP3".to_owned();
@@ -77,13 +72,10 @@ async fn hello(
 }
 
 /// Logs in to a server before Redis 6, which has no `HELLO`.
-async fn authenticate(
-    connection: &mut MultiplexedConnection,
-    target: &Target,
-) -> Result<(), ConnectFailure> {
+async fn authenticate(live: &Live, target: &Target) -> Result<(), ConnectFailure> {
     let Some(password) = &target.password else { return Ok(()) };
     if let Some(user) = &target.user {
-        match ask(connection, redis::cmd("AUTH").arg(user).arg(password.as_str())).await? {
+        match ask(live, redis::cmd("AUTH").arg(user).arg(password.as_str())).await? {
             Value::ServerError(refusal) if !knows_no_users(&refusal) => {
                 return Err(login_refused(&refusal, target));
             }
@@ -91,23 +83,20 @@ async fn authenticate(
             _ => return Ok(()),
         }
     }
-    match ask(connection, redis::cmd("AUTH").arg(password.as_str())).await? {
+    match ask(live, redis::cmd("AUTH").arg(password.as_str())).await? {
         Value::ServerError(refusal) => Err(login_refused(&refusal, target)),
         _ => Ok(()),
     }
 }
 
 /// Asks the server for its mode and its role. A server that does not say counts as a standalone master.
-async fn info(connection: &mut MultiplexedConnection) -> Result<About, ConnectFailure> {
-    let answer = ask(connection, &redis::cmd("INFO")).await?;
+async fn info(live: &Live) -> Result<About, ConnectFailure> {
+    let answer = ask(live, &redis::cmd("INFO")).await?;
     Ok(About::from_info(&answer))
 }
 
-async fn ask(
-    connection: &mut MultiplexedConnection,
-    command: &Cmd,
-) -> Result<Value, ConnectFailure> {
-    connection.send_packed_command(command).await.map_err(ConnectFailure::HungUp)
+async fn ask(live: &Live, command: &Cmd) -> Result<Value, ConnectFailure> {
+    live.ask_unlimited(command).await.map_err(ConnectFailure::HungUp)
 }
 
 /// Returns true if the server is older than Redis 6 and does not know `HELLO` or RESP3. The wording differs between

@@ -152,8 +152,7 @@ async fn ask(
     };
     let mut question = redis::cmd("SENTINEL");
     question.arg("get-master-addr-by-name").arg(&sentinels.name);
-    let mut connection = live.connection();
-    let answer = timeout(CONNECT, connection.send_packed_command(&question)).await;
+    let answer = timeout(CONNECT, live.ask_unlimited(&question)).await;
     match answer.map_err(|_| ConnectFailure::Timeout)?.map_err(ConnectFailure::HungUp)? {
         Value::Array(place) => match &place[..] {
             [host, port] => read(host, port, address).ok_or_else(|| {
