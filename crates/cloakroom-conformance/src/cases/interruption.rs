@@ -11,11 +11,12 @@ use futures::{
 use crate::{
     StoreUnderTest,
     failure::{Failure, Verdict, check},
-    harm::{AT_ONCE, FAR, connect, in_time, is_retryable},
+    harm::{AT_ONCE, FAR, connect, is_retryable},
 };
 
 /// Stores this many sessions at once, and returns their ids.
 async fn fill(
+    subject: &StoreUnderTest,
     store: &dyn Store,
     session: &SessionData,
     sessions: usize,
@@ -23,17 +24,17 @@ async fn fill(
     let sids: Vec<_> = (0..sessions).map(|number| format!("id-{number}")).collect();
     for some in sids.chunks(AT_ONCE) {
         for outcome in join_all(some.iter().map(|sid| store.set(sid, session))).await {
-            in_time(outcome)?;
+            subject.answered(outcome)?;
         }
     }
     Ok(sids)
 }
 
 /// Waits until one of these sessions is gone.
-async fn one_is_gone(store: &dyn Store, sids: &[String]) -> Verdict {
+async fn one_is_gone(subject: &StoreUnderTest, store: &dyn Store, sids: &[String]) -> Verdict {
     loop {
         for outcome in join_all(sids.iter().map(|sid| store.get(sid))).await {
-            if in_time(outcome)?.is_none() {
+            if subject.answered(outcome)?.is_none() {
                 return Ok(());
             }
         }
@@ -51,12 +52,12 @@ pub(crate) async fn a_clear_that_breaks_off_may_have_happened(subject: &StoreUnd
     for _ in 0..4 {
         let (store, session) = connect(subject, &*faults, FAR).await?;
         let (watching, _) = connect(subject, &*faults, FAR).await?;
-        let sids = fill(&*store, &session, SESSIONS).await?;
+        let sids = fill(subject, &*store, &session, SESSIONS).await?;
         let mut clear = store.enumerate().ok_or(Failure::NotOffered("enumerate"))?.clear();
         // Some that lie apart in any order of removal.
         let watched: Vec<_> = sids.into_iter().step_by(SESSIONS / AT_ONCE).collect();
-        match select(&mut clear, pin!(one_is_gone(&*watching, &watched))).await {
-            Either::Left((cleared, _)) => in_time(cleared)?,
+        match select(&mut clear, pin!(one_is_gone(subject, &*watching, &watched))).await {
+            Either::Left((cleared, _)) => subject.answered(cleared)?,
             Either::Right((gone, _)) => {
                 gone?;
                 let (cleared, stopped) = join(clear, faults.stop()).await;
@@ -81,7 +82,7 @@ pub(crate) async fn a_listing_that_breaks_off_is_an_error(subject: &StoreUnderTe
     subject.ids().await?;
     let faults = subject.faults().await?;
     let (store, session) = connect(subject, &*faults, FAR).await?;
-    fill(&*store, &session, SESSIONS).await?;
+    fill(subject, &*store, &session, SESSIONS).await?;
     let listing = store.enumerate().ok_or(Failure::NotOffered("enumerate"))?;
     let mut ids = listing.ids();
     let mut listed = HashSet::new();

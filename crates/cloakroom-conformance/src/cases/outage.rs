@@ -15,7 +15,7 @@ use crate::{
     calls::{OPERATIONS, call, only_reads, told},
     delays::Delays,
     failure::{Failure, Verdict, broken, check},
-    harm::{AT_ONCE, FAR, connect, connect_all, in_time, is_honest, is_named, is_retryable, open},
+    harm::{AT_ONCE, FAR, connect, connect_all, is_honest, is_named, is_retryable, open},
 };
 
 /// Calls the operation until it works, with pauses, as long as its errors are retryable.
@@ -267,8 +267,8 @@ pub(crate) async fn a_silent_connection_is_left_after_one_deadline(
         };
         is_retryable(operation, &error)?;
         is_honest(operation, true, &error)?;
-        in_time(store.set(operation, session).await)?;
-        in_time(store.get(operation).await).map(drop)
+        subject.answered(store.set(operation, session).await)?;
+        subject.answered(store.get(operation).await).map(drop)
     });
     for verdict in join_all(calls).await {
         verdict?;
@@ -278,7 +278,7 @@ pub(crate) async fn a_silent_connection_is_left_after_one_deadline(
         is_retryable("set", &error)?;
     }
     for outcome in join_all((0..AT_ONCE).map(|_| many.set("id", &session))).await {
-        in_time(outcome)?;
+        subject.answered(outcome)?;
     }
     Ok(())
 }
@@ -343,8 +343,8 @@ pub(crate) async fn an_outage_quotes_nothing(subject: &StoreUnderTest) -> Verdic
     let store = open(&*faults, subject.deadline()).await?;
     let mut session = subject.lasting("ann")?;
     session.insert("secret", "squirrel")?;
-    in_time(store.set(SID, &session).await)?;
-    let read = in_time(store.get(SID).await)?;
+    subject.answered(store.set(SID, &session).await)?;
+    let read = subject.answered(store.get(SID).await)?;
     let session = read.ok_or_else(|| broken("the session that was just stored does not exist"))?;
     for is_frozen in [true, false] {
         if is_frozen {
