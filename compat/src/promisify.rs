@@ -1,7 +1,11 @@
 //! Makes an async store of a callback-style one. What the contract promises beyond Connect's four calls is added here:
 //! a deadline, a check of the id, and expiries that do not go stale.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use cloakroom_backend::{
@@ -220,10 +224,11 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
             self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
         stream::once(sessions)
             .map_ok(|sessions| {
-                let sessions = sessions.into_iter();
-                stream::iter(sessions.map(|mut listed: Listed| {
+                let since = Instant::now();
+                stream::iter(sessions.into_iter().map(move |mut listed| {
                     listed.session = read_from_store(listed.session);
-                    Ok(listed)
+                    // The caller decides when it goes on.
+                    Ok(listed.after(since.elapsed()))
                 }))
             })
             .try_flatten()

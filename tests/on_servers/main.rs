@@ -13,4 +13,5 @@ mod memory;
 mod migration;
 mod raced_logouts;
 mod redis_that_only_reads;
+mod time_left;
 mod timers;

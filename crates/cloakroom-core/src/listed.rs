@@ -22,6 +22,29 @@ impl Listed {
     ) -> Self {
         Self { id: id.into(), session, time_left: time_left.into() }
     }
+
+    /// Returns the same item at a later time: it has `elapsed` less time left, or none.
+    ///
+    /// A store that reads several sessions at once and yields them one by one calls it for each of them, because its
+    /// caller decides when it goes on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloakroom_core::{Listed, SessionData};
+    ///
+    /// let listed = Listed::new("an id", SessionData::new(), Some(Duration::from_secs(60)));
+    /// let later = listed.after(Duration::from_secs(20));
+    /// assert_eq!(later.time_left, Some(Duration::from_secs(40)));
+    /// assert_eq!(later.after(Duration::from_secs(41)).time_left, Some(Duration::ZERO));
+    ///
+    /// let endless = Listed::new("an id", SessionData::new(), None);
+    /// assert_eq!(endless.after(Duration::MAX).time_left, None);
+    /// ```
+    #[must_use]
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        self.time_left = self.time_left.map(|left| left.saturating_sub(elapsed));
+        self
+    }
 }
 
 /// Prints no id.

@@ -1,6 +1,6 @@
 //! The listing, page by page. session-file-store 1.5.0 lists names only, and counts expired sessions.
 
-use std::{fs::ReadDir, time::Duration};
+use std::fs::ReadDir;
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
@@ -14,8 +14,8 @@ use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
 const PAGE: usize = 128;
 const BYTES: u64 = 4 << 20;
 
-/// A session, and how long it lives.
-type Found = (SessionData, Option<Duration>);
+/// A session, and when it expires, in milliseconds since 1970. `None` if it never does.
+type Found = (SessionData, Option<f64>);
 
 type Page = Vec<(String, Result<Found, Error>)>;
 
@@ -42,7 +42,9 @@ impl Enumerate for FileStore {
         self.sessions("all")
             .map_ok(|page| {
                 stream::iter(page.into_iter().map(|(sid, read)| {
-                    read.map(|(session, time_left)| Listed::new(sid, session, time_left))
+                    read.map(|(session, expires_ms)| {
+                        Listed::new(sid, session, expires_ms.and_then(|at| self.time_left(at)))
+                    })
                 }))
             })
             .try_flatten()
@@ -152,7 +154,8 @@ impl Shared {
                 continue;
             }
             if let Some(read) = self.live(&name).transpose() {
-                let read = read.map(|(record, session)| (session, self.time_left(&record)));
+                let read =
+                    read.map(|(record, session)| (session, record.expires_ms(self.ttl_ms())));
                 page.push((sid.to_owned(), read));
             }
         }

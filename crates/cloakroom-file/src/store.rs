@@ -127,6 +127,13 @@ impl FileStore {
         self.0.folder.path()
     }
 
+    /// Returns how long a record lives that expires at this time.
+    pub(crate) fn time_left(&self, expires_ms: f64) -> Option<Duration> {
+        let left_ms = expires_ms - self.0.options.clock.now_ms() as f64;
+        // A file may hold any number.
+        Duration::try_from_secs_f64(left_ms.max(0.0) / 1_000.0).ok()
+    }
+
     pub(crate) fn operation(&self, name: &'static str, idempotency: Idempotency) -> Operation {
         Operation::start(STORE, name, idempotency, self.0.options.deadline)
     }
@@ -240,13 +247,6 @@ impl Shared {
 
     pub(crate) fn is_expired(&self, record: &Record) -> bool {
         record.is_expired(self.options.clock.now_ms(), self.ttl_ms())
-    }
-
-    /// Returns how long a record lives, or `None` if it never expires.
-    pub(crate) fn time_left(&self, record: &Record) -> Option<Duration> {
-        let left_ms = record.expires_ms(self.ttl_ms())? - self.options.clock.now_ms() as f64;
-        // A file may hold any number.
-        Duration::try_from_secs_f64(left_ms.max(0.0) / 1_000.0).ok()
     }
 
     /// Returns the text of a record's file, encrypted if the options say so.

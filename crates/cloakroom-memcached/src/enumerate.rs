@@ -1,7 +1,7 @@
 //! The listing of all servers, one after another. connect-memcached has none: its `length` returns statistics of each
 //! server, and its `clear` empties them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
@@ -30,7 +30,9 @@ impl Enumerate for MemcachedStore {
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.sessions("all")
             .and_then(|(server, page)| self.load(server, page))
-            .map_ok(stream::iter)
+            .map_ok(|(since, page)| {
+                stream::iter(page).map_ok(move |listed| listed.after(since.elapsed()))
+            })
             .try_flatten()
             .boxed()
     }
@@ -121,14 +123,16 @@ impl MemcachedStore {
         leads_here.then(|| sid.to_owned())
     }
 
-    /// Returns the sessions of one page. Skips a session that has ended since it was listed.
+    /// Returns the sessions of one page, and when they had the time left that they tell. Skips a session that has ended
+    /// since it was listed.
     async fn load(
         &self,
         server: usize,
         page: Vec<(String, String)>,
-    ) -> Result<Vec<Result<Listed, Error>>, Error> {
+    ) -> Result<(Instant, Vec<Result<Listed, Error>>), Error> {
+        let since = Instant::now();
         if page.is_empty() {
-            return Ok(Vec::new());
+            return Ok((since, Vec::new()));
         }
         let operation = self.operation("all", Idempotency::Read);
         let gets: Vec<_> =
@@ -146,7 +150,7 @@ impl MemcachedStore {
                 Err(error) => sessions.push(Err(error)),
             }
         }
-        Ok(sessions)
+        Ok((since, sessions))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -233,6 +233,8 @@ impl RedisStore {
         // No command tells the times of several keys. These leave together with the one for the values.
         let values = self.values(&operation, &page);
         let times = self.with_each_key(&operation, "PTTL", &page);
+        // Before the server tells the times, so that no session is taken to last longer than it does.
+        let since = Instant::now();
         let (values, times) = try_join(values, times).await?;
         if values.len() != page.len() {
             return Err(error::unexpected(&operation));
@@ -256,7 +258,8 @@ impl RedisStore {
             }
             let Some(record) = record else { return Ok(None) };
             let session = self.options().parse(&operation, record)?;
-            Ok(session.map(|session| Listed::new(sid, session, time_left)))
+            let listed = session.map(|session| Listed::new(sid, session, time_left));
+            Ok(listed.map(|listed| listed.after(since.elapsed())))
         });
         Ok(sessions.filter_map(|session| ready(session.transpose())))
     }

@@ -54,8 +54,8 @@ impl Enumerate for SqlStore {
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
         self.pages("all", SESSIONS)
             .map_ok(|page| {
-                let listed = page.into_iter().filter_map(|row| self.listed("all", row).transpose());
-                stream::iter(listed.collect::<Vec<_>>())
+                // Each when the caller asks for it, as its time left counts from then.
+                stream::iter(page.into_iter().filter_map(|row| self.listed("all", row).transpose()))
             })
             .try_flatten()
             .boxed()

@@ -114,7 +114,7 @@ impl SqlStore {
                     Ok(listed) => listed.session.has_value(&search.path, &search.value),
                     Err(_) => true,
                 });
-                stream::iter(theirs.collect::<Vec<_>>())
+                stream::iter(theirs)
             })
             .try_flatten()
             .boxed()

@@ -13,11 +13,11 @@ impl MemoryStore {
     /// held while a caller looks at the sessions.
     fn snapshot<T: Send>(
         &self,
-        copy: impl Fn(&Entry, i64) -> T + Send,
+        copy: impl Fn(&Entry) -> T + Send,
     ) -> impl Iterator<Item = T> + Send {
         self.0.shards.iter().flat_map(move |shard| {
             let (shard, now_ms) = self.swept(shard);
-            shard.sessions(now_ms).map(|entry| copy(entry, now_ms)).collect::<Vec<_>>()
+            shard.sessions(now_ms).map(&copy).collect::<Vec<_>>()
         })
     }
 }
@@ -25,16 +25,16 @@ impl MemoryStore {
 #[async_trait]
 impl Enumerate for MemoryStore {
     fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
-        let ids = self.snapshot(|entry, _| entry.id.clone());
+        let ids = self.snapshot(|entry| entry.id.clone());
         stream::iter(ids.map(|id| Ok(id.to_string()))).boxed()
     }
 
     fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
-        let sessions = self.snapshot(|entry, now_ms| {
-            let left_ms = u64::try_from(entry.expires_ms().saturating_sub(now_ms));
-            (entry.id.clone(), stored(entry), Duration::from_millis(left_ms.unwrap_or_default()))
-        });
-        let sessions = sessions.map(|(id, (text, revision), time_left)| {
+        let sessions = self.snapshot(|entry| (entry.id.clone(), stored(entry), entry.expires_ms()));
+        let sessions = sessions.map(|(id, (text, revision), expires_ms)| {
+            // Not when its shard was copied: the caller decides when it goes on.
+            let left_ms = u64::try_from(expires_ms.saturating_sub(self.now_ms()));
+            let time_left = Duration::from_millis(left_ms.unwrap_or_default());
             Ok(Listed::new(id.to_string(), read(text, revision, "all")?, time_left))
         });
         stream::iter(sessions).boxed()
