@@ -236,6 +236,8 @@ fn take(shared: &Shared, frame: Frame) -> Option<End> {
             }
             shared.supervise.notify_all();
             shared.write.notify_all();
+            // On this thread, so that it comes before what the store emits.
+            shared.report(NodeEvent::Started);
         }
         Frame::Failed(why, about) => {
             let (kind, message) = settings.no_store(why, &about);

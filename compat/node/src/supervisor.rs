@@ -150,7 +150,6 @@ fn run(shared: &Arc<Shared>, has_lost: bool) -> Ended {
                 } else {
                     Event::Connected { store: STORE, server }
                 });
-                shared.report(NodeEvent::Started);
             }
             Step::Close => {
                 running.finish(shared, GRACE);

@@ -48,10 +48,22 @@ async fn where_nothing_listens_it_is_unavailable_within_two_seconds() {
     assert!(error.to_string().contains("cannot reach 127.0.0.1:"), "{error}");
     assert!(!format!("{error:?}").contains("squirrel"), "{error:?}");
 
-    let mut options = MongoOptions::default();
-    options.deadline = Duration::from_millis(200);
-    let store = MongoStore::open_with(&url, options).unwrap();
-    for (operation, _, answer) in all_operations(&store).await {
+    // A busy machine may need more of the deadline than the driver leaves.
+    let mut deadline = Duration::from_millis(200);
+    let answers = loop {
+        let mut options = MongoOptions::default();
+        options.deadline = deadline;
+        let store = MongoStore::open_with(&url, options).unwrap();
+        let answers = all_operations(&store).await;
+        let is_late = |error: &Error| error.kind() == ErrorKind::Timeout;
+        if deadline > Duration::from_secs(10)
+            || !answers.iter().any(|(.., answer)| answer.as_ref().is_err_and(is_late))
+        {
+            break answers;
+        }
+        deadline *= 4;
+    };
+    for (operation, _, answer) in answers {
         let error = answer.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{operation}: {error}");
         assert_eq!(error.operation(), operation);
