@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cloakroom_backend::Idempotency::{self, Once, Read};
@@ -245,7 +245,12 @@ impl<S: Store + 'static> CallbackEnumerate for Callbackified<S> {
     fn all(&self, callback: Callback<Vec<Listed>>) {
         self.call("all", Read, callback, |store| async move {
             match store.enumerate() {
-                Some(enumerate) => Enumerate::all(enumerate).try_collect().await,
+                Some(enumerate) => {
+                    let all = Enumerate::all(enumerate).map_ok(|listed| (Instant::now(), listed));
+                    let all: Vec<_> = all.try_collect().await?;
+                    // The first ones have waited for the last.
+                    Ok(all.into_iter().map(|(at, listed)| listed.after(at.elapsed())).collect())
+                }
                 None => lost(&store, "all"),
             }
         });

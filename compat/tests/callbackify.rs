@@ -16,13 +16,17 @@ use cloakroom_compat::{
     Callback, CallbackStore, Callbackified, callbackify_store, promisify, promisify_store,
 };
 use cloakroom_core::{
-    Atomic, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched,
+    Atomic, Enumerate, Error, ErrorKind, FindBy, Listed, MemoryStore, SessionData, Store, Touched,
 };
-use futures::executor::block_on;
+use futures::{
+    executor::block_on,
+    stream::{self, BoxStream, StreamExt, TryStreamExt},
+};
 use tokio::{
     runtime::{Builder, Handle, Id, Runtime},
     sync::Notify,
     task::yield_now,
+    time::sleep,
 };
 
 /// The answer at the first poll, if it is there.
@@ -204,7 +208,10 @@ fn a_store_that_panics_is_an_error_and_does_not_take_its_caller_along() {
     }
 }
 
-/// Waits in vain.
+const MINUTE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits in vain for a session.
 struct Silent;
 
 #[async_trait]
@@ -228,8 +235,44 @@ impl Store for Silent {
         None
     }
     fn enumerate(&self) -> Option<&dyn Enumerate> {
+        Some(self)
+    }
+}
+
+/// Lists two sessions that live for a minute, with a pause between them.
+#[async_trait]
+impl Enumerate for Silent {
+    fn ids(&self) -> BoxStream<'_, Result<String, Error>> {
+        self.all().map_ok(|listed| listed.id).boxed()
+    }
+    fn all(&self) -> BoxStream<'_, Result<Listed, Error>> {
+        let listed = |sid| Listed::new(sid, SessionData::new(), MINUTE);
+        let first = stream::iter([Ok(listed("first"))]);
+        first
+            .chain(stream::once(async move {
+                sleep(PAUSE).await;
+                Ok(listed("last"))
+            }))
+            .boxed()
+    }
+    async fn length(&self) -> Result<u64, Error> {
+        Ok(2)
+    }
+    async fn clear(&self) -> Result<(), Error> {
+        Ok(())
+    }
+    fn find_by(&self) -> Option<&dyn FindBy> {
         None
     }
+}
+
+/// Connect's `all` answers with all sessions at once, when the last one has arrived.
+#[tokio::test]
+async fn the_time_left_counts_from_the_answer() {
+    let store = callbackify_store(Silent);
+    let listed = promisify(|callback| store.enumerate().unwrap().all(callback)).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    assert!(listed[0].time_left.unwrap() <= MINUTE - PAUSE, "{:?}", listed[0].time_left);
 }
 
 #[test]

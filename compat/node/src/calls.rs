@@ -7,11 +7,7 @@ use std::{
 
 use cloakroom_core::{Error, ErrorKind, SessionData};
 
-use crate::{
-    operation::Operation,
-    reply::{Reply, listed},
-    settings::Settings,
-};
+use crate::{operation::Operation, reply::Reply, settings::Settings};
 
 /// With so many calls in the hands of the store, or so many bytes of them, the others wait. The child itself always reads,
 /// or it could not answer the question whether it runs.
@@ -145,7 +141,7 @@ impl Calls {
         if let Some(sent) = self.sent.get_mut(&short)
             && let Reply::All(_, sessions) = &mut sent.call.reply
         {
-            sessions.push(listed(sid, session));
+            sessions.push((sid, session));
         }
     }
 

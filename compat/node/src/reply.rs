@@ -14,7 +14,7 @@ pub(crate) enum Reply {
     Touch(Callback<Touched>),
     Length(Callback<u64>),
     /// The sessions so far.
-    All(Callback<Vec<Listed>>, Vec<Listed>),
+    All(Callback<Vec<Listed>>, Vec<(String, SessionData)>),
 }
 
 impl Reply {
@@ -64,14 +64,18 @@ impl Reply {
             (Self::Touch(callback), _) => callback.ok(Touched::Extended),
             (Self::Length(callback), Answer::Number(number)) => callback.ok(number),
             (Self::Length(callback), _) => callback.ok(0),
-            (Self::All(callback, sessions), _) => callback.ok(sessions),
+            (Self::All(callback, sessions), _) => {
+                let now_ms = Clock::system().now_ms();
+                let listed = |(sid, session)| listed(sid, session, now_ms);
+                callback.ok(sessions.into_iter().map(listed).collect());
+            }
         }
     }
 }
 
 /// Makes an item of a listing. Connect's `all` tells of no expiry, so the time left is that of the cookie in the record.
-pub(crate) fn listed(sid: String, session: SessionData) -> Listed {
-    let time_left = match session.time_to_live(Clock::system().now_ms()) {
+fn listed(sid: String, session: SessionData, now_ms: i64) -> Listed {
+    let time_left = match session.time_to_live(now_ms) {
         TimeToLive::Seconds(seconds) => Some(Duration::from_secs(seconds)),
         TimeToLive::Browser | TimeToLive::Expired => None,
     };

@@ -23,7 +23,7 @@ impl Listed {
         Self { id: id.into(), session, time_left: time_left.into() }
     }
 
-    /// Returns the same item at a later time: it has `elapsed` less time left, or none.
+    /// Returns the same item at a later time: it has `elapsed` less time left, and zero once the session has ended.
     ///
     /// A store that reads several sessions at once and yields them one by one calls it for each of them, because its
     /// caller decides when it goes on.
