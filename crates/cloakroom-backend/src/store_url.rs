@@ -235,6 +235,34 @@ impl<'a> StoreUrl<'a> {
         self.error(&message)
     }
 
+    /// Returns the error for a scheme whose feature is off. The crate `cloakroom` has the feature under the first name,
+    /// the crate of the store, `package`, under the second.
+    ///
+    /// ```
+    /// use cloakroom_backend::StoreUrl;
+    ///
+    /// let url = StoreUrl::parse("redis", "rediss://h", "redis://")?;
+    /// assert_eq!(
+    ///     url.scheme_needs_feature(["redis-tls", "tls"], "cloakroom-redis").to_string(),
+    ///     r#"redis: open: the scheme "rediss" needs the feature "redis-tls" of cloakroom, or "tls" of cloakroom-redis"#,
+    /// );
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn scheme_needs_feature(&self, feature: [&str; 2], package: &str) -> Error {
+        let what = format!("scheme {:?}", self.scheme.to_ascii_lowercase());
+        self.needs_feature(&what, feature, package)
+    }
+
+    fn needs_feature(&self, what: &str, [of_cloakroom, own]: [&str; 2], package: &str) -> Error {
+        let packages = if own == of_cloakroom {
+            format!(" or {package}")
+        } else {
+            format!(", or {own:?} of {package}")
+        };
+        self.error(&format!("the {what} needs the feature {of_cloakroom:?} of cloakroom{packages}"))
+    }
+
     /// Returns an error about the URL with this message, which must not quote the URL.
     #[must_use]
     pub fn error(&self, message: &str) -> Error {

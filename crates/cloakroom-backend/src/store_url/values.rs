@@ -88,6 +88,26 @@ impl UrlParameter<'_> {
     pub fn invalid(&self, why: &str) -> Error {
         self.url.invalid_parameter(&self.name, why)
     }
+
+    /// Returns the error for a parameter whose feature is off. The crate `cloakroom` and the crate of the store,
+    /// `package`, have the feature under the same name.
+    ///
+    /// ```
+    /// use cloakroom_backend::{ParameterNames, StoreUrl};
+    ///
+    /// let url = StoreUrl::parse("file", "file:///s?secret=hush", "file:///")?;
+    /// let names = ParameterNames { exact: &["secret"], ..ParameterNames::default() };
+    /// let [secret] = &url.parameters(&names)?[..] else { panic!() };
+    /// assert_eq!(
+    ///     secret.needs_feature("encryption", "cloakroom-file").to_string(),
+    ///     r#"file: open: the parameter "secret" needs the feature "encryption" of cloakroom or cloakroom-file"#,
+    /// );
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn needs_feature(&self, feature: &str, package: &str) -> Error {
+        self.url.needs_feature(&format!("parameter {:?}", self.name), [feature; 2], package)
+    }
 }
 
 /// Parses digits only. Rust's own parser would accept a leading `+`.
