@@ -18,7 +18,7 @@ use tokio::{sync::watch, time::timeout};
 const LONG: usize = 100;
 
 /// A call ends within the deadline of its store. One that does not is not waited for.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// What the stores of one place share. A case runs on a thread of its own, which goes on when the suite is interrupted,
 /// so each call asks here first.

@@ -11,6 +11,7 @@ use super::gate::{Gate, Gated, Notes};
 use crate::{
     failure::Failure,
     one::now_ms,
+    probe,
     stores::{scheme, store},
     url::{parameter, with_parameter},
 };
@@ -109,7 +110,11 @@ impl Place {
             Kind::Prefix | Kind::PrefixUnlessLong => {
                 with_parameter(&self.url, "prefix", &format!("{name}:"))
             }
-            Kind::Collection => with_parameter(&self.url, "collectionName", &name),
+            // By the name of the run, the server tells its connections from all others.
+            Kind::Collection => probe::mongodb::with_app_name(
+                &with_parameter(&self.url, "collectionName", &name),
+                &self.name,
+            ),
             Kind::Folder => {
                 let (path, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
                 format!("{}/{name}?{query}", path.trim_end_matches('/'))
@@ -158,6 +163,9 @@ impl Place {
             // It would create the file.
             Kind::FileBeside => Ok(()),
             Kind::Ids(sessions) => Ok(sessions.ping_within(sessions.options().deadline).await?),
+            Kind::Collection => {
+                Ok(store(&probe::mongodb::without_index(&self.url))?.ping().await?)
+            }
             _ => Ok(store(&self.part(0).url)?.ping().await?),
         }
     }
@@ -207,7 +215,10 @@ mod tests {
     fn each_url_gets_a_name_of_its_own_and_keeps_the_rest() {
         for (url, expected) in [
             ("redis://h/1?prefix=sess:&ttl=5", "redis://h/1?ttl=5&prefix=NAME-3:"),
-            ("mongodb://h/a?w=1", "mongodb://h/a?w=1&collectionName=NAME-3"),
+            (
+                "mongodb://h/a?appname=ours&w=1",
+                "mongodb://h/a?w=1&collectionName=NAME-3&appName=NAME-",
+            ),
             ("FILE:///var/sessions/?ttl=5", "FILE:///var/sessions/NAME-3?ttl=5"),
             (
                 "postgres://ann:pass@h/app?counterpart=connect-session-knex&schema=web&table=sessions",

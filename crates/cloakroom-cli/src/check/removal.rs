@@ -1,12 +1,19 @@
 //! The removal of everything that the suite has stored.
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use cloakroom::{
     ErrorKind, ExpressSession, file::FileStore, mongodb::mongodb::Client, sql::SqlStore,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::time::sleep;
 
+use super::gate::LONGEST;
 use super::place::{Kind, Place, path};
 use crate::{
     failure::Failure,
@@ -17,6 +24,9 @@ use crate::{
 
 /// How many tables or sessions are removed at the same time.
 const AT_ONCE: usize = 8;
+
+/// How long to wait before the collections are dropped again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Place {
     /// Lets no case go on, and removes everything that the suite has stored.
@@ -55,20 +65,28 @@ impl Place {
         Ok(store(&with_parameter(&self.url, "prefix", self.name()))?.clear().await?)
     }
 
+    /// Drops the collections until no store of the suite is connected: mongod carries out what was sent, for example the
+    /// command for an index, although nobody waits for it any more, and creates the collection again.
     async fn drop_collections(&self) -> Result<(), Failure> {
         let failed = |_| Failure::usage("mongodb: cannot drop the suite's collections");
         let client = Client::with_uri_str(probe::mongodb::driver_url(&self.url)).await;
-        let database = client.map_err(failed)?.database(&probe::mongodb::database(&self.url));
-        for name in database.list_collection_names().await.map_err(failed)? {
-            if name.starts_with(self.name()) {
-                database
-                    .collection::<probe::mongodb::Document>(&name)
-                    .drop()
-                    .await
-                    .map_err(failed)?;
+        let client = client.map_err(failed)?;
+        let database = client.database(&probe::mongodb::database(&self.url));
+        let since = Instant::now();
+        loop {
+            let is_last = since.elapsed() > LONGEST
+                || !probe::mongodb::is_connected(&client, self.name()).await;
+            for name in database.list_collection_names().await.map_err(failed)? {
+                if name.starts_with(self.name()) {
+                    let collection = database.collection::<probe::mongodb::Document>(&name);
+                    collection.drop().await.map_err(failed)?;
+                }
             }
+            if is_last {
+                return Ok(());
+            }
+            sleep(PAUSE).await;
         }
-        Ok(())
     }
 
     fn remove_folders(&self) -> Result<(), Failure> {

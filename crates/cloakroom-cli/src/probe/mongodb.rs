@@ -5,7 +5,7 @@ use cloakroom::mongodb::mongodb::{Client, Database, bson::doc};
 use futures::stream::TryStreamExt;
 
 use super::{Facts, rest};
-use crate::url::{decoded, parameter, without_parameters};
+use crate::url::{decoded, parameter, with_parameter, without_parameters};
 
 /// The store's own parameters, which the driver does not know.
 const OURS: [&str; 11] = [
@@ -30,6 +30,39 @@ pub(crate) fn driver_url(url: &str) -> String {
         Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
         None => url,
     }
+}
+
+/// Returns the URL of a store that creates no index, and with it no collection.
+pub(crate) fn without_index(url: &str) -> String {
+    let url = without_parameters(url, |name| name == "autoRemoveInterval");
+    with_parameter(&url, "autoRemove", "disabled")
+}
+
+/// Returns the URL with this name for the application, by which the server tells its connections from others.
+pub(crate) fn with_app_name(url: &str, name: &str) -> String {
+    // The driver does not tell upper and lower case apart.
+    let url = without_parameters(url, |other| other.eq_ignore_ascii_case("appName"));
+    with_parameter(&url, "appName", name)
+}
+
+/// Returns true if an application of this name is connected to the server. False if the server does not tell.
+///
+/// Every user may ask for the operations of his own (MongoDB manual, `$currentOp`). A connection that waits for news of
+/// the server does so for ten seconds after its client has gone, and carries out nothing.
+pub(crate) async fn is_connected(client: &Client, app_name: &str) -> bool {
+    let connections = [
+        doc! { "$currentOp": { "idleConnections": true } },
+        doc! { "$match": {
+            "appName": app_name,
+            "command.hello": { "$exists": false },
+            "command.isMaster": { "$exists": false },
+        } },
+        doc! { "$limit": 1 },
+    ];
+    let Ok(mut found) = client.database("admin").aggregate(connections).await else {
+        return false;
+    };
+    matches!(found.try_next().await, Ok(Some(_)))
 }
 
 /// Returns the database of the sessions.

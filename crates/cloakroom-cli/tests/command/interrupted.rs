@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_test_support::Mongod;
+use cloakroom::mongodb::mongodb::{Client, bson::doc};
+use cloakroom_test_support::{Mongod, Wait};
+use futures::TryStreamExt;
 
 use crate::{
     block_on, plant,
@@ -71,17 +73,8 @@ fn a_second_interrupt_ends_the_removal_of_a_check() {
     let mut server = Mongod::start().unwrap();
     let mut check = Started::new(command().args(["check", &format!("{}{PATIENT}", server.url())]));
     block_on(async {
-        let client = cloakroom::mongodb::mongodb::Client::with_uri_str(server.url()).await.unwrap();
-        let stored = async {
-            loop {
-                let names = client.database("test").list_collection_names().await.unwrap();
-                if names.iter().any(|name| name.starts_with("cloakroom-check")) {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(300), stored).await.unwrap();
+        let client = Client::with_uri_str(server.url()).await.unwrap();
+        until(async || !collections(&client).await.is_empty()).await;
     });
     server.pause().unwrap();
     check.interrupt();
@@ -95,4 +88,53 @@ fn a_second_interrupt_ends_the_removal_of_a_check() {
         "{note}"
     );
     assert_eq!(check.ended().code(), Some(1));
+}
+
+/// A store asks for its index in the background, and mongod creates the collection for it, even if the client has gone.
+#[test]
+#[ignore = "needs mongod"]
+fn a_collection_that_mongod_creates_late_is_removed_as_well() {
+    let server = Mongod::start_with(&["--setParameter", "enableTestCommands=1"]).unwrap();
+    let mut check = Started::new(command().args(["check", &server.url()]));
+    let mut notes = BufReader::new(check.0.stderr.take().unwrap()).lines();
+    block_on(async {
+        let client = Client::with_uri_str(server.url()).await.unwrap();
+        let admin = client.database("admin");
+        let hang = async |mode: &str| {
+            let point = "hangBeforeCreateIndexesCollectionCreate";
+            admin.run_command(doc! { "configureFailPoint": point, "mode": mode }).await.unwrap();
+        };
+        let is_under_way = async |command: &str| {
+            let ours = doc! { format!("command.{command}"): { "$regex": "^cloakroom-check" } };
+            let operations = [doc! { "$currentOp": {} }, doc! { "$match": ours }];
+            let found = admin.aggregate(operations).await.unwrap();
+            !found.try_collect::<Vec<_>>().await.unwrap().is_empty()
+        };
+        hang("alwaysOn").await;
+        until(async || is_under_way("createIndexes").await).await;
+        check.interrupt();
+        let note = notes.next().unwrap().unwrap();
+        assert_eq!(note, "cloakroom: interrupted; removing what the suite has stored");
+        // A collection that is there already is locked by then.
+        until(async || is_under_way("drop").await || collections(&client).await.is_empty()).await;
+        hang("off").await;
+        until(async || !is_under_way("createIndexes").await).await;
+        assert_eq!(check.ended().code(), Some(1));
+        assert_eq!(collections(&client).await, [""; 0]);
+    });
+}
+
+/// The collections of the suite.
+async fn collections(client: &Client) -> Vec<String> {
+    let mut names = client.database("test").list_collection_names().await.unwrap();
+    names.retain(|name| name.starts_with("cloakroom-check"));
+    names
+}
+
+async fn until(holds: impl AsyncFn() -> bool) {
+    let wait = Wait::until("mongod does what the test needs");
+    while !holds().await {
+        wait.check();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
