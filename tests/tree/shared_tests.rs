@@ -13,10 +13,6 @@ const MANY: usize = 3;
 const EVERYWHERE: &[(&str, &str)] = &[
     ("a_session_of_another_store_is_refused", "a store tells its own revisions from the others'"),
     (
-        "a_secret_without_the_feature_names_the_feature_and_not_the_secret",
-        "the suite opens no URL, and a store is built with the feature or without it",
-    ),
-    (
         "a_wrong_url_is_a_config_error_that_says_what_is_accepted",
         "the suite opens no URL, and each store has its own parameters",
     ),

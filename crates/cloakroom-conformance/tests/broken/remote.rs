@@ -139,6 +139,12 @@ impl Client {
         self.network.defect == name
     }
 
+    /// How long it waits for a frozen server: less than it may, so that the tests are quick. A case with a long deadline
+    /// stops the server before that.
+    fn patience(&self) -> Duration {
+        if self.deadline.as_secs() > 10 { self.deadline } else { self.deadline / 100 }
+    }
+
     /// What the defects of this operation in this state of the server make of it.
     fn misbehaviour(&self, operation: &'static str, server: Server) -> Option<Result<(), Error>> {
         let failed = |kind| Some(Err(Error::new(kind, "remote", operation, "it is broken")));
@@ -213,7 +219,7 @@ impl Client {
                     std::future::pending::<()>().await;
                 }
                 let stopped = server.wait_for(|state| *state == Server::Stopped);
-                let waited = tokio::time::timeout(self.deadline / 100, stopped).await;
+                let waited = tokio::time::timeout(self.patience(), stopped).await;
                 let is_deaf = self.has_defect("calls_under_way_end_with_the_server");
                 return match waited {
                     Ok(_) if !is_deaf => failed(ErrorKind::Unavailable, is_connected),
