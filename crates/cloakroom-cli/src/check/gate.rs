@@ -17,7 +17,7 @@ use tokio::{sync::watch, time::timeout};
 /// Ids that are shorter are shorter than 250 characters with every prefix of the suite.
 const LONG: usize = 100;
 
-/// A call ends within the deadline of its store. One that does not is not waited for.
+/// A call ends within the deadline of its store, and its connection soon after. What does not is not waited for.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// What the stores of one place share. A case runs on a thread of its own, which goes on when the suite is interrupted,

@@ -13,8 +13,10 @@ use cloakroom::{
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::sleep;
 
-use super::gate::LONGEST;
-use super::place::{Kind, Place, path};
+use super::{
+    gate::LONGEST,
+    place::{Kind, Place, path},
+};
 use crate::{
     failure::Failure,
     probe,
