@@ -47,7 +47,7 @@ pub(crate) fn with_app_name(url: &str, name: &str) -> String {
 
 /// Returns true if an application of this name is connected to the server. False if the server does not tell.
 ///
-/// Every user may ask for the operations of his own (MongoDB manual, `$currentOp`). A connection that waits for news of
+/// Every user may list their own operations (MongoDB manual, `$currentOp`). A connection that waits for news of
 /// the server does so for ten seconds after its client has gone, and carries out nothing.
 pub(crate) async fn is_connected(client: &Client, app_name: &str) -> bool {
     let connections = [
