@@ -13,6 +13,16 @@ use crate::mysql_error as mysql;
 /// The store's name.
 pub(crate) const STORE: &str = "sql";
 
+/// Returns the error for a scheme whose feature, which has the same name, is off.
+#[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+pub(crate) fn is_off(scheme: &str) -> Error {
+    // Not the URL itself: a URL of SQLite can lack the slashes.
+    match cloakroom_backend::StoreUrl::parse(STORE, &format!("{scheme}://"), "a scheme") {
+        Ok(url) => url.scheme_needs_feature([scheme; 2], "cloakroom-sql"),
+        Err(error) => error,
+    }
+}
+
 /// A failed statement.
 #[derive(Debug)]
 pub(crate) struct Failure {

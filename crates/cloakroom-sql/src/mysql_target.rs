@@ -6,22 +6,20 @@ use std::time::Duration;
 #[cfg(feature = "mysql")]
 use cloakroom_backend::StoreUrl;
 use cloakroom_core::Error;
-#[cfg(not(feature = "mysql"))]
-use cloakroom_core::ErrorKind;
 #[cfg(feature = "mysql")]
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-use crate::{connection::Source, error::STORE, options::SqlOptions};
+use crate::{connection::Source, options::SqlOptions};
 #[cfg(feature = "mysql")]
 use crate::{
     dialect::Dialect,
+    error::STORE,
     parameter::{self, NAMES},
 };
 
 #[cfg(not(feature = "mysql"))]
 pub(crate) fn parse(_: &str, _: &mut SqlOptions) -> Result<(Source, String), Error> {
-    let message = "the scheme \"mysql\" needs the feature \"mysql\" of cloakroom or cloakroom-sql";
-    Err(Error::new(ErrorKind::Config, STORE, "open", message))
+    Err(crate::error::is_off("mysql"))
 }
 
 /// Returns the server with how to log in, and its name for messages.

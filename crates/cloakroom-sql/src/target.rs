@@ -2,8 +2,6 @@
 
 use cloakroom_backend::StoreUrl;
 use cloakroom_core::Error;
-#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
-use cloakroom_core::ErrorKind;
 
 use crate::{connection::Source, error::STORE, mysql_target, options::SqlOptions};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -40,16 +38,9 @@ impl Target {
     }
 }
 
-#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
-fn is_off(scheme: &str) -> Error {
-    let message =
-        format!("the scheme {scheme:?} needs the feature {scheme:?} of cloakroom or cloakroom-sql");
-    Error::new(ErrorKind::Config, STORE, "open", message)
-}
-
 #[cfg(not(feature = "postgres"))]
 fn postgres(_: &str, _: &mut SqlOptions) -> Result<Target, Error> {
-    Err(is_off("postgres"))
+    Err(crate::error::is_off("postgres"))
 }
 
 #[cfg(feature = "postgres")]
@@ -123,7 +114,7 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
 
 #[cfg(not(feature = "sqlite"))]
 fn sqlite(_: &str, _: &mut SqlOptions) -> Result<Target, Error> {
-    Err(is_off("sqlite"))
+    Err(crate::error::is_off("sqlite"))
 }
 
 #[cfg(feature = "sqlite")]

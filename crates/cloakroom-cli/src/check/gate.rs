@@ -17,7 +17,8 @@ use tokio::{sync::watch, time::timeout};
 /// Ids that are shorter are shorter than 250 characters with every prefix of the suite.
 const LONG: usize = 100;
 
-/// A call ends within the deadline of its store, and its connection soon after. What does not is not waited for.
+/// How long the removal waits for calls and connections to end. A call ends within the deadline of its store, and its
+/// connection soon after.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// What the stores of one place share. A case runs on a thread of its own, which goes on when the suite is interrupted,

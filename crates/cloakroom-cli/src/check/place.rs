@@ -110,7 +110,7 @@ impl Place {
             Kind::Prefix | Kind::PrefixUnlessLong => {
                 with_parameter(&self.url, "prefix", &format!("{name}:"))
             }
-            // By the name of the run, the server tells its connections from all others.
+            // The removal finds the connections of the run by this name.
             Kind::Collection => probe::mongodb::with_app_name(
                 &with_parameter(&self.url, "collectionName", &name),
                 &self.name,

@@ -67,8 +67,8 @@ impl Place {
         Ok(store(&with_parameter(&self.url, "prefix", self.name()))?.clear().await?)
     }
 
-    /// Drops the collections until no store of the suite is connected: mongod carries out what was sent, for example the
-    /// command for an index, although nobody waits for it any more, and creates the collection again.
+    /// Drops the collections until no store of the suite is connected. mongod carries out a command although its client
+    /// has gone: one that creates an index creates the dropped collection again.
     async fn drop_collections(&self) -> Result<(), Failure> {
         let failed = |_| Failure::usage("mongodb: cannot drop the suite's collections");
         let client = Client::with_uri_str(probe::mongodb::driver_url(&self.url)).await;

@@ -32,23 +32,24 @@ pub(crate) fn driver_url(url: &str) -> String {
     }
 }
 
-/// Returns the URL of a store that creates no index, and with it no collection.
+/// Returns the URL without the store's index. A new index would create the collection.
 pub(crate) fn without_index(url: &str) -> String {
     let url = without_parameters(url, |name| name == "autoRemoveInterval");
     with_parameter(&url, "autoRemove", "disabled")
 }
 
-/// Returns the URL with this name for the application, by which the server tells its connections from others.
+/// Returns the URL with this application name, which the server reports for each connection.
 pub(crate) fn with_app_name(url: &str, name: &str) -> String {
     // The driver does not tell upper and lower case apart.
     let url = without_parameters(url, |other| other.eq_ignore_ascii_case("appName"));
     with_parameter(&url, "appName", name)
 }
 
-/// Returns true if an application of this name is connected to the server. False if the server does not tell.
+/// Returns true if an application of this name is connected to the server. Returns false if the server does not answer
+/// the question.
 ///
-/// Every user may list their own operations (MongoDB manual, `$currentOp`). A connection that waits for news of
-/// the server does so for ten seconds after its client has gone, and carries out nothing.
+/// It leaves out monitoring connections: mongod keeps them for up to ten seconds after their client has gone, and they
+/// write nothing. All users may list their own operations (MongoDB manual, `$currentOp`).
 pub(crate) async fn is_connected(client: &Client, app_name: &str) -> bool {
     let connections = [
         doc! { "$currentOp": { "idleConnections": true } },

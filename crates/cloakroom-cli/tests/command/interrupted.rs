@@ -90,7 +90,7 @@ fn a_second_interrupt_ends_the_removal_of_a_check() {
     assert_eq!(check.ended().code(), Some(1));
 }
 
-/// A store asks for its index in the background, and mongod creates the collection for it, even if the client has gone.
+/// A store creates its index in the background. mongod then creates the collection, even if the client has gone.
 #[test]
 #[ignore = "needs mongod"]
 fn a_collection_that_mongod_creates_late_is_removed_as_well() {

@@ -139,8 +139,8 @@ impl Client {
         self.network.defect == name
     }
 
-    /// How long it waits for a frozen server: less than it may, so that the tests are quick. A case with a long deadline
-    /// stops the server before that.
+    /// Returns how long a call waits for a frozen server: less than its deadline, so that the tests are quick. A case
+    /// with a long deadline stops the server before that.
     fn patience(&self) -> Duration {
         if self.deadline.as_secs() > 10 { self.deadline } else { self.deadline / 100 }
     }
