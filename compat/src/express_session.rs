@@ -272,7 +272,7 @@ impl ExpressSession {
 
     async fn run_within<T: Send>(
         &self,
-        deadline: Duration,
+        deadline: Option<Duration>,
         operation: &'static str,
         idempotency: Idempotency,
         work: impl Future<Output = Result<T, Error>> + Send,

@@ -70,7 +70,8 @@ impl<S: CallbackStore> Promisified<S> {
         call: impl FnOnce(Callback<T>) + Send,
     ) -> Result<T, Error> {
         let answer = promisify_as(idempotency, call);
-        let answer = within(self.deadline, self.store.name(), operation, idempotency, answer).await;
+        let answer =
+            within(Some(self.deadline), self.store.name(), operation, idempotency, answer).await;
         answer.map_err(|error| self.named(error, operation))
     }
 

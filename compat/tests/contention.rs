@@ -87,7 +87,7 @@ impl Calls for Slow {
 /// A deadline that no machine is too slow for.
 fn patient() -> ExpressSessionOptions {
     let mut options = ExpressSessionOptions::default();
-    options.deadline = Duration::from_secs(600);
+    options.deadline = Some(Duration::from_secs(600));
     options
 }
 

@@ -240,7 +240,7 @@ async fn modify_extends_a_session_whose_cookie_is_stale_and_returns_what_is_stor
 async fn ping_has_a_deadline_of_its_own_and_asks_for_no_session_that_is_there() {
     let store = Arc::new(Failing(std::sync::Mutex::new(None)));
     let mut options = ExpressSessionOptions::default();
-    options.deadline = Duration::from_secs(60);
+    options.deadline = Some(Duration::from_secs(60));
     let sessions = ExpressSession::with_options(Arc::clone(&store), options.clone());
     let tell = |kind| *store.0.lock().unwrap() = kind;
     sessions.ping().await.unwrap();

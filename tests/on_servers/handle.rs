@@ -15,7 +15,7 @@ async fn the_store_knows_better_than_the_handle_what_was_sent() {
     let mut server = RedisServer::start().unwrap();
     let open = |of_store| {
         let (mut redis, mut handle) = (RedisOptions::default(), ExpressSessionOptions::default());
-        (redis.deadline, handle.deadline) = (of_store, DEADLINE);
+        (redis.deadline, handle.deadline) = (of_store, Some(DEADLINE));
         ExpressSession::with_options(RedisStore::open_with(&server.url(), redis).unwrap(), handle)
     };
     // Both have the same deadline, as they have by default, or the store has a later one.

@@ -27,7 +27,7 @@ fn secrets() -> Secrets {
 
 fn engine(store: impl Store + 'static) -> SessionEngine {
     let mut options = SessionOptions::new();
-    options.failure.deadline = DEADLINE;
+    options.failure.deadline = Some(DEADLINE);
     options.engine(store, secrets()).unwrap()
 }
 

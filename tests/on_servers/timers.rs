@@ -14,7 +14,7 @@ use cloakroom::{
     ErrorKind, ExpressSession, ExpressSessionOptions, Secrets, Store,
     memcached::{MemcachedOptions, MemcachedStore},
     redis::{RedisOptions, RedisStore},
-    tower::{RequestHead, SessionOptions},
+    tower::{RequestHead, SessionEngine, SessionOptions},
 };
 use cloakroom_test_support::{Memcached, RedisServer};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -32,6 +32,22 @@ impl Wake for Wakes {
     }
 }
 
+/// Returns an engine on the store, and a request with a session that its server has answered once.
+async fn request(
+    sessions: ExpressSession,
+    options: &SessionOptions,
+) -> (SessionEngine, http::Request<()>) {
+    let engine = options.clone().engine(sessions, Secrets::new(["keyboard cat"]).unwrap()).unwrap();
+    let mut request = http::Request::new(());
+    let session = engine.load(RequestHead::from(&request)).await.unwrap().unwrap();
+    session.insert("n", 1).unwrap();
+    let cookie = engine.commit(&session).await.unwrap().unwrap();
+    let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
+    request.headers_mut().insert("cookie", cookie.parse().unwrap());
+    engine.load(RequestHead::from(&request)).await.unwrap().unwrap();
+    (engine, request)
+}
+
 /// A request that reads, of which the server says nothing: its task is woken once by each timer.
 #[allow(
     clippy::future_not_send,
@@ -42,15 +58,8 @@ async fn has_one_timer(store: impl Store + 'static, freeze: impl FnOnce()) {
     let options = ExpressSessionOptions::default().with_deadline(LIMIT);
     let handle = ExpressSession::with_options(store, options);
     let mut options = SessionOptions::new();
-    options.failure.deadline = LIMIT;
-    let engine = options.engine(handle, Secrets::new(["keyboard cat"]).unwrap()).unwrap();
-    let mut request = http::Request::new(());
-    let session = engine.load(RequestHead::from(&request)).await.unwrap().unwrap();
-    session.insert("n", 1).unwrap();
-    let cookie = engine.commit(&session).await.unwrap().unwrap();
-    let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
-    request.headers_mut().insert("cookie", cookie.parse().unwrap());
-    engine.load(RequestHead::from(&request)).await.unwrap().unwrap();
+    options.failure.deadline = Some(LIMIT);
+    let (engine, request) = request(handle, &options).await;
 
     freeze();
     let wakes = Arc::new(Wakes::default());
@@ -86,4 +95,33 @@ async fn a_request_to_memcached_has_one_timer() {
     let options = MemcachedOptions::default().with_deadline(LIMIT);
     let store = MemcachedStore::open_with(&server.url(), options).unwrap();
     has_one_timer(store, || server.pause().unwrap()).await;
+}
+
+/// Nobody sets a limit but in the URL, which is longer than the default of the layer and the handle.
+async fn waits_as_long_as_the_url_says(url: &str, freeze: impl FnOnce()) {
+    let sessions = cloakroom::open(url).unwrap();
+    let (engine, request) = request(sessions.clone(), &SessionOptions::new()).await;
+    freeze();
+    let (layer, handle) =
+        futures::join!(engine.load(RequestHead::from(&request)), sessions.get("id"));
+    for error in [layer.unwrap_err(), handle.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.to_string().ends_with(": no answer within 6s"), "{error}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_request_to_redis_waits_as_long_as_the_url_says() {
+    let mut server = RedisServer::start().unwrap();
+    let url = format!("{}?deadline=6000", server.url());
+    waits_as_long_as_the_url_says(&url, || server.pause().unwrap()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_request_to_memcached_waits_as_long_as_the_url_says() {
+    let mut server = Memcached::start().unwrap();
+    let url = format!("memcached://{}?deadline=6000&timeout=6000", server.addr());
+    waits_as_long_as_the_url_says(&url, || server.pause().unwrap()).await;
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use cloakroom_backend::{
+    DEFAULT_LIMIT,
     Idempotency::Once,
     Pauses,
     observe::{Event, note},
@@ -70,7 +71,7 @@ impl ExpressSession {
         change: &mut (impl FnMut(&mut SessionData) -> Result<(), Error> + Send),
         is_unanswered: &AtomicBool,
     ) -> Result<Option<SessionData>, Error> {
-        let patience = self.options.deadline / PATIENCE;
+        let patience = self.options.deadline.unwrap_or(DEFAULT_LIMIT) / PATIENCE;
         let _turn = Turn::take(self.store.name(), sid, patience, timer).await;
         let mut pauses = Pauses::new();
         let (mut since, mut tries) = (Instant::now(), 0);

@@ -20,11 +20,12 @@ type Genid = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExpressSessionOptions {
-    /// How long an operation may take. 5 s by default.
+    /// How long an operation may take. `None`, the default, is 5 s, or the store's own deadline if that is longer. So the
+    /// `deadline` in the URL of a store is enough.
     ///
-    /// Keep it at or above the store's own deadline. Only the store knows whether it has sent anything, so a write that
-    /// this deadline cuts off always has an unknown outcome.
-    pub deadline: Duration,
+    /// Keep it at or above the store's own deadline. A store that has one says whether it has sent anything; a write to
+    /// any other that this deadline cuts off has an unknown outcome.
+    pub deadline: Option<Duration>,
     /// The cookie of new sessions. Express's default cookie by default.
     pub cookie: Cookie,
     /// How long a new session lives after each touch. `None`, the default, makes browser sessions.
@@ -42,7 +43,7 @@ pub struct ExpressSessionOptions {
 impl Default for ExpressSessionOptions {
     fn default() -> Self {
         Self {
-            deadline: Duration::from_secs(5),
+            deadline: None,
             cookie: Cookie::new(),
             max_age: None,
             genid: Arc::new(generate_id),
@@ -55,8 +56,8 @@ impl Default for ExpressSessionOptions {
 impl ExpressSessionOptions {
     /// The same options with another [`deadline`](Self::deadline).
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.deadline = deadline.into();
         self
     }
 

@@ -21,9 +21,9 @@ impl ExpressSession {
         self.ping_within(DEADLINE).await
     }
 
-    /// Returns `Ok` if the store answers within this time, or within its own deadline if that is shorter. The deadline
-    /// of the options does not count. A check that times out leaves the connections alone, because other calls may be
-    /// waiting on them.
+    /// Returns `Ok` if the store answers within this time, or within its own deadline if that is shorter; with `None`,
+    /// the deadline is that of other calls by default. The deadline of the options does not count. A check that times
+    /// out leaves the connections alone, because other calls may be waiting on them.
     ///
     /// It reads a session under a random id, which does not exist. So it tests what requests need: a connection, the
     /// login, the database. It does not test if the store can be written. Of several Memcached servers it asks one,
@@ -47,7 +47,11 @@ impl ExpressSession {
     /// assert!(is_healthy);
     /// # });
     /// ```
-    pub async fn ping_within(&self, deadline: Duration) -> Result<(), Error> {
+    pub async fn ping_within(
+        &self,
+        deadline: impl Into<Option<Duration>> + Send,
+    ) -> Result<(), Error> {
+        let deadline = deadline.into();
         let sid = generate_id()?;
         let answer = self.run_within(deadline, "ping", Read, self.store.get(&sid)).await;
         answer.map(drop).map_err(|error| {

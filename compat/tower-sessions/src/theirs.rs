@@ -99,7 +99,7 @@ impl<S: SessionStore> TowerSessionsStore<S> {
         work: impl Future<Output = Result<T, TheirError>> + Send,
     ) -> Result<T, Error> {
         let work = async { work.await.map_err(|error| self.error(operation, idempotency, &error)) };
-        within(self.deadline, NAME, operation, idempotency, work).await
+        within(Some(self.deadline), NAME, operation, idempotency, work).await
     }
 
     fn error(

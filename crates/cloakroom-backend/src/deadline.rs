@@ -9,6 +9,9 @@
 //! task; the clock decides, and the outer code reads it before the inner code does. So the innermost code reports the
 //! timeout, no matter which timer fires first.
 //!
+//! The layer and the handle have a limit even if nobody set one, for stores without deadlines. Such a default gives way:
+//! a store whose own limit is longer asks for it in a thread-local, and the limits around it follow.
+//!
 //! One timer is enough for all limits that end together and wake one task: the outermost has it. Code in between can
 //! poll the work with a waker of its own, as `FuturesUnordered` does; the work then has a timer too.
 
@@ -30,15 +33,21 @@ use crate::{Idempotency, drivers::has_time};
 /// The maximum limit; longer ones are shortened to it. A year keeps the deadline within the range of `Instant`.
 pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365);
 
+/// The limit of [`within`] if its caller sets none and the work inside has no longer one: 5 s.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+
 thread_local! {
     /// The limit around the work that is being polled on this thread.
     static ENCLOSING: Cell<Option<Enclosing>> = const { Cell::new(None) };
+
+    /// The longest limit that was set in the work that is being polled, which the default limits around it adopt.
+    static LONGEST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
 /// A limit around the work that is being polled, and the task that it wakes at its deadline.
 #[derive(Clone, Copy)]
 struct Enclosing {
-    deadline: Deadline,
+    limit: Limit,
     task: (*const (), &'static RawWakerVTable),
 }
 
@@ -57,11 +66,20 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
+    fn new(now: Instant, limit: Duration) -> Self {
+        Self { at: now + limit.min(FAR), limit }
+    }
+
     /// Returns the deadline at `limit` after `now`, or that of the enclosing work if it is earlier.
     pub(crate) fn since(now: Instant, limit: Duration) -> Self {
-        let own = Self { at: now + limit.min(FAR), limit };
-        let enclosing = ENCLOSING.get().map(|enclosing| enclosing.deadline);
-        enclosing.filter(|enclosing| enclosing.at < own.at).unwrap_or(own)
+        let own = Self::new(now, limit);
+        let Some(enclosing) = ENCLOSING.get() else { return own };
+        LONGEST.set(LONGEST.get().max(limit));
+        own.or_earlier(enclosing.limit.extended_to(limit))
+    }
+
+    fn or_earlier(self, other: Self) -> Self {
+        if other.at < self.at { other } else { self }
     }
 
     pub(crate) fn message(self) -> String {
@@ -77,34 +95,92 @@ impl Deadline {
         self.at <= Instant::now()
     }
 
-    /// Polls `work` with this as its deadline.
-    fn poll_inside<F: Future>(self, work: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // A guard, so that a panic in the work does not leave its deadline to the next task on this thread.
-        struct Restore(Option<Enclosing>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                ENCLOSING.set(self.0);
-            }
-        }
-        let task = (cx.waker().data(), cx.waker().vtable());
-        let _restore = Restore(ENCLOSING.replace(Some(Enclosing { deadline: self, task })));
-        work.poll(cx)
-    }
-
     /// Returns true if an enclosing limit wakes this task at this deadline or before.
     fn is_kept_outside(self, cx: &Context<'_>) -> bool {
         let enclosing = ENCLOSING.get();
-        enclosing.is_some_and(|outer| outer.deadline.at <= self.at && outer.wakes(cx.waker()))
+        enclosing.is_some_and(|outer| {
+            outer.limit.extended_to(LONGEST.get()).at <= self.at && outer.wakes(cx.waker())
+        })
     }
 
     /// Lets the timer wake the task at the deadline, when the clock is read again.
     fn wait(self, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) {
-        if timer.is_none() {
-            timer.set(Some(sleep_until(self.at)));
+        match timer.as_mut().as_pin_mut() {
+            None => timer.set(Some(sleep_until(self.at))),
+            // The limit has given way to a longer one.
+            Some(timer) if timer.deadline() < self.at => timer.reset(self.at),
+            Some(_) => {}
         }
         if timer.as_pin_mut().is_some_and(|timer| timer.poll(cx).is_ready()) {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+/// A limit around work.
+#[derive(Clone, Copy)]
+struct Limit {
+    deadline: Deadline,
+    /// The latest deadline to which a default limit gives way; `None` if the limit was set.
+    latest: Option<Deadline>,
+}
+
+impl Limit {
+    /// Returns the limit of work that begins now, within the limits around it.
+    fn since(now: Instant, limit: Option<Duration>) -> Self {
+        if let Some(limit) = limit {
+            return Self { deadline: Deadline::since(now, limit), latest: None };
+        }
+        let own = Deadline::new(now, DEFAULT_LIMIT);
+        let Some(Enclosing { limit: outer, .. }) = ENCLOSING.get() else {
+            return Self { deadline: own, latest: Some(Deadline::new(now, FAR)) };
+        };
+        Self {
+            deadline: own.or_earlier(outer.deadline),
+            latest: outer.latest.or(Some(outer.deadline)),
+        }
+    }
+
+    /// Returns the deadline for work that has set itself such a limit.
+    fn extended_to(self, limit: Duration) -> Deadline {
+        let Deadline { at, limit: own } = self.deadline;
+        match self.latest {
+            Some(latest) if limit > own => {
+                Deadline { at: at + (limit.min(FAR) - own), limit }.or_earlier(latest)
+            }
+            _ => self.deadline,
+        }
+    }
+
+    /// Polls `work` inside this limit, which gives way to a longer one that was set there.
+    fn poll_inside<F: Future>(
+        &mut self,
+        work: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        // A guard, so that a panic in the work does not leave its deadline to the next task on this thread.
+        struct Restore(Option<Enclosing>, Duration);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                ENCLOSING.set(self.0);
+                LONGEST.set(self.1);
+            }
+        }
+        let task = (cx.waker().data(), cx.waker().vtable());
+        let enclosing = ENCLOSING.replace(Some(Enclosing { limit: *self, task }));
+        let mut restore = Restore(enclosing, LONGEST.replace(Duration::ZERO));
+        let answer = work.poll(cx);
+        if self.latest.is_some() {
+            let longest = LONGEST.get();
+            restore.1 = restore.1.max(longest);
+            let deadline = self.extended_to(longest);
+            if deadline.at != self.deadline.at {
+                self.deadline = deadline;
+                // Others in the work may have left their timer to this limit, which no longer ends with theirs.
+                cx.waker().wake_by_ref();
+            }
+        }
+        answer
     }
 }
 
@@ -148,6 +224,8 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 /// Returns the result of `work`, or an error with the names `store` and `operation` if `limit` passes first. It is for
 /// layers and handles, which call stores of any kind.
 ///
+/// `None` is the default: [`DEFAULT_LIMIT`], or the longest limit that is set in `work`, which is that of the store.
+///
 /// The limit applies to all calls in `work` together. It ends `work` whatever that does, and drops it:
 ///
 /// - An [`Operation`](crate::Operation) that starts in `work`, and a `within` in `work`, end at this limit if their own
@@ -164,7 +242,7 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let limit = Duration::from_millis(20);
-/// let error = within(limit, "memory", "set", Idempotency::Once, pending::<Result<(), _>>()).await.unwrap_err();
+/// let error = within(Some(limit), "memory", "set", Idempotency::Once, pending::<Result<(), _>>()).await.unwrap_err();
 /// assert_eq!(error.to_string(), "memory: set: no answer within 20ms");
 /// assert!(error.outcome_unknown());
 /// # });
@@ -175,14 +253,14 @@ pub fn timer(duration: Duration) -> Option<Sleep> {
 /// The error of `work`; [`Timeout`](ErrorKind::Timeout) after the limit; [`Config`](ErrorKind::Config) if `work` must
 /// wait and no timers are available. In the last two cases, the outcome of a write is unknown.
 pub async fn within<T: Send>(
-    limit: Duration,
+    limit: Option<Duration>,
     store: &str,
     operation: &'static str,
     idempotency: Idempotency,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
     let now = Instant::now();
-    let deadline = Deadline::since(now, limit);
+    let mut limit = Limit::since(now, limit);
     // Reading the clock again for the first poll would cost as much as an answer that is there at once.
     let mut begins = Some(now);
     let mut work = pin!(work);
@@ -193,11 +271,12 @@ pub async fn within<T: Send>(
     let answer = poll_fn(|cx| {
         // Read before the work is polled: if both are due, the inner code reads the clock later and reports more
         // precisely.
-        let has_passed = deadline.at <= begins.take().unwrap_or_else(Instant::now);
-        if let Poll::Ready(answer) = deadline.poll_inside(work.as_mut(), cx) {
+        let polled = begins.take().unwrap_or_else(Instant::now);
+        if let Poll::Ready(answer) = limit.poll_inside(work.as_mut(), cx) {
             return Poll::Ready(answer.map_err(|error| idempotency.answered(error)));
         }
-        if has_passed {
+        let deadline = limit.deadline;
+        if deadline.at <= polled {
             return Poll::Ready(Err(unanswered(ErrorKind::Timeout, deadline.message())));
         }
         if deadline.is_kept_outside(cx) {

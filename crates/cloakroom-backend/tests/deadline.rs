@@ -15,7 +15,9 @@ use std::{
 
 use cloakroom_backend::{Idempotency, Operation, timer, within};
 use cloakroom_core::{Error, ErrorKind};
-use futures::{FutureExt, TryStreamExt, executor::block_on, stream::FuturesUnordered};
+use futures::{
+    FutureExt, TryStreamExt, executor::block_on, future::join, stream::FuturesUnordered,
+};
 use tokio::{
     runtime::Builder,
     time::{Instant, advance, sleep, timeout},
@@ -38,7 +40,7 @@ async fn around(
     name: &str,
     work: impl Future<Output = Result<(), Error>> + Send,
 ) -> Result<(), Error> {
-    within(limit, name, "call", Idempotency::Once, work).await
+    within(Some(limit), name, "call", Idempotency::Once, work).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,6 +61,78 @@ async fn of_limits_around_limits_the_earliest_holds_and_the_innermost_says_so() 
         assert!(!error.outcome_unknown(), "only the store knows that nothing was sent");
         assert!((least..least + 5 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
     }
+}
+
+/// A limit that nobody has set is there for stores without one.
+#[tokio::test(start_paused = true)]
+async fn a_default_limit_gives_way_to_a_longer_one_of_the_store() {
+    for (layer, handle, store, least) in [
+        (None, None, 15_000, 15_000),
+        (None, None, 5_000, 5_000),
+        (None, None, 20, 20),
+        (None, Some(9_000), 15_000, 9_000),
+        (Some(9_000), None, 15_000, 9_000),
+        (Some(3_000), None, 15_000, 3_000),
+        (Some(30_000), None, 15_000, 15_000),
+        (Some(30_000), None, 5_000, 5_000),
+    ] {
+        let began = Instant::now();
+        let limit = |limit: Option<u32>| limit.map(|limit| limit * MS);
+        let work = stored(store * MS);
+        let work = within(limit(handle), "handle", "call", Idempotency::Once, work);
+        let work = within(limit(layer), "layer", "call", Idempotency::Once, work);
+        let error = work.await.unwrap_err();
+        let least = least * MS;
+        assert_eq!(error.to_string(), format!("store: set: no answer within {least:?}"));
+        assert!(!error.outcome_unknown(), "only the store knows that nothing was sent");
+        assert!((least..least + 5 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+}
+
+/// All calls in the work share the limit, which counts from when the work began.
+#[tokio::test(start_paused = true)]
+async fn a_default_limit_is_as_long_as_that_of_the_store_for_all_its_calls_together() {
+    let began = Instant::now();
+    let calls = async {
+        sleep(4_000 * MS).await;
+        for _ in 0..2 {
+            let operation = Operation::start("store", "get", Idempotency::Read, 15_000 * MS);
+            operation.within(sleep(8_000 * MS)).await.ok_or_else(|| operation.timeout())?;
+        }
+        Ok(())
+    };
+    let error = within(None, "handle", "modify", Idempotency::Once, calls).await.unwrap_err();
+    assert_eq!(error.to_string(), "store: get: no answer within 15s");
+    assert!((15_000 * MS..15_005 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// Without a limit in the work, for whatever it waits, the default holds.
+#[tokio::test(start_paused = true)]
+async fn a_default_limit_ends_work_that_has_none() {
+    let began = Instant::now();
+    let work = within(None, "handle", "call", Idempotency::Once, pending::<Result<(), _>>());
+    let error = within(None, "layer", "call", Idempotency::Once, work).await.unwrap_err();
+    assert_eq!(error.to_string(), "handle: call: no answer within 5s");
+    assert!((5_000 * MS..5_005 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// A short call leaves its timer to the limit around it, which then gives way to the other call's.
+#[tokio::test(start_paused = true)]
+async fn a_short_call_beside_a_long_one_ends_at_its_own_limit() {
+    let began = Instant::now();
+    let calls = async {
+        let short = async {
+            let answer = stored(5_000 * MS).await;
+            assert!((5_000 * MS..5_005 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+            answer
+        };
+        let (short, long) = join(short, stored(15_000 * MS)).await;
+        short.unwrap_err();
+        long
+    };
+    let error = within(None, "handle", "call", Idempotency::Once, calls).await.unwrap_err();
+    assert_eq!(error.to_string(), "store: set: no answer within 15s");
+    assert!((15_000 * MS..15_005 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 /// Timers of one deadline fire one after the other, and any of them can be the first to wake the call.
@@ -169,7 +243,8 @@ async fn several_calls_share_the_limit_around_them() {
 #[tokio::test(start_paused = true)]
 async fn a_store_without_a_deadline_is_ended_from_outside() {
     for idempotency in [Idempotency::Read, Idempotency::Once] {
-        let work = within(5_000 * MS, "handle", "call", idempotency, pending::<Result<(), _>>());
+        let work =
+            within(Some(5_000 * MS), "handle", "call", idempotency, pending::<Result<(), _>>());
         let error = around(20 * MS, "layer", work).await.unwrap_err();
         assert_eq!(error.to_string(), "handle: call: no answer within 20ms");
         assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -231,7 +306,7 @@ async fn a_deadline_holds_for_its_own_work_and_task() {
 #[test]
 fn without_timers_what_is_ready_works_and_what_has_to_wait_is_a_config_error() {
     let without = Builder::new_current_thread().build().unwrap();
-    let call = |work| within(MS, "handle", "call", Idempotency::Once, work);
+    let call = |work| within(Some(MS), "handle", "call", Idempotency::Once, work);
     for waits in [false, true] {
         let work = || async move { if waits { pending().await } else { Ok(7) } };
         for outcome in [block_on(call(work())), without.block_on(call(work()))] {

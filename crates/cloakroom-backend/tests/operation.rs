@@ -65,7 +65,7 @@ fn a_limit_without_end_does_not_overflow() {
 
 #[tokio::test]
 async fn the_patience_is_the_stores_own_whatever_the_caller_has() {
-    let patience = within(MINUTE, "layer", "call", Idempotency::Read, async {
+    let patience = within(Some(MINUTE), "layer", "call", Idempotency::Read, async {
         let operation = Operation::start("store", "get", Idempotency::Read, 2 * MINUTE);
         assert!(operation.time_left() <= MINUTE);
         Ok(operation.part().patience())

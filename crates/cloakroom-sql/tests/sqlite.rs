@@ -328,6 +328,24 @@ async fn expired_rows_are_pruned_in_batches_and_others_stay() {
     }
 }
 
+#[tokio::test]
+async fn the_option_ttl_is_the_life_of_browser_sessions_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::fixed(1_750_000_000_000);
+    let options = SqlOptions::default().with_clock(clock.clone());
+    let options = options.with_ttl(Duration::from_secs(60));
+    let store = SqlStore::open_with(&url(&folder, ""), options).unwrap();
+    let mut hour = ann();
+    hour.cookie_mut().set_max_age_ms(Some(3_600_000), clock.now_ms()).unwrap();
+    store.set("browser", &ann()).await.unwrap();
+    store.set("hour", &hour).await.unwrap();
+    for (passed, live) in [(58_000, [true, true]), (4_000, [false, true])] {
+        clock.advance(passed);
+        let found = [store.get("browser").await.unwrap(), store.get("hour").await.unwrap()];
+        assert_eq!(found.map(|session| session.is_some()), live);
+    }
+}
+
 /// Beyond the year 9999, `datetime` of SQLite answers NULL, and Node.js never finds the row again.
 #[tokio::test]
 async fn an_expiry_beyond_the_range_is_the_last_one() {

@@ -8,7 +8,7 @@ use crate::{
 
 pub(crate) fn check(options: &SessionOptions) -> Result<(), Error> {
     check_cookie(options, &options.cookie)?;
-    if options.failure.deadline.is_zero() {
+    if options.failure.deadline.is_some_and(|deadline| deadline.is_zero()) {
         return Err(config("invalid option \"deadline\": must be above zero"));
     }
     for (option, value) in [

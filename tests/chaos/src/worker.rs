@@ -69,7 +69,7 @@ impl Worker {
     ) -> Result<Self, Error> {
         let secrets = Secrets::new(["keyboard cat"])?;
         let mut options = SessionOptions::new();
-        options.failure.deadline = Duration::from_millis(plan.deadline_ms);
+        options.failure.deadline = Some(Duration::from_millis(plan.deadline_ms));
         let engine = options.engine(sessions.clone(), secrets.clone())?;
         let salt = name
             .bytes()

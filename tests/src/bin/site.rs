@@ -57,7 +57,7 @@ async fn logout(session: Session) -> Result<(), SessionError> {
 fn app(url: &str) -> Result<Router, Error> {
     let mut options = SessionOptions::new();
     // No machine is too slow for it.
-    options.failure.deadline = Duration::from_secs(600);
+    options.failure.deadline = Some(Duration::from_secs(600));
     let layer = options.layer(open(url)?, Secrets::new(["keyboard cat"])?)?;
     let waiting = Waiting { number: Arc::default(), releases: watch::Sender::new(0) };
     Ok(Router::new()

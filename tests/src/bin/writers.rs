@@ -72,7 +72,7 @@ async fn run() -> Result<String, Box<dyn std::error::Error>> {
     let [url, sid, handles, tasks, times, deadline] = &*args else { return Err(USAGE.into()) };
     let (tasks, times): (usize, usize) = (tasks.parse()?, times.parse()?);
     let mut options = ExpressSessionOptions::default();
-    options.deadline = Duration::from_secs(deadline.parse()?);
+    options.deadline = Some(Duration::from_secs(deadline.parse()?));
     let tries = Arc::new(AtomicUsize::new(0));
     let handle = || -> Result<ExpressSession, Error> {
         let store = Counted { store: open(url)?, tries: Arc::clone(&tries) };

@@ -61,7 +61,7 @@ pub const METRICS: &[Metric] = &[
     },
     of(CONFLICTS, &["store", "operation"], "updates that found another writer's change"),
     of(MERGES, &["store"], "changes that were merged with another writer's"),
-    of(CONNECTIONS, &["store"], "connections that were made, after a loss or not"),
+    of(CONNECTIONS, &["store"], "all connections that were made, also those after a loss"),
     of(RECONNECTS, &["store"], "connections that were made after a loss"),
     of(CONNECT_FAILURES, &["store", "error"], "attempts to connect that failed"),
     of(CONNECTIONS_LOST, &["store", "reason"], "connections that were lost or given up"),

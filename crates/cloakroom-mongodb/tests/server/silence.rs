@@ -95,7 +95,7 @@ async fn calls_that_nobody_waits_for_leave_them_too() {
 /// A call of somebody who waits less than the store does, such as a health check. Returns whether it was answered.
 async fn hurried(store: &MongoStore) -> bool {
     let limit = Duration::from_millis(300);
-    within(limit, "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
+    within(Some(limit), "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use cloakroom_backend::DEFAULT_LIMIT;
 use cloakroom_core::Error;
 
 use crate::{OnEvent, SessionError, SessionEvent};
@@ -26,12 +27,12 @@ pub struct FailureOptions {
     /// The answer to a request when the store is unavailable. The express preset always answers 500.
     pub when_unavailable: WhenUnavailable,
     /// How long loading may take, how long each call of a handler on its session may take, and how long writing back
-    /// may take. Defaults to 5 s each. If the store has a deadline of its own, the earlier one holds, and the store's
-    /// error says whether anything was sent.
+    /// may take. `None`, the default, is 5 s each, or the store's own deadline if that is longer. Of this deadline and
+    /// that of the store, the earlier one holds, and the store's error says whether anything was sent.
     ///
     /// The safe preset may take an eighth of it more to end a session that is left over. The express preset has a
     /// deadline for each call to the store, of which loading makes up to three.
-    pub deadline: Duration,
+    pub deadline: Option<Duration>,
     /// Returns true while the store is connected: Connect's `connect` and `disconnect` events. While it returns
     /// `false`, requests pass without a session, as in Express. By default,
     /// [`when_unavailable`](Self::when_unavailable) decides about requests to a store that does not answer. It runs in
@@ -75,7 +76,7 @@ impl FailureOptions {
         Self {
             store_failed: false,
             when_unavailable: WhenUnavailable::Error,
-            deadline: Duration::from_secs(5),
+            deadline: None,
             is_connected: None,
             on_error: None,
             on_event: None,
@@ -107,8 +108,8 @@ impl FailureOptions {
 
     /// Sets [`deadline`](Self::deadline).
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.deadline = deadline.into();
         self
     }
 
@@ -147,6 +148,13 @@ impl FailureOptions {
     ) -> Self {
         self.error_response = Arc::new(error_response);
         self
+    }
+}
+
+impl FailureOptions {
+    /// Returns the time from which what may wait is reckoned: the deadline, or its default.
+    pub(crate) fn patience(&self) -> Duration {
+        self.deadline.unwrap_or(DEFAULT_LIMIT)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cookie_options::CookieShape;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
-    /// The same cookie and the same records, without the known harm.
+    /// The same signed cookie and the same records, without the known harm.
     Safe,
     /// What express-session 1.19.0 does, call for call.
     Express,

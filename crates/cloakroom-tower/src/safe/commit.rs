@@ -71,7 +71,7 @@ impl SafeSession {
         // Boxed, like what follows: it is large, and most requests have nothing left to do.
         let result = setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await;
         if let Err(error) = &result {
-            let left = setup.options().failure.deadline.saturating_sub(began.elapsed());
+            let left = setup.options().failure.patience().saturating_sub(began.elapsed());
             let line = Box::pin(line_of_stored(self, error, left)).await;
             self.shared.state().memory.after_error = line;
         } else {
@@ -100,7 +100,7 @@ async fn line_of_stored(
     // After a timeout the store would only time out again, and the request would take two deadlines.
     if error.kind() != ErrorKind::Timeout && !left.is_zero() {
         let line = async { Ok(as_it_was(session, &id, &record, browser, is_new).await) };
-        if let Ok(line) = within(left, "session", "commit", Idempotency::Read, line).await {
+        if let Ok(line) = within(Some(left), "session", "commit", Idempotency::Read, line).await {
             return line;
         }
     }

@@ -61,9 +61,9 @@ impl LeftOver {
     pub(super) async fn destroy_one(&self, setup: &Setup) {
         let id = self.ids().pop_front();
         if let Some(id) = id {
-            let limit = setup.options().failure.deadline / PATIENCE;
+            let limit = setup.options().failure.patience() / PATIENCE;
             let destroy = self.destroy(setup.store(), &id);
-            let _ = within(limit, "session", "destroy", Idempotency::Once, destroy).await;
+            let _ = within(Some(limit), "session", "destroy", Idempotency::Once, destroy).await;
         }
     }
 

@@ -295,7 +295,7 @@ async fn update(
         }
         return Ok(Some(Written { record, revision: Revision::of_text() }));
     };
-    let patience = safe.setup.options().failure.deadline / PATIENCE;
+    let patience = safe.setup.options().failure.patience() / PATIENCE;
     let _turn = safe.turn_to_write(id, patience).await;
     let mut pauses = Pauses::new();
     let mut record = prepare(SessionData::clone(&changes.record));

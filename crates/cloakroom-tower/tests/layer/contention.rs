@@ -22,7 +22,7 @@ async fn requests_that_meet_need_at_most_two_tries_each() {
     let cookie = format!("connect.sid={}", secrets.cookie_value("contended"));
     let mut options = SessionOptions::new();
     // No machine is too slow for it, so that no turn is taken over.
-    options.failure.deadline = Duration::from_secs(600);
+    options.failure.deadline = Some(Duration::from_secs(600));
     let engine = options.engine(store.clone(), secrets).unwrap();
     let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
     let sessions = join_all((0..REQUESTS).map(|_| engine.load(RequestHead::from(&request)))).await;

@@ -96,7 +96,7 @@ async fn nothing_is_kept_when_the_request_has_ended() {
 #[tokio::test]
 async fn a_turn_that_does_not_come_is_an_error_by_the_deadline() {
     let site =
-        Site::with(|options| options.failure.deadline = std::time::Duration::from_millis(20));
+        Site::with(|options| options.failure.deadline = Some(std::time::Duration::from_millis(20)));
     site.write("n", 1).await;
     let store = site.store.clone();
     let reply = site

@@ -17,7 +17,7 @@ use crate::site::{Reply, Site};
 fn site() -> Site {
     Site::with(|options| {
         options.loading = Loading::OnDemand;
-        options.failure.deadline = Duration::from_millis(20);
+        options.failure.deadline = Some(Duration::from_millis(20));
     })
 }
 

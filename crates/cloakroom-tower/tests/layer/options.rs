@@ -32,7 +32,7 @@ fn what_no_cookie_can_be_is_refused_by_both_presets() {
         ("star", |options| options.cookie.path = Some("*".into()), "\"*\""),
         ("path", |options| options.cookie.path = Some("/a;b".into()), "\"/a;b\""),
         ("max_age", |options| options.cookie.max_age = Some(Duration::MAX), "JavaScript date"),
-        ("deadline", |options| options.failure.deadline = Duration::ZERO, "\"deadline\""),
+        ("deadline", |options| options.failure.deadline = Some(Duration::ZERO), "\"deadline\""),
     ];
     for (what, change, text) in rows {
         for options in [SessionOptions::new(), SessionOptions::express()] {

@@ -146,7 +146,7 @@ async fn a_change_that_cannot_be_written_is_an_error_response_whatever_is_told()
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_an_error_by_the_deadline() {
-    let site = Site::with(|options| options.failure.deadline = Duration::from_millis(20));
+    let site = Site::with(|options| options.failure.deadline = Some(Duration::from_millis(20)));
     site.write("n", 1).await;
     let stored = site.cookie.lock().unwrap().clone();
     site.store.hang();
@@ -241,7 +241,7 @@ async fn a_store_that_says_it_is_disconnected_is_not_asked() {
 
 #[tokio::test]
 async fn what_only_reads_has_no_unknown_outcome() {
-    let site = Site::with(|options| options.failure.deadline = Duration::from_millis(20));
+    let site = Site::with(|options| options.failure.deadline = Some(Duration::from_millis(20)));
     site.write("n", 1).await;
     let store = site.store.clone();
     site.visit(async move |session: Session| {

@@ -130,7 +130,7 @@ async fn an_old_session_that_cannot_be_destroyed_is_destroyed_later() {
 async fn what_is_left_over_of_one_user_fails_nobody_elses_write() {
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
     let site = Site::with_all(SessionOptions::new(), secrets, Log::with_own_life, |options| {
-        options.failure.deadline = Duration::from_secs(8);
+        options.failure.deadline = Some(Duration::from_secs(8));
     });
     site.write("cart", 1).await;
     site.store.fail(&["destroy"], ErrorKind::Unavailable);
@@ -186,7 +186,7 @@ async fn without_conditional_writes_a_failed_login_does_not_end_the_session_that
 #[tokio::test]
 async fn an_end_that_fails_at_its_deadline_asks_nothing_more() {
     let deadline = Duration::from_millis(50);
-    let site = Site::with(|options| options.failure.deadline = deadline);
+    let site = Site::with(|options| options.failure.deadline = Some(deadline));
     site.write("cart", 1).await;
     let store = site.store.clone();
     let reply = site

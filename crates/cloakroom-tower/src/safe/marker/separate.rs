@@ -4,6 +4,8 @@
 //! not get lost that way: a session that its user ended would stay alive. So a logout has a record of its own, which
 //! only another logout writes.
 
+use std::time::Duration;
+
 use cloakroom_backend::in_part;
 use cloakroom_core::{Error, SessionData, marker_name};
 
@@ -40,8 +42,9 @@ impl SeparateMarks<'_> {
     ) -> Result<Mark, Error> {
         let name = marker_name(id);
         let mut mark = {
-            // The turn is all that protects the mark here, so it lasts as long as the deadline of whoever holds it.
-            let patience = self.0.setup.options().failure.deadline;
+            // The turn is all that protects the mark here, so nobody takes it over from a call that may still write: the
+            // call's own limit ends the wait.
+            let patience = Duration::MAX;
             let _turn = self.0.turn_to_write(&name, patience).await;
             let (mut mark, _) = read(self.0, &name).await?;
             extend(&mut mark);
