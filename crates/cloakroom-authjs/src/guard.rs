@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use cloakroom_core::{Error, ErrorKind, encode_uri_component};
-use cloakroom_tower::{RequestHead, ResponseBody, own_path, resolved_path};
+use cloakroom_tower::{RequestHead, ResponseBody, own_path, path_readings};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_TYPE, LOCATION},
@@ -170,15 +170,15 @@ impl RequireAuth {
 impl Rules {
     /// Returns true if a request for this path has to pass the guard. A path that cannot be decoded has to.
     fn guards(&self, path: &str) -> bool {
-        let resolved = resolved_path(path);
-        if let (Some(location), Some(resolved)) = (&self.location, &resolved) {
+        let readings = path_readings(path);
+        if let (Some(location), Some(readings)) = (&self.location, &readings) {
             let page = location.split('?').next().unwrap_or_default();
-            if page == path && page == resolved {
+            if readings.iter().all(|reading| reading == page) {
                 return false;
             }
         }
-        let (Some(patterns), Some(resolved)) = (&self.matcher, resolved) else { return true };
-        patterns.iter().any(|pattern| pattern.matches(path) || pattern.matches(&resolved))
+        let (Some(patterns), Some(readings)) = (&self.matcher, readings) else { return true };
+        patterns.iter().any(|pattern| readings.iter().any(|reading| pattern.matches(reading)))
     }
 
     /// Returns where to redirect this request, or `None` if the answer is 401.

@@ -48,7 +48,7 @@ pub use options::{
     IsConnected, Loading, OnError, PathMatch, Preset, Proxy, SessionOptions, TouchAfter, Unset,
     WhenUnavailable,
 };
-pub use require::{RequireSession, RequireSessionService, resolved_path};
+pub use require::{RequireSession, RequireSessionService, path_readings};
 pub use served::ServedRequest;
 pub use service::SessionService;
 pub use session::Session;

@@ -17,7 +17,7 @@ mod paths;
 mod service;
 mod wants;
 
-pub use paths::resolved_path;
+pub use paths::path_readings;
 use paths::{absolute, is_below, leads_to};
 pub use service::RequireSessionService;
 use wants::Want;
@@ -332,15 +332,16 @@ fn wanted(head: RequestHead<'_>) -> Option<&str> {
 impl Rules {
     /// Returns true if a request for this path has to pass the guard. A path that cannot be decoded has to.
     fn guards(&self, path: &str) -> bool {
-        let Some(resolved) = resolved_path(path) else { return true };
+        let Some(readings) = path_readings(path) else { return true };
+        let is_below = |above: &str, reading: &String| is_below(above, reading);
         let is_named = self.paths.as_deref().is_none_or(|paths| {
-            paths.iter().any(|above| is_below(above, path) || is_below(above, &resolved))
+            paths.iter().any(|above| readings.iter().any(|reading| is_below(above, reading)))
         });
-        // Guarding too much is safe and exempting too much is not: a path is guarded if it matches as text or resolved,
-        // and exempt only if it matches both ways. `/` would exempt every path, so it stands for the root alone.
+        // Guarding too much is safe and exempting too much is not: a path is guarded if a server can read it as one that
+        // is, and exempt only if every server does. `/` would exempt every path, so it stands for the root alone.
         let is_exempt = self.except.iter().any(|above| match &**above {
             "/" => path == "/",
-            above => is_below(above, path) && is_below(above, &resolved),
+            above => readings.iter().all(|reading| is_below(above, reading)),
         });
         is_named && !is_exempt
     }

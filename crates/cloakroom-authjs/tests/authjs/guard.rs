@@ -67,6 +67,11 @@ async fn no_spelling_of_a_guarded_path_passes() {
         ("/%ff", 401, 401),
         ("/public/../admin", 401, 401),
         ("/public/%2e%2e/admin", 401, 401),
+        ("/x%2Fy/../admin", 401, 401),
+        ("/x%5Cy/../admin", 401, 401),
+        ("/x%2fy/%2e%2E/admin", 401, 401),
+        ("/public%2Fx/../admin", 401, 401),
+        ("/public/x%2Fy/../../admin", 401, 401),
         ("/administrator", 200, 401),
         ("/public", 200, 200),
         ("/public/x", 200, 200),
@@ -74,6 +79,24 @@ async fn no_spelling_of_a_guarded_path_passes() {
     ] {
         assert_eq!(ask(&only, Method::GET, path, "").await.0, by_only, "{path}");
         assert_eq!(ask(&except, Method::GET, path, "").await.0, by_except, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_pattern_of_one_segment_is_matched_however_it_is_spelled() {
+    let guard = RequireAuth::json().with_matcher(["/admin/:id", "/x/(.*)"]).unwrap();
+    for (path, status) in [
+        ("/admin/a%2Fb", 401),
+        ("/./admin/a%2Fb", 401),
+        ("/%61dmin/a%2Fb", 401),
+        ("/x/", 401),
+        ("/y/../x/", 401),
+        ("/y/../x/.", 401),
+        ("/admin", 200),
+        ("/x", 200),
+        ("/y/../x", 200),
+    ] {
+        assert_eq!(ask(&guard, Method::GET, path, "").await.0, status, "{path}");
     }
 }
 

@@ -99,7 +99,7 @@ async fn a_silent_connection_costs_all_tasks_one_deadline_and_one_connection() {
 /// A call of somebody who waits less than the store does, such as a health check. Returns whether it was answered.
 async fn hurried(store: &RedisStore) -> bool {
     let limit = Duration::from_millis(50);
-    within(limit, "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
+    within(Some(limit), "check", "ping", Idempotency::Read, store.get("a")).await.is_ok()
 }
 
 #[tokio::test]

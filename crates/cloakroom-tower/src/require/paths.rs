@@ -1,5 +1,7 @@
 //! Paths as a guard compares them.
 
+use std::{borrow::Cow, iter};
+
 use cloakroom_core::decode_uri_component;
 
 use crate::PathMatch;
@@ -10,7 +12,11 @@ pub(super) fn leads_to(location: &str, path: &str) -> bool {
     let is_local = own.starts_with('/') && !own.starts_with("//");
     // Browsers resolve dots before they ask. A location with a slash at its end can be another route, so that one has
     // to be equal as text.
-    let is_resolved = || !own.ends_with('/') && resolved_path(own).is_some_and(|own| own == path);
+    let is_resolved = || {
+        !own.ends_with('/')
+            && decode_uri_component(own)
+                .is_some_and(|own| resolved(&own, &['/', '\\'], true) == path)
+    };
     is_local && (own == path || is_resolved())
 }
 
@@ -28,28 +34,103 @@ pub(super) fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> V
     paths.into_iter().map(Into::into).map(absolute).collect()
 }
 
-/// Returns the path as a server sees it that decodes escapes and follows dots, or `None` if it cannot be decoded. A
-/// guard that compared only the text would let `/x/../admin` and `/%61dmin` pass.
+/// The longest path with escapes, dots or the like that is taken apart, in bytes.
+const LONGEST: usize = 4_096;
+
+/// Returns the paths that a server can take this one for: the path itself, and what is left of it if escapes are decoded
+/// and dots are followed, in each order in which servers do that. Returns `None` if it cannot be decoded, and if it is
+/// longer than 4,096 bytes and not the same for all servers.
+///
+/// A guard in front of other servers does not know how they read a path. To nginx, `/x%2Fy/../admin` is `/x/admin`, since
+/// it decodes first; to Next.js and others that use the URLs of WHATWG, it is `/admin`. So guard a request if any of
+/// these paths has to be guarded, and exempt it only if all of them are exempt.
+///
+/// Servers differ in these points:
+///
+/// - Dots are followed before escapes are decoded, afterwards, both times or never. `%2e` is a dot.
+/// - An escaped slash or backslash separates segments, or it is a part of one. Where it is, it stays escaped here.
+/// - A backslash separates segments, or it does not.
+/// - Of several slashes in a row, one counts, or all.
+/// - A slash at the end counts, or it does not.
 ///
 /// ```
-/// use cloakroom_tower::resolved_path;
+/// use cloakroom_tower::path_readings;
 ///
-/// assert_eq!(resolved_path("/x/..//%61dmin/").as_deref(), Some("/admin"));
-/// assert_eq!(resolved_path("/%ff"), None);
+/// assert_eq!(path_readings("/admin").unwrap(), ["/admin"]);
+/// assert_eq!(path_readings("/%61dmin").unwrap(), ["/%61dmin", "/admin"]);
+/// let readings = path_readings("/x%2Fy/../admin").unwrap();
+/// assert!(readings.contains(&"/admin".to_owned()) && readings.contains(&"/x/admin".to_owned()));
+/// assert_eq!(path_readings("/%ff"), None);
 /// ```
 #[must_use]
-pub fn resolved_path(path: &str) -> Option<String> {
-    let decoded = decode_uri_component(path)?;
-    let mut segments: Vec<&str> = Vec::new();
-    // Some servers treat a backslash as a slash.
-    for segment in decoded.split(['/', '\\']) {
-        match segment {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            name => segments.push(name),
+pub fn path_readings(path: &str) -> Option<Vec<String>> {
+    let is_plain = path == "/"
+        || !path.contains(['%', '\\'])
+            && !path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."));
+    if is_plain {
+        return Some(vec![path.to_owned()]);
+    }
+    if path.len() > LONGEST {
+        return None;
+    }
+    let mut readings = Vec::new();
+    for start in with_resolutions(path) {
+        for decoded in [decode_uri_component(&start)?.into_owned(), decoded_segments(&start)?] {
+            for reading in iter::once(start.clone()).chain(with_resolutions(&decoded)) {
+                let without_slash = reading.trim_end_matches('/');
+                let without_slash = if without_slash.is_empty() { "/" } else { without_slash };
+                add(&mut readings, without_slash);
+                add(&mut readings, &reading);
+            }
         }
     }
-    Some(format!("/{}", segments.join("/")))
+    Some(readings)
+}
+
+fn add(readings: &mut Vec<String>, reading: &str) {
+    if !readings.iter().any(|known| known == reading) {
+        readings.push(reading.to_owned());
+    }
+}
+
+/// Decodes all escapes but those of a slash and of a backslash.
+fn decoded_segments(path: &str) -> Option<String> {
+    const SEPARATORS: [&str; 4] = ["%2F", "%2f", "%5C", "%5c"];
+    let kept = SEPARATORS.iter().fold(path.to_owned(), |path, escape| {
+        // Decoding the escape of the percent sign leaves the escape behind it.
+        path.replace(escape, &format!("%25{}", escape.trim_start_matches('%')))
+    });
+    decode_uri_component(&kept).map(Cow::into_owned)
+}
+
+/// Returns the path, and what is left of it when its dots are followed.
+fn with_resolutions(path: &str) -> Vec<String> {
+    let mut resolutions = vec![path.to_owned()];
+    for separators in [&['/'][..], &['/', '\\']] {
+        for merges in [false, true] {
+            add(&mut resolutions, &resolved(path, separators, merges));
+        }
+    }
+    resolutions
+}
+
+/// Follows the dots in a path whose segments end at `separators`. If it `merges` slashes, empty segments do not count.
+fn resolved(path: &str, separators: &[char], merges: bool) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    let mut ends_with_slash = false;
+    for segment in path.strip_prefix(separators).unwrap_or(path).split(separators) {
+        let dots = segment.replace("%2e", ".").replace("%2E", ".");
+        ends_with_slash = matches!(&*dots, "" | "." | "..");
+        match &*dots {
+            ".." => drop(segments.pop()),
+            "." => {}
+            // The last segment is what follows the slash at the end.
+            "" if merges => {}
+            _ => segments.push(segment),
+        }
+    }
+    let path = format!("/{}", segments.join("/"));
+    if ends_with_slash && !path.ends_with('/') { path + "/" } else { path }
 }
 
 #[cfg(test)]

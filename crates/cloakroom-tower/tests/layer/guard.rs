@@ -201,10 +201,21 @@ async fn other_spellings_of_a_path_are_guarded_too() {
         "/private/x/../static/y",
         "/x/..%5Cprivate",
         "/x/%ff",
+        // Whoever follows dots before it decodes sees one segment before them.
+        "/x%2Fy/../private/x",
+        "/x%5cy/%2e%2e/private/x",
+        "/x\\y/../private",
+        "/x//../../private",
+        "/private/static/x%2Fy/../../x",
+        "/private/static//../x",
+        "/x%2Fy/../p%72ivate%2Fx",
+        "/x%2Fy/../q/..%2Fprivate",
     ] {
         let (status, _, _) = guarded.get(path, None).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
     }
+    let long = format!("/{}private", "x/../".repeat(1_000));
+    assert_eq!(guarded.get(&long, None).await.0, StatusCode::UNAUTHORIZED);
     for path in ["/private/static/a%20b", "/public", "/x/../public", "/private/../public"] {
         let (status, _, _) = guarded.get(path, None).await;
         let is_open = status == StatusCode::OK;
