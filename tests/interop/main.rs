@@ -4,6 +4,7 @@
 
 mod authjs;
 mod authjs_adapters;
+mod authjs_paths;
 mod cases;
 mod encryption;
 mod express_app;

@@ -7,11 +7,13 @@
 //   {"version":4,"now":…,"session":{"cookie":"a=b","secret":"…","options":{}}}             {"value":{"body":{},"cookies":[]}}
 //   {"craft":{"header":{"alg":"dir","enc":"A256GCM"},"key":"hex","text":"{}"}}             {"value":"eyJ…"}
 //   {"matcher":"/a/:path*","paths":["/a/b"]}                                               {"value":[true]}
+//   {"read":["/a/../b"]}                                                                   {"value":[["/b"]]}
 //   {"now":…,"adapter":"upstash","calls":[["createSession",{…}]]}                          {"value":[…]}
 //
 // `now` is what the packages see as the time. Dates in arguments of an adapter are `{"$date":ms}`.
 
 import { createRequire } from "node:module";
+import { posix } from "node:path";
 import { createInterface } from "node:readline";
 import { Auth } from "@auth/core";
 import * as jwt5 from "@auth/core/jwt";
@@ -98,7 +100,19 @@ async function session5({ cookie, secret, options, adapter }) {
   return { body: await response.json(), cookies: ofSession(response.headers.getSetCookie()) };
 }
 
-async function answer({ version, now, encode, decode, session, craft, matcher, paths, adapter, calls }) {
+// The paths for which servers take this one: those of the URLs of WHATWG, of whoever decodes them then, and of whoever
+// decodes first, as nginx does. A path that cannot be decoded has no further ones.
+function read(path) {
+  const resolved = new URL(`http://localhost${path}`).pathname;
+  try {
+    const decoded = [resolved, path].map(decodeURIComponent);
+    return [resolved, ...decoded, ...decoded.map((text) => posix.normalize(text))];
+  } catch {
+    return [resolved];
+  }
+}
+
+async function answer({ version, now, encode, decode, session, craft, matcher, paths, read: asked, adapter, calls }) {
   pinned = now;
   const jwt = version === 4 ? jwt4 : jwt5;
   if (encode) return jwt.encode(encode);
@@ -111,6 +125,7 @@ async function answer({ version, now, encode, decode, session, craft, matcher, p
     const text = new TextEncoder().encode(craft.text);
     return new CompactEncrypt(text).setProtectedHeader(craft.header).encrypt(Buffer.from(craft.key, "hex"));
   }
+  if (asked) return asked.map(read);
   if (matcher) {
     // Next.js compiles a matcher so, and uses the source without flags.
     const expression = new RegExp(pathToRegexp(matcher, [], { delimiter: "/", sensitive: false }).source);
