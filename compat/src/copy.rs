@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Clock, Created, Error, ErrorKind, Listed, Revision, SessionData, Store, Updated,
+    Clock, Created, Error, ErrorKind, Listed, Revision, SessionData, Store, TimeToLive, Updated,
 };
 use futures::{
     future::{Either, ready},
     stream::StreamExt,
 };
 
-use crate::migrating::is_moving;
+use crate::migrating::{is_moving, not_shown, rewritten};
 
 mod options;
 mod verify;
 
 pub use options::{CopyOptions, CopyProgress};
 pub use verify::verify_copy;
+
+/// How often a session is tried again that another writer changes at the same time, or that the other store does not
+/// show.
+const TRIES: usize = 100;
 
 /// The last millisecond of JavaScript's dates. Every store keeps a session until then, or without an end.
 const NO_END_MS: i64 = 8_640_000_000_000_000;
@@ -156,7 +160,12 @@ impl Copier<'_> {
         let mut until_ms = Some(until_ms(clock, listed.time_left));
         let mut record = listed.session;
         let mut first = None;
+        let mut tries = 0;
         loop {
+            tries += 1;
+            if tries > TRIES {
+                return Err(not_shown(self.to, "copy"));
+            }
             if is_moving(&record) {
                 return Err(moving(self.from));
             }
@@ -205,19 +214,50 @@ impl Copier<'_> {
         }
         let there = match self.to.get(sid).await {
             Ok(Some(there)) => there,
-            Ok(None) => return Ok(Written::Nothing(Copied::Gone)),
+            // It has ended since, or the store never shows it.
+            Ok(None) => return Ok(Written::Again),
             Err(error) if error.kind() == ErrorKind::Corrupt => return self.unread(sid).await,
             Err(error) => return Err(error),
         };
         let Some(copied) = self.meets(session, &there)? else {
             return Ok(Written::Nothing(Copied::Kept));
         };
-        let Some(revision) = there.revision().cloned() else { return Ok(Written::Again) };
-        match atomic.update(sid, &session.clone().with_revision(revision)).await? {
-            Updated::Stored(revision) => Ok(stored(session, revision, copied)),
-            Updated::Conflict(_) => Ok(Written::Again),
-            Updated::Gone => Ok(Written::Nothing(Copied::Gone)),
+        match rewritten(there.clone(), session) {
+            Some(mut record) => {
+                if let Some(until_ms) = self.until_ms(session) {
+                    record = record.with_store_expiry_ms(until_ms);
+                }
+                match atomic.update(sid, &record).await? {
+                    Updated::Stored(revision) => Ok(stored(session, revision, copied)),
+                    Updated::Conflict(_) | Updated::Gone => Ok(Written::Again),
+                }
+            }
+            // An update keeps the white space of what was read, so this text takes a new record.
+            None => {
+                let past = there.with_store_expiry_ms(0);
+                if let Updated::Conflict(_) = atomic.update(sid, &past).await? {
+                    return Ok(Written::Again);
+                }
+                Ok(match atomic.create(sid, session).await? {
+                    Created::Stored(revision) => stored(session, revision, copied),
+                    Created::Exists => Written::Again,
+                })
+            }
         }
+    }
+
+    /// Returns when a record expires that replaces another one, or `None` for a browser session.
+    fn until_ms(&self, session: &SessionData) -> Option<i64> {
+        let now_ms = self.options.clock.now_ms();
+        // As one that was read, whose `expires` can be stale.
+        let read = || session.clone().with_revision(Revision::of_text());
+        session.store_expiry_ms().or_else(|| match read().time_to_live(now_ms) {
+            TimeToLive::Seconds(seconds) => {
+                let left_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+                Some(now_ms.saturating_add(left_ms).min(NO_END_MS))
+            }
+            TimeToLive::Browser | TimeToLive::Expired => None,
+        })
     }
 
     /// Writes to a store without conditional writes.

@@ -41,14 +41,15 @@
 //!   or this crate writes.
 //!
 //! `flag.rs` is how a record says what it is, `origin.rs` the store that a session was read from, `find.rs` the reading,
-//! `moves.rs` the steps of a move, `set.rs` a `set` and what creates sessions, and `contract.rs` and `listing.rs` the
+//! `distinct.rs` what notices that both stores are one, `moves.rs` the steps of a move, `set.rs` a `set` and what creates sessions, and `contract.rs` and `listing.rs` the
 //! contract.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 use cloakroom_core::{Atomic, Clock, Error, ErrorKind, SessionData, Store};
 
 mod contract;
+mod distinct;
 mod find;
 mod flag;
 mod listing;
@@ -56,7 +57,9 @@ mod moves;
 mod origin;
 mod set;
 
+pub(crate) use distinct::not_shown;
 pub use flag::is_moving;
+pub(crate) use set::rewritten;
 
 /// Where a session that is in the old store is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +96,10 @@ enum Writes {
 /// move: its users are logged out there, and what it writes to them is not seen here. What it writes before a session
 /// moves is not lost. A logout there ends a session that has not moved.
 ///
+/// Both must be different stores: before anything is destroyed because the new store has it too, a record that is created
+/// in the new store and looked for in the old one shows that. If they are one, it is a
+/// [`Config`](ErrorKind::Config) error.
+///
 /// Both stores must offer [`Atomic`], or no conditional writes are offered and a change made at the same time as a move
 /// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in
 /// the new one.
@@ -116,13 +123,21 @@ pub struct Migrating {
     new: Box<dyn Store>,
     writes: Writes,
     clock: Clock,
+    /// Set once both stores were seen to be two.
+    is_distinct: OnceLock<()>,
 }
 
 impl Migrating {
     /// Returns both stores as one that moves a session to the new store when it is written or visited.
     pub fn new(old: impl Store + 'static, new: impl Store + 'static) -> Self {
         let (old, new) = (Box::new(old), Box::new(new));
-        Self { old, new, writes: Writes::ToNew, clock: Clock::system() }
+        Self {
+            old,
+            new,
+            writes: Writes::ToNew,
+            clock: Clock::system(),
+            is_distinct: OnceLock::new(),
+        }
     }
 
     /// Returns both stores as one that writes a session where it is, and a new session to the old store.

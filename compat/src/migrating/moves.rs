@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Created, Error, SessionData, Store, TimeToLive, Updated, generate_id};
+use cloakroom_core::{Error, SessionData, Store, TimeToLive, Updated, generate_id};
 
 use super::{
     Migrating,
@@ -58,7 +58,7 @@ impl Migrating {
             // In this order: the record was there when the new store had the session.
             match self.new.get(sid).await? {
                 Some(session) if !flag::is_moving(&session) => {
-                    Self::discard(&*self.old, sid, &record).await?;
+                    self.discard_below(sid, &record, &session).await?;
                 }
                 _ => self.moved(sid, until_ms).await.map(drop)?,
             }
@@ -179,9 +179,9 @@ impl Migrating {
         let mut copy = SessionData::from_json(text)?;
         let name = flag::pend(&mut copy, of)?;
         let short = copy.clone().with_store_expiry_ms(self.soon_ms());
-        match Self::atomic_of(&*self.new)?.create(sid, &short).await? {
-            Created::Stored(revision) => copy.mark_stored(revision),
-            Created::Exists => return Ok(None),
+        match Self::created(&*self.new, sid, &short).await? {
+            Some(revision) => copy.mark_stored(revision),
+            None => return Ok(None),
         }
         // A logout destroys the old record first. If that was before this look, the copy must not become a session; if
         // it is after it, the logout still has to destroy the copy.

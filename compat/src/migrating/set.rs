@@ -4,9 +4,7 @@
 //! in the other store that could come back.
 
 use cloakroom_backend::in_part;
-use cloakroom_core::{
-    Created, Error, ErrorKind, Revision, SessionData, Store, TimeToLive, Updated,
-};
+use cloakroom_core::{Error, ErrorKind, Revision, SessionData, Store, TimeToLive, Updated};
 
 use super::{
     Migrating, Writes,
@@ -71,12 +69,11 @@ impl Migrating {
             Writes::InPlace => (&*self.old, &*self.new),
             Writes::ToNew => (&*self.new, &*self.old),
         };
-        let atomic = Self::atomic_of(here)?;
         let mut record = SessionData::from_json(session.to_json())?;
         flag::try_out(&mut record)?;
         let short = record.clone().with_store_expiry_ms(self.soon_ms());
-        let created = atomic.create(sid, &short).await.map_err(Error::with_outcome_known)?;
-        let Created::Stored(revision) = created else { return Ok(None) };
+        let created = Self::created(here, sid, &short).await.map_err(Error::with_outcome_known)?;
+        let Some(revision) = created else { return Ok(None) };
         record.mark_stored(revision);
         match self.is_free(there, sid, is_set).await {
             Ok(true) => {}
@@ -93,7 +90,7 @@ impl Migrating {
         if let Some(until_ms) = self.until_ms(session) {
             record = record.with_store_expiry_ms(until_ms);
         }
-        match atomic.update(sid, &record).await? {
+        match Self::atomic_of(here)?.update(sid, &record).await? {
             Updated::Stored(revision) => Ok(Some(revision)),
             Updated::Conflict(_) | Updated::Gone => Ok(None),
         }
@@ -113,6 +110,8 @@ impl Migrating {
             };
             match flag::of(&record) {
                 Flag::Tentative | Flag::Pending(..) | Flag::Handed(..) => {
+                    // It could be the caller's own.
+                    self.check_distinct().await?;
                     Self::discard(store, sid, &record).await?;
                 }
                 Flag::None | Flag::Closed(_) => return Ok(false),
@@ -130,11 +129,12 @@ impl Migrating {
                 Err(error) => return Err(error),
             };
             // In this order: the record was there when the new store had the session.
-            if self.new.get(sid).await?.is_none_or(|session| flag::is_moving(&session)) {
+            let above = self.new.get(sid).await?;
+            let Some(session) = above.filter(|session| !flag::is_moving(session)) else {
                 return Ok(false);
-            }
+            };
             match below {
-                Some(record) => Self::discard(&*self.old, sid, &record).await?,
+                Some(record) => self.discard_below(sid, &record, &session).await?,
                 None => self.old.destroy(sid).await?,
             }
         }
@@ -218,7 +218,7 @@ impl Migrating {
 
 /// Returns a session that makes an `update` of what was read store this session, byte for byte. Returns `None` if an
 /// update cannot do so.
-fn rewritten(read: SessionData, session: &SessionData) -> Option<SessionData> {
+pub(crate) fn rewritten(read: SessionData, session: &SessionData) -> Option<SessionData> {
     let revision = read.revision()?.clone();
     let rewritten = if session.loaded_json() == read.loaded_json() {
         session.clone()

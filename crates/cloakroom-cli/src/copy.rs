@@ -28,7 +28,7 @@ pub(crate) async fn copy(args: &Copy) -> Result<End, Failure> {
         biased;
         () = interrupts.next() => {
             job.tell_counts(args)?;
-            note("cloakroom: interrupted; start it again to go on");
+            note("cloakroom: interrupted; start it again to continue");
             Ok(End::Differs)
         }
         end = work(args, &job) => end,
@@ -165,6 +165,7 @@ async fn move_all(
     so_far: &Mutex<Counts>,
 ) -> Result<(), Failure> {
     let migrating = Migrating::new(from.clone(), to.clone());
+    migrating.check_distinct().await?;
     let migrating = &migrating;
     let (mut moved, mut gone, mut failed) = (0, 0, 0);
     let mut all = from

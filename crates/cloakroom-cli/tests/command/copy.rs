@@ -1,6 +1,12 @@
 //! The command `copy`, also when it is interrupted and killed.
 
-use std::{process::Stdio, thread::sleep, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Stdio,
+    thread::sleep,
+    time::Duration,
+};
 
 use cloakroom::SessionData;
 use cloakroom_test_support::{Mongod, RedisServer, Wait};
@@ -70,6 +76,123 @@ fn between_folders_sessions_are_copied_as_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let url = |name: &str| format!("file://{}/{name}", folder.path().display());
     holds_between(&url("one"), &url("other"));
+}
+
+/// What another store has is kept, and replaced only on demand: here, by a store that compares the text of a record.
+fn overwrites_between(from: &str, to: &str) {
+    plant(from);
+    plant(to);
+    block_on(async {
+        let there = open(to);
+        for sid in ["sid-1", "sid-2"] {
+            let change = |session: &mut SessionData| session.insert("n", "another");
+            there.modify(sid, change).await.unwrap();
+        }
+        // White space of its own, which an update of the record there does not make.
+        let text = r#"{ "cookie":{"originalMaxAge":3600000,"path":"/"},  "n":1 }"#;
+        open(from).set("sid-2", &SessionData::from_json(text).unwrap()).await.unwrap();
+    });
+    for (args, code, stdout) in [
+        (
+            &["copy", "{FROM}", "{TO}", "--verify"][..],
+            1,
+            "copied 0, skipped *, failed 0, kept as they are in the other store *",
+        ),
+        (
+            &["copy", "{FROM}", "{TO}", "--overwrite"],
+            0,
+            "copied 0, skipped *, failed 0, replaced *",
+        ),
+        (
+            &["copy", "{FROM}", "{TO}", "--verify"],
+            0,
+            "copied 0, skipped 10, failed 0, in * s\nverified; *: 0",
+        ),
+    ] {
+        let case = Case { args, stdin: "", code, stdout, stderr: "" };
+        check(&case, &[("{FROM}", from), ("{TO}", to)], &[]);
+    }
+}
+
+#[test]
+fn what_another_folder_has_is_replaced_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("file://{}/{name}", folder.path().display());
+    overwrites_between(&url("one"), &url("other"));
+}
+
+#[test]
+fn what_another_database_of_sqlite_has_is_replaced_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("sqlite://{}/{name}.db", folder.path().display());
+    overwrites_between(&url("one"), &url("other"));
+}
+
+#[test]
+#[ignore = "needs redis-server and mongod"]
+fn what_another_server_has_is_replaced_on_demand() {
+    let (redis, mongod) = (RedisServer::start().unwrap(), Mongod::start().unwrap());
+    overwrites_between(&mongod.url(), &redis.url());
+    ask(&redis, "FLUSHALL");
+    overwrites_between(&redis.url(), &mongod.url());
+}
+
+fn ask(redis: &RedisServer, command: &str) {
+    let mut connection = TcpStream::connect(redis.addr()).unwrap();
+    write!(connection, "{command}\r\n").unwrap();
+    let mut answer = [0; 5];
+    connection.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"+OK\r\n");
+}
+
+/// A server has several names, and a folder several paths.
+#[test]
+fn a_move_into_the_same_store_moves_and_deletes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    for (one, same) in [
+        (format!("file://{path}/one"), format!("file://{path}/link")),
+        (format!("sqlite://{path}/one.db"), format!("sqlite://{path}/./one.db")),
+    ] {
+        plant(&one);
+        if one.starts_with("file") {
+            std::os::unix::fs::symlink(folder.path().join("one"), folder.path().join("link"))
+                .unwrap();
+        }
+        for to in [&one, &same] {
+            let case = Case {
+                args: &["copy", "{FROM}", "{TO}", "--move"],
+                stdin: "",
+                code: 2,
+                stdout: "*",
+                stderr: "*: move: both stores are the same one: nothing can be moved",
+            };
+            check(&case, &[("{FROM}", &*one), ("{TO}", to)], &[]);
+            assert_eq!(block_on(open(&one).length()).unwrap(), 10);
+        }
+    }
+}
+
+/// `null` is no session for Node.js, but a record that is there.
+#[test]
+#[ignore = "needs redis-server"]
+fn a_session_whose_place_is_taken_by_no_session_is_counted_as_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let redis = RedisServer::start().unwrap();
+    let from = format!("file://{}/one", folder.path().display());
+    plant(&from);
+    ask(&redis, "SET sess:sid-3 null");
+    for (args, stdout) in [
+        (&["copy", "{FROM}", "{TO}"][..], "copied 9, skipped 0, failed 1, in * s"),
+        (&["copy", "{FROM}", "{TO}", "--move"], "moved 9, skipped 0, failed 1, in * s"),
+    ] {
+        let case = Case { args, stdin: "", code: 1, stdout, stderr: "*" };
+        check(&case, &[("{FROM}", &*from), ("{TO}", &*redis.url())], &[]);
+    }
+    // It is where it was, and open.
+    let left = block_on(open(&from).get("sid-3")).unwrap().unwrap();
+    assert!(!cloakroom::is_moving(&left));
+    assert_eq!(block_on(open(&from).length()).unwrap(), 1);
 }
 
 #[test]
