@@ -9,7 +9,7 @@ use crate::{
     args::{CookieArgs, ExplainArgs, SecretArgs},
     failure::{End, Failure},
     one::expiry,
-    stores::store,
+    stores::existing,
     terminal::{argument, conclude, note, plain, say},
 };
 
@@ -92,7 +92,7 @@ pub(crate) async fn explain(args: &ExplainArgs) -> Result<End, Failure> {
         ))?,
     }
     let Some(name) = &args.store else { return Ok(End::Well) };
-    let sessions = store(name)?;
+    let sessions = existing(name)?;
     match sessions.get(verified.value).await? {
         Some(session) => {
             conclude(format_args!("store       {} has the session", sessions.name()))?;

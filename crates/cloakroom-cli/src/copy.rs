@@ -17,7 +17,7 @@ use crate::{
     args::Copy,
     failure::{End, Failure, is_of_one_session},
     interrupts::Interrupts,
-    stores::store,
+    stores::{existing, fold_log, for_dry_run, store},
     terminal::{conclude, note},
 };
 
@@ -69,7 +69,8 @@ impl Job {
 }
 
 async fn work(args: &Copy, job: &Job) -> Result<End, Failure> {
-    let (from, to) = (store(&args.from)?, store(&args.to)?);
+    let from = existing(&args.from)?;
+    let to = if args.dry_run { for_dry_run(&args.to)? } else { store(&args.to)? };
     // A store that cannot be reached is told before the bar is drawn.
     to.ping().await?;
     let total = from.length().await?;
@@ -85,10 +86,11 @@ async fn work(args: &Copy, job: &Job) -> Result<End, Failure> {
     };
     job.tell_counts(args)?;
     outcome?;
-    if args.verify && !is_verified(&from, &to, total).await? {
-        return Ok(End::Differs);
+    let is_verified = !args.verify || is_verified(&from, &to, total).await?;
+    if !args.dry_run {
+        fold_log(&args.to).await?;
     }
-    Ok(End::well_if(job.counts().failed == 0))
+    Ok(End::well_if(is_verified && job.counts().failed == 0))
 }
 
 fn bar(total: u64) -> ProgressBar {

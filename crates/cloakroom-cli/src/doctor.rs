@@ -11,7 +11,7 @@ use crate::{
     failure::{End, Failure},
     one::now_ms,
     probe,
-    stores::{scheme, store, url},
+    stores::{existing, scheme, url},
     terminal::{conclude, plain, span},
 };
 
@@ -20,7 +20,7 @@ const APART_MS: u64 = 2_000;
 
 pub(crate) async fn doctor(args: &Doctor) -> Result<End, Failure> {
     let url = url(&args.store.store)?;
-    let sessions = store(&url)?;
+    let sessions = existing(&url)?;
     let start = Instant::now();
     sessions.ping_within(sessions.options().deadline).await?;
     let micros = start.elapsed().as_micros();

@@ -8,7 +8,7 @@ use crate::{
     args::{Get, Touch},
     failure::{End, Failure},
     pretty::pretty,
-    stores::{refuse_as_id, store},
+    stores::{existing, refuse_as_id},
     terminal::{argument, note, plain, put, say, span},
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 pub(crate) async fn get(args: &Get) -> Result<End, Failure> {
-    let sessions = store(&args.store.store)?;
+    let sessions = existing(&args.store.store)?;
     refuse_as_id(&args.id)?;
     let Some(session) = sessions.get(&argument(&args.id)?).await? else {
         note("cloakroom: no session has this id");
@@ -56,7 +56,7 @@ pub(crate) fn expiry(session: &SessionData) -> String {
 }
 
 pub(crate) async fn touch(args: &Touch) -> Result<End, Failure> {
-    let sessions = store(&args.store.store)?;
+    let sessions = existing(&args.store.store)?;
     refuse_as_id(&args.id)?;
     let sid = argument(&args.id)?;
     let Some(session) = sessions.get(&sid).await? else {

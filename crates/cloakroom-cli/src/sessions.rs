@@ -8,7 +8,7 @@ use crate::{
     args::{Clear, Count, Destroy, ListFormat, Ls},
     failure::{End, Failure, is_of_one_session},
     filter::Filter,
-    stores::{refuse_as_id, store},
+    stores::{existing, refuse_as_id},
     terminal::{argument, ask, can_ask, conclude, note, plain, say, span},
 };
 
@@ -40,7 +40,7 @@ impl Unread {
 }
 
 pub(crate) async fn ls(args: &Ls) -> Result<End, Failure> {
-    let sessions = store(&args.store.store)?;
+    let sessions = existing(&args.store.store)?;
     let filter = Filter::new(&args.filter.conditions)?;
     let mut unread = Unread::default();
     let mut left = args.limit.unwrap_or(usize::MAX);
@@ -79,7 +79,7 @@ fn print(listed: &Listed, format: ListFormat) -> Result<(), Failure> {
 }
 
 pub(crate) async fn count(args: &Count) -> Result<End, Failure> {
-    let sessions = store(&args.store.store)?;
+    let sessions = existing(&args.store.store)?;
     let filter = Filter::new(&args.filter.conditions)?;
     if filter.is_empty() {
         say(sessions.length().await?)?;
@@ -96,7 +96,7 @@ pub(crate) async fn count(args: &Count) -> Result<End, Failure> {
 }
 
 pub(crate) async fn destroy(args: &Destroy) -> Result<End, Failure> {
-    let sessions = store(&args.store.store)?;
+    let sessions = existing(&args.store.store)?;
     let filter = Filter::new(&args.filter.conditions)?;
     if filter.is_empty() {
         return destroy_ids(&sessions, &args.ids).await;
@@ -172,7 +172,7 @@ async fn destroy_one(sessions: &ExpressSession, sid: &str) -> Result<bool, Error
 }
 
 pub(crate) async fn clear(args: &Clear) -> Result<End, Failure> {
-    let sessions = store(&args.store.store)?;
+    let sessions = existing(&args.store.store)?;
     if !args.yes {
         if !can_ask() {
             return Err(Failure::usage("clear ends all sessions: confirm it with --yes"));

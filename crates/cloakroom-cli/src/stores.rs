@@ -1,8 +1,24 @@
 //! Opens the stores that arguments name.
 
-use cloakroom::{ExpressSession, open};
+use std::time::Duration;
 
-use crate::failure::Failure;
+use cloakroom::{
+    ExpressSession,
+    file::FileStore,
+    open,
+    sql::sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions},
+};
+
+use crate::{
+    failure::Failure,
+    url::{parameter, path, sqlite_file, with_parameter},
+};
+
+/// The parameter of a SQL database that decides whether a missing table is created.
+const CREATE_TABLE: &str = "createTable";
+
+/// How long to wait for other programs before the log of SQLite is left as it is.
+const LOG: Duration = Duration::from_secs(5);
 
 /// Another way to name a store than a URL of `cloakroom::open`.
 struct Scheme {
@@ -20,6 +36,52 @@ pub(crate) fn store(name: &str) -> Result<ExpressSession, Failure> {
         Some((scheme, rest)) => (scheme.open)(rest),
         None => Ok(open(name)?),
     }
+}
+
+/// Opens a store that must be there. A database file or a folder that does not exist is an error, and is not created: it
+/// would look like a store without sessions.
+pub(crate) fn existing(name: &str) -> Result<ExpressSession, Failure> {
+    let url = url(name)?;
+    match &*scheme(&url) {
+        "sqlite" if parameter(&url, CREATE_TABLE).is_none() && !is_in_memory(&url) => {
+            Ok(open(&with_parameter(&url, CREATE_TABLE, "false"))?)
+        }
+        "file" if !FileStore::open(&url)?.path().is_dir() => {
+            Err(Failure::usage("the folder does not exist"))
+        }
+        _ => Ok(open(&url)?),
+    }
+}
+
+/// Opens a store that is only looked at. If it does not exist, this is an empty one in memory.
+pub(crate) fn for_dry_run(name: &str) -> Result<ExpressSession, Failure> {
+    let url = url(name)?;
+    let is_missing = match &*scheme(&url) {
+        "sqlite" => !is_in_memory(&url) && !sqlite_file(&url).exists(),
+        "file" => !FileStore::open(&url)?.path().is_dir(),
+        _ => false,
+    };
+    if is_missing { Ok(open("memory:")?) } else { existing(name) }
+}
+
+fn is_in_memory(url: &str) -> bool {
+    path(url).starts_with(":memory:")
+}
+
+/// Brings what SQLite has in its log into the database file, which can then be copied by itself. The log of other stores
+/// is their own matter.
+pub(crate) async fn fold_log(name: &str) -> Result<(), Failure> {
+    let url = url(name)?;
+    if scheme(&url) != "sqlite" || is_in_memory(&url) {
+        return Ok(());
+    }
+    let file = SqliteConnectOptions::new().filename(sqlite_file(&url)).busy_timeout(LOG);
+    // If another program reads at that moment, a part stays in the log. Nothing is lost by that.
+    if let Ok(mut connection) = file.connect().await {
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.ok();
+        connection.close().await.ok();
+    }
+    Ok(())
 }
 
 /// Returns an error for a session id that names a store: the argument is in the wrong place.

@@ -1,6 +1,6 @@
 //! Reads and changes the parameters of a store's URL.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::PathBuf};
 
 use cloakroom::cookie::decode_uri_component;
 
@@ -23,6 +23,19 @@ pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<&'a str> {
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .find_map(|(found, value)| (decoded(found) == name).then_some(value))
+}
+
+/// Returns what stands between the scheme and the parameters.
+pub(crate) fn path(url: &str) -> &str {
+    let before = url.split('?').next().unwrap_or_default();
+    before.split_once(':').map_or("", |(_, path)| path)
+}
+
+/// Returns the file of a URL of SQLite.
+pub(crate) fn sqlite_file(url: &str) -> PathBuf {
+    let file = path(url);
+    // Two slashes stand before an absolute path.
+    PathBuf::from(&*decoded(file.strip_prefix("//").unwrap_or(file)))
 }
 
 /// Returns the URL without the parameters that are picked.

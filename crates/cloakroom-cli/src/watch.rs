@@ -7,7 +7,7 @@ use crate::{
     failure::{End, Failure},
     interrupts::Interrupts,
     probe,
-    stores::{store, url},
+    stores::{existing, url},
     terminal::{is_drawn, put, say},
 };
 
@@ -26,7 +26,7 @@ pub(crate) async fn watch(args: &Watch) -> Result<End, Failure> {
 
 async fn lines(args: &Watch) -> Result<End, Failure> {
     let url = url(&args.store.store)?;
-    let sessions = store(&url)?;
+    let sessions = existing(&url)?;
     let is_drawn = is_drawn();
     let mut every = tokio::time::interval(Duration::from_secs(u64::from(args.interval)));
     let (mut before, mut operations_before) = (None, None);

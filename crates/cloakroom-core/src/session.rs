@@ -140,7 +140,8 @@ impl SessionData {
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](ErrorKind::Corrupt) as for [`from_json`](Self::from_json), and for bytes that are not UTF-8.
+    /// [`Corrupt`](ErrorKind::Corrupt) as for [`from_json`](Self::from_json), for bytes that are not UTF-8, and for a record
+    /// that the npm package kruptein has encrypted.
     pub fn from_record(bytes: Vec<u8>) -> Result<Option<Self>, Error> {
         let mut text = String::from_utf8(bytes).map_err(|error| {
             corrupt(format!(
@@ -155,9 +156,22 @@ impl SessionData {
                 if text.capacity() > text.len() + text.len() / 8 {
                     text.shrink_to_fit();
                 }
-                Self::from_text(Text::Own(text)).map(Some)
+                let session = Self::from_text(Text::Own(text))?;
+                if session.is_sealed() {
+                    return Err(corrupt(
+                        "the record is encrypted: set the store's secret or encryption".to_owned(),
+                    ));
+                }
+                Ok(Some(session))
             }
         }
+    }
+
+    /// Returns true for what the npm package kruptein, 2 and 3, makes of a session: members of its own, and no cookie. As
+    /// a session, it would live without an end and have none of its user's members.
+    fn is_sealed(&self) -> bool {
+        let has = |name| self.loaded.place_of(name).is_some();
+        !has("cookie") && ["hmac", "ct", "iv"].into_iter().all(has)
     }
 
     /// Returns the record as it was loaded, without later changes.

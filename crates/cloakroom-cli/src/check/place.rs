@@ -13,7 +13,7 @@ use crate::{
     one::now_ms,
     probe,
     stores::{scheme, store},
-    url::{parameter, with_parameter},
+    url::{parameter, path, with_parameter},
 };
 
 /// The connections of each store of the suite to a server of SQL, which has few for all that use it.
@@ -193,12 +193,6 @@ fn table(url: &str, name: &str) -> String {
         Some(_) => url,
         None => with_parameter(&url, "connections", CONNECTIONS),
     }
-}
-
-/// Returns what stands between the scheme and the parameters.
-pub(super) fn path(url: &str) -> &str {
-    let before = url.split('?').next().unwrap_or_default();
-    before.split_once(':').map_or("", |(_, path)| path)
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ use tokio::time::sleep;
 
 use super::{
     gate::LONGEST,
-    place::{Kind, Place, path},
+    place::{Kind, Place},
 };
 use crate::{
     failure::Failure,
     probe,
     stores::store,
-    url::{decoded, with_parameter},
+    url::{sqlite_file, with_parameter},
 };
 
 /// How many tables or sessions are removed at the same time.
@@ -101,10 +101,8 @@ impl Place {
 
     /// Removes the files of SQLite, with the log and the index of each.
     fn remove_files(&self) -> Result<(), Failure> {
-        let file = path(&self.url);
-        // Two slashes stand before an absolute path.
-        let file = decoded(file.strip_prefix("//").unwrap_or(file)).into_owned();
-        let folder = match Path::new(&file).parent() {
+        let file = sqlite_file(&self.url);
+        let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };

@@ -75,6 +75,7 @@ fn holds_between(from: &str, to: &str) {
 fn between_folders_sessions_are_copied_as_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let url = |name: &str| format!("file://{}/{name}", folder.path().display());
+    std::fs::create_dir(folder.path().join("other")).unwrap();
     holds_between(&url("one"), &url("other"));
 }
 

@@ -175,3 +175,44 @@ fn an_interrupt_leaves_no_table_behind() {
     assert_eq!(check.ended().code(), Some(1));
     assert_eq!(tables_on_postgres(&url), 0);
 }
+
+/// A file or a folder that does not exist looks like a store without sessions once it was made.
+#[test]
+fn what_does_not_exist_is_an_error_and_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let (file, sessions) = (format!("sqlite://{path}/one.db"), format!("file://{path}/one"));
+    let there = format!("file://{path}/there");
+    plant(&there);
+    for missing in [&file, &sessions] {
+        for args in [
+            &["ls", missing][..],
+            &["count", missing],
+            &["doctor", missing],
+            &["copy", missing, "memory:", "--verify"],
+            &["destroy", "sid-1", "--store", missing],
+        ] {
+            let ended = run(command().args(args), "");
+            assert_eq!(ended.code, Some(2), "{args:?} {}", ended.stdout);
+            assert!(!ended.stderr.is_empty());
+        }
+        let ended = run(command().args(["copy", &there, missing, "--dry-run"]), "");
+        assert!(ended.stdout.starts_with("would copy 10,"), "{} {}", ended.stdout, ended.stderr);
+    }
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+/// A copy is moved to another machine as a file.
+#[test]
+fn a_copy_is_in_the_file_of_sqlite_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let from = format!("file://{path}/one");
+    plant(&from);
+    let ended = run(command().args(["copy", &from, &format!("sqlite://{path}/new.db")]), "");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    fs::copy(folder.path().join("new.db"), folder.path().join("elsewhere.db")).unwrap();
+    let elsewhere = open(&format!("sqlite://{path}/elsewhere.db?createTable=false"));
+    assert_eq!(block_on(elsewhere.length()).unwrap(), 10);
+}
