@@ -101,9 +101,12 @@ function install(store, adapter, deadlineMs) {
     return touch(sid, load?.sid === sid ? sessionToTouch(session, textOf(session.cookie), load) : session);
   }
 
-  store.get = (sid, callback) => answer(getAndRemember(sid), callback);
-  store.touch = (sid, session, callback) => answer(touchKept(sid, session), callback);
-  store.destroy = (sid, callback) => answer(destroy(sid), callback);
+  // A write prepares its command, or waits for another one, so a later call could reach the server before it. A session
+  // would be stored after it was destroyed, `get` would miss what was saved, and express-session, which ends a response
+  // after `touch`, would let the browser send its next request too early.
+  store.get = (sid, callback) => answer(turns.follow(sid, () => getAndRemember(sid)), callback);
+  store.touch = (sid, session, callback) => answer(turns.follow(sid, () => touchKept(sid, session)), callback);
+  store.destroy = (sid, callback) => answer(turns.take(sid, () => destroy(sid)), callback);
 
   store.set = (sid, session, callback) => {
     let writing;

@@ -1,10 +1,10 @@
-// The order of the writes of one process, and the pauses between those of several.
+// The order of the calls of one process, and the pauses between the writes of several.
 
 "use strict";
 
 /**
- * For how many milliseconds a write waits for the one before it, from when that begins. The order only saves conflicts,
- * so one that hangs, as it may with a client that waits for its server, must not hold up the others.
+ * For how many milliseconds a call waits for the write before it, from when that begins. A write that hangs, as it may
+ * with a client that waits for its server, must not hold up the others for longer.
  */
 const PATIENCE_MS = 1000;
 
@@ -14,7 +14,7 @@ const LONGEST_MS = 100;
 /** The longest time that a timer of Node.js can wait. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Lets the writes of one session run one after the other. */
+/** Lets the writes of one session run one after the other, and its other calls after the writes before them. */
 class Turns {
   #lines = new Map();
   #limitMs;
@@ -47,7 +47,7 @@ class Turns {
     };
     let limit;
     try {
-      await this.#turnAfter(before, line);
+      if (before) await this.#turnAfter(before, line);
       started.give();
       // A client may never answer, and its write must not keep the line and the record in it for ever.
       limit = setTimeout(leave, this.#limitMs).unref();
@@ -64,12 +64,18 @@ class Turns {
     }
   }
 
+  /** Runs `work` after the writes that were called before it, and lets nothing wait for it. */
+  async follow(sid, work) {
+    const line = this.#lines.get(sid);
+    if (line) await this.#turnAfter(line.last, line);
+    return work();
+  }
+
   /**
    * While the server is away, a line must not add up what each of its writes takes to fail. So each failure in a row
    * halves the patience, and all of them together wait for two seconds.
    */
   async #turnAfter(before, line) {
-    if (!before) return;
     await before.started.given;
     const isDone = await within(before.done.given, PATIENCE_MS / 2 ** line.failures);
     if (isDone) return;

@@ -152,3 +152,63 @@ test("a first save that comes late to a record that only later ones of it have m
   await first;
   assert.equal(recordOf(server, "s").n, 2);
 });
+
+test("calls come after the writes before them, however long these take", async () => {
+  const server = new Server();
+  const around = async (run) => (await new Promise(setImmediate), run());
+  const store = safeStore(server, { around });
+  const discarded = [];
+  store.on("discarded", (sid) => discarded.push(sid));
+
+  store.set("new", fresh(store, "new", { n: 1 }));
+  assert.equal((await store.get("new")).n, 1);
+
+  const session = fresh(store, "gone", { n: 1 });
+  store.set("gone", session);
+  session.n = 2;
+  store.set("gone", session);
+  await store.destroy("gone");
+  assert.equal(recordOf(server, "gone"), null);
+  await store.set("gone", session);
+  assert.equal(recordOf(server, "gone"), null, "a save after that does not bring it back");
+
+  put(server, "known", HOUR, { n: 1 });
+  const known = await load(store, "known");
+  known.n = 2;
+  store.set("known", known);
+  await store.touch("known", known);
+  assert.equal(recordOf(server, "known").n, 2);
+  known.n = 3;
+  store.set("known", known);
+  assert.equal((await store.get("known")).n, 3);
+  known.n = 4;
+  store.set("known", known);
+  await store.destroy("known");
+  assert.equal(recordOf(server, "known"), null);
+  await new Promise(setImmediate);
+  assert.deepEqual(discarded, ["gone"]);
+});
+
+test("a touch keeps the cookie that a save just before it has kept", async () => {
+  const server = new Server();
+  const [a, b] = [safeStore(server), safeStore(server)];
+  put(server, "s", HOUR, { n: 1 });
+  const [mine, theirs] = [await load(a, "s"), await load(b, "s")];
+  theirs.cookie.maxAge = MONTH;
+  await b.set("s", theirs);
+  mine.n = 2;
+  a.set("s", mine);
+  await a.touch("s", mine);
+  assert.ok(lives(server, MONTH));
+});
+
+test("destroy goes on after a second if the write before it hangs", async () => {
+  const server = new Server();
+  put(server, "s", HOUR, { n: 1 });
+  const store = safeStore(server, { around: () => new Promise(() => {}) });
+  const session = await load(store, "s");
+  session.n = 2;
+  store.set("s", session);
+  await store.destroy("s");
+  assert.equal(recordOf(server, "s"), null);
+});

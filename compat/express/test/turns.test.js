@@ -104,3 +104,35 @@ test("a deadline that no timer can wait for is no limit", async () => {
   await sleep(20);
   assert.equal(turns.size, 1);
 });
+
+test("a call that has nothing before it begins at once", async () => {
+  const turns = new Turns(5_000);
+  const begun = [];
+  const calls = [turns.follow("a", () => begun.push("read")), turns.take("a", async () => begun.push("write"))];
+  assert.deepEqual(begun, ["read", "write"]);
+  await Promise.all(calls);
+});
+
+test("a call that follows waits for the writes before it, and none waits for it", async ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const turns = new Turns(5_000);
+  const order = [];
+  for (const name of ["one", "two"]) turns.take("a", () => sleep(100).then(() => order.push(name)));
+  turns.follow("a", () => (order.push("read"), new Promise(() => {})));
+  turns.follow("b", () => order.push("other"));
+  turns.take("a", async () => order.push("three"));
+  await pass(mock.timers, 210);
+  assert.deepEqual(order, ["other", "one", "two", "read", "three"]);
+});
+
+test("a call that follows a write that hangs waits for a second", async ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const turns = new Turns(5_000);
+  turns.take("a", () => new Promise(() => {}));
+  let begun = 0;
+  for (let n = 0; n < 10; n++) turns.follow("a", () => begun++);
+  await pass(mock.timers, 990);
+  assert.equal(begun, 0);
+  await pass(mock.timers, 20);
+  assert.equal(begun, 10);
+});

@@ -162,6 +162,57 @@ test("two saves at once are stored one after the other", async () => {
   assert.deepEqual(await stored(sid), { n: 3, m1: 1, m2: 2, m3: 3 });
 });
 
+for (const [how, save] of [
+  ["it was saved", ({ session }) => void session.save(() => {})],
+  ["it was saved twice", ({ session }) => {
+    session.save(() => {});
+    session.n = 2;
+    session.save(() => {});
+  }],
+  ["the response was sent", (request, response) => void response.send("sent")],
+]) {
+  test(`a new session that is destroyed just after ${how} is gone`, async () => {
+    for (const isRegenerated of [false, true]) {
+      let sid;
+      let destroyed;
+      await a.ask(async (request, response) => {
+        if (isRegenerated) await promisify(request.session.regenerate.bind(request.session))();
+        const { session } = request;
+        sid = session.id;
+        session.n = 1;
+        save(request, response);
+        destroyed = promisify(session.destroy.bind(session))();
+        await destroyed;
+      });
+      await destroyed;
+      assert.equal(await stored(sid), null);
+      assert.equal(await variant.raw.get(sid), null);
+    }
+  });
+}
+
+test("a call finds what was saved just before it", async () => {
+  const { sid, status, text } = await a.ask(async (request) => {
+    const call = (method) => promisify(request.session[method].bind(request.session))();
+    request.session.n = 1;
+    request.session.save(() => {});
+    await call("reload");
+    assert.equal(request.session.n, 1);
+    request.session.n = 2;
+    request.session.save(() => {});
+    await call("reload");
+    assert.equal(request.session.n, 2);
+  });
+  assert.equal(status, 200, text);
+  // express-session waits for no save but its own, and then touches.
+  const saved = await a.ask(({ session }) => {
+    session.n = 3;
+    session.save(() => {});
+  }, sid);
+  assert.equal(saved.status, 200);
+  assert.deepEqual(await stored(sid), { n: 3 });
+});
+
 for (const options of [{ resave: true }, { rolling: true }, { resave: true, rolling: true, saveUninitialized: true }]) {
   test(`requests that only read lose nothing with ${JSON.stringify(options)}`, async () => {
     const site = await siteWith(await variant.safe(), options);
