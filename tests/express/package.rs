@@ -13,6 +13,7 @@ fn the_unit_tests_of_the_express_package_pass() {
     let files = [
         "test/cookie.test.js",
         "test/exports.test.mjs",
+        "test/loads.test.js",
         "test/memcached.test.js",
         "test/safe.test.js",
         "test/text.test.js",
@@ -51,6 +52,7 @@ fn npm_would_publish_the_code_and_nothing_else() {
     let lib = [
         "codec",
         "cookie",
+        "loads",
         "memcached",
         "mongo",
         "redis",

@@ -3,6 +3,7 @@
 
 "use strict";
 
+const { Loads } = require("./loads.js");
 const { memcached } = require("./memcached.js");
 const { mongo } = require("./mongo.js");
 const { redis } = require("./redis.js");
@@ -51,11 +52,7 @@ function checked(options) {
 }
 
 function install(store, adapter, deadlineMs) {
-  /**
-   * What is known of each session: how it was loaded or stored, or, of a new one, which saves have tried to store it.
-   * Sessions have no member for it.
-   */
-  const loads = new WeakMap();
+  const loads = new Loads();
   let saves = 0;
   const turns = new Turns(deadlineMs);
   const original = (name) => {
@@ -73,23 +70,21 @@ function install(store, adapter, deadlineMs) {
   async function getAndRemember(sid) {
     const value = await get(sid);
     if (isSession(value)) {
-      loads.set(value, { sid, ...adapter.loadedFrom(value), cookie: textOf(value.cookie) });
+      loads.set(value, sid, { ...adapter.loadedFrom(value), cookie: textOf(value.cookie) });
     }
     return value;
   }
 
   async function write(sid, session, { number, now, cookie }, shared) {
-    const known = loads.get(session);
-    const load = known?.sid === sid ? known : { sid, tried: [] };
-    if (!known) loads.set(session, load);
+    const load = loads.get(session, sid) ?? loads.set(session, sid, { tried: [] });
     load.tried?.push({ now, cookie });
     const given = { sid, session, now, cookie, load, latest: shared.latest, deadlineMs };
     // A later save of this session does not wait for one that hangs, so it can have ended before.
-    const isLate = () => loads.get(session).sid === sid && loads.get(session).number > number;
+    const isLate = () => loads.get(session, sid)?.number > number;
     const stored = await (load.tried ? create(adapter, given, load.tried, isLate) : update(adapter, given));
     if (stored) {
       const { kept, ...found } = stored;
-      if (!isLate()) loads.set(session, { sid, number, base: adapter.baseOf(now), found, cookie, kept });
+      if (!isLate()) loads.set(session, sid, { number, base: adapter.baseOf(now), found, cookie, kept });
       shared.latest = found;
     } else if (stored === null) {
       process.nextTick(() => store.emit("discarded", sid));
@@ -97,8 +92,8 @@ function install(store, adapter, deadlineMs) {
   }
 
   async function touchKept(sid, session) {
-    const load = isSession(session) ? loads.get(session) : undefined;
-    return touch(sid, load?.sid === sid ? sessionToTouch(session, textOf(session.cookie), load) : session);
+    const load = loads.get(session, sid);
+    return touch(sid, load ? sessionToTouch(session, textOf(session.cookie), load) : session);
   }
 
   // A write prepares its command, or waits for another one, so a later call could reach the server before it. A session
@@ -121,10 +116,10 @@ function install(store, adapter, deadlineMs) {
   };
 
   store.createSession = function (request, data) {
-    const load = isSession(data) ? loads.get(data) : undefined;
     const session = createSession.call(this, request, data);
+    const load = loads.get(data, session.id);
     // Anything else, such as data of another id, is a new session.
-    if (load?.sid === session.id) loads.set(session, { ...load, cookie: textOf(session.cookie) });
+    if (load) loads.set(session, session.id, { ...load, cookie: textOf(session.cookie) });
     return session;
   };
 }

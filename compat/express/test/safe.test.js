@@ -83,6 +83,23 @@ test("createSession makes a new session of data that get has not found under its
   assert.deepEqual(discarded, []);
 });
 
+test("a session that is stored under other ids is known under each of them", async () => {
+  const server = new Server();
+  const store = safeStore(server);
+  put(server, "s", HOUR, { n: 0 });
+  const session = await load(store, "s");
+  for (const sid of ["copy", "s", "copy", "s"]) {
+    session.n++;
+    const other = await load(store, "s");
+    other[`m${session.n}`] = 1;
+    await store.set(sid, session);
+    await store.set("s", other);
+  }
+  const [{ cookie: own, ...members }, { cookie: copied, ...copy }] = [recordOf(server, "s"), recordOf(server, "copy")];
+  assert.deepEqual(members, { n: 4, m1: 1, m2: 1, m3: 1, m4: 1 });
+  assert.deepEqual(copy, { n: 3 });
+});
+
 test("a new session is saved again when the answer to its first save was lost", async () => {
   for (const answer of [() => Promise.reject(new Error("closed")), () => new Promise(() => {})]) {
     const server = new Server();

@@ -351,6 +351,24 @@ test("application code that gets and sets without a request loses nothing", asyn
   assert.ok(!(await call(storeA, "get", randomUUID())));
 });
 
+test("a session that is stored under a second id keeps its own writes", async () => {
+  for (const isNew of [false, true]) {
+    const other = randomUUID();
+    const known = isNew ? undefined : await start({ n: 0 });
+    const { sid = known, status, text } = await a.ask(async ({ session, sessionStore }) => {
+      session.n = 1;
+      await call(sessionStore, "set", other, session);
+      session.n = 2;
+      await promisify(session.save.bind(session))();
+      session.n = 3;
+      await call(sessionStore, "set", other, session);
+      session.n = 4;
+    }, known);
+    assert.equal(status, 200, text);
+    assert.deepEqual([await stored(sid), await stored(other)], [{ n: 4 }, { n: 3 }]);
+  }
+});
+
 test("createSession makes a new session of data that get has not found under its id", async () => {
   const sid = await start({ n: 1 });
   const sessionOf = (sessionID, data) => storeA.createSession({ sessionID, sessionStore: storeA }, data);
