@@ -10,9 +10,9 @@ function failure(code, message) {
 }
 
 /**
- * Stores a session that was not loaded. Returns what is stored. Returns undefined if the session has expired, or if a
- * later save of it was stored first, as `isLate` says once that save has its answer. `tried` lists the saves of the
- * session so far, this one among them.
+ * Stores a session that was not loaded. Returns what is stored, or null if an earlier save has stored the session and
+ * it is gone. Returns undefined if the session has expired, or if a later save of it was stored first, as `isLate` says
+ * once that save has its answer. `tried` lists the saves of the session so far, this one among them.
  */
 async function create(adapter, given, tried, isLate) {
   const { sid, now, session } = given;
@@ -25,6 +25,8 @@ async function create(adapter, given, tried, isLate) {
   const stored = found ? tried.findLastIndex((other) => adapter.isRecordOf(found.record, other.now)) : -1;
   if (isLate() || stored > own) return undefined;
   if (stored === own) return found;
+  // The id was in use just now. It was destroyed in between, as after an earlier save that hangs.
+  if (!found && own > 0) return null;
   if (stored >= 0) {
     const load = { base: adapter.baseOf(tried[stored].now), cookie: tried[stored].cookie, found };
     return update(adapter, { ...given, load, latest: undefined });

@@ -5,7 +5,7 @@
 const assert = require("node:assert/strict");
 const test = require("node:test");
 
-const { Server, lifeOf, load, put, safeStore, recordOf } = require("./store.js");
+const { RedisStore, Server, lifeOf, load, put, safeStore, recordOf } = require("./store.js");
 
 /** A new session that lives for an hour. */
 function fresh(store, sid, members) {
@@ -228,4 +228,25 @@ test("destroy goes on after a second if the write before it hangs", async () => 
   store.set("s", session);
   await store.destroy("s");
   assert.equal(recordOf(server, "s"), null);
+});
+
+test("a session that is destroyed between two saves of it that hang is discarded", async () => {
+  const server = new Server();
+  let commands = 0;
+  const around = async (run) => {
+    const answer = await run();
+    // The first save is stored, but the second one goes on without its answer.
+    if (++commands === 1) await new Promise(() => {});
+    if (commands === 2) await new Promise((resolve) => new RedisStore(server).destroy("s", resolve));
+    return answer;
+  };
+  const store = safeStore(server, { around });
+  const discarded = [];
+  store.on("discarded", (sid) => discarded.push(sid));
+  const session = fresh(store, "s", { n: 1 });
+  store.set("s", session);
+  session.n = 2;
+  await store.set("s", session);
+  await new Promise(setImmediate);
+  assert.deepEqual([recordOf(server, "s"), discarded], [null, ["s"]]);
 });

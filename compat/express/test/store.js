@@ -115,4 +115,4 @@ function put(server, sid, maxAge, members) {
   server.write(PREFIX + sid, JSON.stringify({ cookie, ...members }), maxAge / 1000);
 }
 
-module.exports = { Server, lifeOf, load, put, recordOf, safeStore };
+module.exports = { RedisStore, Server, lifeOf, load, put, recordOf, safeStore };
