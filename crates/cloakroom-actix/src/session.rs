@@ -102,6 +102,18 @@ impl SessionNotLoaded {
     }
 }
 
+impl fmt::Display for SessionNotLoaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for SessionNotLoaded {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
 impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -109,7 +121,7 @@ impl fmt::Display for SessionRejection {
                 "this route has no session: wrap it in a SessionMiddleware, and check that its cookie's path covers the \
                  route",
             ),
-            Self::NotLoaded(rejection) => rejection.error.fmt(f),
+            Self::NotLoaded(rejection) => rejection.fmt(f),
         }
     }
 }
@@ -118,7 +130,7 @@ impl std::error::Error for SessionRejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Missing => None,
-            Self::NotLoaded(rejection) => rejection.error.source(),
+            Self::NotLoaded(rejection) => rejection.source(),
         }
     }
 }

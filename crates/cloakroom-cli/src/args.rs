@@ -9,12 +9,14 @@ Examples:
   cloakroom copy redis://localhost mongodb://localhost/app --verify
   cloakroom check redis://localhost memcached://localhost
 
-A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, postgres://…, mysql://…,
-sqlite:FILE, file:///…, node:FILE.
-Other users of the machine can see arguments. So write env:NAME for a URL with a password in it, which is
-then read from the environment variable NAME, and - for an id, which is then read from standard input.
+A store is a URL, as in the application: redis://…, memcached://…, mongodb://…, postgres://…,
+mysql://…, sqlite:FILE, file:///…, node:FILE.
+Other users of the machine can see arguments. So write env:NAME for a URL with a password in it,
+which is then read from the environment variable NAME, and - for an id, which is then read from
+standard input.
 
-Exit codes: 0 if all is well, 1 if something is missing or differs, 2 for a wrong argument or a failed store.";
+Exit codes: 0 if all is well, 1 if something is missing or differs, 2 for a wrong argument or a
+failed store.";
 
 /// Look at, copy and end the sessions of express-session.
 #[derive(Debug, Parser)]
@@ -50,12 +52,13 @@ pub(crate) enum Command {
     Clear(Clear),
     /// Copy the live sessions of a store to another, with every byte and the time left.
     #[command(after_help = "\
-A copy overwrites nothing, so it can be started again after it was interrupted: it skips what is there.
+A copy overwrites nothing, so it can be started again after it was interrupted: it skips what is
+there.
 
 Examples:
   cloakroom copy redis://localhost mongodb://localhost/app --dry-run
   cloakroom copy redis://localhost mongodb://localhost/app --verify
-  cloakroom copy env:OLD env:NEW --move      # while the application runs on ExpressSession::migrating")]
+  cloakroom copy env:OLD env:NEW --move   # while the application runs on ExpressSession::migrating")]
     Copy(Copy),
     /// Run the conformance suite on stores, each in a prefix, collection, table or folder of its own.
     #[command(
@@ -67,7 +70,7 @@ Examples:
     Cookie(Cookie),
     /// Show the number of sessions and the operations of the server, each second.
     Watch(Watch),
-    /// Tell whether a store can be reached, and what it can do.
+    /// Tell whether a store can be reached, and what it can do. Creates, changes and removes a session of its own.
     Doctor(Doctor),
     /// Print completions for a shell.
     #[command(
@@ -120,7 +123,7 @@ pub(crate) struct Ls {
     pub(crate) store: StoreArg,
     #[command(flatten)]
     pub(crate) filter: Where,
-    /// List at most so many.
+    /// List at most N sessions.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     #[arg(long, value_enum, default_value = "table", help = "How to print them")]
@@ -240,8 +243,8 @@ pub(crate) enum Cookie {
 
 #[derive(Args, Debug)]
 pub(crate) struct SecretArgs {
-    /// A file with the secrets, one a line, the one that signs first. The environment variable CLOAKROOM_SECRETS has
-    /// the same form.
+    /// A file with the secrets, one per line; the first one signs. The environment variable CLOAKROOM_SECRETS has the
+    /// same form.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) secret_file: Option<std::path::PathBuf>,
 }
@@ -274,10 +277,10 @@ pub(crate) struct ExplainArgs {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) store: StoreArg,
-    /// End after so many lines.
+    /// Stop after N lines.
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
-    /// Seconds between them.
+    /// Seconds between two lines.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) interval: u16,
 }

@@ -1,6 +1,6 @@
 //! The trait with which a store encrypts.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use cloakroom_core::Error;
 
@@ -26,4 +26,15 @@ pub trait Encryption: Send + Sync + fmt::Debug {
     /// [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) if the text is in another format, was encrypted with another
     /// secret, or was modified. The error does not quote the text.
     fn decrypt(&self, stored: &str) -> Result<String, Error>;
+}
+
+/// Several stores can share an encryption, also one that is a trait object.
+impl<E: Encryption + ?Sized> Encryption for Arc<E> {
+    fn encrypt(&self, session_json: &str) -> Result<String, Error> {
+        (**self).encrypt(session_json)
+    }
+
+    fn decrypt(&self, stored: &str) -> Result<String, Error> {
+        (**self).decrypt(stored)
+    }
 }

@@ -42,6 +42,7 @@ mod users;
 mod verifier;
 
 pub use options::RedisOptions;
+pub use redis;
 pub use serializer::Serializer;
 pub use store::RedisStore;
 pub use ttl::Ttl;

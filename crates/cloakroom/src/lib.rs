@@ -19,7 +19,7 @@ pub use cloakroom_conformance as conformance;
 pub use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, FindBy, Listed, Member, MemoryOptions,
     MemoryStore, NewMember, Revision, Secrets, SessionData, Store, TimeToLive, Touched, Updated,
-    generate_id,
+    generate_id, is_marker,
 };
 #[cfg(feature = "encryption")]
 pub use cloakroom_encryption as encryption;

@@ -162,6 +162,13 @@ fn what_express_takes_for_no_session_is_none_and_what_breaks_it_is_corrupt() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{broken}");
         assert!(!format!("{error} {error:?}").contains("ann"));
     }
+    // Kruptein's form. A session of an application, which has a cookie, may have such members.
+    let sealed = r#"{"hmac":"eA==","ct":"eA==","iv":"eA==","salt":"eA=="}"#;
+    let error = SessionData::from_record(sealed.into()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("the record is encrypted"), "{error}");
+    let open = r#"{"cookie":{},"hmac":"eA==","ct":"eA==","iv":"eA=="}"#;
+    assert!(SessionData::from_record(open.into()).unwrap().is_some());
     assert_eq!(
         SessionData::from_record(b"{\"a\":\"\xff\"}".to_vec()).unwrap_err().kind(),
         ErrorKind::Corrupt
