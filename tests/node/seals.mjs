@@ -8,6 +8,10 @@
 //   {"package":"cookie-session","now_ms":1,"options":{"keys":["k"]},"cookie":"session=…","set":null}
 //   {"package":"koa-session","now_ms":1,"keys":["k"],"options":{},"cookie":"koa.sess=…"}
 //
+//   {"package":"cookies","now_ms":1,"keys":["k"],"name":"a","cookie":"a=…; a.sig=…","set":"…"}
+//
+// The answer is the value of the signed cookie, if the package verifies it, and what it sets: {"value":"…","set_cookie":["…"]}.
+//
 //   {"package":"keygrip","now_ms":1,"keys":["k"],"algorithm":"sha1","encoding":"base64","data":"a=b","signature":"…"}
 //
 // The answer is the signature of keygrip, and the index of the key that verifies the given one:
@@ -30,6 +34,7 @@ import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import cookieSession from "cookie-session";
+import Cookies from "cookies";
 import { getIronSession } from "iron-session";
 import Keygrip from "keygrip";
 import Koa from "koa";
@@ -98,6 +103,8 @@ function cookieSessionOf({ options, cookie, set }) {
   );
 }
 
+const METHODS = ["save", "regenerate", "commit", "manuallyCommit", "toJSON"];
+
 function koaSessionOf({ keys, options, cookie, set }) {
   const noted = {};
   const app = new Koa();
@@ -107,11 +114,26 @@ function koaSessionOf({ keys, options, cookie, set }) {
   app.use((context) => {
     noted.session = JSON.stringify(context.session);
     noted.is_new = context.session.isNew;
+    noted.has_methods = METHODS.every((name) => typeof context.session[name] === "function");
     if (set === null) context.session = null;
     else change(context.session, set);
     context.body = "";
   });
   return request(cookie, noted, app.callback());
+}
+
+function cookiesOf({ keys, name, cookie, set, options }) {
+  const noted = {};
+  return request(cookie, noted, (request, response) => {
+    try {
+      const cookies = new Cookies(request, response, { keys });
+      noted.value = cookies.get(name, { signed: true }) ?? null;
+      if (set !== undefined) cookies.set(name, set, { signed: true, ...options });
+    } catch (error) {
+      noted.error = String(error?.message);
+    }
+    response.end();
+  });
 }
 
 async function keygrip({ keys, algorithm, encoding, data, signature }) {
@@ -212,6 +234,7 @@ const packages = {
   "iron-session": ironSession,
   "cookie-session": cookieSessionOf,
   "koa-session": koaSessionOf,
+  cookies: cookiesOf,
   keygrip,
   "better-auth": betterAuthOf,
 };

@@ -30,11 +30,14 @@ use crate::{
 
 const NAME: &str = "koa-session";
 
-/// The members that koa-session adds.
-const OWN: [&str; 3] = ["_expire", "_maxAge", "_session"];
-
 /// The names with which koa-session fails (`toJSON`, `__proto__`), or which it takes for properties of its own.
 const RESERVED: [&str; 4] = ["__proto__", "isNew", "maxAge", "toJSON"];
+
+/// The getters of its session, which drop a member of their name.
+const GETTERS: [&str; 3] = ["externalKey", "length", "populated"];
+
+/// The methods of its session, which a member of their name replaces.
+const METHODS: [&str; 4] = ["commit", "manuallyCommit", "regenerate", "save"];
 
 /// koa-session's default, a day.
 const DEFAULT_MAX_AGE_MS: i64 = 86_400_000;
@@ -141,11 +144,13 @@ impl KoaSession {
     /// Reads the session from the value of a `Cookie` header.
     ///
     /// As in koa-session, it is expired when `_expire` is a number less than `now_ms`, and never if it is anything else.
+    /// Members that koa-session drops are dropped.
     ///
     /// # Errors
     ///
     /// As for [`SignedCookies::read`]; [`Expired`](Refusal::Expired); [`InvalidContent`](Refusal::InvalidContent) if the
-    /// value is not a JSON object in base64, or has a member with which koa-session fails.
+    /// value is not a JSON object in base64, or has a member `toJSON`, `__proto__`, `isNew` or `maxAge`, which koa-session
+    /// never writes.
     pub fn read(&self, cookie_header: &[u8], now_ms: i64) -> Result<KoaLogin, Refusal> {
         let value = self.cookies.read(cookie_header)?;
         let mut content = decode(value.value())?;
@@ -161,7 +166,7 @@ impl KoaSession {
             Some("true") => Some(KoaMaxAge::Session),
             _ => number("_maxAge").map(|max_age| KoaMaxAge::Ms(max_age as i64)),
         };
-        content.retain(|name| !OWN.contains(&name));
+        content.retain(|name| !is_dropped(name));
         let sign_again = self.cookies.sign_again(&value);
         Ok(KoaLogin { content, max_age, expires_ms: expires.map(|ms| ms as i64), sign_again })
     }
@@ -170,12 +175,17 @@ impl KoaSession {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) if the content is not a JSON object, or has a member with which
-    /// koa-session fails or that it takes for its own; the message names the member.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the content is not a JSON object, or has a member that koa-session 7.0.2
+    /// drops, takes for its own, or fails with; the message names the member. Those are all names that begin with `_`, and
+    /// `commit`, `externalKey`, `isNew`, `length`, `manuallyCommit`, `maxAge`, `populated`, `regenerate`, `save` and
+    /// `toJSON`.
     pub fn save(&self, login: &KoaLogin, now_ms: i64) -> Result<[String; 2], Error> {
-        let is_reserved = |name: &str| RESERVED.contains(&name) || OWN.contains(&name);
-        if let Some(name) = login.content.names().find(|name| is_reserved(name)) {
-            let message = format!("invalid member {name:?}: koa-session uses this name itself");
+        let is_refused =
+            |name: &str| is_dropped(name) || RESERVED.contains(&name) || METHODS.contains(&name);
+        if let Some(name) = login.content.names().find(|name| is_refused(name)) {
+            let message = format!(
+                "invalid member {name:?}: koa-session uses this name itself, choose another name"
+            );
             return Err(Error::new(ErrorKind::InvalidData, NAME, "save", message));
         }
         let mut content = login.content.clone();
@@ -207,4 +217,10 @@ impl KoaSession {
     pub fn remove_signature(&self) -> String {
         self.cookies.remove_signature()
     }
+}
+
+/// Returns true for a member that koa-session 7.0.2 does not write back. Those that begin with `_` are its own, such as
+/// `_expire`.
+fn is_dropped(name: &str) -> bool {
+    name.starts_with('_') || GETTERS.contains(&name)
 }

@@ -1,8 +1,9 @@
 //! cookie-session 2 and koa-session 7, with several keys.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use cloakroom_authjs::{
     cookie_session::CookieSession,
-    keygrip::{Keygrip, KeygripAlgorithm, KeygripEncoding},
+    keygrip::{Keygrip, KeygripAlgorithm, KeygripEncoding, SignedCookies},
     koa_session::{KoaLogin, KoaMaxAge, KoaSession},
     sealed::{Content, Refusal},
 };
@@ -183,4 +184,37 @@ fn cookie_session_and_koa_session_refuse_what_we_refuse() {
         let error = koa.save(&KoaLogin::new(session), NOW_MS).unwrap_err().to_string();
         assert!(error.contains(name) && !error.contains("admin"), "{error}");
     }
+}
+
+/// The members that koa-session drops from the cookie, or with which it or its methods fail.
+#[test]
+#[ignore = "needs the npm packages"]
+fn what_koa_session_would_lose_is_not_stored() {
+    let mut npm = Npm::start(&[]);
+    let (ours, pair) = (koa_session(&KEYS), cookies("login"));
+    let names = "user _ _x __proto__ __defineGetter__ _expire _maxAge _requireSave _session commit constructor \
+        externalKey hasOwnProperty inspect isNew length manuallyCommit maxAge populated regenerate save toJSON toString";
+    for name in names.split_whitespace() {
+        let session = format!(r#"{{"kept":1,"{name}":{{"a":1}}}}"#);
+        let value = STANDARD.encode(&session);
+        let cookie = header(pair.set(&value, None).unwrap().iter().map(String::as_str));
+        let answer = npm.ask(&koa_line(&cookie, &KEYS));
+        let is_kept = answer.session() == Ok(&session) && answer.0["has_methods"] == true;
+        let saved = ours.save(&KoaLogin::new(Content::from_json(session).unwrap()), NOW_MS);
+        assert_eq!(saved.is_ok(), is_kept, "{name} {answer:?}");
+        match saved {
+            Err(error) => assert!(error.to_string().contains(&format!("{name:?}")), "{error}"),
+            Ok(_) => assert!(
+                ["user", "constructor", "hasOwnProperty", "inspect", "toString"].contains(&name)
+            ),
+        }
+        // What it drops when it reads is dropped here, so that the session can be stored again.
+        if let (Ok(theirs), Ok(login)) = (answer.session(), ours.read(cookie.as_bytes(), NOW_MS)) {
+            assert_eq!(login.content.as_json(), theirs, "{name}");
+        }
+    }
+}
+
+fn cookies(name: &str) -> SignedCookies {
+    SignedCookies::new(name, Keygrip::new(KEYS).unwrap()).unwrap()
 }
