@@ -36,6 +36,9 @@ const NAME: &str = "iron-session";
 /// The longest `Set-Cookie` value that `save` returns, in characters: iron-session's limit, which is the browsers'.
 const LONGEST: usize = 4_096;
 
+/// The methods of iron-session's session.
+const METHODS: [&str; 3] = ["destroy", "save", "updateConfig"];
+
 /// Reads and writes the sessions of iron-session 8.
 ///
 /// What it refuses is anonymous for iron-session too, except where the README says otherwise. `Debug` shows the names of
@@ -84,9 +87,12 @@ impl IronSession {
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](ErrorKind::TooLarge) if it would have more than 4,096 characters, which browsers drop, and as for
-    /// [`seal`](Self::seal).
+    /// [`InvalidData`](ErrorKind::InvalidData) if the session is neither a JSON object nor `null`, with which
+    /// `getIronSession` of iron-session 8.0.4 throws, and if it has a member `save`, `destroy` or `updateConfig`, which it
+    /// replaces by its methods; the message names the member. [`TooLarge`](ErrorKind::TooLarge) if the value would have more
+    /// than 4,096 characters, which browsers drop. Otherwise as for [`seal`](Self::seal).
     pub fn save(&self, session: &Content, now_ms: i64) -> Result<String, Error> {
+        check_members(session)?;
         let seal = self.seal(session, now_ms)?;
         let max_age = self.options.cookie_max_age();
         let text = cookies::with_max_age(&self.cookie_name, &seal, max_age, &self.options.cookie)?;
@@ -112,6 +118,8 @@ impl IronSession {
     }
 
     /// Returns the sealed text of a session: iron-session's `sealData`. The password with the highest id encrypts.
+    ///
+    /// As with `sealData`, the content is any JSON text, and its members have any names.
     ///
     /// `now_ms` is the time in milliseconds since 1970.
     ///
@@ -185,4 +193,18 @@ impl IronSession {
         let seal = seal::close(session.as_json(), id, password, expires_ms, random);
         Ok(format!("{seal}~2"))
     }
+}
+
+/// Refuses what iron-session would lose, and what makes it throw.
+fn check_members(session: &Content) -> Result<(), Error> {
+    let message = if let Some(name) = session.names().find(|name| METHODS.contains(&&**name)) {
+        format!(
+            "invalid member {name:?}: iron-session has a method of this name, choose another name"
+        )
+    } else if session.is_object() || session.as_json() == "null" {
+        return Ok(());
+    } else {
+        "the session must be a JSON object".to_owned()
+    };
+    Err(Error::new(ErrorKind::InvalidData, NAME, "save", message))
 }

@@ -114,3 +114,47 @@ fn iron_session_refuses_what_we_refuse() {
         }
     }
 }
+
+/// What iron-session would lose, and what makes it throw, can be sealed and not saved.
+#[test]
+#[ignore = "needs the npm packages"]
+fn what_iron_session_would_lose_is_not_saved() {
+    let mut npm = Npm::start(&[]);
+    let ours = IronSession::new("sid", Passwords::new(FIRST).unwrap()).unwrap();
+    for (session, is_saved, offender) in [
+        (r#"{"user":"hushed"}"#, true, ""),
+        (r#"{"user":"hushed","__proto__":{"a":1},"constructor":1,"toJSON":1,"then":1}"#, true, ""),
+        ("null", true, ""),
+        (r#"{"user":"hushed","save":1}"#, false, "\"save\""),
+        (r#"{"user":"hushed","destroy":{}}"#, false, "\"destroy\""),
+        (r#"{"user":"hushed","updateConfig":null}"#, false, "\"updateConfig\""),
+        ("\"hushed\"", false, "JSON object"),
+        ("1", false, "JSON object"),
+        ("true", false, "JSON object"),
+        // A list is read, but what is set in it is lost.
+        ("[1]", false, "JSON object"),
+    ] {
+        let content = Content::from_json(session).unwrap();
+        let cookie = format!("sid={}", ours.seal(&content, NOW_MS).unwrap());
+        let options = json!({ "cookieName": "sid", "password": FIRST });
+        let mut line = json!({ "package": "iron-session", "now_ms": NOW_MS, "options": options, "cookie": cookie });
+        line["set"] = json!({ "added": 1 });
+        let first = npm.ask(&line);
+        line["cookie"] = json!(first.cookie());
+        line["set"] = json!({});
+        let again = npm.ask(&line);
+        let is_kept = first.session() == Ok(if session == "null" { "{}" } else { session })
+            && again.session().is_ok_and(|again| again.contains("added"));
+        assert_eq!(is_kept, is_saved, "{session} {first:?} {again:?}");
+        match ours.save(&content, NOW_MS) {
+            Ok(_) => assert!(is_saved, "{session}"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(
+                    !is_saved && error.contains(offender) && !error.contains("hushed"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
