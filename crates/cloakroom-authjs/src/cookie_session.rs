@@ -84,7 +84,7 @@ impl CookieSession {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) if no cookie can have this name.
+    /// As for [`SignedCookies::new`].
     pub fn new(name: &str, keys: Keygrip) -> Result<Self, Error> {
         Ok(Self { cookies: SignedCookies::new(name, keys)?, max_age_ms: None })
     }
@@ -101,7 +101,7 @@ impl CookieSession {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) if no cookie can have these attributes.
+    /// As for [`SignedCookies::with_cookie`].
     pub fn with_cookie(mut self, cookie: Cookie) -> Result<Self, Error> {
         self.cookies = self.cookies.with_cookie(cookie)?;
         Ok(self)

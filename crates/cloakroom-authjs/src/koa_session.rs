@@ -118,7 +118,7 @@ impl KoaSession {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) if no cookie can have this name.
+    /// As for [`SignedCookies::new`].
     pub fn with_key(key: &str, keys: Keygrip) -> Result<Self, Error> {
         Ok(Self { cookies: SignedCookies::new(key, keys)?, max_age: None })
     }
@@ -135,7 +135,7 @@ impl KoaSession {
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](ErrorKind::InvalidData) if no cookie can have these attributes.
+    /// As for [`SignedCookies::with_cookie`].
     pub fn with_cookie(mut self, cookie: Cookie) -> Result<Self, Error> {
         self.cookies = self.cookies.with_cookie(cookie)?;
         Ok(self)

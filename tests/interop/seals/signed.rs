@@ -218,3 +218,52 @@ fn what_koa_session_would_lose_is_not_stored() {
 fn cookies(name: &str) -> SignedCookies {
     SignedCookies::new(name, Keygrip::new(KEYS).unwrap()).unwrap()
 }
+
+fn pair_line(name: &str, cookie: &str) -> Value {
+    json!({ "package": "cookies", "now_ms": NOW_MS, "keys": KEYS, "name": name, "cookie": cookie })
+}
+
+#[test]
+#[ignore = "needs the npm packages"]
+fn a_cookie_has_any_name_that_npm_s_cookies_accepts() {
+    let mut npm = Npm::start(&[]);
+    for (name, is_stricter) in [
+        ("koa:sess", false),
+        ("express:sess", false),
+        ("a/b", false),
+        ("a b", false),
+        ("a@b[c]{d}(e)", false),
+        ("a,b\"c\\d", false),
+        ("a.b*c+d?e|f^g$h", false),
+        ("a;b", false),
+        ("a=b", false),
+        ("a\nb", false),
+        ("a\u{7f}b", false),
+        ("", false),
+        // A browser removes the space.
+        ("a ", true),
+        (" a", true),
+        // It would be another character in a header of Node.js.
+        ("é", true),
+    ] {
+        let mut line = pair_line(name, "");
+        line["set"] = json!("x");
+        let answer = npm.ask(&line);
+        let ours = SignedCookies::new(name, Keygrip::new(KEYS).unwrap());
+        let Ok(ours) = ours else {
+            assert!(is_stricter || answer.0["error"] == "argument name is invalid", "{answer:?}");
+            continue;
+        };
+        let set = ours.set("x", None).unwrap();
+        assert_eq!(answer.set_cookie(), set, "{name}");
+        let cookie = format!("other=1; {}", answer.cookie());
+        assert_eq!(ours.read(cookie.as_bytes()).unwrap().value(), "x");
+        assert_eq!(npm.ask(&pair_line(name, &cookie)).0["value"], "x", "{name}");
+
+        let key = Keygrip::new(KEYS).unwrap();
+        assert!(
+            CookieSession::new(name, key.clone()).is_ok()
+                && KoaSession::with_key(name, key).is_ok()
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, clear_cookie, to_utc_string};
+use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, to_utc_string};
 
 use super::Keygrip;
 use crate::sealed::{Refusal, cookies};
@@ -59,16 +59,24 @@ impl fmt::Debug for SignedValue {
 }
 
 impl SignedCookies {
-    /// Creates it for cookies of this name.
+    /// Creates it for cookies of this name, such as `koa:sess`.
+    ///
+    /// As in npm's cookies 0.9.1, a name can have more characters than RFC 6265 allows.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if no cookie can have this name.
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if the name is empty, or contains `=`, `;` or anything but
+    /// printable ASCII, spaces and tabs, or begins or ends with a space or tab, which browsers remove. The message quotes
+    /// it.
     pub fn new(name: &str, keygrip: Keygrip) -> Result<Self, Error> {
-        let cookie = Cookie::new();
-        clear_cookie(name, &cookie)?;
+        if name.is_empty() || !is_kept(name) || name.contains('=') {
+            let message = format!(
+                "invalid name {name:?}: must be printable ASCII without \"=\", \";\" and outer spaces"
+            );
+            return Err(invalid("new", message));
+        }
         let signature_name = format!("{name}.sig");
-        Ok(Self { name: name.to_owned(), signature_name, keygrip, cookie })
+        Ok(Self { name: name.to_owned(), signature_name, keygrip, cookie: Cookie::new() })
     }
 
     /// Sets the attributes of both cookies. The expiry of `cookie` does not matter.
@@ -77,7 +85,8 @@ impl SignedCookies {
     ///
     /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if no cookie can have these attributes.
     pub fn with_cookie(mut self, cookie: Cookie) -> Result<Self, Error> {
-        clear_cookie(&self.name, &cookie)?;
+        // npm's cookies would write any text as a domain or path; here they are those of npm's cookie 0.7.2.
+        cookies::with_max_age("name", "", None, &cookie)?;
         self.cookie = cookie;
         Ok(self)
     }
@@ -115,9 +124,12 @@ impl SignedCookies {
     pub fn set(&self, value: &str, expires_ms: Option<i64>) -> Result<[String; 2], Error> {
         let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && !b"\",;\\%".contains(&byte);
         if !value.bytes().all(is_plain) {
-            return Err(invalid("the value contains characters that are not allowed in a cookie"));
+            let message = "the value contains characters that are not allowed in a cookie";
+            return Err(invalid("set", message.to_owned()));
         }
-        let date = |ms| to_utc_string(ms).ok_or_else(|| invalid("the expiry is not a date"));
+        let date = |ms| {
+            to_utc_string(ms).ok_or_else(|| invalid("set", "the expiry is not a date".to_owned()))
+        };
         let expires = expires_ms.map(date).transpose()?;
         Ok(self.both(value, expires.as_deref()))
     }
@@ -186,7 +198,13 @@ impl SignedCookies {
 /// The expiry of a cookie that is removed.
 const FIRST_DAY: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
 
-fn invalid(message: &str) -> Error {
-    let kind = cloakroom_core::ErrorKind::InvalidData;
-    Error::new(kind, "cookies", "set", message.to_owned())
+/// Returns true if a browser keeps a name or value, and npm's cookies 0.9.1 accepts it. That accepts U+0080 to U+00FF, too,
+/// which Node.js writes as single bytes, and a text of Rust as two.
+fn is_kept(text: &str) -> bool {
+    let is_allowed = |byte: u8| matches!(byte, b'\t' | b' '..=b'~') && byte != b';';
+    text.bytes().all(is_allowed) && text.trim_matches([' ', '\t']) == text
+}
+
+fn invalid(operation: &'static str, message: String) -> Error {
+    Error::new(cloakroom_core::ErrorKind::InvalidData, "cookies", operation, message)
 }
