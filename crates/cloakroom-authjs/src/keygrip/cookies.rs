@@ -1,6 +1,6 @@
 //! The two cookies of a signed value, as npm's cookies 0.9 reads and writes them.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use cloakroom_core::{Cookie, CookieMember, Error, JsValue, SameSite, to_utc_string};
 
@@ -93,18 +93,15 @@ impl SignedCookies {
 
     /// Reads the signed value from the value of a `Cookie` header. Of each name the first cookie counts.
     ///
+    /// The value is as npm's cookies 0.9.1 returns it: without quotes around it, and not decoded.
+    ///
     /// # Errors
     ///
     /// [`Missing`](Refusal::Missing) without the cookie; [`NotVerified`](Refusal::NotVerified) without a signature, or if
-    /// no key verifies it; [`Malformed`](Refusal::Malformed) for a percent-encoded value, which these packages never
-    /// write and do not decode; [`TooLong`](Refusal::TooLong).
+    /// no key verifies it; [`TooLong`](Refusal::TooLong).
     pub fn read(&self, cookie_header: &[u8]) -> Result<SignedValue, Refusal> {
-        let plain = |name| match cookies::find(cookie_header, name)? {
-            Cow::Borrowed(value) => Ok(value.to_owned()),
-            Cow::Owned(_) => Err(Refusal::Malformed),
-        };
-        let value = plain(&self.name)?;
-        let signature = match plain(&self.signature_name) {
+        let value = find(cookie_header, &self.name)?;
+        let signature = match find(cookie_header, &self.signature_name) {
             Err(Refusal::Missing) => return Err(Refusal::NotVerified),
             signature => signature?,
         };
@@ -114,24 +111,23 @@ impl SignedCookies {
     }
 
     /// Returns the values of two `Set-Cookie` headers: the cookie and its signature. `expires_ms` is in milliseconds since
-    /// 1970; without it, the cookies end with the browser's session.
+    /// 1970; without it, the cookies end with the browser's session. An empty value removes them, as with npm's cookies.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if a cookie cannot hold the value as it is, because it has
-    /// other characters than printable ASCII, or a space, quote, comma, semicolon or backslash; and for a time that is
-    /// not a date.
+    /// [`InvalidData`](cloakroom_core::ErrorKind::InvalidData) if the value would not come back: because it contains `;` or
+    /// anything but printable ASCII, spaces and tabs, begins or ends with a space or tab, or begins with a quote, which
+    /// npm's cookies takes for one around the value; and for a time that is not a date.
     pub fn set(&self, value: &str, expires_ms: Option<i64>) -> Result<[String; 2], Error> {
-        let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && !b"\",;\\%".contains(&byte);
-        if !value.bytes().all(is_plain) {
-            let message = "the value contains characters that are not allowed in a cookie";
+        if !is_kept(value) || value.starts_with('"') {
+            let message = "invalid value: must be printable ASCII without \";\", outer spaces and a quote at its start";
             return Err(invalid("set", message.to_owned()));
         }
         let date = |ms| {
             to_utc_string(ms).ok_or_else(|| invalid("set", "the expiry is not a date".to_owned()))
         };
         let expires = expires_ms.map(date).transpose()?;
-        Ok(self.both(value, expires.as_deref()))
+        Ok(self.both(value, if value.is_empty() { Some(FIRST_DAY) } else { expires.as_deref() }))
     }
 
     /// Returns the values of two `Set-Cookie` headers that remove the cookie and its signature.
@@ -197,6 +193,25 @@ impl SignedCookies {
 
 /// The expiry of a cookie that is removed.
 const FIRST_DAY: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+
+/// Returns the value of the first cookie of this name, as npm's cookies 0.9.1 finds it: only spaces may stand before the
+/// name, and a first quote is removed together with the last character, whatever that is.
+fn find(header: &[u8], name: &str) -> Result<String, Refusal> {
+    let value = header.split(|byte| *byte == b';').find_map(|segment| {
+        let start = segment.iter().position(|byte| *byte != b' ')?;
+        segment[start..].strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    });
+    let value = match value.ok_or(Refusal::Missing)? {
+        [b'"', inner @ .., _] => inner,
+        b"\"" => &[],
+        value => value,
+    };
+    if value.len() > cookies::LONGEST {
+        return Err(Refusal::TooLong);
+    }
+    // Node.js reads a header as Latin-1.
+    Ok(value.iter().copied().map(char::from).collect())
+}
 
 /// Returns true if a browser keeps a name or value, and npm's cookies 0.9.1 accepts it. That accepts U+0080 to U+00FF, too,
 /// which Node.js writes as single bytes, and a text of Rust as two.
