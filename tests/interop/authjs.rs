@@ -1,5 +1,7 @@
 //! The tokens, the answers and the matchers of next-auth 4, Auth.js 5 and Next.js beside ours, with the real packages.
 
+mod cookies;
+
 use std::{fs, path::Path, time::Duration};
 
 use cloakroom_authjs::{

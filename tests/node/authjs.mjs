@@ -5,6 +5,7 @@
 //   {"version":4,"now":1767225600123,"encode":{"token":{},"secret":"…","salt":""}}         {"value":"eyJ…"}
 //   {"version":5,"now":…,"decode":{"token":"eyJ…","secret":["…"],"salt":"…"}}              {"value":{}} or {"error":"…"}
 //   {"version":4,"now":…,"session":{"cookie":"a=b","secret":"…","options":{}}}             {"value":{"body":{},"cookies":[]}}
+//   {"version":5,"now":…,"get_token":{"cookie":"a=b","bearer":"eyJ…","secret":"…"}}        {"value":{}}
 //   {"craft":{"header":{"alg":"dir","enc":"A256GCM"},"key":"hex","text":"{}"}}             {"value":"eyJ…"}
 //   {"matcher":"/a/:path*","paths":["/a/b"]}                                               {"value":[true]}
 //   {"read":["/a/../b"]}                                                                   {"value":[["/b"]]}
@@ -80,8 +81,10 @@ const revived = (value) =>
 // The handlers set the cookies of their forms with every answer.
 const ofSession = (cookies) => cookies.filter((cookie) => /^[^=]*session-token/.test(cookie));
 
+const cookiesOf = (header) => Object.fromEntries(header.split("; ").map((pair) => pair.split(/=(.*)/s, 2)));
+
 async function session4({ cookie, secret, options, adapter }) {
-  const cookies = Object.fromEntries(cookie.split("; ").map((pair) => pair.split(/=(.*)/s, 2)));
+  const cookies = cookiesOf(cookie);
   const site = adapter ? { adapter, ...options, session: { strategy: "database", ...options.session } } : options;
   const { body, cookies: set } = await AuthHandler({
     req: { action: "session", method: "GET", cookies, headers: {}, query: {} },
@@ -112,7 +115,16 @@ function read(path) {
   }
 }
 
-async function answer({ version, now, encode, decode, session, craft, matcher, paths, read: asked, adapter, calls }) {
+/** What `getToken` of a site on http answers. */
+function getToken(version, { cookie, bearer, secret }) {
+  const headers = { cookie, authorization: bearer && `Bearer ${bearer}` };
+  // Next.js gives next-auth 4 a request with the cookies.
+  const request = { headers: version === 4 ? headers : new Headers(headers), cookies: cookiesOf(cookie) };
+  return (version === 4 ? jwt4 : jwt5).getToken({ req: request, secret, secureCookie: false });
+}
+
+async function answer(request) {
+  const { version, now, encode, decode, session, get_token, craft, matcher, paths, adapter, calls } = request;
   pinned = now;
   const jwt = version === 4 ? jwt4 : jwt5;
   if (encode) return jwt.encode(encode);
@@ -121,11 +133,12 @@ async function answer({ version, now, encode, decode, session, craft, matcher, p
     const store = adapter && (adapters[adapter] ??= await makers[adapter]());
     return (version === 4 ? session4 : session5)({ ...session, adapter: store });
   }
+  if (get_token) return getToken(version, get_token);
   if (craft) {
     const text = new TextEncoder().encode(craft.text);
     return new CompactEncrypt(text).setProtectedHeader(craft.header).encrypt(Buffer.from(craft.key, "hex"));
   }
-  if (asked) return asked.map(read);
+  if (request.read) return request.read.map(read);
   if (matcher) {
     // Next.js compiles a matcher so, and uses the source without flags.
     const expression = new RegExp(pathToRegexp(matcher, [], { delimiter: "/", sensitive: false }).source);

@@ -93,7 +93,7 @@ impl AuthJs {
     /// Answers what `getServerSession` (next-auth 4) and `auth()` (Auth.js 5) answer with the default callbacks, and
     /// the cookies that they set.
     ///
-    /// A bad cookie is not an error: the answer has no session, says why, and deletes the cookie.
+    /// A bad cookie is not an error: the answer has no session, says why, and deletes the cookie. An empty one is ignored.
     ///
     /// - With the JWT strategy, each read makes a new token, which expires `max_age` from now. Nothing waits.
     /// - With the database strategy, the row is extended when at most `max_age` minus `update_age` is left of it, and

@@ -146,7 +146,7 @@ impl ServerSession {
     }
 
     /// Returns the reason why a session cookie was refused. Returns `None` if there is a session, and if the browser
-    /// sent no session cookie.
+    /// sent no session cookie, or an empty one.
     #[must_use]
     pub fn refusal(&self) -> Option<SessionRefusal> {
         self.inner.refusal

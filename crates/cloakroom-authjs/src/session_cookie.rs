@@ -3,7 +3,7 @@
 use cloakroom_core::{CookieParser, encode_uri_component, to_utc_string};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-use crate::{AuthJsOptions, TokenCodec};
+use crate::{AuthJsOptions, AuthJsVersion, TokenCodec};
 
 /// The most chunks that are read, and so the most cookies that one answer deletes.
 const MAX_CHUNKS: usize = 100;
@@ -14,13 +14,13 @@ pub(crate) struct SessionCookie {
     name: String,
     domain: String,
     flags: &'static str,
-    chunk_length: usize,
+    version: AuthJsVersion,
 }
 
 /// The session cookies that a browser sent.
 #[derive(Default)]
 pub(crate) struct Sent {
-    /// Those of our names, in the order in which they came.
+    /// Those that a new or a refused session replaces, in the order in which they came.
     names: Vec<String>,
     plain: Option<String>,
     /// By their numbers. Of two equal names, the first counts.
@@ -38,7 +38,7 @@ impl SessionCookie {
             } else {
                 "; HttpOnly; SameSite=Lax"
             },
-            chunk_length: options.version().chunk_length(),
+            version: options.version(),
         }
     }
 
@@ -46,6 +46,9 @@ impl SessionCookie {
     ///
     /// The packages take every cookie whose name begins with the session cookie's, so a foreign cookie logs everybody
     /// out. Here a name counts if a writer can have written it.
+    ///
+    /// A cookie without a value is not a session. next-auth 4.24.15 deletes it beside one that has a value, and @auth/core
+    /// 0.41.3 leaves it.
     pub(crate) fn sent(&self, headers: &HeaderMap) -> Sent {
         let mut sent = Sent::default();
         for line in headers.get_all(COOKIE) {
@@ -62,8 +65,10 @@ impl SessionCookie {
                     None => continue,
                 };
                 if place.is_none() {
+                    if !value.is_empty() || self.version == AuthJsVersion::NextAuth4 {
+                        sent.names.push(name.into_owned());
+                    }
                     *place = Some(value.into_owned());
-                    sent.names.push(name.into_owned());
                 }
             }
         }
@@ -75,7 +80,7 @@ impl SessionCookie {
     pub(crate) fn write(&self, sent: &Sent, value: &str, expires_ms: i64) -> Vec<HeaderValue> {
         let value = encode_uri_component(value);
         // Encoded, the value is ASCII, so it can be cut anywhere.
-        let chunks: Vec<&[u8]> = value.as_bytes().chunks(self.chunk_length).collect();
+        let chunks: Vec<&[u8]> = value.as_bytes().chunks(self.version.chunk_length()).collect();
         let named: Vec<(String, &[u8])> = match &*chunks {
             [whole] => vec![(self.name.clone(), whole)],
             chunks => {
@@ -111,15 +116,24 @@ impl SessionCookie {
 }
 
 impl Sent {
+    /// Returns true if no cookie has a value.
     pub(crate) fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.plain().is_none() && !self.has_chunks()
+    }
+
+    fn plain(&self) -> Option<&String> {
+        self.plain.as_ref().filter(|value| !value.is_empty())
+    }
+
+    fn has_chunks(&self) -> bool {
+        self.chunks.iter().flatten().any(|chunk| !chunk.is_empty())
     }
 
     /// Returns the values to try: the plain cookie, and the chunks up to the first hole.
     ///
     /// The packages join them all. After a change of length, a browser that kept an old cookie would be logged out.
     pub(crate) fn values(&self) -> Vec<String> {
-        let mut values: Vec<String> = self.plain.iter().cloned().collect();
+        let mut values: Vec<String> = self.plain().into_iter().cloned().collect();
         let mut joined = String::new();
         for chunk in self.chunks.iter().map_while(Option::as_deref) {
             // A token that is too long is refused for that, however long it is.
@@ -127,8 +141,7 @@ impl Sent {
                 joined.push_str(chunk);
             }
         }
-        let has_chunks = !self.chunks.is_empty();
-        values.extend(Some(joined).filter(|_| has_chunks));
+        values.extend(Some(joined).filter(|_| self.has_chunks()));
         values
     }
 }
@@ -169,6 +182,9 @@ mod tests {
             ("@=P; @-other=X; @.x=Y; @.01=Z; @.1a=W; @.+1=V; @.100=U", vec!["P"]),
             ("@=P; @=Q; @.0=A; @.0=B", vec!["P", "A"]),
             ("@.1=B", vec![""]),
+            ("@=; @.0=; @.1=", vec![]),
+            ("@=; @.0=; @.1=B", vec!["B"]),
+            ("@=P; @.0=", vec!["P"]),
             ("x=1", vec![]),
         ] {
             let header = header.replace('@', "authjs.session-token");

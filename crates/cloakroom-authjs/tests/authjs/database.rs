@@ -74,7 +74,8 @@ async fn what_is_no_token_of_a_site_never_gets_to_the_database() {
     for (token, calls) in [("", 0), ("t", 1), (&"x".repeat(1_025), 1)] {
         let headers = cookies(&format!("authjs.session-token={token}"));
         let answer = auth.get_server_session(&headers).await.unwrap();
-        assert_eq!(answer.refusal(), Some(SessionRefusal::UnknownSession));
+        let refusal = Some(SessionRefusal::UnknownSession).filter(|_| !token.is_empty());
+        assert_eq!(answer.refusal(), refusal);
         assert_eq!(CALLS.load(Ordering::Relaxed), calls, "{}", token.len());
     }
 }
