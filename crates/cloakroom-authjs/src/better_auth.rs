@@ -208,12 +208,7 @@ impl BetterAuth {
     pub fn session_cookie(&self, token: &str) -> Result<String, Error> {
         let name = self.options.cookie_name("session_token");
         let value = self.keys.sign(token);
-        cookies::with_max_age(
-            &name,
-            &value,
-            Some(self.options.expires_in),
-            &self.options.attributes(),
-        )
+        self.options.set_cookie(&name, &value, Some(self.options.expires_in))
     }
 
     /// Returns the values of two `Set-Cookie` headers for a login with `rememberMe: false`: the signed token, and the mark
@@ -225,13 +220,14 @@ impl BetterAuth {
     pub fn browser_session_cookies(&self, token: &str) -> Result<[String; 2], Error> {
         let cookie = |name, value| {
             let name = self.options.cookie_name(name);
-            cookies::with_max_age(&name, &self.keys.sign(value), None, &self.options.attributes())
+            self.options.set_cookie(&name, &self.keys.sign(value), None)
         };
         Ok([cookie("session_token", token)?, cookie("dont_remember", "true")?])
     }
 
     /// Returns the values of the `Set-Cookie` headers that better-auth sends at a sign-out: for the token, the cookie cache
-    /// with the chunks that are in the `Cookie` header, and the mark of `rememberMe: false`.
+    /// with the chunks that are in the `Cookie` header, and the mark of `rememberMe: false`. If the header has the cookie of
+    /// `account.storeAccountCookie`, whole or in chunks, that is removed, too.
     ///
     /// The row or key of the session must be deleted too; the cookies alone do not end it.
     ///
@@ -242,13 +238,16 @@ impl BetterAuth {
         let names = ["session_token", "session_data", "dont_remember"];
         let mut removed =
             names.map(|name| self.removed(name)).into_iter().collect::<Result<Vec<_>, _>>()?;
-        let data = self.options.cookie_name("session_data");
+        let [data, account] =
+            ["session_data", "account_data"].map(|name| self.options.cookie_name(name));
         // A header can have thousands of one name. Each name is removed once.
-        let mut chunks = BTreeSet::new();
+        let mut known = BTreeSet::new();
         for (name, _) in CookieParser::new().pairs(cookie_header) {
-            if cache::chunk_number(&name, &data).is_some_and(|number| chunks.insert(number)) {
-                let attributes = self.options.attributes();
-                removed.push(cookies::with_max_age(&name, "", Some(0), &attributes)?);
+            let is_account = name == account || cache::chunk_number(&name, &account).is_some();
+            if (is_account || cache::chunk_number(&name, &data).is_some())
+                && known.insert(name.clone())
+            {
+                removed.push(self.options.set_cookie(&name, "", Some(0))?);
             }
         }
         Ok(removed)
@@ -256,6 +255,6 @@ impl BetterAuth {
 
     fn removed(&self, name: &str) -> Result<String, Error> {
         let name = self.options.cookie_name(name);
-        cookies::with_max_age(&name, "", Some(0), &self.options.attributes())
+        self.options.set_cookie(&name, "", Some(0))
     }
 }

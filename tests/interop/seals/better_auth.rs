@@ -6,6 +6,7 @@ use cloakroom_authjs::{
     better_auth::{BetterAuth, BetterAuthLogin, BetterAuthOptions, CookieCache, SESSION_BY_TOKEN},
     sealed::{Content, Refusal},
 };
+use cloakroom_core::{Cookie, SameSite};
 use cloakroom_test_support::RedisServer;
 use redis::Commands;
 use serde_json::{Value, json};
@@ -84,6 +85,58 @@ fn the_token_and_the_row_of_better_auth_are_verified() {
         let answer = npm.ask(&line("get-session", &cookie, &options));
         assert_eq!(body(&answer), "null");
         assert_eq!(BetterAuthLogin::from_json(body(&answer)).unwrap_err(), Refusal::Missing);
+    }
+}
+
+/// A site on http behind a proxy that ends https can have attributes that require `Secure`.
+#[test]
+#[ignore = "needs the npm packages"]
+fn the_attributes_of_a_site_of_better_auth_are_kept() {
+    let mut npm = Npm::start(&[]);
+    let attributes = json!({ "secure": true, "sameSite": "none", "partitioned": true, "path": "/app", "domain": "shop.example" });
+    let options =
+        json!({ "secret": SECRET, "advanced": { "defaultCookieAttributes": attributes } });
+    let mut cookie = Cookie::new();
+    cookie.set_secure(Some(true));
+    cookie.set_same_site(Some(SameSite::None));
+    cookie.set_partitioned(Some(true));
+    cookie.set_path(Some("/app"));
+    cookie.set_domain(Some("shop.example"));
+    let ours = BetterAuthOptions::default().with_cookie(cookie);
+    let ours = BetterAuth::with_options([SECRET], ours).unwrap();
+    let answer = npm.ask(&line("sign-up", "", &options));
+    let token = ours.token(answer.cookie().as_bytes()).unwrap();
+    assert_eq!(answer.set_cookie(), [ours.session_cookie(&token).unwrap()]);
+    let cookie = answer.cookie();
+    let answer = npm.ask(&line("sign-out", &cookie, &options));
+    assert_eq!(answer.set_cookie(), ours.sign_out(cookie.as_bytes()).unwrap());
+}
+
+/// With `account.storeAccountCookie`, the tokens of the user's provider are in cookies, which a sign-out deletes.
+#[test]
+#[ignore = "needs the npm packages"]
+fn a_sign_out_deletes_the_account_cookie_of_better_auth() {
+    let mut npm = Npm::start(&[]);
+    let ours = BetterAuth::new([SECRET]).unwrap();
+    let options = json!({ "secret": SECRET, "account": { "storeAccountCookie": true } });
+    let cookie = npm.ask(&line("sign-up", "", &options)).cookie();
+    for account in [
+        "better-auth.account_data=a",
+        "better-auth.account_data.0=a; better-auth.account_data.1=b",
+        "better-auth.account_data=; better-auth.account_data.1=b; better-auth.account_data.1=c; better-auth.account_data.x=d",
+    ] {
+        let cookie = format!("{cookie}; {account}; better-auth.session_data.0=e");
+        let answer = npm.ask(&line("sign-out", &cookie, &options));
+        let mut theirs = answer.set_cookie();
+        let ours = ours.sign_out(cookie.as_bytes()).unwrap();
+        let mut ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+        theirs.sort_unstable();
+        // The package deletes the account cookie twice.
+        theirs.dedup();
+        ours.sort_unstable();
+        // It deletes the cookie without a number even if the browser has none.
+        theirs.retain(|set| account.contains("account_data=") || !set.contains("account_data="));
+        assert_eq!(ours, theirs, "{account}");
     }
 }
 

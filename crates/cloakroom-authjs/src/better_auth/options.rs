@@ -1,6 +1,8 @@
 //! The options of better-auth that its cookies and keys depend on.
 
-use cloakroom_core::{Cookie, SameSite};
+use cloakroom_core::{Cookie, Error, SameSite};
+
+use crate::sealed::cookies;
 
 /// The form of the cookie cache: the option `session.cookieCache.strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +34,9 @@ pub struct BetterAuthOptions {
     /// The prefix of redis-storage, its option `keyPrefix`. `better-auth:` by default; empty for another secondary storage
     /// without one.
     pub key_prefix: String,
-    /// The other attributes of the cookies: `Path=/`, `HttpOnly` and `SameSite=Lax` by default. Its expiry and `Secure` do
-    /// not matter.
+    /// The other attributes of the cookies, `advanced.defaultCookieAttributes`: `Path=/`, `HttpOnly` and `SameSite=Lax` by
+    /// default. Its expiry does not matter. `Secure` is added for [`secure_cookies`](Self::secure_cookies), `Partitioned`
+    /// and `SameSite=None`.
     pub cookie: Cookie,
 }
 
@@ -108,9 +111,22 @@ impl BetterAuthOptions {
         format!("{secure}{}.{name}", self.cookie_prefix)
     }
 
-    pub(super) fn attributes(&self) -> Cookie {
+    /// Returns a `Set-Cookie` value as better-auth 1.7.25 writes it, whose better-call 1 makes a cookie `Secure` that
+    /// browsers would not take otherwise, and writes `Partitioned` last.
+    pub(super) fn set_cookie(
+        &self,
+        name: &str,
+        value: &str,
+        max_age: Option<i64>,
+    ) -> Result<String, Error> {
         let mut cookie = self.cookie.clone();
-        cookie.set_secure(self.secure_cookies.then_some(true));
-        cookie
+        let is_partitioned = cookie.partitioned();
+        let is_cross_site = is_partitioned || cookie.same_site() == Some(SameSite::None);
+        if self.secure_cookies || is_cross_site {
+            cookie.set_secure(Some(true));
+        }
+        cookie.set_partitioned(None);
+        let text = cookies::with_max_age(name, value, max_age, &cookie)?;
+        Ok(if is_partitioned { text + "; Partitioned" } else { text })
     }
 }
