@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Clock, Cookie, Error, ErrorKind, clear_cookie};
+use cloakroom_core::{
+    Clock, Cookie, CookieMember, Error, ErrorKind, JsValue, SameSite, clear_cookie, set_cookie,
+};
 
 use crate::version::{AuthJsVersion, TOLERANCE};
 
@@ -29,8 +31,12 @@ pub struct AuthJsOptions {
     pub secure_cookies: bool,
     /// `cookies.sessionToken.name`, with its prefix if it has one. By default the package's own name.
     pub cookie_name: Option<String>,
-    /// `cookies.sessionToken.options.domain`. By default the cookie is for the host alone.
-    pub cookie_domain: Option<String>,
+    /// The attributes of the session cookie, `cookies.sessionToken.options`: `Path=/`, `HttpOnly` and `SameSite=Lax` by
+    /// default. Its expiry does not matter.
+    ///
+    /// If it does not say whether the cookie is `Secure`, [`secure_cookies`](Self::secure_cookies) does. next-auth 4 has no
+    /// defaults for a site that sets such options: what they leave out, `Secure` too, is off.
+    pub cookie: Cookie,
     /// The salt from which the key is derived. By default the cookie's name in Auth.js 5, and empty in next-auth 4.
     pub salt: Option<String>,
     /// `session.maxAge`. 30 days by default.
@@ -67,11 +73,13 @@ impl AuthJsOptions {
     }
 
     fn of(version: AuthJsVersion) -> Self {
+        let mut cookie = Cookie::new();
+        cookie.set_same_site(Some(SameSite::Lax));
         Self {
             version,
             secure_cookies: true,
             cookie_name: None,
-            cookie_domain: None,
+            cookie,
             salt: None,
             max_age: 30 * DAY,
             update_age: DAY,
@@ -95,10 +103,23 @@ impl AuthJsOptions {
         self
     }
 
-    /// Sets [`cookie_domain`](Self::cookie_domain).
+    /// Sets [`cookie`](Self::cookie).
+    ///
+    /// ```
+    /// use cloakroom_authjs::AuthJsOptions;
+    /// use cloakroom_core::{Cookie, SameSite};
+    ///
+    /// // cookies: { sessionToken: { options: { httpOnly: true, sameSite: "none", path: "/app", secure: true } } }
+    /// let mut cookie = Cookie::new();
+    /// cookie.set_same_site(Some(SameSite::None));
+    /// cookie.set_path(Some("/app"));
+    /// cookie.set_secure(Some(true));
+    /// let options = AuthJsOptions::auth_js_5().with_cookie(cookie);
+    /// # let _ = options;
+    /// ```
     #[must_use]
-    pub fn with_cookie_domain(mut self, domain: impl Into<String>) -> Self {
-        self.cookie_domain = Some(domain.into());
+    pub fn with_cookie(mut self, cookie: Cookie) -> Self {
+        self.cookie = cookie;
         self
     }
 
@@ -183,25 +204,36 @@ impl AuthJsOptions {
         }
     }
 
+    /// Returns the attributes of the session cookie, without an expiry.
+    pub(crate) fn attributes(&self) -> Cookie {
+        let mut cookie = self.cookie.clone();
+        cookie.set_raw(CookieMember::Expires, JsValue::Null);
+        if *cookie.raw(CookieMember::Secure) == JsValue::Undefined {
+            cookie.set_secure(self.secure_cookies.then_some(true));
+        }
+        cookie
+    }
+
     /// Refuses an option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let invalid = |message: String| Error::new(ErrorKind::Config, "authjs", "new", message);
         let name = self.session_cookie();
-        let mut cookie = Cookie::new();
-        cookie.set_domain(self.cookie_domain.as_deref());
-        // It checks the name and the domain as the npm package `cookie` does.
-        clear_cookie(&name, &cookie).map_err(|error| {
-            let part = if cookie.domain().is_some() { "name or the domain" } else { "name" };
-            invalid(format!("the {part} of the cookie is invalid")).with_source(error)
+        // Both checks are those of the npm package `cookie`.
+        clear_cookie(&name, &Cookie::new()).map_err(|error| {
+            invalid("the name of the cookie is invalid".to_owned()).with_source(error)
         })?;
-        if !self.secure_cookies && (name.starts_with("__Secure-") || name.starts_with("__Host-")) {
+        let cookie = self.attributes();
+        set_cookie(&name, "", &cookie)
+            .map_err(|error| invalid(format!("invalid option \"cookie\": {error}")))?;
+        let is_host = name.starts_with("__Host-");
+        if !cookie.secure() && (is_host || name.starts_with("__Secure-")) {
             return Err(invalid(format!(
-                "invalid option \"cookie_name\": {name:?} requires secure_cookies, or browsers refuse the cookie"
+                "invalid option \"cookie_name\": {name:?} requires Secure, or browsers refuse the cookie"
             )));
         }
-        if self.cookie_domain.is_some() && name.starts_with("__Host-") {
+        if is_host && (cookie.domain().is_some() || cookie.path() != Some("/")) {
             return Err(invalid(format!(
-                "invalid option \"cookie_domain\": browsers refuse {name:?} with a domain"
+                "invalid option \"cookie\": browsers refuse {name:?} with a domain, and without the path \"/\""
             )));
         }
         for (option, age) in [
@@ -238,17 +270,27 @@ mod tests {
     fn what_browsers_would_refuse_is_refused_by_its_name() {
         let plain = || AuthJsOptions::auth_js_5().with_secure_cookies(false);
         let secure = AuthJsOptions::auth_js_5;
+        let cookie = |json: &str| Cookie::from_json(json).unwrap();
+        let host = |json: &str| secure().with_cookie_name("__Host-x").with_cookie(cookie(json));
         for (options, part) in [
             (plain().with_cookie_name("a b"), "name"),
             (plain().with_cookie_name("__Secure-x"), "cookie_name"),
-            (secure().with_cookie_domain("exa mple.com"), "domain"),
-            (secure().with_cookie_name("__Host-x").with_cookie_domain("example.com"), "domain"),
+            (secure().with_cookie(cookie(r#"{"secure":false}"#)), "cookie_name"),
+            (secure().with_cookie(cookie(r#"{"domain":"exa mple.com"}"#)), "domain"),
+            (secure().with_cookie(cookie(r#"{"path":"/;"}"#)), "path"),
+            (secure().with_cookie(cookie(r#"{"priority":"urgent"}"#)), "priority"),
+            (host(r#"{"domain":"example.com","path":"/"}"#), "domain"),
+            (host(r#"{"path":"/app"}"#), "path"),
+            (host("{}"), "path"),
             (secure().with_max_age(Duration::MAX), "max_age"),
         ] {
             let error = options.check().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.to_string().contains(part), "{error}");
         }
-        assert!(secure().with_cookie_domain("example.com").check().is_ok());
+        assert!(host(r#"{"path":"/","expires":"junk"}"#).check().is_ok());
+        let behind_a_proxy = cookie(r#"{"domain":"example.com","secure":true}"#);
+        let behind_a_proxy = plain().with_cookie_name("__Secure-x").with_cookie(behind_a_proxy);
+        assert!(behind_a_proxy.check().is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The session cookie, which may be cut into several: `name`, or `name.0`, `name.1` and so on.
 
-use cloakroom_core::{CookieParser, encode_uri_component, to_utc_string};
+use cloakroom_core::{CookieMember, CookieParser, encode_uri_component, set_cookie, to_utc_string};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use crate::{AuthJsOptions, AuthJsVersion, TokenCodec};
@@ -12,8 +12,8 @@ const MAX_CHUNKS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct SessionCookie {
     name: String,
-    domain: String,
-    flags: &'static str,
+    /// The attributes that the npm package `cookie` writes before and after `Expires`.
+    attributes: [String; 2],
     version: AuthJsVersion,
 }
 
@@ -28,16 +28,19 @@ pub(crate) struct Sent {
 }
 
 impl SessionCookie {
+    /// Takes the name and the attributes of options that were checked.
     pub(crate) fn new(options: &AuthJsOptions) -> Self {
-        let domain = options.cookie_domain.as_deref();
+        let mut cookie = options.attributes();
+        cookie.set_raw(CookieMember::Expires, "1970-01-01T00:00:00.000Z".into());
+        let line = set_cookie("name", "", &cookie).unwrap_or_default();
+        // No attribute contains a semicolon, so nothing else is an `Expires`.
+        let (before, after) = line
+            .strip_prefix("name=")
+            .and_then(|attributes| attributes.split_once("; Expires=Thu, 01 Jan 1970 00:00:00 GMT"))
+            .unwrap_or_default();
         Self {
             name: options.session_cookie(),
-            domain: domain.map_or_else(String::new, |domain| format!("; Domain={domain}")),
-            flags: if options.secure_cookies {
-                "; HttpOnly; Secure; SameSite=Lax"
-            } else {
-                "; HttpOnly; SameSite=Lax"
-            },
+            attributes: [before.to_owned(), after.to_owned()],
             version: options.version(),
         }
     }
@@ -93,8 +96,8 @@ impl SessionCookie {
         let removed = old.map(|name| self.removal(name));
         let written = named.iter().map(|(name, chunk)| {
             let chunk = String::from_utf8_lossy(chunk);
-            let Self { domain, flags, .. } = self;
-            format!("{name}={chunk}{domain}; Path=/; Expires={expires}{flags}")
+            let [before, after] = &self.attributes;
+            format!("{name}={chunk}{before}; Expires={expires}{after}")
         });
         headers(removed.chain(written))
     }
@@ -105,7 +108,7 @@ impl SessionCookie {
     }
 
     fn removal(&self, name: &str) -> String {
-        format!("{name}=; Max-Age=0{}; Path=/{}", self.domain, self.flags)
+        format!("{name}=; Max-Age=0{}", self.attributes.concat())
     }
 
     /// Returns true if a `Set-Cookie` header is about this cookie or one of its chunks.
