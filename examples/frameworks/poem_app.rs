@@ -51,7 +51,13 @@ async fn sessions(
     match served.end(response.status()).await {
         Ok(Some(cookie)) => drop(response.headers_mut().append(SET_COOKIE, cookie)),
         Ok(None) => {}
-        Err(refusal) => return Ok(answer(refusal)),
+        Err(mut refusal) => {
+            // Those of a session further in, which can have moved to a new id.
+            for cookie in response.headers().get_all(SET_COOKIE) {
+                refusal.headers_mut().append(SET_COOKIE, cookie.clone());
+            }
+            return Ok(answer(refusal));
+        }
     }
     Ok(response)
 }

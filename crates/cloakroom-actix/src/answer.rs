@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{HeaderName, HeaderValue, SET_COOKIE},
+        header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE},
     },
 };
 use bytes::Bytes;
@@ -38,14 +38,25 @@ pub(crate) fn response(own: &Response<Bytes>) -> HttpResponse {
     response.map_into_boxed_body()
 }
 
+/// Adds the cookies of a response that is not sent. The session of a middleware further in can have moved to a new id,
+/// which only its cookie tells the browser.
+pub(crate) fn add_cookies(headers: &mut HeaderMap, unsent: &HeaderMap) {
+    for line in unsent.get_all(SET_COOKIE) {
+        headers.append(SET_COOKIE, line.clone());
+    }
+}
+
 /// The 400 for a request whose head `http` 1 does not accept.
 pub(crate) fn bad_request() -> HttpResponse {
     HttpResponse::new(StatusCode::BAD_REQUEST)
 }
 
-/// An error that becomes the response of ours in its place.
+/// An error of a middleware further in that becomes the response of ours in its place.
 #[derive(Debug)]
-pub(crate) struct Refusal(pub(crate) Response<Bytes>);
+pub(crate) struct Refusal {
+    pub(crate) own: Response<Bytes>,
+    pub(crate) cause: actix_web::Error,
+}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,11 +66,13 @@ impl fmt::Display for Refusal {
 
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
-        status(self.0.status())
+        status(self.own.status())
     }
 
     fn error_response(&self) -> HttpResponse {
-        response(&self.0)
+        let mut response = response(&self.own);
+        add_cookies(response.headers_mut(), self.cause.error_response().headers());
+        response
     }
 }
 

@@ -167,7 +167,11 @@ async fn after_response<B>(
             }
             response.map_into_left_body()
         }
-        Err(refusal) => response.into_response(answer::response(&refusal)).map_into_right_body(),
+        Err(refusal) => {
+            let mut own = answer::response(&refusal);
+            answer::add_cookies(own.headers_mut(), response.headers());
+            response.into_response(own).map_into_right_body()
+        }
     }
 }
 
@@ -185,7 +189,7 @@ async fn after_error(served: &ServedRequest, cause: actix_web::Error) -> actix_w
             // Any other error is passed on as it is, for middlewares that look at its type.
             if is_told || cookie.is_some() { Answered { cause, cookie }.into() } else { cause }
         }
-        Err(refusal) => Refusal(refusal).into(),
+        Err(refusal) => Refusal { own: refusal, cause }.into(),
     }
 }
 

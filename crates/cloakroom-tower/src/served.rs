@@ -36,7 +36,12 @@ use crate::{LazySession, RequestHead, Session, SessionEngine, lazy::PassedBy, se
 ///     match served.end(response.status()).await {
 ///         Ok(Some(cookie)) => drop(response.headers_mut().append(SET_COOKIE, cookie)),
 ///         Ok(None) => {}
-///         Err(refusal) => return refusal,
+///         Err(mut refusal) => {
+///             for cookie in response.headers().get_all(SET_COOKIE) {
+///                 refusal.headers_mut().append(SET_COOKIE, cookie.clone());
+///             }
+///             return refusal;
+///         }
 ///     }
 ///     response
 /// }
@@ -121,7 +126,9 @@ impl ServedRequest {
     ///
     /// # Errors
     ///
-    /// The response to send in place of the handler's, with its cookie, if a change could not be written.
+    /// The response to send in place of the handler's, with its cookie, if a change could not be written. Add the
+    /// `Set-Cookie` lines of the handler's response to it: if middlewares are nested, they include the cookie of a
+    /// session further in, which can have moved to a new id.
     pub async fn end(&self, status: StatusCode) -> Result<Option<HeaderValue>, Response<Bytes>> {
         let session = self.lazy().and_then(LazySession::end);
         let Some(session) = session.filter(|session| session.end().is_some()) else {

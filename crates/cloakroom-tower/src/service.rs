@@ -87,7 +87,13 @@ async fn answer<B, E>(
     }
     let cookie = match served.end(response.status()).await {
         Ok(cookie) => cookie,
-        Err(refusal) => return Ok(refusal.map(ResponseBody::own)),
+        Err(mut refusal) => {
+            // A session of a layer further in can have moved to a new id, which only its cookie tells the browser.
+            for line in response.headers().get_all(SET_COOKIE) {
+                refusal.headers_mut().append(SET_COOKIE, line.clone());
+            }
+            return Ok(refusal.map(ResponseBody::own));
+        }
     };
     if let Some(cookie) = cookie {
         response.headers_mut().append(SET_COOKIE, cookie);

@@ -194,13 +194,18 @@ async fn a_change_that_cannot_be_stored_is_the_error_response() {
     }
 }
 
+async fn count(request: &ServiceRequest) -> Result<(), SessionError> {
+    let session = request.lazy_session().unwrap().get().await?.unwrap();
+    session.modify("n", |n: Option<u32>| n.unwrap_or_default() + 1)?;
+    Ok(())
+}
+
 /// Counts, and then refuses the request with this status.
 async fn counted<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let session = request.lazy_session().unwrap().get().await.map_err(SessionError::from)?.unwrap();
-    session.modify("n", |n: Option<u32>| n.unwrap_or_default() + 1).map_err(SessionError::from)?;
+    count(&request).await?;
     match request.path() {
         "/forbidden" => Err(ErrorForbidden("no")),
         "/broken" => Err(ErrorInternalServerError("oh")),
@@ -234,4 +239,32 @@ async fn an_error_of_a_middleware_is_answered_with_the_cookie() {
     let service = actix_web::test::init_service(app()).await;
     let error = actix_web::test::try_call_service(&service, get("/own").to_request()).await;
     assert!(error.unwrap_err().as_error::<OwnError>().is_some());
+}
+
+/// The session of the inner middleware has moved by then, and only its cookie leads to the new id.
+#[actix_web::test]
+async fn the_error_response_of_an_outer_middleware_keeps_the_cookies_of_the_inner_one() {
+    let store = Failing::new();
+    let (outer, _) = told(store.clone(), |options| options.ids.cookie_name = "outer".to_owned());
+    let (inner, _) = told(MemoryStore::new(), |_| {});
+    *store.fails.lock().unwrap() = "set";
+    let app = || {
+        App::new()
+            .wrap(from_fn(counted))
+            .wrap(inner.clone())
+            // Counts in the session of the outer one.
+            .wrap(from_fn(async |request: ServiceRequest, next: Next<_>| {
+                count(&request).await?;
+                next.call(request).await
+            }))
+            .wrap(outer.clone())
+            .route("/", web::get().to(write))
+    };
+    for path in ["/", "/forbidden"] {
+        let reply = answer(app(), get(path)).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(reply.body, "The session store is unavailable.\n");
+        assert_eq!(reply.cookies.len(), 1, "{path}");
+        assert!(reply.cookies[0].starts_with("connect.sid=s"), "{path}");
+    }
 }

@@ -2,17 +2,27 @@
 
 use std::sync::{Arc, Mutex};
 
-use cloakroom_core::{MemoryStore, Secrets};
+use cloakroom_core::{Clock, ErrorKind, MemoryStore, Secrets, Store};
 use cloakroom_tower::{LazySession, RequireSession, Session, SessionLayer, SessionOptions};
 use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE};
 use tower::{Layer, ServiceExt, service_fn};
 
+use crate::{log::Log, site::NOW};
+
 fn layer(name: &str, change: impl FnOnce(&mut SessionOptions)) -> SessionLayer {
+    layer_on(MemoryStore::new(), name, change)
+}
+
+fn layer_on(
+    store: impl Store + 'static,
+    name: &str,
+    change: impl FnOnce(&mut SessionOptions),
+) -> SessionLayer {
     let mut options = SessionOptions::new();
     options.ids.cookie_name = name.to_owned();
     change(&mut options);
     let secrets = Secrets::new([format!("the secret of {name}")]).unwrap();
-    options.layer(MemoryStore::new(), secrets).unwrap()
+    options.layer(store, secrets).unwrap()
 }
 
 fn request(path: &str, cookies: &[&str]) -> Request<()> {
@@ -244,5 +254,39 @@ async fn the_express_preset_leaves_a_session_alone_that_was_put_there_by_hand() 
             }
         });
         layer.layer(page).oneshot(request).await.unwrap();
+    }
+}
+
+/// The session of the inner layer has moved by then, and only its cookie leads to the new id.
+#[tokio::test]
+async fn the_error_response_of_an_outer_layer_keeps_the_cookies_of_the_inner_one() {
+    for rotates in [true, false] {
+        let store = Log::new(&Clock::fixed(NOW));
+        let shop = layer_on(store.clone(), "shop", |_| {});
+        let admin = layer("admin", |_| {});
+        let (customer, clerk) = (login(&shop, "/").await, login(&admin, "/").await);
+        let engine = shop.engine().clone();
+        let page = service_fn(move |request: Request<()>| {
+            let (engine, store) = (engine.clone(), store.clone());
+            async move {
+                let inner = request.extensions().get::<Session>().unwrap();
+                if rotates {
+                    inner.regenerate_keeping_data().await.unwrap();
+                } else {
+                    inner.destroy().await.unwrap();
+                }
+                let outer = engine.lazy_session(request.extensions()).unwrap().get().await.unwrap();
+                outer.unwrap().insert("n", 1).unwrap();
+                store.fail(&["update"], ErrorKind::Unavailable);
+                Ok::<_, std::io::Error>(Response::new(()))
+            }
+        });
+        let both = shop.layer(admin.layer(page));
+        let response = both.oneshot(request("/", &[&customer, &clerk])).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let cookies = cookies(response.headers());
+        assert_eq!(cookies.len(), 1, "{cookies:?}");
+        let seen = admin.engine().load((&request("/", &[&cookies[0]])).into()).await.unwrap();
+        assert_eq!(seen.unwrap().is_new(), !rotates);
     }
 }
