@@ -284,8 +284,8 @@ impl Session {
     /// As [`insert`](Self::insert).
     pub fn unset(&self) -> Result<(), Error> {
         let mut state = self.shared().open_for_change("unset")?;
-        let cookie = state.record("unset")?.cookie().clone();
-        state.current = Current::Unset(Box::new(cookie));
+        let record = Arc::clone(state.record("unset")?);
+        state.current = Current::Unset(record);
         Ok(())
     }
 

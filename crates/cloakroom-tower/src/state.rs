@@ -40,8 +40,8 @@ pub(crate) enum Current {
     Live(Arc<SessionData>),
     /// Destroyed; this was its cookie.
     Destroyed(Box<Cookie>),
-    /// Dropped by `unset`; this was its cookie.
-    Unset(Box<Cookie>),
+    /// Dropped by `unset`; this was its record.
+    Unset(Arc<SessionData>),
 }
 
 /// What a preset remembers of a request besides the record.
@@ -185,8 +185,8 @@ impl<M: Memory + ?Sized> State<M> {
     /// The cookie of the session, also of one that is gone.
     pub(crate) fn cookie(&self) -> &Cookie {
         match &self.current {
-            Current::Live(record) => record.cookie(),
-            Current::Destroyed(cookie) | Current::Unset(cookie) => cookie,
+            Current::Live(record) | Current::Unset(record) => record.cookie(),
+            Current::Destroyed(cookie) => cookie,
         }
     }
 }

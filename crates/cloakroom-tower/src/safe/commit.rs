@@ -153,13 +153,14 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Brow
     let record = match &state.current {
         Current::Live(record) => record,
         Current::Destroyed(cookie) => return destroyed(memory, cookie),
-        Current::Unset(cookie) if options.unset == Unset::Destroy => {
-            return LastStep::Drop { ids: ids_to_log_out(state), cookie: (**cookie).clone() };
+        Current::Unset(record) if options.unset == Unset::Destroy => {
+            return LastStep::Drop { ids: ids_to_log_out(state), cookie: record.cookie().clone() };
         }
         // `unset: "keep"` keeps the session's own record. The one that it was to replace has to go, as after any new
         // id.
-        Current::Unset(cookie) if !memory.old_ids.is_empty() => {
-            return LastStep::Drop { ids: memory.old_ids.clone(), cookie: (**cookie).clone() };
+        Current::Unset(record) if !memory.old_ids.is_empty() => {
+            let cookie = record.cookie().clone();
+            return LastStep::Drop { ids: memory.old_ids.clone(), cookie };
         }
         Current::Unset(_) => return LastStep::Nothing,
     };

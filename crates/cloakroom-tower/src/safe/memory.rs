@@ -98,7 +98,7 @@ impl Replaced {
     /// Takes the session that is about to be replaced, or `None` if it is not in the store: then there is nothing to go
     /// back to.
     pub(super) fn of(state: &State<Memory>) -> Option<Self> {
-        let Current::Live(record) = &state.current else { return None };
+        let (Current::Live(record) | Current::Unset(record)) = &state.current else { return None };
         let memory = &state.memory;
         memory.is_stored.then(|| Self {
             id: state.id.clone(),

@@ -33,9 +33,10 @@ impl SafeSession {
         if keeps_data {
             state.record("regenerate")?;
         }
+        // A session that was unset is still in the store. Like any other old one, it ends when the new one is stored.
         let destroyed = match &state.current {
-            Current::Live(_) => None,
-            Current::Destroyed(cookie) | Current::Unset(cookie) => Some(cookie.clone()),
+            Current::Live(_) | Current::Unset(_) => None,
+            Current::Destroyed(cookie) => Some(cookie.clone()),
         };
         let replaced = Replaced::of(&state);
         let old_id = mem::replace(&mut state.id, id);

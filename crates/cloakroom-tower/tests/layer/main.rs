@@ -41,5 +41,6 @@ mod steps;
 mod testing;
 mod unavailable;
 mod unfinished;
+mod unset;
 mod whole;
 mod writing;
