@@ -45,6 +45,8 @@ pub(crate) struct Memory {
     original: (String, Arc<SessionData>),
     /// The record in place of `savedHash`: as `save` last wrote it, or as it was loaded.
     saved: Option<Arc<SessionData>>,
+    /// `regenerate` has made another session, whose `save` Express does not note: it wraps only the first one's.
+    is_regenerated: bool,
     /// The new session was counted as created or moved.
     is_counted: bool,
 }
@@ -130,7 +132,9 @@ impl Asked {
         // `resave: false` counts a loaded session as saved, so that it is written only if it changes.
         let saved = (!is_new && !options.resave).then(|| Arc::clone(&record));
         let original = (id.clone(), Arc::clone(&record));
-        let memory = Memory { cookie_id: cookie_id.clone(), original, saved, is_counted: false };
+        let cookie_id = cookie_id.clone();
+        let memory =
+            Memory { cookie_id, original, saved, is_regenerated: false, is_counted: false };
         let state = State::new(id, record, is_new, memory);
         Ok(ExpressSession { shared: Shared::new(Arc::clone(setup), request.clone(), state) })
     }
@@ -169,10 +173,8 @@ impl ExpressSession {
     pub(crate) fn rollback(&self) -> Result<(), Error> {
         let mut state = self.shared.open_for_change("rollback")?;
         state.record_mut("rollback")?.rollback();
-        let State { id, current: Current::Live(record), memory, .. } = &mut *state else {
-            return Ok(());
-        };
-        if *id == memory.original.0 {
+        let State { current, memory, .. } = &mut *state;
+        if let (Current::Live(record), false) = (current, memory.is_regenerated) {
             *record = Arc::clone(memory.saved.as_ref().unwrap_or(&memory.original.1));
         }
         Ok(())
@@ -183,9 +185,10 @@ impl ExpressSession {
         let (id, record) = {
             let mut state = self.shared.open_for_change("save")?;
             let record = Arc::clone(state.record("save")?);
-            // Before the store has answered, as in Express's wrapped `save`. After `regenerate` Express does not set
-            // it, which makes no difference: `is_saved` is false for every id but the first.
-            state.memory.saved = Some(Arc::clone(&record));
+            // Before the store has answered, as in Express's wrapped `save`.
+            if !state.memory.is_regenerated {
+                state.memory.saved = Some(Arc::clone(&record));
+            }
             (state.id.clone(), record)
         };
         let setup = &self.shared.setup;
@@ -246,7 +249,7 @@ impl ExpressSession {
             state.current = Current::Live(Arc::new(record));
         }
         state.is_new = true;
-        state.memory.is_counted = false;
+        (state.memory.is_regenerated, state.memory.is_counted) = (true, false);
         destroyed
     }
 

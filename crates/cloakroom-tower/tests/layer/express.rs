@@ -191,3 +191,50 @@ async fn the_first_cookie_hides_the_others() {
     })
     .await;
 }
+
+/// express-session 1.19.0 was seen to make these calls. Its `regenerate` makes a session whose `save` it does not note.
+#[tokio::test]
+async fn a_session_that_was_saved_after_a_new_id_is_written_again_even_if_genid_repeats() {
+    for resave in [false, true] {
+        let site = site(|options| {
+            options.resave = resave;
+            options.ids.genid = Some(std::sync::Arc::new(|_| Ok("same".to_owned())));
+        });
+        for reloads in [false, true] {
+            site.write("cart", 1).await;
+            site.store.calls();
+            let reply = site
+                .visit(async move |session: Session| {
+                    session.regenerate().await?;
+                    session.insert("user", 7)?;
+                    session.save().await?;
+                    if reloads {
+                        assert!(session.reload().await?);
+                    }
+                    Ok(())
+                })
+                .await;
+            assert!(reply.lines().is_empty());
+            let reloaded: &[&str] = if reloads { &["get"] } else { &[] };
+            let expected = [&["get", "destroy", "set"], reloaded, &["set"]].concat();
+            assert_eq!(site.store.calls(), expected, "{resave} {reloads}");
+        }
+    }
+}
+
+/// The old session is destroyed, even if the new one has its id.
+#[tokio::test]
+async fn a_rollback_does_not_bring_back_a_session_of_the_same_id() {
+    let site = site(|options| {
+        options.ids.genid = Some(std::sync::Arc::new(|_| Ok("same".to_owned())));
+    });
+    site.write("n", 1).await;
+    site.visit(async |session: Session| {
+        session.regenerate().await?;
+        session.insert("n", 2)?;
+        session.rollback().await?;
+        assert_eq!(session.get::<i32>("n")?, None);
+        Ok(())
+    })
+    .await;
+}
