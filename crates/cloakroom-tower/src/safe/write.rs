@@ -231,24 +231,24 @@ impl Write {
     }
 
     /// Stores the record under the new id, or under another if that one is taken. A store without conditional writes
-    /// cannot tell, so there the id is trusted to be new.
+    /// cannot tell, so there the id is trusted to be new, unless it is one of those that this session replaces.
     async fn create(&mut self, session: &SafeSession, record: SessionData) -> Result<(), Error> {
         let store = session.shared.setup.store();
-        let Some(atomic) = store.atomic() else {
-            store.set(&self.id, &record).await?;
-            self.written = Some(Written { record, revision: Revision::of_text() });
-            self.note(session);
-            return Ok(());
-        };
         for _ in 0..MOST_IDS {
-            match atomic.create(&self.id, &record).await? {
-                Created::Stored(revision) => {
-                    self.written = Some(Written { record, revision });
-                    self.note(session);
-                    return Ok(());
+            let created = match store.atomic() {
+                Some(atomic) => atomic.create(&self.id, &record).await?,
+                None if self.old_ids.contains(&self.id) => Created::Exists,
+                None => {
+                    store.set(&self.id, &record).await?;
+                    Created::Stored(Revision::of_text())
                 }
-                Created::Exists => self.id = session.shared.generate()?.0,
+            };
+            if let Created::Stored(revision) = created {
+                self.written = Some(Written { record, revision });
+                self.note(session);
+                return Ok(());
             }
+            self.id = session.shared.generate()?.0;
         }
         let message = "genid returned only ids that are in use";
         Err(Error::new(ErrorKind::InvalidId, store.name().to_owned(), "create", message))

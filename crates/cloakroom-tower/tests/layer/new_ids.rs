@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use cloakroom_core::{Enumerate, ErrorKind, Store};
-use cloakroom_tower::{Session, TouchAfter, Unset};
+use cloakroom_core::{Enumerate, ErrorKind, Secrets, Store};
+use cloakroom_tower::{Session, SessionOptions, TouchAfter, Unset};
 use http::StatusCode;
 
-use crate::site::Site;
+use crate::{log::Log, site::Site};
 
 #[tokio::test]
 async fn a_new_id_is_stored_before_the_old_one_is_destroyed() {
@@ -152,9 +152,9 @@ async fn nothing_comes_between_the_old_id_and_the_new_one() {
 
 #[tokio::test]
 async fn an_old_id_ends_whatever_life_the_store_gives() {
-    let secrets = cloakroom_core::Secrets::new(["keyboard cat"]).unwrap();
-    let options = cloakroom_tower::SessionOptions::new();
-    let site = Site::with_all(options, secrets, crate::log::Log::with_own_life, |_| {});
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let options = SessionOptions::new();
+    let site = Site::with_all(options, secrets, Log::with_own_life, |_| {});
     site.write("n", 1).await;
     let old = site.sid();
     site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
@@ -285,4 +285,54 @@ async fn ids_that_are_always_taken_are_an_error() {
     let reply = site.write("n", 2).await;
     assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(site.record("same").await.unwrap().get::<i32>("n").unwrap(), Some(1));
+}
+
+/// Without `Atomic`, too, where the store cannot say that an id is taken.
+#[tokio::test]
+async fn a_login_whose_new_id_is_the_old_one_is_an_error() {
+    for keeps in [true, false] {
+        let secrets = Secrets::new(["keyboard cat"]).unwrap();
+        let site = Site::with_all(SessionOptions::new(), secrets, Log::without_atomic, |options| {
+            options.ids.genid = Some(Arc::new(|_| Ok("same".to_owned())));
+        });
+        site.write("n", 1).await;
+        for saves in [true, false] {
+            let reply = site
+                .visit(async move |session: Session| {
+                    if keeps {
+                        session.regenerate_keeping_data().await?;
+                    } else {
+                        session.regenerate().await?;
+                    }
+                    session.insert("user", 7)?;
+                    if saves {
+                        let error = session.save().await.unwrap_err();
+                        assert_eq!(error.kind(), ErrorKind::InvalidId);
+                    }
+                    Ok(())
+                })
+                .await;
+            assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert!(reply.lines().is_empty());
+            assert_eq!((site.member("n").await, site.member("user").await), (Some(1), None));
+        }
+        site.write("n", 2).await;
+        assert_eq!(site.member("n").await, Some(2), "the session goes on");
+    }
+}
+
+#[tokio::test]
+async fn without_conditional_writes_another_id_is_tried_if_the_new_one_is_the_old_one() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let site = Site::with_all(SessionOptions::new(), secrets, Log::without_atomic, |options| {
+        // Each id twice: 0, 0, 1, 1, and so on.
+        options.ids.genid =
+            Some(Arc::new(move |_| Ok((made.fetch_add(1, Ordering::Relaxed) / 2).to_string())));
+    });
+    site.write("n", 1).await;
+    assert_eq!(site.sid(), "0");
+    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    assert_eq!((&*site.sid(), site.member("n").await), ("1", Some(1)));
+    assert!(site.record("0").await.is_none());
 }
