@@ -14,6 +14,7 @@ use crate::{
     live::Lease,
     mysql_check::{self, Limits},
     options::{SqlOptions, is_zone},
+    sqlite_check,
     statement::{Statement, Statements, Values},
     table::Table,
 };
@@ -217,19 +218,8 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
     let (expiry, _) = find(&table.expiry.name)?;
     let mut last_expiry_ms = table.expiry_form.last_ms();
     if table.dialect == Dialect::Sqlite {
-        if affinity(&id) == Affinity::Number {
-            let why = format!(
-                "has the type {id}, which changes an id that looks like a number; it must be TEXT"
-            );
-            return Err(wrong(&table.id.name, &why));
-        }
-        if table.expiry_form.is_number() && affinity(&expiry) == Affinity::Text {
-            let why = format!(
-                "has the type {expiry}, which compares numbers as text; it must be INTEGER or REAL"
-            );
-            return Err(wrong(&table.expiry.name, &why));
-        }
-        // Otherwise a type of SQLite is a hint, and its texts have any length.
+        sqlite_check::check(table, &id, &expiry).map_err(|(column, why)| wrong(column, &why))?;
+        // Its texts have any length.
         let (data_type, most_id, most_data) = (DataType::Text, None, None);
         return Ok(Types { data_type, most_id, most_data, last_expiry_ms });
     }
@@ -288,28 +278,4 @@ fn text_length(sql_type: &str) -> Option<Option<usize>> {
         _ => sql_type.strip_prefix("character varying(")?,
     };
     rest.strip_suffix(')')?.parse().ok().map(Some)
-}
-
-/// What a column of SQLite does to a value, by its type (sqlite.org/datatype3.html, section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Affinity {
-    /// A number becomes text.
-    Text,
-    /// Text that looks like a number becomes one.
-    Number,
-    Nothing,
-}
-
-fn affinity(sql_type: &str) -> Affinity {
-    let sql_type = sql_type.to_ascii_uppercase();
-    let has = |parts: &[&str]| parts.iter().any(|part| sql_type.contains(part));
-    if has(&["INT"]) {
-        Affinity::Number
-    } else if has(&["CHAR", "CLOB", "TEXT"]) {
-        Affinity::Text
-    } else if has(&["BLOB"]) || sql_type.is_empty() {
-        Affinity::Nothing
-    } else {
-        Affinity::Number
-    }
 }

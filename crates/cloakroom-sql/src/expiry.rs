@@ -83,6 +83,12 @@ impl ExpiryForm {
         matches!(self, Self::Seconds | Self::Milliseconds | Self::RealMilliseconds)
     }
 
+    /// Returns what SQLite's `typeof` answers for a column of this form. A column can turn whole numbers into floating-point
+    /// ones and the other way round.
+    pub(crate) const fn kinds(self) -> &'static str {
+        if self.is_number() { "'integer', 'real'" } else { "'text'" }
+    }
+
     /// Returns a time in this form, as it is sent to the database.
     pub(crate) fn time(self, ms: i64) -> Time {
         match self {

@@ -36,6 +36,7 @@ mod prune;
 mod read;
 mod record;
 mod search;
+mod sqlite_check;
 mod statement;
 mod store;
 mod table;

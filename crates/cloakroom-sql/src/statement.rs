@@ -243,7 +243,12 @@ impl<'t> Parts<'t> {
         let now = form.compared(&form.sent(NOW, &zone));
         let ends = form.compared(&expiry);
         let (lives, expired) = if table.live_at_expiry { (">=", "<") } else { (">", "<=") };
-        let mut live = format!("{ends} {lives} {now}");
+        // SQLite orders any text after any number, so a row in another form would be live for ever, or over at once.
+        let kind = match dialect {
+            Dialect::Sqlite => format!("typeof({expiry}) IN ({}) AND ", form.kinds()),
+            Dialect::MySql | Dialect::Postgres => String::new(),
+        };
+        let mut live = format!("{kind}{ends} {lives} {now}");
         if let Some(destroyed) = table.further_column(Further::DestroyedAt) {
             live = format!("{live} AND {} IS NULL", dialect.quote(destroyed));
         }
@@ -276,7 +281,7 @@ impl<'t> Parts<'t> {
             selected_expiry: form.selected(dialect, &expiry, &zone),
             same_id,
             live,
-            expired: format!("{ends} {expired} {now}"),
+            expired: format!("{kind}{ends} {expired} {now}"),
             id,
             data,
             expiry,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
+mod forms;
+
 use std::{pin::pin, time::Duration};
 
 use cloakroom_core::{Atomic, Clock, Created, Enumerate, ErrorKind, SessionData, Store, Updated};
