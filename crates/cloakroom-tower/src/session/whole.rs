@@ -52,9 +52,9 @@ impl Session {
     /// it. A session that this request made is empty again, so nothing is stored and no cookie is sent.
     ///
     /// It does not ask the store. The safe preset also undoes [`regenerate`](Self::regenerate), and an
-    /// [`unset`](Self::unset) before it, unless the new session was saved. With the express preset, the old session is already gone: after [`regenerate`](Self::regenerate) the
-    /// new one is empty, and after [`regenerate_keeping_data`](Self::regenerate_keeping_data) it has the old one's
-    /// members.
+    /// [`unset`](Self::unset) before it, unless the new session was saved. With the express preset, the old session is
+    /// already gone: after [`regenerate`](Self::regenerate) the new one is empty, and after
+    /// [`regenerate_keeping_data`](Self::regenerate_keeping_data) it has the old one's members.
     ///
     /// # Errors
     ///
