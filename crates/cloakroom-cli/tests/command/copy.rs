@@ -174,7 +174,7 @@ fn a_move_into_the_same_store_moves_and_deletes_nothing() {
     }
 }
 
-/// `null` is no session for Node.js, but a record that is there.
+/// Node.js takes `null` for a missing session, but the record is there.
 #[test]
 #[ignore = "needs redis-server"]
 fn a_session_whose_place_is_taken_by_no_session_is_counted_as_failed() {

@@ -331,7 +331,7 @@ async fn expired_rows_are_pruned_in_batches_and_others_stay() {
 }
 
 #[tokio::test]
-async fn the_option_ttl_is_the_life_of_browser_sessions_only() {
+async fn a_browser_session_lives_for_the_option_ttl() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::fixed(1_750_000_000_000);
     let options = SqlOptions::default().with_clock(clock.clone());
