@@ -8,6 +8,8 @@
 //   {"package":"cookie-session","now_ms":1,"options":{"keys":["k"]},"cookie":"session=…","set":null}
 //   {"package":"koa-session","now_ms":1,"keys":["k"],"options":{},"cookie":"koa.sess=…"}
 //
+// With `"https":true`, cookie-session and koa-session see a request by https.
+//
 //   {"package":"cookies","now_ms":1,"keys":["k"],"name":"a","cookie":"a=…; a.sig=…","set":"…"}
 //
 // The answer is the value of the signed cookie, if the package verifies it, and what it sets: {"value":"…","set_cookie":["…"]}.
@@ -89,27 +91,30 @@ function ironSession({ options, cookie, set }) {
   });
 }
 
-function cookieSessionOf({ options, cookie, set }) {
+function cookieSessionOf({ options, cookie, set, https }) {
   const noted = {};
   const middleware = cookieSession(options);
-  return request(cookie, noted, (request, response) =>
+  return request(cookie, noted, (request, response) => {
+    // Express has this getter, which goes by its setting `trust proxy`.
+    if (https) request.protocol = "https";
     middleware(request, response, () => {
       noted.session = JSON.stringify(request.session);
       noted.is_new = request.session.isNew;
       if (set === null) request.session = null;
       else change(request.session, set);
       response.end();
-    }),
-  );
+    });
+  });
 }
 
 const METHODS = ["save", "regenerate", "commit", "manuallyCommit", "toJSON"];
 
-function koaSessionOf({ keys, options, cookie, set }) {
+function koaSessionOf({ keys, options, cookie, set, https }) {
   const noted = {};
   const app = new Koa();
   app.keys = keys;
   app.silent = true;
+  if (https) Object.defineProperty(app.request, "protocol", { value: "https" });
   app.use(koaSession(options, app));
   app.use((context) => {
     noted.session = JSON.stringify(context.session);

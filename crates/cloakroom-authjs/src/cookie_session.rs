@@ -107,6 +107,14 @@ impl CookieSession {
         Ok(self)
     }
 
+    /// Sets whether browsers reach the site by https, also if a proxy ends it: see [`SignedCookies::with_secure`]. False by
+    /// default.
+    #[must_use]
+    pub fn with_secure(mut self, secure: bool) -> Self {
+        self.cookies = self.cookies.with_secure(secure);
+        self
+    }
+
     /// Reads the session from the value of a `Cookie` header. Members that cookie-session drops are dropped.
     ///
     /// # Errors

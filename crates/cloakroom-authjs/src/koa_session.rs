@@ -141,6 +141,14 @@ impl KoaSession {
         Ok(self)
     }
 
+    /// Sets whether browsers reach the site by https, also if a proxy ends it: see [`SignedCookies::with_secure`]. False by
+    /// default.
+    #[must_use]
+    pub fn with_secure(mut self, secure: bool) -> Self {
+        self.cookies = self.cookies.with_secure(secure);
+        self
+    }
+
     /// Reads the session from the value of a `Cookie` header.
     ///
     /// As in koa-session, it is expired when `_expire` is a number less than `now_ms`, and never if it is anything else.

@@ -7,7 +7,7 @@ use cloakroom_authjs::{
     koa_session::{KoaLogin, KoaMaxAge, KoaSession},
     sealed::{Content, Refusal},
 };
-use cloakroom_core::json;
+use cloakroom_core::{Cookie, json};
 use serde_json::{Value, json};
 
 use super::{NOW_MS, Npm, damaged, header, json_of, random_session, seed};
@@ -333,5 +333,58 @@ fn a_signed_value_is_read_as_it_is_written() {
         let read = ours.read(cookie.as_bytes());
         let value = read.as_ref().map_or(json!(null), |read| json!(read.value()));
         assert_eq!(theirs.0["value"], value, "{cookie} {read:?}");
+    }
+}
+
+/// By https, the packages send every cookie as `secure`, unless its options say otherwise.
+#[test]
+#[ignore = "needs the npm packages"]
+fn the_cookies_of_a_site_on_https_are_secure_as_in_npm() {
+    let mut npm = Npm::start(&[]);
+    let session = Content::from_json(r#"{"user":"ann"}"#).unwrap();
+    for secure in [None, Some(false), Some(true)] {
+        let mut cookie = Cookie::new();
+        cookie.set_secure(secure);
+        let ours = |keys: &[&str]| {
+            let sessions = cookie_session(keys).with_cookie(cookie.clone()).unwrap();
+            sessions.with_secure(true)
+        };
+        let koa = |keys: &[&str]| {
+            let sessions = koa_session(keys).with_cookie(cookie.clone()).unwrap();
+            sessions.with_secure(true)
+        };
+        let mut lines = [cookie_line("", &KEYS), koa_line("", &KEYS)];
+        for line in &mut lines {
+            line["https"] = json!(true);
+            if let Some(secure) = secure {
+                line["options"]["secure"] = json!(secure);
+            }
+        }
+        let login = KoaLogin::new(session.clone());
+        let saved = |keys: &[&str]| {
+            [ours(keys).save(&session, NOW_MS).unwrap(), koa(keys).save(&login, NOW_MS).unwrap()]
+        };
+        let ends = [ours(&KEYS).end(), koa(&KEYS).end()];
+        let removals = [ours(&KEYS).remove_signature(), koa(&KEYS).remove_signature()];
+        for (at, mut line) in lines.into_iter().enumerate() {
+            line["set"] = json!({ "user": "ann" });
+            assert_eq!(npm.ask(&line).set_cookie(), saved(&KEYS)[at], "{line}");
+            let of = |keys| header(saved(keys)[at].iter().map(String::as_str));
+            line["cookie"] = json!(of(&KEYS));
+            line["set"] = json!(null);
+            assert_eq!(npm.ask(&line).set_cookie(), ends[at], "{line}");
+
+            line["set"] = json!({});
+            let old = of(&KEYS[1..]);
+            line["cookie"] = json!(old);
+            let again = if at == 0 {
+                ours(&KEYS).read(old.as_bytes()).unwrap().sign_again
+            } else {
+                koa(&KEYS).read(old.as_bytes(), NOW_MS).unwrap().sign_again
+            };
+            assert_eq!(npm.ask(&line).set_cookie(), [again.unwrap()], "{line}");
+            line["cookie"] = json!(of(&["another key"]));
+            assert_eq!(npm.ask(&line).set_cookie(), [&*removals[at]], "{line}");
+        }
     }
 }

@@ -29,6 +29,7 @@ pub struct SignedCookies {
     signature_name: String,
     keygrip: Keygrip,
     cookie: Cookie,
+    secure: bool,
 }
 
 /// A value whose signature is right. `Debug` does not show it.
@@ -76,7 +77,13 @@ impl SignedCookies {
             return Err(invalid("new", message));
         }
         let signature_name = format!("{name}.sig");
-        Ok(Self { name: name.to_owned(), signature_name, keygrip, cookie: Cookie::new() })
+        Ok(Self {
+            name: name.to_owned(),
+            signature_name,
+            keygrip,
+            cookie: Cookie::new(),
+            secure: false,
+        })
     }
 
     /// Sets the attributes of both cookies. The expiry of `cookie` does not matter.
@@ -89,6 +96,25 @@ impl SignedCookies {
         cookies::with_max_age("name", "", None, &cookie)?;
         self.cookie = cookie;
         Ok(self)
+    }
+
+    /// Sets whether browsers reach the site by https, also if a proxy ends it. False by default.
+    ///
+    /// Cookies are `secure` then unless [`with_cookie`](Self::with_cookie) says otherwise; what re-signs a cookie or removes
+    /// a signature always is. npm's cookies 0.9.1 finds out by the connection, and by `secure` of its constructor, which
+    /// Koa sets to `ctx.secure`.
+    ///
+    /// ```
+    /// use cloakroom_authjs::keygrip::{Keygrip, SignedCookies};
+    ///
+    /// let cookies = SignedCookies::new("session", Keygrip::new(["made-up-key-1"])?)?.with_secure(true);
+    /// assert_eq!(cookies.set("eyJhIjoxfQ==", None)?[0], "session=eyJhIjoxfQ==; path=/; secure; httponly");
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
     }
 
     /// Reads the signed value from the value of a `Cookie` header. Of each name the first cookie counts.
@@ -137,18 +163,26 @@ impl SignedCookies {
     }
 
     /// Returns the value of a `Set-Cookie` header with a signature by the first key, or `None` if that key has signed it
-    /// already. As npm's cookies does, it has the default attributes and no expiry.
+    /// already. As npm's cookies does, it has the default attributes, and no expiry.
     #[must_use]
     pub fn sign_again(&self, value: &SignedValue) -> Option<String> {
         let signed = format!("{}={}", self.name, value.value);
         let signature = value.is_outdated().then(|| self.keygrip.sign(&signed))?;
-        Some(format!("{}={signature}; path=/; httponly", self.signature_name))
+        let secure = self.secure_word();
+        Some(format!("{}={signature}; path=/{secure}; httponly", self.signature_name))
     }
 
     /// Returns the value of a `Set-Cookie` header that removes the signature: what npm's cookies sends if it is wrong.
     #[must_use]
     pub fn remove_signature(&self) -> String {
-        format!("{}=; path=/; expires={FIRST_DAY}; httponly", self.signature_name)
+        let secure = self.secure_word();
+        format!("{}=; path=/; expires={FIRST_DAY}{secure}; httponly", self.signature_name)
+    }
+
+    /// The attribute of a signature by itself, which does not have the attributes of the cookie. The package sends a secure
+    /// cookie by https only.
+    fn secure_word(&self) -> &'static str {
+        if self.secure || self.cookie.secure() { "; secure" } else { "" }
     }
 
     fn both(&self, value: &str, expires: Option<&str>) -> [String; 2] {
@@ -178,8 +212,12 @@ impl SignedCookies {
                 text.extend(["; ", name, "=", value]);
             }
         }
+        let is_secure = match cookie.raw(CookieMember::Secure) {
+            JsValue::Undefined => self.secure,
+            _ => cookie.secure(),
+        };
         for (flag, is_set) in [
-            ("; secure", cookie.secure()),
+            ("; secure", is_secure),
             ("; httponly", cookie.http_only()),
             ("; partitioned", cookie.partitioned()),
         ] {
