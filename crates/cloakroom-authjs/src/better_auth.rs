@@ -92,6 +92,9 @@ impl BetterAuth {
     ///
     /// A token alone is not a login: its session may have ended.
     ///
+    /// A request over HTTP/2 can have several `Cookie` lines. Join them, as
+    /// [`RequestHead::cookie_header`](cloakroom_tower::RequestHead::cookie_header) does.
+    ///
     /// # Errors
     ///
     /// [`Missing`](Refusal::Missing), [`TooLong`](Refusal::TooLong), or [`NotVerified`](Refusal::NotVerified) if no secret

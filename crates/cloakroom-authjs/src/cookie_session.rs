@@ -117,6 +117,9 @@ impl CookieSession {
 
     /// Reads the session from the value of a `Cookie` header. Members that cookie-session drops are dropped.
     ///
+    /// A request over HTTP/2 can have several `Cookie` lines. Join them, as
+    /// [`RequestHead::cookie_header`](cloakroom_tower::RequestHead::cookie_header) does.
+    ///
     /// # Errors
     ///
     /// As for [`SignedCookies::read`], and [`InvalidContent`](Refusal::InvalidContent) if the value is not a JSON object in

@@ -76,6 +76,9 @@ impl IronSession {
 
     /// Reads the session from the value of a `Cookie` header. The first cookie of the name counts.
     ///
+    /// A request over HTTP/2 can have several `Cookie` lines. Join them, as
+    /// [`RequestHead::cookie_header`](cloakroom_tower::RequestHead::cookie_header) does.
+    ///
     /// # Errors
     ///
     /// The reason why there is no session: see [`unseal`](Self::unseal); [`Missing`](Refusal::Missing) without a cookie.
@@ -136,8 +139,8 @@ impl IronSession {
     /// Returns the session in a sealed text: iron-session's `unsealData`.
     ///
     /// As in the package, a seal lives 60 seconds longer than it says, because clocks differ, and the reader's own `ttl`
-    /// does not matter. A seal without the suffix `~2` is of iron-session 5 to 7, whose session is its member
-    /// `persistent`. `null` and an empty text are an empty session.
+    /// does not matter. A seal without the suffix `~2` is of next-iron-session 4, whose session is its member `persistent`;
+    /// iron-session 6.3.1 and 7.0.0 write the suffix. `null` and an empty text are an empty session.
     ///
     /// # Errors
     ///

@@ -154,6 +154,9 @@ impl KoaSession {
     /// As in koa-session, it is expired when `_expire` is a number less than `now_ms`, and never if it is anything else.
     /// Members that koa-session drops are dropped.
     ///
+    /// A request over HTTP/2 can have several `Cookie` lines. Join them, as
+    /// [`RequestHead::cookie_header`](cloakroom_tower::RequestHead::cookie_header) does.
+    ///
     /// # Errors
     ///
     /// As for [`SignedCookies::read`]; [`Expired`](Refusal::Expired); [`InvalidContent`](Refusal::InvalidContent) if the

@@ -110,7 +110,7 @@ proptest! {
             let told = format!("{refusal} {refusal:?}");
             prop_assert!(!told.contains("HUSH"));
         }
-        // Without its suffix it is one of iron-session 5 to 7, which has no member `persistent`.
+        // Without its suffix it is one of next-iron-session 4, without a member `persistent`.
         let cut = iron().unseal(&seal[..place], NOW_MS);
         prop_assert!(cut.is_err() || place == seal.len() - "~2".len() && cut == Ok(Content::new()));
     }

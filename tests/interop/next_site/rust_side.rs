@@ -15,9 +15,11 @@ use cloakroom_authjs::{
     sealed::{Content, Refusal},
 };
 use cloakroom_core::{Clock, Cookie, SameSite};
+use cloakroom_tower::RequestHead;
 use http::{
     HeaderMap, HeaderValue, StatusCode, Uri,
-    header::{COOKIE, SET_COOKIE},
+    header::SET_COOKIE,
+    request::Parts,
     uri::{Authority, Scheme},
 };
 use hyper_util::{
@@ -167,9 +169,9 @@ fn iron(password: &str) -> Router {
         .with_state(IronSession::with_options("iron", passwords, options).unwrap())
 }
 
-fn read(sessions: &IronSession, headers: &HeaderMap) -> Content {
-    let cookies = headers.get(COOKIE).map_or(&[][..], HeaderValue::as_bytes);
-    match sessions.read(cookies, Clock::system().now_ms()) {
+fn read(sessions: &IronSession, request: &Parts) -> Content {
+    let cookies = RequestHead::from(request).cookie_header();
+    match sessions.read(&cookies, Clock::system().now_ms()) {
         Err(Refusal::Missing) => Content::new(),
         session => session.unwrap(),
     }
@@ -180,25 +182,25 @@ fn save(sessions: &IronSession, session: &Content) -> Response {
     redirect(IRON, [cookie.parse().unwrap()])
 }
 
-async fn show_iron(State(sessions): State<IronSession>, headers: HeaderMap) -> Html<String> {
+async fn show_iron(State(sessions): State<IronSession>, request: Parts) -> Html<String> {
     let log_in = form(&format!("{IRON}/login"), &["Name"], "Log in");
     let [add, log_out] = [("add", "Add"), ("logout", "Log out")]
         .map(|(change, button)| form(&format!("{IRON}/{change}"), &[], button));
-    page(read(&sessions, &headers).as_json(), &(log_in + &add + &log_out))
+    page(read(&sessions, &request).as_json(), &(log_in + &add + &log_out))
 }
 
 async fn log_in_iron(
     State(sessions): State<IronSession>,
-    headers: HeaderMap,
+    request: Parts,
     Form(user): Form<User>,
 ) -> Response {
-    let mut session = read(&sessions, &headers);
+    let mut session = read(&sessions, &request);
     session.set("name", user.name).unwrap();
     save(&sessions, &session)
 }
 
-async fn add_iron(State(sessions): State<IronSession>, headers: HeaderMap) -> Response {
-    let mut session = read(&sessions, &headers);
+async fn add_iron(State(sessions): State<IronSession>, request: Parts) -> Response {
+    let mut session = read(&sessions, &request);
     let items: u32 = session.get("items").unwrap().unwrap_or_default();
     session.set("items", items + 1).unwrap();
     save(&sessions, &session)

@@ -121,6 +121,9 @@ impl SignedCookies {
     ///
     /// The value is as npm's cookies 0.9.1 returns it: without quotes around it, and not decoded.
     ///
+    /// A request over HTTP/2 can have several `Cookie` lines. Join them, as
+    /// [`RequestHead::cookie_header`](cloakroom_tower::RequestHead::cookie_header) does.
+    ///
     /// # Errors
     ///
     /// [`Missing`](Refusal::Missing) without the cookie; [`NotVerified`](Refusal::NotVerified) without a signature, or if
