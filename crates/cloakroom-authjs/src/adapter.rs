@@ -47,6 +47,7 @@ pub struct SessionAndUser {
     /// The id of the user as text: a number in `@auth/pg-adapter`, an `ObjectId` in hex in `@auth/mongodb-adapter`.
     pub user_id: String,
     /// The members of the user, of which the session shows `name`, `email` and `image`.
+    /// [`AuthSession::user_members`](crate::AuthSession::user_members) returns all of them.
     pub user: Claims,
 }
 

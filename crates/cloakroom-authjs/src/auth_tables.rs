@@ -127,7 +127,7 @@ impl AuthTables {
     }
 
     /// Sets the column of a member of the user: `name`, `email`, `image`, or one more. Those three have columns of the same
-    /// names by default.
+    /// names by default. The others are in [`AuthSession::user_members`](crate::AuthSession::user_members).
     #[must_use]
     pub fn with_user_column(
         mut self,

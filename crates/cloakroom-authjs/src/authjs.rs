@@ -90,8 +90,11 @@ impl AuthJs {
         Ok(Self { site: Arc::new(Site { options, cookie, strategy }) })
     }
 
-    /// Answers what `getServerSession` (next-auth 4) and `auth()` (Auth.js 5) answer with the default callbacks, and
-    /// the cookies that they set.
+    /// Answers what `getServerSession` (next-auth 4) and the session endpoint (Auth.js 5) answer with the default callbacks,
+    /// and the cookies that they set.
+    ///
+    /// So does `auth()` of Auth.js 5 with the JWT strategy. With the database strategy, next-auth 5.0.0-beta.32 adds the
+    /// row of the session and all members of the user, which [`AuthSession::user_members`] returns here.
     ///
     /// A bad cookie is not an error: the answer has no session, says why, and deletes the cookie. An empty one is ignored.
     ///
@@ -146,7 +149,7 @@ impl AuthJs {
             } else if self.extend(adapter, &token, &row, now_ms).await? {
                 let cookies = cookie.write(sent, &token, self.renewed_until(now_ms));
                 let SessionAndUser { expires_at_ms, user_id, user } = row;
-                let session = AuthSession::of_row(&user, user_id, expires_at_ms);
+                let session = AuthSession::of_row(user, user_id, expires_at_ms);
                 return Ok(ServerSession::found(session, cookies));
             }
         }

@@ -17,6 +17,7 @@ pub struct AuthSession {
     expires_at_ms: i64,
     user_id: Option<String>,
     claims: Option<Claims>,
+    user_members: Option<Claims>,
 }
 
 impl AuthSession {
@@ -24,13 +25,14 @@ impl AuthSession {
     pub(crate) fn of_token(claims: Claims, expires_at_ms: i64) -> Self {
         let user = user(&claims, "picture");
         let user_id = claims.sub().map(Cow::into_owned);
-        Self { user, expires_at_ms, user_id, claims: Some(claims) }
+        Self { user, expires_at_ms, user_id, claims: Some(claims), user_members: None }
     }
 
     /// Creates the session of a row in a database.
-    pub(crate) fn of_row(members: &Claims, user_id: String, expires_at_ms: i64) -> Self {
-        let user = user(members, "image");
-        Self { user, expires_at_ms, user_id: Some(user_id), claims: None }
+    pub(crate) fn of_row(members: Claims, user_id: String, expires_at_ms: i64) -> Self {
+        let user = user(&members, "image");
+        let (user_id, user_members) = (Some(user_id), Some(members));
+        Self { user, expires_at_ms, user_id, claims: None, user_members }
     }
 
     /// Returns the text that the packages' session endpoint answers: `{"user":{…},"expires":"…"}`.
@@ -72,6 +74,21 @@ impl AuthSession {
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
         self.claims.as_ref()
+    }
+
+    /// Returns all members of the user that the adapter has read, also those that the packages' default callbacks leave out,
+    /// such as a column of `AuthTables::with_user_column`. Returns `None` with the JWT strategy.
+    ///
+    /// ```
+    /// use cloakroom_authjs::AuthSession;
+    ///
+    /// fn is_admin(session: &AuthSession) -> bool {
+    ///     session.user_members().and_then(|user| user.text("role")).as_deref() == Some("admin")
+    /// }
+    /// ```
+    #[must_use]
+    pub fn user_members(&self) -> Option<&Claims> {
+        self.user_members.as_ref()
     }
 
     /// Returns when the session expires, in milliseconds since 1970.

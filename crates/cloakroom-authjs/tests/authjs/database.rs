@@ -16,6 +16,8 @@ const DAY_MS: i64 = 86_400_000;
 enum Database {
     /// Somebody signs out between the read and the extension.
     SignedOut,
+    /// The session is not extended.
+    Alive,
     Down,
     Counts(&'static AtomicUsize),
 }
@@ -28,6 +30,10 @@ impl AuthAdapter for Database {
             Self::Counts(calls) => {
                 calls.fetch_add(1, Ordering::Relaxed);
                 Ok(None)
+            }
+            Self::Alive => {
+                let user = Claims::from_json(r#"{"name":"Ada","role":"admin"}"#)?;
+                Ok(Some(SessionAndUser::new(NOW_MS + 30 * DAY_MS, "1", user)))
             }
             Self::SignedOut => {
                 let user = Claims::from_json(r#"{"name":"Ada"}"#)?;
@@ -52,6 +58,21 @@ async fn a_session_that_ends_while_it_is_extended_is_over() {
     assert_eq!(answer.refusal(), Some(SessionRefusal::UnknownSession));
     let removed = answer.set_cookies()[0].to_str().unwrap();
     assert!(removed.starts_with("authjs.session-token=; Max-Age=0;"), "{removed}");
+}
+
+/// next-auth 5.0.0-beta.32 answers them with `auth()`, and the session endpoints leave them out.
+#[tokio::test]
+async fn all_members_of_the_user_are_in_the_session() {
+    let auth = AuthJs::database(options(), Database::Alive).unwrap();
+    let answer = auth.get_server_session(&cookies("authjs.session-token=t")).await.unwrap();
+    let session = answer.session().unwrap();
+    let role = session.user_members().unwrap().get::<String>("role").unwrap();
+    assert_eq!(role.as_deref(), Some("admin"));
+    assert!(!session.to_json().contains("role") && !format!("{session:?}").contains("admin"));
+
+    let (auth, header) = crate::site();
+    let answer = auth.get_server_session(&cookies(&header)).await.unwrap();
+    assert_eq!(answer.session().unwrap().user_members(), None);
 }
 
 #[tokio::test]
