@@ -247,6 +247,7 @@ impl ExpressSession {
             }
         } else {
             state.current = Current::Live(Arc::new(record));
+            state.is_brought = false;
         }
         state.is_new = true;
         (state.memory.is_regenerated, state.memory.is_counted) = (true, false);

@@ -26,8 +26,9 @@ use wants::Want;
 ///
 /// A session counts if the browser brought the cookie of a live one. That includes the session of a visitor with a
 /// cart, so name the member that a login sets with [`with_member`](Self::with_member), or test for it with
-/// [`with_predicate`](Self::with_predicate). A session that the request itself has made counts only if a member is
-/// required and is there, as when a middleware around the guard logs in a returning visitor.
+/// [`with_predicate`](Self::with_predicate). If a middleware around the guard has moved the session to a new id with
+/// its data, it still counts. A session that the request itself has made counts only if a member is required and is
+/// there, as when a middleware around the guard logs in a returning visitor.
 ///
 /// Put it inside a [`SessionLayer`](crate::SessionLayer). Outside of every layer, it answers 500 with a text that says
 /// where to put it. Inside several layers, it asks the innermost one, unless [`with_engine`](Self::with_engine) names
@@ -351,7 +352,7 @@ impl Rules {
         // A session that this request has made counts only by a member that somebody set: a middleware around the guard
         // has logged the visitor in.
         let has_member = self.wants.iter().any(|want| matches!(want, Want::Member(_)));
-        let Some(session) = session.filter(|session| has_member || !session.is_new()) else {
+        let Some(session) = session.filter(|session| has_member || session.is_brought()) else {
             return false;
         };
         // A session that was destroyed cannot be asked, and does not count.

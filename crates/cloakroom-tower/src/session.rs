@@ -235,6 +235,11 @@ impl Session {
         self.shared().state().is_new
     }
 
+    /// Returns true if the browser brought the session's cookie, or that of a session whose data this one keeps.
+    pub(crate) fn is_brought(&self) -> bool {
+        self.shared().state().is_brought
+    }
+
     /// Returns a copy of the session's cookie. To change the session's own, pass the copy to
     /// [`set_cookie`](Self::set_cookie).
     #[must_use]

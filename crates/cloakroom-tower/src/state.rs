@@ -28,6 +28,8 @@ pub(crate) struct State<M: ?Sized> {
     pub(crate) current: Current,
     /// No request before this one has had it, as far as is known.
     pub(crate) is_new: bool,
+    /// The browser brought the cookie of this session, or of one whose data it keeps under a new id.
+    pub(crate) is_brought: bool,
     /// Why nothing can be changed: when the request began, the store was unavailable or refused to extend the session, or
     /// the request's cookies could not be read.
     pub(crate) refused: Option<ErrorKind>,
@@ -145,7 +147,17 @@ impl<M: Memory + ?Sized> Shared<M> {
 impl<M> State<M> {
     pub(crate) fn new(id: String, record: Arc<SessionData>, is_new: bool, memory: M) -> Self {
         let current = Current::Live(record);
-        Self { version: 0, is_closed: false, id, current, is_new, refused: None, memory }
+        let is_brought = !is_new;
+        Self {
+            version: 0,
+            is_closed: false,
+            id,
+            current,
+            is_new,
+            is_brought,
+            refused: None,
+            memory,
+        }
     }
 }
 

@@ -91,6 +91,7 @@ pub(super) struct Replaced {
     pub(super) id: String,
     pub(super) record: Arc<SessionData>,
     pub(super) is_new: bool,
+    pub(super) is_brought: bool,
     pub(super) browser: Option<Browser>,
 }
 
@@ -104,6 +105,7 @@ impl Replaced {
             id: state.id.clone(),
             record: Arc::clone(record),
             is_new: state.is_new,
+            is_brought: state.is_brought,
             browser: memory.browser.clone(),
         })
     }

@@ -47,6 +47,7 @@ impl SafeSession {
             *kept.cookie_mut() = cookie;
         } else {
             state.current = Current::Live(Arc::new(record));
+            state.is_brought = false;
             computed = state.memory.take_computed(None);
         }
         state.is_new = true;

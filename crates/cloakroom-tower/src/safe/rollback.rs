@@ -44,7 +44,7 @@ impl SafeSession {
             state.record("rollback")?;
             if let Some(replaced) = state.memory.take_replaced() {
                 state.id = replaced.id;
-                state.is_new = replaced.is_new;
+                (state.is_new, state.is_brought) = (replaced.is_new, replaced.is_brought);
                 state.current = Current::Live(replaced.record);
             }
             state.record_mut("rollback")?.rollback();

@@ -1,6 +1,6 @@
 //! `RequireSession`: who passes, and what the others get.
 
-use cloakroom_core::{ErrorKind, MemoryStore, Secrets};
+use cloakroom_core::{ErrorKind, MemoryStore, Secrets, SessionData};
 use cloakroom_tower::{RequireSession, Session, SessionLayer};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -252,5 +252,63 @@ async fn who_is_logged_in_around_the_guard_passes_by_a_member() {
     let by_predicate = RequireSession::json().with_predicate(|session| !session.contains("banned"));
     for guard in [RequireSession::json(), by_predicate] {
         assert_eq!(answer(guard, true).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// A middleware around the guard gives the browser's session a new id.
+#[tokio::test]
+async fn a_session_that_a_middleware_moves_to_a_new_id_counts_as_the_one_that_the_browser_brought()
+{
+    let secrets = || Secrets::new(["keyboard cat"]).unwrap();
+    for layer in [
+        SessionLayer::new(MemoryStore::new(), secrets()),
+        SessionLayer::express(MemoryStore::new(), secrets()),
+    ] {
+        for guard in [
+            RequireSession::json(),
+            RequireSession::json().with_predicate(|record| record.contains("role")),
+            RequireSession::json().with_member("role"),
+        ] {
+            // What the middleware does, and who passes: those with a cookie, and those without.
+            type Move = &'static [&'static str];
+            let rows: [(Move, bool); 6] = [
+                (&[], true),
+                (&["move"], true),
+                (&["move", "move"], true),
+                (&["move", "save", "move"], true),
+                (&["renew"], false),
+                (&["renew", "move"], false),
+            ];
+            for (steps, passes) in rows {
+                for brings in [true, false] {
+                    let page = guard.layer(service_fn(async |_: Request<()>| {
+                        Ok::<_, std::io::Error>(Response::new(Full::<bytes::Bytes>::default()))
+                    }));
+                    let moves = service_fn(move |request: Request<()>| {
+                        let page = page.clone();
+                        async move {
+                            let session = request.extensions().get::<Session>().unwrap();
+                            for step in steps {
+                                match *step {
+                                    "move" => session.regenerate_keeping_data().await.unwrap(),
+                                    "renew" => session.regenerate().await.unwrap(),
+                                    _ => assert!(session.save().await.unwrap()),
+                                }
+                            }
+                            page.oneshot(request).await
+                        }
+                    });
+                    let mut request = Request::new(());
+                    if brings {
+                        let fill = |record: &mut SessionData| record.insert("role", "admin");
+                        let cookie = layer.engine().test_cookie(fill).await.unwrap();
+                        request.headers_mut().insert("cookie", cookie);
+                    }
+                    let response = layer.layer(moves).oneshot(request).await.unwrap();
+                    let is_in = response.status() == StatusCode::OK;
+                    assert_eq!(is_in, passes && brings, "{guard:?} {steps:?} {brings}");
+                }
+            }
+        }
     }
 }
