@@ -118,7 +118,7 @@ pub async fn login_keeping_data<T: Serialize>(session: &Session, user: T) -> Res
 ///
 /// The new one is stored if the handler sets something in it; Passport 0.6 and 0.7 store an empty record at each
 /// logout. With the safe preset, all sessions that descend from the old one end, as [`Session::destroy`] says, and no
-/// slower request brings one back.
+/// slower request brings one back. If another request has logged out before, the new one is not stored.
 ///
 /// # Errors
 ///

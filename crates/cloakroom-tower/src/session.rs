@@ -326,7 +326,8 @@ impl Session {
 
     /// Gives the request a new, empty session under a new id. Call it at every login: an attacker who planted an id in
     /// the browser before then holds an id that leads nowhere. After [`destroy`](Self::destroy) it starts a new
-    /// session.
+    /// session. The safe preset does not store that one if another request had logged the old one out before; a second
+    /// call makes it a login.
     ///
     /// The express preset destroys the old session now. The safe preset destroys it when the new one is stored, so that
     /// a failure in between costs nobody their login. If another request logs the old session out before that, the safe

@@ -90,15 +90,27 @@ impl SafeSession {
             ids_to_log_out(&state)
         };
         let setup = &self.shared.setup;
-        let is_news = ids.is_empty() | setup.within("destroy", log_out(&self.safe, ids)).await?;
+        let is_news = if ids.is_empty() {
+            None
+        } else {
+            Some(setup.within("destroy", log_out(&self.safe, ids)).await?)
+        };
         let memory = {
             let mut state = self.shared.state();
             let cookie = state.cookie().clone();
             state.current = Current::Destroyed(Box::new(cookie));
-            let Memory { loaded_at_ms, is_withheld, .. } = state.memory;
-            let is_logged_out_already = !is_news;
-            let memory =
-                Memory { is_logged_out_already, loaded_at_ms, is_withheld, ..Memory::default() };
+            let before = &state.memory;
+            // A second `destroy` that has nothing to end says nothing new about the first one.
+            let is_logged_out_already =
+                is_news.map_or(before.is_logged_out_already, |is_news| !is_news);
+            let was_there = before.is_stored || !before.old_ids.is_empty();
+            let memory = Memory {
+                is_logged_out_already,
+                is_late_logout: is_logged_out_already && (was_there || before.is_late_logout),
+                loaded_at_ms: before.loaded_at_ms,
+                is_withheld: before.is_withheld,
+                ..Memory::default()
+            };
             mem::replace(&mut state.memory, memory)
         };
         // It holds user callbacks, which are dropped after the lock is released.

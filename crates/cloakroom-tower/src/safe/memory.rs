@@ -37,7 +37,7 @@ pub(crate) struct Memory {
     pub(super) destroyed: Option<Box<Cookie>>,
     /// The ids of all cookies of our name that verify, one each.
     pub(super) sent: Vec<Arc<FoundId>>,
-    /// The handler asked for a new id.
+    /// The handler asked for a new id, and not only for a session in place of one that it has destroyed.
     pub(super) is_replaced: bool,
     /// The id and the cookie that `save` has stored last.
     pub(super) saved: Option<Box<(String, Cookie)>>,
@@ -52,6 +52,8 @@ pub(crate) struct Memory {
     pub(super) is_withheld: bool,
     /// Another request had logged out the session before this request did.
     pub(super) is_logged_out_already: bool,
+    /// That session was there when this request loaded it, so the browser may have got a newer cookie since then.
+    pub(super) is_late_logout: bool,
 }
 
 impl state::Memory for Memory {

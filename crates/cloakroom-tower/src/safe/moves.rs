@@ -20,6 +20,10 @@ impl Write {
     /// Returns true if the session of the browser's cookie moved or was logged out a moment ago. The browser then has a
     /// newer cookie, or will get one, and the cookie of a new session would replace it.
     pub(super) async fn is_outdated(&mut self, safe: &Safe) -> Result<bool, Error> {
+        if self.is_late_logout {
+            self.obstacle = Obstacle::LOGGED_OUT;
+            return Ok(true);
+        }
         // The marker can have expired, so its absence says nothing.
         if self.is_late && !self.sent.is_empty() {
             self.obstacle = Obstacle(
@@ -32,11 +36,7 @@ impl Write {
         for id in self.sent.iter().map(|found| &found.id) {
             let mark = marker::look(safe, id).await?;
             if mark.is_logged_out {
-                self.obstacle = Obstacle(
-                    "logged_out",
-                    "the session was logged out a moment ago; the changes were discarded, since the browser \
-                                 may have a newer cookie",
-                );
+                self.obstacle = Obstacle::LOGGED_OUT;
                 return Ok(true);
             }
             if mark.has_moved() {

@@ -52,7 +52,6 @@ impl SafeSession {
         }
         state.is_new = true;
         let memory = &mut state.memory;
-        memory.destroyed = destroyed.or(memory.destroyed.take());
         memory.keeps_data = keeps_data && (memory.is_stored || memory.keeps_data);
         // An id that was never stored leaves nothing to end, so two calls in a row leave one old id.
         if mem::take(&mut memory.is_stored) {
@@ -61,7 +60,8 @@ impl SafeSession {
         }
         // The browser has no cookie of the new id yet, so the end of the request sends one.
         memory.browser = None;
-        memory.is_replaced = true;
+        memory.is_replaced = destroyed.is_none();
+        memory.destroyed = destroyed.or(memory.destroyed.take());
         Ok(computed)
     }
 }

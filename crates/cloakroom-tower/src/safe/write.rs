@@ -63,6 +63,8 @@ pub(super) struct Write {
     pub(super) is_login: bool,
     /// Ids that the browser sent and that led to no session.
     pub(super) sent: Vec<Arc<FoundId>>,
+    /// The session only takes the place of one that this request has destroyed, after another had logged it out.
+    pub(super) is_late_logout: bool,
     /// The request began so long ago that the marker of a logout or a move can have expired.
     pub(super) is_late: bool,
     /// This session has taken over the links of the old one.
@@ -80,6 +82,10 @@ pub(super) struct Obstacle(pub(super) &'static str, pub(super) &'static str);
 impl Obstacle {
     const DESTROYED: Self =
         Self("destroyed", "another request destroyed the session; the changes were discarded");
+    pub(super) const LOGGED_OUT: Self = Self(
+        "logged_out",
+        "the session was logged out a moment ago; the changes were discarded, since the browser may have a newer cookie",
+    );
 
     /// Tells the operator that the changes of a request were discarded.
     pub(super) fn tell(self) {
@@ -107,6 +113,7 @@ impl Write {
             keeps_data: memory.keeps_data && !memory.is_stored,
             is_login: !memory.old_ids.is_empty() || (memory.is_replaced && !memory.is_stored),
             sent: if leads_nowhere { memory.sent.clone() } else { Vec::new() },
+            is_late_logout: leads_nowhere && memory.is_late_logout,
             // The other half is left for the write itself, and for servers whose clocks differ.
             is_late: age_ms > milliseconds(marker::LIFE) / 2,
             hands_on_links: false,

@@ -20,6 +20,7 @@ mod guard_places;
 mod handles;
 mod histories;
 mod late;
+mod late_logouts;
 
 mod life;
 mod limits;
