@@ -19,8 +19,10 @@
 //! that user still exists is for the application to know; [`forget_user`] does what Passport does when
 //! `deserializeUser` finds nobody.
 
-use cloakroom_core::{Error, ErrorKind, SessionData};
-use cloakroom_tower::Session;
+use std::time::Duration;
+
+use cloakroom_core::{Cookie, CookieMember, Error, ErrorKind, SessionData};
+use cloakroom_tower::{Preset, Session};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
@@ -128,17 +130,74 @@ pub async fn logout(session: &Session) -> Result<(), Error> {
     session.regenerate().await
 }
 
-/// Logs out under a new id, and keeps the session's other members: Passport's option `keepSessionInfo`. As there,
-/// `"passport":{}` stays of a login.
+/// Logs out under a new id, and keeps the session's other members and its life: Passport's option `keepSessionInfo`. As
+/// there, `"passport":{}` stays of a login.
+///
+/// With the safe preset, all sessions that descend from the old one end, as after [`logout`], and the new one is stored
+/// at once: it stays if the request fails. A member that Express cannot keep, such as one called `save`, is lost; only
+/// other languages write those.
 ///
 /// # Errors
 ///
-/// As [`Session::regenerate_keeping_data`].
+/// As [`Session::save`] and [`Session::destroy`]. With the express preset, as [`Session::regenerate_keeping_data`].
 pub async fn logout_keeping_data(session: &Session) -> Result<(), Error> {
     if session.with(|record| record.contains(MEMBER))? {
         forget_user(session)?;
     }
-    session.regenerate_keeping_data().await
+    if session.engine().options().preset == Preset::Express {
+        return session.regenerate_keeping_data().await;
+    }
+    // A move alone would be no logout: a session that another request moves at the same time would stay logged in.
+    // Passport saves first, too. Here this also brings what other requests have added to the session.
+    if !session.is_new() {
+        session.save().await?;
+    }
+    let kept = Kept::of(session)?;
+    session.destroy().await?;
+    session.regenerate().await?;
+    if kept.members.is_empty() {
+        return Ok(());
+    }
+    kept.put_into(session)?;
+    session.save().await.map(drop)
+}
+
+/// What stays of a session that is logged out.
+struct Kept {
+    members: Vec<(String, String)>,
+    cookie: Cookie,
+}
+
+impl Kept {
+    fn of(session: &Session) -> Result<Self, Error> {
+        let members = session.with(|record| {
+            record
+                .iter()
+                .map(|member| (member.name().to_owned(), member.json().to_owned()))
+                .collect()
+        })?;
+        Ok(Self { members, cookie: session.cookie() })
+    }
+
+    /// Puts the members and the life into a new session, whose cookie has the attributes of the options.
+    fn put_into(self, session: &Session) -> Result<(), Error> {
+        for (name, json) in self.members {
+            match session.insert(&name, raw(json)) {
+                // Express would drop it as well.
+                Err(error) if error.kind() == ErrorKind::InvalidData => {}
+                inserted => inserted?,
+            }
+        }
+        let max_age_ms = self.cookie.original_max_age_ms().and_then(|ms| u64::try_from(ms).ok());
+        session.set_max_age(max_age_ms.map(Duration::from_millis))?;
+        if max_age_ms.is_some() {
+            return Ok(());
+        }
+        // Other languages write an expiry without a max age. It says when the session ends.
+        let mut cookie = session.cookie();
+        cookie.set_raw(CookieMember::Expires, self.cookie.raw(CookieMember::Expires).clone());
+        session.set_cookie(cookie)
+    }
 }
 
 /// Removes the user from the session and nothing else, as Passport does when `deserializeUser` finds nobody:

@@ -6,5 +6,6 @@
 mod csrf;
 mod flash;
 mod guard;
+mod logouts;
 mod passport;
 mod site;
