@@ -2,7 +2,6 @@
 //!
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
-#[cfg(feature = "postgres")]
 use std::time::Duration;
 
 use futures::TryStreamExt;
@@ -52,7 +51,8 @@ pub(crate) enum Connection {
     #[cfg(feature = "mysql")]
     MySqlPool(PoolConnection<sqlx::MySql>),
     #[cfg(feature = "sqlite")]
-    Sqlite(Box<sqlx::SqliteConnection>),
+    /// With how long a write waits for the lock of the file, or zero if none was sent yet.
+    Sqlite(Box<sqlx::SqliteConnection>, Duration),
     #[cfg(feature = "sqlite")]
     SqlitePool(PoolConnection<sqlx::Sqlite>),
     #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
@@ -163,7 +163,8 @@ impl Source {
             Self::MySqlPool(pool) => pool.acquire().await.map(Connection::MySqlPool),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(options) | Self::InMemory(options) => {
-                options.connect().await.map(|made| Connection::Sqlite(Box::new(made)))
+                let made = options.connect().await;
+                made.map(|made| Connection::Sqlite(Box::new(made), Duration::ZERO))
             }
             #[cfg(feature = "sqlite")]
             Self::SqlitePool(pool) => pool.acquire().await.map(Connection::SqlitePool),
@@ -267,7 +268,7 @@ impl Connection {
                 run!(&mut **connection, statement, values, want)
             }
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(connection) => {
+            Self::Sqlite(connection, _) => {
                 run!(&mut **connection, statement, values, want)
             }
             #[cfg(feature = "sqlite")]
@@ -287,8 +288,36 @@ impl Connection {
             #[cfg(feature = "mysql")]
             Self::MySql(_) => true,
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => true,
+            Self::Sqlite(..) => true,
             _ => false,
+        }
+    }
+
+    /// Sets how long a statement waits for the lock of a SQLite file. An application's pool decides that by itself.
+    pub(crate) async fn wait_at_most(&mut self, limit: Duration) -> Result<(), sqlx::Error> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection, set) if set.abs_diff(limit) > limit / 10 => {
+                let sql = format!("PRAGMA busy_timeout = {}", limit.as_millis());
+                sqlx::Executor::execute(&mut **connection, &*sql).await?;
+                *set = limit;
+                Ok(())
+            }
+            _ => {
+                let _ = limit;
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the thread of SQLite has done what it was sent, which it does even if nobody waits for the answer.
+    pub(crate) async fn end(&mut self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection, _) => drop(sqlx::Connection::ping(&mut **connection).await),
+            #[cfg(feature = "sqlite")]
+            Self::SqlitePool(connection) => drop(sqlx::Connection::ping(&mut **connection).await),
+            _ => {}
         }
     }
 

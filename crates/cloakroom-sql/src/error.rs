@@ -245,7 +245,9 @@ fn other(
         }
         Some(1) => (ErrorKind::Config, "the table does not fit its description"),
         Some(3 | 23) => (ErrorKind::Unavailable, "permission denied"),
-        Some(5 | 6) => (ErrorKind::Timeout, "another process did not release its lock in time"),
+        Some(5 | 6) => {
+            (ErrorKind::Timeout, "another connection or process did not release its lock in time")
+        }
         Some(8) => (ErrorKind::Unavailable, "the file cannot be written"),
         Some(10) => (ErrorKind::Unavailable, "the system refused to read or write the file"),
         Some(11 | 26) => (ErrorKind::Config, "the file is not a SQLite database, or is damaged"),

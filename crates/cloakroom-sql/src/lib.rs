@@ -42,6 +42,7 @@ mod store;
 mod table;
 mod target;
 mod times;
+mod turns;
 mod value_index;
 
 pub use counterpart::Counterpart;

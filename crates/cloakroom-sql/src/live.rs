@@ -25,7 +25,9 @@ use crate::{
     call::Want,
     connection::{Answer, Connection, Source, caught},
     error::{self, Failure, Verdict},
+    options::longest_wait,
     statement::{Statement, Values},
+    turns::{Turn, Turns},
 };
 
 /// An idle connection is not used again after this time: a firewall can have forgotten it, or the name of the server can
@@ -35,6 +37,8 @@ const LONGEST_IDLE: Duration = Duration::from_secs(60);
 pub(crate) struct Live {
     source: Source,
     permits: Arc<Semaphore>,
+    /// The line of those who write to the file, which the runtimes of a store share.
+    turns: Option<Arc<Turns>>,
     /// Tells those who wait for a database in memory that its connection is free.
     freed: Notify,
     /// Each with the time since when it is idle: the one that waits longest is the first.
@@ -53,12 +57,13 @@ impl Shared for Live {
 }
 
 impl Live {
-    pub(crate) fn new(source: Source, connections: u32) -> Self {
+    pub(crate) fn new(source: Source, connections: u32, turns: Option<Arc<Turns>>) -> Self {
         let most = if source.is_a_pool() { u32::MAX } else { connections };
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
             source,
             permits: Arc::new(Semaphore::new(most)),
+            turns,
             freed: Notify::new(),
             idle: Mutex::default(),
             age: AtomicU64::new(0),
@@ -66,7 +71,27 @@ impl Live {
     }
 
     /// Returns a connection that no other call uses. Every error means that nothing was sent.
+    ///
+    /// A call that `writes` waits for its turn first, so that it keeps no reader from a connection.
     pub(crate) async fn lease(
+        self: &Arc<Self>,
+        operation: &Operation,
+        place: &str,
+        runtime: &Handle,
+        writes: bool,
+    ) -> Result<Lease, Error> {
+        let Some(turns) = self.turns.as_ref().filter(|_| writes) else {
+            return self.connection(operation, place, runtime).await;
+        };
+        let Some(turn) = operation.within(Arc::clone(turns).take()).await else {
+            return Err(operation.timeout());
+        };
+        let mut lease = turn.during(self.connection(operation, place, runtime)).await?;
+        lease.turn = Some(turn);
+        Ok(lease)
+    }
+
+    async fn connection(
         self: &Arc<Self>,
         operation: &Operation,
         place: &str,
@@ -87,6 +112,7 @@ impl Live {
             runtime: runtime.clone(),
             is_busy: false,
             is_lost: false,
+            turn: None,
             _permit: permit,
         })
     }
@@ -168,7 +194,7 @@ impl Drop for Permit {
     }
 }
 
-/// A connection that one call uses. Dropped in the middle of a statement, it is closed.
+/// A connection that one call uses. Dropped in the middle of a statement, it is closed, and a turn ends with the statement.
 pub(crate) struct Lease {
     connection: Option<Connection>,
     live: Arc<Live>,
@@ -177,6 +203,7 @@ pub(crate) struct Lease {
     is_busy: bool,
     /// Whether the connection is known to have ended.
     is_lost: bool,
+    turn: Option<Turn>,
     _permit: Permit,
 }
 
@@ -194,7 +221,18 @@ impl Lease {
         };
         let sent = Instant::now();
         self.is_busy = true;
-        match operation.within(caught(connection.run(statement, values, want))).await {
+        // Less time than a connection is made with, if the call has waited for its turn.
+        let left = longest_wait(operation.time_left());
+        let turn = self.turn.as_ref();
+        let work = caught(async {
+            let Some(turn) = turn else { return connection.run(statement, values, want).await };
+            let work = async {
+                connection.wait_at_most(left).await?;
+                connection.run(statement, values, want).await
+            };
+            turn.during(work).await
+        });
+        match operation.within(work).await {
             Some(Ok(answer)) => {
                 // The next call would have to read what is left of a long answer.
                 self.is_busy = !answer.whole;
@@ -229,7 +267,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
+        let Some(mut connection) = self.connection.take() else { return };
         let is_current = self.age == self.live.age.load(Ordering::Acquire);
         // The thread of SQLite ends what it has begun, and then takes the next statement.
         let is_kept = self.live.source.is_in_memory() && !self.is_lost;
@@ -237,6 +275,12 @@ impl Drop for Lease {
         let _entered = self.runtime.enter();
         if is_kept || (!self.is_lost && !self.is_busy && is_current && connection.is_own()) {
             self.live.idle().push((connection, Instant::now()));
+        } else if let Some(turn) = self.turn.take().filter(|_| self.is_busy && !self.is_lost) {
+            // The thread of SQLite goes on with the statement, and keeps the lock of the file for as long.
+            self.runtime.spawn(async move {
+                turn.during(connection.end()).await;
+                connection.close();
+            });
         } else if self.is_lost || self.is_busy {
             connection.close();
         }

@@ -14,6 +14,7 @@ use crate::{connection::Source, options::SqlOptions};
 use crate::{
     dialect::Dialect,
     error::STORE,
+    options::longest_wait,
     parameter::{self, NAMES},
 };
 
@@ -86,7 +87,7 @@ pub(crate) fn parse(url: &str, options: &mut SqlOptions) -> Result<(Source, Stri
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; socket=/path names a Unix socket"));
     }
-    let set = set(options.longest_wait());
+    let set = set(longest_wait(options.deadline));
     Ok((Source::MySql(Box::new((connect, set))), place))
 }
 

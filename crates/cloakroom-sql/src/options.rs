@@ -121,16 +121,6 @@ impl SqlOptions {
         Self { clock, ..self }
     }
 
-    /// Returns how long the database runs a statement, or waits for a lock. It is less than the patience of an
-    /// operation, so that a call that waited in vain is known to have written nothing, and that nobody takes the server
-    /// for silent.
-    #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-    pub(crate) fn longest_wait(&self) -> Duration {
-        // PostgreSQL and SQLite count in an `i32`, and take zero for no limit.
-        let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
-        (self.deadline / 10 * 7).clamp(Duration::from_millis(1), longest)
-    }
-
     /// Rejects an invalid option by its name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (option, why) = match self {
@@ -146,6 +136,15 @@ impl SqlOptions {
         };
         Err(invalid_option(STORE, option, why))
     }
+}
+
+/// Returns how long the database runs a statement, or waits for a lock, for a call with this deadline. It is less than the
+/// patience of an operation, so that a call that waited in vain is known to have written nothing, and that nobody takes
+/// the server for silent.
+pub(crate) fn longest_wait(deadline: Duration) -> Duration {
+    // PostgreSQL and SQLite count in an `i32`, and take zero for no limit.
+    let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
+    (deadline / 10 * 7).clamp(Duration::from_millis(1), longest)
 }
 
 /// The names of UTC in PostgreSQL's time zones.

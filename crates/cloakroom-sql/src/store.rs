@@ -24,6 +24,7 @@ use crate::{
     statement::Values,
     table::Table,
     target::Target,
+    turns::Turns,
 };
 
 /// Keeps sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite, in the form of an npm store.
@@ -62,6 +63,8 @@ struct Inner {
     place: String,
     runtimes: Runtimes,
     lives: Shared<Live>,
+    /// The line of those who write, if the database is a file.
+    turns: Option<Arc<Turns>>,
     /// The connections for all runtimes, if they are not tied to one.
     live: Option<Arc<Live>>,
     checked: Mutex<Option<Arc<Checked>>>,
@@ -159,8 +162,11 @@ impl SqlStore {
         };
         options.check()?;
         table.check()?;
+        // The one connection of a database in memory is a line already.
+        let is_file = dialect == Dialect::Sqlite && !source.is_in_memory();
+        let turns = is_file.then(|| Arc::new(Turns::new()));
         let live = (!source.is_of_a_runtime())
-            .then(|| Arc::new(Live::new(source.clone(), options.connections)));
+            .then(|| Arc::new(Live::new(source.clone(), options.connections, turns.clone())));
         Ok(Self(Arc::new(Inner {
             creates: options.create_table.unwrap_or(creates),
             table,
@@ -169,6 +175,7 @@ impl SqlStore {
             place,
             runtimes: Runtimes::new(Needs::TimeAndIo),
             lives: Shared::default(),
+            turns,
             live,
             checked: Mutex::default(),
             indexes: Mutex::default(),
@@ -215,7 +222,8 @@ impl SqlStore {
         let live = match &self.0.live {
             Some(live) => Arc::clone(live),
             None => self.0.lives.get_or_insert(&runtime, || {
-                Arc::new(Live::new(self.0.source.clone(), self.0.options.connections))
+                let (source, turns) = (self.0.source.clone(), self.0.turns.clone());
+                Arc::new(Live::new(source, self.0.options.connections, turns))
             }),
         };
         Ok((live, runtime))
@@ -231,7 +239,8 @@ impl SqlStore {
         // Only reads, so that an outage here is never an unknown outcome.
         let reading = operation.reading();
         let (place, table) = (&self.0.place, &self.0.table);
-        let mut lease = live.lease(&reading, place, &runtime).await?;
+        // It writes if it creates the table.
+        let mut lease = live.lease(&reading, place, &runtime, self.0.creates).await?;
         let checked =
             check::check(&reading, place, &mut lease, table, &self.0.options, self.0.creates)
                 .await?;
@@ -252,9 +261,10 @@ impl SqlStore {
         mut call: impl FnMut(i64) -> Call<'v> + Send,
     ) -> Result<Answer, Error> {
         let (mut pauses, mut was_renewed) = (Pauses::new(), false);
+        let writes = operation.idempotency() != Idempotency::Read;
         loop {
             let (live, runtime) = self.live(operation)?;
-            let mut lease = live.lease(operation, &self.0.place, &runtime).await?;
+            let mut lease = live.lease(operation, &self.0.place, &runtime, writes).await?;
             let began = Instant::now();
             let Call { statement, values, want } = call(self.now_ms());
             let failure = match lease.run(operation, statement, &values, want).await? {

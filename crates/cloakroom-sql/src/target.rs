@@ -7,6 +7,7 @@ use crate::{connection::Source, error::STORE, mysql_target, options::SqlOptions}
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::{
     dialect::Dialect,
+    options::longest_wait,
     parameter::{self, NAMES},
 };
 
@@ -108,7 +109,7 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; host=/folder names a Unix socket"));
     }
-    let source = Source::Postgres(Box::new(connect), options.longest_wait());
+    let source = Source::Postgres(Box::new(connect), longest_wait(options.deadline));
     Ok(Target { source, place, is_file: false })
 }
 
@@ -145,7 +146,7 @@ fn sqlite(text: &str, options: &mut SqlOptions) -> Result<Target, Error> {
     let creates = options.create_table.unwrap_or(true);
     let mut connect = SqliteConnectOptions::new()
         .create_if_missing(creates)
-        .busy_timeout(options.longest_wait())
+        .busy_timeout(longest_wait(options.deadline))
         .disable_statement_logging();
     let source = if path == ":memory:" {
         // Each connection would have sessions of its own.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod forms;
+mod writers;
 
 use std::{pin::pin, time::Duration};
 
@@ -16,7 +17,10 @@ use cloakroom_sql::{
 };
 use futures::{StreamExt, TryStreamExt, poll};
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
 
 fn url(folder: &TempDir, parameters: &str) -> String {
     format!("sqlite://{}/sessions.db{parameters}", folder.path().display())
