@@ -312,12 +312,11 @@ impl Connection {
 
     /// Waits until the thread of SQLite has done what it was sent, which it does even if nobody waits for the answer.
     pub(crate) async fn end(&mut self) {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(connection, _) => drop(sqlx::Connection::ping(&mut **connection).await),
-            #[cfg(feature = "sqlite")]
-            Self::SqlitePool(connection) => drop(sqlx::Connection::ping(&mut **connection).await),
-            _ => {}
+        #[cfg(feature = "sqlite")]
+        if let Self::Sqlite(connection, _) = self {
+            drop(sqlx::Connection::ping(&mut **connection).await);
+        } else if let Self::SqlitePool(connection) = self {
+            drop(sqlx::Connection::ping(&mut **connection).await);
         }
     }
 

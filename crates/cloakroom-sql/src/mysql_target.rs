@@ -84,6 +84,7 @@ pub(crate) fn parse(url: &str, options: &mut SqlOptions) -> Result<(Source, Stri
             _ => return Err(parameter.invalid("is not supported by MySQL")),
         }
     }
+    parameter::check_tls(&parameters)?;
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; socket=/path names a Unix socket"));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_backend::{MAX_RECORD, invalid_option};
 use cloakroom_core::{Clock, Error};
 
-use crate::{error::STORE, table::Table};
+use crate::{dialect::Dialect, error::STORE, expiry::ExpiryForm, table::Table};
 
 /// Options of a [`SqlStore`](crate::SqlStore).
 ///
@@ -135,6 +135,19 @@ impl SqlOptions {
             _ => return Ok(()),
         };
         Err(invalid_option(STORE, option, why))
+    }
+
+    /// Rejects an option that would be ignored, because it does not apply to this table.
+    pub(crate) fn check_for(&self, table: &Table) -> Result<(), Error> {
+        if self.time_zone.is_some() && table.expiry_form != ExpiryForm::LocalTimestamp {
+            let why = "applies only to a table of PostgreSQL whose expiry is a timestamp without time zone, such as that of connect-pg-simple";
+            return Err(invalid_option(STORE, "timeZone", why));
+        }
+        if !self.durable && table.dialect != Dialect::Sqlite {
+            let why = "applies only to SQLite; a server has settings of its own";
+            return Err(invalid_option(STORE, "durable", why));
+        }
+        Ok(())
     }
 }
 

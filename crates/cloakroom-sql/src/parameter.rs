@@ -71,6 +71,11 @@ pub(crate) fn apply<'p, 'a>(
             "counterpart" | "table" | "schema" => {}
             "createTable" => options.create_table = Some(parameter.switch()?),
             "timeZone" => options.time_zone = Some(parameter.text()?.to_owned()),
+            "durable" if dialect != Dialect::Sqlite => {
+                return Err(
+                    parameter.invalid("applies only to SQLite; a server has settings of its own")
+                );
+            }
             "durable" => options.durable = parameter.switch()?,
             "ttl" => options.ttl = parameter.seconds()?,
             "connections" => options.connections = parameter.number("connections")?,
@@ -80,6 +85,19 @@ pub(crate) fn apply<'p, 'a>(
         }
     }
     Ok(others)
+}
+
+/// Rejects certificates that nothing would be checked against: without TLS, or with `sslmode=require`, which takes any
+/// certificate.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn check_tls(parameters: &[UrlParameter<'_>]) -> Result<(), Error> {
+    let named = |name: &str| parameters.iter().find(|parameter| parameter.name == name);
+    let mode = named("sslmode").map(UrlParameter::text).transpose()?;
+    match named("sslrootcert") {
+        Some(parameter) if !mode.is_some_and(|mode| mode.starts_with("verify-")) => Err(parameter
+            .invalid("applies only with sslmode=verify-full, which also checks the name of the host, or with sslmode=verify-ca")),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the path of a file of certificates, which must be there and have one: the driver reads it when it connects, and
@@ -96,4 +114,65 @@ pub(crate) fn certificates<'p>(parameter: &'p UrlParameter<'_>) -> Result<&'p st
         return Err(parameter.invalid("must be a file with a certificate in PEM"));
     }
     Ok(path)
+}
+
+#[cfg(all(test, feature = "mysql", feature = "postgres", feature = "sqlite", feature = "tls"))]
+mod tests {
+    use crate::{SqlOptions, SqlStore};
+
+    #[test]
+    fn a_parameter_that_does_not_apply_is_refused() {
+        let zone =
+            "applies only to a table of PostgreSQL whose expiry is a timestamp without time zone";
+        let durable = "applies only to SQLite";
+        let authority = "applies only with sslmode=verify-full";
+        // Any file with a certificate would do.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.crt");
+        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n").unwrap();
+        let file = file.display();
+        for (url, part) in [
+            ("mysql://ann@h/a?timeZone=UTC".to_owned(), zone),
+            ("sqlite:a.db?timeZone=Europe/Berlin".to_owned(), zone),
+            ("postgres://h/a?counterpart=connect-session-knex&timeZone=UTC".to_owned(), zone),
+            ("postgres://h/a?durable=false".to_owned(), durable),
+            ("mysql://ann@h/a?durable=true".to_owned(), durable),
+            (format!("postgres://h/a?sslrootcert={file}"), authority),
+            (format!("mysql://ann@h/a?sslrootcert={file}"), authority),
+            (format!("postgres://h/a?sslrootcert={file}&sslmode=disable"), authority),
+            (format!("mysql://ann@h/a?sslmode=require&sslrootcert={file}"), authority),
+        ] {
+            let error = SqlStore::open(&url).unwrap_err().to_string();
+            let name = url.rsplit(['?', '&']).find(|parameter| !parameter.starts_with("sslmode"));
+            let name = name.unwrap().split('=').next().unwrap();
+            assert!(
+                error.starts_with("sql: open: invalid ") && error.contains(name),
+                "{url}: {error}"
+            );
+            assert!(error.contains(part), "{url}: {error}");
+        }
+        for url in [
+            "postgres://h/a?timeZone=UTC".to_owned(),
+            "sqlite:a.db?durable=false".to_owned(),
+            format!("postgres://h/a?sslrootcert={file}&sslmode=verify-full"),
+            format!("mysql://ann@h/a?sslmode=verify-ca&sslrootcert={file}"),
+        ] {
+            SqlStore::open(&url).unwrap_or_else(|error| panic!("{url}: {error}"));
+        }
+    }
+
+    #[test]
+    fn an_option_that_does_not_apply_is_refused() {
+        let default = SqlOptions::default;
+        for (url, options, name) in [
+            ("mysql://ann@h/a", default().with_time_zone("UTC"), "timeZone"),
+            ("sqlite:a.db", default().with_time_zone("UTC"), "timeZone"),
+            ("postgres://h/a", default().with_durable(false), "durable"),
+            ("mysql://ann@h/a", default().with_durable(false), "durable"),
+        ] {
+            let error = SqlStore::open_with(url, options).unwrap_err().to_string();
+            let begin = format!("sql: open: invalid option {name:?}: applies only to ");
+            assert!(error.starts_with(&begin), "{url}: {error}");
+        }
+    }
 }

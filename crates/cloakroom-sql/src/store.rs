@@ -89,9 +89,9 @@ impl SqlStore {
     /// | `table` | the name of the table | that of the npm package |
     /// | `schema` | PostgreSQL: the schema of the table | the search path decides |
     /// | `createTable` | `true` or `false` | `false` for a server, `true` for SQLite |
-    /// | `timeZone` | PostgreSQL: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | that of the role, the database or the server, if they tell |
+    /// | `timeZone` | PostgreSQL, connect-pg-simple: the zone of the connections of Node.js, see [`SqlOptions::time_zone`] | that of the role, the database or the server, if they tell |
     /// | `sslmode` | PostgreSQL, MySQL: `disable`, `require`, `verify-ca` or `verify-full`, with the feature `tls` | `disable` |
-    /// | `sslrootcert` | PostgreSQL, MySQL: a file of certificates in PEM, which `open` looks at | those of Mozilla |
+    /// | `sslrootcert` | PostgreSQL, MySQL, with `sslmode=verify-full` or `verify-ca`: a file of certificates in PEM, which `open` looks at | those of Mozilla |
     /// | `host` | PostgreSQL: the folder of a Unix socket | the host of the URL |
     /// | `socket` | MySQL: the path of a Unix socket | the host of the URL |
     /// | `durable` | SQLite: `true` or `false`, see [`SqlOptions::durable`] | `true` |
@@ -102,7 +102,7 @@ impl SqlStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a malformed URL or an unknown parameter. The message names the part, and
+    /// [`Config`](ErrorKind::Config) for a malformed URL, or for a parameter that is unknown or does not apply. The message names the part, and
     /// suggests the nearest parameter or lists all. It never quotes what may be the password.
     ///
     /// ```
@@ -162,6 +162,7 @@ impl SqlStore {
         };
         options.check()?;
         table.check()?;
+        options.check_for(&table)?;
         // The one connection of a database in memory is a line already.
         let is_file = dialect == Dialect::Sqlite && !source.is_in_memory();
         let turns = is_file.then(|| Arc::new(Turns::new()));

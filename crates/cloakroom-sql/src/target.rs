@@ -106,6 +106,7 @@ fn postgres(url: &str, options: &mut SqlOptions) -> Result<Target, Error> {
             _ => return Err(parameter.invalid("is not supported by PostgreSQL")),
         }
     }
+    parameter::check_tls(&parameters)?;
     if place.is_empty() {
         return Err(url.invalid("host", "must not be empty; host=/folder names a Unix socket"));
     }
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_url_is_a_place_and_options() {
-        let url = "postgres://ann:p%40ss@db:7000/app?counterpart=connect-session-knex&table=logins&schema=web&ttl=60&deadline=250&connections=3&timeZone=Europe/Berlin";
+        let url = "postgres://ann:p%40ss@db:7000/app?counterpart=connect-session-knex&table=logins&schema=web&ttl=60&deadline=250&connections=3";
         let (target, options) = read(url).unwrap();
         assert_eq!(target.place, "db:7000");
         let table = options.table.unwrap();
@@ -184,6 +185,7 @@ mod tests {
         assert_eq!(options.ttl.as_secs(), 60);
         assert_eq!(options.deadline.as_millis(), 250);
         assert_eq!(options.connections, 3);
+        let (_, options) = read("postgres://h/a?timeZone=Europe/Berlin").unwrap();
         assert_eq!(options.time_zone.as_deref(), Some("Europe/Berlin"));
         for url in ["sqlite:sessions.db", "SQLITE:///var/app/sessions.db?durable=false"] {
             assert!(read(url).unwrap().0.is_file, "{url}");
@@ -200,7 +202,7 @@ mod tests {
             ("postgres://h/a/b", "invalid database: must not contain a slash"),
             ("postgres://h/a?counterpart=connect-sqlite3", "must be one of \"connect-pg-simple\""),
             ("postgres://h/a?tableName=x", "write \"table\""),
-            ("postgres://h/a?durable=maybe", "must be \"true\" or \"false\""),
+            ("sqlite:a.db?durable=maybe", "must be \"true\" or \"false\""),
             ("postgres://h/a?timeZone=a'b", "invalid option \"timeZone\": must be UTC or"),
             ("sqlite://sessions.db", "invalid host: must be empty: write sqlite:sessions.db"),
             ("sqlite:", "invalid path: must be a file"),

@@ -56,7 +56,7 @@ impl Bench {
             .with_clock(Clock::fixed(now_ms))
             .with_deadline(super::super::DEADLINE);
         // The command line of the server sets it, where nobody but the server sees it.
-        let zone = if database.starts_with("PostgreSQL") { "&timeZone=UTC" } else { "" };
+        let zone = if package == "connect-pg-simple" { "&timeZone=UTC" } else { "" };
         let ours = {
             let _entered = runtime.enter();
             SqlStore::open_with(&format!("{url}?counterpart={package}{zone}"), options)
