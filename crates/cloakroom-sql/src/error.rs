@@ -191,9 +191,16 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
         "42703" => (ErrorKind::Config, "the table lacks a column"),
         "42P10" => (ErrorKind::Config, "the column of the id needs a unique index"),
         "42501" => (ErrorKind::Config, "the user lacks a permission that the store needs"),
-        "28000" | "28P01" => {
-            (ErrorKind::Config, "the server rejected the user name or the password")
+        "28P01" => (ErrorKind::Config, "the server rejected the user name or the password"),
+        // The name of the file is the same in every language of the server.
+        "28000" if refusal.message().contains("pg_hba.conf") => {
+            let why = "pg_hba.conf of the server does not admit this user from this address, or only with TLS: set sslmode=require, or add an entry to that file";
+            (ErrorKind::Config, why)
         }
+        "28000" => (
+            ErrorKind::Config,
+            "the server does not know this user, or rejects the way in which it logs in",
+        ),
         "3D000" => (ErrorKind::Config, "the database does not exist"),
         "53100" | "53200" => (ErrorKind::Full, "the server has no room left"),
         "53300" | "08004" => (ErrorKind::Unavailable, "the server has too many connections"),

@@ -40,9 +40,16 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         1044 | 1142 | 1143 | 1227 => {
             (ErrorKind::Config, "the user lacks a permission that the store needs")
         }
-        1045 | 1698 | 1820 | 1862 | 3118 => {
+        // With 1045, a server also rejects a user without TLS who has `REQUIRE SSL`, and MariaDB every user if
+        // `require_secure_transport` is on, for which MySQL has 3159.
+        1045 => (
+            ErrorKind::Config,
+            "the server rejected the user name or the password, or admits this user only with TLS (sslmode=require)",
+        ),
+        1698 | 1820 | 1862 | 3118 => {
             (ErrorKind::Config, "the server rejected the user name or the password")
         }
+        3159 => (ErrorKind::Config, "the server requires TLS: set sslmode=require"),
         0 => (ErrorKind::Unavailable, "the server sent an unexpected answer"),
         1046 | 1049 => (ErrorKind::Config, "the database does not exist"),
         1054 => (ErrorKind::Config, "the table lacks a column"),
@@ -76,4 +83,17 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+
+    #[test]
+    fn a_server_that_requires_tls_is_an_error_that_says_so() {
+        for number in [1045, 3159] {
+            let why = refused(number).map(|(_, why)| why);
+            assert!(why.is_some_and(|why| why.contains("sslmode=require")), "{number}: {why:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::{net::TcpListener, path::Path, time::Duration};
 use cloakroom_core::{Error, ErrorKind, SessionData, Store};
 use cloakroom_sql::{
     SqlOptions, SqlStore,
-    sqlx::{self, Connection as _, PgConnection, Row as _},
+    sqlx::{self, Connection as _, MySqlConnection, PgConnection, Row as _},
 };
 use cloakroom_test_support::{MariaDb, Postgres};
 
@@ -83,6 +83,79 @@ async fn a_server_without_tls_is_refused_before_anything_is_told() {
             assert!(error.to_string().contains("TLS"), "{error}");
         }
     }
+}
+
+/// Asks until the server has read its new settings.
+async fn refused_without_tls(url: &str) -> String {
+    for _ in 0..1_000 {
+        if let Err(error) = SqlStore::open(url).unwrap().get("id").await {
+            refused(&error, url);
+            if error.to_string().contains("sslmode=require") {
+                return error.to_string();
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no error says that TLS is missing");
+}
+
+#[tokio::test]
+#[ignore = "needs postgres"]
+async fn postgres_that_requires_tls_is_an_error_that_says_so() {
+    let server = Postgres::start_tls().unwrap();
+    let mut beside =
+        PgConnection::connect(&format!("{}?sslmode=disable", server.url())).await.unwrap();
+    let file: String = sqlx::query("SHOW hba_file").fetch_one(&mut beside).await.unwrap().get(0);
+    let lines = "'host all postgres all trust', 'hostssl all guarded all trust'";
+    for sql in [
+        "CREATE ROLE guarded LOGIN".to_owned(),
+        "GRANT ALL ON SCHEMA public TO guarded".to_owned(),
+        format!("COPY (SELECT unnest(ARRAY[{lines}])) TO '{file}'"),
+        "SELECT pg_reload_conf()".to_owned(),
+    ] {
+        sqlx::query(&sql).execute(&mut beside).await.unwrap();
+    }
+    let url = server.url().replace("postgres@", "guarded@") + "?timeZone=UTC&createTable=true";
+    let error = refused_without_tls(&url).await;
+    assert!(error.contains("pg_hba.conf") && !error.contains("password"), "{error}");
+    store(&format!("{url}&sslmode=require")).set("id", &ann()).await.unwrap();
+    // It has the same SQLSTATE.
+    let unknown = server.url().replace("postgres@", "nobody@") + "?sslmode=require";
+    let lines = "'host all all all trust'";
+    for sql in [
+        format!("COPY (SELECT unnest(ARRAY[{lines}])) TO '{file}'"),
+        "SELECT pg_reload_conf()".to_owned(),
+    ] {
+        sqlx::query(&sql).execute(&mut beside).await.unwrap();
+    }
+    let is_known = async || {
+        let error = store(&unknown).get("id").await.unwrap_err();
+        refused(&error, "nobody");
+        !error.to_string().contains("does not know this user")
+    };
+    while is_known().await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mariadbd"]
+async fn mariadb_that_requires_tls_is_an_error_that_says_so() {
+    let server = MariaDb::start_tls().unwrap();
+    let mut beside = MySqlConnection::connect(&server.url()).await.unwrap();
+    for sql in [
+        "CREATE USER guarded@'%' REQUIRE SSL",
+        "GRANT ALL ON *.* TO guarded@'%'",
+        "SET GLOBAL require_secure_transport = 0",
+    ] {
+        sqlx::raw_sql(sql).execute(&mut beside).await.unwrap();
+    }
+    let url = server.url().replace("root@", "guarded@");
+    refused_without_tls(&url).await;
+    let encrypted = format!("{url}?sslmode=require&createTable=true");
+    store(&encrypted).set("id", &ann()).await.unwrap();
+    sqlx::raw_sql("SET GLOBAL require_secure_transport = 1").execute(&mut beside).await.unwrap();
+    refused_without_tls(&server.url()).await;
 }
 
 #[test]
