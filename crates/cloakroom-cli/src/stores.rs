@@ -90,7 +90,7 @@ pub(crate) fn refuse_as_id(id: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(
-        "invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+        "invalid ID: it is the URL of a store; pass a store with --store, and an id that looks like a URL on standard input",
     ))
 }
 

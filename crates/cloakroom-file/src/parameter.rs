@@ -10,7 +10,7 @@ use crate::{FileOptions, error::STORE};
 const PATH: &str = "the folder goes before the \"?\", as in file:///var/lib/app/sessions";
 const NO_RETRIES: &str =
     "nothing is retried here: a missing file means that the session is gone; leave it out";
-const ONE_REAPER: &str = "expired sessions are always removed aside; leave it out";
+const ONE_REAPER: &str = "expired sessions are always removed in the background; leave it out";
 const IN_CODE: &str = "use FileOptions::encryption for another encryption than the default";
 
 /// The options of session-file-store with their names there, and then those of this store alone.

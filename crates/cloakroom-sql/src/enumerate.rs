@@ -70,7 +70,7 @@ impl Enumerate for SqlStore {
             .await?;
         let count = answer.rows.first().and_then(|row| connection::text(row, 0));
         count.and_then(|count| count.parse().ok()).ok_or_else(|| {
-            operation.error(ErrorKind::Other, "the database answered no number of sessions")
+            operation.error(ErrorKind::Other, "the database did not return a number of sessions")
         })
     }
 

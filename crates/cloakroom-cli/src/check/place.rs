@@ -68,7 +68,7 @@ impl Place {
                 Kind::Prefix
             }
             _ => {
-                let message = "check does not know how to have a place of its own in this store";
+                let message = "check cannot keep its sessions apart from yours in this store";
                 return Err(Failure::usage(message));
             }
         };

@@ -177,14 +177,14 @@ const CASES: &[Case] = &[
         stdin: "",
         code: 2,
         stdout: "",
-        stderr: "cloakroom: invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+        stderr: "cloakroom: invalid ID: it is the URL of a store; pass a store with --store, and an id that looks like a URL on standard input",
     },
     Case {
         args: &["get", "memory:", "--store", "memory:"],
         stdin: "",
         code: 2,
         stdout: "",
-        stderr: "cloakroom: invalid ID: it names a store; write a store after --store, and an id that looks like one to standard input",
+        stderr: "cloakroom: invalid ID: it is the URL of a store; pass a store with --store, and an id that looks like a URL on standard input",
     },
     Case {
         args: &["get", "-", "--store", "memory:"],
