@@ -156,13 +156,12 @@ impl SessionData {
                 if text.capacity() > text.len() + text.len() / 8 {
                     text.shrink_to_fit();
                 }
-                let session = Self::from_text(Text::Own(text))?;
-                if session.is_sealed() {
-                    return Err(corrupt(
-                        "the record is encrypted: set the store's secret or encryption".to_owned(),
-                    ));
+                let session = Self::from_text(Text::Own(text));
+                if session.as_ref().is_ok_and(Self::is_sealed) {
+                    let message = "the record is encrypted: set the store's secret or encryption";
+                    return Err(corrupt(message.to_owned()));
                 }
-                Ok(Some(session))
+                session.map(Some)
             }
         }
     }
