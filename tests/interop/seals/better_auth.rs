@@ -112,6 +112,24 @@ fn the_attributes_of_a_site_of_better_auth_are_kept() {
     assert_eq!(answer.set_cookie(), ours.sign_out(cookie.as_bytes()).unwrap());
 }
 
+#[test]
+#[ignore = "needs the npm packages"]
+fn the_session_cookie_of_better_auth_has_a_name_of_the_site() {
+    let mut npm = Npm::start(&[]);
+    for secure in [false, true] {
+        let advanced = json!({ "useSecureCookies": secure, "cookies": { "session_token": { "name": "sid" } } });
+        let options = json!({ "secret": SECRET, "advanced": advanced });
+        let ours = BetterAuthOptions::default().with_session_token_name("sid");
+        let ours = BetterAuth::with_options([SECRET], ours.with_secure_cookies(secure)).unwrap();
+        let answer = npm.ask(&line("sign-up", "", &options));
+        let cookie = answer.cookie();
+        let token = ours.token(cookie.as_bytes()).unwrap();
+        assert_eq!(answer.set_cookie(), [ours.session_cookie(&token).unwrap()]);
+        let answer = npm.ask(&line("sign-out", &cookie, &options));
+        assert_eq!(answer.set_cookie(), ours.sign_out(cookie.as_bytes()).unwrap());
+    }
+}
+
 /// With `account.storeAccountCookie`, the tokens of the user's provider are in cookies, which a sign-out deletes.
 #[test]
 #[ignore = "needs the npm packages"]

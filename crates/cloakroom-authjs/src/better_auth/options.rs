@@ -22,6 +22,8 @@ pub enum CookieCache {
 pub struct BetterAuthOptions {
     /// `advanced.cookiePrefix`. `better-auth` by default.
     pub cookie_prefix: String,
+    /// `advanced.cookies.session_token.name`, without `__Secure-`. By default, the name is made of the prefix.
+    pub session_token_name: Option<String>,
     /// Whether the names of cookies begin with `__Secure-` and the cookies are `Secure`: true for a `baseURL` with `https`,
     /// and with `advanced.useSecureCookies`. False by default.
     pub secure_cookies: bool,
@@ -46,6 +48,7 @@ impl Default for BetterAuthOptions {
         cookie.set_same_site(Some(SameSite::Lax));
         Self {
             cookie_prefix: "better-auth".to_owned(),
+            session_token_name: None,
             secure_cookies: false,
             expires_in: 7 * 24 * 3_600,
             update_age: 24 * 3_600,
@@ -61,6 +64,13 @@ impl BetterAuthOptions {
     #[must_use]
     pub fn with_cookie_prefix(mut self, cookie_prefix: impl Into<String>) -> Self {
         self.cookie_prefix = cookie_prefix.into();
+        self
+    }
+
+    /// Sets [`session_token_name`](Self::session_token_name).
+    #[must_use]
+    pub fn with_session_token_name(mut self, name: impl Into<String>) -> Self {
+        self.session_token_name = Some(name.into());
         self
     }
 
@@ -108,7 +118,10 @@ impl BetterAuthOptions {
 
     pub(super) fn cookie_name(&self, name: &str) -> String {
         let secure = if self.secure_cookies { "__Secure-" } else { "" };
-        format!("{secure}{}.{name}", self.cookie_prefix)
+        match &self.session_token_name {
+            Some(own) if name == "session_token" => format!("{secure}{own}"),
+            _ => format!("{secure}{}.{name}", self.cookie_prefix),
+        }
     }
 
     /// Returns a `Set-Cookie` value as better-auth 1.7.25 writes it, whose better-call 1 makes a cookie `Secure` that
