@@ -23,7 +23,11 @@ fn iron_session_reads_what_we_seal_and_we_read_what_it_seals() {
                 Passwords::with_ids([(2, FIRST), (10, SECOND)]),
                 json!({ "2": FIRST, "10": SECOND }),
             ),
-            _ => (Passwords::with_ids([(7, SECOND)]), json!({ "7": SECOND })),
+            // A site can take the time of the password for its id.
+            _ => (
+                Passwords::with_ids([(7, FIRST), (1_700_000_000_000, SECOND)]),
+                json!({ "7": FIRST, "1700000000000": SECOND }),
+            ),
         };
         let ttl = dice.pick(&[0, 61, 3_600, 1_209_600]);
         let options = IronSessionOptions::default().with_ttl(ttl);

@@ -10,6 +10,9 @@ use super::NAME;
 /// The shortest password, in UTF-16 units, as iron-webcrypto counts.
 const SHORTEST: usize = 32;
 
+/// The largest id. A larger one is not exact in JavaScript, where iron-session 8.0.4 converts ids to numbers and back.
+const LARGEST_ID: u64 = (1 << 53) - 1;
+
 /// The passwords of iron-session's option `password`.
 ///
 /// To rotate passwords, add the new one under a higher id and keep the old ones for as long as their cookies live: the
@@ -27,7 +30,7 @@ const SHORTEST: usize = 32;
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Passwords(Arc<[(u32, Zeroizing<String>)]>);
+pub struct Passwords(Arc<[(u64, Zeroizing<String>)]>);
 
 impl Passwords {
     /// Takes one password, under the id 1, as iron-session does with a string.
@@ -43,18 +46,21 @@ impl Passwords {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for a password of less than 32 UTF-16 units, for an id that occurs twice, and for
-    /// none at all.
+    /// [`Config`](ErrorKind::Config) for a password of less than 32 UTF-16 units, for an id that occurs twice or is above
+    /// 2^53 - 1, and for an empty list.
     pub fn with_ids<S: AsRef<str>>(
-        passwords: impl IntoIterator<Item = (u32, S)>,
+        passwords: impl IntoIterator<Item = (u64, S)>,
     ) -> Result<Self, Error> {
-        let mut all: Vec<(u32, Zeroizing<String>)> = Vec::new();
+        let mut all: Vec<(u64, Zeroizing<String>)> = Vec::new();
         for (id, password) in passwords {
             let password = Zeroizing::new(password.as_ref().to_owned());
             if password.encode_utf16().count() < SHORTEST {
                 return Err(config(format!(
                     "invalid password {id}: must have at least {SHORTEST} characters"
                 )));
+            }
+            if id > LARGEST_ID {
+                return Err(config(format!("invalid id {id}: must be at most {LARGEST_ID}")));
             }
             if all.iter().any(|(known, _)| *known == id) {
                 return Err(config(format!("invalid passwords: the id {id} occurs twice")));
@@ -69,7 +75,7 @@ impl Passwords {
     }
 
     /// Returns the password with the highest id, which seals.
-    pub(super) fn current(&self) -> (u32, &[u8]) {
+    pub(super) fn current(&self) -> (u64, &[u8]) {
         let (id, password) = &self.0[self.0.len() - 1];
         (*id, password.as_bytes())
     }
@@ -87,7 +93,7 @@ fn config(message: String) -> Error {
 
 impl fmt::Debug for Passwords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<u32> = self.0.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = self.0.iter().map(|(id, _)| *id).collect();
         f.debug_struct("Passwords").field("ids", &ids).finish_non_exhaustive()
     }
 }
@@ -116,6 +122,9 @@ mod tests {
         let long = "x".repeat(40);
         assert!(Passwords::with_ids([(1, &long), (1, &long)]).is_err());
         assert!(Passwords::with_ids::<&str>([]).is_err());
+        assert!(Passwords::with_ids([(LARGEST_ID, &long)]).is_ok());
+        let error = Passwords::with_ids([(LARGEST_ID + 1, &long)]).unwrap_err();
+        assert!(error.to_string().contains("invalid id 9007199254740992"), "{error}");
         let passwords = Passwords::with_ids([(10, &long), (2, &long)]).unwrap();
         assert_eq!(passwords.current().0, 10);
         assert!(passwords.find("2").is_some() && passwords.find("02").is_none());

@@ -65,7 +65,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Seals a text.
 pub(super) fn close(
     text: &str,
-    id: u32,
+    id: u64,
     password: &[u8],
     expires_ms: Option<i64>,
     random: &Random,

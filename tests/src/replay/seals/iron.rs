@@ -36,7 +36,7 @@ fn passwords(given: &Json) -> Option<Result<Passwords, Error>> {
     if let Some(password) = given.text() {
         return Some(Passwords::new(&password));
     }
-    let pairs: Option<Vec<(u32, String)>> = given
+    let pairs: Option<Vec<(u64, String)>> = given
         .members()
         .iter()
         .map(|(id, password)| Some((id.to_str()?.parse().ok()?, password.text()?)))
@@ -108,7 +108,7 @@ pub(super) fn seal(vector: &Json) -> Option<Outcome> {
     } else {
         ids.iter().filter_map(|(id, _)| id.to_str()?.parse().ok()).collect()
     };
-    let others = Passwords::with_ids(ids.into_iter().map(|id: u32| (id, OTHER_PASSWORD))).ok()?;
+    let others = Passwords::with_ids(ids.into_iter().map(|id: u64| (id, OTHER_PASSWORD))).ok()?;
     let others = IronSession::new("made_up", others).ok()?;
     checks.equal(
         "another password",
