@@ -20,7 +20,7 @@ impl Site {
         Self::with(SessionOptions::express(), members).await
     }
 
-    async fn with(options: SessionOptions, members: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(options: SessionOptions, members: &[(&str, &str)]) -> Self {
         let secrets = Secrets::new(["keyboard cat"]).unwrap();
         let engine = options.engine(MemoryStore::new(), secrets).unwrap();
         let mut site = Self { engine, cookie: None };

@@ -130,3 +130,38 @@ async fn ids_can_be_encoded() {
     site.read().await;
     assert!(site.store.calls().is_empty(), "what does not decode is not looked up");
 }
+
+/// They have no markers.
+#[tokio::test]
+async fn with_plain_ids_a_new_id_and_a_logout_do_not_know_of_each_other() {
+    let site =
+        Site::with_all(SessionOptions::next_session(), IdFormat::Plain, |store| store, |_| {});
+    let engine = site.layer.engine();
+    // Two requests that have loaded one session.
+    let two = async || {
+        *site.cookie.lock().unwrap() = None;
+        site.write("cart", 1).await;
+        let cookie = site.cookie.lock().unwrap().clone().unwrap();
+        let request = http::Request::get("/").header("cookie", cookie).body(()).unwrap();
+        let load = async || engine.load((&request).into()).await.unwrap().unwrap();
+        (load().await, load().await)
+    };
+
+    let (first, second) = two().await;
+    first.regenerate_keeping_data().await.unwrap();
+    second.regenerate_keeping_data().await.unwrap();
+    assert!(engine.commit(&first).await.unwrap().is_some());
+    engine.commit(&second).await.unwrap_err();
+
+    let (first, second) = two().await;
+    first.destroy().await.unwrap();
+    second.regenerate().await.unwrap();
+    assert!(engine.commit(&second).await.unwrap().is_some());
+    assert!(site.record(&second.id()).await.is_some());
+
+    let (first, second) = two().await;
+    first.regenerate_keeping_data().await.unwrap();
+    engine.commit(&first).await.unwrap();
+    second.destroy().await.unwrap();
+    assert!(site.record(&first.id()).await.is_some());
+}
