@@ -43,11 +43,12 @@ impl Atomic for SqlStore {
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
         checked.check_text(&operation, &text)?;
-        let statements = &checked.statements;
+        checked.check_update(&operation, old, &text)?;
+        let (statements, old) = (&checked.statements, checked.compared(old));
         let answer = self
             .run(&operation, |now_ms| {
                 let mut values = self.written(&checked, sid, session, now_ms);
-                (values.data, values.old) = (&text, old);
+                (values.data, values.old) = (&text, &old);
                 let has_ended = values.expiry.is_none();
                 let statement =
                     if has_ended { &statements.destroy_same } else { &statements.update };

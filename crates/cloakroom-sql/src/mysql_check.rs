@@ -47,6 +47,9 @@ pub(crate) struct Limits {
     /// The length of a text that is not limited in characters.
     most_bytes: Option<usize>,
     most_packet: usize,
+    /// Whether an update sends the stored text as well as the new one. The digest of a `json` is not known here, because
+    /// the server writes its text anew.
+    sends_both: bool,
 }
 
 pub(crate) struct Types {
@@ -131,7 +134,8 @@ pub(crate) fn types(
         last_expiry_ms(table, &expiry).map_err(|accepted| wrong(&expiry, accepted))?;
     let most_packet = most_packet(operation, table, settings)?;
     let (pads_id, data) = (id.pads, data.characters);
-    let limits = Limits { id: id.characters, pads_id, data, most_bytes, most_packet };
+    let sends_both = data_type == DataType::Jsonb;
+    let limits = Limits { id: id.characters, pads_id, data, most_bytes, most_packet, sends_both };
     Ok(Types { data_type, most_id: id.length, most_data, last_expiry_ms, limits })
 }
 
@@ -199,14 +203,37 @@ impl Limits {
             let message = format!("the session is longer than its column, which has {most} bytes");
             return Err(operation.error(ErrorKind::TooLarge, message));
         }
-        if text.len().saturating_add(BESIDE_BYTES) > self.most_packet {
-            let message = format!(
-                "the session is longer than max_allowed_packet of the server, which is {} bytes",
-                self.most_packet
-            );
-            return Err(operation.error(ErrorKind::TooLarge, message));
+        let most = self.most_packet.saturating_sub(BESIDE_BYTES);
+        let why = match self.sends_both {
+            // Otherwise it could be stored and never updated.
+            true if text.len() > most / 2 => {
+                "the session is longer than half of max_allowed_packet of the server, and an update of a json column sends the old text and the new one; max_allowed_packet"
+            }
+            false if text.len() > most => {
+                "the session is longer than max_allowed_packet of the server, which"
+            }
+            _ => return Ok(()),
+        };
+        let message = format!("{why} is {} bytes", self.most_packet);
+        Err(operation.error(ErrorKind::TooLarge, message))
+    }
+
+    /// Rejects an update whose texts together are longer than a packet: Node.js can have stored a longer text.
+    pub(crate) fn check_update(
+        &self,
+        operation: &Operation,
+        old: &str,
+        text: &str,
+    ) -> Result<(), Error> {
+        let both = old.len().saturating_add(text.len()).saturating_add(BESIDE_BYTES);
+        if !self.sends_both || both <= self.most_packet {
+            return Ok(());
         }
-        Ok(())
+        let message = format!(
+            "the stored session and the new one are together longer than max_allowed_packet of the server, which is {} bytes",
+            self.most_packet
+        );
+        Err(operation.error(ErrorKind::TooLarge, message))
     }
 
     /// Rejects an id that the column could not keep.
@@ -230,4 +257,39 @@ impl Limits {
 fn has_four_bytes(text: &str) -> bool {
     // No other character begins with such a byte.
     text.bytes().any(|byte| byte >= 0xf0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cloakroom_backend::Idempotency;
+
+    use super::*;
+
+    #[test]
+    fn a_session_that_could_not_be_updated_is_not_stored() {
+        let operation =
+            Operation::start("sql", "update", Idempotency::Once, Duration::from_secs(5));
+        let limits = |sends_both| Limits {
+            id: CharacterSet::All,
+            pads_id: false,
+            data: CharacterSet::All,
+            most_bytes: None,
+            most_packet: 104_096,
+            sends_both,
+        };
+        let of = |bytes: usize| "x".repeat(bytes);
+        for (sends_both, most) in [(false, 100_000), (true, 50_000)] {
+            let limits = limits(sends_both);
+            limits.check_text(&operation, &of(most)).unwrap();
+            limits.check_update(&operation, &of(most), &of(most)).unwrap();
+            let error = limits.check_text(&operation, &of(most + 1)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooLarge);
+            assert!(error.to_string().ends_with("is 104096 bytes"), "{error}");
+            // One that Node.js has stored.
+            let error = limits.check_update(&operation, &of(70_000), &of(30_001));
+            assert_eq!(error.is_err(), sends_both);
+        }
+    }
 }

@@ -6,10 +6,12 @@ use cloakroom_backend::Operation;
 use cloakroom_core::{
     Error, ErrorKind, Listed, Revision, SessionData, generate_id, is_marker, json,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     check::Checked,
     connection::{NotText, Row, text as text_of},
+    dialect::DataType,
     table::Table,
 };
 
@@ -115,6 +117,24 @@ impl Checked {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Rejects an update whose texts together are longer than the server accepts.
+    pub(crate) fn check_update(
+        &self,
+        operation: &Operation,
+        old: &str,
+        text: &str,
+    ) -> Result<(), Error> {
+        self.limits.as_ref().map_or(Ok(()), |limits| limits.check_update(operation, old, text))
+    }
+
+    /// Returns what an update sends of the stored text: itself, or its digest for a text of MySQL.
+    pub(crate) fn compared<'t>(&self, old: &'t str) -> Cow<'t, str> {
+        if self.limits.is_none() || self.data_type != DataType::Text {
+            return Cow::Borrowed(old);
+        }
+        Cow::Owned(Sha256::digest(old).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Rejects an id that is longer than its column.

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) enum Slot {
     Sid,
     Data,
-    /// The text that an update compares.
+    /// What an update compares with the stored text.
     Old,
     Expiry,
     Now,
@@ -308,7 +308,11 @@ impl<'t> Parts<'t> {
             // It has another text than it was written with.
             (_, DataType::Jsonb) => format!("{} = {OLD}::jsonb", self.data),
             (Dialect::Postgres, _) => format!("{} = {OLD}", self.text),
-            (Dialect::MySql | Dialect::Sqlite, _) => {
+            // Two texts together can be longer than a packet, so what is sent is a digest.
+            (Dialect::MySql, _) => {
+                format!("SHA2(CONVERT({} USING utf8mb4), 256) = {OLD}", self.data)
+            }
+            (Dialect::Sqlite, _) => {
                 format!("{} = {}", self.dialect.as_bytes(&self.data), self.dialect.as_bytes(OLD))
             }
         }

@@ -71,6 +71,29 @@ async fn a_session_that_no_packet_holds_is_too_large() {
     assert_eq!(store.get("id").await.unwrap(), Some(large));
 }
 
+/// The old text and the new one together are longer than a packet.
+#[tokio::test]
+#[ignore = "needs mariadb-server"]
+async fn a_session_of_almost_a_packet_can_be_updated() {
+    let (name, _) = table(&ODD).await;
+    let store = open(&ODD, &format!("table={name}&createTable=true"));
+    let text = |letter: &str| letter.repeat((1 << 20) - 8_192);
+    store.set("id", &with("text", &"é".repeat(500_000))).await.unwrap();
+    let mut read = store.get("id").await.unwrap().unwrap();
+    let before = read.clone();
+    read.insert("text", text("b")).unwrap();
+    assert!(matches!(store.update("id", &read).await.unwrap(), Updated::Stored(_)));
+    let current = store.get("id").await.unwrap().unwrap();
+    assert_eq!(current, read);
+    assert!(matches!(store.update("id", &before).await.unwrap(), Updated::Conflict(_)));
+    // A session that has ended is removed if it is still the same.
+    for (mut session, is_removed) in [(before, false), (current, true)] {
+        session.cookie_mut().set_max_age_ms(Some(0), Clock::system().now_ms()).unwrap();
+        store.update("id", &session).await.unwrap();
+        assert_eq!(store.get("id").await.unwrap().is_none(), is_removed);
+    }
+}
+
 fn on(pool: &MySqlPool, name: &str) -> SqlStore {
     let table = Counterpart::ExpressMysqlSession.table(Dialect::MySql).unwrap().with_name(name);
     let options = SqlOptions::default().with_deadline(Duration::from_secs(60));
