@@ -178,6 +178,7 @@ impl Touches {
 
     /// Notes that a write has given the session another expiry.
     pub(crate) fn forget(&self, sid: &str) {
+        // In this order, because a claim that ends in between must not count.
         self.pending().remove(sid);
         self.recent.remove(sid);
     }
@@ -238,26 +239,24 @@ fn is_near(left: Duration, ttl: Duration, slack: Duration) -> bool {
 impl Claim<'_> {
     /// Notes that the session was extended, unless it was written since the claim.
     pub(crate) fn keep(self) {
-        if self.end() {
-            let recent = Recent { last: self.touch, before: self.before };
+        let recent = Recent { last: self.touch, before: self.before };
+        let mut pending = self.touches.pending();
+        if self.end(&mut pending) {
+            // Under the lock, so that a write either ends the claim or removes this.
             self.touches.recent.insert(self.sid.to_owned(), recent);
         }
     }
 
     /// Ends the claim. Returns false if it did not count any more.
-    fn end(&self) -> bool {
-        let mut pending = self.touches.pending();
+    fn end(&self, pending: &mut HashMap<String, u64>) -> bool {
         let counts = self.number.is_some() && pending.get(self.sid) == self.number.as_ref();
-        if counts {
-            pending.remove(self.sid);
-        }
-        counts
+        counts && pending.remove(self.sid).is_some()
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.end();
+        self.end(&mut self.touches.pending());
     }
 }
 
@@ -313,6 +312,22 @@ mod tests {
         touches.forget("a");
         next.keep();
         assert!(touches.is_due("a", now(), HOUR, None), "it was written in between");
+    }
+
+    #[test]
+    fn an_extension_that_ends_during_a_write_does_not_count_after_it() {
+        let (touches, clock) = touches(60);
+        let now = Moment::now(&clock);
+        let sids: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        for _ in 0..500 {
+            let claim = |sid| touches.claim(sid, now, HOUR, None).unwrap();
+            let claims: Vec<_> = sids.iter().map(|sid| claim(sid)).collect();
+            std::thread::scope(|scope| {
+                scope.spawn(|| sids.iter().for_each(|sid| touches.forget(sid)));
+                claims.into_iter().for_each(Claim::keep);
+            });
+            assert!(sids.iter().all(|sid| touches.is_due(sid, now, HOUR, None)));
+        }
     }
 
     #[test]
