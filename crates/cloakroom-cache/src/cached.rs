@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use cloakroom_backend::{Invalidations, timer, whole_seconds};
 use cloakroom_core::{
     Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, TimeToLive, Touched, Updated,
+    is_marker,
 };
 
 use crate::{
@@ -36,6 +37,7 @@ mod listing;
 /// - An entry is not used after the session has ended, as far as that is known: in coherent mode by the store, in bounded
 ///   mode by the session's cookie or by the last `get_and_touch` of this process.
 /// - Errors are not kept.
+/// - The layer's marker records are neither kept nor answered from memory.
 ///
 /// ```
 /// use cloakroom_cache::{CacheOptions, Cached};
@@ -282,6 +284,10 @@ impl Store for Cached {
     }
 
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        // Processes coordinate by markers, so each of them must see the others' at once.
+        if is_marker(sid) {
+            return self.far().get(sid).await;
+        }
         let now = self.0.near.now();
         if let Some(entry) = self.0.near.look(sid, now) {
             self.0.near.note_hit();
@@ -301,6 +307,9 @@ impl Store for Cached {
     }
 
     async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        if is_marker(sid) {
+            return self.far().touch(sid, session).await;
+        }
         let now = self.0.near.now();
         let ttl = match session.time_to_live(now.ms) {
             TimeToLive::Seconds(seconds) => Some(Duration::from_secs(seconds)),
@@ -353,7 +362,7 @@ impl Atomic for Cached {
         let atomic = self.far_atomic("get_and_touch")?;
         // Stores count in whole seconds, and refuse zero.
         let seconds = ttl.map(|ttl| Duration::from_secs(whole_seconds(ttl)));
-        if seconds.is_some_and(|ttl| ttl.is_zero()) {
+        if is_marker(sid) || seconds.is_some_and(|ttl| ttl.is_zero()) {
             return atomic.get_and_touch(sid, ttl).await;
         }
         let now = self.0.near.now();
