@@ -13,6 +13,7 @@ use cloakroom_core::{
     Atomic, Clock, Enumerate, Error, ErrorKind, FindBy, Listed, MemoryStore, SessionData, Store,
     Touched, marker_name,
 };
+use cloakroom_test_backends::{Calls, Instead};
 use futures::{
     executor::block_on,
     stream::{self, BoxStream, StreamExt},
@@ -99,6 +100,67 @@ async fn a_session_is_judged_by_what_it_is_when_it_is_destroyed() {
         assert!(ended <= moved, "{becomes}: {ended}");
         assert_eq!(ended + later, moved, "{becomes}");
     }
+}
+
+/// A store that answers `get` from an old copy, as one with memory in front of it may.
+struct Stale(MemoryStore);
+
+#[async_trait]
+impl Calls for Stale {
+    fn behind(&self) -> &dyn Store {
+        &self.0
+    }
+    async fn get(&self, _sid: &str) -> Result<Option<SessionData>, Error> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_judged_by_its_listed_record_and_not_read_again() {
+    let store = MemoryStore::new();
+    store.set("id", &of("ann")).await.unwrap();
+    let sessions = ExpressSession::new(Instead(Stale(store.clone())));
+    assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), 1);
+    assert!(store.get("id").await.unwrap().is_none());
+}
+
+/// A store without conditional writes, in which somebody else logs in before each read.
+struct Changing(MemoryStore);
+
+#[async_trait]
+impl Store for Changing {
+    fn name(&self) -> &str {
+        "changing"
+    }
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        self.0.set(sid, &of("bob")).await?;
+        self.0.get(sid).await
+    }
+    async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        self.0.set(sid, session).await
+    }
+    async fn destroy(&self, sid: &str) -> Result<(), Error> {
+        self.0.destroy(sid).await
+    }
+    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
+        self.0.touch(sid, session).await
+    }
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        self.0.enumerate()
+    }
+}
+
+#[tokio::test]
+async fn without_conditional_writes_a_session_is_read_again_before_it_is_destroyed() {
+    let store = MemoryStore::new();
+    store.set("id", &of("ann")).await.unwrap();
+    let sessions = ExpressSession::new(Changing(store.clone()));
+    assert_eq!(sessions.destroy_where(is_of("ann")).await.unwrap(), 0);
+    assert!(store.get("id").await.unwrap().is_some());
+    assert_eq!(sessions.destroy_where(is_of("bob")).await.unwrap(), 1);
 }
 
 /// A store whose listing is what it is told, and which fails after so many destroyed sessions.

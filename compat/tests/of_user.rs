@@ -132,12 +132,12 @@ async fn a_session_that_gets_a_new_id_meanwhile_ends_too_and_one_that_always_doe
     }
 }
 
-/// In a store with an index, which it tells or not, or in which one session changes as soon as it was read.
+/// In a store with an index, which it tells or not, or in which one session changes as soon as it was listed.
 struct Beside {
     store: MemoryStore,
     /// Whether the index tells all sessions of a user.
     tells: bool,
-    /// Whether the next read is followed by a login of somebody else under the same id.
+    /// Whether somebody else logs in under the next id that is listed.
     changes: AtomicBool,
 }
 
@@ -153,11 +153,7 @@ impl Store for Beside {
         "beside"
     }
     async fn get(&self, sid: &str) -> Result<Option<SessionData>, cloakroom_core::Error> {
-        let found = self.store.get(sid).await;
-        if self.changes.swap(false, SeqCst) {
-            put(&self.store, sid, r#""passport":{"user":8}"#).await;
-        }
-        found
+        self.store.get(sid).await
     }
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), cloakroom_core::Error> {
         self.store.set(sid, session).await
@@ -187,7 +183,13 @@ impl Enumerate for Beside {
     }
     fn all(&self) -> BoxStream<'_, Result<Listed, cloakroom_core::Error>> {
         assert!(!self.tells, "the index tells all");
-        self.store.all()
+        let listed = self.store.all().and_then(async |listed| {
+            if self.changes.swap(false, SeqCst) {
+                put(&self.store, &listed.id, r#""passport":{"user":8}"#).await;
+            }
+            Ok(listed)
+        });
+        listed.boxed()
     }
     async fn length(&self) -> Result<u64, cloakroom_core::Error> {
         self.store.length().await
@@ -272,6 +274,6 @@ async fn a_session_that_is_somebody_elses_by_the_time_it_would_end_stays() {
     let sessions = ExpressSession::new(Arc::clone(&beside));
     beside.changes.store(true, SeqCst);
     assert_eq!(sessions.end_all(7, None).await.unwrap(), 0);
-    assert!(!beside.changes.load(SeqCst), "it was read and has changed");
+    assert!(!beside.changes.load(SeqCst), "it was listed and has changed");
     assert_eq!(ids(&sessions, 8).await, ["a"]);
 }

@@ -10,7 +10,7 @@ use futures::stream::{BoxStream, TryStreamExt};
 use super::ExpressSession;
 use crate::promisify::read_from_store;
 
-/// After so many changes by others, a session is destroyed without another look at it.
+/// After so many changes by others, a session is read once more and destroyed without a comparison.
 const MOST_CHANGES: usize = 16;
 
 /// What has been done so far.
@@ -27,8 +27,10 @@ impl ExpressSession {
     /// everywhere after a new password.
     ///
     /// It reads the store's listing page by page, so its time grows with the number of all sessions. Each step has the
-    /// deadline. A picked session is read and passed to `is_picked` once more just before it is destroyed: if it
-    /// belongs to somebody else by then, it stays. If the store has conditional writes, nothing happens in between. A session that is listed twice counts once.
+    /// deadline. If the store has conditional writes, a picked session is destroyed only as it was listed; if it has
+    /// changed, its current record is passed to `is_picked` first. Without them, each picked session is read and passed
+    /// to `is_picked` once more just before it is destroyed. So a session that belongs to somebody else by then stays. A
+    /// session that is listed twice counts once.
     ///
     /// Every session that exists and is picked from the beginning to the end is gone afterwards, even one past its
     /// [end](SessionData::ends_at_ms) that Express has extended. A session that is created meanwhile, or gets a new id,
@@ -94,7 +96,7 @@ impl ExpressSession {
             let step = match listed.try_next().await.map_err(Error::with_outcome_known) {
                 Ok(None) => break,
                 Ok(Some(listed)) if is_picked(&listed.id, &listed.session) => {
-                    self.destroy_if(&listed.id, &mut is_picked).await
+                    self.destroy_if(listed, &mut is_picked).await
                 }
                 Ok(Some(_)) => Ok(false),
                 Err(error) => Err(error),
@@ -114,36 +116,41 @@ impl ExpressSession {
         }
     }
 
-    /// Destroys a session if its current record is picked. The listing may be old: under this id, somebody else may
-    /// have logged in since.
+    /// Destroys a picked session of a listing, unless its record has changed and is no longer picked. The listing may be
+    /// old: under this id, somebody else may have logged in since.
     async fn destroy_if(
         &self,
-        sid: &str,
+        listed: Listed,
         is_picked: &mut (impl FnMut(&str, &SessionData) -> bool + Send),
     ) -> Result<bool, Error> {
-        // From the store itself, since `self.get` hides a session that Express keeps beyond its end. That one must go,
-        // too.
-        let mut found = self.run("get", Read, self.store.get(sid)).await?;
-        for _ in 0..MOST_CHANGES {
-            let Some(session) = found.map(read_from_store) else { return Ok(false) };
-            if !is_picked(sid, &session) {
-                return Ok(false);
-            }
-            let Some(atomic) = self.store.atomic() else { break };
-            let ended = ended(session)?;
-            match self.run("destroy", Once, atomic.update(sid, &ended)).await {
-                Ok(Updated::Stored(_)) => {
-                    note(Event::SessionDestroyed { store: self.name() });
-                    return Ok(true);
+        let Listed { id: sid, mut session, .. } = listed;
+        if let Some(atomic) = self.store.atomic() {
+            for _ in 0..MOST_CHANGES {
+                // It is compared with the stored record. A `get` could return an older record than the listing, from
+                // memory in front of the store.
+                let ended = ended(read_from_store(session))?;
+                match self.run("destroy", Once, atomic.update(&sid, &ended)).await {
+                    Ok(Updated::Stored(_)) => {
+                        note(Event::SessionDestroyed { store: self.name() });
+                        return Ok(true);
+                    }
+                    Ok(Updated::Conflict(current)) if is_picked(&sid, &current) => {
+                        session = current;
+                    }
+                    Ok(Updated::Conflict(_) | Updated::Gone) => return Ok(false),
+                    // A record that the store cannot compare.
+                    Err(error) if error.kind() == ErrorKind::InvalidData => break,
+                    Err(error) => return Err(error),
                 }
-                Ok(Updated::Gone) => return Ok(false),
-                Ok(Updated::Conflict(current)) => found = Some(current),
-                // A record that the store cannot compare.
-                Err(error) if error.kind() == ErrorKind::InvalidData => break,
-                Err(error) => return Err(error),
             }
         }
-        self.destroy(sid).await.map(|()| true)
+        // From the store itself, since `self.get` hides a session that Express keeps beyond its end. That one must go,
+        // too.
+        let found = self.run("get", Read, self.store.get(&sid)).await?;
+        match found.map(read_from_store) {
+            Some(session) if is_picked(&sid, &session) => self.destroy(&sid).await.map(|()| true),
+            _ => Ok(false),
+        }
     }
 }
 

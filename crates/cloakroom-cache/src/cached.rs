@@ -38,6 +38,7 @@ mod listing;
 ///   mode by the session's cookie or by the last `get_and_touch` of this process.
 /// - Errors are not kept.
 /// - The layer's marker records are neither kept nor answered from memory.
+/// - Listings come from the store. What memory has of a session that they return is removed.
 ///
 /// ```
 /// use cloakroom_cache::{CacheOptions, Cached};

@@ -100,6 +100,11 @@ pub trait Calls: Send + Sync {
     async fn clear(&self) -> Result<(), Error> {
         self.behind().enumerate().ok_or_else(|| lacks("listings"))?.clear().await
     }
+
+    /// As [`Enumerate::find_by`], but `None` whatever the store behind it has.
+    fn find_by(&self) -> Option<&dyn FindBy> {
+        None
+    }
 }
 
 fn lacks(what: &str) -> Error {
@@ -179,6 +184,6 @@ impl<C: Calls> Enumerate for Instead<C> {
         self.0.clear().await
     }
     fn find_by(&self) -> Option<&dyn FindBy> {
-        None
+        self.0.find_by()
     }
 }

@@ -1,7 +1,7 @@
 //! `sign_out NUMBER [redis]`: what it costs to sign a user out everywhere, beside the sessions of so many other users, on each
 //! kind of server, or on Redis alone. The table in `compat/README.md` is what it prints.
 //!
-//! Each server counts what it is asked. The user has three sessions, so `end_all` reads and ends three, and looks again.
+//! Each server counts what it is asked. The user has three sessions, so `end_all` ends three, and looks again.
 
 use std::{
     env, fs,

@@ -7,6 +7,7 @@ mod behind;
 mod extending;
 mod history;
 mod interrupted;
+mod listing;
 mod markers;
 mod space;
 mod writing;
