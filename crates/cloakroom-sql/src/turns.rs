@@ -4,8 +4,8 @@
 //! and those that come just when it is free overtake it, so that some never get the lock. So the writers of a store stand
 //! in a line, and only other processes are left to SQLite's lock.
 //!
-//! A future that nobody polls cannot pass the turn on. So the one whose turn it is gives signs of life, and if there are
-//! none, the others form a new line. SQLite's lock protects the file in any case.
+//! A future that nobody polls cannot pass the turn on. So the one whose turn it is gives signs of life, and without them
+//! the others form a new line. SQLite's lock protects the file in any case.
 
 use std::{
     pin::pin,
