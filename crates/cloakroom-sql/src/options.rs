@@ -129,7 +129,8 @@ impl SqlOptions {
             Self { max_record: 0, .. } => ("maxRecord", "must be above zero"),
             Self { deadline: Duration::ZERO, .. } => ("deadline", "must be above zero"),
             Self { time_zone: Some(zone), .. } if !is_zone(zone) => {
-                ("timeZone", "must be UTC or the name of a zone, such as Europe/Berlin")
+                let why = "must be UTC or the name of a zone, such as Europe/Berlin; an abbreviation such as CET or EST can mean two zones";
+                ("timeZone", why)
             }
             Self { table: Some(table), .. } => return table.check(),
             _ => return Ok(()),
@@ -160,8 +161,14 @@ pub(crate) fn longest_wait(deadline: Duration) -> Duration {
     (deadline / 10 * 7).clamp(Duration::from_millis(1), longest)
 }
 
-/// The names of UTC in PostgreSQL's time zones.
-const UTC: [&str; 5] = ["UTC", "GMT", "UCT", "Zulu", "Universal"];
+/// The time zones whose names have no slash, and are not abbreviations as well.
+#[rustfmt::skip]
+const ZONES: [&str; 38] = [
+    "CST6CDT", "Cuba", "EST5EDT", "Egypt", "Eire", "GB", "GB-Eire", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich",
+    "Hongkong", "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya", "MST7MDT", "NZ", "NZ-CHAT",
+    "Navajo", "PRC", "PST8PDT", "Poland", "Portugal", "ROC", "ROK", "Singapore", "Turkey", "UCT", "UTC", "Universal",
+    "W-SU", "Zulu", "localtime",
+];
 
 /// Returns true for what can be the name of a time zone, so that it is safe in a statement.
 ///
@@ -169,9 +176,9 @@ const UTC: [&str; 5] = ["UTC", "GMT", "UCT", "Zulu", "Universal"];
 /// Greenwich for one and west for the other, and `CET` has summers for one only.
 pub(crate) fn is_zone(name: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
-    let is_utc = UTC.iter().any(|utc| utc.eq_ignore_ascii_case(name));
+    let is_known = ZONES.iter().any(|zone| zone.eq_ignore_ascii_case(name));
     let is_place = name.contains('/') && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    is_utc || (is_place && name.len() < 64 && name.bytes().all(known))
+    is_known || (is_place && name.len() < 64 && name.bytes().all(known))
 }
 
 #[cfg(test)]

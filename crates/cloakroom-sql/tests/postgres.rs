@@ -105,6 +105,35 @@ async fn several_processes_create_the_table_at_once() {
     }
 }
 
+/// What the connections of Node.js do with a zone is `SET timezone`, and what the store sends is `AT TIME ZONE`.
+#[tokio::test]
+#[ignore = "needs postgres"]
+async fn a_zone_without_a_slash_is_taken_if_it_means_one_zone() {
+    let (_, mut beside) = table().await;
+    let sql = "SELECT name FROM pg_timezone_names WHERE name !~ '/'";
+    let names = sqlx::query(sql).fetch_all(&mut beside).await.unwrap();
+    let names: Vec<String> = names.iter().map(|row| row.get(0)).collect();
+    let mut refused = Vec::new();
+    for name in names {
+        let url = format!("{}?timeZone={}", SERVER.url(), name.replace('+', "%2B"));
+        if SqlStore::open(&url).is_err() {
+            refused.push(name);
+            continue;
+        }
+        run(&mut beside, &format!("SET timezone TO '{name}'")).await;
+        let sql = format!(
+            "SELECT bool_and(t::timestamp = t AT TIME ZONE '{name}') FROM \
+             generate_series('2000-01-01'::timestamptz, '2030-01-01', '30 days') t"
+        );
+        let row = sqlx::query(&sql).fetch_one(&mut beside).await.unwrap();
+        assert!(row.get::<bool, _>(0), "{name}");
+    }
+    // The last two are not zones of anybody.
+    let known = ["CET", "EET", "EST", "HST", "MET", "MST", "WET", "Factory", "posixrules"];
+    refused.retain(|name| !known.contains(&&**name));
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
 /// `to_timestamp`, as connect-pg-simple calls it, converts to the zone of its connection.
 #[tokio::test]
 #[ignore = "needs postgres"]
