@@ -32,9 +32,14 @@ impl Table {
         vec![create, format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({expiry})")]
     }
 
-    /// The name of the index on the expiry, as connect-pg-simple makes it.
+    /// The name of the index on the expiry, as connect-pg-simple makes it. MySQL refuses a longer one than 64 characters, and
+    /// has the names of a table by themselves; PostgreSQL cuts it.
     fn index(&self) -> String {
-        format!("IDX_{}_{}", self.name, self.expiry.name)
+        let name = format!("IDX_{}_{}", self.name, self.expiry.name);
+        match self.dialect {
+            Dialect::MySql => name.chars().take(64).collect::<String>().trim_end().to_owned(),
+            Dialect::Postgres | Dialect::Sqlite => name,
+        }
     }
 }
 

@@ -131,6 +131,15 @@ async fn a_wrong_column_is_an_error_that_names_it() {
 
 #[tokio::test]
 #[ignore = "needs mariadb-server"]
+async fn a_table_with_a_long_name_is_created() {
+    let name = format!("{:e<64}", table(&SERVER).await.0);
+    let store = open(&SERVER, &format!("table={name}&createTable=true"));
+    store.set("id", &ann()).await.unwrap();
+    store.drop_table().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs mariadb-server"]
 async fn a_missing_table_is_an_error_that_says_how_to_create_it() {
     let (name, mut beside) = table(&SERVER).await;
     let store = open(&SERVER, &format!("table={name}"));
