@@ -30,6 +30,8 @@ pub(crate) const REPLICA: &str = "replica";
 
 /// A connection. Calls in progress hold it, and the last one closes it.
 pub(crate) struct Live {
+    /// Whether a call has told that the connection was made.
+    is_announced: AtomicBool,
     connection: MultiplexedConnection,
     driver: AbortHandle,
     address: Address,
@@ -113,6 +115,7 @@ impl Live {
             batched(driver).await;
         });
         Self {
+            is_announced: AtomicBool::new(false),
             connection,
             driver: driver.abort_handle(),
             address,
@@ -134,6 +137,14 @@ impl Live {
 
     pub(crate) fn set_about(&mut self, about: About) {
         self.about = about;
+    }
+
+    /// Tells of the connection, unless another call has told of it.
+    pub(crate) fn announce(&self, tell: impl FnOnce()) {
+        if !self.is_announced.load(Ordering::Acquire) {
+            tell();
+            self.is_announced.store(true, Ordering::Release);
+        }
     }
 
     pub(crate) fn about(&self) -> About {

@@ -213,14 +213,16 @@ impl Own {
         let mut is_again = false;
         loop {
             let attempt = match self.0.join(&runtime) {
-                Joined::Connected(live) => return Ok(Ok(live)),
+                Joined::Connected(live) => {
+                    self.0.announce(&live);
+                    return Ok(Ok(live));
+                }
                 Joined::Connecting(attempt) => attempt,
             };
             let login = attempt.progress();
             match operation.within(attempt.outcome()).await {
                 Some(Ok(live)) => {
-                    // Before anything is read on it.
-                    self.0.note_change();
+                    self.0.announce(&live);
                     return Ok(Ok(live));
                 }
                 Some(Err(failure)) => {
@@ -273,6 +275,12 @@ impl Inner {
     fn past(&self) -> MutexGuard<'_, Past> {
         // Nothing panics while the lock is held.
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of a connection before anything is read on it. The first call that gets it does so, because the call that
+    /// started the attempt may have been dropped.
+    fn announce(&self, live: &Live) {
+        live.announce(|| self.note_change());
     }
 
     fn note_change(&self) {

@@ -246,11 +246,17 @@ async fn subscribe(sentinel: &Target, streams: &Streams) -> Option<PubSub> {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_backend::Connection as _;
+    use std::time::Instant;
+
+    use cloakroom_backend::{Connection as _, Idempotency, Operation, Start};
     use tokio::runtime::Handle;
 
     use super::*;
-    use crate::{RedisStore, connection::Connection, live::REPLICA};
+    use crate::{
+        RedisStore,
+        connection::Connection,
+        live::{Login, REPLICA},
+    };
 
     #[tokio::test]
     async fn a_failover_leaves_the_old_master_and_is_told_of_once() {
@@ -295,6 +301,28 @@ mod tests {
         own.0.leave_all_but(&new);
         assert!(changes.has_changed().unwrap() && !own.leads_only_to(peer));
         assert!(other.was_left());
+    }
+
+    /// The call that started the attempt may have been dropped.
+    #[tokio::test]
+    async fn whichever_call_gets_a_new_connection_first_tells_of_it() {
+        let store = RedisStore::open("redis://h").unwrap();
+        let Connection::Own(own) = store.connection() else { panic!("it is the store's own") };
+        let made = Live::of_test("h").await;
+        let traffic = Arc::new(Traffic::new());
+        let login = Login { began: Instant::now(), is_first: true, traffic };
+        let attempt = Start::Attempt(login, std::future::ready(Ok(made)));
+        drop(own.0.lives.join(&Handle::current(), |_| attempt));
+        while own.0.lives.connections().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let mut changes = own.changes();
+        let operation = Operation::start("redis", "get", Idempotency::Read, CHECK);
+        for is_first in [true, false] {
+            own.server(&operation).await.unwrap();
+            assert_eq!(changes.has_changed().unwrap(), is_first);
+            changes.mark_unchanged();
+        }
     }
 
     #[test]
