@@ -104,6 +104,15 @@ impl Cluster {
     /// cannot be reached, another node is asked who has the key now. A cluster that is down has not executed the command
     /// either, so it is sent again after a pause.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
+        self.send_told(operation, command).await.map(|(answer, _)| answer)
+    }
+
+    /// Does the same, and also returns the number of the connection on which the answer came.
+    pub(crate) async fn send_told(
+        &self,
+        operation: &Operation,
+        command: &Cmd,
+    ) -> Result<(Value, u64), Error> {
         let slot = slot_of(key_of(command));
         let mut redirects = 0;
         let mut waits = 0;
@@ -114,8 +123,8 @@ impl Cluster {
                 Some(node) => (node, true),
                 None => (self.owner(operation, slot).await?, false),
             };
-            let answer = match node.own.send_with(operation, command, is_asking).await {
-                Ok(answer) => answer,
+            let (answer, on) = match node.own.send_with(operation, command, is_asking).await {
+                Ok(told) => told,
                 Err(error) => {
                     let has_moved = self.has_moved(operation, slot, &node, &error).await?;
                     if has_looked || !has_moved {
@@ -126,7 +135,7 @@ impl Cluster {
                     continue;
                 }
             };
-            let Value::ServerError(refusal) = &answer else { return Ok(answer) };
+            let Value::ServerError(refusal) = &answer else { return Ok((answer, on)) };
             let Some(redirect) = Redirect::read(refusal, &node.address) else {
                 let code = error::code_and_detail(refusal).0;
                 if matches!(code, "CLUSTERDOWN" | "MOVED" | "ASK") {
@@ -141,7 +150,7 @@ impl Cluster {
                     }
                 }
                 if !matches!(code, "MOVED" | "ASK") {
-                    return Ok(answer);
+                    return Ok((answer, on));
                 }
                 let message = format!("{} does not say which node has the key", node.address);
                 return Err(operation.error(ErrorKind::Unavailable, message));

@@ -69,7 +69,7 @@ impl Connection {
         }
     }
 
-    /// Returns the servers that have all keys together.
+    /// Returns the servers that have all keys together. [`Part::All`] is also the server that has the key of a command.
     ///
     /// # Errors
     ///
@@ -87,17 +87,22 @@ impl Connection {
         Ok(vec![Part::All])
     }
 
-    /// Sends one command to one of the [`parts`](Self::parts).
+    /// Sends one command to one of the [`parts`](Self::parts). Returns the answer, and the number of the connection on
+    /// which it came, or `None` on an application's connection, which does not tell when it reconnects.
     pub(crate) async fn send_to(
         &self,
         part: &Part,
         operation: &Operation,
         command: &Cmd,
-    ) -> Result<Value, Error> {
-        match part {
-            Part::All => self.send(operation, command).await,
-            Part::Node(own) => own.send(operation, command).await,
-        }
+    ) -> Result<(Value, Option<u64>), Error> {
+        let (answer, on) = match (part, self) {
+            (Part::Node(own), _) | (Part::All, Self::Own(own)) => {
+                own.send_with(operation, command, false).await?
+            }
+            (Part::All, Self::Cluster(cluster)) => cluster.send_told(operation, command).await?,
+            (Part::All, Self::Given(_)) => return Ok((self.send(operation, command).await?, None)),
+        };
+        Ok((answer, Some(on)))
     }
 
     /// Returns true if a command can have several keys. In a cluster, keys of different slots are an error.

@@ -16,13 +16,10 @@ use futures::{
 };
 use redis::{Cmd, Value};
 
-use crate::{RedisStore, connection::Part, error, reply};
+use crate::{RedisStore, connection::Part, error, reply, scan::Scan};
 
 /// The number of records that are loaded from a cluster at once.
 const AT_ONCE: usize = 8;
-
-/// The cursor that starts a listing and, as an answer, ends it.
-pub(crate) const ENDS: &[u8] = b"0";
 
 #[async_trait]
 impl Enumerate for RedisStore {
@@ -98,7 +95,7 @@ impl RedisStore {
         for part in self.connection().parts(&operation).await? {
             let answer = self.connection().send_to(&part, &operation, &flush).await;
             answer
-                .and_then(|answer| reply::done(&operation, answer))
+                .and_then(|(answer, _)| reply::done(&operation, answer))
                 .map_err(in_part(has_removed))?;
             has_removed = true;
         }
@@ -144,8 +141,8 @@ impl RedisStore {
         operation: &'static str,
     ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
         let pattern = escape(&self.options().prefix) + "*";
-        let start = (None, ENDS.to_vec(), pattern);
-        stream::try_unfold(start, move |(parts, cursor, pattern)| async move {
+        let start = (None, Scan::default(), pattern);
+        stream::try_unfold(start, move |(parts, mut scan, pattern)| async move {
             let mut parts: Vec<Part> = match parts {
                 Some(parts) => parts,
                 None => {
@@ -154,11 +151,14 @@ impl RedisStore {
                 }
             };
             let Some(part) = parts.last() else { return Ok(None) };
-            let (cursor, page) = self.page(operation, part, &cursor, &pattern).await?;
-            if cursor == ENDS {
+            let Some(page) = self.page(operation, part, &mut scan, &pattern).await? else {
+                // From the first server again: after a failover, others have the keys.
+                return Ok(Some((Vec::new(), (None, scan, pattern))));
+            };
+            if scan.is_at_start() {
                 parts.pop();
             }
-            Ok(Some((page, (Some(parts), cursor, pattern))))
+            Ok(Some((page, (Some(parts), scan, pattern))))
         })
     }
 
@@ -182,29 +182,25 @@ impl RedisStore {
             .try_flatten()
     }
 
-    /// Returns one page of one server, and the cursor of the next one.
+    /// Returns one page of one server, or `None` if the listing has to begin again.
     async fn page(
         &self,
         operation: &'static str,
         part: &Part,
-        cursor: &[u8],
+        scan: &mut Scan,
         pattern: &str,
-    ) -> Result<(Vec<u8>, Vec<String>), Error> {
+    ) -> Result<Option<Vec<String>>, Error> {
         let operation = self.operation(operation, Idempotency::Read);
         let mut command = redis::cmd("SCAN");
-        command.arg(cursor).arg("MATCH").arg(pattern);
+        command.arg(scan.cursor()).arg("MATCH").arg(pattern);
         command.arg("COUNT").arg(self.options().scan_count).arg("TYPE").arg("string");
-        let answer = self.connection().send_to(part, &operation, &command).await?;
-        let answer = reply::list(&operation, answer)?;
-        let Ok([cursor, keys]) = <[Value; 2]>::try_from(answer) else {
-            return Err(error::unexpected(&operation));
-        };
-        let cursor = reply::text(&operation, cursor)?.unwrap_or_default();
+        let told = self.connection().send_to(part, &operation, &command).await?;
+        let Some(keys) = scan.follow(&operation, told)? else { return Ok(None) };
         let mut page = Vec::new();
-        for key in reply::list(&operation, keys)? {
+        for key in keys {
             page.extend(reply::text(&operation, key)?.and_then(|key| self.sid(key)));
         }
-        Ok((cursor, page))
+        Ok(Some(page))
     }
 
     /// Returns the id in a key under the prefix. It checks the prefix again, because servers that resemble Redis may

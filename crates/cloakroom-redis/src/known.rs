@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, check_index_path};
 use cloakroom_core::{Error, ErrorKind, FindBy, Listed};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
-use redis::Value;
 
-use crate::{RedisStore, enumerate::ENDS, error, reply, script::FORGET};
+use crate::{RedisStore, connection::Part, reply, scan::Scan, script::FORGET};
 
 /// How many sessions are noted at once.
 const AT_ONCE: usize = 64;
@@ -76,23 +75,22 @@ impl RedisStore {
 
     /// Returns the ids in a list, page by page. An id can occur twice.
     fn noted(&self, list: String) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
-        stream::try_unfold(Some((list, ENDS.to_vec())), move |next| async move {
-            let Some((list, cursor)) = next else { return Ok(None) };
+        stream::try_unfold(Some((list, Scan::default())), move |next| async move {
+            let Some((list, mut scan)) = next else { return Ok(None) };
             let operation = self.operation("find_known", Idempotency::Read);
             let mut command = redis::cmd("ZSCAN");
-            command.arg(&list).arg(cursor).arg("COUNT").arg(self.options().scan_count);
-            let answer = reply::list(&operation, self.send(&operation, &command).await?)?;
-            let Ok([cursor, members]) = <[Value; 2]>::try_from(answer) else {
-                return Err(error::unexpected(&operation));
+            command.arg(&list).arg(scan.cursor()).arg("COUNT").arg(self.options().scan_count);
+            let told = self.connection().send_to(&Part::All, &operation, &command).await?;
+            let Some(members) = scan.follow(&operation, told)? else {
+                return Ok(Some((Vec::new(), Some((list, scan)))));
             };
-            let cursor = reply::text(&operation, cursor)?.unwrap_or_default();
             let mut page = Vec::new();
             // An id, and when it was noted.
-            for member in reply::list(&operation, members)?.into_iter().step_by(2) {
+            for member in members.into_iter().step_by(2) {
                 let sid = reply::text(&operation, member)?.unwrap_or_default();
                 page.extend(String::from_utf8(sid).ok().filter(|sid| !sid.is_empty()));
             }
-            let next = (cursor != ENDS).then_some((list, cursor));
+            let next = (!scan.is_at_start()).then_some((list, scan));
             Ok(Some((page, next)))
         })
     }

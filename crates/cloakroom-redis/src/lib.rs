@@ -25,6 +25,7 @@ mod parameter;
 mod race;
 mod record;
 mod reply;
+mod scan;
 mod script;
 mod serializer;
 mod socket;

@@ -4,7 +4,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -28,8 +28,13 @@ pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Why a connection was left: its server is not the master.
 pub(crate) const REPLICA: &str = "replica";
 
+/// The number of the next connection.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
 /// A connection. Calls in progress hold it, and the last one closes it.
 pub(crate) struct Live {
+    /// No other connection of the process has it.
+    number: u64,
     /// Whether a call has told that the connection was made.
     is_announced: AtomicBool,
     connection: MultiplexedConnection,
@@ -115,6 +120,7 @@ impl Live {
             batched(driver).await;
         });
         Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             is_announced: AtomicBool::new(false),
             connection,
             driver: driver.abort_handle(),
@@ -137,6 +143,10 @@ impl Live {
 
     pub(crate) fn set_about(&mut self, about: About) {
         self.about = about;
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Tells of the connection, unless another call has told of it.

@@ -117,16 +117,17 @@ impl Own {
     /// It ends at the call's deadline. If the connection is lost, a command that was not sent is sent on the next
     /// connection, and a command that is safe to repeat is repeated once.
     pub(crate) async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
-        self.send_with(operation, command, false).await
+        self.send_with(operation, command, false).await.map(|(answer, _)| answer)
     }
 
-    /// Sends one command, after `ASKING` if `is_asking`.
+    /// Sends one command, after `ASKING` if `is_asking`. Returns the answer, and the number of the connection on which it
+    /// came.
     pub(crate) async fn send_with(
         &self,
         operation: &Operation,
         command: &Cmd,
         is_asking: bool,
-    ) -> Result<Value, Error> {
+    ) -> Result<(Value, u64), Error> {
         let mut unsent = 0;
         loop {
             let live = self.live(operation).await?;
@@ -136,7 +137,7 @@ impl Own {
                 live.ask(operation, command).await
             };
             match asked {
-                Asked::Answered(answer) => return Ok(answer),
+                Asked::Answered(answer) => return Ok((answer, live.number())),
                 Asked::Late => {
                     operation.lose_answer();
                     return Err(operation.timeout());

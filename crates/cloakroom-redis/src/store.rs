@@ -127,6 +127,11 @@ impl RedisStore {
     /// reconnects. Its own response timeout, such as the 500 ms of a `MultiplexedConnection`, applies in addition to
     /// the store's deadline. If it reads from replicas, `get` and `all` do too.
     ///
+    /// The store cannot see when such a connection reconnects by itself, as `ConnectionManager` does. If the server
+    /// restarts or another one takes over during a listing, the listing goes on with a cursor that the new server's
+    /// process does not know, and can miss sessions without an error. A store that is [opened](Self::open) with a URL
+    /// begins such a listing again.
+    ///
     /// On a connection to a Redis Cluster, the operations on all keys (`ids`, `all`, `length`, `clear` and `clear_database`) return
     /// [`Unsupported`](cloakroom_core::ErrorKind::Unsupported); everything else works. A store that is
     /// [opened](Self::open) with a URL offers them on a cluster too.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_redis::RedisStore;
-use futures::TryStreamExt;
+use cloakroom_test_support::RedisServer;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::{
     Bench,
@@ -97,6 +98,41 @@ async fn ten_thousand_sessions_are_listed_in_pages() {
     assert!(sum >= 10_000, "at least once each: {sum}");
     listing(&bench.store).clear().await.unwrap();
     assert_eq!(bench.raw::<usize>(&mut redis::cmd("DBSIZE")), 0);
+}
+
+/// A server that keeps its data has another order of the keys after a restart, so an old cursor would skip some.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_listing_begins_again_on_another_connection() {
+    let server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut bench = Bench::on(server.unwrap(), options(|_| {}));
+    let mut planting = redis::cmd("EVAL");
+    planting.arg("for n = 1, 1000 do redis.call('SET', 'sess:' .. n, '{\"cookie\":{}}') end");
+    bench.raw::<()>(planting.arg(0));
+    let store = bench.store.clone();
+    let mut seen = BTreeSet::new();
+    let mut listed = listing(&store).ids();
+    while seen.len() < 500 {
+        seen.insert(listed.try_next().await.unwrap().unwrap());
+    }
+    bench.server.restart().unwrap();
+    seen.extend(listed.try_collect::<Vec<_>>().await.unwrap());
+    assert_eq!(seen.len(), 1_000);
+}
+
+#[tokio::test]
+async fn a_listing_that_begins_again_and_again_is_unavailable() {
+    const PAGE: &str = "*2\r\n$1\r\n7\r\n*1\r\n$6\r\nsess:a\r\n";
+    let fake = Fake::start(|_, words| match &*words[0] {
+        "HELLO" => Then::Answer(HELLO),
+        _ => Then::AnswerAndClose(PAGE),
+    });
+    let store = RedisStore::open(&fake.url).unwrap();
+    let ids: Vec<_> = listing(&store).ids().take(100).collect().await;
+    let error = ids.last().unwrap().as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, "ids"));
+    assert!(error.to_string().contains("the connection was lost"), "{error}");
+    assert!(ids.len() < 10, "{}", ids.len());
 }
 
 #[tokio::test]

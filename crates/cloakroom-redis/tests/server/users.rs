@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use cloakroom_core::{ErrorKind, SessionData, Store};
 use cloakroom_redis::{RedisOptions, RedisStore, Ttl};
-use cloakroom_test_support::RedisCluster;
+use cloakroom_test_support::{RedisCluster, RedisServer};
 use futures::TryStreamExt;
 
 use crate::{
@@ -54,6 +54,27 @@ fn note_before(bench: &Bench, list: &str, sid: &str, hours: f64) {
     let (seconds, _): (f64, f64) = bench.raw(&mut redis::cmd("TIME"));
     let time = (seconds - hours * 3_600.0) * 1_000.0;
     bench.raw::<()>(redis::cmd("ZADD").arg(list).arg(time).arg(sid));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_search_in_a_list_begins_again_on_another_connection() {
+    let server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut bench = Bench::on(server.unwrap(), with_lists());
+    for number in 0..500 {
+        bench.store.set(&number.to_string(), &of_user("7", DAY_MS)).await.unwrap();
+    }
+    let store = bench.store.clone();
+    let find_by = listing(&store).find_by().unwrap();
+    let mut found = find_by.find_known(PATH, "7").await.unwrap().unwrap();
+    let mut seen = BTreeSet::new();
+    while seen.len() < 250 {
+        seen.insert(found.try_next().await.unwrap().unwrap().id);
+    }
+    bench.server.restart().unwrap();
+    let rest: Vec<_> = found.map_ok(|listed| listed.id).try_collect().await.unwrap();
+    seen.extend(rest);
+    assert_eq!(seen.len(), 500);
 }
 
 #[tokio::test]
