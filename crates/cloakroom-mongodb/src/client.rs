@@ -4,7 +4,8 @@
 //! - Dropping a future of the driver can corrupt its internal state (RUST-937). So each operation runs as a task, and
 //!   only the future that waits for the task is dropped.
 //! - There are at most as many tasks as connections. An operation that waits for a connection has sent nothing and can
-//!   be dropped, so a frozen server gets no flood of old writes when it resumes.
+//!   be dropped, so a frozen server gets no flood of old writes when it resumes. Whether it was sent is decided once: a
+//!   call that ends with "not sent" abandons its task.
 //! - A connection that was silent for most of the store's own deadline may never answer again, but the driver keeps it.
 //!   So the client is given up, and the next call makes another one. Operations on the old client continue until their
 //!   deadline; then their futures can be dropped, because nothing uses that client's state any more.
@@ -94,7 +95,8 @@ impl Connection {
             };
             let (task, progress) = live.spawn(permit, operation, &self.clients, &work);
             let outcome = operation.within(task).await;
-            let sent = progress.is_sent();
+            // The task wakes for the same deadline, and could still send the command.
+            let sent = if outcome.is_none() { !progress.abandon() } else { progress.is_sent() };
             match outcome {
                 None | Some(Ok(None)) => {
                     if progress.is_silent() {
@@ -165,5 +167,52 @@ impl Connection {
             }
             None => Err(operation.timeout()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
+
+    use tokio::{sync::Notify, task::yield_now};
+
+    use super::*;
+    use crate::{error::STORE, sending};
+
+    /// The call and its task wake for the same deadline, and the call is first.
+    #[tokio::test]
+    async fn what_ended_as_not_sent_is_not_sent_afterwards() {
+        let mut options = MongoOptions::default();
+        let target = Target::parse("mongodb://127.0.0.1:1/app", &mut options).unwrap();
+        let connection = Connection::to(target);
+        let limit = Duration::from_millis(200);
+        let operation = Operation::start(STORE, "set", Idempotency::Once, limit);
+        let (has_connection, has_written) = <(Arc<Notify>, Arc<AtomicBool>)>::default();
+        let mut call = pin!(connection.run(&operation, &options, |_| {
+            let (connection, written) = (Arc::clone(&has_connection), Arc::clone(&has_written));
+            async move {
+                connection.notified().await;
+                sending::note();
+                written.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        }));
+        assert!(call.as_mut().now_or_never().is_none());
+        // The task waits for its connection.
+        yield_now().await;
+        while !operation.is_over() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let error = call.now_or_never().unwrap().unwrap_err();
+        assert!(!error.outcome_unknown(), "{error}");
+        has_connection.notify_one();
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert!(!has_written.load(Ordering::Relaxed));
     }
 }

@@ -3,13 +3,7 @@
 //! The driver's errors do not say whether a command was sent, on which it depends whether the outcome of a write is
 //! unknown. Its events do.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{io, sync::Arc};
 
 use cloakroom_backend::Traffic;
 use mongodb::{
@@ -19,17 +13,7 @@ use mongodb::{
 };
 use tokio::time::Instant;
 
-use crate::topology::Topology;
-
-tokio::task_local! {
-    /// Whether the operation of this task has got a connection for its command.
-    static SENT: Arc<AtomicBool>;
-}
-
-/// Runs an operation, and sets `sent` when it gets a connection.
-pub(crate) async fn noting<T>(sent: Arc<AtomicBool>, operation: impl Future<Output = T>) -> T {
-    SENT.scope(sent, operation).await
-}
+use crate::{sending, topology::Topology};
 
 /// What the servers of a client send together, and what is known of them for the operator.
 #[derive(Debug)]
@@ -66,8 +50,7 @@ impl Health {
         // The driver calls it in the operation's task, right before it writes the command.
         options.cmap_event_handler = Some(EventHandler::callback(|event| {
             if let CmapEvent::ConnectionCheckedOut(_) = event {
-                // A connection for the driver's own purposes belongs to no operation, so setting the flag may fail.
-                let _ = SENT.try_with(|sent| sent.store(true, Ordering::Release));
+                sending::note();
             }
         }));
     }

@@ -20,6 +20,7 @@ mod options;
 mod origin;
 mod parameter;
 mod record;
+mod sending;
 mod store;
 mod target;
 mod topology;

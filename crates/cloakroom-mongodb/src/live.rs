@@ -1,12 +1,6 @@
 //! A client of the driver on one runtime, and how it is made.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use cloakroom_backend::{Connection, Operation, Shared};
 use mongodb::{
@@ -25,11 +19,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    MongoOptions,
-    health::{self, Health},
-    topology::Topology,
-};
+use crate::{MongoOptions, health::Health, sending::Sending, topology::Topology};
 
 /// The default number of connections. The driver's own default of 10 is too small for a service that needs one for
 /// every request.
@@ -69,7 +59,7 @@ impl Connection for Live {
 /// The progress of an operation of the driver.
 #[derive(Clone)]
 pub(crate) struct Progress {
-    sent: Arc<AtomicBool>,
+    sending: Arc<Sending>,
     /// The time from which its silence counts against the client.
     silent_from: Instant,
 }
@@ -77,7 +67,12 @@ pub(crate) struct Progress {
 impl Progress {
     /// Returns true if the command may have been sent.
     pub(crate) fn is_sent(&self) -> bool {
-        self.sent.load(Ordering::Acquire)
+        self.sending.attempts() > 0
+    }
+
+    /// Gives up the operation. Returns true if the command was not sent, and never will be.
+    pub(crate) fn abandon(&self) -> bool {
+        self.sending.abandon()
     }
 
     /// Returns true if the command was sent and has been unanswered for so long that its client must be given up.
@@ -121,8 +116,8 @@ impl Live {
 
     /// Starts an operation of the driver as a separate task, and returns its progress.
     ///
-    /// The task watches its own deadline, because nobody may be waiting for it any more, and then returns `None`. If
-    /// the command was sent only shortly before the deadline, the task continues beyond it. Otherwise a client that is
+    /// The task watches its own deadline, because nobody may be waiting for it any more, and then returns `None`, as it
+    /// does when it was abandoned before the command was sent. If the command was sent only shortly before the deadline, the task continues beyond it. Otherwise a client that is
     /// only slow would be given up, or a future would be dropped whose command a client in use has sent.
     pub(crate) fn spawn<T, Fut>(
         self: &Arc<Self>,
@@ -135,19 +130,20 @@ impl Live {
         T: Send + 'static,
         Fut: Future<Output = MongoResult<T>> + Send + 'static,
     {
-        let sent = Arc::new(AtomicBool::new(self.health.is_none()));
-        let work = health::noting(Arc::clone(&sent), work(self.sessions.clone()));
-        let progress = Progress { sent, silent_from: Instant::now() + operation.patience() };
+        // Nobody counts the attempts of the application's client, so each of its operations may have been sent.
+        let sending = Arc::new(Sending::new(u32::from(self.health.is_none())));
+        let work = Arc::clone(&sending).noting(work(self.sessions.clone()));
+        let progress = Progress { sending, silent_from: Instant::now() + operation.patience() };
         let (live, clients) = (Arc::clone(self), clients.clone());
         let (deadline, own) = (operation.deadline(), progress.clone());
         let task = self.runtime.spawn(async move {
             let _permit = permit;
             let mut work = Box::pin(work);
             if live.health.is_none() {
-                return Some(work.await);
+                return work.await;
             }
             if let Ok(outcome) = timeout_at(deadline, &mut work).await {
-                return Some(outcome);
+                return outcome;
             }
             if !own.is_sent() {
                 return None;
@@ -157,7 +153,7 @@ impl Live {
                 // This must come before the driver's future is dropped.
                 live.leave(&clients);
             }
-            outcome
+            outcome.flatten()
         });
         (task, progress)
     }
