@@ -94,7 +94,9 @@ impl Atomic for MongoStore {
             })
             .await?;
         match found {
-            Some(document) => self.parse(&operation, document.as_bytes()).await,
+            // The document is as it was before. The session was live when it was extended, even if its old expiry has
+            // passed since.
+            Some(document) => self.parse(&operation, document.as_bytes(), now_ms).await,
             None => Ok(None),
         }
     }

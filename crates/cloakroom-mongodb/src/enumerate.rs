@@ -44,7 +44,7 @@ impl Enumerate for MongoStore {
                     .then(move |(sid, document)| async move {
                         // Each session has its own deadline, because decrypting a page can take longer than one.
                         let operation = self.operation("all", Idempotency::Read);
-                        let session = self.parse(&operation, &document).await?;
+                        let session = self.parse(&operation, &document, self.now_ms()).await?;
                         Ok(session
                             .map(|session| Listed::new(sid, session, self.time_left(&document))))
                     })

@@ -91,7 +91,9 @@ impl MongoStore {
             let operation = self.operation("find", Idempotency::Read);
             if let Some(document) = query.read.pop_front() {
                 let Some(sid) = id(&document).and_then(|id| self.sid(id)) else { continue };
-                let Some(session) = self.parse(&operation, &document).await? else { continue };
+                let Some(session) = self.parse(&operation, &document, self.now_ms()).await? else {
+                    continue;
+                };
                 return Ok(Some(Listed::new(sid, session, self.time_left(&document))));
             }
             let Some(last) = query.next.take() else { return Ok(None) };

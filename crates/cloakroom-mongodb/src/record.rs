@@ -97,7 +97,7 @@ impl Record {
 }
 
 impl MongoStore {
-    /// Returns the live session in a document.
+    /// Returns the session in a document, or `None` if it was not live at `now_ms`.
     #[cfg_attr(
         not(feature = "encryption"),
         expect(clippy::unused_async, reason = "encryption takes a while")
@@ -106,8 +106,9 @@ impl MongoStore {
         &self,
         operation: &Operation,
         document: &[u8],
+        now_ms: i64,
     ) -> Result<Option<SessionData>, Error> {
-        match self.options().find(operation, document)? {
+        match self.options().find(operation, document, now_ms)? {
             Found::Nothing => Ok(None),
             Found::SessionData(session) => Ok(Some(*session)),
             #[cfg(feature = "encryption")]
@@ -184,16 +185,16 @@ impl MongoOptions {
         operation: &Operation,
         document: &[u8],
     ) -> Result<Option<SessionData>, Error> {
-        match self.find(operation, document)? {
+        match self.find(operation, document, self.clock.now_ms())? {
             Found::SessionData(session) => Ok(Some(*session)),
             _ => Ok(None),
         }
     }
 
-    fn find(&self, operation: &Operation, document: &[u8]) -> Result<Found, Error> {
+    fn find(&self, operation: &Operation, document: &[u8], now_ms: i64) -> Result<Found, Error> {
         let malformed = |_| error::corrupt(operation, "the document is not well-formed");
         let stored = Stored::read(document).map_err(malformed)?;
-        let Some(session) = stored.session.filter(|_| stored.is_live(self.clock.now_ms())) else {
+        let Some(session) = stored.session.filter(|_| stored.is_live(now_ms)) else {
             return Ok(Found::Nothing);
         };
         // A string has its length before it and a NUL behind it.

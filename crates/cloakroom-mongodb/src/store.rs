@@ -243,7 +243,7 @@ impl MongoStore {
             })
             .await?;
         match found {
-            Some(document) => self.parse(operation, document.as_bytes()).await,
+            Some(document) => self.parse(operation, document.as_bytes(), self.now_ms()).await,
             None => Ok(None),
         }
     }

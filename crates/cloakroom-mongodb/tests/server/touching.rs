@@ -68,6 +68,21 @@ async fn get_and_touch_leaves_a_young_session_alone() {
     assert_eq!(times(&bench).await, (NOW + 60_000 + HOUR, Some(NOW + 60_000)));
 }
 
+/// On one thread, so that the clock moves before the answer arrives.
+#[tokio::test]
+#[ignore = "needs mongod"]
+async fn get_and_touch_returns_what_it_extended_however_long_the_answer_takes() {
+    let bench = Bench::start().await;
+    bench.store.set("a", &expiring(50)).await.unwrap();
+    let hour = Some(Duration::from_secs(3_600));
+    let call = atomic(&bench.store).get_and_touch("a", hour);
+    let (touched, ()) = tokio::join!(call, async {
+        bench.clock.advance(100);
+    });
+    assert!(touched.unwrap().is_some());
+    assert_eq!(times(&bench).await, (NOW + HOUR, None));
+}
+
 #[tokio::test]
 #[ignore = "needs mongod"]
 async fn a_session_that_is_in_use_does_not_expire_however_long_touch_after_is() {
