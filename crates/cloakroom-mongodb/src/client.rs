@@ -119,6 +119,10 @@ impl Connection {
                     return Ok(Ok(answer));
                 }
                 Some(Ok(Some(Err(cause)))) => {
+                    if progress.is_sent_again() {
+                        // The driver repeats a write by itself, and may return only the error of the second attempt.
+                        operation.lose_answer();
+                    }
                     if error::is_no_server(&cause) && !live.has_heard_since(operation.began()) {
                         live.leave(&self.clients);
                     }

@@ -70,6 +70,11 @@ impl Progress {
         self.sending.attempts() > 0
     }
 
+    /// Returns true if the driver may have sent the command more than once.
+    pub(crate) fn is_sent_again(&self) -> bool {
+        self.sending.attempts() > 1
+    }
+
     /// Gives up the operation. Returns true if the command was not sent, and never will be.
     pub(crate) fn abandon(&self) -> bool {
         self.sending.abandon()

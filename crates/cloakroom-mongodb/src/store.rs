@@ -123,6 +123,10 @@ impl MongoStore {
     /// The store cannot replace such a client: silent connections are left to the driver, which takes up to about 20
     /// seconds to notice them.
     ///
+    /// Nor does the store see how often such a client sends a write. If the driver loses the first answer and the server
+    /// rejects the second attempt, [`outcome_unknown`](cloakroom_core::Error::outcome_unknown) is false, although the
+    /// first attempt may have been carried out. Set `retryWrites=false` if that matters.
+    ///
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) for an invalid option.

@@ -35,6 +35,7 @@ const WRITES: usize = 20;
 async fn no_acknowledged_write_is_lost_by_a_failover_unless_the_url_says_w_1() {
     let mut set = MongoThree::start(Duration::from_secs(1)).unwrap();
     what_the_driver_sends_again_is_told_as_it_was(&set).await;
+    a_refusal_of_what_the_driver_sends_again_is_no_outcome(&set).await;
     under_load(&mut set, "step-down of the primary", |set| set.step_down().unwrap()).await;
     let killed = set.primary().unwrap();
     under_load(&mut set, "kill -9 of the primary", |set| set.server(killed).stop()).await;
@@ -155,6 +156,29 @@ async fn what_the_driver_sends_again_is_told_as_it_was(set: &MongoThree) {
     store.destroy("a").await.unwrap();
     twice("delete");
     assert_eq!(store.get("a").await.unwrap(), None);
+}
+
+/// The write happens, its answer is lost, and the server refuses what the driver sends again.
+async fn a_refusal_of_what_the_driver_sends_again_is_no_outcome(set: &MongoThree) {
+    let client = Client::with_uri_str(set.url("app")).await.unwrap();
+    let configure = async |how: Document| {
+        let mut command = doc! { "configureFailPoint": "failCommand" };
+        command.extend(how);
+        client.database("admin").run_command(command).await.unwrap();
+    };
+    let store = open(set, "&appName=refused", |options| options.deadline = Duration::from_secs(60));
+    store.get("a").await.unwrap();
+    // Unauthorized, and WriteConflict.
+    for code in [13, 112] {
+        let sid = code.to_string();
+        set.lose_next_answer().unwrap();
+        let data = doc! { "failCommands": ["update"], "appName": "refused", "errorCode": code };
+        configure(doc! { "mode": { "skip": 1 }, "data": data }).await;
+        let error = store.set(&sid, &session()).await.unwrap_err();
+        configure(doc! { "mode": "off" }).await;
+        assert!(error.outcome_unknown(), "{code}: {error}");
+        assert!(store.get(&sid).await.unwrap().is_some(), "{code}");
+    }
 }
 
 /// What a writer knows of its sessions.
