@@ -22,7 +22,7 @@ pub(crate) async fn ask<T>(
     patience: Duration,
     command: impl Future<Output = Result<T, ClientError>> + Send,
 ) -> Result<T, Failure> {
-    let mut pass = pool.gate.pass().await.map_err(Failure::shared)?;
+    let mut pass = pool.gate.pass(patience).await.map_err(Failure::shared)?;
     let limit = patience.min(operation.patience());
     let mut asked = Asked { pool, operation, limit, since: Some(Instant::now()) };
     let outcome = pass.hold(patience, command).await;

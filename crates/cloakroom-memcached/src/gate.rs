@@ -1,7 +1,8 @@
 //! Decides who may connect to a server in trouble, and when.
 //!
 //! Normally, every call may connect. After a loss, one call at a time may, after a pause that grows with each loss, and
-//! the calls that wait share its outcome. The same holds before the server's first answer.
+//! the calls that wait share its outcome. The same holds before the server's first answer. A call that nobody polls
+//! keeps the others waiting for one attempt, and no longer.
 
 use std::{
     future::Future,
@@ -12,9 +13,12 @@ use std::{
 
 use cloakroom_backend::Pace;
 use memcache::exp::Error as ClientError;
-use tokio::{
-    sync::MutexGuard as Turn,
-    time::{sleep, timeout},
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    loss::copy,
+    silence::Silence,
+    turn::{Turn, Turns},
 };
 
 /// The losses in a row that have no pause.
@@ -35,7 +39,7 @@ const CALM: Duration = Duration::from_secs(1);
 /// Guards the connections of one runtime to one server.
 #[derive(Default)]
 pub(crate) struct Gate {
-    turn: tokio::sync::Mutex<()>,
+    turns: Turns,
     state: Mutex<State>,
 }
 
@@ -44,8 +48,7 @@ struct State {
     answered: Option<Instant>,
     /// When connections were lost or could not be made.
     pace: Pace,
-    /// The time span in which calls waited, one after the other, without an answer.
-    waited: Option<(Instant, Instant)>,
+    silence: Silence,
     /// The number of new connections that failed, and the error of the last one.
     failed: u64,
     cause: Option<ClientError>,
@@ -56,12 +59,12 @@ struct State {
 }
 
 /// The permission to make a connection.
-pub(crate) struct Pass<'a>(Option<Turn<'a, ()>>);
+pub(crate) struct Pass<'a>(Option<Turn<'a>>);
 
 impl Gate {
     /// Waits for the permission. Returns the error of another call's attempt if that fails before it is this call's
-    /// turn.
-    pub(crate) async fn pass(&self) -> Result<Pass<'_>, ClientError> {
+    /// turn. `patience` is the time limit for connecting.
+    pub(crate) async fn pass(&self, patience: Duration) -> Result<Pass<'_>, ClientError> {
         let failed = {
             let state = self.lock();
             if state.is_open() {
@@ -69,21 +72,32 @@ impl Gate {
             }
             state.failed
         };
-        let turn = self.turn.lock().await;
-        let pause = {
-            let state = self.lock();
-            if let Some(cause) = state.cause.as_ref().filter(|_| state.failed != failed) {
-                return Err(copy(cause));
+        loop {
+            // Before the look at the turn, so that it misses none that is given back.
+            let freed = self.turns.freed();
+            let taken = self.turns.take(Instant::now(), longest_turn(patience));
+            let pause = {
+                let state = self.lock();
+                if let Some(cause) = state.cause.as_ref().filter(|_| state.failed != failed) {
+                    return Err(copy(cause));
+                }
+                if state.is_open() {
+                    return Ok(Pass(None));
+                }
+                state.pace.pause(Instant::now())
+            };
+            match taken {
+                Ok(turn) => {
+                    if !pause.is_zero() {
+                        sleep(pause).await;
+                    }
+                    return Ok(Pass(Some(turn)));
+                }
+                Err(left) => {
+                    let _ = timeout(left, freed).await;
+                }
             }
-            if state.is_open() {
-                return Ok(Pass(None));
-            }
-            state.pace.pause(Instant::now())
-        };
-        if !pause.is_zero() {
-            sleep(pause).await;
         }
-        Ok(Pass(Some(turn)))
     }
 
     /// Notes that the server has answered.
@@ -101,7 +115,9 @@ impl Gate {
     ///
     /// If all callers were in a hurry, one call alone would prove nothing.
     pub(crate) fn is_silent(&self, asked: Instant, limit: Duration) -> bool {
-        self.lock().waits(asked, Instant::now(), limit)
+        let mut state = self.lock();
+        let answered = state.answered;
+        state.silence.waits(answered, asked, Instant::now(), limit)
     }
 
     /// Notes that a connection was lost whose command was sent at this moment.
@@ -147,7 +163,7 @@ impl Default for State {
         Self {
             answered: None,
             pace: Pace::new(AT_ONCE, SHORTEST, CALM),
-            waited: None,
+            silence: Silence::default(),
             failed: 0,
             cause: None,
             untold: None,
@@ -167,22 +183,6 @@ impl State {
         }
     }
 
-    /// Extends the time span in which calls have waited without an answer. Returns true if it is as long as `limit`.
-    fn waits(&mut self, asked: Instant, now: Instant, limit: Duration) -> bool {
-        let since = match self.waited {
-            // After a longer pause it may have been there in between: nobody asked.
-            Some((since, until))
-                if asked.saturating_duration_since(until) < limit
-                    && self.answered.is_none_or(|answered| answered <= since) =>
-            {
-                since.min(asked)
-            }
-            _ => asked,
-        };
-        self.waited = Some((since, now));
-        now.saturating_duration_since(since) >= limit
-    }
-
     /// Returns true if every call may connect: the server has answered, and no connection was lost within the last
     /// second.
     fn is_open(&self) -> bool {
@@ -193,7 +193,7 @@ impl State {
 impl Pass<'_> {
     /// Returns true if waiting calls share the outcome of this call's attempt.
     fn is_turn(&self) -> bool {
-        self.0.is_some()
+        self.0.as_ref().is_some_and(Turn::is_current)
     }
 
     /// Waits for the first answer. Other calls wait as well, but no longer than `patience`; then the next one tries.
@@ -204,6 +204,7 @@ impl Pass<'_> {
     ) -> T {
         let mut answer = std::pin::pin!(answer);
         if let Some(turn) = self.0.take() {
+            turn.keep(Instant::now(), longest_turn(patience));
             if let Ok(answer) = timeout(patience, &mut answer).await {
                 // Kept until the outcome is known, because waiting calls look at it.
                 self.0 = Some(turn);
@@ -215,6 +216,12 @@ impl Pass<'_> {
     }
 }
 
+/// Returns how long a turn is kept: longer than a pause and the time limit for connecting, so that only a call that
+/// nobody polls loses it.
+fn longest_turn(patience: Duration) -> Duration {
+    patience.saturating_add(LONGEST * 2)
+}
+
 fn longest_pause(cause: &ClientError) -> Duration {
     match cause {
         ClientError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -224,23 +231,11 @@ fn longest_pause(cause: &ClientError) -> Duration {
     }
 }
 
-/// Copies the error of an attempt for the calls that waited for it and sent nothing themselves.
-fn copy(cause: &ClientError) -> ClientError {
-    match cause {
-        ClientError::Ambiguous { source, .. } => copy(source),
-        ClientError::Io(error) => ClientError::Io(match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(error.kind(), error.to_string()),
-        }),
-        ClientError::Timeout { .. } => ClientError::Io(io::ErrorKind::TimedOut.into()),
-        ClientError::Rejected(text) => ClientError::Rejected(text.clone()),
-        _ => ClientError::Protocol(String::new()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn refused() -> ClientError {
         ClientError::Io(io::ErrorKind::ConnectionRefused.into())
@@ -249,22 +244,25 @@ mod tests {
     #[tokio::test]
     async fn before_the_first_answer_one_call_tries_and_then_all_may() {
         let gate = Gate::default();
-        let first = gate.pass().await.unwrap();
+        let first = gate.pass(PATIENCE).await.unwrap();
         assert!(first.0.is_some());
-        assert!(futures::FutureExt::now_or_never(gate.pass()).is_none(), "the second waits");
+        assert!(
+            futures::FutureExt::now_or_never(gate.pass(PATIENCE)).is_none(),
+            "the second waits"
+        );
         gate.answered();
         drop(first);
-        let passes = [gate.pass().await.unwrap(), gate.pass().await.unwrap()];
+        let passes = [gate.pass(PATIENCE).await.unwrap(), gate.pass(PATIENCE).await.unwrap()];
         assert!(passes.iter().all(|pass| pass.0.is_none()));
     }
 
     #[tokio::test]
     async fn who_waits_for_an_attempt_shares_what_it_meets() {
         let gate = Gate::default();
-        let first = gate.pass().await.unwrap();
+        let first = gate.pass(PATIENCE).await.unwrap();
         let began = Instant::now();
         let outcomes = {
-            let mut waiting: Vec<_> = (0..40).map(|_| Box::pin(gate.pass())).collect();
+            let mut waiting: Vec<_> = (0..40).map(|_| Box::pin(gate.pass(PATIENCE))).collect();
             for call in &mut waiting {
                 assert!(futures::FutureExt::now_or_never(call.as_mut()).is_none());
             }
@@ -277,17 +275,17 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         }
         // A later call tries again.
-        assert!(gate.pass().await.unwrap().0.is_some());
+        assert!(gate.pass(PATIENCE).await.unwrap().0.is_some());
     }
 
     #[tokio::test]
     async fn nobody_shares_what_an_attempt_meets_that_began_when_all_was_well() {
         let gate = Gate::default();
         gate.answered();
-        let (open, began) = (gate.pass().await.unwrap(), Instant::now());
+        let (open, began) = (gate.pass(PATIENCE).await.unwrap(), Instant::now());
         gate.lost(began);
-        let first = gate.pass().await.unwrap();
-        let mut second = Box::pin(gate.pass());
+        let first = gate.pass(PATIENCE).await.unwrap();
+        let mut second = Box::pin(gate.pass(PATIENCE));
         assert!(futures::FutureExt::now_or_never(second.as_mut()).is_none());
         gate.failed(&open, began, &refused());
         drop(first);
@@ -297,19 +295,36 @@ mod tests {
     #[tokio::test]
     async fn a_turn_that_is_dropped_is_the_next_ones() {
         let gate = Gate::default();
-        drop(gate.pass().await.unwrap());
-        assert!(gate.pass().await.unwrap().0.is_some());
+        drop(gate.pass(PATIENCE).await.unwrap());
+        assert!(gate.pass(PATIENCE).await.unwrap().0.is_some());
     }
 
     #[tokio::test]
     async fn a_turn_without_an_answer_ends_before_its_call() {
         let gate = Gate::default();
-        let mut first = gate.pass().await.unwrap();
+        let mut first = gate.pass(PATIENCE).await.unwrap();
         let silence = first.hold(Duration::from_millis(1), std::future::pending::<()>());
-        let second = async { gate.pass().await.map(|pass| pass.0.is_some()) };
+        let second = async { gate.pass(PATIENCE).await.map(|pass| pass.0.is_some()) };
         let outcome = futures::future::select(Box::pin(silence), Box::pin(second)).await;
         let futures::future::Either::Right((second, _)) = outcome else { panic!() };
         assert!(second.unwrap());
+    }
+
+    #[tokio::test]
+    async fn calls_that_nobody_polls_hold_up_no_other() {
+        let gate = Gate::default();
+        let patience = Duration::from_millis(1);
+        let turn = gate.pass(patience).await.unwrap();
+        let mut waits = Box::pin(gate.pass(patience));
+        assert!(futures::FutureExt::now_or_never(waits.as_mut()).is_none());
+        let next = timeout(PATIENCE, gate.pass(patience)).await.unwrap().unwrap();
+        assert!(next.is_turn() && !turn.is_turn());
+        // The first one has lost the turn, so neither its failure nor its end counts.
+        gate.failed(&turn, Instant::now(), &refused());
+        drop(turn);
+        assert!(futures::FutureExt::now_or_never(gate.pass(PATIENCE)).is_none());
+        drop(next);
+        assert!(gate.pass(PATIENCE).await.unwrap().is_turn());
     }
 
     #[test]
@@ -342,35 +357,6 @@ mod tests {
         assert_eq!(gate.lock().pace.failures(), 1);
         gate.lost(Instant::now());
         assert_eq!(gate.lock().pace.failures(), 2);
-    }
-
-    #[test]
-    fn silence_is_told_by_one_long_call_or_by_short_ones_together() {
-        let limit = Duration::from_secs(4);
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        for (answered, calls, expected) in [
-            (None, &[(0, 4)][..], true),
-            (None, &[(0, 3)], false),
-            (None, &[(0, 1), (1, 2), (2, 3), (3, 4)], true),
-            (None, &[(0, 1), (4, 5)], true),
-            // Nobody asked for a while.
-            (None, &[(0, 1), (5, 6)], false),
-            // Side by side.
-            (None, &[(1, 2), (0, 3), (2, 4)], true),
-            // An answer in between.
-            (Some(2), &[(0, 1), (3, 4), (4, 5)], false),
-            (Some(2), &[(0, 1), (3, 4), (4, 7)], true),
-            // One slow answer beside others.
-            (Some(3), &[(0, 4)], true),
-        ] {
-            let mut state = State { answered: answered.map(at), ..State::default() };
-            let mut is_silent = false;
-            for (asked, ended) in calls {
-                is_silent = state.waits(at(*asked), at(*ended), limit);
-            }
-            assert_eq!(is_silent, expected, "{answered:?} {calls:?}");
-        }
     }
 
     #[test]

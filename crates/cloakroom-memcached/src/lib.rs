@@ -19,10 +19,12 @@ mod pool;
 mod record;
 mod ring;
 mod server;
+mod silence;
 mod size;
 mod store;
 mod target;
 mod ttl;
+mod turn;
 
 pub use memcache;
 pub use options::MemcachedOptions;

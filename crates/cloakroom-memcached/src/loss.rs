@@ -64,6 +64,20 @@ fn is_hang_up(kind: io::ErrorKind) -> bool {
     )
 }
 
+/// Copies the error of an attempt for the calls that waited for it and sent nothing themselves.
+pub(crate) fn copy(cause: &ClientError) -> ClientError {
+    match cause {
+        ClientError::Ambiguous { source, .. } => copy(source),
+        ClientError::Io(error) => ClientError::Io(match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error.to_string()),
+        }),
+        ClientError::Timeout { .. } => ClientError::Io(io::ErrorKind::TimedOut.into()),
+        ClientError::Rejected(text) => ClientError::Rejected(text.clone()),
+        _ => ClientError::Protocol(String::new()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

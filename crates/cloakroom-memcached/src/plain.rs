@@ -28,7 +28,7 @@ impl<'a> Plain<'a> {
     ) -> Result<(Self, String), Error> {
         let pool = &*server.pool(operation)?;
         let attempt = async {
-            let mut pass = pool.gate.pass().await?;
+            let mut pass = pool.gate.pass(server.timeout).await?;
             let mut plain = Self { server, connection: server.connect(pool, &pass).await? };
             let began = Instant::now();
             match pass.hold(server.timeout, plain.ask(operation, command)).await {

@@ -244,7 +244,7 @@ impl Server {
         if let Some(connection) = pool.take() {
             return Ok(lease(connection, None));
         }
-        let pass = pool.gate.pass().await.map_err(Failure::shared)?;
+        let pass = pool.gate.pass(self.timeout).await.map_err(Failure::shared)?;
         // A connection may have come back while this call waited.
         if let Some(connection) = pool.take() {
             return Ok(lease(connection, None));

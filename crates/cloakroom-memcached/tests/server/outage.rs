@@ -9,6 +9,7 @@ use std::{
 use cloakroom_core::{ErrorKind, Revision, Store};
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_test_support::{Memcached, Stopwatch, Wait};
+use futures::FutureExt;
 
 use crate::{
     atomic,
@@ -172,4 +173,34 @@ fn without_a_runtime_it_is_an_error_and_no_panic() {
             assert!(error.to_string().ends_with("must be called from within a tokio runtime"));
         }
     });
+}
+
+/// A task can begin a call and then do something else first.
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_call_that_nobody_polls_holds_up_no_other() {
+    let mut server = Memcached::start().unwrap();
+    let options = options(|options| {
+        (options.deadline, options.timeout) = (Duration::from_secs(60), Duration::from_millis(500));
+    });
+    let store = MemcachedStore::open_with(&server.url(), options).unwrap();
+    store.get("a").await.unwrap();
+    server.stop();
+    for _ in 0..3 {
+        store.get("a").await.unwrap_err();
+    }
+    // One of them has the turn to connect, and the other waits for it.
+    let mut calls = [Box::pin(store.get("b")), Box::pin(store.get("c"))];
+    for call in &mut calls {
+        assert!(call.as_mut().now_or_never().is_none());
+    }
+    server.restart().unwrap();
+    let wait = Wait::until("another call succeeds");
+    while let Err(error) = store.get("a").await {
+        assert_ne!(error.to_string(), "memcached: get: no answer within 60s");
+        wait.check();
+    }
+    for call in calls {
+        let _ = call.await;
+    }
 }
