@@ -16,7 +16,7 @@ use crate::{
     event::NodeEvent,
     operation::Operation,
     settings::Settings,
-    state::{ChildState, ENDED, End, Shared, State, fail},
+    state::{ChildState, ENDED, End, Shared, State, fail, sheltered},
 };
 
 /// The store's name in events of all stores. The package's name stands for the server.
@@ -145,11 +145,13 @@ fn run(shared: &Arc<Shared>, has_lost: bool) -> Ended {
             Step::Announce => {
                 ready_at = Some(Instant::now());
                 let server = &*settings.name;
-                note(if has_lost {
+                let event = if has_lost {
                     Event::Reconnected { store: STORE, server }
                 } else {
                     Event::Connected { store: STORE, server }
-                });
+                };
+                // It runs the application's subscriber and recorder.
+                sheltered(|| note(event));
             }
             Step::Close => {
                 running.finish(shared, GRACE);
@@ -224,11 +226,12 @@ fn tell(shared: &Shared, end: &End, had_store: bool) {
     drop(state);
     fail(calls);
     let server = &*settings.name;
-    note(if had_store {
+    let event = if had_store {
         Event::ConnectionLost { store: STORE, server, reason: end.reason }
     } else {
         Event::ConnectFailed { store: STORE, server, kind: end.kind }
-    });
+    };
+    sheltered(|| note(event));
     let error = settings.error(end.kind, Operation::Start, end.message.clone());
     shared.report(NodeEvent::Ended(&error));
 }
