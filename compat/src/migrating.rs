@@ -41,8 +41,8 @@
 //!   or this crate writes.
 //!
 //! `flag.rs` is how a record says what it is, `origin.rs` the store that a session was read from, `find.rs` the reading,
-//! `distinct.rs` what notices that both stores are one, `moves.rs` the steps of a move, `set.rs` a `set` and what creates sessions, and `contract.rs` and `listing.rs` the
-//! contract.
+//! `distinct.rs` what notices that both stores are one, `moves.rs` the steps of a move, `set.rs` a `set` and what creates
+//! sessions, and `contract.rs` and `listing.rs` the contract.
 
 use std::{fmt, sync::OnceLock};
 

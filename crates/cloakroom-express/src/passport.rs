@@ -119,8 +119,9 @@ pub async fn login_keeping_data<T: Serialize>(session: &Session, user: T) -> Res
 /// Logs out: destroys the session, and gives the request a new, empty one, for a message such as "goodbye".
 ///
 /// The safe preset stores the new one only if the handler sets something in it. Passport 0.6 and 0.7 store an empty
-/// record at each logout, and so does the express preset. With the safe preset, all sessions that descend from the old one end, as [`Session::destroy`] says, and no
-/// slower request brings one back. If another request has logged out before, the new one is not stored.
+/// record at each logout, and so does the express preset. With the safe preset, all sessions that descend from the old
+/// one end, as [`Session::destroy`] says, and no slower request brings one back. If another request has logged out
+/// before, the new one is not stored.
 ///
 /// # Errors
 ///

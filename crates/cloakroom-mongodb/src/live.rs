@@ -122,8 +122,9 @@ impl Live {
     /// Starts an operation of the driver as a separate task, and returns its progress.
     ///
     /// The task watches its own deadline, because nobody may be waiting for it any more, and then returns `None`, as it
-    /// does when it was abandoned before the command was sent. If the command was sent only shortly before the deadline, the task continues beyond it. Otherwise a client that is
-    /// only slow would be given up, or a future would be dropped whose command a client in use has sent.
+    /// does when it was abandoned before the command was sent. If the command was sent only shortly before the deadline,
+    /// the task continues beyond it. Otherwise a client that is only slow would be given up, or a future would be dropped
+    /// whose command a client in use has sent.
     pub(crate) fn spawn<T, Fut>(
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
