@@ -137,6 +137,25 @@ fn rows_of_sqlite_go_back_and_forth() {
     ON_SQLITE.iter().for_each(|which| go_back_and_forth(*which, on_sqlite));
 }
 
+/// The tables of these packages have the same name and columns, and differ in the type of the expiry.
+#[tokio::test]
+#[ignore = "needs the npm packages"]
+async fn the_table_of_another_package_is_refused() {
+    const KNEX: (&str, &str) = ("connect-session-knex", "knex");
+    const SQLITE3: (&str, &str) = ("connect-sqlite3", "sqlite3");
+    for (made_by, other) in [(KNEX, SQLITE3), (SQLITE3, KNEX)] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+        let sides = start(made_by, &url, Box::new(folder));
+        let wrong = SqlStore::open(&format!("{url}?counterpart={}", other.0)).unwrap();
+        let error = wrong.get("id").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{}: {error}", sides.label);
+        let right = format!("counterpart={}", made_by.0);
+        assert!(error.to_string().contains(&right), "{}: {error}", sides.label);
+        assert_eq!(sides.rust.get("id").await.unwrap(), None, "{}", sides.label);
+    }
+}
+
 async fn an_id_in_other_letters_is_another_session(sides: &mut Sides) {
     sides.node_set("AbCdEf", r#"{"user":"ann"}"#, json!({}));
     for other in ["aBcDeF", "abcdef", "ABCDEF", "AbCdÉf"] {

@@ -98,9 +98,12 @@ fn refused(code: &str, message: &str) -> (ErrorKind, &'static str) {
         "42000" => {
             (ErrorKind::Config, "the user lacks a permission, or the server has no JSON_ARRAY")
         }
-        "28000" | "28P01" => {
-            (ErrorKind::Config, "the server rejected the user name or the password")
-        }
+        // Of MySQL, a wrong password; of PostgreSQL, also its rules in pg_hba.conf, which can ask for TLS.
+        "28000" => (
+            ErrorKind::Config,
+            "the server rejected the user name or the password, or admits this user only with TLS",
+        ),
+        "28P01" => (ErrorKind::Config, "the server rejected the user name or the password"),
         "3D000" => (ErrorKind::Config, "the database does not exist"),
         "42883" | "42804" | "42846" | "42P08" => {
             (ErrorKind::Config, "a column has another type than is described")
