@@ -119,8 +119,9 @@ impl Connection {
                     return Ok(Ok(answer));
                 }
                 Some(Ok(Some(Err(cause)))) => {
-                    if progress.is_sent_again() {
-                        // The driver repeats a write by itself, and may return only the error of the second attempt.
+                    // The driver repeats a write by itself, and may return only the error of the second attempt. Where
+                    // no server has ever accepted writes, neither has this one.
+                    if progress.is_sent_again() && self.topology.has_seen_primary() {
                         operation.lose_answer();
                     }
                     if error::is_no_server(&cause) && !live.has_heard_since(operation.began()) {

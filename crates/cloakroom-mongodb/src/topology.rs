@@ -25,7 +25,7 @@ struct Known {
     reached: HashSet<String>,
     /// Servers that were lost and not reached since.
     lost: HashSet<String>,
-    /// The server that accepts writes.
+    /// The server that accepts writes, or was the last one to do so.
     primary: Option<ServerAddress>,
 }
 
@@ -78,6 +78,11 @@ impl Topology {
                 note(Event::Failover { store: STORE, server });
             }
         }
+    }
+
+    /// Returns true if any server has said that it accepts writes.
+    pub(crate) fn has_seen_primary(&self) -> bool {
+        self.known().primary.is_some()
     }
 
     /// Tells the operator that a server was asked whether it is there, and did not say so.
