@@ -68,8 +68,9 @@ impl Migrating {
 
     /// Creates a record. Returns `None` if there is one already.
     ///
-    /// A store can refuse to create a record and then show none: what is there is no session, such as JSON's `null`, or
-    /// the store takes the id for that of another session, as a collation of MySQL does. To look again would never end.
+    /// A store can refuse to create a record and then not return one: what is there is not a session, such as JSON's
+    /// `null`, or the store takes the id for that of another session, as a collation of MySQL does. Without a limit, the
+    /// caller would look again for ever.
     pub(super) async fn created(
         store: &dyn Store,
         sid: &str,

@@ -20,7 +20,7 @@ fn session(text: &str) -> SessionData {
     session
 }
 
-/// A store in memory with an index, which lists all sessions whatever it is asked for.
+/// A store in memory with an index, which lists all sessions for every value.
 struct Indexed(MemoryStore);
 
 #[async_trait]
