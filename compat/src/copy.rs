@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Clock, Created, Error, ErrorKind, Listed, Revision, SessionData, Store, TimeToLive, Updated,
+    Clock, Created, Error, ErrorKind, Listed, Revision, SessionData, Store, Updated,
 };
 use futures::{
     future::{Either, ready},
     stream::StreamExt,
 };
 
-use crate::migrating::{is_moving, not_shown, rewritten};
+use crate::migrating::{LAST_DATE_MS, expiry_ms, is_moving, not_shown, rewritten};
 
 mod options;
 mod verify;
@@ -21,9 +21,6 @@ pub use verify::verify_copy;
 /// How often a session is tried again that another writer changes at the same time, or that the other store does not
 /// show.
 const TRIES: usize = 100;
-
-/// The last millisecond of JavaScript's dates. Every store keeps a session until then, or without an end.
-const NO_END_MS: i64 = 8_640_000_000_000_000;
 
 /// The outcome for one session.
 #[derive(Clone, Copy)]
@@ -251,13 +248,7 @@ impl Copier<'_> {
         let now_ms = self.options.clock.now_ms();
         // As one that was read, whose `expires` can be stale.
         let read = || session.clone().with_revision(Revision::of_text());
-        session.store_expiry_ms().or_else(|| match read().time_to_live(now_ms) {
-            TimeToLive::Seconds(seconds) => {
-                let left_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-                Some(now_ms.saturating_add(left_ms).min(NO_END_MS))
-            }
-            TimeToLive::Browser | TimeToLive::Expired => None,
-        })
+        session.store_expiry_ms().or_else(|| expiry_ms(&read(), now_ms))
     }
 
     /// Writes to a store without conditional writes.
@@ -314,8 +305,9 @@ fn stored(session: &SessionData, revision: Revision, copied: Copied) -> Written 
     Written::Stored(session, copied)
 }
 
-/// Returns when a session expires that has this time left, in milliseconds since 1970.
+/// Returns when a session expires that has this time left, in milliseconds since 1970. Without an end, every store keeps
+/// it until the last date of JavaScript, or for ever.
 fn until_ms(clock: &Clock, time_left: Option<Duration>) -> i64 {
     let left_ms = time_left.and_then(|left| i64::try_from(left.as_millis()).ok());
-    left_ms.map_or(NO_END_MS, |left_ms| clock.now_ms().saturating_add(left_ms).min(NO_END_MS))
+    left_ms.map_or(LAST_DATE_MS, |left_ms| clock.now_ms().saturating_add(left_ms).min(LAST_DATE_MS))
 }

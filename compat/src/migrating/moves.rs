@@ -16,7 +16,7 @@ use super::{
 const PENDING: Duration = Duration::from_secs(60);
 
 /// The last date of JavaScript.
-const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
+pub(crate) const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// The outcome of a step.
 pub(super) enum Step {
@@ -280,14 +280,19 @@ impl Migrating {
 
     /// Returns when a `set` ends this session, or `None` for a browser session.
     pub(super) fn until_ms(&self, session: &SessionData) -> Option<i64> {
-        let now_ms = self.clock.now_ms();
-        match session.time_to_live(now_ms) {
-            TimeToLive::Seconds(seconds) => {
-                let left_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-                Some(now_ms.saturating_add(left_ms).min(LAST_DATE_MS))
-            }
-            TimeToLive::Browser => None,
-            TimeToLive::Expired => Some(0),
+        expiry_ms(session, self.clock.now_ms())
+    }
+}
+
+/// Returns when a session that is written now expires, in milliseconds since 1970. Returns `None` for a browser session,
+/// and zero for one that has expired.
+pub(crate) fn expiry_ms(session: &SessionData, now_ms: i64) -> Option<i64> {
+    match session.time_to_live(now_ms) {
+        TimeToLive::Seconds(seconds) => {
+            let left_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+            Some(now_ms.saturating_add(left_ms).min(LAST_DATE_MS))
         }
+        TimeToLive::Browser => None,
+        TimeToLive::Expired => Some(0),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn check<'t>(table: &'t Table, id: &str, expiry: &str) -> Result<(), 
         // Both packages have a table `sessions` with the columns `sid`, `sess` and `expired`.
         ExpiryForm::RealMilliseconds if is_date(expiry) => {
             format!(
-                "has the type {expiry}, which connect-session-knex makes and writes dates to as text: set counterpart=connect-session-knex"
+                "has the type {expiry}, in which connect-session-knex keeps dates as text: set counterpart=connect-session-knex"
             )
         }
         ExpiryForm::IsoText | ExpiryForm::SpacedText
