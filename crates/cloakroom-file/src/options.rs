@@ -36,7 +36,7 @@ pub struct FileOptions {
     #[cfg(feature = "encryption")]
     pub encryption: Option<Arc<dyn Encryption>>,
     /// How often expired sessions are removed, after a write. Defaults to an hour. `None` leaves that to Node.js, or to
-    /// [`FileStore::reap`](crate::FileStore::reap).
+    /// [`FileStore::remove_expired`](crate::FileStore::remove_expired).
     pub reap_interval: Option<Duration>,
     /// Whether a write is on the disk when it returns. Defaults to `true`. Without it, writes are faster, and a power
     /// failure can lose or damage the last ones.

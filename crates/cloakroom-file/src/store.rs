@@ -191,7 +191,7 @@ impl FileStore {
             *next = self.0.options.reap_interval.and_then(in_time);
             let store = self.clone();
             // In a task of its own: the write has succeeded, and must neither wait for this nor fail with it.
-            drop(tokio::spawn(async move { store.reap().await }));
+            drop(tokio::spawn(async move { store.remove_expired().await }));
         }
     }
 }

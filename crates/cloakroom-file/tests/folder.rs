@@ -272,7 +272,7 @@ async fn nothing_is_created_by_reading() {
     store.destroy("a").await.unwrap();
     store.clear().await.unwrap();
     assert_eq!(store.length().await.unwrap(), 0);
-    assert_eq!(store.reap().await.unwrap(), 0);
+    assert_eq!(store.remove_expired().await.unwrap(), 0);
     assert!(!place.folder.exists());
 }
 
@@ -293,7 +293,7 @@ async fn a_write_leaves_nothing_beside_the_session() {
 }
 
 #[tokio::test]
-async fn reap_removes_what_has_expired_and_what_was_left_behind() {
+async fn remove_expired_removes_what_has_expired_and_what_was_left_behind() {
     let place = place();
     let store = &place.store;
     store.set("short", &session("ann", 60_000)).await.unwrap();
@@ -306,7 +306,7 @@ async fn reap_removes_what_has_expired_and_what_was_left_behind() {
     let hours_ago = std::time::SystemTime::now() - Duration::from_secs(7_200);
     fs::File::open(own.join("old")).unwrap().set_modified(hours_ago).unwrap();
     place.clock.advance(HOUR_MS);
-    assert_eq!(store.reap().await.unwrap(), 1);
+    assert_eq!(store.remove_expired().await.unwrap(), 1);
     assert_eq!(names(&place.folder), [".cloakroom", "corrupt.json", "for-ever.json", "long.json"]);
     let left: Vec<_> = names(&own).into_iter().filter(|name| !name.starts_with("lock-")).collect();
     assert_eq!(left, ["new"]);
@@ -318,7 +318,7 @@ async fn the_longest_deadline_is_one_for_every_call() {
     let options = FileOptions::default().with_deadline(Duration::MAX);
     let store = FileStore::in_folder(guard.path(), options).unwrap();
     fs::write(guard.path().join("old.json"), r#"{"cookie":{},"__lastAccess":1}"#).unwrap();
-    assert_eq!(store.reap().await.unwrap(), 1);
+    assert_eq!(store.remove_expired().await.unwrap(), 1);
     store.set("a", &session("ann", None)).await.unwrap();
     assert_eq!(store.length().await.unwrap(), 1);
     store.clear().await.unwrap();

@@ -9,7 +9,7 @@ use crate::{
     call::{Call, Want},
     check::Checked,
     connection::{self, Row},
-    prune::BATCH,
+    expired::BATCH,
     record,
     statement::{Statement, Values},
     store::SqlStore,

@@ -20,6 +20,7 @@ mod dialect;
 mod drop_table;
 mod enumerate;
 mod error;
+mod expired;
 mod expiry;
 #[doc(hidden)]
 pub mod for_tests;
@@ -32,7 +33,6 @@ mod mysql_target;
 mod mysql_upsert;
 mod options;
 mod parameter;
-mod prune;
 mod read;
 mod record;
 mod search;

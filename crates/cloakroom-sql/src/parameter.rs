@@ -11,7 +11,7 @@ use crate::{counterpart::Counterpart, dialect::Dialect, options::SqlOptions};
 const TABLE: &str = "write \"table\"";
 const SCHEMA: &str = "write \"schema\"";
 const CREATE: &str = "write \"createTable\"";
-const PRUNE: &str = "call SqlStore::prune_every instead";
+const PRUNE: &str = "call SqlStore::remove_expired_every instead";
 
 pub(crate) const NAMES: ParameterNames<'_> = ParameterNames {
     exact: &[

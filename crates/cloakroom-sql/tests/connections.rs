@@ -194,9 +194,9 @@ async fn pruning_waits_for_no_writer_and_clearing_goes_in_batches() {
     place.run(&format!("{insert} '2001-01-01' FROM generate_series(1, 1500) i")).await;
     place.run("BEGIN").await;
     place.run("SELECT FROM @ WHERE sid = 'id-0007' FOR UPDATE").await;
-    assert_eq!(store.prune_expired().await.unwrap(), 1_499);
+    assert_eq!(store.remove_expired().await.unwrap(), 1_499);
     place.run("COMMIT").await;
-    assert_eq!(store.prune_expired().await.unwrap(), 1);
+    assert_eq!(store.remove_expired().await.unwrap(), 1);
 
     place.run(&format!("{insert} 'infinity' FROM generate_series(1, 2500) i")).await;
     place.run("BEGIN").await;

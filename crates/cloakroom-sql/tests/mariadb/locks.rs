@@ -69,7 +69,7 @@ async fn a_statement_that_a_deadlock_has_ended_is_sent_again() {
     run(&mut beside, &begin).await;
     let pruning = tokio::spawn({
         let store = store.clone();
-        async move { store.prune_expired().await }
+        async move { store.remove_expired().await }
     });
     // It holds the row a, and waits for b.
     let (_, mut watching) = table(&SERVER).await;

@@ -43,7 +43,7 @@ async fn a_row_whose_expiry_has_another_form_is_not_live_and_not_pruned() {
         assert_eq!(store.get("id").await.unwrap(), None, "{counterpart}");
         assert_eq!(store.get_and_touch("id", None).await.unwrap(), None, "{counterpart}");
         assert_eq!(store.length().await.unwrap(), 0, "{counterpart}");
-        assert_eq!(store.prune_expired().await.unwrap(), 0, "{counterpart}");
+        assert_eq!(store.remove_expired().await.unwrap(), 0, "{counterpart}");
         let created = store.create("id", &ann()).await.unwrap();
         assert!(matches!(created, Created::Stored(_)), "{counterpart}");
         assert_eq!(store.get("id").await.unwrap(), Some(ann()), "{counterpart}");

@@ -285,7 +285,7 @@ fn pruning_without_timers_is_an_error() {
     let mut errors = Vec::new();
     runtime.block_on(async {
         let mut pruning =
-            pin!(store.prune_every(Duration::ZERO, |error| errors.push(error.kind())));
+            pin!(store.remove_expired_every(Duration::ZERO, |error| errors.push(error.kind())));
         assert!(poll!(pruning.as_mut()).is_pending() && poll!(pruning).is_pending());
     });
     assert_eq!(errors, [ErrorKind::Config]);
@@ -319,8 +319,8 @@ async fn expired_rows_are_pruned_in_batches_and_others_stay() {
         INSERT INTO sessions SELECT 'id-' || i, 4102444800499.0, '{}' FROM n";
     sqlx::query(sql).execute(&mut beside(&folder).await).await.unwrap();
     assert_eq!(store.length().await.unwrap(), 1);
-    assert_eq!(store.prune_expired().await.unwrap(), 2_500);
-    assert_eq!(store.prune_expired().await.unwrap(), 0);
+    assert_eq!(store.remove_expired().await.unwrap(), 2_500);
+    assert_eq!(store.remove_expired().await.unwrap(), 0);
     clock.advance(86_400_001);
     let pruned = async {
         let (mut beside, sql) = (beside(&folder).await, "SELECT count(*) FROM sessions");
@@ -329,7 +329,7 @@ async fn expired_rows_are_pruned_in_batches_and_others_stay() {
         }
     };
     tokio::select! {
-        _ = store.prune_every(Duration::ZERO, |error| panic!("{error}")) => {}
+        _ = store.remove_expired_every(Duration::ZERO, |error| panic!("{error}")) => {}
         () = pruned => {}
     }
 }

@@ -106,7 +106,7 @@ async fn a_writer_that_has_waited_for_its_turn_gives_up_before_its_deadline() {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut beside).await.unwrap();
     let session = ann();
     let touched = async { store.get_and_touch("id", None).await.map(drop) };
-    let pruned = async { store.prune_expired().await.map(drop) };
+    let pruned = async { store.remove_expired().await.map(drop) };
     let calls = (store.set("a", &session), store.set("b", &session), touched, pruned);
     let (a, b, touched, pruned) = tokio::join!(calls.0, calls.1, calls.2, calls.3);
     for (number, outcome) in [a, b, touched, pruned].into_iter().enumerate() {

@@ -183,7 +183,11 @@ impl Bench {
                 nothing_is_lost(&session, &record.session(), checks);
             }
             checks.equal("length", u64::from(is_live), row.store.length().await.map_err(told)?);
-            checks.equal("removed", u64::from(!is_live), row.store.reap().await.map_err(told)?);
+            checks.equal(
+                "removed",
+                u64::from(!is_live),
+                row.store.remove_expired().await.map_err(told)?,
+            );
             checks.equal("the file is there", is_live, row.path.exists());
             fs::write(&row.path, raw).map_err(told)?;
         }
@@ -226,7 +230,7 @@ impl Bench {
         self.put(row, half)?;
         let kind = row.store.get(row.sid).await.err().map(|error| error.kind());
         checks.equal("what is cut off", Some(ErrorKind::Corrupt), kind);
-        row.store.reap().await.map_err(told)?;
+        row.store.remove_expired().await.map_err(told)?;
         let kept = self.decrypted(&fs::read_to_string(&row.path).map_err(told)?)?;
         checks.equal("what is left of it", half, &*kept);
         fs::remove_file(&row.path).map_err(told)

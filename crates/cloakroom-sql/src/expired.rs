@@ -20,10 +20,10 @@ impl SqlStore {
     /// # Errors
     ///
     /// The store's own errors. Each batch of 1,000 rows has its own deadline; those before the error are removed.
-    pub async fn prune_expired(&self) -> Result<u64, Error> {
+    pub async fn remove_expired(&self) -> Result<u64, Error> {
         let mut removed = 0;
         loop {
-            let operation = self.operation("prune_expired", Idempotency::Repeatable);
+            let operation = self.operation("remove_expired", Idempotency::Repeatable);
             let checked = self.checked(&operation).await.map_err(in_part(removed > 0))?;
             let answer = self
                 .run(&operation, |now_ms| {
@@ -54,18 +54,18 @@ impl SqlStore {
     /// let store = SqlStore::open("postgres://localhost/app")?;
     /// let pruning = store.clone();
     /// let task = tokio::spawn(async move {
-    ///     pruning.prune_every(Duration::from_secs(900), |error| eprintln!("{error}")).await
+    ///     pruning.remove_expired_every(Duration::from_secs(900), |error| eprintln!("{error}")).await
     /// });
     /// // To end it:
     /// task.abort();
     /// # Ok(()) }
     /// ```
-    pub async fn prune_every(
+    pub async fn remove_expired_every(
         &self,
         interval: Duration,
         mut failed: impl FnMut(Error) + Send,
     ) -> Infallible {
-        if let Err(error) = self.check_runtime("prune_every") {
+        if let Err(error) = self.check_runtime("remove_expired_every") {
             failed(error);
             return pending().await;
         }
@@ -74,7 +74,7 @@ impl SqlStore {
         loop {
             // Not at once: the pause also keeps processes apart that start together.
             tokio::time::sleep(jitter(shortest..=longest)).await;
-            if let Err(error) = self.prune_expired().await {
+            if let Err(error) = self.remove_expired().await {
                 failed(error);
             }
         }

@@ -24,11 +24,11 @@ impl FileStore {
     /// # Errors
     ///
     /// As for any operation. Each page of the folder has its own deadline.
-    pub async fn reap(&self) -> Result<u64, Error> {
+    pub async fn remove_expired(&self) -> Result<u64, Error> {
         let mut removed = 0;
-        let mut pages = std::pin::pin!(self.pages("reap"));
+        let mut pages = std::pin::pin!(self.pages("remove_expired"));
         while let Some(names) = pages.try_next().await? {
-            let operation = self.operation("reap", Idempotency::Repeatable);
+            let operation = self.operation("remove_expired", Idempotency::Repeatable);
             let until = Until::new(operation.deadline().into_std());
             let work = move |shared: &Shared| {
                 let mut removed = 0;
@@ -44,7 +44,7 @@ impl FileStore {
             };
             removed += self.reading(&operation, work).await?;
         }
-        let operation = self.operation("reap", Idempotency::Repeatable);
+        let operation = self.operation("remove_expired", Idempotency::Repeatable);
         self.reading(&operation, Shared::remove_what_was_left_behind).await?;
         Ok(removed)
     }
