@@ -206,9 +206,20 @@ async fn the_sessions_of_the_upstash_adapter_are_read_extended_and_ended() {
     is_shared(&mut npm, adapter.clone()).await;
 
     let token = npm.session(NOW_MS + 29 * DAY_MS);
+    let user_id = text_of(&npm.read(&token)["user"]["id"]);
+    let pointer = format!("by-user-id:{user_id}");
+    assert_eq!(npm.read(&pointer), Value::Null);
+    assert!(adapter.get_session_and_user(&pointer).await.unwrap().is_none());
+    assert!(!adapter.update_session(&pointer, NOW_MS + DAY_MS).await.unwrap());
+
     let met = UpstashAdapter::new(LoggedOut(connection));
     assert!(!met.update_session(&token, NOW_MS + 30 * DAY_MS).await.unwrap());
     assert_eq!(npm.read(&token), Value::Null, "a logout stays one");
+
+    npm.adapter = "upstash with prefixes";
+    let prefixed =
+        adapter.clone().with_base_key_prefix("app:").with_session_key_prefix("sessions:");
+    is_shared(&mut npm, prefixed.with_user_key_prefix("users:")).await;
 
     redis.pause().unwrap();
     a_frozen_server_is_an_error(adapter.with_deadline(Duration::from_millis(200))).await;

@@ -47,7 +47,7 @@ const [redisUrl, mongoUrl, sqlUrl] = process.argv.slice(2);
 
 // The client of Upstash speaks to a REST service. It stores texts as they are and everything else as JSON, and parses
 // what it reads.
-async function upstash() {
+async function upstash(options) {
   const redis = await createClient({ url: redisUrl }).connect();
   const parsed = (text) => {
     try {
@@ -56,15 +56,18 @@ async function upstash() {
       return text;
     }
   };
-  return UpstashRedisAdapter({
+  const client = {
     get: async (key) => parsed(await redis.get(key)),
     set: (key, value) => redis.set(key, typeof value === "string" ? value : JSON.stringify(value)),
     del: (...keys) => redis.del(keys.map(String)),
-  });
+  };
+  return UpstashRedisAdapter(client, options);
 }
 
 const makers = {
-  upstash,
+  upstash: () => upstash(),
+  "upstash with prefixes": () =>
+    upstash({ baseKeyPrefix: "app:", sessionKeyPrefix: "sessions:", userKeyPrefix: "users:" }),
   mongodb: async () => MongoDBAdapter(new MongoClient(mongoUrl), { databaseName: "logins" }),
   pg: () => pg(sqlUrl),
   drizzle: () => drizzle(sqlUrl),

@@ -14,7 +14,7 @@ const STORE: &str = "upstash";
 /// Reads the sessions of `@auth/upstash-redis-adapter` 2 on any server that speaks the Redis protocol, from version 6.0
 /// on.
 ///
-/// The keys are `user:session:<token>` and `user:<id>`, and no key expires. The npm adapter extends a session by `GET`
+/// The keys are `user:session:<token>` and `user:<id>` unless set, and no key expires. The npm adapter extends a session by `GET`
 /// and `SET`, so a logout between the two is undone; here the second command is `SET … XX`, which creates nothing.
 ///
 /// It uses a connection of the application, such as a `MultiplexedConnection`, a `ConnectionManager` or a
@@ -35,6 +35,8 @@ const STORE: &str = "upstash";
 pub struct UpstashAdapter<C> {
     connection: C,
     base_key_prefix: String,
+    session_key_prefix: String,
+    user_key_prefix: String,
     deadline: Duration,
     runtimes: Arc<Runtimes>,
 }
@@ -46,6 +48,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
         Self {
             connection,
             base_key_prefix: String::new(),
+            session_key_prefix: "user:session:".to_owned(),
+            user_key_prefix: "user:".to_owned(),
             deadline: Duration::from_secs(5),
             runtimes: Arc::new(Runtimes::new(Needs::Time)),
         }
@@ -58,6 +62,20 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
         self
     }
 
+    /// Sets the adapter's option `sessionKeyPrefix`, which follows `baseKeyPrefix`. `user:session:` by default.
+    #[must_use]
+    pub fn with_session_key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.session_key_prefix = prefix.into();
+        self
+    }
+
+    /// Sets the adapter's option `userKeyPrefix`, which follows `baseKeyPrefix`. `user:` by default.
+    #[must_use]
+    pub fn with_user_key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.user_key_prefix = prefix.into();
+        self
+    }
+
     /// Sets how long a call waits for the server. 5 seconds by default.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
@@ -66,7 +84,17 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
     }
 
     fn session_key(&self, token: &str) -> String {
-        format!("{}user:session:{token}", self.base_key_prefix)
+        format!("{}{}{token}", self.base_key_prefix, self.session_key_prefix)
+    }
+
+    /// Returns the session of a token, as the text of a JSON object.
+    ///
+    /// Under `sessionByUserIdKeyPrefix`, which begins with `sessionKeyPrefix` by default, the adapter keeps the key of a
+    /// user's session. A token that points there, `by-user-id:1` for instance, is not that of a session.
+    async fn session(&self, operation: &Operation, token: &str) -> Result<Option<Claims>, Error> {
+        let text = self.get(operation, &self.session_key(token)).await?;
+        let text = text.filter(|text| !text.starts_with(&self.session_key("")));
+        text.map(|text| object(operation, &text)).transpose()
     }
 
     async fn send(&self, operation: &Operation, command: &Cmd) -> Result<Value, Error> {
@@ -86,8 +114,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
         }
     }
 
-    /// Returns the object under a key.
-    async fn get(&self, operation: &Operation, key: &str) -> Result<Option<Claims>, Error> {
+    /// Returns the text under a key.
+    async fn get(&self, operation: &Operation, key: &str) -> Result<Option<String>, Error> {
         let text = match self.send(operation, cmd("GET").arg(key)).await? {
             Value::Nil => return Ok(None),
             Value::BulkString(bytes) => String::from_utf8(bytes).map_err(|_| corrupt(operation))?,
@@ -95,10 +123,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
             _ => return Err(corrupt(operation)),
         };
         // The npm adapter takes what JavaScript calls falsy for nothing.
-        if text == "null" {
-            return Ok(None);
-        }
-        Claims::from_json(&text).map(Some).map_err(|_| corrupt(operation))
+        Ok((text != "null").then_some(text))
     }
 }
 
@@ -107,24 +132,22 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> AuthAdapter for UpstashA
     async fn get_session_and_user(&self, token: &str) -> Result<Option<SessionAndUser>, Error> {
         let name = "get_session_and_user";
         let operation = Operation::start(STORE, name, Idempotency::Read, self.deadline);
-        let Some(session) = self.get(&operation, &self.session_key(token)).await? else {
-            return Ok(None);
-        };
+        let Some(session) = self.session(&operation, token).await? else { return Ok(None) };
         let expires = session.text("expires").and_then(|expires| parse_date(&expires));
         let user_id = session.text("userId");
         let (Some(expires_at_ms), Some(user_id)) = (expires, user_id) else {
             return Err(corrupt(&operation));
         };
-        let key = format!("{}user:{user_id}", self.base_key_prefix);
+        let key = format!("{}{}{user_id}", self.base_key_prefix, self.user_key_prefix);
         let user = self.get(&operation, &key).await?;
+        let user = user.map(|user| object(&operation, &user)).transpose()?;
         Ok(user.map(|user| SessionAndUser::new(expires_at_ms, user_id, user)))
     }
 
     async fn update_session(&self, token: &str, expires_at_ms: i64) -> Result<bool, Error> {
         let name = "update_session";
         let operation = Operation::start(STORE, name, Idempotency::Repeatable, self.deadline);
-        let key = self.session_key(token);
-        let Some(mut session) = self.get(&operation, &key).await? else { return Ok(false) };
+        let Some(mut session) = self.session(&operation, token).await? else { return Ok(false) };
         let mut expires = String::new();
         let text = to_iso_string(expires_at_ms).ok_or_else(|| {
             operation.error(ErrorKind::InvalidData, "the expiry is beyond the dates of JavaScript")
@@ -133,7 +156,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> AuthAdapter for UpstashA
         session.set("expires", expires);
         // XX: a logout that came in between stays one.
         let mut set = cmd("SET");
-        let set = set.arg(key).arg(session.to_json()).arg("XX").arg("KEEPTTL");
+        let set = set.arg(self.session_key(token)).arg(session.to_json()).arg("XX").arg("KEEPTTL");
         Ok(self.send(&operation, set).await? != Value::Nil)
     }
 
@@ -142,6 +165,10 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> AuthAdapter for UpstashA
         let operation = Operation::start(STORE, name, Idempotency::Repeatable, self.deadline);
         self.send(&operation, cmd("DEL").arg(self.session_key(token))).await.map(drop)
     }
+}
+
+fn object(operation: &Operation, text: &str) -> Result<Claims, Error> {
+    Claims::from_json(text).map_err(|_| corrupt(operation))
 }
 
 fn corrupt(operation: &Operation) -> Error {
@@ -174,6 +201,8 @@ impl<C> fmt::Debug for UpstashAdapter<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstashAdapter")
             .field("base_key_prefix", &self.base_key_prefix)
+            .field("session_key_prefix", &self.session_key_prefix)
+            .field("user_key_prefix", &self.user_key_prefix)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }

@@ -16,8 +16,8 @@ use crate::replay::{DEADLINE, Outcome, report::Checks};
 
 /// Checks a row of a kind that begins with `adapter.`
 pub(super) fn adapter(kind: &str, row: &Value) -> Option<Outcome> {
-    let prefix = row["inputs"]["options"]["baseKeyPrefix"].as_str().unwrap_or_default();
-    let keys = || Kept::Keys { map: Keys::default(), prefix: prefix.to_owned() };
+    let keys =
+        || Kept::Keys { map: Keys::default(), prefixes: Prefixes::of(&row["inputs"]["options"]) };
     Some(match kind {
         "drizzle" => {
             let runtime = runtime()?;
@@ -126,7 +126,26 @@ enum Kept {
     /// The tables of Drizzle in SQLite.
     Rows(SqlitePool),
     /// The keys of Upstash's adapter, in the process.
-    Keys { map: Keys, prefix: String },
+    Keys { map: Keys, prefixes: Prefixes },
+}
+
+/// The options of Upstash's adapter, with its defaults.
+struct Prefixes {
+    base: String,
+    session: String,
+    user: String,
+}
+
+impl Prefixes {
+    fn of(options: &Value) -> Self {
+        let option =
+            |name: &str, default: &str| options[name].as_str().unwrap_or(default).to_owned();
+        Self {
+            base: option("baseKeyPrefix", ""),
+            session: option("sessionKeyPrefix", "user:session:"),
+            user: option("userKeyPrefix", "user:"),
+        }
+    }
 }
 
 impl Kept {
@@ -141,8 +160,11 @@ impl Kept {
                 let adapter = SqlAdapter::new(pool.clone(), AuthTables::drizzle())?;
                 Box::new(adapter.with_deadline(DEADLINE))
             }
-            Self::Keys { map, prefix } => {
-                let adapter = UpstashAdapter::new(map.clone()).with_base_key_prefix(&**prefix);
+            Self::Keys { map, prefixes } => {
+                let adapter = UpstashAdapter::new(map.clone())
+                    .with_base_key_prefix(&*prefixes.base)
+                    .with_session_key_prefix(&*prefixes.session)
+                    .with_user_key_prefix(&*prefixes.user);
                 Box::new(adapter.with_deadline(DEADLINE))
             }
         })
@@ -179,8 +201,8 @@ impl Kept {
     fn sessions_in(&self, stored: &Value) -> Option<Value> {
         match self {
             Self::Rows(_) => stored.get("session").cloned(),
-            Self::Keys { prefix, .. } => {
-                let prefix = format!("{prefix}user:session:");
+            Self::Keys { prefixes, .. } => {
+                let prefix = format!("{}{}", prefixes.base, prefixes.session);
                 let is_session = |key: &str| {
                     key.strip_prefix(&prefix).is_some_and(|rest| !rest.starts_with("by-user-id:"))
                 };
