@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{Error, ErrorKind, js};
 
 mod open;
+mod same;
 pub(crate) mod scan;
 mod skip;
 pub(crate) mod string;
@@ -97,8 +98,8 @@ pub fn stringify<T: Serialize>(value: T) -> Result<String, Error> {
 }
 
 /// Returns true if both JSON texts are the same value to JavaScript: a number is the same however it is written, and a
-/// string whatever is escaped in it. Members of an object have an order here. Returns false for what is not JSON, unless
-/// both are the same text.
+/// string whatever is escaped in it. White space around a value does not matter. Members of an object have an order here,
+/// and a name that stands twice counts twice. Returns false for what is not JSON, unless both are the same text.
 ///
 /// ```
 /// use cloakroom_core::json;
@@ -108,20 +109,7 @@ pub fn stringify<T: Serialize>(value: T) -> Result<String, Error> {
 /// ```
 #[must_use]
 pub fn is_same(a: &str, b: &str) -> bool {
-    if a == b {
-        return true;
-    }
-    if let (Some(a), Some(b)) = (unquote(a), unquote(b)) {
-        return a == b;
-    }
-    if let (Some(a), Some(b)) = (items(a), items(b)) {
-        return a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b));
-    }
-    if let (Some(a), Some(b)) = (members(a), members(b)) {
-        return a.len() == b.len() && a.zip(b).all(|(a, b)| a.0 == b.0 && is_same(a.1, b.1));
-    }
-    // What is left are numbers and words; words do not parse.
-    matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+    a == b || same::is_same(a, b)
 }
 
 #[cfg(test)]
@@ -143,8 +131,37 @@ mod tests {
             ("null", "null", true),
             ("null", "false", false),
             ("0", "false", false),
+            ("7", " 7\n", true),
+            ("\"ann\"", "\"ann\"\t", true),
+            ("null ", "null", true),
+            ("-0", "0.0", true),
+            ("1e400", "1e500", true),
+            ("{\"a\":1,\"a\":2}", "{\"a\":2}", false),
+            ("[[1],2]", "[[1,2]]", false),
+            ("[true,false]", "[ true,false ]", true),
+            // Two halves of surrogate pairs, and what stands for them where text must be UTF-8.
+            (r#""\ud800""#, r#""\uD800""#, true),
+            (r#""\ud800""#, r#""\udbff""#, false),
+            (r#""\ud800""#, "\"\u{fffd}\"", false),
+            (r#"{"\ud800":1}"#, r#"{"\udbff":1}"#, false),
+            // Rust reads these as numbers, JSON does not.
+            ("1", "1.", false),
+            ("1", "+1", false),
+            ("0.5", ".5", false),
+            ("inf", "infinity", false),
+            ("[1", "[1 ", false),
+            ("[1", "[1", true),
         ] {
             assert_eq!((is_same(a, b), is_same(b, a)), (same, same), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn no_depth_is_too_deep_to_compare() {
+        for [open, close] in [["[", "]"], ["{\"a\":", "}"]] {
+            let nested = |item| open.repeat(200_000) + item + &close.repeat(200_000);
+            assert!(is_same(&nested("1"), &nested(" 1.0")));
+            assert!(!is_same(&nested("1"), &nested("2")));
         }
     }
 

@@ -141,7 +141,7 @@ pub(crate) fn check_value(text: &str) -> Scan<()> {
 }
 
 #[inline]
-fn space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
         at += 1;
     }
@@ -211,7 +211,7 @@ fn literal(bytes: &[u8], at: usize, word: &[u8]) -> Scan<usize> {
 }
 
 #[inline]
-fn number(bytes: &[u8], mut at: usize) -> Scan<usize> {
+pub(super) fn number(bytes: &[u8], mut at: usize) -> Scan<usize> {
     if bytes.get(at) == Some(&b'-') {
         at += 1;
     }
