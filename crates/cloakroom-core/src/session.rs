@@ -227,7 +227,7 @@ impl SessionData {
         Ok(())
     }
 
-    /// Sets a member to a JSON text, which is written unchanged.
+    /// Sets a member to a JSON text, which is written unchanged, without the white space around it.
     ///
     /// # Errors
     ///
@@ -235,8 +235,12 @@ impl SessionData {
     /// not JSON.
     pub fn insert_json(&mut self, name: &str, json: impl Into<String>) -> Result<(), Error> {
         check_name(name)?;
-        let json = json.into();
+        let mut json = json.into();
         scan::check_value(&json).map_err(|_| invalid(name, "is not valid JSON"))?;
+        // Once it is stored, the white space is not part of the member either.
+        let is_space = [' ', '\t', '\n', '\r'];
+        json.truncate(json.trim_end_matches(is_space).len());
+        json.drain(..json.len() - json.trim_start_matches(is_space).len());
         self.change(name, Some(json));
         Ok(())
     }

@@ -107,7 +107,8 @@ impl SessionData {
             let name_end = out.len() as u32 - 1;
             out.push(':');
             if let Some(places) = &mut places {
-                let (value_start, value_end) = ends(out.len() as u32, value);
+                let value_start = out.len() as u32;
+                let value_end = value_start.wrapping_add(value.len() as u32);
                 places.push(Span { name_start, name_end, value_start, value_end });
             }
             out.push_str(value);
@@ -183,19 +184,11 @@ fn moved(spans: &[Span], edits: &[Edit<'_>]) -> Vec<Span> {
         let (value_start, value_end) = match edit {
             Some(value) => {
                 shift = shift.wrapping_add(value.len() as u32).wrapping_sub(end - start);
-                ends(start, value)
+                (start, start.wrapping_add(value.len() as u32))
             }
             None => (start, end),
         };
         places.push(Span { name_start, name_end, value_start, value_end });
     }
     places
-}
-
-/// Returns where a value begins and ends whose text is written at `start`, with white space around it.
-fn ends(start: u32, text: &str) -> (u32, u32) {
-    let is_space = [' ', '\t', '\n', '\r'];
-    let before = text.len() - text.trim_start_matches(is_space).len();
-    let start = start + before as u32;
-    (start, start + text.trim_matches(is_space).len() as u32)
 }

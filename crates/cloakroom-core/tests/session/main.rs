@@ -91,6 +91,26 @@ fn back_to_the_loaded_value_is_no_change() {
     assert_eq!(session.to_json(), session.loaded_json());
 }
 
+/// Before and after it is stored, which takes the white space away.
+#[test]
+fn white_space_around_a_json_text_means_nothing() {
+    let mut session = load(&format!("{{{COOKIE},\"a\":1}}"));
+    session.set_max_age(std::time::Duration::from_secs(60), NOW).unwrap();
+    session.insert_json("user", "\r\n 7\t").unwrap();
+    session.insert_json("list", " [1, 2]\n").unwrap();
+    session.insert_json("a", "1\n").unwrap();
+    assert_eq!(session.changed_keys().collect::<Vec<_>>(), ["user", "list"]);
+    session.insert_json(SessionData::ENDS_AT, format!(" {}\n", NOW + 30_000)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(session.get_json("user"), Some("7"));
+        assert_eq!(session.get_json("list"), Some("[1, 2]"));
+        assert!(session.has_value("user", "7"));
+        assert_eq!(session.ends_at_ms(), Some(NOW + 30_000));
+        assert_eq!(session.extended(NOW).time_to_live(NOW), TimeToLive::Seconds(30));
+        session.mark_stored(Revision::of_text());
+    }
+}
+
 /// `delete` and then an assignment, in Node.js: the member is last, and Express finds the session modified.
 #[test]
 fn removed_and_set_again_comes_last() {
