@@ -42,7 +42,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 /// Serializes `value` as `JSON.stringify` would. The error is the end of a message that begins with the member's name.
 pub(crate) fn stringify<T: Serialize>(value: T) -> Result<String, &'static str> {
     let mut out = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut out, JsFormatter(CompactFormatter));
+    let mut serializer = Serializer::with_formatter(&mut out, JsFormatter::default());
     // serde_json's message may quote the value, so only the kind of error is passed on.
     value.serialize(&mut serializer).map_err(|error| {
         if error.is_io() {
@@ -69,39 +69,51 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// serde_json's compact format with JavaScript's numbers. The string escapes are the same in both.
-struct JsFormatter(CompactFormatter);
+#[derive(Default)]
+struct JsFormatter {
+    is_name: bool,
+}
 
-fn beyond() -> io::Error {
-    io::Error::from(io::ErrorKind::InvalidInput)
+impl JsFormatter {
+    /// Refuses an integer that JavaScript would round. The name of a member is text, which it keeps.
+    fn check(&self, is_exact: bool) -> io::Result<CompactFormatter> {
+        if is_exact || self.is_name {
+            Ok(CompactFormatter)
+        } else {
+            Err(io::Error::from(io::ErrorKind::InvalidInput))
+        }
+    }
 }
 
 impl Formatter for JsFormatter {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        is_first: bool,
+    ) -> io::Result<()> {
+        self.is_name = true;
+        CompactFormatter.begin_object_key(writer, is_first)
+    }
+
+    fn end_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.is_name = false;
+        CompactFormatter.end_object_key(writer)
+    }
+
     fn write_i64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: i64) -> io::Result<()> {
-        if value.unsigned_abs() > MAX_INTEGER {
-            Err(beyond())
-        } else {
-            self.0.write_i64(writer, value)
-        }
+        self.check(value.unsigned_abs() <= MAX_INTEGER)?.write_i64(writer, value)
     }
 
     fn write_u64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: u64) -> io::Result<()> {
-        if value > MAX_INTEGER { Err(beyond()) } else { self.0.write_u64(writer, value) }
+        self.check(value <= MAX_INTEGER)?.write_u64(writer, value)
     }
 
     fn write_i128<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: i128) -> io::Result<()> {
-        if value.unsigned_abs() > u128::from(MAX_INTEGER) {
-            Err(beyond())
-        } else {
-            self.0.write_i128(writer, value)
-        }
+        self.check(value.unsigned_abs() <= u128::from(MAX_INTEGER))?.write_i128(writer, value)
     }
 
     fn write_u128<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: u128) -> io::Result<()> {
-        if value > u128::from(MAX_INTEGER) {
-            Err(beyond())
-        } else {
-            self.0.write_u128(writer, value)
-        }
+        self.check(value <= u128::from(MAX_INTEGER))?.write_u128(writer, value)
     }
 
     fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
@@ -116,6 +128,8 @@ impl Formatter for JsFormatter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -157,6 +171,17 @@ mod tests {
         assert!(stringify([i64::MIN]).is_err());
         assert!(stringify((u128::MAX, i128::MIN)).is_err());
         assert_eq!(stringify((7_u128, -7_i128)).unwrap(), "[7,-7]");
+    }
+
+    #[test]
+    fn names_are_texts_that_node_keeps() {
+        let ids = HashMap::from([(1_u64 << 60, 1)]);
+        assert_eq!(stringify(&ids).unwrap(), r#"{"1152921504606846976":1}"#);
+        assert_eq!(
+            stringify(HashMap::from([(i128::MIN, ids)])).unwrap(),
+            r#"{"-170141183460469231731687303715884105728":{"1152921504606846976":1}}"#
+        );
+        assert!(stringify(HashMap::from([(1_u64 << 60, [1_u64 << 60])])).is_err());
     }
 
     #[test]

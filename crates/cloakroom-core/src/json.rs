@@ -89,8 +89,8 @@ pub fn quote(text: &str, out: &mut String) {
 ///
 /// # Errors
 ///
-/// [`InvalidData`](ErrorKind::InvalidData) for an integer beyond 2^53, which Node.js would round, and for a value that
-/// JSON cannot express. The message does not contain the value.
+/// [`InvalidData`](ErrorKind::InvalidData) for an integer beyond 2^53 that is not the key of a map, which Node.js would
+/// round, and for a value that JSON cannot express. The message does not contain the value.
 pub fn stringify<T: Serialize>(value: T) -> Result<String, Error> {
     js::stringify(value).map_err(|why| {
         Error::new(ErrorKind::InvalidData, "json", "stringify", format!("the value {why}"))

@@ -214,7 +214,7 @@ impl SessionData {
     ///
     /// - its name is one that Express drops or fails on, such as `save`, `touch`, `id`, `__proto__` or `cookie`: the
     ///   session object of express-session uses these names itself;
-    /// - it contains an integer beyond 2^53, which JavaScript would round;
+    /// - it contains an integer beyond 2^53, which JavaScript would round, unless as the key of a map, which is text;
     /// - it cannot be serialized as JSON.
     ///
     /// ```
