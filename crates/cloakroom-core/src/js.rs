@@ -116,6 +116,24 @@ impl Formatter for JsFormatter {
         self.check(value <= u128::from(MAX_INTEGER))?.write_u128(writer, value)
     }
 
+    /// Writes a number of a `serde_json::Value`, which is a text if any crate of the application turns serde_json's
+    /// feature `arbitrary_precision` on.
+    fn write_number_str<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        value: &str,
+    ) -> io::Result<()> {
+        let is_integer = value.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+        match value.parse() {
+            Ok(integer) => self.write_i128(writer, integer),
+            Err(_) if is_integer => self.check(false)?.write_number_str(writer, value),
+            Err(_) => {
+                let value = value.parse().unwrap_or(f64::NAN);
+                writer.write_all(number(value).as_bytes())
+            }
+        }
+    }
+
     fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
         // Not by way of f64, which would print 0.1 as 0.10000000149011612.
         writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
@@ -182,6 +200,26 @@ mod tests {
             r#"{"-170141183460469231731687303715884105728":{"1152921504606846976":1}}"#
         );
         assert!(stringify(HashMap::from([(1_u64 << 60, [1_u64 << 60])])).is_err());
+    }
+
+    #[test]
+    fn numbers_that_are_kept_as_texts_are_judged_as_the_others() {
+        for (text, written) in [
+            ("9007199254740992", Some("9007199254740992")),
+            ("-9007199254740992", Some("-9007199254740992")),
+            ("9007199254740993", None),
+            ("-9007199254740993", None),
+            ("12345678901234567890123456789012345678901234567890", None),
+            ("-0", Some("0")),
+            ("1.0", Some("1")),
+            ("1e21", Some("1e+21")),
+            ("0.1000000000000000055511151231257827", Some("0.1")),
+            ("1e400", Some("null")),
+        ] {
+            let mut out = Vec::new();
+            let result = JsFormatter::default().write_number_str(&mut out, text);
+            assert_eq!(result.ok().map(|()| &*out), written.map(str::as_bytes), "{text}");
+        }
     }
 
     #[test]
