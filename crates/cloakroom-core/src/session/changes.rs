@@ -72,6 +72,7 @@ impl SessionData {
         edits.changes.clear();
         edits.made += 1;
         edits.cookie = None;
+        edits.prints_cookie = false;
         edits.is_extended = false;
     }
 
@@ -234,5 +235,19 @@ mod tests {
         session.insert("a", 3).unwrap();
         session.rollback();
         assert_eq!(session.get::<u8>("a").unwrap(), Some(2));
+    }
+
+    #[test]
+    fn rollback_takes_back_what_express_does_to_a_cookie() {
+        let text = r#"{"cookie":{"path":"/","originalMaxAge":null,"x":1},"a":1}"#;
+        let mut session = SessionData::from_json(text).unwrap();
+        for touches in [false, true] {
+            session.load_as_express().unwrap();
+            if touches {
+                session.touch_as_express(1_700_000_000_000).unwrap();
+            }
+            session.rollback();
+            assert_eq!(session.to_json(), text);
+        }
     }
 }
