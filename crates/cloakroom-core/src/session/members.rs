@@ -18,7 +18,7 @@ use crate::{
 /// One member of a session, returned by [`SessionData::iter`].
 #[derive(Clone)]
 pub struct Member<'a> {
-    name: Cow<'a, str>,
+    pub(super) name: Cow<'a, str>,
     value: &'a str,
 }
 

@@ -1,10 +1,13 @@
 //! A whole session as a type of the application.
 
-use std::{fmt, vec};
+use std::{borrow::Cow, fmt, vec};
 
 use serde::{
     Deserialize,
-    de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor},
+    de::{
+        self, DeserializeSeed, Deserializer, MapAccess, Visitor,
+        value::{BorrowedStrDeserializer, StrDeserializer},
+    },
     forward_to_deserialize_any,
 };
 
@@ -148,7 +151,11 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     ) -> Result<Option<K::Value>, Misfit> {
         self.next = self.members.next();
         let Some(member) = &self.next else { return Ok(None) };
-        seed.deserialize(de::value::StrDeserializer::new(member.name())).map(Some)
+        match member.name {
+            Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
+            Cow::Owned(ref name) => seed.deserialize(StrDeserializer::new(name)),
+        }
+        .map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
@@ -166,6 +173,8 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, HashMap};
+
+    use serde_json::value::RawValue;
 
     use super::*;
 
@@ -205,6 +214,9 @@ mod tests {
         let map: BTreeMap<String, String> = session.read().unwrap();
         assert_eq!(map.into_iter().collect::<Vec<_>>(), [("user".to_owned(), "ann".to_owned())]);
         assert!(SessionData::new().read::<HashMap<String, u8>>().unwrap().is_empty());
+        session.insert("n", 1).unwrap();
+        let borrowed: BTreeMap<&str, &RawValue> = session.read().unwrap();
+        assert!(borrowed.keys().eq(&["n", "user"]), "{borrowed:?}");
     }
 
     #[test]
