@@ -156,8 +156,11 @@ impl Cookie {
     /// with the default one.
     ///
     /// Names are compared after resolving their escapes. If a name occurs twice, the last value counts, as in JavaScript.
+    /// `None` also if `json` is longer than 4 GiB, as no record is.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
+        // Spans count in 32 bits.
+        u32::try_from(json.len()).ok()?;
         let mut cookie = Self::empty();
         // A map, because searching the list for each name would take quadratic time on a record with many members. Most
         // cookies need none.
