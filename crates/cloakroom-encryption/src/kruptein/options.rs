@@ -37,7 +37,7 @@ pub enum Counterpart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KrupteinVersion {
-    /// 2.1 and 2.2. It also reads what 2.0 wrote, unless 2.0 damaged it.
+    /// 2.1 and 2.2 without `use_asn1`. It also reads what 2.0 wrote, unless 2.0 damaged it.
     V2,
     /// 3.0.
     V3_0,
@@ -95,8 +95,11 @@ pub struct KrupteinOptions {
     pub hashing: Hashing,
     /// The encoding of bytes for writing. Base64 by default. All of them are read.
     pub encode_as: EncodeAs,
-    /// Whether to write DER instead of JSON. `true` by default. Generation 2 always writes JSON, and 3.0 and 3.1.1
-    /// always write DER. Both are read.
+    /// Whether to write DER instead of JSON. `true` by default. [`V2`](KrupteinVersion::V2) is always written as JSON, and
+    /// 3.0 and 3.1.1 as DER. Both are read.
+    ///
+    /// kruptein 2 writes and reads DER if Node.js sets `use_asn1: true`, as connect-mongo 4.1 and session-file-store 1.5
+    /// allow in `crypto`. It is the same DER as that of 3.0: set [`V3_0`](KrupteinVersion::V3_0) there.
     pub use_asn1: bool,
     /// Whether to derive keys with scrypt and Node's default parameters instead of PBKDF2. Reading a record with the
     /// other function is a [`Corrupt`](cloakroom_core::ErrorKind::Corrupt) error.
