@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cookie, Error, ErrorKind, Revision, js, json::scan, quote::quoted};
 
+mod change_list;
 mod changes;
 mod end;
 mod express;
@@ -20,7 +21,7 @@ mod path;
 mod read;
 mod write;
 
-use changes::Change;
+use change_list::Changes;
 pub use life::TimeToLive;
 use loaded::{Loaded, Text};
 pub use members::Member;
@@ -63,7 +64,7 @@ pub struct SessionData {
 /// What was done to a session since it was loaded.
 #[derive(Clone, Default)]
 struct Edits {
-    changes: Vec<Change>,
+    changes: Changes,
     /// The number of changes ever made, including those that were undone. It numbers the changes for `merge_since`.
     made: u64,
     /// The cookie that `cookie_mut` returned a reference to, changed or not.

@@ -1,23 +1,6 @@
 //! The members that were set and removed since a session was loaded, and how they are merged into another session.
 
-use super::{Edits, SessionData, loaded::Loaded};
-
-/// A member that was set or removed since the session was loaded.
-#[derive(Clone)]
-pub(super) struct Change {
-    pub(super) name: String,
-    /// The number of this change within the session. Setting the member to another value keeps the number.
-    number: u64,
-    /// The index of the member's span, or `None` for a new member. Of a repeated name it is the first, because
-    /// JavaScript keeps the first place.
-    pub(super) place: Option<usize>,
-    /// Further members of the same name. `JSON.stringify` never repeats a name, but other languages may.
-    pub(super) doubles: Vec<usize>,
-    /// The member was removed and then set again, so it goes last, as in JavaScript.
-    pub(super) is_moved: bool,
-    /// The JSON text, or `None` if the member was removed.
-    pub(super) value: Option<String>,
-}
+use super::{Edits, SessionData, change_list::Change};
 
 impl SessionData {
     /// Returns the names of the members that were set or removed since loading, and still differ from what was loaded.
@@ -93,7 +76,7 @@ impl SessionData {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn merge(&mut self, theirs: &Self) {
-        for change in &theirs.edits.changes {
+        for change in theirs.edits.changes.iter() {
             self.lay(&change.name, change.value.as_deref(), change.is_moved);
         }
         if let Some(cookie) = theirs.changed_cookie() {
@@ -123,10 +106,12 @@ impl SessionData {
         {
             self.lay(&undone.name, theirs.get_json(&undone.name), false);
         }
-        for change in &theirs.edits.changes {
+        let number_of = |session: &Self, name: &str| session.edits.changes.number_of(name);
+        for change in theirs.edits.changes.iter() {
+            let is_same = || number_of(theirs, &change.name) == number_of(earlier, &change.name);
             let is_moved = match earlier.change_of(&change.name) {
                 None => change.is_moved,
-                Some(known) if known.number == change.number || known.value.is_none() => false,
+                Some(known) if is_same() || known.value.is_none() => false,
                 // The number differs, so the member was removed and set again in between.
                 Some(_) => change.is_moved || change.place.is_none(),
             };
@@ -151,45 +136,31 @@ impl SessionData {
     }
 
     pub(super) fn change_of(&self, name: &str) -> Option<&Change> {
-        self.edits.changes.iter().find(|change| change.name == name)
+        let changes = &self.edits.changes;
+        changes.number_of(name).and_then(|number| changes.get(number))
     }
 
     pub(super) fn change(&mut self, name: &str, value: Option<String>) {
-        let Loaded { text, spans, .. } = &*self.loaded;
-        let Edits { changes, made, .. } = &mut self.edits;
-        let index = match changes.iter().position(|change| change.name == name) {
-            Some(index) if value.is_some() && changes[index].value.is_none() => {
-                let removed = changes.remove(index);
-                *made += 1;
-                changes.push(Change { is_moved: true, number: *made, ..removed });
-                changes.len() - 1
-            }
-            Some(index) => index,
-            None => {
-                let mut places = self.loaded.places_of(name);
-                let (place, doubles) = (places.next(), places.collect());
-                let name = name.to_owned();
-                *made += 1;
-                changes.push(Change {
-                    name,
-                    number: *made,
-                    place,
-                    doubles,
-                    is_moved: false,
-                    value: None,
-                });
-                changes.len() - 1
-            }
-        };
-        let change = &mut changes[index];
-        let loaded = change.doubles.last().copied().or(change.place);
+        let Self { loaded, edits: Edits { changes, made, .. }, .. } = self;
+        let known = changes.take(name);
+        let is_known = known.is_some();
+        let (mut number, mut change) = known.unwrap_or_else(|| {
+            let (place, doubles) = loaded.places_of(name);
+            let name = name.to_owned();
+            (*made, Change { name, place, doubles, is_moved: false, value: None })
+        });
+        let is_set_again = is_known && change.value.is_none() && value.is_some();
+        if is_set_again || !is_known {
+            *made += 1;
+            number = *made;
+        }
+        change.is_moved = (change.is_moved || is_set_again) && value.is_some();
+        let place = change.doubles.last().copied().or(change.place);
         // Express compares a hash of the text without the cookie, so a member with its loaded value in its old place is
         // unchanged.
-        if !change.is_moved && loaded.map(|place| spans[place].value(text)) == value.as_deref() {
-            changes.remove(index);
-        } else {
-            change.is_moved &= value.is_some();
+        if change.is_moved || place.map(|place| loaded.value(place)) != value.as_deref() {
             change.value = value;
+            changes.insert(number, change);
         }
     }
 }

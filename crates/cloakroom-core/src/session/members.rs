@@ -74,7 +74,7 @@ impl SessionData {
             }
         }
         let mut removed = vec![false; members.len()];
-        for change in &self.edits.changes {
+        for change in self.edits.changes.iter() {
             match (places.get(&*escaped(&change.name)), &change.value) {
                 (Some(place), Some(value)) if !change.is_moved => members[*place].value = value,
                 (place, value) => {

@@ -59,7 +59,7 @@ impl SessionData {
                 None => news.push((COOKIE, &**json)),
             }
         }
-        for change in &self.edits.changes {
+        for change in self.edits.changes.iter() {
             match (change.place, &change.value) {
                 (Some(place), value) => {
                     let stays = value.as_deref().filter(|_| !change.is_moved);

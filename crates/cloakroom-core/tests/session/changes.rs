@@ -162,4 +162,70 @@ proptest! {
         prop_assert_eq!(listed(&session), listed(&read));
         prop_assert_eq!(session.to_json(), read.to_json());
     }
+
+    /// From some members and changes on, names are looked up in other ways.
+    #[test]
+    fn many_changes_to_many_members_do_what_a_list_of_pairs_does(
+        start in vec((0..120_usize, any::<bool>()), 50..150),
+        steps in vec((0..150_usize, 0..4_u32, any::<bool>()), 0..300),
+    ) {
+        let mut model: Vec<(String, u32)> = Vec::new();
+        let set = |model: &mut Vec<(String, u32)>, name: &str, value: u32| {
+            match model.iter_mut().find(|(known, _)| known == name) {
+                Some((_, old)) => *old = value,
+                None => model.push((name.to_owned(), value)),
+            }
+        };
+        let mut text = String::from("{\"cookie\":{}");
+        for (number, is_escaped) in start {
+            text += &format!(",\"{}{number}\":9", if is_escaped { "\\u006d" } else { "m" });
+            set(&mut model, &format!("m{number}"), 9);
+        }
+        let mut session = load(&(text + "}"));
+        let mut other = session.clone();
+        for (number, value, removes) in steps {
+            let name = format!("m{number}");
+            if removes {
+                let place = model.iter().position(|(known, _)| *known == name);
+                prop_assert_eq!(session.remove(&name), place.is_some());
+                place.map(|place| model.remove(place));
+            } else {
+                session.insert(&name, value).unwrap();
+                set(&mut model, &name, value);
+            }
+        }
+        other.merge(&session);
+        session.mark_stored(Revision::of_text());
+        for session in [session, other] {
+            let listed = session.iter().map(|member| (member.name().to_owned(), member.value().unwrap()));
+            prop_assert_eq!(&listed.collect::<Vec<(String, u32)>>(), &model);
+            for number in 0..150 {
+                let name = format!("m{number}");
+                let value = model.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+                prop_assert_eq!(session.get::<u32>(&name).unwrap(), value);
+            }
+        }
+    }
+}
+
+/// Minutes, if each change looked at all members or all changes.
+#[test]
+fn a_record_with_many_members_is_changed_in_no_quadratic_time() {
+    const MANY: usize = 50_000;
+    let members: String = (0..MANY).map(|number| format!(",\"m{number}\":{number}")).collect();
+    let loaded = load(&format!("{{\"cookie\":{{}}{members}}}"));
+    let began = std::time::Instant::now();
+
+    let mut cleared = loaded.clone();
+    cleared.clear();
+    let mut filled = cleared.clone();
+    for number in 0..MANY {
+        filled.insert(&format!("m{number}"), number).unwrap();
+    }
+    let mut merged = loaded;
+    merged.merge(&filled);
+    assert_eq!(merged.changed_keys().count(), MANY);
+    merged.merge_since(&cleared, &filled);
+    assert_eq!((merged.len(), cleared.len()), (0, 0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
 }
