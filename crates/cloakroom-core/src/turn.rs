@@ -11,7 +11,7 @@ use std::{
     pin::pin,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The turn to read, change and write one session, for handles that repeat a write until it succeeds.
@@ -48,7 +48,8 @@ impl Turn {
     /// Waits for the turn to write the session `sid` at `place`. `sleep` creates a timer.
     ///
     /// If a writer holds the turn for longer than `patience`, the first in the queue takes it over, because a future that
-    /// is no longer polled must not block the others.
+    /// is no longer polled must not block the others. If the first ones in the queue are not polled either, for longer
+    /// than twice `patience`, one behind them does.
     ///
     /// Returns `None` if it would have to wait but `sleep` returned no timer, and in code that
     /// [`without_turns`](Self::without_turns) runs. The caller then continues without a turn.
@@ -69,7 +70,7 @@ impl Turn {
             let mut timer = pin!(sleep(patience)?);
             holder = poll_fn(|cx| match turn.poll(cx) {
                 Poll::Ready(()) => Poll::Ready(turn.ticket),
-                Poll::Pending => timer.as_mut().poll(cx).map(|()| turn.overtake(holder)),
+                Poll::Pending => timer.as_mut().poll(cx).map(|()| turn.overtake(holder, patience)),
             })
             .await;
         }
@@ -96,7 +97,7 @@ impl Turn {
         let ticket = state.last_ticket;
         let holder = match state.lines.entry(key) {
             Entry::Occupied(mut line) => {
-                line.get_mut().waiting.insert(ticket, None);
+                line.get_mut().waiting.insert(ticket, Waiter::new(None));
                 line.get().holder
             }
             Entry::Vacant(vacant) => {
@@ -108,25 +109,27 @@ impl Turn {
 
     fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         // Cloning or dropping a waker runs code of the runtime, so both happen while the lock is free.
-        let waker = Some(cx.waker().clone());
+        let waiter = Waiter::new(Some(cx.waker().clone()));
         let mut state = LINES.state();
         let place =
             state.lines.get_mut(&self.key).and_then(|line| line.waiting.get_mut(&self.ticket));
         let Some(place) = place else { return Poll::Ready(()) };
-        let before = std::mem::replace(place, waker);
+        let before = std::mem::replace(place, waiter);
         drop(state);
         drop(before);
         Poll::Pending
     }
 
-    /// Takes the turn from `holder` if it still has it and this ticket is the first in the queue. Returns the holder
-    /// afterwards.
-    fn overtake(&self, holder: u64) -> u64 {
+    /// Takes the turn from `holder` if it still has it and nobody who is polled is before this one in the queue. Returns
+    /// the holder afterwards.
+    fn overtake(&self, holder: u64, patience: Duration) -> u64 {
         let mut state = LINES.state();
         let Some(line) = state.lines.get_mut(&self.key) else { return self.ticket };
-        let is_first =
-            line.waiting.first_key_value().is_some_and(|(first, _)| *first == self.ticket);
-        let waker = if is_first && line.holder == holder {
+        // The first one that is polled has taken the turn itself after its patience.
+        let unpolled = patience.saturating_mul(2);
+        let mut before = line.waiting.range(..self.ticket);
+        let is_next = before.all(|(_, waiter)| waiter.polled_at.elapsed() > unpolled);
+        let waiter = if is_next && line.holder == holder {
             line.holder = self.ticket;
             line.waiting.remove(&self.ticket)
         } else {
@@ -134,7 +137,7 @@ impl Turn {
         };
         let holder = line.holder;
         drop(state);
-        drop(waker);
+        drop(waiter);
         holder
     }
 }
@@ -145,15 +148,15 @@ impl Drop for Turn {
         let Entry::Occupied(mut line) = state.lines.entry(self.key) else { return };
         if line.get().holder != self.ticket {
             // This one was still waiting, or lost its turn to another.
-            let waker = line.get_mut().waiting.remove(&self.ticket);
+            let waiter = line.get_mut().waiting.remove(&self.ticket);
             drop(state);
-            drop(waker);
+            drop(waiter);
             return;
         }
-        if let Some((next, waker)) = line.get_mut().waiting.pop_first() {
+        if let Some((next, waiter)) = line.get_mut().waiting.pop_first() {
             line.get_mut().holder = next;
             drop(state);
-            if let Some(waker) = waker {
+            if let Some(waker) = waiter.waker {
                 waker.wake();
             }
         } else {
@@ -189,7 +192,18 @@ struct State {
 /// The writers of one id, by their tickets.
 struct Line {
     holder: u64,
-    waiting: BTreeMap<u64, Option<Waker>>,
+    waiting: BTreeMap<u64, Waiter>,
+}
+
+struct Waiter {
+    waker: Option<Waker>,
+    polled_at: Instant,
+}
+
+impl Waiter {
+    fn new(waker: Option<Waker>) -> Self {
+        Self { waker, polled_at: Instant::now() }
+    }
 }
 
 impl Lines {
@@ -294,6 +308,36 @@ mod tests {
         assert!(is_known("stuck"));
         drop(first);
         assert!(!is_known("stuck"));
+    }
+
+    #[test]
+    fn a_stuck_holder_is_overtaken_although_the_first_of_the_line_is_stuck_too() {
+        let take = || Box::pin(Turn::take("test", "both stuck", PATIENCE, never));
+        let stuck = take().now_or_never().unwrap();
+        let mut waiting = [take(), take()];
+        assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_none()));
+
+        let rounds = std::sync::atomic::AtomicUsize::new(0);
+        let sleep = |patience: Duration| {
+            let (wake, timer) = futures::channel::oneshot::channel::<()>();
+            std::thread::spawn(move || {
+                std::thread::sleep(patience);
+                drop(wake);
+            });
+            let is_over = rounds.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 99;
+            (!is_over).then(|| timer.map(drop))
+        };
+        let patience = Duration::from_millis(10);
+        let third = block_on(Turn::take("test", "both stuck", patience, sleep));
+        assert!(third.is_some());
+        // The others are still in the line, in their order.
+        drop(third);
+        let [first, second] = waiting;
+        let first = first.now_or_never().unwrap();
+        assert!(first.is_some());
+        drop((stuck, first));
+        assert!(second.now_or_never().unwrap().is_some());
+        assert!(!is_known("both stuck"));
     }
 
     #[test]
