@@ -80,8 +80,7 @@ impl SessionData {
             self.lay(&change.name, change.value.as_deref(), change.is_moved);
         }
         if let Some(cookie) = theirs.changed_cookie() {
-            self.edits.cookie = Some(cookie);
-            self.edits.is_extended = false;
+            *self.cookie_mut() = *cookie;
         }
     }
 
@@ -121,7 +120,7 @@ impl SessionData {
         }
         // A cookie that was only extended on its way to a store is not a change that somebody made.
         if theirs.cookie() != earlier.cookie() && !theirs.edits.is_extended {
-            self.edits.cookie = Some(Box::new(theirs.cookie().clone()));
+            *self.cookie_mut() = theirs.cookie().clone();
         }
     }
 
@@ -167,8 +166,10 @@ impl SessionData {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::Revision;
+    use crate::{Revision, TimeToLive};
 
     const RECORD: &str = r#"{"cookie":{"path":"/"},"a":1,"b":1,"b":2,"cloakroomEndsAt":9}"#;
 
@@ -206,6 +207,27 @@ mod tests {
         session.insert("a", 3).unwrap();
         session.rollback();
         assert_eq!(session.get::<u8>("a").unwrap(), Some(2));
+    }
+
+    #[test]
+    fn a_cookie_that_is_merged_says_when_the_session_ends() {
+        const NOW: i64 = 1_700_000_000_000;
+        let mut theirs = load();
+        theirs.remove(SessionData::ENDS_AT);
+        theirs.set_max_age(Duration::from_secs(60), NOW).unwrap();
+        let copy = || load().with_store_expiry_ms(NOW + 10_000);
+        let extended = || {
+            let text = RECORD.replace("\"path\"", "\"originalMaxAge\":90000,\"path\"");
+            let read = SessionData::from_json(text).unwrap().with_revision(Revision::of_text());
+            read.extended(NOW).into_owned()
+        };
+        for mut session in [copy(), extended()] {
+            let mut since = session.clone();
+            session.merge(&theirs);
+            assert_eq!(session.time_to_live(NOW), TimeToLive::Seconds(60));
+            since.merge_since(&theirs, &load());
+            assert_eq!(since.time_to_live(NOW), TimeToLive::Seconds(60));
+        }
     }
 
     #[test]
