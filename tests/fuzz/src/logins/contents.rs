@@ -112,6 +112,12 @@ fn iron(number: usize, text: &str, place: usize) {
             let header = sent_back([&*cookie]);
             assert!(iron.read(header.as_bytes(), NOW_MS).is_ok(), "{header}");
         }
+        // iron-session takes an object or `null`, and replaces members of these names.
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            let is_replaced = |name| content.get_json(name).is_some();
+            let is_object = text.trim_start().starts_with('{');
+            assert!(!is_object || ["save", "destroy", "updateConfig"].into_iter().any(is_replaced));
+        }
         Err(error) => assert_eq!(error.kind(), ErrorKind::TooLarge),
     }
 }
