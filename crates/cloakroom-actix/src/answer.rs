@@ -52,10 +52,16 @@ pub(crate) fn bad_request() -> HttpResponse {
 }
 
 /// An error of a middleware further in that becomes the response of ours in its place.
-#[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) own: Response<Bytes>,
     pub(crate) cause: actix_web::Error,
+}
+
+impl fmt::Debug for Refusal {
+    /// Leaves the response out: loggers print errors, and one of its headers can be the session's cookie.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal").field("cause", &self.cause).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -77,10 +83,16 @@ impl ResponseError for Refusal {
 }
 
 /// An error of a middleware further in, whose response has the session's cookie, and which was reported.
-#[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) cause: actix_web::Error,
     pub(crate) cookie: Option<HeaderValue>,
+}
+
+impl fmt::Debug for Answered {
+    /// Leaves the cookie out: loggers print errors.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answered").field("cause", &self.cause).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for Answered {

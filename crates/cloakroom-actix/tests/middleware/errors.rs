@@ -268,3 +268,31 @@ async fn the_error_response_of_an_outer_middleware_keeps_the_cookies_of_the_inne
         assert!(reply.cookies[0].starts_with("connect.sid=s"), "{path}");
     }
 }
+
+/// Loggers such as tracing-actix-web print errors, and a cookie is a secret.
+#[actix_web::test]
+async fn no_error_prints_a_cookie() {
+    let store = Failing::new();
+    let (outer, _) = told(store.clone(), |options| options.ids.cookie_name = "outer".to_owned());
+    let (inner, _) = told(MemoryStore::new(), |_| {});
+    for (fails, status) in [("", StatusCode::FORBIDDEN), ("set", StatusCode::SERVICE_UNAVAILABLE)] {
+        *store.fails.lock().unwrap() = fails;
+        let app = App::new()
+            .wrap(from_fn(counted))
+            .wrap(inner.clone())
+            .wrap(from_fn(async |request: ServiceRequest, next: Next<_>| {
+                count(&request).await?;
+                next.call(request).await
+            }))
+            .wrap(outer.clone())
+            .route("/", web::get().to(write));
+        let service = actix_web::test::init_service(app).await;
+        let error = actix_web::test::try_call_service(&service, get("/forbidden").to_request());
+        let error = error.await.unwrap_err();
+        let response = error.error_response();
+        assert_eq!(response.status(), status);
+        assert!(response.headers().get_all("set-cookie").count() > 0);
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("s%3A"), "{text}");
+    }
+}
