@@ -109,12 +109,14 @@ async function session5({ cookie, secret, options, adapter }) {
 // The paths for which servers take this one: those of the URLs of WHATWG, of whoever decodes them then, and of whoever
 // decodes first, as nginx does. A path that cannot be decoded has no further ones.
 function read(path) {
-  const resolved = new URL(`http://localhost${path}`).pathname;
+  const resolved = [new URL(`http://localhost${path}`).pathname];
+  // The base counts for what does not begin with two slashes, after which there is a host.
+  if (URL.canParse(path, "http://localhost")) resolved.push(new URL(path, "http://localhost").pathname);
   try {
-    const decoded = [resolved, path].map(decodeURIComponent);
-    return [resolved, ...decoded, ...decoded.map((text) => posix.normalize(text))];
+    const decoded = [...resolved, path].map(decodeURIComponent);
+    return [...resolved, ...decoded, ...decoded.map((text) => posix.normalize(text))];
   } catch {
-    return [resolved];
+    return resolved;
   }
 }
 

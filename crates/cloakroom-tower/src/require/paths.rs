@@ -50,7 +50,8 @@ const LONGEST: usize = 4_096;
 /// - Dots are followed before escapes are decoded, afterwards, both times or never. `%2e` is a dot.
 /// - An escaped slash or backslash separates segments, or it is a part of one. Where it is, it stays escaped here.
 /// - A backslash separates segments, or it does not.
-/// - Of several slashes in a row, one counts, or all.
+/// - Of several slashes in a row, one counts, or all. After two at the beginning there is a host, or there is not: to
+///   `new URL(path, base)` of Node.js, `//x/admin` is `/admin`.
 /// - A slash at the end counts, or it does not.
 ///
 /// ```
@@ -74,7 +75,8 @@ pub fn path_readings(path: &str) -> Option<Vec<String>> {
         return None;
     }
     let mut readings = Vec::new();
-    for start in with_resolutions(path) {
+    let starts = iter::once(path.to_owned()).chain(without_host(path));
+    for start in starts.flat_map(|path| with_resolutions(&path)) {
         for decoded in [decode_uri_component(&start)?.into_owned(), decoded_segments(&start)?] {
             for reading in iter::once(start.clone()).chain(with_resolutions(&decoded)) {
                 let without_slash = reading.trim_end_matches('/');
@@ -91,6 +93,15 @@ fn add(readings: &mut Vec<String>, reading: &str) {
     if !readings.iter().any(|known| known == reading) {
         readings.push(reading.to_owned());
     }
+}
+
+/// Returns what follows the host in a path that is a reference to another site, as browsers and WHATWG's URLs read it.
+fn without_host(path: &str) -> Option<String> {
+    const SEPARATORS: [char; 2] = ['/', '\\'];
+    let rest = path.strip_prefix('/')?.strip_prefix(SEPARATORS)?;
+    // They skip all further slashes.
+    let (_, path) = rest.trim_start_matches(SEPARATORS).split_once(SEPARATORS).unwrap_or_default();
+    Some(format!("/{path}"))
 }
 
 /// Decodes all escapes but those of a slash and of a backslash.

@@ -210,6 +210,14 @@ async fn other_spellings_of_a_path_are_guarded_too() {
         "/private/static//../x",
         "/x%2Fy/../p%72ivate%2Fx",
         "/x%2Fy/../q/..%2Fprivate",
+        // To `new URL(path, base)` of Node.js, `x` is a host.
+        "//x/private",
+        "///x/private/y",
+        "//x:80/q/../private",
+        "/\\x/%70rivate",
+        "//x\\private",
+        "//private/static/../..//private/x",
+        "//x//private/static",
     ] {
         let (status, _, _) = guarded.get(path, None).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
