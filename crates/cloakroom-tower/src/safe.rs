@@ -26,6 +26,7 @@ mod regenerate;
 mod rollback;
 mod save;
 mod session;
+mod unfinished;
 mod write;
 
 pub(crate) use load::{Asked, NewSession};

@@ -15,6 +15,7 @@ use super::{
     logout::log_out,
     memory::{Browser, Memory, ids_to_log_out},
     session::SafeSession,
+    unfinished::Unfinished,
     write::{Write, Written},
 };
 use crate::{
@@ -69,7 +70,9 @@ impl SafeSession {
         }
         let began = Instant::now();
         // Boxed, like what follows: it is large, and most requests have nothing left to do.
+        let unfinished = Unfinished::new(self);
         let result = setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await;
+        unfinished.finish();
         if let Err(error) = &result {
             let left = setup.options().failure.patience().saturating_sub(began.elapsed());
             let line = Box::pin(line_of_stored(self, error, left)).await;

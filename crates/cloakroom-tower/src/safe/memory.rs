@@ -44,6 +44,9 @@ pub(crate) struct Memory {
     /// The id and the cookie that the current write has stored. Kept here, since that write can still fail or be
     /// dropped, and the error's response has to tell the browser of it.
     pub(super) written: Option<Box<(String, Cookie)>>,
+    /// The id of a new session that the current write stores, until the old one has ended. If the request is dropped
+    /// before that, the new session has to go.
+    pub(super) created: Option<String>,
     /// The `Set-Cookie` line for what is stored although the end of the request failed.
     pub(super) after_error: Option<HeaderValue>,
     /// When the request asked for its session, just before the store was asked.

@@ -32,6 +32,11 @@ impl SafeSession {
         self.shared.state().memory.after_error.clone()
     }
 
+    /// Notes that the current write stores a new session, or that this one has taken the place of the old one.
+    pub(super) fn note_created(&self, id: Option<String>) {
+        self.shared.state().memory.created = id;
+    }
+
     /// Ends one of the sessions that are left over, if this request has written. Its own answer is decided by then, and
     /// requests that only read stay at one command.
     pub(super) async fn end_one_left_over(&self) {

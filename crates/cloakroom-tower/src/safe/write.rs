@@ -149,6 +149,7 @@ impl Write {
         }
         // It can take the new session back. Otherwise that one is stored, even if an old one could not be ended.
         let ended = self.destroy_old_ids(session).await;
+        session.note_created(None);
         if self.written.is_some() && !self.is_stored {
             let store = safe.setup.store().name();
             note(if is_move {
@@ -191,6 +192,7 @@ impl Write {
             }
             match expire(atomic, old_id, current, safe.setup.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
+                    session.note_created(None);
                     // It has ended, except in a store that gives all records one life. There it still has to be
                     // destroyed.
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
@@ -234,6 +236,9 @@ impl Write {
     pub(super) fn note(&self, session: &SafeSession) {
         let written =
             self.written.as_ref().map(|written| (self.id.clone(), written.record.cookie().clone()));
+        if !self.is_stored {
+            session.note_created(written.as_ref().map(|(id, _)| id.clone()));
+        }
         session.shared.state().memory.written = written.map(Box::new);
     }
 
@@ -241,7 +246,10 @@ impl Write {
     /// cannot tell, so there the id is trusted to be new, unless it is one of those that this session replaces.
     async fn create(&mut self, session: &SafeSession, record: SessionData) -> Result<(), Error> {
         let store = session.shared.setup.store();
+        // The application's own ids can be those of other sessions.
+        let is_random = session.shared.setup.options().ids.genid.is_none();
         for _ in 0..MOST_IDS {
+            session.note_created(is_random.then(|| self.id.clone()));
             let created = match store.atomic() {
                 Some(atomic) => atomic.create(&self.id, &record).await?,
                 None if self.old_ids.contains(&self.id) => Created::Exists,

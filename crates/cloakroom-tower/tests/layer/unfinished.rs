@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use cloakroom_core::{Enumerate, ErrorKind, Secrets, Store};
 use cloakroom_tower::{Session, SessionOptions};
+use futures::{FutureExt, TryStreamExt, executor::block_on};
 use http::StatusCode;
 
-use crate::{log::Log, site::Site};
+use crate::{
+    log::Log,
+    orders::{Login, drive, end, engine, load, login, store},
+    site::Site,
+    steps::next_turn,
+};
 
 const KINDS: [ErrorKind; 3] = [ErrorKind::Unavailable, ErrorKind::Timeout, ErrorKind::TooLarge];
 
@@ -207,4 +213,47 @@ async fn an_end_that_fails_at_its_deadline_asks_nothing_more() {
         .await;
     assert_eq!((reply.status, reply.lines().len()), (StatusCode::SERVICE_UNAVAILABLE, 1));
     assert_eq!(site.store.calls(), ["update", "update"]);
+}
+
+/// The browser has closed the connection, such as when its user has clicked twice.
+#[test]
+fn a_login_that_is_dropped_is_stored_completely_or_not_at_all() {
+    // Deadlines need a timer.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    for (has_atomic, how) in [
+        (true, Login::Keeping),
+        (true, Login::Fresh),
+        (false, Login::Keeping),
+        (false, Login::Fresh),
+    ] {
+        let (mut turns, mut undone, mut is_done) = (0, 0, false);
+        while !is_done {
+            let steps = store(has_atomic);
+            let engine = engine(&steps);
+            let session = drive(load(&engine, "a"));
+            let mut work = Box::pin(login(&engine, session, how));
+            for _ in 0..turns {
+                next_turn();
+                is_done = (&mut work).now_or_never().is_some();
+            }
+            drop(work);
+            turns += 1;
+            let is_old_there = block_on(steps.memory.get("a")).unwrap().is_some();
+            // The browser goes on with the cookie that it has.
+            let next = drive(load(&engine, "a"));
+            next.insert("n", 1).unwrap();
+            drive(end(&engine, &next)).unwrap();
+            let ids: Vec<String> = block_on(steps.memory.ids().try_collect()).unwrap();
+            if is_old_there {
+                assert_eq!(ids, ["a"], "{has_atomic} {how:?} {turns}");
+                let record = block_on(steps.memory.get("a")).unwrap().unwrap();
+                assert!(record.contains("n") && record.contains("cart"));
+                undone += 1;
+            } else {
+                assert!(ids.len() <= 1, "{has_atomic} {how:?} {turns}");
+            }
+        }
+        assert!(undone > 2 && undone < turns, "{undone} of {turns}");
+    }
 }
