@@ -70,7 +70,7 @@ impl Job {
 
 async fn work(args: &Copy, job: &Job) -> Result<End, Failure> {
     let from = existing(&args.from)?;
-    let to = if args.dry_run { for_dry_run(&args.to)? } else { store(&args.to)? };
+    let to = if args.dry_run { for_dry_run(&args.to).await? } else { store(&args.to)? };
     // A store that cannot be reached is told before the bar is drawn.
     to.ping().await?;
     let total = from.length().await?;

@@ -11,11 +11,14 @@ use cloakroom::{
 
 use crate::{
     failure::Failure,
-    url::{parameter, path, sqlite_file, with_parameter},
+    url::{decoded, parameter, path, sqlite_file, with_parameter},
 };
 
 /// The parameter of a SQL database that decides whether a missing table is created.
 const CREATE_TABLE: &str = "createTable";
+
+/// What the error for a missing table says.
+const NO_TABLE: &str = "does not exist; create it with createTable=true";
 
 /// How long to wait for other programs before the log of SQLite is left as it is.
 const LOG: Duration = Duration::from_secs(5);
@@ -38,12 +41,15 @@ pub(crate) fn store(name: &str) -> Result<ExpressSession, Failure> {
     }
 }
 
-/// Opens a store that must be there. A database file or a folder that does not exist is an error, and is not created: it
-/// would look like a store without sessions.
+/// Opens a store that is only looked at and must be there. A database file or a folder that does not exist is an error,
+/// and is not created: it would look like a store without sessions.
 pub(crate) fn existing(name: &str) -> Result<ExpressSession, Failure> {
     let url = url(name)?;
     match &*scheme(&url) {
-        "sqlite" if parameter(&url, CREATE_TABLE).is_none() && !is_in_memory(&url) => {
+        "sqlite"
+            if !is_in_memory(&url)
+                && (parameter(&url, CREATE_TABLE).is_none() || !sqlite_file(&url).exists()) =>
+        {
             Ok(open(&with_parameter(&url, CREATE_TABLE, "false"))?)
         }
         "file" if !FileStore::open(&url)?.path().is_dir() => {
@@ -53,15 +59,27 @@ pub(crate) fn existing(name: &str) -> Result<ExpressSession, Failure> {
     }
 }
 
-/// Opens a store that is only looked at. If it does not exist, this is an empty one in memory.
-pub(crate) fn for_dry_run(name: &str) -> Result<ExpressSession, Failure> {
+/// Opens a store to which nothing is copied. If a copy would create its folder, file or table, this is an empty one in
+/// memory.
+pub(crate) async fn for_dry_run(name: &str) -> Result<ExpressSession, Failure> {
     let url = url(name)?;
-    let is_missing = match &*scheme(&url) {
-        "sqlite" => !is_in_memory(&url) && !sqlite_file(&url).exists(),
-        "file" => !FileStore::open(&url)?.path().is_dir(),
-        _ => false,
-    };
-    if is_missing { Ok(open("memory:")?) } else { existing(name) }
+    if creates_table(&url) {
+        let sessions = open(&with_parameter(&url, CREATE_TABLE, "false"))?;
+        let is_missing = scheme(&url) == "sqlite" && !sqlite_file(&url).exists()
+            || matches!(sessions.ping().await, Err(error) if error.to_string().contains(NO_TABLE));
+        return Ok(if is_missing { open("memory:")? } else { sessions });
+    }
+    if scheme(&url) == "file" && !FileStore::open(&url)?.path().exists() {
+        return Ok(open("memory:")?);
+    }
+    existing(name)
+}
+
+/// Returns true if the first operation on this database creates a table that does not exist.
+fn creates_table(url: &str) -> bool {
+    let is_sqlite = scheme(url) == "sqlite";
+    let creates = parameter(url, CREATE_TABLE).map_or(is_sqlite, |value| decoded(value) == "true");
+    creates && !(is_sqlite && is_in_memory(url))
 }
 
 fn is_in_memory(url: &str) -> bool {

@@ -9,7 +9,8 @@ use std::{
 };
 
 use cloakroom::sql::sqlx::{
-    Connection, Executor, MySqlConnection, PgConnection, SqliteConnection, query_scalar,
+    ConnectOptions, Connection, Executor, MySqlConnection, PgConnection, SqliteConnection,
+    query_scalar, sqlite::SqliteConnectOptions,
 };
 use cloakroom_test_support::{MariaDb, Postgres};
 
@@ -182,9 +183,9 @@ fn what_does_not_exist_is_an_error_and_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display();
     let (file, sessions) = (format!("sqlite://{path}/one.db"), format!("file://{path}/one"));
-    let there = format!("file://{path}/there");
+    let (with_table, there) = (format!("{file}?createTable=true"), format!("file://{path}/there"));
     plant(&there);
-    for missing in [&file, &sessions] {
+    for missing in [&file, &with_table, &sessions] {
         for args in [
             &["ls", missing][..],
             &["count", missing],
@@ -215,4 +216,44 @@ fn a_copy_is_in_the_file_of_sqlite_alone() {
     fs::copy(folder.path().join("new.db"), folder.path().join("elsewhere.db")).unwrap();
     let elsewhere = open(&format!("sqlite://{path}/elsewhere.db?createTable=false"));
     assert_eq!(block_on(elsewhere.length()).unwrap(), 10);
+}
+
+#[test]
+fn a_dry_run_into_a_database_of_sqlite_makes_no_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let from = format!("file://{path}/one");
+    plant(&from);
+    let options = SqliteConnectOptions::new().filename(folder.path().join("app.db"));
+    let mut file = block_on(options.create_if_missing(true).connect()).unwrap();
+    block_on(file.execute("CREATE TABLE users (id)")).unwrap();
+    for (parameter, code) in [("", 0), ("?createTable=true", 0), ("?createTable=false", 2)] {
+        let to = format!("sqlite://{path}/app.db{parameter}");
+        let ended = run(command().args(["copy", &from, &to, "--dry-run"]), "");
+        assert_eq!(ended.code, Some(code), "{parameter} {}", ended.stderr);
+        assert_eq!(ended.stdout.starts_with("would copy 10,"), code == 0, "{}", ended.stdout);
+    }
+    let tables = query_scalar("SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
+    let count: i64 = block_on(tables.fetch_one(&mut file)).unwrap();
+    assert_eq!(count, 1);
+}
+
+#[test]
+#[ignore = "needs postgres"]
+fn a_dry_run_into_postgres_makes_no_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = format!("file://{}/one", folder.path().display());
+    plant(&from);
+    let url = postgres("dry_run");
+    for (parameters, code) in [("", 2), ("&createTable=true", 0)] {
+        let to = format!("{url}?timeZone=UTC{parameters}");
+        let ended = run(command().args(["copy", &from, &to, "--dry-run"]), "");
+        assert_eq!(ended.code, Some(code), "{parameters} {}", ended.stderr);
+    }
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    let count: i64 = block_on(async {
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        query_scalar(tables).fetch_one(&mut connection).await.unwrap()
+    });
+    assert_eq!(count, 0);
 }
