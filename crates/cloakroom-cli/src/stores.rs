@@ -11,6 +11,7 @@ use cloakroom::{
 
 use crate::{
     failure::Failure,
+    probe::mongodb::without_index,
     url::{decoded, parameter, path, sqlite_file, with_parameter},
 };
 
@@ -42,7 +43,7 @@ pub(crate) fn store(name: &str) -> Result<ExpressSession, Failure> {
 }
 
 /// Opens a store that is only looked at and must be there. A database file or a folder that does not exist is an error,
-/// and is not created: it would look like a store without sessions.
+/// and is not created: it would look like a store without sessions. MongoDB gets no collection and no index.
 pub(crate) fn existing(name: &str) -> Result<ExpressSession, Failure> {
     let url = url(name)?;
     match &*scheme(&url) {
@@ -54,6 +55,11 @@ pub(crate) fn existing(name: &str) -> Result<ExpressSession, Failure> {
         }
         "file" if !FileStore::open(&url)?.path().is_dir() => {
             Err(Failure::usage("the folder does not exist"))
+        }
+        "mongodb" | "mongodb+srv" => {
+            // Checked as it is: a wrong option is an error here, too.
+            open(&url)?;
+            Ok(open(&without_index(&url))?)
         }
         _ => Ok(open(&url)?),
     }

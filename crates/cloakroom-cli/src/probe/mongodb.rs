@@ -92,7 +92,6 @@ pub(super) async fn ask(url: &str) -> Option<Facts> {
     };
     let collection = decoded(parameter(url, "collectionName").unwrap_or("sessions"));
     let sessions = client.database(&database(url)).collection::<Document>(&collection);
-    // A collection that does not exist yet has no index; the store creates both.
     let indexes = match sessions.list_indexes().await {
         Ok(indexes) => indexes.try_collect::<Vec<_>>().await.unwrap_or_default(),
         Err(_) => Vec::new(),
@@ -104,8 +103,9 @@ pub(super) async fn ask(url: &str) -> Option<Facts> {
     });
     facts.notes.push(if has_ttl {
         ("ttl index", "there, on expires".to_owned(), false)
-    } else if indexes.is_empty() {
-        ("ttl index", "not yet: the collection is created by the first write".to_owned(), false)
+    } else if indexes.is_empty() || sessions.estimated_document_count().await.ok() == Some(0) {
+        // The command itself has no index created, also where its session is the first of the collection.
+        ("ttl index", "not yet: the store of an application creates it".to_owned(), false)
     } else {
         ("ttl index", "missing: MongoDB does not remove expired sessions".to_owned(), true)
     });

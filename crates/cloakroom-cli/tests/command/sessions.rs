@@ -1,10 +1,14 @@
 //! The commands on sessions, on every kind of store.
 
+use cloakroom::mongodb::mongodb::{
+    Client,
+    bson::{Document, doc},
+};
 use cloakroom_test_support::{Memcached, Mongod, RedisServer};
 
 use crate::{
-    plant,
-    runner::{Case, check},
+    block_on, plant,
+    runner::{Case, check, command, run},
 };
 
 /// In this order, on the ten sessions of `plant`.
@@ -172,4 +176,50 @@ fn on_memcached_the_commands_do_what_the_table_says() {
 fn on_mongodb_the_commands_do_what_the_table_says() {
     let server = Mongod::start().unwrap();
     holds_on(&server.url());
+}
+
+/// The index removes expired sessions, so whether there is one is up to the application.
+#[test]
+#[ignore = "needs mongod"]
+fn looking_at_mongodb_makes_neither_a_collection_nor_an_index() {
+    let server = Mongod::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let from = format!("file://{}/sessions", folder.path().display());
+    plant(&from);
+    let (missing, there) = (format!("{}/missing", server.url()), format!("{}/there", server.url()));
+    plant(&format!("{there}?autoRemove=disabled"));
+    for url in [&missing, &there] {
+        for args in [
+            &["ls", url][..],
+            &["count", url],
+            &["watch", url, "--count", "2"],
+            &["copy", url, "memory:"],
+            &["copy", &from, url, "--dry-run"],
+        ] {
+            let ended = run(command().args(args), "");
+            assert_eq!(ended.code, Some(0), "{args:?} {}", ended.stderr);
+        }
+    }
+    let index = |url: &str| {
+        let ended = run(command().args(["doctor", url]), "");
+        let line = ended.stdout.lines().find(|line| line.contains("ttl index")).unwrap().to_owned();
+        (ended.code, line)
+    };
+    // What it answers is the same the second time.
+    for _ in 0..2 {
+        let (code, line) = index(&there);
+        assert!(code == Some(1) && line.contains("missing"), "{line}");
+    }
+    block_on(async {
+        let client = Client::with_uri_str(server.url()).await.unwrap();
+        let names = client.list_database_names().await.unwrap();
+        assert!(!names.contains(&"missing".to_owned()), "{names:?}");
+        let sessions = client.database("there").collection::<Document>("sessions");
+        assert_eq!(sessions.list_index_names().await.unwrap(), ["_id_"]);
+        sessions.delete_many(doc! {}).await.unwrap();
+    });
+    for url in [&missing, &missing, &there] {
+        let (code, line) = index(url);
+        assert!(code == Some(0) && line.contains("not yet"), "{line}");
+    }
 }
