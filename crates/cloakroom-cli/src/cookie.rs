@@ -57,7 +57,11 @@ pub(crate) fn verify(args: &CookieArgs) -> Result<End, Failure> {
 pub(crate) async fn explain(args: &ExplainArgs) -> Result<End, Failure> {
     let secrets = secrets(&args.secrets)?;
     let text = argument(&args.value)?;
-    let header = text.trim().strip_prefix("Cookie:").unwrap_or(&text).trim();
+    // Tools print the name of the header in lower case, as HTTP/2 sends it.
+    let header = match text.trim().split_once(':') {
+        Some((name, header)) if name.eq_ignore_ascii_case("cookie") => header.trim(),
+        _ => text.trim(),
+    };
     let value = match find_cookie(header.as_bytes(), &args.name) {
         Some(value) => value.into_owned(),
         None if header.contains("; ")

@@ -58,6 +58,13 @@ const CASES: &[Case] = &[
         stderr: "",
     },
     Case {
+        args: &["cookie", "explain", "cookie: connect.sid={COOKIE}", "--secret-file", "{OLD}"],
+        stdin: "",
+        code: 0,
+        stdout: "*\nsigned by   the first secret, which signs new cookies",
+        stderr: "",
+    },
+    Case {
         args: &["cookie", "explain", "{COOKIE}", "--secret-file", "{NEW}"],
         stdin: "",
         code: 1,
