@@ -85,6 +85,26 @@ pub(crate) enum CookieShape {
     NextSession,
 }
 
+impl CookieShape {
+    /// Lets a cookie without a max age count one in the members of this shape.
+    pub(crate) fn take_shape(self, cookie: &mut Cookie) {
+        if self == Self::Express
+            || cookie.is_next_session()
+            || cookie.original_max_age_ms().is_some()
+        {
+            return;
+        }
+        cookie.set_raw(CookieMember::OriginalMaxAge, JsValue::Undefined);
+        // `maxAge` alone tells next-session's shape. Whoever sets the life gives it its value.
+        let json = cookie.to_json();
+        let members = json.trim_start_matches('{');
+        let comma = if members == "}" { "" } else { "," };
+        if let Some(shaped) = Cookie::from_json(&format!("{{\"maxAge\":0{comma}{members}")) {
+            *cookie = shaped;
+        }
+    }
+}
+
 impl Default for CookieOptions {
     /// Express's: path `/` and `HttpOnly`.
     fn default() -> Self {
@@ -244,14 +264,19 @@ impl CookieOptions {
     }
 }
 
-/// Returns a cookie with the attributes of the options, but with the session's own life.
+/// Returns a cookie with the attributes and the shape of a new one, but with the session's own life.
 pub(crate) fn with_life_of(record: &SessionData, new: &Cookie, now_ms: i64) -> Cookie {
     // Node.js leaves the record's own `expires` stale.
     let extended = record.extended(now_ms);
     let (old, mut cookie) = (extended.cookie(), new.clone());
-    if old.is_next_session() || cookie.is_next_session() {
+    // Each cookie of the other shape has an `originalMaxAge`.
+    let is_next_session = *new.raw(CookieMember::OriginalMaxAge) == JsValue::Undefined;
+    if old.is_next_session() || is_next_session {
         // The two shapes count a life in members of their own. One that JavaScript can hold was there already.
         let (max_age_ms, expires_ms) = (old.original_max_age_ms(), old.expires_ms());
+        if is_next_session && max_age_ms.is_some() {
+            CookieShape::NextSession.take_shape(&mut cookie);
+        }
         let set_at_ms =
             expires_ms.unwrap_or_default().saturating_sub(max_age_ms.unwrap_or_default());
         let _ = cookie.set_max_age_ms(max_age_ms, set_at_ms);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cloakroom_core::{Error, SessionData};
 
 use super::Session;
+use crate::cookie_options::CookieShape;
 
 impl Session {
     /// Makes the session live for `max_age` from now, and from each extension, in the store and in the browser:
@@ -12,7 +13,7 @@ impl Session {
     /// closed.
     ///
     /// The record's `originalMaxAge` and `expires` change as in express-session 1.19.0, so Express continues with the
-    /// new life. The time is that of the engine's [`clock`](crate::ExpiryOptions::clock).
+    /// new life; with the preset of next-session, `maxAge` and `expires`. The time is that of the engine's [`clock`](crate::ExpiryOptions::clock).
     ///
     /// # Errors
     ///
@@ -31,9 +32,19 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub fn set_max_age(&self, max_age: impl Into<Option<Duration>>) -> Result<(), Error> {
-        let (max_age, now_ms) = (max_age.into(), self.shared().setup.now_ms());
+        let setup = &self.shared().setup;
+        let (max_age, now_ms) = (max_age.into(), setup.now_ms());
+        let shape = setup.options().preset.cookie_shape();
         let mut state = self.shared().open_for_change("set_max_age")?;
-        state.record_mut("set_max_age")?.set_max_age(max_age, now_ms)
+        let record = state.record_mut("set_max_age")?;
+        if shape == CookieShape::NextSession && max_age.is_some() {
+            let mut cookie = record.cookie().clone();
+            shape.take_shape(&mut cookie);
+            // Tried first: if the time is too long, the record stays as it is.
+            cookie.set_max_age(max_age, now_ms)?;
+            *record.cookie_mut() = cookie;
+        }
+        record.set_max_age(max_age, now_ms)
     }
 
     /// Makes the session end at this time from now, no matter how often it is used: "eight hours after the login".

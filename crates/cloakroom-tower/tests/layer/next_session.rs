@@ -59,6 +59,33 @@ async fn a_record_of_next_session_is_kept_in_its_shape() {
     assert_eq!(extended.cookie().expires_ms(), Some(crate::site::NOW + 70_000));
 }
 
+/// next-session extends no session whose record has an expiry and no `maxAge`.
+#[tokio::test]
+async fn a_life_that_a_handler_sets_is_counted_in_seconds_too() {
+    let site =
+        Site::with_all(SessionOptions::next_session(), IdFormat::Plain, |store| store, |_| {});
+    let shapes = async || {
+        let sid = site.cookie.lock().unwrap().clone().unwrap()["sid=".len()..].to_owned();
+        site.record(&sid).await.unwrap().cookie().to_json()
+    };
+    let attributes = r#""secure":false,"httpOnly":true,"path":"/""#;
+    let an_hour = format!(r#"{{"expires":"2023-11-14T23:13:20.000Z",{attributes},"maxAge":3600}}"#);
+    site.visit(async |session: Session| {
+        session.insert("n", 1)?;
+        session.set_max_age(MINUTE * 60)?;
+        session.set_max_age(Duration::MAX).unwrap_err();
+        Ok(())
+    })
+    .await;
+    assert_eq!(shapes().await, an_hour);
+    site.visit(async |session: Session| session.regenerate_keeping_data().await).await;
+    assert_eq!(shapes().await, an_hour);
+    site.visit(async |session: Session| session.set_max_age(None)).await;
+    assert!(!shapes().await.contains("maxAge"));
+    site.visit(async |session: Session| session.set_max_age(MINUTE * 60)).await;
+    assert_eq!(shapes().await, an_hour);
+}
+
 #[tokio::test]
 async fn an_empty_id_is_none() {
     let site = site(IdFormat::Plain, TouchAfter::Never);
