@@ -44,9 +44,8 @@ pub(crate) struct Memory {
     /// The id and the cookie that the current write has stored. Kept here, since that write can still fail or be
     /// dropped, and the error's response has to tell the browser of it.
     pub(super) written: Option<Box<(String, Cookie)>>,
-    /// The id of a new session that the current write stores, until the old one has ended. If the request is dropped
-    /// before that, the new session has to go.
-    pub(super) created: Option<String>,
+    /// The new session that the current write stores, or that one which was dropped may have stored.
+    pub(super) begun: Option<Begun>,
     /// The `Set-Cookie` line for what is stored although the end of the request failed.
     pub(super) after_error: Option<HeaderValue>,
     /// When the request asked for its session, just before the store was asked.
@@ -74,6 +73,13 @@ impl state::Memory for Memory {
         let is_taken = |member: &mut ComputedMember| name.is_none_or(|name| &*member.name == name);
         self.computed.extract_if(.., is_taken).collect()
     }
+}
+
+/// A new session that is being stored.
+pub(super) struct Begun {
+    pub(super) id: String,
+    /// The old session has ended, so this one stays.
+    pub(super) has_replaced: bool,
 }
 
 /// The cookie that the browser has of the session.

@@ -24,7 +24,7 @@ impl SafeSession {
         let Some((mut write, extends)) = writing else { return Err(self.withheld("save")) };
         let taken = write.changes.clone();
         let result = self.shared.setup.within("save", write.run(self, extends)).await;
-        self.note_created(None);
+        self.note_begun(None);
         // A step after the write can fail, such as ending the old id. The write is in the store anyway.
         let Some(stored) = write.written.take() else {
             return result.map(|()| {

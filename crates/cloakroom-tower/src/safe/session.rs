@@ -6,7 +6,10 @@ use cloakroom_backend::observe::{Event, note};
 use cloakroom_core::{Cookie, Error, ErrorKind};
 use http::HeaderValue;
 
-use super::{memory::Memory, preset::Safe};
+use super::{
+    memory::{Begun, Memory},
+    preset::Safe,
+};
 use crate::{EventReason, TouchAfter, state::Shared};
 
 pub(crate) struct SafeSession {
@@ -32,9 +35,16 @@ impl SafeSession {
         self.shared.state().memory.after_error.clone()
     }
 
-    /// Notes that the current write stores a new session, or that this one has taken the place of the old one.
-    pub(super) fn note_created(&self, id: Option<String>) {
-        self.shared.state().memory.created = id;
+    /// Notes that the current write stores a new session, or that it is over.
+    pub(super) fn note_begun(&self, id: Option<String>) {
+        self.shared.state().memory.begun = id.map(|id| Begun { id, has_replaced: false });
+    }
+
+    /// Notes that the old session has ended, and that the new one stays.
+    pub(super) fn note_replaced(&self) {
+        if let Some(begun) = &mut self.shared.state().memory.begun {
+            begun.has_replaced = true;
+        }
     }
 
     /// Ends one of the sessions that are left over, if this request has written. Its own answer is decided by then, and

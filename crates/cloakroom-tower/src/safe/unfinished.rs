@@ -1,6 +1,6 @@
 //! A request that is dropped while its end stores a new session, such as when the browser has closed the connection.
 
-use super::session::SafeSession;
+use super::{memory::Begun, session::SafeSession};
 
 /// The end of a request. If it is dropped before a new session has taken the place of the old one, the old one stays, and
 /// the new one is left for a later write to destroy: nobody gets its cookie, and it would be logged in beside the other.
@@ -31,8 +31,8 @@ impl Drop for Unfinished<'_> {
         if self.is_over {
             return;
         }
-        let created = self.session.shared.state().memory.created.take();
-        if let Some(id) = created {
+        let begun = self.session.shared.state().memory.begun.take();
+        if let Some(Begun { id, has_replaced: false }) = begun {
             self.session.safe.left_over.add_in_place_of(id, &self.old_ids);
         }
     }

@@ -69,6 +69,8 @@ pub(super) struct Write {
     pub(super) is_late: bool,
     /// This session has taken over the links of the old one.
     pub(super) hands_on_links: bool,
+    /// The id of a new session that a `save` may have stored before it was dropped.
+    begun: Option<String>,
     /// The record as it was written, even if a later step failed.
     pub(super) written: Option<Written>,
     /// Why nothing was written.
@@ -117,6 +119,7 @@ impl Write {
             // The other half is left for the write itself, and for servers whose clocks differ.
             is_late: age_ms > milliseconds(marker::LIFE) / 2,
             hands_on_links: false,
+            begun: memory.begun.as_ref().map(|begun| begun.id.clone()),
             written: None,
             obstacle: Obstacle::DESTROYED,
         }
@@ -149,7 +152,7 @@ impl Write {
         }
         // It can take the new session back. Otherwise that one is stored, even if an old one could not be ended.
         let ended = self.destroy_old_ids(session).await;
-        session.note_created(None);
+        session.note_begun(None);
         if self.written.is_some() && !self.is_stored {
             let store = safe.setup.store().name();
             note(if is_move {
@@ -179,6 +182,10 @@ impl Write {
                 // id.
                 if has_moved(safe, old_id, &self.id).await? {
                     self.create(session, prepare(SessionData::clone(&self.changes.record))).await?;
+                } else if self.begun.as_ref() == Some(&self.id) {
+                    // This request has moved it, by a `save` that was dropped.
+                    self.written = update(safe, &self.id, &self.changes, prepare).await?;
+                    self.note(session);
                 }
                 return Ok(());
             };
@@ -192,7 +199,7 @@ impl Write {
             }
             match expire(atomic, old_id, current, safe.setup.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
-                    session.note_created(None);
+                    session.note_replaced();
                     // It has ended, except in a store that gives all records one life. There it still has to be
                     // destroyed.
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
@@ -237,7 +244,7 @@ impl Write {
         let written =
             self.written.as_ref().map(|written| (self.id.clone(), written.record.cookie().clone()));
         if !self.is_stored {
-            session.note_created(written.as_ref().map(|(id, _)| id.clone()));
+            session.note_begun(written.as_ref().map(|(id, _)| id.clone()));
         }
         session.shared.state().memory.written = written.map(Box::new);
     }
@@ -249,7 +256,7 @@ impl Write {
         // The application's own ids can be those of other sessions.
         let is_random = session.shared.setup.options().ids.genid.is_none();
         for _ in 0..MOST_IDS {
-            session.note_created(is_random.then(|| self.id.clone()));
+            session.note_begun(is_random.then(|| self.id.clone()));
             let created = match store.atomic() {
                 Some(atomic) => atomic.create(&self.id, &record).await?,
                 None if self.old_ids.contains(&self.id) => Created::Exists,
@@ -262,6 +269,10 @@ impl Write {
                 self.written = Some(Written { record, revision });
                 self.note(session);
                 return Ok(());
+            }
+            // A `save` of this request that was dropped has stored it. It is older, and can lack what others have added.
+            if self.begun.as_ref() == Some(&self.id) {
+                session.safe.left_over.add(self.id.clone());
             }
             self.id = session.shared.generate()?.0;
         }
