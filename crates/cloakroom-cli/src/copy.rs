@@ -17,7 +17,7 @@ use crate::{
     args::Copy,
     failure::{End, Failure, is_of_one_session},
     interrupts::Interrupts,
-    stores::{existing, fold_log, for_dry_run, store},
+    stores::{existing, fold_log, for_dry_run, reach, store},
     terminal::{conclude, note},
 };
 
@@ -72,7 +72,7 @@ async fn work(args: &Copy, job: &Job) -> Result<End, Failure> {
     let from = existing(&args.from)?;
     let to = if args.dry_run { for_dry_run(&args.to).await? } else { store(&args.to)? };
     // A store that cannot be reached is told before the bar is drawn.
-    to.ping().await?;
+    reach(&to).await?;
     let total = from.length().await?;
     let (bar, _) = job.bar.get_or_init(|| (bar(total), Instant::now()));
     let outcome = if args.moves {

@@ -11,7 +11,7 @@ use crate::{
     failure::{End, Failure},
     one::now_ms,
     probe,
-    stores::{existing, scheme, url},
+    stores::{existing, reach, scheme, url},
     terminal::{conclude, plain, span},
 };
 
@@ -22,7 +22,7 @@ pub(crate) async fn doctor(args: &Doctor) -> Result<End, Failure> {
     let url = url(&args.store.store)?;
     let sessions = existing(&url)?;
     let start = Instant::now();
-    sessions.ping_within(sessions.options().deadline).await?;
+    reach(&sessions).await?;
     let micros = start.elapsed().as_micros();
     let mut is_well = true;
     let mut line = |name: &str, text: &str, is_problem: bool| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{
-    ExpressSession,
+    Error, ExpressSession,
     file::FileStore,
     open,
     sql::sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions},
@@ -72,7 +72,7 @@ pub(crate) async fn for_dry_run(name: &str) -> Result<ExpressSession, Failure> {
     if creates_table(&url) {
         let sessions = open(&with_parameter(&url, CREATE_TABLE, "false"))?;
         let is_missing = scheme(&url) == "sqlite" && !sqlite_file(&url).exists()
-            || matches!(sessions.ping().await, Err(error) if error.to_string().contains(NO_TABLE));
+            || matches!(reach(&sessions).await, Err(error) if error.to_string().contains(NO_TABLE));
         return Ok(if is_missing { open("memory:")? } else { sessions });
     }
     if scheme(&url) == "file" && !FileStore::open(&url)?.path().exists() {
@@ -86,6 +86,12 @@ fn creates_table(url: &str) -> bool {
     let is_sqlite = scheme(url) == "sqlite";
     let creates = parameter(url, CREATE_TABLE).map_or(is_sqlite, |value| decoded(value) == "true");
     creates && !(is_sqlite && is_in_memory(url))
+}
+
+/// Checks that a store can be reached, within the deadline of its other calls. The first answer takes a connection as
+/// well, and the time of [`ExpressSession::ping`] is that of a health check.
+pub(crate) async fn reach(sessions: &ExpressSession) -> Result<(), Error> {
+    sessions.ping_within(sessions.options().deadline).await
 }
 
 fn is_in_memory(url: &str) -> bool {

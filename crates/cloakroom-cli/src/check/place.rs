@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     one::now_ms,
     probe,
-    stores::{scheme, store},
+    stores::{reach, scheme, store},
     url::{parameter, path, with_parameter},
 };
 
@@ -162,18 +162,18 @@ impl Place {
             Kind::Table => Ok(SqlStore::open(&self.part(0).url)?.drop_table().await?),
             // It would create the file.
             Kind::FileBeside => Ok(()),
-            Kind::Ids(sessions) => Ok(sessions.ping_within(sessions.options().deadline).await?),
+            Kind::Ids(sessions) => Ok(reach(sessions).await?),
             Kind::Collection => {
-                Ok(store(&probe::mongodb::without_index(&self.url))?.ping().await?)
+                Ok(reach(&store(&probe::mongodb::without_index(&self.url))?).await?)
             }
-            _ => Ok(store(&self.part(0).url)?.ping().await?),
+            _ => Ok(reach(&store(&self.part(0).url)?).await?),
         }
     }
 
     /// Shows that the place can be used, where that takes a table: without the right to create one, no case could run.
     pub(super) async fn begin(&self) -> Result<(), Failure> {
         if matches!(self.kind, Kind::Table | Kind::FileBeside) {
-            store(&self.part(0).url)?.ping().await?;
+            reach(&store(&self.part(0).url)?).await?;
         }
         Ok(())
     }

@@ -1,12 +1,19 @@
 //! What fails in part: a record or an id among others.
 
-use std::process::Stdio;
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Stdio,
+    thread::{sleep, spawn},
+    time::Duration,
+};
 
 use cloakroom::SessionData;
+use cloakroom_test_support::RedisServer;
 
 use crate::{
     block_on, open, plant,
-    runner::{Case, check, command},
+    runner::{Case, check, command, run},
 };
 
 /// In this order, on the ten sessions of `plant` and two that are larger than the limit of `{STORE}`.
@@ -87,5 +94,40 @@ fn a_reader_that_has_gone_hides_no_failure() {
         drop(reader);
         let status = command().args(args).stdout(writer).stderr(Stdio::null()).status();
         assert_eq!(status.unwrap().code(), Some(code), "{args:?}");
+    }
+}
+
+/// Passes on what comes, and each time a while later.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, later: Duration) {
+    let mut bytes = [0; 4_096];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        sleep(later);
+        if to.write_all(&bytes[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+/// A connection and an answer take longer than a health check may.
+#[test]
+#[ignore = "needs redis-server"]
+fn a_server_that_is_far_away_can_be_copied_to_and_checked() {
+    let redis = RedisServer::start().unwrap();
+    let (listener, server) = (TcpListener::bind("127.0.0.1:0").unwrap(), redis.addr());
+    let url = format!("redis://{}?deadline=30000", listener.local_addr().unwrap());
+    spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
+            let (answers, asks) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            spawn(|| pass_on(client, asks, Duration::from_millis(600)));
+            spawn(|| pass_on(server, answers, Duration::ZERO));
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let from = format!("file://{}", folder.path().display());
+    plant(&from);
+    for args in [&["copy", &from, &url][..], &["doctor", &url]] {
+        let ended = run(command().args(args), "");
+        assert_eq!(ended.code, Some(0), "{args:?} {}", ended.stderr);
     }
 }
