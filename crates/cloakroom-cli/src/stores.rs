@@ -11,8 +11,7 @@ use cloakroom::{
 
 use crate::{
     failure::Failure,
-    probe::mongodb::without_index,
-    url::{decoded, parameter, path, sqlite_file, with_parameter},
+    url::{decoded, parameter, path, sqlite_file, with_parameter, without_index},
 };
 
 /// The parameter of a SQL database that decides whether a missing table is created.

@@ -46,6 +46,12 @@ pub(crate) fn without_parameters(url: &str, is_picked: impl Fn(&str) -> bool) ->
     }
 }
 
+/// Returns the URL of MongoDB without the store's index. A new index would create the collection.
+pub(crate) fn without_index(url: &str) -> String {
+    let url = without_parameters(url, |name| name == "autoRemoveInterval");
+    with_parameter(&url, "autoRemove", "disabled")
+}
+
 /// Returns what stands before the parameters, and those that are not picked.
 fn without(url: &str, is_picked: impl Fn(&str) -> bool) -> (&str, String) {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));

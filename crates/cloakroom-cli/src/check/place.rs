@@ -13,7 +13,7 @@ use crate::{
     one::now_ms,
     probe,
     stores::{reach, scheme, store},
-    url::{parameter, path, with_parameter},
+    url::{parameter, path, with_parameter, without_index},
 };
 
 /// The connections of each store of the suite to a server of SQL, which has few for all that use it.
@@ -163,9 +163,7 @@ impl Place {
             // It would create the file.
             Kind::FileBeside => Ok(()),
             Kind::Ids(sessions) => Ok(reach(sessions).await?),
-            Kind::Collection => {
-                Ok(reach(&store(&probe::mongodb::without_index(&self.url))?).await?)
-            }
+            Kind::Collection => Ok(reach(&store(&without_index(&self.url))?).await?),
             _ => Ok(reach(&store(&self.part(0).url)?).await?),
         }
     }

@@ -32,12 +32,6 @@ pub(crate) fn driver_url(url: &str) -> String {
     }
 }
 
-/// Returns the URL without the store's index. A new index would create the collection.
-pub(crate) fn without_index(url: &str) -> String {
-    let url = without_parameters(url, |name| name == "autoRemoveInterval");
-    with_parameter(&url, "autoRemove", "disabled")
-}
-
 /// Returns the URL with this application name, which the server reports for each connection.
 pub(crate) fn with_app_name(url: &str, name: &str) -> String {
     // The driver does not tell upper and lower case apart.
