@@ -158,6 +158,8 @@ mod connect_redis_10 {
             crlf_between_tokens_comes_back = "JSON.stringify writes no spaces",
             doubled_names_come_back = "JSON.parse keeps the last of two",
             escapes_come_back_as_written = "JSON.stringify writes text its own way",
+            every_call_gives_a_browser_session_the_same_time =
+                "all lists records, whose cookie touch leaves alone",
             member_order_comes_back = "names that are numbers come first in JavaScript",
             numbers_come_back_as_written = "JSON.parse reads numbers as doubles",
             sequences_match_a_model = "touch does not tell whether there was a session",
@@ -191,6 +193,7 @@ mod connect_mongo_6 {
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",
+            a_touch_that_meets_a_destroy_revives_nothing = "touch of a missing session is an error",
             crlf_between_tokens_comes_back = "JSON.stringify writes no spaces",
             doubled_names_come_back = "JSON.parse keeps the last of two",
             escapes_come_back_as_written = "JSON.stringify writes text its own way",
@@ -236,6 +239,8 @@ mod connect_memcached_3 {
             a_session_of_31_days_is_kept = "more than 30 days are a date in 1970",
             a_session_until_the_last_date_is_kept = "more than 30 days are a date in 1970",
             a_session_until_the_year_10000_is_kept = "more than 30 days are a date in 1970",
+            a_touch_that_meets_a_destroy_revives_nothing = "touch stores the whole session",
+            a_touch_that_meets_a_set_undoes_nothing = "touch stores the whole session",
             crlf_between_tokens_comes_back = "JSON.stringify writes no spaces",
             doubled_names_come_back = "JSON.parse keeps the last of two",
             escapes_come_back_as_written = "JSON.stringify writes text its own way",
@@ -278,6 +283,8 @@ mod session_file_store {
         exceptions = [
             a_runtime_that_lacks_something_is_a_config_error =
                 "the call goes on elsewhere, and its outcome is unknown",
+            a_touch_that_meets_a_destroy_revives_nothing = "touch of a missing session is an error",
+            a_touch_that_meets_a_set_undoes_nothing = "touch writes back the record that it read",
             crlf_between_tokens_comes_back = "JSON.stringify writes no spaces",
             doubled_names_come_back = "JSON.parse keeps the last of two",
             escapes_come_back_as_written = "JSON.stringify writes text its own way",

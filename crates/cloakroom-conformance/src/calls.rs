@@ -21,6 +21,10 @@ pub(crate) const OPERATIONS: [&str; 11] = [
     "clear",
 ];
 
+/// Those that take an id.
+pub(crate) const TAKE_AN_ID: [&str; 7] =
+    ["get", "set", "destroy", "touch", "create", "update", "get_and_touch"];
+
 /// Returns true if the outcome of this operation can never be unknown: it only reads. `get_and_touch` and `touch` move
 /// the expiry, so they count as writes.
 pub(crate) fn only_reads(operation: &str) -> bool {

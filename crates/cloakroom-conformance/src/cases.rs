@@ -16,6 +16,7 @@ pub(crate) mod listing;
 pub(crate) mod load;
 pub(crate) mod no_dates;
 pub(crate) mod outage;
+pub(crate) mod races;
 pub(crate) mod records;
 pub(crate) mod runtimes;
 pub(crate) mod sequences;

@@ -247,6 +247,8 @@ macro_rules! __cases {
             "Every other id works, whatever its characters."
             conditional_writes_take_every_id_that_set_takes [atomic]
             "Every other id works, whatever its characters."
+            a_refusal_quotes_nothing []
+            "No error quotes an id, session data or a secret."
         }
         concurrency {
             concurrent_sets_leave_one_whole_record []
@@ -263,6 +265,26 @@ macro_rules! __cases {
             "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
             a_dropped_update_leaves_a_whole_record [atomic]
             "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
+            a_dropped_set_leaves_no_endless_record []
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
+            a_dropped_create_leaves_no_endless_record [atomic]
+            "Dropping a future never leaves a partial record: the write happens as a whole, now or later, or not at all."
+        }
+        races {
+            a_touch_that_meets_a_set_undoes_nothing [touch]
+            "It never changes the data, never creates a session and never revives one."
+            a_touch_that_meets_a_destroy_revives_nothing [touch]
+            "It never changes the data, never creates a session and never revives one."
+            a_get_and_touch_that_meets_a_set_undoes_nothing [atomic]
+            "Returns the session and sets its expiry to `ttl` from now, in one round trip."
+            a_get_and_touch_that_meets_a_destroy_revives_nothing [atomic]
+            "Returns `None`, and creates nothing, if no live session has this id."
+            a_create_that_meets_a_set_overwrites_nothing [atomic]
+            "Stores the session only if no live session has this id, so two new sessions never share one."
+            an_update_that_meets_a_set_undoes_nothing [atomic]
+            "It notices writes by Node.js, which does not know about revisions."
+            an_update_that_meets_a_destroy_revives_nothing [atomic]
+            "It never brings back a session that another request destroyed: the answer is then `Updated::Gone`."
         }
         runtimes {
             calls_work_on_any_runtime []
@@ -291,6 +313,8 @@ macro_rules! __cases {
             "Returns the ids of the live sessions, in any order, each at least once."
             ids_lists_more_than_a_page [enumerate ids]
             "Returns the ids of the live sessions, in any order, each at least once."
+            ids_lists_sessions_however_they_were_stored [atomic enumerate ids]
+            "Returns the ids of the live sessions, in any order, each at least once."
             ids_come_back_as_they_were_set [enumerate ids]
             "Returns the ids of the live sessions, in any order, each at least once."
             ids_lists_what_lives_throughout [enumerate ids]
@@ -304,6 +328,8 @@ macro_rules! __cases {
             all_leaves_expired_sessions_out [enumerate all]
             "Returns the live sessions, as `ids` lists them."
             all_lists_more_than_a_page [enumerate all]
+            "Returns the live sessions, as `ids` lists them."
+            all_lists_sessions_however_they_were_stored [atomic enumerate all]
             "Returns the live sessions, as `ids` lists them."
             all_lists_what_lives_throughout [enumerate all]
             "A session that is live from the first item to the last is listed; one that is created or ends in between may or may not be."
@@ -319,6 +345,10 @@ macro_rules! __cases {
             "How long the session lives from now if nobody extends it, to within a second."
             a_session_without_an_end_has_no_time_left [raw endless enumerate all]
             "`None` if it does not end by itself."
+            conditional_writes_count_the_time_as_set_does [atomic enumerate all]
+            "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
+            every_call_gives_a_browser_session_the_same_time [enumerate all]
+            "The time to live is `ceil(cookie.expires - now)` in seconds, or the store's default for a browser session."
             set_keeps_a_copy_for_its_time [enumerate all]
             "A session with a store expiry lives until then, whatever its cookie says, and its record does not change."
             create_keeps_a_copy_for_its_time [atomic enumerate all]
@@ -331,6 +361,8 @@ macro_rules! __cases {
             "Returns the number of live sessions."
             length_counts_more_than_a_page [enumerate length]
             "Returns the number of live sessions."
+            length_counts_sessions_however_they_were_stored [atomic enumerate length]
+            "Returns the number of live sessions."
             length_is_zero_once_all_are_gone [enumerate length]
             "Returns the number of live sessions."
             length_leaves_neighbours_out [enumerate length neighbour]
@@ -338,6 +370,8 @@ macro_rules! __cases {
             clear_removes_every_session [enumerate clear]
             "Removes the sessions under this store's prefix and nothing else."
             clear_removes_more_than_a_page [enumerate clear]
+            "Removes the sessions under this store's prefix and nothing else."
+            clear_removes_sessions_however_they_were_stored [atomic enumerate clear]
             "Removes the sessions under this store's prefix and nothing else."
             clear_of_an_empty_store_is_no_error [enumerate clear]
             "Removes the sessions under this store's prefix and nothing else."

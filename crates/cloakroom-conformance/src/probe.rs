@@ -24,7 +24,7 @@ const TICK_MS: i64 = 1_000;
 /// How late a tick may come before it is the store's fault.
 const LATE_TICK_MS: i64 = TICK_MS / 2;
 /// The session whose end [`StoreUnderTest::outlast`] waits for.
-const TWIN: &str = "the-twin-of-the-short-one";
+pub(crate) const TWIN: &str = "the-twin-of-the-short-one";
 
 /// Helpers for time and sessions.
 impl StoreUnderTest {
@@ -98,11 +98,19 @@ impl StoreUnderTest {
     /// Waits until the session, which must expire at `expires_ms`, is gone.
     pub(crate) async fn ends(&self, sid: &str, expires_ms: i64) -> Verdict {
         let start_ms = self.now_ms();
+        self.is_gone_after(sid, expires_ms).await?;
+        // A session that ends too early logs its user out, so early is an error as well as late.
+        let now_ms = self.now_ms();
+        self.not_early(sid, expires_ms - now_ms, format_args!(", after {} ms", now_ms - start_ms))
+    }
+
+    /// Waits until no session has this id, which one may have until `expires_ms`.
+    pub(crate) async fn is_gone_after(&self, sid: &str, expires_ms: i64) -> Verdict {
         loop {
             // Measured before the call, because the duration of the call says nothing about the session.
             let late_ms = self.now_ms() - expires_ms;
             if self.store().get(sid).await?.is_none() {
-                break;
+                return Ok(());
             }
             check(
                 late_ms < PATIENCE_MS,
@@ -110,9 +118,6 @@ impl StoreUnderTest {
             )?;
             self.pass(POLL_MS).await;
         }
-        // A session that ends too early logs its user out, so early is an error as well as late.
-        let now_ms = self.now_ms();
-        self.not_early(sid, expires_ms - now_ms, format_args!(", after {} ms", now_ms - start_ms))
     }
 
     /// Fails if the session ends before `until_ms`.

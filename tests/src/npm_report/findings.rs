@@ -39,6 +39,8 @@ store.set("a", { cookie, n: 1 }, () =>
             "touch_never_creates",
             "touch_never_revives",
             "touch_with_a_passed_expiry_is_missing",
+            "a_touch_that_meets_a_set_undoes_nothing",
+            "a_touch_that_meets_a_destroy_revives_nothing",
             "sequences_match_a_model",
         ],
         stores: &["connect-memcached", "next-session"],
@@ -81,9 +83,24 @@ store.touch("never stored", { cookie: {} }, (error) => console.log(error?.messag
             "touch_never_creates",
             "touch_refuses_an_empty_id",
             "touch_takes_every_id_that_set_takes",
+            "a_touch_that_meets_a_destroy_revives_nothing",
             "sequences_match_a_model",
         ],
         stores: &["connect-mongo", "connect-mongo-5", "session-file-store"],
+    },
+    Finding {
+        title: "`touch` writes back the record that it read",
+        advice: "Take a lock for the file, or look at the record again before it is replaced. As it is, a request that only \
+            reads undoes what another request stores between the two.",
+        steps: r#"
+const cookie = {};
+store.set("a", { cookie, n: 1 }, () => {
+  store.touch("a", { cookie }, () => store.get("a", (_, session) => console.log(session.n)));
+  store.set("a", { cookie, n: 2 });
+});
+// 1: the second set is lost."#,
+        cases: &["a_touch_that_meets_a_set_undoes_nothing"],
+        stores: &["session-file-store"],
     },
     Finding {
         title: "`touch` extends a session that has expired",
@@ -254,7 +271,10 @@ const expires = (ms) => ({ cookie: { expires: new Date(Date.now() + ms) } });
 store.set("a", expires(600_000), () => store.touch("a", expires(3_600_000), () => store.all((_, sessions) =>
   console.log(Math.round((new Date(Object.values(sessions)[0].cookie.expires) - Date.now()) / 60_000)))));
 // 10, but the session lives for 60 minutes."#,
-        cases: &["all_tells_the_time_left_after_a_touch"],
+        cases: &[
+            "all_tells_the_time_left_after_a_touch",
+            "every_call_gives_a_browser_session_the_same_time",
+        ],
         stores: &[],
     },
     Finding {

@@ -217,3 +217,32 @@ pub(crate) async fn a_dropped_update_leaves_a_whole_record(subject: &StoreUnderT
     }
     Ok(())
 }
+
+/// A record that is written first and given its end later never ends if its writer goes away in between.
+pub(crate) async fn a_dropped_set_leaves_no_endless_record(subject: &StoreUnderTest) -> Verdict {
+    for point in 0..POINTS {
+        let session = subject.short("ann")?;
+        drop_at(point, subject.store().set(&format!("interrupted-at-{point}"), &session)).await;
+    }
+    all_end(subject).await
+}
+
+/// Two steps are more common here than in `set`: few backends create a record and set its end in one command.
+pub(crate) async fn a_dropped_create_leaves_no_endless_record(subject: &StoreUnderTest) -> Verdict {
+    let atomic = subject.atomic()?;
+    for point in 0..POINTS {
+        let session = subject.short("ann")?;
+        drop_at(point, atomic.create(&format!("interrupted-at-{point}"), &session)).await;
+    }
+    all_end(subject).await
+}
+
+/// Checks that no short session is left after its time.
+async fn all_end(subject: &StoreUnderTest) -> Verdict {
+    let end_ms = subject.now_ms() + subject.short_ms();
+    subject.outlast().await?;
+    for point in 0..POINTS {
+        subject.is_gone_after(&format!("interrupted-at-{point}"), end_ms).await?;
+    }
+    Ok(())
+}

@@ -1,11 +1,12 @@
 //! Ids of all kinds: each is distinguished from all others, or rejected.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use cloakroom_core::{Created, Error, ErrorKind, Touched, Updated};
 
 use crate::{
     StoreUnderTest,
+    calls::{TAKE_AN_ID, call, told},
     failure::{Failure, Verdict, broken, check},
     probe::shown,
 };
@@ -176,7 +177,10 @@ async fn kept_apart<S: AsRef<str> + Sync>(subject: &StoreUnderTest, ids: &[S]) -
         let session = subject.lasting(&format!("owner of id {number}"))?;
         match taken(store.set(id.as_ref(), &session).await)? {
             Some(()) => sessions.push((id.as_ref(), session)),
-            None => refused(store.get(id.as_ref()).await, "get")?,
+            None => {
+                refused(store.get(id.as_ref()).await, "get")?;
+                refused(store.destroy(id.as_ref()).await, "destroy")?;
+            }
         }
     }
     for (id, session) in &sessions {
@@ -280,11 +284,14 @@ pub(crate) async fn conditional_writes_take_every_id_that_set_takes(
     subject: &StoreUnderTest,
 ) -> Verdict {
     let (store, atomic, session) = (subject.store(), subject.atomic()?, subject.lasting("ann")?);
+    store.set("id", &session).await?;
+    let known = subject.read("id").await?;
     for id in all_kinds() {
         let wrong = |operation| broken(format_args!("{operation} of {} had no effect", shown(&id)));
         if taken(store.set(&id, &session).await)?.is_none() {
             refused(atomic.create(&id, &session).await, "create")?;
             refused(atomic.get_and_touch(&id, None).await, "get_and_touch")?;
+            refused(atomic.update(&id, &known).await, "update")?;
             continue;
         }
         atomic.get_and_touch(&id, None).await?.ok_or_else(|| wrong("get_and_touch"))?;
@@ -298,6 +305,41 @@ pub(crate) async fn conditional_writes_take_every_id_that_set_takes(
             return Err(wrong("create"));
         }
         store.destroy(&id).await?;
+    }
+    Ok(())
+}
+
+/// What a refused call was given comes from a browser or is about a user, and its error goes to a log.
+pub(crate) async fn a_refusal_quotes_nothing(subject: &StoreUnderTest) -> Verdict {
+    const SECRET: &str = "squirrel";
+    let quotes_nothing = |operation: &str, outcome: Option<Result<(), Error>>| {
+        let text = outcome.and_then(Result::err).map(|error| told(&error)).unwrap_or_default();
+        check(
+            !text.contains(SECRET),
+            format_args!("{operation} quotes an id or a session in {}", shown(&text)),
+        )
+    };
+    let mut session = subject.lasting("ann")?;
+    session.insert("secret", SECRET)?;
+    for id in all_kinds() {
+        let id = id + SECRET;
+        if subject.store().get(&id).await.is_ok() {
+            continue;
+        }
+        for operation in TAKE_AN_ID {
+            quotes_nothing(operation, call(subject.store(), operation, &id, &session).await)?;
+        }
+    }
+    // A session that was not read, a time to live of zero, and a record that may be too large.
+    quotes_nothing("update", call(subject.store(), "update", SECRET, &session).await)?;
+    if let Some(atomic) = subject.store().atomic() {
+        let outcome = atomic.get_and_touch(SECRET, Some(Duration::ZERO)).await.map(drop);
+        quotes_nothing("get_and_touch", Some(outcome))?;
+    }
+    session.insert_json("padding", format!("\"{}\"", "x".repeat(2 << 20)))?;
+    for operation in ["set", "create"] {
+        let sid = format!("{SECRET}-{operation}");
+        quotes_nothing(operation, call(subject.store(), operation, &sid, &session).await)?;
     }
     Ok(())
 }

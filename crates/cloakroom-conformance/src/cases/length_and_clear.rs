@@ -2,7 +2,7 @@
 
 use crate::{
     StoreUnderTest,
-    cases::listing::{MANY, beside_a_neighbour, fill, names, one_has_expired},
+    cases::listing::{MANY, beside_a_neighbour, fill, in_every_way, names, one_has_expired},
     failure::{Failure, Verdict, check},
 };
 
@@ -39,6 +39,15 @@ pub(crate) async fn length_counts_more_than_a_page(subject: &StoreUnderTest) -> 
     length_is(subject, MANY as u64).await
 }
 
+/// A counter that only `set` raises leaves out every login of Rust, which `create` stores.
+pub(crate) async fn length_counts_sessions_however_they_were_stored(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    length_is(subject, 0).await?;
+    let ids = in_every_way(subject).await?;
+    length_is(subject, ids.len() as u64).await
+}
+
 /// Indexes, locks and other records that a store keeps for itself are not sessions.
 pub(crate) async fn length_is_zero_once_all_are_gone(subject: &StoreUnderTest) -> Verdict {
     let ids = names(4);
@@ -73,6 +82,18 @@ pub(crate) async fn clear_removes_every_session(subject: &StoreUnderTest) -> Ver
 pub(crate) async fn clear_removes_more_than_a_page(subject: &StoreUnderTest) -> Verdict {
     subject.enumerate()?;
     cleared(subject, MANY).await
+}
+
+/// A store that clears by a list of its own misses the sessions that are not in it, and a thief stays logged in.
+pub(crate) async fn clear_removes_sessions_however_they_were_stored(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    let ids = in_every_way(subject).await?;
+    subject.clear().await?;
+    for id in &ids {
+        subject.is_gone(id).await?;
+    }
+    Ok(())
 }
 
 async fn cleared(subject: &StoreUnderTest, count: usize) -> Verdict {

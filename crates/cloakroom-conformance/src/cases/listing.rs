@@ -1,14 +1,17 @@
 //! `ids` and `all`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use cloakroom_core::{Listed, Store};
+use cloakroom_core::{Listed, Store, Touched};
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::{
     StoreUnderTest,
     failure::{Failure, Verdict, broken, check},
-    probe::{shown, who},
+    probe::{HOUR_MS, TWIN, shown, who},
 };
 
 /// More than any backend returns at once by default: Redis scans 10, connect-redis 100, and MongoDB's first batch has
@@ -147,6 +150,65 @@ pub(crate) async fn all_lists_more_than_a_page(subject: &StoreUnderTest) -> Verd
     let ids = names(MANY);
     fill(subject, subject.store(), &ids).await?;
     are(owned(subject.all().await?)?, &ids)
+}
+
+/// Stores sessions by other calls than `set`, or extends them by these until `set`'s expiry is over. Returns their ids.
+///
+/// A store that keeps a list of its ids beside the records has to write it in each of these calls, and to keep an entry
+/// as long as its session.
+pub(crate) async fn in_every_way(subject: &StoreUnderTest) -> Result<Vec<String>, Failure> {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    subject.enumerate()?;
+    let (store, atomic) = (subject.store(), subject.atomic()?);
+    let [created, updated, visited, touched] = ["created", "updated", "visited", "touched"];
+    let short = subject.short("ann")?;
+    // Only the store's expiry is short. A stale cookie in the record is the business of other cases.
+    let copy = subject.lasting("ann")?;
+    let copy = copy.with_store_expiry_ms(short.cookie().expires_ms().unwrap_or_default());
+    for sid in [updated, visited, touched] {
+        store.set(sid, &copy).await?;
+    }
+    atomic.create(created, &subject.lasting("ann")?).await?;
+    let read = store.get(updated).await?;
+    let mut read =
+        read.ok_or_else(|| subject.gone_early("the session does not exist".to_owned()))?;
+    read.cookie_mut().set_max_age_ms(Some(HOUR_MS), subject.now_ms())?;
+    read.insert("more", 1)?;
+    atomic.update(updated, &read).await?;
+    atomic.get_and_touch(visited, Some(HOUR)).await?;
+    let mut ways = vec![created, updated, visited];
+    if store.touch(touched, &subject.lasting("ann")?).await? == Touched::Extended {
+        ways.push(touched);
+    }
+    subject.in_time(&short)?;
+    subject.outlast().await?;
+    // Whether expired sessions are left out is another case.
+    store.destroy(TWIN).await?;
+    if ways.len() == 3 {
+        store.destroy(touched).await?;
+    }
+    for sid in &ways {
+        subject.outlives(sid).await?;
+    }
+    Ok(ways.into_iter().map(str::to_owned).collect())
+}
+
+/// Rust's logins are stored by `create`, not by `set`. Without them, "log out everywhere" logs out nobody.
+pub(crate) async fn ids_lists_sessions_however_they_were_stored(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    subject.ids().await?;
+    let wanted = in_every_way(subject).await?;
+    are(subject.ids().await?, &wanted)
+}
+
+/// A copy of all sessions would leave them behind.
+pub(crate) async fn all_lists_sessions_however_they_were_stored(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    subject.all().await?;
+    let wanted = in_every_way(subject).await?;
+    are(subject.all().await?.into_iter().map(|listed| listed.id), &wanted)
 }
 
 /// A listed id is passed to `get` and `destroy`, so the key's prefix and encoding must be removed exactly.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Cookie, Created, SessionData};
+use cloakroom_core::{Cookie, Created, SessionData, Touched};
 
 use crate::{
     StoreUnderTest,
@@ -12,6 +12,7 @@ use crate::{
 
 /// One side rounds up and the other down, memcached keeps an item for one second more, so that none ends early, and on a
 /// busy machine the clocks of servers that count seconds by a timer are some seconds late.
+const APART: Duration = Duration::from_secs(15);
 const APART_MS: i64 = 15_000;
 
 /// Returns the time left that is listed for a session, which must be listed.
@@ -94,6 +95,70 @@ pub(crate) async fn a_session_without_an_end_has_no_time_left(subject: &StoreUnd
     }
     let left = listed(subject, "id").await?;
     check(left.is_none(), format_args!("a session without an end is listed with {left:?}"))
+}
+
+/// Each of them computes the time in code of its own. One that takes seconds for milliseconds, or forgets what is longer
+/// than a day, keeps a short session for its time.
+pub(crate) async fn conditional_writes_count_the_time_as_set_does(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    lists(subject).await?;
+    let atomic = subject.atomic()?;
+    for ms in [HOUR_MS, 600_500, 1_200_000_000] {
+        let [created, updated, visited] =
+            ["created", "updated", "visited"].map(|how| format!("{how}-for-{ms}-ms"));
+        let start_ms = subject.now_ms();
+        atomic.create(&created, &subject.session("ann", Some(ms))?).await?;
+        for sid in [&updated, &visited] {
+            subject.store().set(sid, &subject.session("ann", Some(2 * HOUR_MS))?).await?;
+        }
+        let mut read = subject.read(&updated).await?;
+        read.cookie_mut().set_max_age_ms(Some(ms), subject.now_ms())?;
+        atomic.update(&updated, &read).await?;
+        atomic.get_and_touch(&visited, Some(Duration::from_millis(ms.unsigned_abs()))).await?;
+        for sid in [created, updated, visited] {
+            ends_at(subject, &sid, start_ms + ms).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A visit must not shorten a session that its login stored, nor keep it for longer.
+pub(crate) async fn every_call_gives_a_browser_session_the_same_time(
+    subject: &StoreUnderTest,
+) -> Verdict {
+    lists(subject).await?;
+    let (store, browser) = (subject.store(), subject.session("browser", None)?);
+    store.set("set", &browser).await?;
+    let mut calls = Vec::new();
+    store.set("touch", &subject.lasting("ann")?).await?;
+    if store.touch("touch", &browser).await? == Touched::Extended {
+        calls.push("touch");
+    }
+    if let Some(atomic) = store.atomic() {
+        for sid in ["update", "get_and_touch"] {
+            store.set(sid, &subject.lasting("ann")?).await?;
+        }
+        atomic.create("create", &browser).await?;
+        let mut read = subject.read("update").await?;
+        *read.cookie_mut() = Cookie::new();
+        atomic.update("update", &read).await?;
+        atomic.get_and_touch("get_and_touch", None).await?;
+        calls.extend(["create", "update", "get_and_touch"]);
+    }
+    let wanted = listed(subject, "set").await?;
+    for call in calls {
+        let left = listed(subject, call).await?;
+        let is_same = match (wanted, left) {
+            (Some(wanted), Some(left)) => wanted.abs_diff(left) <= APART,
+            (wanted, left) => wanted == left,
+        };
+        check(
+            is_same,
+            format_args!("set keeps a browser session for {wanted:?}, and {call} for {left:?}"),
+        )?;
+    }
+    Ok(())
 }
 
 /// Checks that the store can list its sessions, before it is asked to keep a copy. With none, it may not show.

@@ -37,7 +37,7 @@ impl Broken {
         }
     }
 
-    async fn write(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
+    pub(crate) async fn write(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         self.inner().set(sid, session).await?;
         let stored = self.inner().get(sid).await?.and_then(|stored| stored.revision().cloned());
         Ok(Updated::Stored(stored.unwrap_or_else(wrong_revision)))
@@ -102,7 +102,13 @@ impl Atomic for Broken {
         if defect == "conditional_writes_take_every_record_that_set_takes" && length > 1 << 20 {
             return Err(Error::new(ErrorKind::TooLarge, "memory", "create", "more than 1 MB"));
         }
-        if defect == "create_has_one_winner" {
+        if defect == "a_dropped_create_leaves_no_endless_record" {
+            self.endless_when_dropped(sid, session).await;
+        }
+        if let Some(created) = self.create_in_turn(sid, session).await? {
+            return Ok(created);
+        }
+        if defect == "create_has_one_winner" && sid.starts_with("id-") {
             return self.racing_create(sid, session).await;
         }
         let live = self.inner().get(sid).await?;
@@ -156,7 +162,15 @@ impl Atomic for Broken {
         let created = self.inner().create(sid, session).await?;
         match (defect, created) {
             ("create_answers_the_revision", Created::Stored(_)) => Ok(stored),
-            ("create_gives_the_time_to_live", created) if self.is_short(session) => {
+            ("conditional_writes_count_the_time_as_set_does", created)
+                if self.left_ms(session) > Some(1_000_000_000) =>
+            {
+                self.inner().touch(sid, &self.living(session, 86_400)).await?;
+                Ok(created)
+            }
+            ("create_gives_the_time_to_live", created)
+                if sid == "short" && self.is_short(session) =>
+            {
                 self.inner().touch(sid, &self.living(session, 60)).await?;
                 Ok(created)
             }
@@ -170,13 +184,20 @@ impl Atomic for Broken {
         let defect = self.shared.defect;
         let live = self.inner().get(sid).await?;
         let expired = self.has_expired(session);
+        if let Some(updated) = self.update_in_turn(sid, session).await? {
+            return Ok(updated);
+        }
         let stale = live.as_ref().is_none_or(|live| live.revision() != session.revision());
-        let orphaned = past.is(&[Set, Get, Destroy, Update]);
+        let orphaned = sid == "id" && past.is(&[Set, Get, Destroy, Update]);
         match defect {
             "update_without_a_revision_is_invalid_data" if session.revision().is_none() => {
                 return self.write(sid, session).await;
             }
-            "concurrent_updates_lose_nothing" if session.revision().is_some() => {
+            "a_refusal_quotes_nothing" if session.revision().is_none() => {
+                let message = format!("the session {sid} was not read");
+                return Err(Error::new(ErrorKind::InvalidData, "memory", "update", message));
+            }
+            "concurrent_updates_lose_nothing" if sid == "id" && session.revision().is_some() => {
                 return self.racing_update(sid, session).await;
             }
             "of_updates_that_meet_one_is_stored" if past.ops.starts_with(&[Set, Get, Update]) => {
@@ -219,7 +240,8 @@ impl Atomic for Broken {
                 Ok(Updated::Stored(wrong_revision()))
             }
             ("update_gives_the_time_to_live", updated @ Updated::Stored(_))
-                if session.is_cookie_changed() =>
+                if session.is_cookie_changed()
+                    && ["longer", "shorter", "browser"].contains(&sid) =>
             {
                 let first = self.notes().first.get(sid).cloned().unwrap_or_default();
                 self.inner().touch(sid, &first).await?;
@@ -261,6 +283,7 @@ impl Atomic for Broken {
         {
             return Ok(None);
         }
+        self.racing_visit(sid, "a_get_and_touch").await?;
         let live = self.inner().get(sid).await?;
         let seconds = ttl.map_or(0, |ttl| i64::try_from(ttl.as_secs()).unwrap());
         let zero = ttl == Some(Duration::ZERO);
@@ -268,8 +291,11 @@ impl Atomic for Broken {
         let known = self.notes().last.get(sid).cloned();
         match (defect, &live) {
             ("get_and_touch_extends", Some(_)) if again && ttl.is_some() => return Ok(live),
-            ("get_and_touch_without_ttl_gives_the_default", Some(_)) if ttl.is_none() => {
+            ("get_and_touch_without_ttl_gives_the_default", Some(_)) if again && ttl.is_none() => {
                 return Ok(live);
+            }
+            ("every_call_gives_a_browser_session_the_same_time", Some(_)) if ttl.is_none() => {
+                return self.inner().get_and_touch(sid, Some(3_600 * SECOND)).await;
             }
             ("get_and_touch_shortens", Some(_)) if seconds == 1 => return Ok(live),
             ("get_and_touch_refuses_a_ttl_of_zero", Some(_)) if zero => {

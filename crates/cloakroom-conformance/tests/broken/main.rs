@@ -9,6 +9,7 @@ mod broken;
 mod find;
 mod foreign;
 mod listing;
+mod races;
 mod remote;
 mod store;
 mod text;

@@ -110,7 +110,9 @@ impl Broken {
                     return None;
                 }
             }
-            "set_stores_changed_members" if session.revision().is_some() && past.ops[0] == Set => {
+            "set_stores_changed_members"
+                if sid == "id" && past.ops[0] == Set && session.revision().is_some() =>
+            {
                 session = loaded();
             }
             "set_keeps_a_copy_for_its_time" if session.store_expiry_ms().is_some() => {
@@ -165,6 +167,9 @@ impl Broken {
             }
             "a_dropped_set_leaves_a_whole_record" if sid.starts_with("dropped") => {
                 self.half_when_dropped(sid).await;
+            }
+            "a_dropped_set_leaves_no_endless_record" => {
+                self.endless_when_dropped(sid, &session).await;
             }
             "a_dropped_set_of_a_new_session_leaves_no_half" if sid.parse::<u8>().is_ok() => {
                 self.half_when_dropped(sid).await;
@@ -310,6 +315,9 @@ impl Store for Broken {
             Err(error) if error.kind() == ErrorKind::InvalidId => return Err(error),
             found => found.ok().flatten(),
         };
+        if live.is_some() {
+            self.racing_visit(sid, "a_touch").await?;
+        }
         let was_set = past.ops[0] == Set;
         let (browser, expired) = (self.left_ms(session).is_none(), self.has_expired(session));
         let again = past.is(&[Set, Touch, Touch]);
@@ -342,7 +350,7 @@ impl Store for Broken {
                 Ok(Touched::Extended)
             }
             ("touch_keeps_the_members", Some(live))
-                if was_set && live.get_json("who") != session.get_json("who") =>
+                if was_set && sid == "id" && live.get_json("who") != session.get_json("who") =>
             {
                 let mut other = session.clone();
                 *other.cookie_mut() = live.cookie().clone();
