@@ -1,6 +1,7 @@
 //! The expiry of sessions: ended too early, a session logs its user out; ended too late, it lets a thief in.
 
 use cloakroom_core::{Cookie, SessionData};
+use futures::future::try_join_all;
 
 use crate::{
     StoreUnderTest,
@@ -32,9 +33,25 @@ pub(crate) async fn a_sub_second_session_is_stored(subject: &StoreUnderTest) -> 
 
 /// A session that ends before its cookie logs its user out for no visible reason.
 pub(crate) async fn a_session_lives_as_long_as_its_cookie(subject: &StoreUnderTest) -> Verdict {
+    let (store, lasting) = (subject.store(), subject.lasting("ann")?);
+    for sid in ["touch", "update"] {
+        store.set(sid, &lasting).await?;
+    }
+    let mut read = subject.read("update").await?;
     let start_ms = subject.now_ms();
-    subject.store().set("id", &subject.session("ann", Some(1_800))?).await?;
-    subject.lives_until("id", start_ms + 1_800).await
+    let session = subject.session("ann", Some(1_800))?;
+    store.set("set", &session).await?;
+    store.touch("touch", &session).await?;
+    let mut stored = vec!["set", "touch"];
+    if let Some(atomic) = store.atomic() {
+        atomic.create("create", &session).await?;
+        read.cookie_mut().set_max_age_ms(Some(1_800), subject.now_ms())?;
+        atomic.update("update", &read).await?;
+        stored.extend(["create", "update"]);
+    }
+    let end_ms = start_ms + 1_800;
+    let lives = stored.iter().map(|sid| subject.lives_until(sid, end_ms));
+    try_join_all(lives).await.map(drop)
 }
 
 /// Whoever finds an old cookie on a shared computer must not get in with it.
@@ -104,9 +121,15 @@ pub(crate) async fn set_replaces_the_expiry(subject: &StoreUnderTest) -> Verdict
     subject.store().set("longer", &lasting).await?;
     subject.store().set("shorter", &lasting).await?;
     subject.store().set("shorter", &subject.short("ann")?).await?;
+    // One that was read, and that the application makes shorter.
+    subject.store().set("read", &lasting).await?;
+    let mut read = subject.read("read").await?;
+    read.cookie_mut().set_max_age_ms(Some(subject.short_ms()), subject.now_ms())?;
+    subject.store().set("read", &read).await?;
     subject.outlast().await?;
     subject.holds("longer", &lasting).await?;
-    subject.is_gone("shorter").await
+    subject.is_gone("shorter").await?;
+    subject.is_gone("read").await
 }
 
 /// The rest of an expired session, which the backend has not removed yet, must not block a new one.

@@ -4,6 +4,7 @@ use cloakroom_core::Updated;
 
 use crate::{
     StoreUnderTest,
+    calls::{TAKE_AN_ID, call},
     failure::{Verdict, check},
 };
 
@@ -34,11 +35,20 @@ pub(crate) async fn get_carries_the_current_revision(subject: &StoreUnderTest) -
 pub(crate) async fn errors_carry_the_stores_name(subject: &StoreUnderTest) -> Verdict {
     let name = subject.store().name();
     check(!name.is_empty(), "the name is empty")?;
-    match subject.store().get("").await {
-        Ok(_) => check(false, "an empty id must be an error, but was accepted"),
-        Err(error) => check(
-            error.store() == name,
-            format_args!("the store is named {name:?}, but its error says {:?}", error.store()),
-        ),
+    let session = subject.lasting("ann")?;
+    let mut is_refused = false;
+    for operation in TAKE_AN_ID {
+        // Whether each operation refuses it is another case.
+        if let Some(Err(error)) = call(subject.store(), operation, "", &session).await {
+            is_refused = true;
+            let told = error.store();
+            check(
+                told == name,
+                format_args!(
+                    "the store is named {name:?}, but the error of {operation} says {told:?}"
+                ),
+            )?;
+        }
     }
+    check(is_refused, "an empty id must be an error, but was accepted")
 }

@@ -76,11 +76,15 @@ pub(crate) async fn get_and_touch_counts_up_to_the_next_second(
     subject: &StoreUnderTest,
 ) -> Verdict {
     let atomic = subject.atomic()?;
-    subject.store().set("id", &subject.lasting("ann")?).await?;
+    for sid in ["part", "more"] {
+        subject.store().set(sid, &subject.lasting("ann")?).await?;
+    }
     let start_ms = subject.now_ms();
-    atomic.get_and_touch("id", Some(Duration::from_millis(200))).await?;
-    subject.lives_until("id", start_ms + 1_000).await?;
-    subject.ends("id", start_ms + 1_000).await
+    atomic.get_and_touch("part", Some(Duration::from_millis(200))).await?;
+    atomic.get_and_touch("more", Some(Duration::from_millis(1_200))).await?;
+    subject.lives_until("part", start_ms + 1_000).await?;
+    subject.ends("part", start_ms + 1_000).await?;
+    subject.lives_until("more", start_ms + 2_000).await
 }
 
 /// A month is beyond Memcached's relative times, a century beyond a date of 32 bits, and ten thousand years beyond

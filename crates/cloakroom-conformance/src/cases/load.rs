@@ -123,8 +123,12 @@ pub(crate) async fn a_dropped_set_of_a_new_session_leaves_no_half(
 
 /// Large answers arrive in many parts, and parts of different answers must not mix.
 pub(crate) async fn large_records_are_read_at_once(subject: &StoreUnderTest) -> Verdict {
-    let large = numbered(subject, 1, 500_000)?;
-    subject.store().set("large", &large).await?;
+    let mut large = numbered(subject, 1, 500_000)?;
+    // Some backends take less than that, such as the 400 KB of an item of DynamoDB.
+    if taken(subject.store().set("large", &large).await)?.is_none() {
+        large = numbered(subject, 1, 100_000)?;
+        subject.store().set("large", &large).await?;
+    }
     for outcome in join_all((0..20).map(|_| subject.store().get("large"))).await {
         let read = outcome?.ok_or_else(|| broken("the session does not exist"))?;
         same(&read, &large)?;

@@ -20,6 +20,16 @@ async fn ending(subject: &StoreUnderTest, sid: &str) -> Result<SessionData, Fail
     Ok(session)
 }
 
+/// Checks that the session has a revision: without one, a write takes it for a session that was made here, and believes
+/// its stale cookie.
+fn is_known_as_read(session: &SessionData) -> Verdict {
+    check(
+        session.revision().is_some(),
+        "the session that was read has no revision, so no write can tell it from a new one; a store without conditional \
+         writes gives it `Revision::of_text()`",
+    )
+}
+
 /// Returns the session as it was read before its cookie expired, with a change.
 async fn read(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     let session = ending(subject, "id").await?;
@@ -27,6 +37,7 @@ async fn read(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     subject.in_time(&session)?;
     let gone = || subject.gone_early("the session does not exist".to_owned());
     let mut read = read.ok_or_else(gone)?;
+    is_known_as_read(&read)?;
     read.insert("views", 1)?;
     Ok(read)
 }
@@ -38,6 +49,7 @@ async fn read_late(subject: &StoreUnderTest) -> Result<SessionData, Failure> {
     subject.in_time(&session)?;
     subject.outlast().await?;
     let mut read = subject.outlives("id").await?;
+    is_known_as_read(&read)?;
     read.insert("views", 1)?;
     Ok(read)
 }

@@ -106,6 +106,11 @@ pub(crate) async fn update_notices_a_set(subject: &StoreUnderTest) -> Verdict {
     let atomic = subject.atomic()?;
     // A plain write of the same length by a writer that never read.
     let session = stale(subject, &subject.lasting("bob")?).await?;
+    conflict(atomic.update("id", &session).await?).map(drop)?;
+    // A write that changes nothing but the cookie counts, too: the application has another path, or a longer login.
+    let mut other = subject.lasting("ann")?;
+    other.cookie_mut().set_path(Some("/shop"));
+    let session = stale(subject, &other).await?;
     conflict(atomic.update("id", &session).await?).map(drop)
 }
 
