@@ -3,10 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use cloakroom_conformance::{Outcome, Report, StoreUnderTest, run};
+use cloakroom_conformance::{
+    __private::{Expectation, by_name, test},
+    Options, Outcome, Report, StoreUnderTest, run,
+};
 use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData,
     Store, TimeToLive, Touched, Updated,
@@ -36,6 +46,7 @@ struct Odd {
     inner: MemoryStore,
     clock: Clock,
     quirk: Quirk,
+    calls: Arc<AtomicU32>,
 }
 
 impl Odd {
@@ -43,8 +54,9 @@ impl Odd {
         self.clock.now_ms()
     }
 
-    /// Refuses what the store does not accept.
+    /// Counts the call, and refuses what the store does not accept.
     fn check(&self, operation: &'static str, sid: &str) -> Result<(), Error> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let refuses = [Quirk::DestroyCutsIds, Quirk::UpdateCutsIds, Quirk::RefusesLongIds]
             .contains(&self.quirk);
         let cuts = [(Quirk::DestroyCutsIds, "destroy"), (Quirk::UpdateCutsIds, "update")];
@@ -171,13 +183,14 @@ impl Atomic for Odd {
     }
 }
 
+fn subject(quirk: Quirk, calls: Arc<AtomicU32>) -> StoreUnderTest {
+    let clock = Clock::fixed(1_700_000_000_000);
+    let inner = MemoryStore::with_options(MemoryOptions::default().with_clock(clock.clone()));
+    StoreUnderTest::new(Odd { inner, clock: clock.clone(), quirk, calls }).with_clock(clock)
+}
+
 fn report(quirk: Quirk) -> Report {
-    block_on(run(move || async move {
-        let clock = Clock::fixed(1_700_000_000_000);
-        let options = MemoryOptions::default().with_clock(clock.clone());
-        let inner = MemoryStore::with_options(options);
-        StoreUnderTest::new(Odd { inner, clock: clock.clone(), quirk }).with_clock(clock)
-    }))
+    block_on(run(move || async move { subject(quirk, Arc::default()) }))
 }
 
 #[test]
@@ -198,6 +211,24 @@ fn a_case_looks_at_each_call_and_at_more_than_one_input() {
             report.with_outcome(Outcome::Failed).map(|case| case.name).collect();
         assert_eq!(failed, BTreeSet::from([case]), "{quirk:?}: {report}");
     }
+}
+
+/// A case has two minutes. The one with the most calls took longer on a store whose calls take 150 ms.
+#[test]
+fn a_case_about_every_id_has_time_enough_on_a_store_that_is_far_away() {
+    const CALL: Duration = Duration::from_millis(150);
+    let calls = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&calls);
+    test(
+        by_name::conditional_writes_take_every_id_that_set_takes,
+        Expectation::Passed,
+        move || {
+            let calls = Arc::clone(&counter);
+            async { subject(Quirk::TakesFourHundredKilobytes, calls) }
+        },
+    );
+    let takes = CALL * calls.load(Ordering::Relaxed);
+    assert!(takes < Options::default().time_limit, "{takes:?}");
 }
 
 /// Its author has read that conditional writes need a revision, and offers none.
