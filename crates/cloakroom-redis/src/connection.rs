@@ -87,6 +87,20 @@ impl Connection {
         Ok(vec![Part::All])
     }
 
+    /// Returns true if all of these are still primaries of the cluster.
+    pub(crate) async fn are_primaries(
+        &self,
+        operation: &Operation,
+        nodes: &[Own],
+    ) -> Result<bool, Error> {
+        let Self::Cluster(cluster) = self else { return Ok(true) };
+        if nodes.is_empty() {
+            return Ok(true);
+        }
+        let primaries = cluster.primaries(operation).await?;
+        Ok(nodes.iter().all(|node| primaries.iter().any(|primary| primary.is_same(node))))
+    }
+
     /// Sends one command to one of the [`parts`](Self::parts). Returns the answer, and the number of the connection on
     /// which it came, or `None` on an application's connection, which does not tell when it reconnects.
     pub(crate) async fn send_to(

@@ -147,16 +147,28 @@ impl RedisStore {
                 Some(parts) => parts,
                 None => {
                     let operation = self.operation(operation, Idempotency::Read);
-                    self.connection().parts(&operation).await?
+                    let parts = self.connection().parts(&operation).await?;
+                    scan.note_nodes();
+                    parts
                 }
             };
-            let Some(part) = parts.last() else { return Ok(None) };
-            let Some(page) = self.page(operation, part, &mut scan, &pattern).await? else {
+            let page = match parts.last() {
+                Some(part) => self.page(operation, part, &mut scan, &pattern).await?,
+                None => {
+                    let operation = self.operation(operation, Idempotency::Read);
+                    if self.connection().are_primaries(&operation, scan.doubted()).await? {
+                        return Ok(None);
+                    }
+                    scan.begin_again(&operation, "a primary was replaced")?;
+                    None
+                }
+            };
+            let Some(page) = page else {
                 // From the first server again: after a failover, others have the keys.
                 return Ok(Some((Vec::new(), (None, scan, pattern))));
             };
             if scan.is_at_start() {
-                parts.pop();
+                scan.note_end(parts.pop());
             }
             Ok(Some((page, (Some(parts), scan, pattern))))
         })

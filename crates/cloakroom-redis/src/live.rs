@@ -149,6 +149,11 @@ impl Live {
         self.number
     }
 
+    /// Returns a number that every connection has or exceeds that is made from now on.
+    pub(crate) fn next_number() -> u64 {
+        NUMBERS.load(Ordering::Relaxed)
+    }
+
     /// Tells of the connection, unless another call has told of it.
     pub(crate) fn announce(&self, tell: impl FnOnce()) {
         if !self.is_announced.load(Ordering::Acquire) {

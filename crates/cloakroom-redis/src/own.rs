@@ -81,6 +81,10 @@ impl Own {
         }))
     }
 
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn route(&self) -> &Route {
         &self.0.route
     }

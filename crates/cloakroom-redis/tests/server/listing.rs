@@ -1,11 +1,11 @@
 //! The listing beside other people's keys.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use cloakroom_core::{ErrorKind, Store};
 use cloakroom_redis::RedisStore;
-use cloakroom_test_support::RedisServer;
-use futures::{StreamExt, TryStreamExt};
+use cloakroom_test_support::{RedisCluster, RedisServer, Wait};
+use futures::{StreamExt, TryStreamExt, future::try_join_all};
 
 use crate::{
     Bench,
@@ -118,6 +118,34 @@ async fn a_listing_begins_again_on_another_connection() {
     bench.server.restart().unwrap();
     seen.extend(listed.try_collect::<Vec<_>>().await.unwrap());
     assert_eq!(seen.len(), 1_000);
+}
+
+/// The node is a replica without data until its new primary has sent it some, for which that waits five seconds by default.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_listing_begins_again_when_a_primary_was_replaced_and_is_empty() {
+    let mut cluster = RedisCluster::start_with(1).unwrap();
+    let options = options(|options| options.deadline = Duration::from_secs(60));
+    let store = RedisStore::open_with(&cluster.url(), options).unwrap();
+    let sids: BTreeSet<_> = (0..1_000).map(|number| number.to_string()).collect();
+    let record = session();
+    try_join_all(sids.iter().map(|sid| store.set(sid, &record))).await.unwrap();
+    for node in 0..cluster.nodes() {
+        cluster.ask(node, &["CONFIG", "SET", "repl-diskless-sync-delay", "5"]).unwrap();
+    }
+    let mut listed = listing(&store).ids();
+    let first = listed.try_next().await.unwrap().unwrap();
+    let current = cluster.owner_of(&format!("sess:{first}")).unwrap();
+    let replaced = (current + 1) % 3;
+    cluster.fail_over(replaced).unwrap();
+    cluster.node(replaced).restart().unwrap();
+    let wait = Wait::until("the old primary is a replica");
+    while !cluster.ask(replaced, &["ROLE"]).unwrap().starts_with("slave") {
+        wait.check();
+    }
+    let mut seen: BTreeSet<_> = listed.try_collect().await.unwrap();
+    seen.insert(first);
+    assert_eq!(seen.len(), sids.len());
 }
 
 #[tokio::test]
