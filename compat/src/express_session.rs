@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
 use cloakroom_backend::{
     Idempotency::{self, Once, Read},
+    LongestLimit,
     observe::{Event, note, observed, verb},
     within,
 };
@@ -48,6 +49,8 @@ pub use options::ExpressSessionOptions;
 pub struct ExpressSession {
     store: Arc<dyn Store>,
     options: ExpressSessionOptions,
+    /// What the calls of `modify` have learnt.
+    longest: Arc<LongestLimit>,
 }
 
 impl ExpressSession {
@@ -58,7 +61,7 @@ impl ExpressSession {
 
     /// Creates a handle on `store`.
     pub fn with_options(store: impl Store + 'static, options: ExpressSessionOptions) -> Self {
-        Self { store: Arc::from(observed(store)), options }
+        Self { store: Arc::from(observed(store)), options, longest: Arc::default() }
     }
 
     /// Creates a handle on two stores, for the time in which sessions move from the old to the new: it reads the new

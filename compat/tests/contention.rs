@@ -12,6 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use cloakroom_backend::{Idempotency, Operation};
 use cloakroom_compat::{ExpressSession, ExpressSessionOptions};
 use cloakroom_core::{Atomic, Error, ErrorKind, MemoryStore, SessionData, Store, Updated};
 use cloakroom_test_backends::{Calls, Instead};
@@ -200,6 +201,43 @@ async fn what_waits_until_the_deadline_has_sent_nothing() {
     store.reads_hang.store(false, Relaxed);
     assert!(sessions.modify("id", add_one).await.unwrap().is_some());
     assert_eq!(started.elapsed(), Duration::from_secs(5));
+}
+
+/// A store that is far away, and whose own deadline is longer than the handle's by default.
+struct Far(MemoryStore);
+
+impl Far {
+    async fn answers(&self, operation: &'static str) -> Result<(), Error> {
+        let limit = Duration::from_secs(15);
+        let operation = Operation::start("far", operation, Idempotency::Once, limit);
+        let trip = tokio::time::sleep(Duration::from_millis(300));
+        operation.within(trip).await.ok_or_else(|| operation.timeout())
+    }
+}
+
+#[async_trait]
+impl Calls for Far {
+    fn behind(&self) -> &dyn Store {
+        &self.0
+    }
+    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        self.answers("get").await?;
+        self.0.get(sid).await
+    }
+    async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
+        self.answers("update").await?;
+        self.0.update(sid, session).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_the_store_includes_the_wait_for_the_turn() {
+    let memory = MemoryStore::new();
+    memory.set("id", &SessionData::new()).await.unwrap();
+    let sessions = ExpressSession::new(Instead(Far(memory)));
+    let began = tokio::time::Instant::now();
+    try_join_all((0..20).map(|_| sessions.modify("id", add_one))).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_secs(12), "one after the other");
 }
 
 #[tokio::test(start_paused = true)]

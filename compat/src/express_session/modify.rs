@@ -71,8 +71,10 @@ impl ExpressSession {
         change: &mut (impl FnMut(&mut SessionData) -> Result<(), Error> + Send),
         is_unanswered: &AtomicBool,
     ) -> Result<Option<SessionData>, Error> {
-        let patience = self.options.deadline.unwrap_or(DEFAULT_LIMIT) / PATIENCE;
-        let _turn = Turn::take(self.store.name(), sid, patience, timer).await;
+        let default = || self.longest.get().max(DEFAULT_LIMIT);
+        let patience = self.options.deadline.unwrap_or_else(default) / PATIENCE;
+        let turn = Turn::take(self.store.name(), sid, patience, timer);
+        let _turn = self.longest.adopt(turn).await;
         let mut pauses = Pauses::new();
         let (mut since, mut tries) = (Instant::now(), 0);
         let mut found = self.read(sid).await?;
@@ -86,7 +88,7 @@ impl ExpressSession {
             // Until the answer is there, the write may or may not have happened.
             is_unanswered.store(true, Relaxed);
             tries += 1;
-            let updated = atomic.update(sid, &session).await?;
+            let updated = self.longest.learn(atomic.update(sid, &session)).await?;
             is_unanswered.store(false, Relaxed);
             let current = match updated {
                 Updated::Stored(revision) => {
@@ -114,7 +116,8 @@ impl ExpressSession {
     }
 
     async fn read(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        let found = self.store.get(sid).await.map_err(Error::with_outcome_known)?;
+        let found = self.longest.learn(self.store.get(sid)).await;
+        let found = found.map_err(Error::with_outcome_known)?;
         Ok(found.map(read_from_store))
     }
 }

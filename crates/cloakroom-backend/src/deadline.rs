@@ -10,7 +10,8 @@
 //! timeout, no matter which timer fires first.
 //!
 //! The layer and the handle have a limit even if nobody set one, for stores without deadlines. Such a default gives way:
-//! a store whose own limit is longer asks for it in a thread-local, and the limits around it follow.
+//! a store whose own limit is longer asks for it in a thread-local, and the limits around it follow. Work that has to wait
+//! before it calls the store asks for the limit that earlier calls have set.
 //!
 //! One timer is enough for all limits that end together and wake one task: the outermost has it. Code in between can
 //! poll the work with a waker of its own, as `FuturesUnordered` does; the work then has a timer too.
@@ -20,6 +21,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     ptr,
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll, RawWakerVTable, Waker},
     time::Duration,
 };
@@ -212,6 +214,60 @@ impl<F: Future> Future for Keep<F> {
             this.deadline.wait(this.timer, cx);
         }
         Poll::Pending
+    }
+}
+
+/// The longest limit that the calls of a store have set so far.
+///
+/// It is for work that waits for something else before it calls the store, such as its turn: without a limit of its own,
+/// [`within`] then gives way to the limit that the store is going to set.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom_backend::{Idempotency, LongestLimit, Operation, within};
+///
+/// # futures::executor::block_on(async {
+/// let longest = LongestLimit::default();
+/// let call = async {
+///     let _operation = Operation::start("far", "get", Idempotency::Read, Duration::from_secs(15));
+///     Ok(())
+/// };
+/// within(None, "handle", "get", Idempotency::Read, longest.learn(call)).await?;
+/// assert_eq!(longest.get(), Duration::from_secs(15));
+/// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug, Default)]
+pub struct LongestLimit(AtomicU64);
+
+impl LongestLimit {
+    /// Returns the limit, or zero if it is not known.
+    #[must_use]
+    pub fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Returns the answer of a call within [`within`], and learns its limit.
+    pub async fn learn<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
+        let mut call = pin!(call);
+        poll_fn(|cx| {
+            let answer = call.as_mut().poll(cx);
+            let limit = u64::try_from(LONGEST.get().as_millis()).unwrap_or(u64::MAX);
+            self.0.fetch_max(limit, Ordering::Relaxed);
+            answer
+        })
+        .await
+    }
+
+    /// Returns the result of `work`, for which a default limit around it gives way as for a call of the store.
+    pub async fn adopt<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if ENCLOSING.get().is_some() {
+                LONGEST.set(LONGEST.get().max(self.get()));
+            }
+            work.as_mut().poll(cx)
+        })
+        .await
     }
 }
 

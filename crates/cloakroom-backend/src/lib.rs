@@ -23,7 +23,7 @@ mod traffic;
 
 pub use caught::caught;
 pub use checks::{invalid_option, whole_seconds};
-pub use deadline::{DEFAULT_LIMIT, timer, within};
+pub use deadline::{DEFAULT_LIMIT, LongestLimit, timer, within};
 pub use expiry::{expires_at_ms, later};
 pub use idempotency::Idempotency;
 pub use in_part::in_part;

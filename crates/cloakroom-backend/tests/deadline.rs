@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::{Idempotency, Operation, timer, within};
+use cloakroom_backend::{Idempotency, LongestLimit, Operation, timer, within};
 use cloakroom_core::{Error, ErrorKind};
 use futures::{
     FutureExt, TryStreamExt, executor::block_on, future::join, stream::FuturesUnordered,
@@ -104,6 +104,28 @@ async fn a_default_limit_is_as_long_as_that_of_the_store_for_all_its_calls_toget
     let error = within(None, "handle", "modify", Idempotency::Once, calls).await.unwrap_err();
     assert_eq!(error.to_string(), "store: get: no answer within 15s");
     assert!((15_000 * MS..15_005 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// Work that waits for its turn has not called the store yet.
+#[tokio::test(start_paused = true)]
+async fn a_default_limit_gives_way_to_what_earlier_calls_have_set() {
+    let longest = LongestLimit::default();
+    for (limit, store, least) in [
+        (None, 2_000, 5_000),
+        (None, 15_000, 15_000),
+        (None, 10_000, 15_000),
+        (Some(9_000 * MS), 20_000, 9_000),
+    ] {
+        let call = longest.learn(stored(store * MS));
+        within(None, "handle", "call", Idempotency::Once, call).await.unwrap_err();
+        let began = Instant::now();
+        let wait = longest.adopt(pending::<Result<(), _>>());
+        let error = within(limit, "handle", "call", Idempotency::Once, wait).await.unwrap_err();
+        let least = least * MS;
+        assert_eq!(error.to_string(), format!("handle: call: no answer within {least:?}"));
+        assert!((least..least + 5 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+    assert_eq!(longest.get(), 20_000 * MS);
 }
 
 /// Without a limit in the work, for whatever it waits, the default holds.
