@@ -84,6 +84,15 @@ impl Deadline {
         if other.at < self.at { other } else { self }
     }
 
+    /// Returns the deadline that a longer limit would have, counted from the same moment.
+    fn extended_to(self, limit: Duration) -> Self {
+        if limit > self.limit {
+            Self { at: self.at + (limit.min(FAR) - self.limit), limit }
+        } else {
+            self
+        }
+    }
+
     pub(crate) fn message(self) -> String {
         format!("no answer within {:?}", self.limit)
     }
@@ -125,33 +134,41 @@ struct Limit {
     deadline: Deadline,
     /// The latest deadline to which a default limit gives way; `None` if the limit was set.
     latest: Option<Deadline>,
+    /// The outermost default limit around a default limit, which began earlier and gives way to the same limits.
+    outermost: Option<Deadline>,
 }
 
 impl Limit {
     /// Returns the limit of work that begins now, within the limits around it.
     fn since(now: Instant, limit: Option<Duration>) -> Self {
         if let Some(limit) = limit {
-            return Self { deadline: Deadline::since(now, limit), latest: None };
+            let deadline = Deadline::since(now, limit);
+            return Self { deadline, latest: None, outermost: None };
         }
         let own = Deadline::new(now, DEFAULT_LIMIT);
         let Some(Enclosing { limit: outer, .. }) = ENCLOSING.get() else {
-            return Self { deadline: own, latest: Some(Deadline::new(now, FAR)) };
+            let latest = Some(Deadline::new(now, FAR));
+            return Self { deadline: own, latest, outermost: None };
         };
         Self {
             deadline: own.or_earlier(outer.deadline),
             latest: outer.latest.or(Some(outer.deadline)),
+            outermost: outer.outermost_default(),
         }
+    }
+
+    /// Returns the outermost of the default limits up to this one.
+    fn outermost_default(&self) -> Option<Deadline> {
+        self.latest.map(|_| self.outermost.unwrap_or(self.deadline))
     }
 
     /// Returns the deadline for work that has set itself such a limit.
     fn extended_to(self, limit: Duration) -> Deadline {
-        let Deadline { at, limit: own } = self.deadline;
-        match self.latest {
-            Some(latest) if limit > own => {
-                Deadline { at: at + (limit.min(FAR) - own), limit }.or_earlier(latest)
-            }
-            _ => self.deadline,
-        }
+        let Some(latest) = self.latest.filter(|_| limit > self.deadline.limit) else {
+            return self.deadline;
+        };
+        let extended = self.deadline.extended_to(limit).or_earlier(latest);
+        self.outermost.map_or(extended, |outer| extended.or_earlier(outer.extended_to(limit)))
     }
 
     /// Polls `work` inside this limit, which gives way to a longer one that was set there.
@@ -167,6 +184,10 @@ impl Limit {
                 ENCLOSING.set(self.0);
                 LONGEST.set(self.1);
             }
+        }
+        if let (true, Some(outer)) = (self.latest.is_some(), ENCLOSING.get()) {
+            // It may have given way in the meantime.
+            self.outermost = outer.limit.outermost_default();
         }
         let task = (cx.waker().data(), cx.waker().vtable());
         let enclosing = ENCLOSING.replace(Some(Enclosing { limit: *self, task }));

@@ -106,6 +106,29 @@ async fn a_default_limit_is_as_long_as_that_of_the_store_for_all_its_calls_toget
     assert!((15_000 * MS..15_005 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
+/// As the calls of the layer to a handle.
+#[tokio::test(start_paused = true)]
+async fn a_default_limit_inside_another_ends_with_it_however_late_it_begins() {
+    for (first, own, least) in
+        [(8_000, 15_000, 15_000), (1_000, 15_000, 15_000), (8_000, 20_000, 20_000)]
+    {
+        let began = Instant::now();
+        let calls = async {
+            let first = async {
+                let operation = Operation::start("store", "get", Idempotency::Read, 15_000 * MS);
+                operation.within(sleep(first * MS)).await.ok_or_else(|| operation.timeout())
+            };
+            within(None, "handle", "call", Idempotency::Once, first).await?;
+            within(None, "handle", "call", Idempotency::Once, stored(own * MS)).await
+        };
+        let error = within(None, "layer", "call", Idempotency::Once, calls).await.unwrap_err();
+        let least = least * MS;
+        assert_eq!(error.to_string(), format!("store: set: no answer within {least:?}"));
+        assert!(!error.outcome_unknown(), "only the store knows that nothing was sent");
+        assert!((least..least + 5 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+}
+
 /// Work that waits for its turn has not called the store yet.
 #[tokio::test(start_paused = true)]
 async fn a_default_limit_gives_way_to_what_earlier_calls_have_set() {
