@@ -87,7 +87,7 @@ impl Deadline {
     /// Returns the deadline that a longer limit would have, counted from the same moment.
     fn extended_to(self, limit: Duration) -> Self {
         if limit > self.limit {
-            Self { at: self.at + (limit.min(FAR) - self.limit), limit }
+            Self { at: self.at + limit.min(FAR).saturating_sub(self.limit), limit }
         } else {
             self
         }

@@ -20,6 +20,7 @@ use futures::{
 };
 use tokio::{
     runtime::Builder,
+    task::yield_now,
     time::{Instant, advance, sleep, timeout},
 };
 
@@ -127,6 +128,21 @@ async fn a_default_limit_inside_another_ends_with_it_however_late_it_begins() {
         assert!(!error.outcome_unknown(), "only the store knows that nothing was sent");
         assert!((least..least + 5 * MS).contains(&began.elapsed()), "{:?}", began.elapsed());
     }
+}
+
+#[test]
+fn limits_of_years_one_after_the_other_are_limits_of_a_year() {
+    let years = |years: u64| Duration::from_secs(years * 366 * 86_400);
+    let calls = async {
+        for limit in [years(2), years(1), years(3), Duration::MAX] {
+            drop(Operation::start("store", "get", Idempotency::Read, limit));
+            yield_now().await;
+        }
+        Ok(())
+    };
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        within(None, "handle", "call", Idempotency::Once, calls).await.unwrap();
+    });
 }
 
 /// Work that waits for its turn has not called the store yet.
