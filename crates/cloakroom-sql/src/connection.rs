@@ -2,7 +2,7 @@
 //!
 //! Every value is read as text, so that the rest of the store does not know which database it speaks to.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use futures::TryStreamExt;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -136,6 +136,17 @@ impl Source {
             #[cfg(feature = "sqlite")]
             Self::InMemory(_) => true,
             _ => false,
+        }
+    }
+
+    /// Returns the file of SQLite that all connections share.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(options) => Some(options.get_filename().to_owned()),
+            #[cfg(feature = "sqlite")]
+            Self::SqlitePool(pool) => Some(pool.connect_options().get_filename().to_owned()),
+            _ => None,
         }
     }
 

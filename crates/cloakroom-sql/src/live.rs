@@ -37,7 +37,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(60);
 pub(crate) struct Live {
     source: Source,
     permits: Arc<Semaphore>,
-    /// The line of those who write to the file, which the runtimes of a store share.
+    /// The line of those who write to the file.
     turns: Option<Arc<Turns>>,
     /// Tells those who wait for a database in memory that its connection is free.
     freed: Notify,

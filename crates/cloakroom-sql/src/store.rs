@@ -164,8 +164,7 @@ impl SqlStore {
         table.check()?;
         options.check_for(&table)?;
         // The one connection of a database in memory is a line already.
-        let is_file = dialect == Dialect::Sqlite && !source.is_in_memory();
-        let turns = is_file.then(|| Arc::new(Turns::new()));
+        let turns = source.file().map(|file| Turns::of_file(&file));
         let live = (!source.is_of_a_runtime())
             .then(|| Arc::new(Live::new(source.clone(), options.connections, turns.clone())));
         Ok(Self(Arc::new(Inner {

@@ -1,16 +1,18 @@
 //! The order of those who write to a SQLite file.
 //!
 //! SQLite has none: a writer that finds the file locked looks again after pauses of up to 100 ms (`sqlite3_busy_timeout`),
-//! and those that come just when it is free overtake it, so that some never get the lock. So the writers of a store stand
-//! in a line, and only other processes are left to SQLite's lock.
+//! and those that come just when it is free overtake it, so that some never get the lock. So the writers of a process
+//! stand in a line for each file, whichever of its stores they use, and only other processes are left to SQLite's lock.
 //!
 //! A future that nobody polls cannot pass the turn on. So the one whose turn it is gives signs of life, and without them
 //! the others form a new line. SQLite's lock protects the file in any case.
 
 use std::{
+    io,
+    path::{Path, PathBuf},
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -27,6 +29,9 @@ const SIGN: Duration = Duration::from_millis(100);
 /// After this time without a sign, nobody waits for a writer.
 const SILENCE: Duration = Duration::from_millis(500);
 
+/// The lines of all files that stores use.
+static FILES: Mutex<Vec<(PathBuf, Weak<Turns>)>> = Mutex::new(Vec::new());
+
 /// The line of those who write.
 pub(crate) struct Turns {
     line: Mutex<Arc<Semaphore>>,
@@ -41,8 +46,28 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { line: Mutex::new(Arc::new(Semaphore::new(1))), signs: AtomicU64::new(0) }
+    }
+
+    /// Returns the line of a file, which all stores of this process share. A database in memory, or one that a URI names,
+    /// gets a line of its own.
+    pub(crate) fn of_file(path: &Path) -> Arc<Self> {
+        let name = path.to_string_lossy();
+        if name.is_empty() || name == ":memory:" || name.starts_with("file:") {
+            return Arc::new(Self::new());
+        }
+        let path = resolved(path);
+        // Nothing panics while the lock is held.
+        let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        files.retain(|(_, turns)| turns.strong_count() > 0);
+        let known = files.iter().find(|(file, _)| *file == path);
+        if let Some(turns) = known.and_then(|(_, turns)| turns.upgrade()) {
+            return turns;
+        }
+        let turns = Arc::new(Self::new());
+        files.push((path, Arc::downgrade(&turns)));
+        turns
     }
 
     /// Waits for the turn of the caller.
@@ -107,6 +132,16 @@ impl Drop for Turn {
     }
 }
 
+/// Returns the same path for each spelling of a file that the system knows. The file may not exist yet.
+fn resolved(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Ok::<_, io::Error>(folder.unwrap_or(Path::new(".")).canonicalize()?.join(name))
+    };
+    path.canonicalize().or_else(|_| in_folder()).unwrap_or_else(|_| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::{future::pending, pin::pin};
@@ -130,6 +165,24 @@ mod tests {
         drop(second.await);
         drop(third.await);
         drop(fourth.await);
+    }
+
+    #[test]
+    fn a_file_has_one_line_however_it_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions.db");
+        let first = Turns::of_file(&path);
+        let spelled = folder.path().join(".").join("sessions.db");
+        assert!(Arc::ptr_eq(&first, &Turns::of_file(&spelled)));
+        std::fs::write(&path, "").unwrap();
+        assert!(Arc::ptr_eq(&first, &Turns::of_file(&spelled)));
+        assert!(!Arc::ptr_eq(&first, &Turns::of_file(&folder.path().join("other.db"))));
+        for own in [":memory:", "file:sqlx-in-memory-0", ""].map(Path::new) {
+            assert!(!Arc::ptr_eq(&Turns::of_file(own), &Turns::of_file(own)), "{own:?}");
+        }
+        let weak = Arc::downgrade(&first);
+        drop(first);
+        assert!(weak.upgrade().is_none(), "a file that no store uses is forgotten");
     }
 
     #[tokio::test(start_paused = true)]

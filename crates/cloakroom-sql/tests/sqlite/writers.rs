@@ -51,6 +51,38 @@ async fn writers_of_one_process_do_not_starve_each_other() {
     }
 }
 
+/// A process can open a file several times, for example for the layer and for a task that prunes.
+#[tokio::test]
+async fn the_stores_of_one_file_share_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    slow(&folder).await;
+    let options = SqliteConnectOptions::new().filename(folder.path().join("sessions.db"));
+    let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+    let stores = [
+        SqlStore::open(&url(&folder, "?deadline=8000")).unwrap(),
+        SqlStore::open(&url(&folder, "?deadline=8000&connections=1")).unwrap(),
+        SqlStore::with_sqlite_pool(pool, SqlOptions::default()).unwrap(),
+    ];
+    let (end, mut tasks) = (Instant::now() + Duration::from_secs(8), Vec::new());
+    for writer in 0..WRITERS {
+        let store = stores[writer as usize % stores.len()].clone();
+        tasks.push(tokio::spawn(async move {
+            let mut written = 0;
+            while Instant::now() < end {
+                store.set(&format!("{writer}-{written}"), &ann()).await.unwrap();
+                written += 1;
+            }
+            written
+        }));
+    }
+    let mut written = Vec::new();
+    for task in tasks {
+        written.push(task.await.unwrap());
+    }
+    let (least, most) = (*written.iter().min().unwrap(), *written.iter().max().unwrap());
+    assert!(most - least <= 2, "{written:?}");
+}
+
 /// The thread of SQLite goes on with what it was sent, and a later write must not be undone by that.
 #[tokio::test]
 async fn a_write_that_was_dropped_comes_before_the_next_one() {
