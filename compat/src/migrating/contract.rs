@@ -25,6 +25,7 @@ impl Store for Migrating {
     }
 
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
+        flag::check(session, self.name(), "set")?;
         self.set_somewhere(sid, session).await
     }
 
@@ -79,6 +80,7 @@ impl Store for Migrating {
 #[async_trait]
 impl Atomic for Migrating {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
+        flag::check(session, self.name(), "create")?;
         loop {
             let refused = match self.has_expired(session) {
                 true => None,
@@ -108,6 +110,7 @@ impl Atomic for Migrating {
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
+        flag::check(session, self.name(), "update")?;
         let mut revision = match origin(session) {
             Origin::New => return self.update_in_new(sid, session).await,
             Origin::Old(revision) => Some(revision),

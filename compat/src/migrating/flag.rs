@@ -1,6 +1,6 @@
 //! How a record says that its session is on the way to the new store.
 
-use cloakroom_core::{Error, SessionData, generate_id};
+use cloakroom_core::{Error, ErrorKind, SessionData, generate_id};
 
 /// The member that says so. A session that nobody moves does not have it.
 const MEMBER: &str = "cloakroomMove";
@@ -75,6 +75,20 @@ pub(super) fn of(session: &SessionData) -> Flag {
     // An application's own member of this name is a member like any other.
     let text = session.get::<String>(MEMBER).ok().flatten().unwrap_or_default();
     parse(&text).unwrap_or(Flag::None)
+}
+
+/// Refuses a record of a move, which only another handle around this one writes. Both would take it for their own, and
+/// complete or undo each other's steps for ever.
+pub(super) fn check(
+    session: &SessionData,
+    store: &str,
+    operation: &'static str,
+) -> Result<(), Error> {
+    if !is_moving(session) {
+        return Ok(());
+    }
+    let message = "a `Migrating` store cannot be one of the two stores of another: complete one migration before the next";
+    Err(Error::new(ErrorKind::Config, store.to_owned(), operation, message))
 }
 
 fn parse(text: &str) -> Option<Flag> {

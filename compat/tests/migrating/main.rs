@@ -153,3 +153,27 @@ fn a_conflict_after_a_move_has_the_current_record() {
         assert!(matches!(updated, Updated::Gone), "{updated:?}");
     });
 }
+
+/// Both handles would take each other's records for their own, and complete or undo each other's steps for ever.
+#[test]
+fn a_migration_within_another_one_is_a_config_error_and_harms_no_session() {
+    let (a, b, c) = (MemoryStore::new(), MemoryStore::new(), MemoryStore::new());
+    let inner = |old: &MemoryStore, new: &MemoryStore| Migrating::new(old.clone(), new.clone());
+    let text = r#"{"cookie":{"path":"/"},"n":1}"#;
+    for (outer, first) in [
+        (Migrating::new(inner(&a, &b), c.clone()), &a),
+        (Migrating::before(inner(&a, &b), c.clone()), &b),
+        (Migrating::new(a.clone(), inner(&b, &c)), &a),
+        (Migrating::before(a.clone(), inner(&b, &c)), &a),
+    ] {
+        block_on(first.set("id", &session(text))).unwrap();
+        let error = block_on(outer.move_session("id", None)).unwrap_err();
+        assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Config, false), "{error}");
+        let read = block_on(outer.get("id")).unwrap().unwrap();
+        assert_eq!(read.loaded_json(), text);
+        assert_eq!(block_on(outer.touch("id", &read)).unwrap(), Touched::Extended);
+        assert_eq!(block_on(outer.all().try_collect::<Vec<_>>()).unwrap().len(), 1);
+        block_on(outer.destroy("id")).unwrap();
+        assert_eq!(block_on(outer.length()).unwrap(), 0);
+    }
+}
