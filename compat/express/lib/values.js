@@ -3,31 +3,54 @@
 
 "use strict";
 
-/** Makes a difference visible that JSON.stringify hides. `this` is the object that has the value. */
-function tell(name, value) {
-  const original = this[name];
-  if (original instanceof Date) return `date ${Number(original)}`;
-  if (original instanceof RegExp) return `regexp ${original}`;
-  if (original instanceof Map) return ["map", ...original];
-  if (original instanceof Set) return ["set", ...original];
-  if (ArrayBuffer.isView(original)) {
-    const { buffer, byteOffset, byteLength } = original;
-    return `bytes ${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}`;
+const { isBoxedPrimitive } = require("node:util").types;
+
+/** The name of the class, or an empty text for a plain object. The object may have a member called `constructor`. */
+function classOf(object) {
+  if (Buffer.isBuffer(object)) return "Uint8Array"; // No store tells the two apart.
+  const name = Object.getPrototypeOf(object)?.constructor?.name;
+  return typeof name === "string" && name !== "Object" ? name : "";
+}
+
+/** Returns a text for a value within `outer` objects. JSON.stringify would hide differences, and fail on a cycle. */
+function printOf(value, outer) {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "symbol" || typeof value === "function") return "undefined";
+  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "-0" : String(value);
+  if (outer.includes(value)) return `outer ${outer.indexOf(value)}`;
+  outer.push(value);
+  const print = `${classOf(value)} ${printOfContent(value, outer)}`;
+  outer.pop();
+  return print;
+}
+
+function printOfContent(value, outer) {
+  const list = (values) => `[${Array.from(values, (member) => printOf(member, outer))}]`;
+  if (Array.isArray(value) || value instanceof Map || value instanceof Set) return list(value);
+  if (value instanceof Date) return String(Number(value));
+  if (value instanceof RegExp) return String(value);
+  if (value instanceof ArrayBuffer) return Buffer.from(value).toString("base64");
+  if (ArrayBuffer.isView(value)) {
+    const { buffer, byteOffset, byteLength } = value;
+    return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
   }
-  if (typeof value === "bigint") return `bigint ${value}`;
-  if (typeof value === "string") return `string ${value}`;
-  if (Object.is(value, -0)) return "number -0";
-  if (typeof value === "number" && !Number.isFinite(value)) return `number ${value}`;
-  return value;
+  if (isBoxedPrimitive(value)) return printOf(value.valueOf(), outer);
+  // An ObjectId of MongoDB and its text are two values, so the class stays in front.
+  if (typeof value.toJSON === "function") return printOf(value.toJSON(), outer);
+  const texts = value instanceof Error ? list([value.name, value.message]) : "";
+  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${printOf(member, outer)}`);
+  return `${texts}{${members}}`;
 }
 
 /** Returns a text for each member of a value but the cookie. Equal texts mean that the member was not changed. */
 function printsOf(value, ignored) {
   const prints = new Map();
   for (const name of Object.keys(value)) {
+    if (name === "cookie" || name === ignored) continue;
+    const print = printOf(value[name], []);
     // A member without a value has no text: Express does not store it either.
-    const print = name === "cookie" || name === ignored ? undefined : JSON.stringify({ value: value[name] }, tell);
-    if (print !== undefined && print !== "{}") prints.set(name, print);
+    if (print !== "undefined") prints.set(name, print);
   }
   return prints;
 }

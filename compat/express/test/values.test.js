@@ -4,9 +4,25 @@
 
 const assert = require("node:assert/strict");
 const test = require("node:test");
+const { inspect } = require("node:util");
 
 const { asObject } = require("../lib/codec.js");
 const { change, changesBetween, copy, printsOf } = require("../lib/values.js");
+
+class ObjectId {
+  #text;
+  constructor(text) {
+    this.#text = text;
+  }
+  toJSON() {
+    return this.#text;
+  }
+}
+
+function circle(n) {
+  const value = { n };
+  return Object.assign(value, { value });
+}
 
 const differ = (one, other) => printsOf({ value: one }).get("value") !== printsOf({ value: other }).get("value");
 
@@ -27,11 +43,23 @@ test("values that differ have different prints", () => {
     [{ a: new Date(0) }, { a: new Date(1) }],
     [[1], { 0: 1 }],
     [undefined, null],
+    // As MongoDB's driver has it.
+    [new ObjectId("6b09eb7a"), "6b09eb7a"],
+    [new ObjectId("6b09eb7a"), new ObjectId("6b09eb7b")],
+    [{ user: { id: new ObjectId("6b09eb7a") } }, { user: { id: "6b09eb7a" } }],
+    [{ a: 1 }, { a: 1, b: undefined }],
+    [new Map([["a", 1]]), ["map", ["a", 1]]],
+    [new Uint8Array([1]), new Int8Array([1])],
+    [new Uint8Array([1]).buffer, new Uint8Array([2]).buffer],
+    [new Error("a"), new Error("b")],
+    [Object(1n), Object(2n)],
+    [circle(1), circle(2)],
   ]) {
-    assert.ok(differ(one, other), `${String(one)} and ${String(other)}`);
+    assert.ok(differ(one, other), `${inspect(one)} and ${inspect(other)}`);
   }
-  for (const value of [{ a: [1, "b", { c: null }] }, new Date(7), Buffer.from("a"), "text", 0.1]) {
-    assert.ok(!differ(value, structuredClone(value)), String(value));
+  const odd = JSON.parse('{"valueOf":1,"toJSON":2,"constructor":3,"__proto__":{"a":1}}');
+  for (const value of [{ a: [1, "b", { c: null }] }, new Date(7), Buffer.from("a"), "text", 0.1, circle(1), odd]) {
+    assert.ok(!differ(value, structuredClone(value)), inspect(value));
   }
 });
 

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { safe } from "../../../compat/express/index.mjs";
@@ -450,6 +451,25 @@ test("records that only texts can hold stay as they are", { skip: !variant.isTex
   await b.ask(({ session }) => void delete session.n, sid);
   await first.end();
   assert.equal(await variant.raw.get(sid), `{${cookie},${odd.replace(',"n":1', "")},"mine":1}`);
+});
+
+const hasIds = /^connect-mongo.*stringify: false$/.test(VARIANT) && !VARIANT.includes("crypto");
+test("a value of MongoDB that becomes its text, or the other way round, is a change", { skip: !hasIds }, async () => {
+  const { ObjectId } = createRequire(import.meta.url)(VARIANT.includes("mongo 5") ? "mongodb-6" : "mongodb");
+  const [id, text] = [new ObjectId(), String(new ObjectId())];
+  const sid = await start({ user: id, text, deep: { id }, same: id, n: 1 });
+  const first = held(a, sid, ({ session }) => {
+    session.mine = 1; // Otherwise express-session sees no change, since it compares what JSON.stringify shows.
+    session.user = String(session.user);
+    session.text = new ObjectId(session.text);
+    session.deep.id = String(session.deep.id);
+  });
+  await first.isInside;
+  await b.ask(set({ n: 2, same: "theirs" }), sid);
+  await first.end();
+  const hex = String(id);
+  const members = { user: hex, text: new ObjectId(text), deep: { id: hex }, same: "theirs", n: 2, mine: 1 };
+  assert.deepEqual(await stored(sid), members);
 });
 
 test("a session is stored as the store without the package stores it", async () => {
