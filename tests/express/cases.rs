@@ -34,6 +34,8 @@ fn connect_redis_is_safe_with_each_of_its_clients() {
         "connect-redis 10, node-redis 5",
         "connect-redis 10, a serializer",
         "connect-redis 10, an async serializer",
+        "connect-redis 10, a client that answers with buffers",
+        "connect-redis 10, a serializer to buffers",
         "connect-redis 7, node-redis 4",
         "connect-redis 7, ioredis",
         "connect-redis 7, ioredis with a prefix",
@@ -60,7 +62,12 @@ fn connect_redis_is_safe_on_a_cluster() {
 fn connect_redis_is_safe_on_a_server_that_compares_by_itself() {
     let server = ValkeyServer::start().unwrap();
     let url = server.url().replace("valkey://", "redis://");
-    for variant in ["connect-redis 10, node-redis 5", "connect-redis 7, ioredis"] {
+    for variant in [
+        "connect-redis 10, node-redis 5",
+        "connect-redis 10, a client that answers with buffers",
+        "connect-redis 10, a serializer to buffers",
+        "connect-redis 7, ioredis",
+    ] {
         check(variant, &url, "express");
     }
 }

@@ -49,10 +49,10 @@ const jsonText = {
   change: texts.change,
 };
 
-/** Records that functions of the application make of the session, as texts. */
+/** Records that functions of the application make of the session, as texts, or as buffers if the client answers so. */
 const serialized = ({ parse, stringify }) => ({
   snapshot: (session) => ({ record: stringify(session) }),
-  isRecordOf: (record, now) => record === now.record,
+  isRecordOf: (record, now) => Buffer.from(record).equals(Buffer.from(now.record)),
   baseOf: (now) => now.record,
   async changesBetween(base, now, isHidden) {
     const [before, after] = [await parse(base), await parse(now.record)];

@@ -44,11 +44,13 @@ function redis(store, options) {
   const send = senderOf(clientOf(store, options.client));
   const serializer = store.serializer;
   const keyOf = (sid) => store.prefix + sid;
+  // A client can be told to answer with buffers, which JSON.parse takes, too.
+  const recordOf = serializer === JSON ? String : (answer) => answer;
 
   /** The stored texts of what was parsed. */
   const recordsOf = new WeakMap();
   const note = (value, record) => {
-    if (typeof value === "object" && value !== null) recordsOf.set(value, record);
+    if (typeof value === "object" && value !== null) recordsOf.set(value, recordOf(record));
     return value;
   };
   store.serializer = {
@@ -66,8 +68,11 @@ function redis(store, options) {
     return store.disableTTL ? "0" : String(seconds);
   }
   const expiry = (life) => (life === "0" ? [] : ["EX", life]);
-  const found = (record) =>
-    record == null || record === "" || record === TOMBSTONE ? null : { record, token: record };
+  function found(answer) {
+    if (answer == null || answer.length === 0) return null;
+    const record = recordOf(answer);
+    return record === TOMBSTONE ? null : { record, token: record };
+  }
 
   /** Whether the server compares by itself, as Redis 8.4 and Valkey 8.1 do. The first update finds out. */
   let hasIfeq;
@@ -96,7 +101,7 @@ function redis(store, options) {
       if (!/^NOSCRIPT/.test(error?.message)) throw error;
       answer = await send(key, ["EVAL", UPDATE, ...values]);
     }
-    if (typeof answer === "string") return found(answer);
+    if (typeof answer === "string" || Buffer.isBuffer(answer)) return found(answer);
     return Number(answer) === 1 ? found(record) : null;
   }
 

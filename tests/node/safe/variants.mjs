@@ -16,6 +16,11 @@ const hostOf = (url) => new URL(url).host;
 /** Clients of connect-redis, by their names: each is made at a URL. */
 const redisClients = {
   "redis-5": async (url) => logged((await import("redis")).createClient({ url })).connect(),
+  "redis-5-buffers": async (url) => {
+    const { createClient, RESP_TYPES } = await import("redis");
+    const commandOptions = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+    return logged(createClient({ url, commandOptions })).connect();
+  },
   "redis-5-cluster": async (url) => {
     const { createCluster } = await import("redis");
     const cluster = logged(createCluster({ rootNodes: [{ url: `redis://${hostOf(url)}` }] }));
@@ -54,7 +59,10 @@ function redis(version, clientName, options = {}) {
         return safe(store, version === 7 ? { client, ...given } : given);
       },
       raw: {
-        get: (sid) => raw.get(`test:${sid}`),
+        async get(sid) {
+          const record = await raw.get(`test:${sid}`);
+          return record && String(record);
+        },
         set: (sid, text) => raw.set(`test:${sid}`, text),
         secondsLeft: (sid) => raw.ttl(`test:${sid}`),
       },
@@ -143,6 +151,12 @@ const dates = {
     })}`,
 };
 
+/** A serializer to buffers that are no UTF-8, for a client that answers with them. */
+const binary = {
+  parse: (record) => JSON.parse(record.subarray(1)),
+  stringify: (value) => Buffer.concat([Buffer.of(0xff), Buffer.from(JSON.stringify(value))]),
+};
+
 export const variants = {
   "connect-redis 7, node-redis 4": redis(7, "redis-4"),
   "connect-redis 7, node-redis 4 cluster": redis(7, "redis-4-cluster"),
@@ -151,6 +165,8 @@ export const variants = {
   "connect-redis 7, ioredis cluster": redis(7, "ioredis-cluster"),
   "connect-redis 10, node-redis 5": redis(10, "redis-5"),
   "connect-redis 10, node-redis 5 cluster": redis(10, "redis-5-cluster"),
+  "connect-redis 10, a client that answers with buffers": redis(10, "redis-5-buffers"),
+  "connect-redis 10, a serializer to buffers": redis(10, "redis-5-buffers", { serializer: binary }),
   "connect-redis 10, a serializer": redis(10, "redis-5", { serializer: dates }),
   "connect-redis 10, an async serializer": redis(10, "redis-5", {
     serializer: { parse: async (text) => dates.parse(text), stringify: dates.stringify },
