@@ -9,6 +9,9 @@ const { printsOf } = require("./values.js");
 
 const DUPLICATE_KEY = 11000;
 
+const UNACKNOWLEDGED =
+  "safe: the write concern w: 0 is not supported: MongoDB does not say then what it has stored";
+
 /** A session is live until its expiry, even while its document is still there. */
 const live = () => ({ $or: [{ expires: { $exists: false } }, { expires: { $gt: new Date() } }] });
 
@@ -20,15 +23,21 @@ function mongo(store) {
     typeof store.computeStorageId === "function";
   if (!isMongo) return undefined;
   const { options } = store;
-  if (options.writeOperationOptions?.w === 0) {
-    throw new TypeError("safe: the write concern w: 0 is not supported: MongoDB does not say then what it has stored");
-  }
+  if (options.writeOperationOptions?.w === 0) throw new TypeError(UNACKNOWLEDGED);
   const { serialize, unserialize } = store.transformFunctions;
   const isEncrypted = Boolean(store.cryptoAdapter || store.crypto);
   const isCustom = Boolean(options.serialize || options.unserialize);
   const isText = options.stringify !== false && !isCustom;
   const touchAfterMs = options.touchAfter * 1000;
   const writeConcern = options.writeOperationOptions;
+
+  /** The collection for a write. Only now it is known what the client's URL or options say. */
+  async function writable() {
+    const collection = await store.collectionP;
+    const isOwn = Object.keys(writeConcern ?? {}).length > 0;
+    if ((isOwn ? writeConcern : collection.writeConcern)?.w === 0) throw new TypeError(UNACKNOWLEDGED);
+    return collection;
+  }
 
   /** The texts of what was parsed. They are the stored ones if nothing is encrypted. */
   const textsOf = new WeakMap();
@@ -99,7 +108,7 @@ function mongo(store) {
     },
 
     async swap(sid, { token }, record, session) {
-      const collection = await store.collectionP;
+      const collection = await writable();
       const fields = await fieldsOf(record, session);
       // With $eq the session is always a value. Otherwise a member whose name begins with `$` would be an operator.
       const filter = { _id: store.computeStorageId(sid), session: { $eq: token }, ...live() };
@@ -111,7 +120,7 @@ function mongo(store) {
     },
 
     async create(sid, record, session) {
-      const collection = await store.collectionP;
+      const collection = await writable();
       // A session that has expired is replaced. A live one makes the insertion fail, because its `_id` is taken.
       const filter = { _id: store.computeStorageId(sid), expires: { $lte: new Date() } };
       const fields = await fieldsOf(record, session);
@@ -137,7 +146,7 @@ function mongo(store) {
         fields.lastModified = new Date();
       }
       fields.expires = expiresOf(session);
-      const collection = await store.collectionP;
+      const collection = await writable();
       const filter = { _id: store.computeStorageId(sid), ...live() };
       const answer = await collection.updateOne(filter, { $set: fields, ...updatedAt() }, { writeConcern });
       if (answer.matchedCount > 0) store.emit("touch", sid, session);

@@ -51,6 +51,17 @@ test("what is not supported is an error that says what is", () => {
   old.end(false);
 });
 
+test("unacknowledged writes, which only the client's URL asks for, are an error of each write", async () => {
+  for (const writeOperationOptions of [undefined, {}]) {
+    const client = new MongoClient("mongodb://127.0.0.1:1/?w=0");
+    const store = safe(MongoStore.create({ client, autoRemove: "disabled", writeOperationOptions }));
+    const session = { cookie: { originalMaxAge: null, expires: null } };
+    for (const method of ["set", "touch"]) {
+      await assert.rejects(call(store, method, "a", session), /^TypeError: safe: the write concern w: 0 is not/);
+    }
+  }
+});
+
 test("a store is made safe once, and stays what it was", () => {
   const store = new RedisStore({ client: createClient() });
   const made = safe(store);
