@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_compat::Callback;
-use cloakroom_core::{Clock, Error, ErrorKind, Listed, SessionData, TimeToLive, Touched};
+use cloakroom_core::{Clock, Error, ErrorKind, Listed, Revision, SessionData, TimeToLive, Touched};
 
 use crate::{frame::Answer, operation::Operation, settings::Settings};
 
@@ -74,10 +74,18 @@ impl Reply {
 }
 
 /// Makes an item of a listing. Connect's `all` tells of no expiry, so the time left is that of the cookie in the record.
+/// If that has passed, only a touch can have kept the session: it lives for its max age at most.
 fn listed(sid: String, session: SessionData, now_ms: i64) -> Listed {
-    let time_left = match session.time_to_live(now_ms) {
+    let by_cookie = session.time_to_live(now_ms);
+    let session = session.with_revision(Revision::of_text());
+    let time_left = match by_cookie {
+        TimeToLive::Expired => session.time_to_live(now_ms),
+        by_cookie => by_cookie,
+    };
+    let time_left = match time_left {
         TimeToLive::Seconds(seconds) => Some(Duration::from_secs(seconds)),
-        TimeToLive::Browser | TimeToLive::Expired => None,
+        TimeToLive::Browser => None,
+        TimeToLive::Expired => Some(Duration::ZERO),
     };
     Listed::new(sid, session, time_left)
 }

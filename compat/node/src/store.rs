@@ -206,7 +206,8 @@ impl CallbackStore for NodeStore {
 
 impl CallbackEnumerate for NodeStore {
     /// Answers with the time left by the cookie in each record, which is stale after a touch: Connect's `all` tells of no
-    /// expiry.
+    /// expiry. A session whose cookie says that it has passed is listed with its max age, the longest that it can live
+    /// without another touch. One without an expiry is listed as endless, though most stores give it a day.
     fn all(&self, callback: Callback<Vec<Listed>>) {
         self.call(Operation::All, "", None, Reply::All(callback, Vec::new()));
     }
