@@ -9,7 +9,9 @@ use std::{
 
 use cloakroom_backend::Operation as Limits;
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, promisify};
-use cloakroom_core::{Error, ErrorKind, Listed, SessionData, Touched};
+use cloakroom_core::{
+    Clock, CookieMember, Error, ErrorKind, JsValue, Listed, SessionData, Touched, to_iso_string,
+};
 
 use crate::{
     calls::Call,
@@ -19,6 +21,9 @@ use crate::{
     state::Shared,
     supervisor::supervise,
 };
+
+/// The last date of JavaScript, which stands for a session without an end.
+const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// A Connect store of npm, in a Node.js child process.
 ///
@@ -119,7 +124,7 @@ impl NodeStore {
         reply: Reply,
     ) -> Result<(), (Reply, Error)> {
         let (shared, settings) = (&self.handle.0, self.settings());
-        let record = session.map(|session| session.to_json().into_owned()).unwrap_or_default();
+        let record = session.map(as_sent).unwrap_or_default();
         let bytes = record.len() as u64;
         if bytes > settings.max_record {
             return Err((reply, too_large(settings, operation, bytes)));
@@ -152,6 +157,20 @@ impl NodeStore {
         shared.write.notify_all();
         Ok(())
     }
+}
+
+/// Returns the text of a session. A copy is kept for the time that its original has left, and its cookie is as stale as
+/// that of the original. Connect's stores go by the cookie alone, so it gets the time.
+fn as_sent(session: &SessionData) -> String {
+    let cookie = session.cookie();
+    let is_dated = cookie.expires_ms().is_some();
+    // Without an end there is no date to set, unless the cookie has one that has passed.
+    let ends = |until: &i64| *until < LAST_DATE_MS || cookie.has_expired(Clock::system().now_ms());
+    let until = session.store_expiry_ms().filter(|until| is_dated && ends(until));
+    let Some(date) = until.and_then(to_iso_string) else { return session.to_json().into_owned() };
+    let mut dated = session.clone();
+    dated.cookie_mut().set_raw(CookieMember::Expires, JsValue::String(date.into()));
+    dated.to_json().into_owned()
 }
 
 /// When the supervisor must look at a call that is sent now, in case the child is silent.

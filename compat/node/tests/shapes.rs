@@ -10,7 +10,7 @@ use std::{
 };
 
 use cloakroom_compat::{CallbackStore, CopyOptions, copy, promisify};
-use cloakroom_core::{Enumerate, Listed, MemoryStore, SessionData, Store, Touched};
+use cloakroom_core::{Clock, Cookie, Enumerate, Listed, MemoryStore, SessionData, Store, Touched};
 use cloakroom_node::{NodeEvent, NodeStore, NodeStyle};
 use cloakroom_test_support::node_folder;
 use futures::StreamExt;
@@ -136,6 +136,49 @@ async fn a_session_with_a_stale_cookie_is_listed_with_its_max_age() {
     let done = copy(&from, &to, &CopyOptions::default(), |_| ()).await.unwrap();
     assert_eq!((done.copied, done.gone), (3, 1), "{done:?}");
     assert!(left(&to).await["stale"].unwrap() <= 2);
+}
+
+/// A store of npm takes the time to live from the cookie, which in a copy is as stale as in the original.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn a_copy_of_a_session_with_a_stale_cookie_is_stored_for_the_time_that_is_left() {
+    let factory = "(() => {
+        const records = new Map();
+        return {
+            get: (sid, callback) => callback(null, records.get(sid)),
+            set(sid, session, callback) {
+                const { expires } = session.cookie;
+                if (!expires || expires > new Date()) records.set(sid, session);
+                callback();
+            },
+            destroy() {},
+        };
+    })";
+    let builder = NodeStore::builder().factory(factory).deadline(PATIENCE);
+    let to = promisified(&builder.start_deadline(PATIENCE).build().unwrap());
+    let from = MemoryStore::new();
+    let records = [
+        ("stale", r#""originalMaxAge":60000,"expires":"2020-01-01T00:00:00.000Z""#),
+        ("far", r#""originalMaxAge":60000,"expires":"2100-01-01T00:00:00.000Z""#),
+        ("browser", r#""originalMaxAge":null,"expires":null"#),
+    ];
+    let until_ms = Clock::system().now_ms() + 3_600_000;
+    for (sid, cookie) in records {
+        let session = SessionData::from_json(format!(r#"{{"cookie":{{{cookie}}}}}"#)).unwrap();
+        from.set(sid, &session.with_store_expiry_ms(until_ms)).await.unwrap();
+    }
+    let done = copy(&from, &to, &CopyOptions::default(), |_| ()).await.unwrap();
+    assert_eq!(done.copied, 3, "{done:?}");
+    for (sid, cookie) in records {
+        let copied = to.get(sid).await.unwrap().unwrap_or_else(|| panic!("{sid} is lost"));
+        let cookie_of = |json: String| Cookie::from_json(&json).unwrap();
+        let before = cookie_of(format!("{{{cookie}}}"));
+        assert_eq!(copied.cookie().original_max_age_ms(), before.original_max_age_ms());
+        match (before.expires_ms(), copied.cookie().expires_ms()) {
+            (None, expires) => assert_eq!(expires, None),
+            (_, expires) => assert!(expires.unwrap().abs_diff(until_ms) < 2_000, "{sid}"),
+        }
+    }
 }
 
 /// `promisify_store` refuses it, but a callback store may be called with it.
