@@ -38,7 +38,9 @@ pub struct Promisified<S> {
 /// - [`Timeout`](cloakroom_core::ErrorKind::Timeout) if the callback is not answered in time;
 /// - [`Unavailable`](cloakroom_core::ErrorKind::Unavailable) as soon as the callback is dropped without an answer;
 /// - [`Config`](cloakroom_core::ErrorKind::Config) if the answer does not come inline and the current thread has no
-///   tokio runtime with timers, which the deadline needs.
+///   tokio runtime with timers, which the deadline needs;
+/// - [`Other`](cloakroom_core::ErrorKind::Other) from a listing, with the error as its source, if a record cannot be
+///   listed: a callback answers for all sessions or for none.
 ///
 /// By then the callback-style code is running, so a write may still happen. The error has
 /// [`outcome_unknown`](Error::outcome_unknown) in that case. Errors of reads never have it.
@@ -166,6 +168,22 @@ impl<S: CallbackStore> Promisified<S> {
         .await
     }
 
+    /// A callback answers for all sessions at once. So the error of one record is that of the whole listing, and must not
+    /// look like the error of a record, after which a listing goes on.
+    fn of_the_listing(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Corrupt
+            | ErrorKind::TooLarge
+            | ErrorKind::InvalidData
+            | ErrorKind::InvalidId => {
+                let message = "a record cannot be listed, and the store lists all of them or none";
+                let store = self.store.name().to_owned();
+                Error::new(ErrorKind::Other, store, "all", message).with_source(error)
+            }
+            _ => error,
+        }
+    }
+
     async fn call_enumerate<T: Send>(
         &self,
         operation: &'static str,
@@ -224,6 +242,7 @@ impl<S: CallbackStore> Enumerate for Promisified<S> {
         let sessions =
             self.call_enumerate("all", Read, |enumerate, callback| enumerate.all(callback));
         stream::once(sessions)
+            .map_err(|error| self.of_the_listing(error))
             .map_ok(|sessions| {
                 let since = Instant::now();
                 stream::iter(sessions.into_iter().map(move |mut listed| {

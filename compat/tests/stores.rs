@@ -5,16 +5,17 @@
 mod legacy;
 
 use std::{
+    error::Error as _,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use cloakroom_compat::{
-    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, ExpressSession, callbackify_store,
-    promisify_store,
+    Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, CopyOptions, ExpressSession,
+    callbackify_store, copy, promisify_store, verify_copy,
 };
 use cloakroom_conformance::{StoreUnderTest, suite};
-use cloakroom_core::{Error, ErrorKind, MemoryStore, SessionData, Store, Touched};
+use cloakroom_core::{Error, ErrorKind, Listed, MemoryStore, SessionData, Store, Touched};
 use cloakroom_test_support::Memcached;
 use legacy::{Gate, Late};
 
@@ -238,4 +239,58 @@ fn callbackify_whose_runtime_ends_drops_the_callback_and_nobody_hangs() {
         store.get("id", callback)
     }));
     assert_eq!(answer.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// Has a record that it cannot list.
+struct Unlisted;
+
+impl CallbackStore for Unlisted {
+    fn name(&self) -> &str {
+        "unlisted"
+    }
+    fn get(&self, _sid: &str, callback: Callback<Option<SessionData>>) {
+        callback.ok(Some(SessionData::new()));
+    }
+    fn set(&self, _sid: &str, _session: &SessionData, callback: Callback<()>) {
+        callback.ok(());
+    }
+    fn destroy(&self, _sid: &str, callback: Callback<()>) {
+        callback.ok(());
+    }
+    fn touch(&self, _sid: &str, _session: &SessionData, callback: Callback<Touched>) {
+        callback.ok(Touched::Extended);
+    }
+    fn atomic(&self) -> Option<&dyn CallbackAtomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn CallbackEnumerate> {
+        Some(self)
+    }
+}
+
+impl CallbackEnumerate for Unlisted {
+    fn all(&self, callback: Callback<Vec<Listed>>) {
+        callback.err(Error::new(ErrorKind::TooLarge, "unlisted", "all", "too large"));
+    }
+    fn length(&self, callback: Callback<u64>) {
+        callback.ok(2);
+    }
+    fn clear(&self, callback: Callback<()>) {
+        callback.ok(());
+    }
+}
+
+/// After the error of one record, a copy and `destroy_where` go on. Here they have seen none of the others.
+#[tokio::test]
+async fn a_record_that_a_callback_cannot_list_ends_the_whole_listing() {
+    let (store, to) = (promisify_store(Unlisted), MemoryStore::new());
+    let error = copy(&store, &to, &CopyOptions::default(), |_| ()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Other, false), "{error}");
+    let source = error.source().and_then(|source| source.downcast_ref::<Error>()).unwrap();
+    assert_eq!(source.kind(), ErrorKind::TooLarge);
+    let error = verify_copy(&to, &store, &CopyOptions::default(), |_| ()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Other);
+    let sessions = ExpressSession::new(store);
+    let error = sessions.destroy_where(|_, _| true).await.unwrap_err();
+    assert!(error.to_string().contains("it stopped; sessions destroyed before that: 0"), "{error}");
 }
