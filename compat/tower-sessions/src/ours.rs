@@ -1,9 +1,13 @@
 //! A store here as a store of tower-sessions.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use cloakroom_core::{Clock, Created, Error, ErrorKind, SessionData, Store, Updated};
+use cloakroom_backend::{Pauses, timer};
+use cloakroom_core::{Clock, Created, Error, ErrorKind, SessionData, Store, Turn, Updated};
 use tower_sessions_core::{
     SessionStore,
     session::{Id, Record},
@@ -14,6 +18,9 @@ use crate::record::{members_of, write_into};
 
 /// How often a record is written while others write it too.
 const MOST_TRIES: usize = 100;
+
+/// The next save takes over a turn that is held for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A store of tower-sessions over any [`Store`], for the layer of tower-sessions.
 ///
@@ -81,6 +88,9 @@ impl<S: Store> CloakroomStore<S> {
 
     async fn save_existing(&self, record: &Record) -> Result<(), Error> {
         let sid = record.id.to_string();
+        // Without turns, each of the saves that meet would be tried as often as there are others.
+        let _turn = Turn::take(self.store.name(), &sid, PATIENCE, timer).await;
+        let mut pauses = Pauses::new();
         let mut found = self.store.get(&sid).await?;
         for _ in 0..MOST_TRIES {
             let Some(mut session) = found else { return Ok(()) };
@@ -88,9 +98,15 @@ impl<S: Store> CloakroomStore<S> {
             let Some(atomic) = self.store.atomic() else {
                 return self.store.set(&sid, &session).await;
             };
-            match atomic.update(&sid, &session).await? {
+            let since = Instant::now();
+            found = match atomic.update(&sid, &session).await? {
                 Updated::Stored(_) | Updated::Gone => return Ok(()),
-                Updated::Conflict(current) => found = Some(current),
+                Updated::Conflict(current) => Some(current),
+            };
+            // Another process has written it.
+            if let Some(pause) = pauses.after(since.elapsed()).and_then(timer) {
+                pause.await;
+                found = self.store.get(&sid).await?;
             }
         }
         let message = "other requests write the session all the time";
