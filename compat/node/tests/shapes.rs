@@ -10,10 +10,12 @@ use std::{
 };
 
 use cloakroom_compat::{CallbackStore, CopyOptions, copy, promisify};
-use cloakroom_core::{Clock, Cookie, Enumerate, Listed, MemoryStore, SessionData, Store, Touched};
+use cloakroom_core::{
+    Clock, Cookie, Enumerate, ErrorKind, Listed, MemoryStore, SessionData, Store, Touched,
+};
 use cloakroom_node::{NodeEvent, NodeStore, NodeStyle};
 use cloakroom_test_support::node_folder;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use common::{PATIENCE, eventually, file, folder, promisified, session};
 
@@ -101,6 +103,34 @@ async fn a_listing_that_is_answered_by_both_ways_has_each_session_once() {
         assert!(ids.insert(one.unwrap().id));
     }
     assert_eq!(ids.len(), count);
+}
+
+/// An answer that is taken for an object without sessions would sign nobody out, and say so to nobody.
+#[tokio::test]
+#[ignore = "needs Node.js"]
+async fn a_listing_has_the_sessions_whatever_holds_them() {
+    let listing = async |all: &str| {
+        let factory = format!(
+            "({{ get() {{}}, set() {{}}, destroy() {{}}, all: (callback) => callback(null, {all}) }})"
+        );
+        let builder = NodeStore::builder().factory(factory).deadline(PATIENCE);
+        let store = promisified(&builder.start_deadline(PATIENCE).build().unwrap());
+        store.ids().try_collect::<Vec<_>>().await
+    };
+    for all in [
+        "{ a: { cookie: {} } }",
+        "[{ id: 'a', cookie: {} }]",
+        "[{ sid: 'a', sess: '{\"cookie\":{}}' }]",
+        "new Map([['a', { cookie: {} }]])",
+        "new Set([{ id: 'a', cookie: {} }])",
+        "new Map([['a', { id: 'a', cookie: {} }]]).values()",
+    ] {
+        assert_eq!(listing(all).await.unwrap(), ["a"], "{all}");
+    }
+    for all in ["new Map([[7, {}]])", "new Set([{}])", "(async function* () {})()"] {
+        let error = listing(all).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{all}: {error}");
+    }
 }
 
 /// A touch moves the expiry in the store and not the cookie in the record. A copy of the session must not be endless.

@@ -87,11 +87,14 @@ function session(value) {
   return record.length > settings.maxRecord ? [TOO_LARGE, text(String(record.length))] : [SESSION, record];
 }
 
-// Some stores answer with an object by id, some with an array whose sessions have their id, some with rows.
+// Some stores answer with an object or a Map by id, some with an array whose sessions have their id, some with rows.
 function everything(id, value) {
   if (!value || typeof value !== "object") return value == null ? [DONE] : rubbish(value);
-  const items = Array.isArray(value) ? [] : Object.entries(value);
-  if (Array.isArray(value)) {
+  // Without this it would look like an object without sessions.
+  if (Symbol.asyncIterator in value) return rubbish(value);
+  const isList = Symbol.iterator in value && !isMap(value);
+  const items = isList ? [] : isMap(value) ? [...value] : Object.entries(value);
+  if (isList) {
     for (const item of value) {
       if (item && typeof item.sid === "string" && "sess" in item) items.push([item.sid, item.sess]);
       else if (item && typeof item.id === "string") {

@@ -10,6 +10,7 @@ const { Socket } = require("net");
 const { Readable } = require("stream");
 const { isAbsolute } = require("path");
 const { pathToFileURL } = require("url");
+const { isMap } = require("util").types;
 const { Worker } = require("worker_threads");
 
 const OLDEST_NODE = 20;
