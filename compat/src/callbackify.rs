@@ -38,8 +38,9 @@ pub struct Callbackified<S> {
 /// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
 /// does so before the answer, or if the store panics, it receives an [`Unavailable`](ErrorKind::Unavailable) error.
 ///
-/// The result supports what the store supports, and `promisify_store(callbackify_store(x))` keeps every promise that
-/// `x` keeps.
+/// The result supports what the store supports, but for an index ([`FindBy`](cloakroom_core::FindBy)), and
+/// `promisify_store(callbackify_store(x))` keeps every promise that `x` keeps, but for those of a listing: a callback has
+/// one answer. So all sessions are in memory at once, and a record that cannot be read is the error of all of them.
 ///
 /// ```
 /// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};
