@@ -85,7 +85,9 @@ pub(crate) fn members_of(
     let mut data = Data::new();
     for member in session.iter().filter(|member| member.name() != "cookie") {
         let value = serde_json::from_str(member.json()).map_err(|_| {
-            format!("the member {:?} is beyond what serde_json reads", member.name())
+            // A name can be as long as a record, and a message must fit into a line of a log.
+            let name: String = member.name().chars().take(40).collect();
+            format!("the member {name:?} is beyond what serde_json reads")
         })?;
         data.insert(member.name().to_owned(), value);
     }

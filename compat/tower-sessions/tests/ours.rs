@@ -166,6 +166,19 @@ async fn what_express_cannot_hold_is_an_error() {
     }
 }
 
+#[tokio::test]
+async fn a_member_that_cannot_be_read_is_an_error_that_fits_into_a_line() {
+    for (memory, store) in stores() {
+        let id = Id::default();
+        let text = format!(r#"{{"cookie":{{}},"{}":"\ud83d"}}"#, "n".repeat(100_000));
+        let session = SessionData::from_json(text).unwrap();
+        memory.set(&id.to_string(), &session).await.unwrap();
+        let error = store.load(&id).await.unwrap_err();
+        assert!(matches!(error, session_store::Error::Decode(_)), "{error:?}");
+        assert!(error.to_string().contains(r#""nnn"#) && error.to_string().len() < 200);
+    }
+}
+
 /// Node.js extends a session beyond its end.
 #[tokio::test]
 async fn a_session_whose_end_has_come_is_none() {
