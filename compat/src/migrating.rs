@@ -99,8 +99,8 @@ enum Writes {
 ///
 /// Both must be different stores: before anything is destroyed because the new store has it too, a record that is created
 /// in the new store and looked for in the old one shows that. If they are one, it is a
-/// [`Config`](ErrorKind::Config) error. So is a write or a move if one of them is a `Migrating` itself: complete one
-/// migration before the next.
+/// [`Config`](ErrorKind::Config) error. A write or a move is the same error if one of them is a `Migrating` itself:
+/// complete one migration before the next.
 ///
 /// Both stores must offer [`Atomic`], or no conditional writes are offered and a change made at the same time as a move
 /// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in

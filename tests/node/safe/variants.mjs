@@ -151,7 +151,7 @@ const dates = {
     })}`,
 };
 
-/** A serializer to buffers that are no UTF-8, for a client that answers with them. */
+/** A serializer to buffers that are not UTF-8, for a client that answers with them. */
 const binary = {
   parse: (record) => JSON.parse(record.subarray(1)),
   stringify: (value) => Buffer.concat([Buffer.of(0xff), Buffer.from(JSON.stringify(value))]),
