@@ -64,6 +64,7 @@ fn connect_redis_is_safe_on_a_server_that_compares_by_itself() {
     let url = server.url().replace("valkey://", "redis://");
     for variant in [
         "connect-redis 10, node-redis 5",
+        "connect-redis 10, a user without scripts",
         "connect-redis 10, a client that answers with buffers",
         "connect-redis 10, a serializer to buffers",
         "connect-redis 7, ioredis",

@@ -67,7 +67,10 @@ function redis(store, options) {
     if (!(seconds > 0)) return "-1";
     return store.disableTTL ? "0" : String(seconds);
   }
-  const expiry = (life) => (life === "0" ? [] : ["EX", life]);
+  function expiry(life) {
+    if (life === "0") return [];
+    return life === "-1" ? ["PXAT", "1"] : ["EX", life]; // In 1970, so the record is gone at once.
+  }
   function found(answer) {
     if (answer == null || answer.length === 0) return null;
     const record = recordOf(answer);
@@ -106,7 +109,16 @@ function redis(store, options) {
   }
 
   // Both commands count as writes, so no client sends them to a replica, whose data may be old.
-  const read = async (key) => found(await send(key, hasIfeq ? ["GETEX", key] : ["EVAL", READ, "1", key]));
+  async function read(key) {
+    if (hasIfeq) return found(await send(key, ["GETEX", key]));
+    try {
+      return found(await send(key, ["EVAL", READ, "1", key]));
+    } catch (error) {
+      // It need not allow scripts if it has IFEQ, which is not known before the first update. GETEX is older.
+      if (hasIfeq === false || !/^NOPERM/.test(error?.message)) throw error;
+      return found(await send(key, ["GETEX", key]));
+    }
+  }
 
   return {
     ...(serializer === JSON ? jsonText : serialized(serializer)),
@@ -120,9 +132,7 @@ function redis(store, options) {
 
     async swap(sid, { token }, record, session) {
       const [key, life] = [keyOf(sid), lifeOf(session)];
-      // The servers have different commands to delete by condition. The script is the same for all.
-      const byServer = life !== "-1" && hasIfeq !== false;
-      const answer = byServer ? await swapByServer(key, token, record, life) : undefined;
+      const answer = hasIfeq !== false ? await swapByServer(key, token, record, life) : undefined;
       return answer === undefined ? swapByScript(key, token, record, life) : answer;
     },
 

@@ -16,6 +16,13 @@ const hostOf = (url) => new URL(url).host;
 /** Clients of connect-redis, by their names: each is made at a URL. */
 const redisClients = {
   "redis-5": async (url) => logged((await import("redis")).createClient({ url })).connect(),
+  "redis-5-without-scripts": async (url) => {
+    const { createClient } = await import("redis");
+    const admin = await logged(createClient({ url })).connect();
+    await admin.sendCommand(["ACL", "SETUSER", "app", "on", ">app", "~*", "+@all", "-@scripting"]);
+    await admin.close();
+    return logged(createClient({ url, username: "app", password: "app" })).connect();
+  },
   "redis-5-buffers": async (url) => {
     const { createClient, RESP_TYPES } = await import("redis");
     const commandOptions = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
@@ -165,6 +172,7 @@ export const variants = {
   "connect-redis 7, ioredis cluster": redis(7, "ioredis-cluster"),
   "connect-redis 10, node-redis 5": redis(10, "redis-5"),
   "connect-redis 10, node-redis 5 cluster": redis(10, "redis-5-cluster"),
+  "connect-redis 10, a user without scripts": redis(10, "redis-5-without-scripts"),
   "connect-redis 10, a client that answers with buffers": redis(10, "redis-5-buffers"),
   "connect-redis 10, a serializer to buffers": redis(10, "redis-5-buffers", { serializer: binary }),
   "connect-redis 10, a serializer": redis(10, "redis-5", { serializer: dates }),
