@@ -15,7 +15,7 @@ pub(super) enum Found {
     New(SessionData),
     /// In the old store, where it can be written.
     Old(SessionData),
-    Moving(Moving),
+    Moving(Box<Moving>),
 }
 
 /// A session on its way.
@@ -141,7 +141,7 @@ impl Migrating {
                 _ => return Self::discard(&*self.new, sid, &record).await.map(|()| None),
             },
         };
-        Ok(Some(Found::Moving(Moving { by, closed, next })))
+        Ok(Some(Found::Moving(Box::new(Moving { by, closed, next }))))
     }
 
     /// The session is the copy of this name, which can have become a session or ended before the old store was asked.
@@ -156,11 +156,8 @@ impl Migrating {
             match flag::of(&copy) {
                 Flag::None => return Ok(Some(Found::New(copy))),
                 Flag::Pending(_, of) if of == name => {
-                    return Ok(Some(Found::Moving(Moving {
-                        by,
-                        closed,
-                        next: Next::Promote(copy),
-                    })));
+                    let next = Next::Promote(copy);
+                    return Ok(Some(Found::Moving(Box::new(Moving { by, closed, next }))));
                 }
                 _ => Self::discard(&*self.new, sid, &copy).await?,
             }
@@ -210,7 +207,7 @@ impl Migrating {
                 Found::Nothing => return Ok(None),
                 Found::New(session) => return Ok(Some(session)),
                 Found::Old(session) => return Ok(Some(from_old(session))),
-                Found::Moving(moving) => drop(self.complete(sid, moving).await?),
+                Found::Moving(moving) => drop(self.complete(sid, *moving).await?),
             }
         }
     }

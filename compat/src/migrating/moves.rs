@@ -79,7 +79,7 @@ impl Migrating {
                 Found::Old(open) => {
                     self.close(sid, open, &Move::new(until_ms)?).await?;
                 }
-                Found::Moving(moving) => match self.complete(sid, moving).await? {
+                Found::Moving(moving) => match self.complete(sid, *moving).await? {
                     Step::Taken => {}
                     Step::Refused(error) => return Err(error),
                 },

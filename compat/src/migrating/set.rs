@@ -37,7 +37,7 @@ impl Migrating {
                 }
                 Ok(Found::Old(read)) => self.replace_by_move(sid, read, session).await?,
                 Ok(Found::Moving(moving)) => {
-                    let moved = self.complete(sid, moving).await;
+                    let moved = self.complete(sid, *moving).await;
                     moved.map(|_| false).map_err(Error::with_outcome_known)?
                 }
                 Err(error) if is_of_the_record(error.kind()) => {
