@@ -49,6 +49,8 @@ async fn classes_factories_objects_and_modules_of_both_kinds_work() {
             "an expression with a line of its own",
             shapes().factory("async ({ module, session }) => {\n  return new (module.connect(session))();\n} // the end"),
         ),
+        ("a class whose methods are fields", shapes().export("Fields")),
+        ("an expression that is such a class", shapes().factory("class { map = new Map(); get = async (sid) => this.map.get(sid); set = async (sid, value) => void this.map.set(sid, value); destroy = async (sid) => void this.map.delete(sid) }")),
         ("a file by its default export", builder().factory("lasting.mjs")),
         ("a callback that is a default parameter", builder().factory("both.cjs")),
         ("a callback in the rest", builder().module("./both.cjs").factory("({ module }) => module.default('rest')")),

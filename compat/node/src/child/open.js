@@ -36,7 +36,9 @@ async function expressSession() {
 
 const isFunction = (value) => typeof value === "function";
 const isStore = (value) => value && typeof value === "object" && isFunction(value.get) && isFunction(value.set);
-const isClass = (value) => isFunction(value) && isStore(value.prototype);
+// The methods of a class can be fields, which only its instances have.
+const hasClassSyntax = (value) => /^class\b/.test(Function.prototype.toString.call(value));
+const isClass = (value) => isFunction(value) && (isStore(value.prototype) || hasClassSyntax(value));
 
 // The export that is named; else the only one whose name ends in `Store`; else the default one.
 function pick(module, name) {

@@ -47,6 +47,14 @@ function connect(session) {
   return Store;
 }
 
+// As TypeScript's users write them, so that `this` is always the store.
+class Fields {
+  records = new Map();
+  get = (sid, callback) => methods(this.records).get(sid, callback);
+  set = (sid, session, callback) => methods(this.records).set(sid, session, callback);
+  destroy = (sid, callback) => methods(this.records).destroy(sid, callback);
+}
+
 const text = "not a store";
 const half = { get() {}, set() {} };
-module.exports = { ClassStore, connect, object: methods(new Map()), half, text };
+module.exports = { ClassStore, Fields, connect, object: methods(new Map()), half, text };
