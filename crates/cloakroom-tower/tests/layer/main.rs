@@ -10,6 +10,7 @@ mod contention;
 mod cookies;
 mod counting;
 mod dead_cookies;
+mod dropped;
 mod events;
 mod express;
 #[cfg(feature = "axum")]
