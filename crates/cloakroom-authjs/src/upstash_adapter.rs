@@ -14,8 +14,9 @@ const STORE: &str = "upstash";
 /// Reads the sessions of `@auth/upstash-redis-adapter` 2 on any server that speaks the Redis protocol, from version 6.0
 /// on.
 ///
-/// The keys are `user:session:<token>` and `user:<id>` unless set, and no key expires. The npm adapter extends a session by `GET`
-/// and `SET`, so a logout between the two is undone; here the second command is `SET … XX`, which creates nothing.
+/// The keys are `user:session:<token>` and `user:<id>` by default, and no key expires. The npm adapter extends a session
+/// by `GET` and `SET`, so a logout between the two is undone; here the second command is `SET … XX`, which creates
+/// nothing.
 ///
 /// It uses a connection of the application, such as a `MultiplexedConnection`, a `ConnectionManager` or a
 /// `ClusterConnection`. It needs a runtime of tokio with timers.
