@@ -7,7 +7,11 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cookie, Error, ErrorKind, Revision, js, json::scan, quote::quoted};
+use crate::{
+    Cookie, Error, ErrorKind, Revision, js,
+    json::{self, scan},
+    quote::quoted,
+};
 
 mod change_list;
 mod changes;
@@ -137,7 +141,7 @@ impl SessionData {
     }
 
     /// Parses a value read from a backend. Returns `None` for the values that express-session treats as "no session":
-    /// an empty value, `null`, `false`, `0` and `""`.
+    /// an empty value, `null`, `false`, `0` however it is written, and `""`.
     ///
     /// # Errors
     ///
@@ -152,6 +156,8 @@ impl SessionData {
         })?;
         match text.trim_matches([' ', '\t', '\n', '\r']) {
             "" | "null" | "false" | "0" | "\"\"" => Ok(None),
+            // Such as `-0` or `0.0`.
+            number if number.starts_with(['-', '0']) && json::is_same(number, "0") => Ok(None),
             _ => {
                 // A store or a cache keeps it for long, and counts its length.
                 if text.capacity() > text.len() + text.len() / 8 {

@@ -13,7 +13,8 @@ impl Session {
     /// closed.
     ///
     /// The record's `originalMaxAge` and `expires` change as in express-session 1.19.0, so Express continues with the
-    /// new life; with the preset of next-session, `maxAge` and `expires`. The time is that of the engine's [`clock`](crate::ExpiryOptions::clock).
+    /// new life; with the preset of next-session, `maxAge` and `expires` do. The time is that of the engine's
+    /// [`clock`](crate::ExpiryOptions::clock).
     ///
     /// # Errors
     ///
