@@ -268,27 +268,40 @@ impl LongestLimit {
     }
 
     /// Returns the answer of a call within [`within`], and learns its limit.
-    pub async fn learn<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
-        let mut call = pin!(call);
-        poll_fn(|cx| {
-            let answer = call.as_mut().poll(cx);
-            let limit = u64::try_from(LONGEST.get().as_millis()).unwrap_or(u64::MAX);
-            self.0.fetch_max(limit, Ordering::Relaxed);
-            answer
-        })
-        .await
+    pub fn learn<F: Future>(&self, call: F) -> impl Future<Output = F::Output> {
+        Seen { work: call, longest: self, adopts: false }
     }
 
     /// Returns the result of `work`, for which a default limit around it gives way as for a call of the store.
-    pub async fn adopt<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            if ENCLOSING.get().is_some() {
-                LONGEST.set(LONGEST.get().max(self.get()));
-            }
-            work.as_mut().poll(cx)
-        })
-        .await
+    pub fn adopt<F: Future>(&self, work: F) -> impl Future<Output = F::Output> {
+        Seen { work, longest: self, adopts: true }
+    }
+}
+
+pin_project! {
+    /// Work beside which a `LongestLimit` learns, or is adopted. An `async fn` would keep its work twice.
+    struct Seen<'a, F> {
+        #[pin]
+        work: F,
+        longest: &'a LongestLimit,
+        adopts: bool,
+    }
+}
+
+impl<F: Future> Future for Seen<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if *this.adopts && ENCLOSING.get().is_some() {
+            LONGEST.set(LONGEST.get().max(this.longest.get()));
+        }
+        let result = this.work.poll(cx);
+        if !*this.adopts {
+            let limit = u64::try_from(LONGEST.get().as_millis()).unwrap_or(u64::MAX);
+            this.longest.0.fetch_max(limit, Ordering::Relaxed);
+        }
+        result
     }
 }
 

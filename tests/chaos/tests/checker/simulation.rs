@@ -67,8 +67,13 @@ impl Sink for Recorder {
     }
 }
 
-/// Makes about so many operations on the store, and checks them.
-pub(crate) fn simulate(store: impl Store + 'static, seed: u64, wanted: usize) -> Findings {
+/// Makes about so many operations on the store, some of which are dropped if wished, and checks them.
+pub(crate) fn simulate(
+    store: impl Store + 'static,
+    seed: u64,
+    wanted: usize,
+    drops: bool,
+) -> Findings {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -98,7 +103,8 @@ pub(crate) fn simulate(store: impl Store + 'static, seed: u64, wanted: usize) ->
             let (sink, time) = (Arc::clone(&recorder) as _, Arc::clone(&time) as _);
             let worker =
                 Worker::new(sessions.clone(), plan.clone(), format!("t{number}"), sink, time);
-            tasks.spawn(worker.unwrap().run());
+            let worker = worker.unwrap();
+            tasks.spawn(if drops { worker } else { worker.without_drops() }.run());
         }
         // What is in progress goes on for some time.
         tokio::time::sleep(Duration::from_micros(plan.end_us) + DEADLINE * 3).await;
