@@ -8,7 +8,7 @@ use crate::Clock;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MemoryOptions {
-    /// The time to live of a browser session. One day by default, as in the npm stores.
+    /// The time to live of a browser session. One day by default, as in the npm stores. With zero, it ends at once.
     pub ttl: Duration,
     /// The maximum number of sessions. 1,000,000 by default. See [`MemoryStore`](crate::MemoryStore) for what happens at
     /// the limit.
