@@ -38,9 +38,9 @@ pub struct Callbackified<S> {
 /// Without a runtime, the callback receives a [`Config`](ErrorKind::Config) error. If the runtime has shut down, or
 /// does so before the answer, or if the store panics, it receives an [`Unavailable`](ErrorKind::Unavailable) error.
 ///
-/// The result supports what the store supports, but for an index ([`FindBy`](cloakroom_core::FindBy)), and
-/// `promisify_store(callbackify_store(x))` keeps every promise that `x` keeps, but for those of a listing: a callback has
-/// one answer. So all sessions are in memory at once, and a record that cannot be read is the error of all of them.
+/// The result supports what the store supports, except an index ([`FindBy`](cloakroom_core::FindBy)), and
+/// `promisify_store(callbackify_store(x))` keeps every promise that `x` keeps, except those of a listing. A callback has
+/// one answer, so all sessions are in memory at once, and one record that cannot be read fails the whole listing.
 ///
 /// ```
 /// use cloakroom_compat::{CallbackStore, callbackify_store, promisify};

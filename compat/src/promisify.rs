@@ -168,8 +168,8 @@ impl<S: CallbackStore> Promisified<S> {
         .await
     }
 
-    /// A callback answers for all sessions at once. So the error of one record is that of the whole listing, and must not
-    /// look like the error of a record, after which a listing goes on.
+    /// Makes the error of one record that of the whole listing, because a callback answers for all sessions at once. It
+    /// must not look like the error of a record, after which a listing goes on.
     fn of_the_listing(&self, error: Error) -> Error {
         match error.kind() {
             ErrorKind::Corrupt

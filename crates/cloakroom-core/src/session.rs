@@ -176,7 +176,7 @@ impl SessionData {
     /// Returns true for what the npm package kruptein, 2 and 3, makes of a session: members of its own, and no cookie. As
     /// a session, it would live without an end and have none of its user's members.
     fn is_sealed(&self) -> bool {
-        // As Express writes all sessions.
+        // Express writes the cookie first.
         if self.loaded.text.starts_with("{\"cookie\":") {
             return false;
         }

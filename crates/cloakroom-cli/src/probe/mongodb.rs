@@ -98,7 +98,7 @@ pub(super) async fn ask(url: &str) -> Option<Facts> {
     facts.notes.push(if has_ttl {
         ("ttl index", "there, on expires".to_owned(), false)
     } else if indexes.is_empty() || sessions.estimated_document_count().await.ok() == Some(0) {
-        // The command itself has no index created, also where its session is the first of the collection.
+        // The command creates no index, even if its own session is the first one in the collection.
         ("ttl index", "not yet: the store of an application creates it".to_owned(), false)
     } else {
         ("ttl index", "missing: MongoDB does not remove expired sessions".to_owned(), true)

@@ -6,7 +6,7 @@ use super::{memory::Begun, session::SafeSession};
 /// the new one is left for a later write to destroy: nobody gets its cookie, and it would be logged in beside the other.
 pub(super) struct Unfinished<'a> {
     session: &'a SafeSession,
-    /// The old sessions, without those that are left over of earlier requests.
+    /// The old sessions, without those that earlier requests have left over.
     old_ids: Vec<String>,
     is_over: bool,
 }

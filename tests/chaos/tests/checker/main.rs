@@ -18,7 +18,7 @@ use simulation::simulate;
 /// Not every one of them can be seen: some sessions are written over or destroyed before anybody reads them.
 fn caught(how: How, operations: usize) -> (usize, Vec<Kind>) {
     let store = Broken::new(how);
-    // What is dropped does not wait for its answer.
+    // A call that is dropped does not wait for its answer, so none is late or stuck.
     let drops = !matches!(how, How::AnswersLate(_) | How::NeverAnswers(_));
     let findings = simulate(store.clone(), 7, operations, drops);
     let harmed: BTreeSet<String> = store.harmed();
