@@ -27,8 +27,49 @@ pub(crate) fn ask_port(port: u16, question: &[u8]) -> io::Result<Vec<u8>> {
 
 fn ask(mut stream: impl Read + Write, question: &[u8]) -> io::Result<Vec<u8>> {
     stream.write_all(question)?;
-    let mut answer = vec![0; 64];
-    let length = stream.read(&mut answer)?;
-    answer.truncate(length);
-    Ok(answer)
+    first_bytes(&mut stream)
+}
+
+/// The first bytes that come, which are none at the end of the stream. A process that was stopped and goes on takes up its
+/// read again, which a socket with a timeout does not do by itself: see signal(7).
+///
+/// # Errors
+///
+/// Those of the stream, except [`Interrupted`](io::ErrorKind::Interrupted).
+pub fn first_bytes(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 128];
+    loop {
+        match stream.read(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => {
+                bytes.truncate(read?);
+                return Ok(bytes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Is interrupted at its first read.
+    struct Stopped<'a>(bool, &'a [u8]);
+
+    impl Read for Stopped<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            if self.0 {
+                self.1.read(into)
+            } else {
+                self.0 = true;
+                Err(io::ErrorKind::Interrupted.into())
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_is_taken_up_again() {
+        assert_eq!(first_bytes(&mut Stopped(false, b"+PONG")).unwrap(), b"+PONG");
+        assert!(first_bytes(&mut Stopped(false, b"")).unwrap().is_empty());
+    }
 }

@@ -24,8 +24,8 @@
 //! | [`NodeProgram`] | a program of `tests/node`, or of another folder | `start`, `start_in`, `ready`, `call`, `line`, `id`, `log` |
 //! | [`Example`] | an example of the workspace that serves | `start`, `url` |
 //!
-//! [`unique`] makes names that no other test uses, [`hushed`] secrets that no test may print, [`free_port`] a port where nothing listens, and [`Stopwatch`] limits
-//! that hold on a busy machine too.
+//! [`unique`] makes names that no other test uses, [`hushed`] secrets that no test may print, [`free_port`] a port where nothing listens, [`first_bytes`] what a server
+//! says first, and [`Stopwatch`] limits that hold on a busy machine too.
 //!
 //! A test that needs a server says so, and runs under `cargo xtask test`, which installs what is missing:
 //!
@@ -93,6 +93,7 @@ mod unique;
 mod valkey;
 mod wait;
 
+pub use ask::first_bytes;
 pub use error::Error;
 pub use example::Example;
 pub use leak::leak_in;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashSet,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
     panic,
@@ -14,7 +14,7 @@ use std::{
 };
 
 use cloakroom_test_support::{
-    Kind, Maria, Memcache, Memcached, Mongo, Mongod, Pg, Redis, RedisServer, Server,
+    Kind, Maria, Memcache, Memcached, Mongo, Mongod, Pg, Redis, RedisServer, Server, first_bytes,
 };
 
 /// Whether the process is there. Our children are gone as soon as we waited for them.
@@ -37,9 +37,7 @@ fn ask_for(time: Duration, addr: &str, question: &str) -> std::io::Result<String
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(time))?;
     stream.write_all(question.as_bytes())?;
-    let mut answer = [0; 100];
-    let length = stream.read(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+    Ok(String::from_utf8_lossy(&first_bytes(&mut stream)?).into_owned())
 }
 
 fn check_a_server_ends_with_its_guard<K: Kind>() {
