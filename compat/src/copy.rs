@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Clock, Created, Error, ErrorKind, Listed, Revision, SessionData, Store, Updated,
+    Clock, Created, Error, ErrorKind, LAST_DATE_MS, Listed, Revision, SessionData, Store, Updated,
 };
 use futures::{
     future::{Either, ready},
     stream::StreamExt,
 };
 
-use crate::migrating::{LAST_DATE_MS, expiry_ms, is_moving, not_shown, rewritten};
+use crate::migrating::{expiry_ms, is_moving, not_shown, rewritten};
 
 mod options;
 mod verify;

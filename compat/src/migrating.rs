@@ -59,7 +59,7 @@ mod set;
 
 pub(crate) use distinct::not_shown;
 pub use flag::is_moving;
-pub(crate) use moves::{LAST_DATE_MS, expiry_ms};
+pub(crate) use moves::expiry_ms;
 pub(crate) use set::rewritten;
 
 /// Where a session that is in the old store is written.

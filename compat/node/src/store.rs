@@ -10,7 +10,8 @@ use std::{
 use cloakroom_backend::Operation as Limits;
 use cloakroom_compat::{Callback, CallbackAtomic, CallbackEnumerate, CallbackStore, promisify};
 use cloakroom_core::{
-    Clock, CookieMember, Error, ErrorKind, JsValue, Listed, SessionData, Touched, to_iso_string,
+    Clock, CookieMember, Error, ErrorKind, JsValue, LAST_DATE_MS, Listed, SessionData, Touched,
+    to_iso_string,
 };
 
 use crate::{
@@ -21,9 +22,6 @@ use crate::{
     state::Shared,
     supervisor::supervise,
 };
-
-/// The last date of JavaScript, which stands for a session without an end.
-const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// A Connect store of npm, in a Node.js child process.
 ///

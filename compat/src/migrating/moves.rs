@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Error, SessionData, Store, TimeToLive, Updated, generate_id};
+use cloakroom_core::{Error, LAST_DATE_MS, SessionData, Store, TimeToLive, Updated, generate_id};
 
 use super::{
     Migrating,
@@ -14,9 +14,6 @@ use super::{
 /// How long a copy lives before its old record is known to be closed: longer than a process takes for its next step.
 /// It is created again if that takes longer.
 const PENDING: Duration = Duration::from_secs(60);
-
-/// The last date of JavaScript.
-pub(crate) const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// The outcome of a step.
 pub(super) enum Step {

@@ -5,8 +5,16 @@
 
 mod read;
 
-/// The last millisecond of a JavaScript `Date`, in the year 275760 (ECMAScript 21.4.1.1).
-const LIMIT_MS: i64 = 8_640_000_000_000_000;
+/// The last millisecond of a JavaScript `Date`, in the year 275760 (ECMAScript 21.4.1.1). The first one is as far before
+/// 1970.
+///
+/// ```
+/// use cloakroom_core::{LAST_DATE_MS, to_iso_string};
+///
+/// assert_eq!(to_iso_string(LAST_DATE_MS).as_deref(), Some("+275760-09-13T00:00:00.000Z"));
+/// assert_eq!(to_iso_string(LAST_DATE_MS + 1), None);
+/// ```
+pub const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 const DAY_MS: i64 = 86_400_000;
 /// Days from 0000-03-01 to 1970-01-01.
 const EPOCH_DAYS: i64 = 719_468;
@@ -115,7 +123,9 @@ fn push_digits(text: &mut String, number: i64, least: usize) {
 /// ```
 #[must_use]
 pub fn parse_date(text: &str) -> Option<i64> {
-    read::iso(text).or_else(|| read::utc(text)).filter(|ms| (-LIMIT_MS..=LIMIT_MS).contains(ms))
+    read::iso(text)
+        .or_else(|| read::utc(text))
+        .filter(|ms| (-LAST_DATE_MS..=LAST_DATE_MS).contains(ms))
 }
 
 /// A day of the proleptic Gregorian calendar.
@@ -129,7 +139,7 @@ struct Civil {
 
 impl Civil {
     fn from_ms(ms: i64) -> Option<Self> {
-        if !(-LIMIT_MS..=LIMIT_MS).contains(&ms) {
+        if !(-LAST_DATE_MS..=LAST_DATE_MS).contains(&ms) {
             return None;
         }
         let days = ms.div_euclid(DAY_MS);
@@ -188,8 +198,8 @@ mod tests {
         (-377_705_116_800_001, "-010000-12-31T23:59:59.999Z", "Sun, 31 Dec -10000 23:59:59 GMT"),
         (253_402_300_799_999, "9999-12-31T23:59:59.999Z", "Fri, 31 Dec 9999 23:59:59 GMT"),
         (253_402_300_800_000, "+010000-01-01T00:00:00.000Z", "Sat, 01 Jan 10000 00:00:00 GMT"),
-        (LIMIT_MS, "+275760-09-13T00:00:00.000Z", "Sat, 13 Sep 275760 00:00:00 GMT"),
-        (-LIMIT_MS, "-271821-04-20T00:00:00.000Z", "Tue, 20 Apr -271821 00:00:00 GMT"),
+        (LAST_DATE_MS, "+275760-09-13T00:00:00.000Z", "Sat, 13 Sep 275760 00:00:00 GMT"),
+        (-LAST_DATE_MS, "-271821-04-20T00:00:00.000Z", "Tue, 20 Apr -271821 00:00:00 GMT"),
     ];
 
     /// What `new Date(text).getTime()` gives in Node.js 20.20.2 with `TZ=UTC`; `None` is NaN.
@@ -214,7 +224,7 @@ mod tests {
         ("+002023-11-14T22:13:20.000Z", Some(1_700_000_000_000)),
         ("+000000-01-01", Some(-62_167_219_200_000)),
         ("-000001-01-01T00:00:00.000Z", Some(-62_198_755_200_000)),
-        ("+275760-09-13T01:00:00.000+01:00", Some(LIMIT_MS)),
+        ("+275760-09-13T01:00:00.000+01:00", Some(LAST_DATE_MS)),
         ("+275760-09-13T00:00:00.001Z", None),
         ("-000000-01-01T00:00:00Z", None),
         ("2023-11-14T24:00:01Z", None),
@@ -239,7 +249,7 @@ mod tests {
         ("Sat, 01 Jan 0050 00:00:00 GMT", Some(-631_152_000_000)),
         ("Sat, 01 Jan 0049 00:00:00 GMT", Some(2_493_072_000_000)),
         ("Sun, 01 Jan 0100 00:00:00 GMT", Some(-59_011_459_200_000)),
-        ("Sat, 13 Sep 275760 00:00:00 GMT", Some(LIMIT_MS)),
+        ("Sat, 13 Sep 275760 00:00:00 GMT", Some(LAST_DATE_MS)),
         ("Tue, 14 Nov 2023 24:00:01 GMT", None),
         ("Sun, 00 Nov 2023 22:13:20 GMT", None),
         ("Fri, 31 Dec -0001 23:59:59 GMT", None),
@@ -254,7 +264,7 @@ mod tests {
             assert_eq!(to_iso_string(*ms).as_deref(), Some(*iso));
             assert_eq!(to_utc_string(*ms).as_deref(), Some(*utc));
         }
-        for ms in [LIMIT_MS + 1, -LIMIT_MS - 1, i64::MAX, i64::MIN] {
+        for ms in [LAST_DATE_MS + 1, -LAST_DATE_MS - 1, i64::MAX, i64::MIN] {
             assert_eq!((to_iso_string(ms), to_utc_string(ms)), (None, None));
         }
     }
@@ -281,8 +291,8 @@ mod tests {
 
     #[test]
     fn every_printed_date_reads_back() {
-        let mut ms = -LIMIT_MS;
-        while ms <= LIMIT_MS {
+        let mut ms = -LAST_DATE_MS;
+        while ms <= LAST_DATE_MS {
             assert_eq!(to_iso_string(ms).and_then(|text| parse_date(&text)), Some(ms));
             // Node.js reads neither a year before 0 nor the real year of one before 100.
             if ms >= -59_011_459_200_000 {

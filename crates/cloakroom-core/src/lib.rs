@@ -28,7 +28,7 @@ mod turn;
 pub use clock::Clock;
 pub use cookie::{Cookie, CookieMember, JsValue, SameSite};
 pub use cookie_header::{CookieParser, find_cookie};
-pub use date::{parse_date, to_iso_string, to_utc_string};
+pub use date::{LAST_DATE_MS, parse_date, to_iso_string, to_utc_string};
 pub use error::{Error, ErrorKind};
 pub use id::{RandomId, generate_id};
 pub use marker::{MARKER_PREFIX, is_marker, marker_name};

@@ -1,14 +1,11 @@
 //! How a table keeps the time at which a session expires.
 
-use cloakroom_core::{parse_date, to_iso_string};
+use cloakroom_core::{LAST_DATE_MS, parse_date, to_iso_string};
 
 use crate::dialect::Dialect;
 
 /// The last millisecond of the year 9999. Beyond it, SQLite's `datetime` answers NULL, and MySQL refuses the value.
 const LAST_OF_9999_MS: i64 = 253_402_300_799_999;
-
-/// The last date of JavaScript, which PostgreSQL's timestamps hold.
-pub(crate) const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// The form in which a column keeps a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

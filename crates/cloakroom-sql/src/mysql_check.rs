@@ -2,12 +2,12 @@
 //! set.
 
 use cloakroom_backend::Operation;
-use cloakroom_core::{Error, ErrorKind};
+use cloakroom_core::{Error, ErrorKind, LAST_DATE_MS};
 
 use crate::{
     connection::{Row, text},
     dialect::DataType,
-    expiry::{ExpiryForm, LAST_DATE_MS, Rounding},
+    expiry::{ExpiryForm, Rounding},
     table::Table,
 };
 

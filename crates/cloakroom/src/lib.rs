@@ -49,5 +49,5 @@ pub mod observe {
 
 /// Dates as JavaScript reads and writes them.
 pub mod date {
-    pub use cloakroom_core::{parse_date, to_iso_string, to_utc_string};
+    pub use cloakroom_core::{LAST_DATE_MS, parse_date, to_iso_string, to_utc_string};
 }

@@ -3,7 +3,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use cloakroom_backend::expires_at_ms;
-use cloakroom_core::{ErrorKind, SessionData, parse_date};
+use cloakroom_core::{ErrorKind, LAST_DATE_MS, SessionData, parse_date};
 use cloakroom_sql::{Counterpart, Dialect, ExpiryForm, Rounding, Table, for_tests};
 
 use crate::session;
@@ -68,7 +68,7 @@ fn written(table: &Table, session: &SessionData, last_ms: i64, now_ms: i64) {
     // Beyond the year 9999 stands its last moment, in some forms.
     let last_ms = last_ms.min(match table.expiry_form {
         ExpiryForm::DateTime | ExpiryForm::IsoText | ExpiryForm::SpacedText => 253_402_300_799_999,
-        _ => 8_640_000_000_000_000,
+        _ => LAST_DATE_MS,
     });
     let expires = expires.min(last_ms);
     let (least, most) = match table.rounding {

@@ -1,6 +1,6 @@
 //! How a column keeps a time.
 
-use cloakroom_core::{Error, json, parse_date};
+use cloakroom_core::{Error, LAST_DATE_MS, json, parse_date};
 
 use super::{
     dialect::Dialect,
@@ -129,7 +129,7 @@ pub(crate) fn read_time(value: &str) -> Option<i64> {
         None => value.parse().ok().or_else(|| {
             let ms: f64 = value.parse().ok()?;
             // Beyond JavaScript's dates there is nothing to read.
-            (ms.abs() <= 8.64e15).then_some(ms.floor() as i64)
+            (ms.abs() <= LAST_DATE_MS as f64).then_some(ms.floor() as i64)
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! The expiry of sessions: ended too early, a session logs its user out; ended too late, it lets a thief in.
 
-use cloakroom_core::{Cookie, SessionData};
+use cloakroom_core::{Cookie, LAST_DATE_MS, SessionData};
 use futures::future::try_join_all;
 
 use crate::{
@@ -11,8 +11,6 @@ use crate::{
 
 /// The first second of the year 10000, from which on dates have a sixth digit.
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
-/// The last millisecond of a JavaScript `Date` (ECMAScript 21.4.1.1).
-const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// Backends count in whole seconds. Rounded down, this session would get zero, which Memcached takes for "never" and
 /// Redis rejects.

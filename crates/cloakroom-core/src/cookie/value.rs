@@ -1,6 +1,9 @@
 //! The JavaScript value of a cookie member.
 
-use crate::{date::parse_date, js, json};
+use crate::{
+    date::{LAST_DATE_MS, parse_date},
+    js, json,
+};
 
 /// The JavaScript value of a cookie member.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +76,7 @@ impl JsValue {
     pub(crate) fn date_ms(&self) -> Option<i64> {
         match self {
             Self::String(text) => parse_date(text),
-            Self::Number(ms) if ms.abs() <= 8.64e15 => Some(*ms as i64),
+            Self::Number(ms) if ms.abs() <= LAST_DATE_MS as f64 => Some(*ms as i64),
             _ => None,
         }
     }

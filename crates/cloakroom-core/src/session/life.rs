@@ -6,7 +6,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use super::SessionData;
-use crate::{Cookie, CookieMember, Error};
+use crate::{Cookie, CookieMember, Error, LAST_DATE_MS};
 
 /// How long a store keeps a session, by [`SessionData::time_to_live`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +192,6 @@ impl SessionData {
 /// Returns now plus the cookie's max age, in milliseconds since 1970. Returns `None` if the cookie has no max age, if
 /// it is not positive, or if the sum is beyond the last JavaScript date.
 fn extended_to(cookie: &Cookie, now_ms: i64) -> Option<i64> {
-    const LAST_DATE_MS: i64 = 8_640_000_000_000_000;
     let age_ms = cookie.original_max_age_ms().filter(|age_ms| *age_ms > 0)?;
     now_ms.checked_add(age_ms).filter(|at_ms| *at_ms <= LAST_DATE_MS)
 }

@@ -35,7 +35,7 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Atomic, Cookie, Created, Error, ErrorKind, SessionData, Updated, marker_name,
+    Atomic, Cookie, Created, Error, ErrorKind, LAST_DATE_MS, SessionData, Updated, marker_name,
 };
 
 use self::separate::SeparateMarks;
@@ -53,7 +53,7 @@ pub(super) const LIFE: Duration = Duration::from_secs(60);
 pub(super) const MOST_IDS: usize = 8;
 
 /// The last millisecond of JavaScript's dates. It stands for "as long as the store keeps a browser session".
-const NO_END_MS: i64 = 8_640_000_000_000_000;
+const NO_END_MS: i64 = LAST_DATE_MS;
 
 const LOGGED_OUT: &str = "ended";
 const MOVED_TO: &str = "movedTo";

@@ -1,7 +1,7 @@
 //! A request whose handler is JavaScript code. Its changes are repeated on a session in Rust, and the result of Express
 //! follows from the rules of express-session 1.19.0.
 
-use cloakroom_core::{CookieMember, Error, ErrorKind, JsValue, SessionData};
+use cloakroom_core::{CookieMember, Error, ErrorKind, JsValue, LAST_DATE_MS, SessionData};
 
 use super::super::{
     Outcome,
@@ -195,11 +195,8 @@ pub(super) fn has_no_date(session: &SessionData, now_ms: i64) -> bool {
     match session.cookie().raw(CookieMember::OriginalMaxAge) {
         JsValue::Number(ms) => {
             let at = now_ms as f64 + ms;
-            !(at.is_finite() && at.abs() <= LAST_DATE_MS)
+            !(at.is_finite() && at.abs() <= LAST_DATE_MS as f64)
         }
         _ => false,
     }
 }
-
-/// The last millisecond of a JavaScript `Date` (ECMAScript 21.4.1.1).
-const LAST_DATE_MS: f64 = 8_640_000_000_000_000.0;
