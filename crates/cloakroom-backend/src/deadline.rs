@@ -299,7 +299,10 @@ impl<F: Future> Future for Seen<'_, F> {
         let result = this.work.poll(cx);
         if !*this.adopts {
             let limit = u64::try_from(LONGEST.get().as_millis()).unwrap_or(u64::MAX);
-            this.longest.0.fetch_max(limit, Ordering::Relaxed);
+            // Read first: it hardly ever grows, and a write takes the cache line from the other processors.
+            if limit > this.longest.0.load(Ordering::Relaxed) {
+                this.longest.0.fetch_max(limit, Ordering::Relaxed);
+            }
         }
         result
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-/// Up to this many changes, looking at each is faster than a hash.
+/// Up to this many, looking at each change is faster than a hash.
 const FEW: usize = 16;
 
 /// A member that was set or removed since the session was loaded.
@@ -20,60 +20,89 @@ pub(super) struct Change {
     pub(super) value: Option<String>,
 }
 
-/// Changes in the order in which they were made.
+/// Changes in the order in which they were made, by the numbers that `Edits::made` counts.
+///
+/// A handler makes a few, which a list keeps in less room and time than a map. It may also make thousands and take them
+/// back: for each of those a list would be searched, and all behind it moved.
 #[derive(Clone, Default)]
 pub(super) struct Changes {
-    /// By the numbers that `Edits::made` counts. A map, because a handler may change thousands of members and change them
-    /// back, and taking one out of a list would move all behind it.
+    /// Empty if there are many.
+    few: Vec<(u64, Change)>,
+    many: Option<Box<Many>>,
+}
+
+#[derive(Clone, Default)]
+struct Many {
     by_number: BTreeMap<u64, Change>,
-    /// The number of each change. Empty until there are more than a few.
+    /// The number of each change.
     numbers: HashMap<String, u64>,
+}
+
+impl Many {
+    fn insert(&mut self, number: u64, change: Change) {
+        self.numbers.insert(change.name.clone(), number);
+        self.by_number.insert(number, change);
+    }
 }
 
 impl Changes {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Change> {
-        self.by_number.values()
+        let many = self.many.iter().flat_map(|many| many.by_number.values());
+        self.few.iter().map(|(_, change)| change).chain(many)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_number.len()
+        self.many.as_ref().map_or(self.few.len(), |many| many.by_number.len())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.by_number.is_empty()
+        self.len() == 0
     }
 
     /// Returns the number of the change of this name.
     pub(super) fn number_of(&self, name: &str) -> Option<u64> {
-        if self.numbers.is_empty() {
-            let found = self.by_number.iter().find(|(_, change)| change.name == name);
-            found.map(|(number, _)| *number)
-        } else {
-            self.numbers.get(name).copied()
+        match &self.many {
+            Some(many) => many.numbers.get(name).copied(),
+            None => self.place_of(name).map(|place| self.few[place].0),
         }
     }
 
-    pub(super) fn get(&self, number: u64) -> Option<&Change> {
-        self.by_number.get(&number)
+    /// Returns where the change of this name is among the few.
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.few.iter().position(|(_, change)| change.name == name)
+    }
+
+    /// Returns the change of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&Change> {
+        match &self.many {
+            Some(many) => many.by_number.get(many.numbers.get(name)?),
+            None => self.place_of(name).map(|place| &self.few[place].1),
+        }
     }
 
     /// Adds the change of a name that has none. A number above all others puts it last.
     pub(super) fn insert(&mut self, number: u64, change: Change) {
-        if !self.numbers.is_empty() {
-            self.numbers.insert(change.name.clone(), number);
+        if let Some(many) = &mut self.many {
+            return many.insert(number, change);
         }
-        self.by_number.insert(number, change);
-        if self.numbers.is_empty() && self.by_number.len() > FEW {
-            let named = |(number, change): (&u64, &Change)| (change.name.clone(), *number);
-            self.numbers = self.by_number.iter().map(named).collect();
+        let place = self.few.partition_point(|(known, _)| *known < number);
+        self.few.insert(place, (number, change));
+        if self.few.len() > FEW {
+            let many = self.many.insert(Box::default());
+            self.few.drain(..).for_each(|(number, change)| many.insert(number, change));
+            self.few = Vec::new();
         }
     }
 
     /// Removes the change of this name, and returns it and its number.
     pub(super) fn take(&mut self, name: &str) -> Option<(u64, Change)> {
-        let number = self.number_of(name)?;
-        self.numbers.remove(name);
-        Some((number, self.by_number.remove(&number)?))
+        match &mut self.many {
+            Some(many) => {
+                let number = many.numbers.remove(name)?;
+                Some((number, many.by_number.remove(&number)?))
+            }
+            None => Some(self.few.remove(self.place_of(name)?)),
+        }
     }
 
     pub(super) fn clear(&mut self) {

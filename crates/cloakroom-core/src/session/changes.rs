@@ -135,8 +135,7 @@ impl SessionData {
     }
 
     pub(super) fn change_of(&self, name: &str) -> Option<&Change> {
-        let changes = &self.edits.changes;
-        changes.number_of(name).and_then(|number| changes.get(number))
+        self.edits.changes.get(name)
     }
 
     pub(super) fn change(&mut self, name: &str, value: Option<String>) {
