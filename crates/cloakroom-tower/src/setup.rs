@@ -1,9 +1,9 @@
 //! The store, the format of ids and the options of an engine, which every preset uses.
 
-use std::{borrow::Cow, future::Future};
+use std::{borrow::Cow, future::Future, time::Duration};
 
 use cloakroom_backend::{
-    Idempotency,
+    Idempotency, LongestLimit,
     observe::{note, verb},
     within,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Setup {
     ids: IdFormat,
     options: SessionOptions,
     events: Events,
+    /// What the calls of the store have learnt.
+    longest: LongestLimit,
 }
 
 /// What decides whether a new session can be made, if no option is a function of its request: its id, and a time at which
@@ -33,7 +35,7 @@ pub(crate) struct Seed {
 
 impl Setup {
     pub(crate) fn new(store: Box<dyn Store>, ids: IdFormat, options: SessionOptions) -> Self {
-        Self { store, ids, options, events: Events::default() }
+        Self { store, ids, options, events: Events::default(), longest: LongestLimit::default() }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -46,6 +48,16 @@ impl Setup {
 
     pub(crate) const fn options(&self) -> &SessionOptions {
         &self.options
+    }
+
+    pub(crate) const fn longest(&self) -> &LongestLimit {
+        &self.longest
+    }
+
+    /// Returns how long an operation may take: the deadline, or its default, which gives way to a longer one of the store.
+    pub(crate) fn limit(&self) -> Duration {
+        let failure = &self.options.failure;
+        failure.deadline.unwrap_or_else(|| failure.patience().max(self.longest.get()))
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -88,7 +100,7 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        let limit = self.options.failure.deadline;
+        let (limit, work) = (self.options.failure.deadline, self.longest.learn(work));
         verb("layer", operation, within(limit, "session", operation, Idempotency::Once, work))
     }
 
@@ -98,7 +110,7 @@ impl Setup {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> impl Future<Output = Result<T, Error>> + Send {
-        let limit = self.options.failure.deadline;
+        let (limit, work) = (self.options.failure.deadline, self.longest.learn(work));
         verb("layer", operation, within(limit, "session", operation, Idempotency::Read, work))
     }
 

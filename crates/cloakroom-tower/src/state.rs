@@ -118,7 +118,8 @@ impl<M: Memory + ?Sized> Shared<M> {
         if let Some(turn) = self.turn_at_once() {
             return Ok(turn);
         }
-        self.setup.within_reading(operation, async { Ok(self.turn.lock().await) }).await
+        let turn = self.setup.longest().adopt(async { Ok(self.turn.lock().await) });
+        self.setup.within_reading(operation, turn).await
     }
 
     /// Returns the turn to ask the store, unless another handle has it.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::{LongestLimit, timer};
+use cloakroom_backend::timer;
 use cloakroom_core::{Error, ErrorKind, Turn};
 
 use super::left_over::LeftOver;
@@ -16,18 +16,11 @@ pub(crate) struct Safe {
     /// Why the store can currently be read but not written. Reported once, not with every request.
     refusal: Mutex<Option<ErrorKind>>,
     pub(super) left_over: LeftOver,
-    /// What the writes of changed records have learnt.
-    pub(super) longest: LongestLimit,
 }
 
 impl Safe {
     pub(crate) fn new(setup: Arc<Setup>) -> Self {
-        Self {
-            setup,
-            refusal: Mutex::default(),
-            left_over: LeftOver::default(),
-            longest: LongestLimit::default(),
-        }
+        Self { setup, refusal: Mutex::default(), left_over: LeftOver::default() }
     }
 
     /// Returns the id in the first cookie of our name that verifies.
@@ -38,18 +31,12 @@ impl Safe {
         found.next().map(|found| found.id)
     }
 
-    /// Returns how long an operation may take: the deadline, or its default, which gives way to a longer one of the store.
-    pub(super) fn limit(&self) -> Duration {
-        let failure = &self.setup.options().failure;
-        failure.deadline.unwrap_or_else(|| failure.patience().max(self.longest.get()))
-    }
-
     /// Returns the turn to write this record, which the writers of this engine take one after the other. Whoever holds
     /// it for longer than `patience` loses it. Returns `None` if there is no timer to wait with.
     pub(super) async fn turn_to_write(&self, id: &str, patience: Duration) -> Option<Turn> {
         // The address of the options names this engine: its clones share them, and no other engine does.
         let place = std::ptr::from_ref(self.setup.options()).addr();
-        self.longest.adopt(Turn::take(place, id, patience, timer)).await
+        self.setup.longest().adopt(Turn::take(place, id, patience, timer)).await
     }
 
     /// Reports why the store can be read but not written, unless that was reported since the store last could be

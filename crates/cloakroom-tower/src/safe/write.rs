@@ -321,14 +321,14 @@ async fn update(
         }
         return Ok(Some(Written { record, revision: Revision::of_text() }));
     };
-    let _turn = safe.turn_to_write(id, safe.limit() / PATIENCE).await;
+    let _turn = safe.turn_to_write(id, safe.setup.limit() / PATIENCE).await;
     let mut pauses = Pauses::new();
     let mut record = prepare(SessionData::clone(&changes.record));
     let mut tries = 0;
     loop {
         let since = Instant::now();
         tries += 1;
-        let current = match safe.longest.learn(atomic.update(id, &record)).await? {
+        let current = match atomic.update(id, &record).await? {
             Updated::Stored(revision) => {
                 if tries > 1 {
                     note(Event::Merged { store: store.name(), tries });

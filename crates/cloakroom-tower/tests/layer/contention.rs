@@ -129,3 +129,29 @@ async fn the_deadline_of_the_store_includes_the_wait_for_the_turn() {
     assert_eq!(record.get::<usize>("count").unwrap(), Some(REQUESTS));
     assert!(began.elapsed() > Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_the_store_includes_the_wait_for_other_handles() {
+    const SAVES: u32 = 20;
+    let store = Far(MemoryStore::new());
+    let record = SessionData::from_json(r#"{"cookie":{}}"#).unwrap();
+    store.0.set("a", &record).await.unwrap();
+    let secrets = Secrets::new(["keyboard cat"]).unwrap();
+    let cookie = format!("connect.sid={}", secrets.cookie_value("a"));
+    let engine = SessionOptions::new().engine(store, secrets).unwrap();
+    let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
+    let session = engine.load(RequestHead::from(&request)).await.unwrap().unwrap();
+    let began = Instant::now();
+    let saves = join_all((0..SAVES).map(|_| session.save())).await;
+    assert!(saves.iter().all(Result::is_ok), "{saves:?}");
+    assert!(began.elapsed() > Duration::from_secs(5), "{:?}", began.elapsed());
+    // The end of the request waits for a handle, too.
+    session.insert("n", 1).unwrap();
+    let (saves, end) = futures::join!(join_all((0..SAVES).map(|_| session.save())), async {
+        // Behind the others in the line.
+        tokio::task::yield_now().await;
+        engine.commit(&session).await
+    });
+    assert!(end.is_ok(), "{end:?}");
+    assert!(saves.iter().any(Result::is_ok), "{saves:?}");
+}

@@ -68,7 +68,7 @@ impl SeparateMarks<'_> {
     async fn set(&self, name: &str, mark: &Mark) -> Result<(), Error> {
         let mut record = SessionData::new();
         mark.write(&mut record, self.0.setup.now_ms())?;
-        self.0.longest.learn(self.0.setup.store().set(name, &record)).await
+        self.0.setup.store().set(name, &record).await
     }
 }
 
