@@ -114,8 +114,8 @@ function redis(store, options) {
     try {
       return found(await send(key, ["EVAL", READ, "1", key]));
     } catch (error) {
-      // It need not allow scripts if it has IFEQ, which is not known before the first update. GETEX is older.
-      if (hasIfeq === false || !/^NOPERM/.test(error?.message)) throw error;
+      // It need not allow or have scripts if it has IFEQ, which is not known before the first update. GETEX is older.
+      if (hasIfeq === false || !/^NOPERM|unknown command/i.test(error?.message)) throw error;
       return found(await send(key, ["GETEX", key]));
     }
   }

@@ -250,3 +250,19 @@ test("a session that is destroyed between two saves of it that hang is discarded
   await new Promise(setImmediate);
   assert.deepEqual([recordOf(server, "s"), discarded], [null, ["s"]]);
 });
+
+test("an id in use is told without scripts, whether they are forbidden or renamed", async () => {
+  for (const message of [
+    "NOPERM User app has no permissions to run the 'eval' command",
+    "ERR unknown command 'EVAL', with args beginning with: 'return redis.call('GET', KEYS[1])' '1' 'test:s' ",
+  ]) {
+    const server = new Server();
+    put(server, "s", HOUR, { n: 1 });
+    const around = async (run, [name]) => {
+      if (name === "EVAL") throw new Error(message);
+      return run();
+    };
+    const store = safeStore(server, { around });
+    await assert.rejects(store.set("s", fresh(store, "s", { n: 2 })), { code: "ESESSIONEXISTS" });
+  }
+});
