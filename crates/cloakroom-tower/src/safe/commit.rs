@@ -70,7 +70,7 @@ impl SafeSession {
         }
         let began = Instant::now();
         // Boxed, like what follows: it is large, and most requests have nothing left to do.
-        let unfinished = Unfinished::new(self);
+        let unfinished = Unfinished::new(self, false);
         let result = setup.within("commit", Box::pin(finish(self, ready, is_dropped))).await;
         unfinished.finish();
         if let Err(error) = &result {
@@ -121,6 +121,9 @@ struct Ready<'a> {
 
 impl<'a> Ready<'a> {
     fn new(session: &SafeSession, turn: MutexGuard<'a, ()>, is_failed: bool) -> Self {
+        if is_failed {
+            session.leave_begun();
+        }
         let state = session.shared.state();
         let browser = state.memory.browser.clone();
         let step = if is_failed {
@@ -163,7 +166,9 @@ fn last_step(session: &SafeSession, state: &State<Memory>, browser: Option<&Brow
         // id.
         Current::Unset(record) if !memory.old_ids.is_empty() => {
             let cookie = record.cookie().clone();
-            return LastStep::Drop { ids: memory.old_ids.clone(), cookie };
+            let begun = memory.begun.iter().map(|begun| &begun.id);
+            let ids = memory.old_ids.iter().chain(begun).cloned().collect();
+            return LastStep::Drop { ids, cookie };
         }
         Current::Unset(_) => return LastStep::Nothing,
     };

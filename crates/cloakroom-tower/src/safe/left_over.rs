@@ -34,10 +34,9 @@ impl LeftOver {
         ids.push_back(id);
     }
 
-    /// Leaves the new session of a move that was dropped, and none of the old ones, one of which the browser has.
-    pub(super) fn add_in_place_of(&self, id: String, old_ids: &[String]) {
+    /// Forgets the old sessions of a move that was dropped: the browser has one of them.
+    pub(super) fn forget(&self, old_ids: &[String]) {
         self.ids().retain(|left_over| !old_ids.contains(left_over));
-        self.add(id);
     }
 
     /// Destroys the session of a move that is over. If that fails, or its future is dropped, a later write tries again.

@@ -126,7 +126,8 @@ impl Replaced {
 /// request itself has stored. If only the current one ended, the browser's next request would present another.
 pub(super) fn ids_to_log_out(state: &State<Memory>) -> Vec<String> {
     let memory = &state.memory;
-    let own = memory.is_stored.then_some(&state.id);
+    let begun = memory.begun.as_ref().map(|begun| &begun.id);
+    let own = memory.is_stored.then_some(&state.id).or(begun);
     let mut ids: Vec<String> = Vec::new();
     for id in memory.sent.iter().map(|found| &found.id).chain(&memory.old_ids).chain(own) {
         if !ids.contains(id) {

@@ -80,6 +80,9 @@ impl Write {
                     return Err(error);
                 }
                 self.old_ids.pop();
+                if self.old_ids.is_empty() {
+                    self.note_replaced(session);
+                }
                 self.end_old_links(&session.safe, &old_id).await;
             }
         }

@@ -52,6 +52,9 @@ impl SafeSession {
         }
         state.is_new = true;
         let memory = &mut state.memory;
+        if let Some(begun) = memory.begun.take() {
+            self.safe.left_over.add(begun.id);
+        }
         memory.keeps_data = keeps_data && (memory.is_stored || memory.keeps_data);
         // An id that was never stored leaves nothing to end, so two calls in a row leave one old id.
         if mem::take(&mut memory.is_stored) {

@@ -43,6 +43,9 @@ impl SafeSession {
             let mut state = self.shared.open_for_change("rollback")?;
             state.record("rollback")?;
             if let Some(replaced) = state.memory.take_replaced() {
+                if let Some(begun) = state.memory.begun.take() {
+                    self.safe.left_over.add(begun.id);
+                }
                 state.id = replaced.id;
                 (state.is_new, state.is_brought) = (replaced.is_new, replaced.is_brought);
                 state.current = Current::Live(replaced.record);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cloakroom_core::{Error, SessionData};
 
-use super::{changes::RequestChanges, session::SafeSession, write::Write};
+use super::{changes::RequestChanges, session::SafeSession, unfinished::Unfinished, write::Write};
 use crate::state::{Current, MOST_TRIES, Memory as _, without_end};
 
 impl SafeSession {
@@ -22,39 +22,44 @@ impl SafeSession {
             (!is_withheld).then(|| (Write::new(self, &state, record), extends))
         };
         let Some((mut write, extends)) = writing else { return Err(self.withheld("save")) };
-        let taken = write.changes.clone();
+        write.is_save = true;
+        let unfinished = Unfinished::new(self, true);
         let result = self.shared.setup.within("save", write.run(self, extends)).await;
-        self.note_begun(None);
+        unfinished.finish();
         // A step after the write can fail, such as ending the old id. The write is in the store anyway.
         let Some(stored) = write.written.take() else {
+            // After an error, nobody knows whether the new session is stored.
             return result.map(|()| {
+                self.note_begun(None);
                 write.obstacle.tell();
                 false
             });
         };
-        let adopted = self.adopt(write, &taken, stored.into_stored(), extends);
+        self.note_begun(None);
+        let adopted = match write.adopted.take() {
+            Some(adopted) => {
+                self.shared.state().memory.old_ids = write.old_ids;
+                adopted
+            }
+            None => self.adopt(&write, stored.into_stored()),
+        };
         result.and(adopted)?;
         self.end_one_left_over().await;
         Ok(true)
     }
 
     /// Makes the written record the session's, with the changes that were made since it was taken.
-    fn adopt(
-        &self,
-        write: Write,
-        taken: &RequestChanges,
-        stored: SessionData,
-        extends: bool,
-    ) -> Result<(), Error> {
+    pub(super) fn adopt(&self, write: &Write, stored: SessionData) -> Result<(), Error> {
+        let taken = &write.changes;
         {
             let mut state = self.shared.state();
             let memory = &mut state.memory;
             memory.saved = Some(Box::new((write.id.clone(), stored.cookie().clone())));
             memory.is_stored = true;
             memory.is_extended = true;
-            memory.is_touched &= !extends;
-            memory.old_ids = write.old_ids;
-            state.id = write.id;
+            memory.is_touched &= !write.extends;
+            memory.old_ids = write.old_ids.clone();
+            state.id = write.id.clone();
         }
         for _ in 0..MOST_TRIES {
             let (version, now) = {

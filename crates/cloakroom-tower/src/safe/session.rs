@@ -40,7 +40,7 @@ impl SafeSession {
         self.shared.state().memory.begun = id.map(|id| Begun { id, has_replaced: false });
     }
 
-    /// Notes that the old session has ended, and that the new one stays.
+    /// Notes that the old sessions have ended, and that the new one stays.
     pub(super) fn note_replaced(&self) {
         if let Some(begun) = &mut self.shared.state().memory.begun {
             begun.has_replaced = true;

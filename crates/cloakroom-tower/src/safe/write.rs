@@ -36,6 +36,7 @@ const MOST_IDS: usize = 4;
 const PATIENCE: u32 = 8;
 
 /// A record as it was written, and what the store says of it.
+#[derive(Clone)]
 pub(super) struct Written {
     pub(super) record: SessionData,
     revision: Revision,
@@ -71,8 +72,14 @@ pub(super) struct Write {
     pub(super) hands_on_links: bool,
     /// The id of a new session that a `save` may have stored before it was dropped.
     begun: Option<String>,
+    /// The handler goes on after it.
+    pub(super) is_save: bool,
+    /// The expiry moves.
+    pub(super) extends: bool,
     /// The record as it was written, even if a later step failed.
     pub(super) written: Option<Written>,
+    /// The request has the written record as its session already.
+    pub(super) adopted: Option<Result<(), Error>>,
     /// Why nothing was written.
     pub(super) obstacle: Obstacle,
 }
@@ -120,7 +127,10 @@ impl Write {
             is_late: age_ms > milliseconds(marker::LIFE) / 2,
             hands_on_links: false,
             begun: memory.begun.as_ref().map(|begun| begun.id.clone()),
+            is_save: false,
+            extends: false,
             written: None,
+            adopted: None,
             obstacle: Obstacle::DESTROYED,
         }
     }
@@ -130,6 +140,7 @@ impl Write {
     pub(super) async fn run(&mut self, session: &SafeSession, extends: bool) -> Result<(), Error> {
         let safe = &*session.safe;
         let now_ms = safe.setup.now_ms();
+        self.extends = extends;
         let prepare = |mut record: SessionData| {
             // When Node.js only touches a session, its record keeps an `expires` that has passed. The store has
             // returned it, so it lives, and this write must not end it.
@@ -199,7 +210,8 @@ impl Write {
             }
             match expire(atomic, old_id, current, safe.setup.now_ms()).await {
                 Ok(Updated::Stored(_)) => {
-                    session.note_replaced();
+                    self.old_ids.pop();
+                    self.note_replaced(session);
                     // It has ended, except in a store that gives all records one life. There it still has to be
                     // destroyed.
                     if let Err(error) = safe.left_over.destroy(store, old_id).await {
@@ -208,7 +220,6 @@ impl Write {
                     } else {
                         self.end_old_links(safe, old_id).await;
                     }
-                    self.old_ids.pop();
                     return Ok(());
                 }
                 // The old session may have ended, so the new one cannot be taken back: it may be the only one.
@@ -247,6 +258,19 @@ impl Write {
             session.note_begun(written.as_ref().map(|(id, _)| id.clone()));
         }
         session.shared.state().memory.written = written.map(Box::new);
+    }
+
+    /// Notes that the old session has ended, so that the new one stays. If this is a `save` that is dropped from now on,
+    /// the request goes on with what is stored, and does not count again what it has computed.
+    pub(super) fn note_replaced(&mut self, session: &SafeSession) {
+        match &self.written {
+            Some(written) if self.is_save => {
+                let stored = written.clone().into_stored();
+                session.note_begun(None);
+                self.adopted = Some(session.adopt(self, stored));
+            }
+            _ => session.note_replaced(),
+        }
     }
 
     /// Stores the record under the new id, or under another if that one is taken. A store without conditional writes

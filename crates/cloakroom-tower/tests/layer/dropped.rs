@@ -1,9 +1,12 @@
 //! A request, or a part of it, that is dropped while a new session is stored.
 
 use cloakroom_core::{Enumerate, Store};
+use cloakroom_tower::Session;
 use futures::{FutureExt, TryStreamExt, executor::block_on};
+use http::StatusCode;
 
 use crate::{
+    counting::count,
     orders::{Login, drive, end, engine, load, login, store},
     steps::next_turn,
 };
@@ -70,14 +73,8 @@ fn what_a_save_that_was_dropped_has_left_is_written_again() {
                     }
                 });
                 session.insert("user", "ann").unwrap();
-                let mut save = Box::pin(session.save());
-                for _ in 0..turns {
-                    next_turn();
-                    if (&mut save).now_or_never().is_some() {
-                        break;
-                    }
-                }
-                drop(save);
+                count(&session);
+                drop_save_after(turns, &session);
                 let answer = drive(end(&engine, &session));
                 let text = format!("{has_atomic} {keeps} {turns} {answer:?}");
                 let line = answer.ok().and_then(|(_, line)| line).expect(&text);
@@ -87,6 +84,98 @@ fn what_a_save_that_was_dropped_has_left_is_written_again() {
                 let record = block_on(steps.memory.get(sid)).unwrap().unwrap();
                 assert_eq!(record.get::<String>("user").unwrap().as_deref(), Some("ann"), "{text}");
                 assert_eq!(record.contains("cart"), keeps, "{text}");
+                assert_eq!(record.get::<u8>("count").unwrap(), Some(1), "{text}");
+            }
+        }
+    }
+}
+
+fn drop_save_after(turns: usize, session: &Session) {
+    let mut save = Box::pin(session.save());
+    for _ in 0..turns {
+        next_turn();
+        if (&mut save).now_or_never().is_some() {
+            break;
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    IsDropped,
+    Fails,
+    Regenerates,
+    RollsBack,
+    Destroys,
+    Unsets,
+}
+
+/// The handler ends the request in another way. The browser has one session then, or none if it has logged out.
+#[test]
+fn a_save_that_was_dropped_leaves_no_second_session_and_ends_none() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    for (has_atomic, keeps) in [(true, true), (true, false), (false, true), (false, false)] {
+        for then in [
+            Then::IsDropped,
+            Then::Fails,
+            Then::Regenerates,
+            Then::RollsBack,
+            Then::Destroys,
+            Then::Unsets,
+        ] {
+            for turns in 0..9 {
+                let text = format!("{has_atomic} {keeps} {then:?} {turns}");
+                let steps = store(has_atomic);
+                let engine = engine(&steps);
+                let session = drive(load(&engine, "a"));
+                drive(async {
+                    if keeps {
+                        session.regenerate_keeping_data().await.unwrap();
+                    } else {
+                        session.regenerate().await.unwrap();
+                    }
+                });
+                session.insert("user", "ann").unwrap();
+                drop_save_after(turns, &session);
+                let is_old_there = block_on(steps.memory.get("a")).unwrap().is_some();
+                let mut status = StatusCode::OK;
+                match then {
+                    Then::IsDropped => {}
+                    Then::Fails => status = StatusCode::INTERNAL_SERVER_ERROR,
+                    Then::Regenerates => drive(session.regenerate()).unwrap(),
+                    Then::RollsBack => drive(session.rollback()).unwrap(),
+                    Then::Destroys => drive(session.destroy()).unwrap(),
+                    Then::Unsets => session.unset().unwrap(),
+                }
+                let line = match then {
+                    Then::IsDropped => None,
+                    _ => drive(engine.commit_with_status(&session, status)).expect(&text),
+                };
+                drop(session);
+                let line = line.map(|line| line.to_str().unwrap().to_owned());
+                // The browser goes on with the cookie that it has.
+                let sid = match &line {
+                    Some(line) => line.strip_prefix("connect.sid=s%3A"),
+                    None => Some("a."),
+                };
+                let sid = sid.map(|sid| sid.split('.').next().unwrap());
+                if let Some(sid) = sid {
+                    let next = drive(load(&engine, sid));
+                    next.insert("n", 1).unwrap();
+                    drive(end(&engine, &next)).unwrap();
+                }
+                let ids: Vec<String> = block_on(steps.memory.ids().try_collect()).unwrap();
+                match then {
+                    // Nobody has the cookie of a session that was stored completely.
+                    Then::IsDropped if !is_old_there => assert!(ids.len() <= 1, "{text} {ids:?}"),
+                    Then::Destroys | Then::Unsets => assert!(ids.is_empty(), "{text} {ids:?}"),
+                    _ => assert_eq!(
+                        ids.iter().map(|id| &**id).collect::<Vec<_>>(),
+                        [sid.unwrap()],
+                        "{text}"
+                    ),
+                }
             }
         }
     }
