@@ -1,6 +1,6 @@
 //! Paths as a guard compares them.
 
-use std::{borrow::Cow, iter};
+use std::borrow::Cow;
 
 use cloakroom_core::decode_uri_component;
 
@@ -74,17 +74,18 @@ pub fn path_readings(path: &str) -> Option<Vec<String>> {
     if path.len() > LONGEST {
         return None;
     }
+    let starts = with_resolutions(path);
+    let mut decoded = Vec::new();
+    for start in &starts {
+        add(&mut decoded, &decode_uri_component(start)?);
+        add(&mut decoded, &decoded_segments(start)?);
+    }
     let mut readings = Vec::new();
-    let starts = iter::once(path.to_owned()).chain(without_host(path));
-    for start in starts.flat_map(|path| with_resolutions(&path)) {
-        for decoded in [decode_uri_component(&start)?.into_owned(), decoded_segments(&start)?] {
-            for reading in iter::once(start.clone()).chain(with_resolutions(&decoded)) {
-                let without_slash = reading.trim_end_matches('/');
-                let without_slash = if without_slash.is_empty() { "/" } else { without_slash };
-                add(&mut readings, without_slash);
-                add(&mut readings, &reading);
-            }
-        }
+    for reading in starts.into_iter().chain(decoded.iter().flat_map(|path| with_resolutions(path)))
+    {
+        let without_slash = reading.trim_end_matches('/');
+        add(&mut readings, if without_slash.is_empty() { "/" } else { without_slash });
+        add(&mut readings, &reading);
     }
     Some(readings)
 }
@@ -114,15 +115,24 @@ fn decoded_segments(path: &str) -> Option<String> {
     decode_uri_component(&kept).map(Cow::into_owned)
 }
 
-/// Returns the path, and what is left of it when its dots are followed.
+/// Returns the path, and what is left of it when a host is taken off and its dots are followed, in either order.
 fn with_resolutions(path: &str) -> Vec<String> {
-    let mut resolutions = vec![path.to_owned()];
-    for separators in [&['/'][..], &['/', '\\']] {
-        for merges in [false, true] {
-            add(&mut resolutions, &resolved(path, separators, merges));
-        }
+    let mut resolutions = Vec::new();
+    add_resolutions(path, &mut resolutions);
+    let hosted: Vec<_> = resolutions.iter().filter_map(|path| without_host(path)).collect();
+    for path in hosted {
+        add_resolutions(&path, &mut resolutions);
     }
     resolutions
+}
+
+fn add_resolutions(path: &str, resolutions: &mut Vec<String>) {
+    add(resolutions, path);
+    for separators in [&['/'][..], &['/', '\\']] {
+        for merges in [false, true] {
+            add(resolutions, &resolved(path, separators, merges));
+        }
+    }
 }
 
 /// Follows the dots in a path whose segments end at `separators`. If it `merges` slashes, empty segments do not count.

@@ -218,6 +218,11 @@ async fn other_spellings_of_a_path_are_guarded_too() {
         "//x\\private",
         "//private/static/../..//private/x",
         "//x//private/static",
+        // Also if it is given what was decoded, or the `pathname` of another URL.
+        "/%2Fx/private",
+        "/%5cx/p%72ivate",
+        "/x/..//y/private",
+        "/.//y/private",
     ] {
         let (status, _, _) = guarded.get(path, None).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
