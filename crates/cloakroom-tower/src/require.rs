@@ -18,7 +18,7 @@ mod service;
 mod wants;
 
 pub use paths::path_readings;
-use paths::{absolute, is_below, leads_to};
+use paths::{absolute, is_below, is_below_in_any_case, leads_to};
 pub use service::RequireSessionService;
 use wants::Want;
 
@@ -169,14 +169,15 @@ impl RequireSession {
     }
 
     /// Guards only these paths and the paths below them, by whole segments. By default, all paths are guarded. A second
-    /// call replaces the paths of the first. The paths are plain text: `{id}` matches only itself.
+    /// call replaces the paths of the first. The paths are plain text: `{id}` matches only itself. Letters match in any
+    /// case, since those of Express's routes do.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.paths = Some(absolute(paths)))
     }
 
-    /// Does not guard these paths and the paths below them. `/` exempts the root page alone. A second call replaces the
-    /// paths of the first.
+    /// Does not guard these paths and the paths below them, in this letter case. `/` exempts the root page alone. A second
+    /// call replaces the paths of the first.
     #[must_use]
     pub fn without_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.except = absolute(paths))
@@ -334,9 +335,9 @@ impl Rules {
     /// Returns true if a request for this path has to pass the guard. A path that cannot be decoded has to.
     fn guards(&self, path: &str) -> bool {
         let Some(readings) = path_readings(path) else { return true };
-        let is_below = |above: &str, reading: &String| is_below(above, reading);
         let is_named = self.paths.as_deref().is_none_or(|paths| {
-            paths.iter().any(|above| readings.iter().any(|reading| is_below(above, reading)))
+            let is_named = |above: &str, reading: &String| is_below_in_any_case(above, reading);
+            paths.iter().any(|above| readings.iter().any(|reading| is_named(above, reading)))
         });
         // Guarding too much is safe and exempting too much is not: a path is guarded if a server can read it as one that
         // is, and exempt only if every server does. `/` would exempt every path, so it stands for the root alone.

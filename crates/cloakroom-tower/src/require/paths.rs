@@ -24,6 +24,12 @@ pub(super) fn is_below(above: &str, path: &str) -> bool {
     PathMatch::Segments.matches(above, path)
 }
 
+/// As [`is_below`], in any letter case: Express compares its routes so, unless an app sets `case sensitive routing`.
+pub(super) fn is_below_in_any_case(above: &str, path: &str) -> bool {
+    let start = path.get(..above.len()).filter(|start| start.eq_ignore_ascii_case(above));
+    start.is_some_and(|start| is_below(start, path))
+}
+
 /// Returns the paths as requests have them: with a slash at the beginning and without one at the end. A `/*` at the end
 /// is dropped, since a path always includes the paths below it.
 pub(super) fn absolute<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Vec<String> {
@@ -53,6 +59,9 @@ const LONGEST: usize = 4_096;
 /// - Of several slashes in a row, one counts, or all. After two at the beginning there is a host, or there is not: to
 ///   `new URL(path, base)` of Node.js, `//x/admin` is `/admin`.
 /// - A slash at the end counts, or it does not.
+///
+/// Letter case stays as it is. Express compares routes in any case by default, so compare these paths in any case with
+/// what is guarded, if such a server is behind.
 ///
 /// ```
 /// use cloakroom_tower::path_readings;
