@@ -31,6 +31,8 @@ function mongo(store) {
   const touchAfterMs = options.touchAfter * 1000;
   const writeConcern = options.writeOperationOptions;
 
+  const destroy = promisify(store.destroy).bind(store);
+
   /** The collection for a write. Only now it is known what the client's URL or options say. */
   async function writable() {
     const collection = await store.collectionP;
@@ -135,6 +137,12 @@ function mongo(store) {
       store.emit("create", sid);
       store.emit("set", sid);
       return { record, token: fields.session };
+    },
+
+    // Without an acknowledgement, a logout would succeed whatever the server does.
+    async destroy(sid) {
+      await writable();
+      await destroy(sid);
     },
 
     // The one of connect-mongo brings back a session that has expired, and calls it an error if there is none.

@@ -64,7 +64,7 @@ function install(store, adapter, deadlineMs) {
   };
   const get = adapter.get ?? original("get");
   const touch = adapter.touch ?? original("touch");
-  const destroy = original("destroy");
+  const destroy = adapter.destroy ?? original("destroy");
   const createSession = store.createSession;
 
   async function getAndRemember(sid) {

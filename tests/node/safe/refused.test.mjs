@@ -56,8 +56,8 @@ test("unacknowledged writes, which only the client's URL asks for, are an error 
     const client = new MongoClient("mongodb://127.0.0.1:1/?w=0");
     const store = safe(MongoStore.create({ client, autoRemove: "disabled", writeOperationOptions }));
     const session = { cookie: { originalMaxAge: null, expires: null } };
-    for (const method of ["set", "touch"]) {
-      await assert.rejects(call(store, method, "a", session), /^TypeError: safe: the write concern w: 0 is not/);
+    for (const [method, ...values] of [["set", session], ["touch", session], ["destroy"]]) {
+      await assert.rejects(call(store, method, "a", ...values), /^TypeError: safe: the write concern w: 0 is not/);
     }
   }
 });
