@@ -94,7 +94,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> UpstashAdapter<C> {
     /// user's session. A token that points there, `by-user-id:1` for instance, is not that of a session.
     async fn session(&self, operation: &Operation, token: &str) -> Result<Option<Claims>, Error> {
         let text = self.get(operation, &self.session_key(token)).await?;
-        let text = text.filter(|text| !text.starts_with(&self.session_key("")));
+        let prefix = self.session_key("");
+        let text = text.filter(|text| prefix.is_empty() || !text.starts_with(&prefix));
         text.map(|text| object(operation, &text)).transpose()
     }
 
@@ -206,5 +207,49 @@ impl<C> fmt::Debug for UpstashAdapter<C> {
             .field("user_key_prefix", &self.user_key_prefix)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Pipeline, RedisFuture};
+
+    use super::*;
+
+    /// A connection to a server with one session, whose token is `a`, and its user.
+    #[derive(Clone)]
+    struct Server;
+
+    impl ConnectionLike for Server {
+        fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+            let key = match command.args_iter().nth(1) {
+                Some(redis::Arg::Simple(key)) => key,
+                _ => b"",
+            };
+            let text = match key {
+                b"a" => r#"{"userId":"1","expires":"2026-01-01T00:00:00.000Z"}"#,
+                _ => r#"{"id":"1"}"#,
+            };
+            Box::pin(async move { Ok(Value::BulkString(text.into())) })
+        }
+
+        fn req_packed_commands<'a>(
+            &'a mut self,
+            _: &'a Pipeline,
+            _: usize,
+            _: usize,
+        ) -> RedisFuture<'a, Vec<Value>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn get_db(&self) -> i64 {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_prefix_of_sessions_may_be_empty() {
+        let adapter = UpstashAdapter::new(Server).with_session_key_prefix("");
+        assert!(adapter.get_session_and_user("a").await.unwrap().is_some());
     }
 }
