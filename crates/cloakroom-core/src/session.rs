@@ -156,8 +156,8 @@ impl SessionData {
         })?;
         match text.trim_matches([' ', '\t', '\n', '\r']) {
             "" | "null" | "false" | "0" | "\"\"" => Ok(None),
-            // Such as `-0` or `0.0`.
-            number if number.starts_with(['-', '0']) && json::is_same(number, "0") => Ok(None),
+            // Such as `-0` or `1e-400`.
+            number if !number.starts_with('{') && json::is_same(number, "0") => Ok(None),
             _ => {
                 // A store or a cache keeps it for long, and counts its length.
                 if text.capacity() > text.len() + text.len() / 8 {
