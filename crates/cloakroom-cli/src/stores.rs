@@ -1,6 +1,6 @@
 //! Opens the stores that arguments name.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use cloakroom::{
     Error, ExpressSession,
@@ -50,13 +50,14 @@ pub(crate) fn existing(name: &str) -> Result<ExpressSession, Failure> {
             if !is_in_memory(&url)
                 && (parameter(&url, CREATE_TABLE).is_none() || !sqlite_file(&url).exists()) =>
         {
+            // Checked as it is: a wrong option is an error here, too.
+            open(&url)?;
             Ok(open(&with_parameter(&url, CREATE_TABLE, "false"))?)
         }
         "file" if !FileStore::open(&url)?.path().is_dir() => {
             Err(Failure::usage("the folder does not exist"))
         }
         "mongodb" | "mongodb+srv" => {
-            // Checked as it is: a wrong option is an error here, too.
             open(&url)?;
             Ok(open(&without_index(&url))?)
         }
@@ -70,7 +71,7 @@ pub(crate) async fn for_dry_run(name: &str) -> Result<ExpressSession, Failure> {
     let url = url(name)?;
     if creates_table(&url) {
         let sessions = open(&with_parameter(&url, CREATE_TABLE, "false"))?;
-        let is_missing = scheme(&url) == "sqlite" && !sqlite_file(&url).exists()
+        let is_missing = scheme(&url) == "sqlite" && is_made_by_a_copy(&sqlite_file(&url))
             || matches!(reach(&sessions).await, Err(error) if error.to_string().contains(NO_TABLE));
         return Ok(if is_missing { open("memory:")? } else { sessions });
     }
@@ -78,6 +79,12 @@ pub(crate) async fn for_dry_run(name: &str) -> Result<ExpressSession, Failure> {
         return Ok(open("memory:")?);
     }
     existing(name)
+}
+
+/// Returns true if this file does not exist, and its folder does, which SQLite does not create.
+fn is_made_by_a_copy(file: &Path) -> bool {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    !file.exists() && folder.unwrap_or(Path::new(".")).is_dir()
 }
 
 /// Returns true if the first operation on this database creates a table that does not exist.

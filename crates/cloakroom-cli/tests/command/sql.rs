@@ -239,6 +239,24 @@ fn a_dry_run_into_a_database_of_sqlite_makes_no_table() {
 }
 
 #[test]
+fn a_dry_run_into_sqlite_fails_where_the_copy_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let from = format!("file://{path}/one");
+    plant(&from);
+    for (to, said) in
+        [("none/app.db", "cannot be opened"), ("app.db?createTable=yes", "createTable")]
+    {
+        let to = format!("sqlite://{path}/{to}");
+        for args in [&["copy", &from, &to, "--dry-run"][..], &["copy", &from, &to], &["ls", &to]] {
+            let ended = run(command().args(args), "");
+            assert_eq!(ended.code, Some(2), "{args:?} {}", ended.stdout);
+            assert!(ended.stderr.contains(said), "{args:?} {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 #[ignore = "needs postgres"]
 fn a_dry_run_into_postgres_makes_no_table() {
     let folder = tempfile::tempdir().unwrap();
