@@ -49,7 +49,8 @@ impl Turn {
     ///
     /// If a writer holds the turn for longer than `patience`, the first in the queue takes it over, because a future that
     /// is no longer polled must not block the others. If the first ones in the queue are not polled either, for longer
-    /// than twice `patience`, one behind them does.
+    /// than twice `patience`, one behind them does. They get no turn then while others wait who are polled, until they are
+    /// polled again.
     ///
     /// Returns `None` if it would have to wait but `sleep` returned no timer, and in code that
     /// [`without_turns`](Self::without_turns) runs. The caller then continues without a turn.
@@ -131,6 +132,9 @@ impl Turn {
         let is_next = before.all(|(_, waiter)| waiter.polled_at.elapsed() > unpolled);
         let waiter = if is_next && line.holder == holder {
             line.holder = self.ticket;
+            for (_, waiter) in line.waiting.range_mut(..self.ticket) {
+                waiter.is_passed_over = true;
+            }
             line.waiting.remove(&self.ticket)
         } else {
             None
@@ -153,7 +157,11 @@ impl Drop for Turn {
             drop(waiter);
             return;
         }
-        if let Some((next, waiter)) = line.get_mut().waiting.pop_first() {
+        let waiting = &mut line.get_mut().waiting;
+        // One who is not polled would hold up those behind it once more.
+        let polled = waiting.iter().find(|(_, waiter)| !waiter.is_passed_over);
+        let next = polled.or(waiting.first_key_value()).map(|(next, _)| *next);
+        if let Some((next, waiter)) = next.and_then(|next| waiting.remove_entry(&next)) {
             line.get_mut().holder = next;
             drop(state);
             if let Some(waker) = waiter.waker {
@@ -198,11 +206,13 @@ struct Line {
 struct Waiter {
     waker: Option<Waker>,
     polled_at: Instant,
+    /// One behind it has taken the turn since it was polled.
+    is_passed_over: bool,
 }
 
 impl Waiter {
     fn new(waker: Option<Waker>) -> Self {
-        Self { waker, polled_at: Instant::now() }
+        Self { waker, polled_at: Instant::now(), is_passed_over: false }
     }
 }
 
