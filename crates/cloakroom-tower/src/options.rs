@@ -147,7 +147,8 @@ impl SessionOptions {
     }
 
     /// Returns the safe rules with the cookie and the record of next-session 4: the name `sid`, no `SameSite`, `secure`
-    /// in the record and off, and no extension unless [`touch_after`](ExpiryOptions::touch_after) is set.
+    /// in the record and off, and no extension of a session that is only read unless
+    /// [`touch_after`](ExpiryOptions::touch_after) is set.
     #[must_use]
     pub fn next_session() -> Self {
         Self {

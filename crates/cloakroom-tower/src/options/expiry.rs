@@ -25,7 +25,8 @@ pub enum TouchAfter {
     EachRequest,
     /// When this much of its life has passed, by writing it: next-session's `touchAfter`, which counts seconds.
     Elapsed(Duration),
-    /// Only by [`Session::touch`](crate::Session::touch).
+    /// Only by [`Session::touch`](crate::Session::touch). A request that changes the session still extends it, because a
+    /// store extends a session whose cookie nobody changed.
     Never,
 }
 

@@ -136,6 +136,27 @@ async fn a_change_does_not_end_what_the_store_keeps_alive() {
     assert_eq!(record.get::<i32>("n").unwrap(), Some(2));
 }
 
+/// next-session on connect-redis keeps the end of the record, so there the session would be gone after a minute.
+#[tokio::test]
+async fn a_change_extends_the_session_in_the_store_whatever_touch_after_says() {
+    for touch_after in [TouchAfter::Never, TouchAfter::Elapsed(MINUTE)] {
+        let site = site(IdFormat::Plain, touch_after);
+        site.write("n", 1).await;
+        site.clock.advance(40_000);
+        let reply = site.write("n", 2).await;
+        assert!(reply.lines().is_empty(), "the browser's copy ends when it would have ended");
+        site.clock.advance(40_000);
+        assert!(site.record("NEW1").await.is_some());
+
+        // An end of its own is the only one that no change moves.
+        site.visit(async |session: Session| session.set_end_after(MINUTE)).await;
+        site.clock.advance(40_000);
+        site.write("n", 3).await;
+        site.clock.advance(20_000);
+        assert!(site.record("NEW1").await.is_none());
+    }
+}
+
 #[tokio::test]
 async fn ids_can_be_encoded() {
     let secrets = Secrets::new(["keyboard cat"]).unwrap();
