@@ -115,16 +115,16 @@ type Texts = Vec<(String, Vec<String>)>;
 
 /// Returns the member without the kinds that are asked for, and those.
 fn split(flash: Option<&str>, is_asked: impl Fn(&str) -> bool) -> (String, Texts) {
-    let (mut left, mut taken) = (Object::default(), Texts::new());
+    let (mut left, mut taken) = (Vec::new(), Texts::new());
     for (kind, json) in Object::read(flash).into_members() {
         if is_asked(&kind) {
             let messages = messages(Some(&json));
             taken.push((kind, messages));
         } else {
-            left.set(&kind, json);
+            left.push((kind, json));
         }
     }
-    (left.to_json(), taken)
+    (Object::of(left).to_json(), taken)
 }
 
 /// Returns the messages of a kind. connect-flash keeps a list; another value counts as one message, and what JavaScript
