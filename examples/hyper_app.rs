@@ -34,21 +34,31 @@ async fn answer(
     };
     let route = format!("{} {}", request.method(), request.uri().path());
     let mut response = Response::new(handle(&session, &route).await?);
-    if let Some(cookie) = engine.commit_with_status(&session, response.status()).await? {
+    let cookie = match engine.commit_with_status(&session, response.status()).await {
+        Ok(cookie) => cookie,
+        Err(error) => {
+            response = failed(&error.into());
+            // The browser's old id can be gone by now.
+            engine.cookie_after_error(&session)
+        }
+    };
+    if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+fn failed(error: &SessionError) -> Response<String> {
+    let mut response = Response::new("no session now\n".to_owned());
+    *response.status_mut() = error.status(); // 503 when the store is away.
+    response
 }
 
 async fn serve(
     engine: SessionEngine,
     request: Request<Incoming>,
 ) -> Result<Response<String>, Infallible> {
-    Ok(answer(&engine, request).await.unwrap_or_else(|error| {
-        let mut response = Response::new("no session now\n".to_owned());
-        *response.status_mut() = error.status(); // 503 when the store is away.
-        response
-    }))
+    Ok(answer(&engine, request).await.unwrap_or_else(|error| failed(&error)))
 }
 
 #[tokio::main]

@@ -111,6 +111,22 @@ fn plain_hyper_answers_503_when_the_store_is_away() {
     assert_eq!(ann.get("/"), (200, "hello stranger\n".to_owned()));
 }
 
+/// Its new session is stored, and the old one cannot be ended; after a lost connection, that one can be gone.
+#[test]
+#[ignore = "needs redis-server"]
+fn plain_hyper_sends_the_cookie_of_a_login_that_is_stored_although_its_request_fails() {
+    let redis = RedisServer::start().unwrap();
+    let app = Example::start("hyper_app", &[&redis.url()]).unwrap();
+    let mut ann = Browser::new(app.url());
+    ann.post("/login", &[]);
+    let first = ann.cookie.clone();
+    let mut server = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    redis::cmd("ACL").arg("SETUSER").arg("default").arg("-del").exec(&mut server).unwrap();
+    assert_eq!(ann.post("/login", &[]).0, 500);
+    assert_ne!(ann.cookie, first);
+    assert_eq!(ann.get("/"), (200, "hello ann\n".to_owned()));
+}
+
 type Socket = tungstenite::WebSocket<MaybeTlsStream<std::net::TcpStream>>;
 
 /// An upgrade as a page of this origin asks for it: the socket, or the status of the refusal.

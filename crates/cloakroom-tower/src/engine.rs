@@ -17,7 +17,7 @@ use crate::{IdFormat, SessionOptions, rules::Rules, setup::Setup};
 /// ```
 /// use cloakroom_core::{MemoryStore, Secrets};
 /// use cloakroom_tower::{RequestHead, SessionEngine, SessionOptions};
-/// use http::{Request, Response, header::SET_COOKIE};
+/// use http::{Request, Response, StatusCode, header::SET_COOKIE};
 ///
 /// async fn handle(engine: &SessionEngine, request: Request<()>) -> Result<Response<String>, cloakroom_core::Error> {
 ///     let Some(session) = engine.load(RequestHead::from(&request)).await? else {
@@ -26,7 +26,15 @@ use crate::{IdFormat, SessionOptions, rules::Rules, setup::Setup};
 ///     session.insert("seen", true)?;
 ///
 ///     let mut response = Response::new("hello".to_owned());
-///     if let Some(cookie) = engine.commit(&session).await? {
+///     let cookie = match engine.commit(&session).await {
+///         Ok(cookie) => cookie,
+///         Err(_) => {
+///             response = Response::new("try again".to_owned());
+///             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+///             engine.cookie_after_error(&session)
+///         }
+///     };
+///     if let Some(cookie) = cookie {
 ///         response.headers_mut().append(SET_COOKIE, cookie);
 ///     }
 ///     Ok(response)
