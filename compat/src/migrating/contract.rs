@@ -116,7 +116,8 @@ impl Atomic for Migrating {
             Origin::Old(revision) => Some(revision),
             Origin::OnItsWay => None,
         };
-        if self.writes == Writes::ToNew {
+        // A session ends where it is: the new store may refuse it, and its end needs no copy.
+        if self.writes == Writes::ToNew && !self.has_expired(session) {
             let moved = self.moved(sid, None).await.map_err(Error::with_outcome_known)?;
             let Some(current) = moved else { return Ok(Updated::Gone) };
             return self.update_moved(sid, session, current).await;

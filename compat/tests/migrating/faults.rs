@@ -23,17 +23,20 @@ enum Call {
     Set,
     Update,
     Destroy,
+    /// An update with an expiry that has passed.
+    End,
     Touch,
     GetAndTouch,
     Create,
     Move,
 }
 
-const CALLS: [Call; 8] = [
+const CALLS: [Call; 9] = [
     Call::Get,
     Call::Set,
     Call::Update,
     Call::Destroy,
+    Call::End,
     Call::Touch,
     Call::GetAndTouch,
     Call::Create,
@@ -141,6 +144,16 @@ async fn call(
                 }
             }
         },
+        Call::End => match handle.get(SID).await.map_err(|error| error.with_outcome_known())? {
+            None => known(None),
+            Some(read) => {
+                let before = number(&read);
+                match atomic.update(SID, &read.with_store_expiry_ms(0)).await? {
+                    Updated::Stored(_) => known(Some(before)).map(|_| vec![None]),
+                    other => Err(format!("nobody else writes: {other:?}")),
+                }
+            }
+        },
         Call::Touch => is_there(handle.touch(SID, &session(0)).await? == Touched::Extended),
         Call::GetAndTouch => {
             let found = atomic.get_and_touch(SID, Some(Duration::from_secs(900))).await?;
@@ -170,6 +183,8 @@ fn make(handle: &Migrating, which: Call, written: u32, may: &May) -> Result<End,
 fn after(end: End, call: Call, written: u32, may: May, is_late: bool) -> May {
     let happened = match end {
         // A write that is late can still take effect after others than writes.
+        // An end that found no session has ended nothing.
+        End::Answered(now) if is_late && call == Call::End => return [may, now].concat(),
         End::Answered(now) if is_late && call != Call::Destroy && now != [Some(written)] => {
             return may;
         }
@@ -177,7 +192,7 @@ fn after(end: End, call: Call, written: u32, may: May, is_late: bool) -> May {
         End::Failed { may_have_happened: false } => return may,
         End::Failed { may_have_happened: true } => match call {
             Call::Set => Some(written),
-            Call::Destroy => None,
+            Call::Destroy | Call::End => None,
             Call::Update if may.iter().any(Option::is_some) => Some(written),
             Call::Create if may.contains(&None) => Some(written),
             _ => return may,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cloakroom_compat::Migrating;
+use cloakroom_compat::{ExpressSession, Migrating};
 use cloakroom_core::{
     Atomic, Created, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched, Updated,
 };
@@ -119,4 +119,28 @@ fn a_session_that_the_new_store_refuses_stays_usable_in_the_old_one() {
         handle.destroy("destroyed").await.unwrap();
         assert_eq!(old.length().await.unwrap(), 0);
     });
+}
+
+/// A store that is full takes no record either, so nothing must have to move before it ends.
+#[tokio::test]
+async fn a_user_is_signed_out_of_a_session_that_the_new_store_refuses() {
+    let (old, limit) = (MemoryStore::new(), Arc::new(AtomicUsize::new(0)));
+    let new = Small(MemoryStore::new(), limit);
+    for (sid, user) in [("theirs", "7"), ("also theirs", "7"), ("another user's", "8")] {
+        let text = format!(r#"{{"cookie":{{"path":"/"}},"passport":{{"user":{user}}}}}"#);
+        old.set(sid, &SessionData::from_json(text).unwrap()).await.unwrap();
+    }
+    let sessions = ExpressSession::migrating(old.clone(), new.clone());
+    assert_eq!(sessions.end_all(7, Some("also theirs")).await.unwrap(), 1);
+    assert_eq!(sessions.get("theirs").await.unwrap(), None);
+    assert_eq!(old.length().await.unwrap(), 2);
+    // One that has changed since it was read does not end.
+    let read = sessions.get("also theirs").await.unwrap().unwrap();
+    let mut changed = old.get("also theirs").await.unwrap().unwrap();
+    changed.insert("n", 1).unwrap();
+    old.set("also theirs", &changed).await.unwrap();
+    let updated = sessions.update("also theirs", &read.with_store_expiry_ms(0)).await.unwrap();
+    assert!(matches!(updated, Updated::Conflict(current) if current.contains("n")));
+    assert_eq!(sessions.end_all(7, None).await.unwrap(), 1);
+    assert_eq!(old.length().await.unwrap(), 1);
 }
