@@ -77,9 +77,9 @@ enum Writes {
 /// written or visited ([`touch`](Store::touch), [`get_and_touch`](Atomic::get_and_touch)), or by
 /// [`move_session`](Self::move_session); a move extends its life as a visit does.
 ///
-/// A session that the new store refuses, for example because it is too large, stays in the old one, where it can be
-/// read, extended and destroyed. A write to it fails with the error of the new store, unless it is a
-/// [`set`](Store::set) that this accepts. Reading writes to neither store, so a session can be read while one of them,
+/// A session that the new store refuses, for example because it is too large or its id is not valid there, stays in the
+/// old one, where it can be read, extended and destroyed. A write to it fails with the error of the new store, unless it
+/// is a [`set`](Store::set) that this accepts. Reading writes to neither store, so a session can be read while one of them,
 /// or both, refuse all writes. Both have to be reachable.
 ///
 /// All handles of this kind together keep the whole contract, in any number of processes: no change is lost and no
@@ -160,6 +160,14 @@ impl Migrating {
             let message = "the store does not support conditional writes, which a move needs";
             Error::new(ErrorKind::Unsupported, store.name().to_owned(), "move", message)
         })
+    }
+
+    /// Returns the store in which sessions are created.
+    fn of_new_sessions(&self) -> &dyn Store {
+        match self.writes {
+            Writes::InPlace => &*self.old,
+            Writes::ToNew => &*self.new,
+        }
     }
 
     fn is_atomic(&self) -> bool {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_backend::in_part;
-use cloakroom_core::{Atomic, Created, Enumerate, Error, SessionData, Store, Touched, Updated};
+use cloakroom_core::{
+    Atomic, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
+};
 
 use super::{
     Migrating, Writes,
@@ -36,6 +38,10 @@ impl Store for Migrating {
         match (in_old, in_new) {
             (Ok(()), Ok(())) => Ok(()),
             (Err(error), Err(_)) => Err(error),
+            // A store has nothing under an id that it refuses.
+            (Err(error), Ok(())) | (Ok(()), Err(error)) if error.kind() == ErrorKind::InvalidId => {
+                Ok(())
+            }
             (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(in_part(true)(error)),
         }
     }
@@ -104,7 +110,7 @@ impl Atomic for Migrating {
             }
             if self.has_expired(session) {
                 // It is not stored, but the answer is the same.
-                return Self::atomic_of(&*self.new)?.create(sid, session).await;
+                return Self::atomic_of(self.of_new_sessions())?.create(sid, session).await;
             }
         }
     }
@@ -112,7 +118,13 @@ impl Atomic for Migrating {
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
         flag::check(session, self.name(), "update")?;
         let mut revision = match origin(session) {
-            Origin::New => return self.update_in_new(sid, session).await,
+            Origin::New => match self.update_in_new(sid, session).await {
+                // The session can only be in the old store, which judges the revision.
+                Err(error) if error.kind() == ErrorKind::InvalidId => {
+                    return Self::atomic_of(&*self.old)?.update(sid, session).await;
+                }
+                updated => return updated,
+            },
             Origin::Old(revision) => Some(revision),
             Origin::OnItsWay => None,
         };
@@ -154,10 +166,10 @@ impl Atomic for Migrating {
     ) -> Result<Option<SessionData>, Error> {
         let (old, new) = (Self::atomic_of(&*self.old)?, Self::atomic_of(&*self.new)?);
         loop {
-            if let Some(session) = new.get_and_touch(sid, ttl).await?
-                && !flag::is_moving(&session)
-            {
-                return Ok(Some(session));
+            match new.get_and_touch(sid, ttl).await {
+                Ok(Some(session)) if !flag::is_moving(&session) => return Ok(Some(session)),
+                Err(error) if error.kind() != ErrorKind::InvalidId => return Err(error),
+                _ => {}
             }
             match self.to_visit(sid).await? {
                 Place::Nowhere => return Ok(None),
@@ -213,12 +225,13 @@ impl Migrating {
         match self.in_old(sid).await? {
             InOld::Open(_) => Ok(Place::Old),
             InOld::Closed(..) => Ok(Place::OnItsWay(false)),
-            InOld::Handed(_, name, _) => match self.new.get(sid).await?.map(|copy| flag::of(&copy))
-            {
-                Some(Flag::Pending(_, of)) if of == name => Ok(Place::OnItsWay(true)),
-                Some(Flag::None) => Ok(Place::New),
-                _ => Err(error),
-            },
+            InOld::Handed(_, name, _) => {
+                match self.in_new(sid).await?.map(|copy| flag::of(&copy)) {
+                    Some(Flag::Pending(_, of)) if of == name => Ok(Place::OnItsWay(true)),
+                    Some(Flag::None) => Ok(Place::New),
+                    _ => Err(error),
+                }
+            }
             InOld::Nothing | InOld::Pending(..) | InOld::Tentative(_) => Err(error),
         }
     }

@@ -1,6 +1,6 @@
 //! Finds the session among the records of both stores.
 
-use cloakroom_core::{Error, SessionData, Updated};
+use cloakroom_core::{Error, ErrorKind, SessionData, Updated};
 
 use super::{
     Migrating,
@@ -65,7 +65,7 @@ impl Migrating {
     /// Returns the session wherever it is, and writes nothing: a store that takes no writes must not keep anybody from
     /// reading. [`find`](Self::find) looks in the same order.
     pub(super) async fn look(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        let in_new = self.new.get(sid).await?;
+        let in_new = self.in_new(sid).await?;
         let flag = in_new.as_ref().map(flag::of);
         if flag == Some(Flag::None) {
             return Ok(in_new);
@@ -81,7 +81,7 @@ impl Migrating {
             InOld::Nothing | InOld::Tentative(_) => None,
         };
         // It can have moved after the new store was asked and before the old one was.
-        let Some(record) = self.new.get(sid).await? else { return Ok(None) };
+        let Some(record) = self.in_new(sid).await? else { return Ok(None) };
         match flag::of(&record) {
             Flag::None => Ok(Some(record)),
             Flag::Pending(_, name) if copy_name.as_ref() == Some(&name) => {
@@ -95,7 +95,7 @@ impl Migrating {
     /// Finds the session. Removes what ended moves have left.
     pub(super) async fn find(&self, sid: &str) -> Result<Found, Error> {
         loop {
-            let in_new = self.new.get(sid).await?;
+            let in_new = self.in_new(sid).await?;
             let copy = match in_new {
                 Some(session) if !flag::is_moving(&session) => return Ok(Found::New(session)),
                 in_new => in_new,
@@ -152,7 +152,7 @@ impl Migrating {
         name: &str,
         closed: SessionData,
     ) -> Result<Option<Found>, Error> {
-        if let Some(copy) = self.new.get(sid).await? {
+        if let Some(copy) = self.in_new(sid).await? {
             match flag::of(&copy) {
                 Flag::None => return Ok(Some(Found::New(copy))),
                 Flag::Pending(_, of) if of == name => {
@@ -167,7 +167,7 @@ impl Migrating {
 
     /// Looks into the new store once more: a session can have moved after that was asked and before the old one was.
     async fn not_in_old(&self, sid: &str) -> Result<Option<Found>, Error> {
-        let Some(record) = self.new.get(sid).await? else { return Ok(Some(Found::Nothing)) };
+        let Some(record) = self.in_new(sid).await? else { return Ok(Some(Found::Nothing)) };
         match flag::of(&record) {
             Flag::None => Ok(Some(Found::New(record))),
             // It was on its way to the other store when the direction of the migration changed.
@@ -225,8 +225,28 @@ impl Migrating {
         Ok(matches!(updated, Updated::Stored(_)))
     }
 
+    /// Returns what the new store has. It has nothing under an id that it refuses, which the old one can have accepted: if
+    /// that refuses it as well, [`in_old`](Self::in_old) says so.
+    pub(super) async fn in_new(&self, sid: &str) -> Result<Option<SessionData>, Error> {
+        match self.new.get(sid).await {
+            Err(error) if error.kind() == ErrorKind::InvalidId => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Returns what the old store has. It has nothing under an id that only the new one accepts.
     pub(super) async fn in_old(&self, sid: &str) -> Result<InOld, Error> {
-        let Some(session) = self.old.get(sid).await? else { return Ok(InOld::Nothing) };
+        let found = match self.old.get(sid).await {
+            Err(error) if error.kind() == ErrorKind::InvalidId => {
+                let in_new = self.new.get(sid).await;
+                if in_new.is_err_and(|of_new| of_new.kind() == ErrorKind::InvalidId) {
+                    return Err(error);
+                }
+                None
+            }
+            found => found?,
+        };
+        let Some(session) = found else { return Ok(InOld::Nothing) };
         Ok(match flag::of(&session) {
             Flag::None => InOld::Open(session),
             Flag::Closed(by) => InOld::Closed(by, session),

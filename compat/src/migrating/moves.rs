@@ -53,7 +53,7 @@ impl Migrating {
     pub(super) async fn leave_old(&self, sid: &str, until_ms: Option<i64>) -> Result<(), Error> {
         while let Some(record) = self.in_old(sid).await?.into_record() {
             // In this order: the record was there when the new store had the session.
-            match self.new.get(sid).await? {
+            match self.in_new(sid).await? {
                 Some(session) if !flag::is_moving(&session) => {
                     self.discard_below(sid, &record, &session).await?;
                 }

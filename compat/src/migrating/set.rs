@@ -102,6 +102,8 @@ impl Migrating {
             let record = match store.get(sid).await {
                 Ok(None) => return Ok(true),
                 Ok(Some(record)) => record,
+                // The other store has accepted the id.
+                Err(error) if error.kind() == ErrorKind::InvalidId => return Ok(true),
                 Err(error) if is_set && is_of_the_record(error.kind()) => {
                     store.destroy(sid).await?;
                     continue;
@@ -129,7 +131,7 @@ impl Migrating {
                 Err(error) => return Err(error),
             };
             // In this order: the record was there when the new store had the session.
-            let above = self.new.get(sid).await?;
+            let above = self.in_new(sid).await?;
             let Some(session) = above.filter(|session| !flag::is_moving(session)) else {
                 return Ok(false);
             };
@@ -176,7 +178,7 @@ impl Migrating {
         session: &SessionData,
         error: Error,
     ) -> Result<bool, Error> {
-        match self.new.get(sid).await {
+        match self.in_new(sid).await {
             // The session in the old store, if there is one, is hidden by it, and must not come back.
             Err(error) if is_of_the_record(error.kind()) => {
                 self.old.destroy(sid).await.map_err(Error::with_outcome_known)?;
@@ -204,15 +206,18 @@ impl Migrating {
 
     /// Stores a session without conditional writes.
     async fn set_plainly(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
-        if self.writes == Writes::InPlace && self.new.get(sid).await?.is_none() {
+        if self.writes == Writes::InPlace && self.in_new(sid).await?.is_none() {
             self.old.set(sid, session).await?;
             // A move that began before this write can still complete. What it copied is older.
-            if self.new.get(sid).await.map_err(in_part(true))?.is_none() {
+            if self.in_new(sid).await.map_err(in_part(true))?.is_none() {
                 return Ok(());
             }
         }
         self.new.set(sid, session).await?;
-        self.old.destroy(sid).await.map_err(in_part(true))
+        match self.old.destroy(sid).await {
+            Err(error) if error.kind() == ErrorKind::InvalidId => Ok(()),
+            destroyed => destroyed.map_err(in_part(true)),
+        }
     }
 }
 

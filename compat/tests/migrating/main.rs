@@ -5,6 +5,7 @@
 
 mod failing;
 mod faults;
+mod ids;
 mod interleavings;
 mod refused;
 mod scheduler;

@@ -13,6 +13,12 @@ use cloakroom_core::{
     Touched, Updated,
 };
 
+pub(crate) fn memory(clock: &Clock) -> MemoryStore {
+    let mut options = MemoryOptions::default();
+    options.clock = clock.clone();
+    MemoryStore::with_options(options)
+}
+
 /// Two stores, and the clock of both.
 struct Two {
     old: MemoryStore,
@@ -22,12 +28,7 @@ struct Two {
 
 impl Two {
     fn new(clock: &Clock) -> Self {
-        let store = || {
-            let mut options = MemoryOptions::default();
-            options.clock = clock.clone();
-            MemoryStore::with_options(options)
-        };
-        Self { old: store(), new: store(), clock: clock.clone() }
+        Self { old: memory(clock), new: memory(clock), clock: clock.clone() }
     }
 
     fn before(&self) -> Migrating {
