@@ -2,7 +2,7 @@
 
 use cloakroom_core::{Created, Error, ErrorKind, Revision, SessionData, Store, generate_id};
 
-use super::{Migrating, flag};
+use super::{Migrating, flag, set::is_of_the_record};
 
 /// How often a record is created that a store says it has, and does not show. Others can remove it each time, but not
 /// that often.
@@ -25,7 +25,7 @@ impl Migrating {
 
     /// Checks that the two stores are not one under two names, as `redis://localhost` and `redis://127.0.0.1` are: it
     /// creates a record in the new store, looks for it in the old one, and removes it. If it cannot be removed, it
-    /// expires within a minute.
+    /// expires within a minute. It is found even if the two encrypt with different secrets.
     ///
     /// Before anything is destroyed in the old store because the new one has it too, this check is made once. Call it
     /// yourself to learn of the mistake when the service starts.
@@ -56,7 +56,11 @@ impl Migrating {
         flag::try_out(&mut record)?;
         let atomic = Self::atomic_of(&*self.new)?;
         atomic.create(&sid, &record).await.map_err(Error::with_outcome_known)?;
-        let is_in_old = self.old.get(&sid).await.map(|found| found.is_some());
+        let is_in_old = match self.old.get(&sid).await {
+            // Nobody else has written under this id. With another secret, the old store cannot read the record.
+            Err(error) if is_of_the_record(error.kind()) => Ok(true),
+            found => found.map(|found| found.is_some()),
+        };
         self.new.destroy(&sid).await.ok();
         if is_in_old? {
             let message = "both stores are the same one: nothing can be moved";

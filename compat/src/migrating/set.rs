@@ -104,7 +104,12 @@ impl Migrating {
                 Ok(Some(record)) => record,
                 // The other store has accepted the id.
                 Err(error) if error.kind() == ErrorKind::InvalidId => return Ok(true),
-                Err(error) if is_set && is_of_the_record(error.kind()) => {
+                Err(error) if is_of_the_record(error.kind()) => {
+                    // It could be the caller's own, encrypted with another secret.
+                    self.check_distinct().await?;
+                    if !is_set {
+                        return Err(error);
+                    }
                     store.destroy(sid).await?;
                     continue;
                 }
@@ -137,7 +142,10 @@ impl Migrating {
             };
             match below {
                 Some(record) => self.discard_below(sid, &record, &session).await?,
-                None => self.old.destroy(sid).await?,
+                None => {
+                    self.check_distinct().await?;
+                    self.old.destroy(sid).await?;
+                }
             }
         }
     }
@@ -181,6 +189,7 @@ impl Migrating {
         match self.in_new(sid).await {
             // The session in the old store, if there is one, is hidden by it, and must not come back.
             Err(error) if is_of_the_record(error.kind()) => {
+                self.check_distinct().await?;
                 self.old.destroy(sid).await.map_err(Error::with_outcome_known)?;
                 self.new.set(sid, session).await.map(|()| true)
             }
@@ -243,7 +252,8 @@ pub(crate) fn rewritten(read: SessionData, session: &SessionData) -> Option<Sess
     (rewritten.to_json() == session.to_json()).then_some(rewritten)
 }
 
-fn is_of_the_record(kind: ErrorKind) -> bool {
+/// Returns true for an error that says that there is a record, which cannot be read.
+pub(super) fn is_of_the_record(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Corrupt | ErrorKind::TooLarge | ErrorKind::InvalidData)
 }
 

@@ -9,6 +9,7 @@ mod ids;
 mod interleavings;
 mod refused;
 mod scheduler;
+mod secrets;
 mod stopped;
 mod suite;
 
