@@ -102,6 +102,10 @@ enum Writes {
 /// [`Config`](ErrorKind::Config) error. A write or a move is the same error if one of them is a `Migrating` itself:
 /// complete one migration before the next.
 ///
+/// Put a cache such as `cloakroom-cache` around the handle, and not around one of its stores: one that remembers that the
+/// new store has no session would not show a session that another process has moved in the meantime, and the old store
+/// does not have it any more.
+///
 /// Both stores must offer [`Atomic`], or no conditional writes are offered and a change made at the same time as a move
 /// can be lost. For a moment, a session that moves has the additional member `cloakroomMove`, in the old store and in
 /// the new one.

@@ -9,6 +9,7 @@ mod history;
 mod interrupted;
 mod listing;
 mod markers;
+mod migration;
 mod space;
 mod writing;
 
