@@ -10,7 +10,7 @@ use futures::{
     stream::StreamExt,
 };
 
-use crate::migrating::{expiry_ms, is_moving, not_shown, rewritten};
+use crate::migrating::{check_apart, expiry_ms, is_moving, not_shown, rewritten};
 
 mod options;
 mod verify;
@@ -46,6 +46,8 @@ enum Copied {
 /// - So a copy that was interrupted is completed by another call, which skips what is there. But a session that has
 ///   ended in the first store since the interrupted call stays in the other one: [`verify_copy`] counts those.
 /// - The other store must not be in use: what its users do there is not in the first store.
+/// - The first store must not list the sessions of the other one, as with the prefixes `sess:` and `sess:new:` on one
+///   server. To notice that, it reads all ids before it begins, unless nothing is written.
 /// - It holds only [`concurrency`](CopyOptions::concurrency) sessions and a page of the listing in memory.
 /// - A session whose record cannot be read or is refused counts as failed, and the copy goes on. So does one that a
 ///   [`Migrating`](crate::Migrating) handle is moving: complete the move first.
@@ -64,6 +66,7 @@ enum Copied {
 /// # Errors
 ///
 /// - [`Unsupported`](ErrorKind::Unsupported) if the first store cannot list its sessions.
+/// - [`Config`](ErrorKind::Config) if the first store lists the sessions of the other one. Nothing was copied then.
 /// - The error of a listing that breaks off, and of a store that cannot be reached; `progress` has
 ///   received what was done until then.
 ///
@@ -88,6 +91,9 @@ pub async fn copy(
     mut progress: impl FnMut(&CopyProgress) + Send,
 ) -> Result<CopyProgress, Error> {
     let all = from.enumerate().ok_or_else(|| unlisted(from))?.all();
+    if !options.dry_run {
+        check_apart(from, to, &options.clock, "copy").await?;
+    }
     let copier = Copier { from, to, options };
     let mut done = CopyProgress::default();
     let sessions = all

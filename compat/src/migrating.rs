@@ -57,7 +57,7 @@ mod moves;
 mod origin;
 mod set;
 
-pub(crate) use distinct::not_shown;
+pub(crate) use distinct::{check_apart, not_shown};
 pub use flag::is_moving;
 pub(crate) use moves::expiry_ms;
 pub(crate) use set::rewritten;

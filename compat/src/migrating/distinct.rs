@@ -1,12 +1,21 @@
-//! Two stores that are one, under two names, are noticed before a move deletes what it has just found.
+//! Two stores that are one, under two names, are noticed before a move deletes what it has just found, and a store that lists
+//! what another one has under longer ids, before these are copied or moved.
 
-use cloakroom_core::{Created, Error, ErrorKind, Revision, SessionData, Store, generate_id};
+use std::future::ready;
+
+use cloakroom_core::{
+    Clock, Created, Error, ErrorKind, Revision, SessionData, Store, generate_id, marker_name,
+};
+use futures::stream::TryStreamExt;
 
 use super::{Migrating, flag, set::is_of_the_record};
 
 /// How often a record is created that a store says it has, and does not show. Others can remove it each time, but not
 /// that often.
 const TRIES: usize = 20;
+
+/// How long a record lives that is looked for in a listing, which can take long.
+const LISTING_MS: i64 = 60 * 60 * 1_000;
 
 impl Migrating {
     /// Destroys a record of the old store below this session of the new one, if it is still the one that was read.
@@ -70,6 +79,30 @@ impl Migrating {
         Ok(())
     }
 
+    /// Checks that the old store does not list the sessions of the new one: with the prefix `sess:`, a store lists those of
+    /// another one with the prefix `sess:new:` on the same server, under ids that begin with `new:`. Whoever moves what
+    /// the old store lists would move them once more, and log their users out.
+    ///
+    /// It creates a record in the new store that is not a session, reads all ids of the old one, and removes the record.
+    /// If it cannot be removed, it expires within an hour. Call it before [`move_session`](Self::move_session) for the sessions of a
+    /// listing. [`copy`](crate::copy) makes this check itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) if the old store lists what the new one has, and the errors of either store.
+    ///
+    /// ```
+    /// use cloakroom_compat::Migrating;
+    /// use cloakroom_core::MemoryStore;
+    ///
+    /// # futures::executor::block_on(async {
+    /// Migrating::new(MemoryStore::new(), MemoryStore::new()).check_apart().await?;
+    /// # Ok::<(), cloakroom_core::Error>(()) }).unwrap();
+    /// ```
+    pub async fn check_apart(&self) -> Result<(), Error> {
+        check_apart(&*self.old, &*self.new, &self.clock, "move").await
+    }
+
     /// Creates a record. Returns `None` if there is one already.
     ///
     /// A store can refuse to create a record and then not return one: what is there is not a session, such as JSON's
@@ -90,6 +123,38 @@ impl Migrating {
             }
         }
         Err(not_shown(store, "move"))
+    }
+}
+
+/// Checks that the first store does not list what the other one has, under longer ids.
+pub(crate) async fn check_apart(
+    from: &dyn Store,
+    to: &dyn Store,
+    clock: &Clock,
+    operation: &'static str,
+) -> Result<(), Error> {
+    let Some(listing) = from.enumerate() else { return Ok(()) };
+    // No listing of the other store shows a marker, not even if this stops before it is removed.
+    let sid = marker_name(&generate_id()?);
+    let until_ms = clock.now_ms().saturating_add(LISTING_MS);
+    let record = SessionData::new().with_store_expiry_ms(until_ms);
+    match to.set(&sid, &record).await {
+        // Its column is too short for a marker. A table has no prefix.
+        Err(error) if error.kind() == ErrorKind::InvalidId => return Ok(()),
+        set => set.map_err(Error::with_outcome_known)?,
+    }
+    let is_longer = |listed: String| ready(listed.len() > sid.len() && listed.ends_with(&*sid));
+    let is_listed = listing.ids().try_any(is_longer).await;
+    to.destroy(&sid).await.ok();
+    match is_listed {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            let message = "the first store lists the sessions of the other one, for example because its prefix is the beginning of the other's on the same server";
+            Err(Error::new(ErrorKind::Config, from.name().to_owned(), operation, message))
+        }
+        // It lists its sessions and no ids.
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

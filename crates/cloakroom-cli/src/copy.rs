@@ -168,6 +168,7 @@ async fn move_all(
 ) -> Result<(), Failure> {
     let migrating = Migrating::new(from.clone(), to.clone());
     migrating.check_distinct().await?;
+    migrating.check_apart().await?;
     let migrating = &migrating;
     let (mut moved, mut gone, mut failed) = (0, 0, 0);
     let mut all = from

@@ -282,3 +282,23 @@ fn a_copy_that_is_killed_or_interrupted_is_completed_by_another() {
     );
     assert_eq!(count(), SESSIONS);
 }
+
+/// Its sessions would be moved once more, under ids that no browser has.
+#[test]
+#[ignore = "needs redis-server"]
+fn a_move_to_a_longer_prefix_on_the_same_server_moves_and_copies_nothing() {
+    let redis = RedisServer::start().unwrap();
+    let (from, to) = (redis.url(), format!("{}?prefix=sess:new:", redis.url()));
+    plant(&from);
+    for args in [&["copy", "{FROM}", "{TO}", "--move"], &["copy", "{FROM}", "{TO}", "--verify"]] {
+        let case = Case {
+            args,
+            stdin: "",
+            code: 2,
+            stdout: "*",
+            stderr: "*: the first store lists the sessions of the other one, for example because its prefix is the beginning of the other's on the same server",
+        };
+        check(&case, &[("{FROM}", &*from), ("{TO}", &*to)], &[]);
+        assert_eq!(block_on(open(&from).length()).unwrap(), 10);
+    }
+}
