@@ -14,6 +14,9 @@ pub(crate) const STORE: &str = "memcached";
 /// What a server says that has no room for an item.
 const OUT_OF_MEMORY: [&str; 2] = ["out of memory storing", "out of memory allocating"];
 
+/// What a server with the option `-Y` says to every command before a login.
+pub(crate) const UNAUTHENTICATED: &str = "unauthenticated";
+
 /// Converts an error of the crate `memcache`. `server` is the server's name in the URL.
 pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError) -> Error {
     match cause {
@@ -32,6 +35,11 @@ pub(crate) fn of_client(operation: &Operation, server: &str, cause: ClientError)
             // The server sends no more than the word ERROR, or the crate passes no more on.
             let why = "accepts no more connections, or is older than memcached 1.6";
             operation.error(ErrorKind::Unavailable, format!("{server} {why}"))
+        }
+        ClientError::Rejected(text) if text == UNAUTHENTICATED => {
+            let why =
+                "requires a login (-Y), which this store and connect-memcached do not support";
+            operation.error(ErrorKind::Config, format!("{server} {why}"))
         }
         ClientError::Rejected(_) => {
             operation.error(ErrorKind::Other, "the server rejected the command as malformed")
@@ -161,6 +169,11 @@ mod tests {
             || Rejected("ERROR".to_owned()),
             ErrorKind::Unavailable,
             "h:1 accepts no more connections, or is older than memcached 1.6",
+        );
+        check(
+            || Rejected("unauthenticated".to_owned()),
+            ErrorKind::Config,
+            "h:1 requires a login (-Y), which this store and connect-memcached do not support",
         );
         check(
             || Rejected("bad command line format SECRET".to_owned()),

@@ -52,9 +52,13 @@ impl<'a> Plain<'a> {
         let line = self.next_line(operation).await?;
         // This is the whole answer of a server that accepts no more connections.
         if line.starts_with("ERROR") {
-            Err(ClientError::Rejected("ERROR".to_owned()))
-        } else {
-            Ok(line)
+            return Err(ClientError::Rejected("ERROR".to_owned()));
+        }
+        match line.strip_prefix("CLIENT_ERROR ") {
+            Some(error::UNAUTHENTICATED) => {
+                Err(ClientError::Rejected(error::UNAUTHENTICATED.to_owned()))
+            }
+            _ => Ok(line),
         }
     }
 

@@ -154,6 +154,28 @@ async fn a_server_older_than_1_6_is_told() {
     }
 }
 
+/// As memcached 1.6.18 answers with the option `-Y`.
+#[tokio::test]
+async fn a_server_that_requires_a_login_is_a_config_error() {
+    let fake = Fake::start(|_, _| Then::Answer("CLIENT_ERROR unauthenticated\r\n"));
+    let store = MemcachedStore::open(&fake.url).unwrap();
+    let read = session().with_revision(Revision::from_number(7));
+    for error in [
+        store.get("a").await.unwrap_err(),
+        store.set("a", &read).await.unwrap_err(),
+        store.touch("a", &read).await.unwrap_err(),
+        store.destroy("a").await.unwrap_err(),
+        atomic(&store).create("a", &read).await.unwrap_err(),
+        atomic(&store).update("a", &read).await.unwrap_err(),
+        listing(&store).length().await.unwrap_err(),
+        store.flush_servers().await.unwrap_err(),
+        store.ping().await.unwrap_err(),
+    ] {
+        check(&error, ErrorKind::Config);
+        assert!(error.to_string().contains("requires a login (-Y)"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_that_knows_no_statistics_takes_large_records() {
     let fake = Fake::start(|_, command| match command.split(' ').next() {
