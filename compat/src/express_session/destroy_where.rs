@@ -156,9 +156,12 @@ impl ExpressSession {
 
 /// Returns a session whose expiry has passed by every clock. An update with it destroys the record that was read, and no
 /// other.
+///
+/// Stores of npm go by the cookie. A store that gives all sessions one life, such as Memcached with the option `ttl`,
+/// ignores that.
 fn ended(mut session: SessionData) -> Result<SessionData, Error> {
     session.cookie_mut().set_max_age_ms(Some(0), 0)?;
-    Ok(session)
+    Ok(session.with_store_expiry_ms(0))
 }
 
 impl Progress {

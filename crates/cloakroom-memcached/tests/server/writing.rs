@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloakroom_compat::ExpressSession;
 use cloakroom_core::{Clock, SessionData, Store, Touched};
 
 use crate::{Bench, atomic, expiring_in, options, session};
@@ -154,4 +155,18 @@ async fn touch_writes_and_creates_nothing() {
     assert!((59..=61).contains(&raw.lives("s:a").unwrap()));
     assert_eq!(raw.item("s:b"), None);
     assert_eq!(raw.stat("cmd_set"), sets);
+}
+
+/// The expiry of its cookie says nothing then.
+#[tokio::test]
+#[ignore = "needs memcached"]
+async fn a_user_is_signed_out_although_all_sessions_have_the_life_of_the_option() {
+    let bench = Bench::with(options(|options| options.ttl = Some(Duration::from_secs(3_600))));
+    let sessions = ExpressSession::new(bench.store.clone());
+    let record = SessionData::from_json(r#"{"cookie":{},"passport":{"user":7}}"#).unwrap();
+    for sid in ["a", "b"] {
+        sessions.set(sid, &record).await.unwrap();
+    }
+    assert_eq!(sessions.end_all(7, None).await.unwrap(), 2);
+    assert_eq!((bench.raw().item("s:a"), bench.raw().item("s:b")), (None, None));
 }

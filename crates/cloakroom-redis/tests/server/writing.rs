@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use cloakroom_compat::ExpressSession;
 use cloakroom_core::{Error, ErrorKind, SessionData, Store, Touched, Updated};
 use cloakroom_redis::{Serializer, Ttl};
 use futures::TryStreamExt;
@@ -152,4 +153,19 @@ async fn a_serializer_is_used_by_every_operation() {
     assert_eq!(store.get("a").await.unwrap(), None);
     bench.plant("sess:a", "plain");
     assert_eq!(store.get("a").await.unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+/// The expiry of its cookie says nothing then.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_user_is_signed_out_although_a_function_gives_all_sessions_their_life() {
+    let hour = Ttl::of(|_| Duration::from_secs(3_600));
+    let bench = Bench::with(options(|options| options.ttl = hour));
+    let sessions = ExpressSession::new(bench.store.clone());
+    let record = SessionData::from_json(r#"{"cookie":{},"passport":{"user":7}}"#).unwrap();
+    for sid in ["a", "b"] {
+        sessions.set(sid, &record).await.unwrap();
+    }
+    assert_eq!(sessions.end_all(7, None).await.unwrap(), 2);
+    assert_eq!((bench.value("sess:a"), bench.value("sess:b")), (None, None));
 }
