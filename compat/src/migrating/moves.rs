@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Error, LAST_DATE_MS, SessionData, Store, TimeToLive, Updated, generate_id};
+use cloakroom_core::{Error, LAST_DATE_MS, Revision, SessionData, Store, TimeToLive, Updated, generate_id};
 
 use super::{
     Migrating,
@@ -241,7 +241,8 @@ impl Migrating {
         else {
             return Ok(false);
         };
-        let life = Move { until_ms: self.until_ms(session), ..by.clone() };
+        let as_read = SessionData::from_json(session.to_json())?.with_revision(Revision::of_text());
+        let life = Move { until_ms: self.until_ms(&as_read, session), ..by.clone() };
         let (copy, name) = match self.prepare_other(sid, &by, &life, session).await {
             Ok(Some(copy)) => copy,
             Ok(None) => return Ok(false),
@@ -275,9 +276,13 @@ impl Migrating {
         Ok(lasting.map(|copy| (copy, name)))
     }
 
-    /// Returns when a `set` ends this session, or `None` for a browser session.
-    pub(super) fn until_ms(&self, session: &SessionData) -> Option<i64> {
-        expiry_ms(session, self.clock.now_ms())
+    /// Returns when a `set` ends this session, or `None` if the record that is stored instead says so itself. The options
+    /// of the store, which can give all sessions one life, decide then.
+    pub(super) fn until_ms(&self, record: &SessionData, session: &SessionData) -> Option<i64> {
+        let now_ms = self.clock.now_ms();
+        let says_so = session.store_expiry_ms().is_none()
+            && record.time_to_live(now_ms) == session.time_to_live(now_ms);
+        if says_so { None } else { expiry_ms(session, now_ms) }
     }
 }
 

@@ -87,7 +87,7 @@ impl Migrating {
             }
         }
         flag::clear(&mut record);
-        if let Some(until_ms) = self.until_ms(session) {
+        if let Some(until_ms) = self.until_ms(&record, session) {
             record = record.with_store_expiry_ms(until_ms);
         }
         match Self::atomic_of(here)?.update(sid, &record).await? {
@@ -163,7 +163,7 @@ impl Migrating {
             Writes::ToNew => &*self.new,
         };
         if let Some(mut rewritten) = rewritten(read, session) {
-            if let Some(until_ms) = self.until_ms(session) {
+            if let Some(until_ms) = self.until_ms(&rewritten, session) {
                 rewritten = rewritten.with_store_expiry_ms(until_ms);
             }
             let updated = Self::atomic_of(store)?.update(sid, &rewritten).await?;

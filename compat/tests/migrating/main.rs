@@ -7,6 +7,7 @@ mod failing;
 mod faults;
 mod ids;
 mod interleavings;
+mod one_life;
 mod refused;
 mod scheduler;
 mod secrets;
