@@ -113,12 +113,32 @@ impl ExpiryForm {
         }
     }
 
-    /// Returns the SQL of what is compared, for the column or for what is [`sent`](Self::sent).
-    pub(crate) fn compared(self, value: &str) -> String {
+    /// Returns the SQL of the end of a session, from its column, to be compared with [`now`](Self::now).
+    ///
+    /// In the hour before the clocks go back, a local time that comes is below the current one, so it is compared as the
+    /// moment that PostgreSQL takes it for, as connect-pg-simple does.
+    pub(crate) fn ends(self, column: &str, zone: &str) -> String {
         match self {
-            Self::IsoText => format!("datetime({value})"),
-            _ => value.to_owned(),
+            Self::LocalTimestamp => format!("({column} AT TIME ZONE {zone})"),
+            Self::IsoText => format!("datetime({column})"),
+            _ => column.to_owned(),
         }
+    }
+
+    /// Returns the SQL of the current time, which is sent as `argument`.
+    pub(crate) fn now(self, argument: &str, zone: &str) -> String {
+        match self {
+            Self::LocalTimestamp => Self::TimestampTz.sent(argument, zone),
+            Self::IsoText => format!("datetime({argument})"),
+            _ => self.sent(argument, zone),
+        }
+    }
+
+    /// Returns a condition that every expired row meets, and that an index on the column answers, where the comparison of
+    /// [`ends`](Self::ends) is not such a one. No clock of a zone goes back by more than three hours.
+    pub(crate) fn may_have_ended(self, column: &str, argument: &str, zone: &str) -> Option<String> {
+        (self == Self::LocalTimestamp)
+            .then(|| format!("{column} < {} + interval '3 hours'", self.sent(argument, zone)))
     }
 
     /// Returns the SQL that reads a column as text, which [`read`](Self::read) understands.

@@ -240,8 +240,10 @@ impl<'t> Parts<'t> {
         let [id, data, expiry] =
             [&table.id, &table.data, &table.expiry].map(|column| dialect.quote(&column.name));
         let zone = format!("'{zone}'");
-        let now = form.compared(&form.sent(NOW, &zone));
-        let ends = form.compared(&expiry);
+        let (now, ends) = (form.now(NOW, &zone), form.ends(&expiry, &zone));
+        let may_have_ended = form.may_have_ended(&expiry, NOW, &zone);
+        let early =
+            may_have_ended.map_or_else(String::new, |condition| format!("{condition} AND "));
         let (lives, expired) = if table.live_at_expiry { (">=", "<") } else { (">", "<=") };
         // SQLite orders any text after any number, so a row in another form would be live for ever, or over at once.
         let kind = match dialect {
@@ -281,7 +283,7 @@ impl<'t> Parts<'t> {
             selected_expiry: form.selected(dialect, &expiry, &zone),
             same_id,
             live,
-            expired: format!("{kind}{ends} {expired} {now}"),
+            expired: format!("{early}{kind}{ends} {expired} {now}"),
             id,
             data,
             expiry,

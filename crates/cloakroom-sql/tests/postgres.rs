@@ -5,13 +5,14 @@
 use std::{sync::LazyLock, time::Duration};
 
 use cloakroom_core::{
-    Atomic, Clock, Created, Error, ErrorKind, SessionData, Store, Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched, Updated,
 };
 use cloakroom_sql::{
     SqlOptions, SqlStore,
     sqlx::{self, Connection as _, PgConnection, PgPool, Row as _},
 };
 use cloakroom_test_support::{Postgres, unique};
+use futures::TryStreamExt;
 
 static SERVER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
 
@@ -162,6 +163,34 @@ async fn a_local_time_is_that_of_the_connections_of_node() {
     tokyo.set("id", &ann()).await.unwrap();
     let row = sqlx::query(&sql).fetch_one(&mut beside).await.unwrap();
     assert_eq!(row.get::<String, _>(0), "2100-01-02 09:00:01");
+}
+
+/// On that day, 00:50 UTC was 02:50 in Berlin and 01:10 UTC was 02:10. Where connect-pg-simple compares the column with
+/// `to_timestamp`, PostgreSQL takes a time that comes twice for the later one.
+#[tokio::test]
+#[ignore = "needs postgres"]
+async fn a_session_lives_through_the_hour_in_which_the_clocks_go_back() {
+    let (name, mut beside) = table().await;
+    let clock = Clock::fixed(1_761_439_800_000);
+    let url = format!("table={name}&createTable=true&timeZone=Europe/Berlin");
+    let store = open_with(&url, &clock);
+    let mut session = ann();
+    session.set_max_age(Duration::from_secs(1_200), clock.now_ms()).unwrap();
+    store.set("id", &session).await.unwrap();
+    run(&mut beside, "SET timezone TO 'Europe/Berlin'").await;
+    let of_node = format!("SELECT count(*) FROM {name} WHERE expire >= to_timestamp(1761439800)");
+    assert_eq!(number(&mut beside, &of_node).await, 1);
+    assert_eq!(store.remove_expired().await.unwrap(), 0);
+    let mut read = store.get("id").await.unwrap().unwrap();
+    assert!(matches!(store.create("id", &session).await.unwrap(), Created::Exists));
+    assert_eq!(store.touch("id", &session).await.unwrap(), Touched::Extended);
+    read.insert("a", 1).unwrap();
+    assert!(matches!(store.update("id", &read).await.unwrap(), Updated::Stored(_)));
+    let listed: Vec<_> = store.all().try_collect().await.unwrap();
+    assert_eq!(listed[0].time_left, Some(Duration::from_secs(1_200)));
+    clock.advance(1_201_000);
+    assert_eq!(store.get("id").await.unwrap(), None);
+    assert_eq!(store.remove_expired().await.unwrap(), 1);
 }
 
 fn open_with(parameters: &str, clock: &Clock) -> SqlStore {
