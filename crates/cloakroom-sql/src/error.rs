@@ -116,6 +116,19 @@ pub(crate) fn is_no_table(cause: &sqlx::Error) -> bool {
     }
 }
 
+/// Returns true if the table lacks a column, such as one that belongs to an index that was dropped.
+pub(crate) fn is_no_column(cause: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = cause else { return false };
+    if let Some(number) = mysql::number(&**refusal) {
+        return mysql::is_no_column(number);
+    }
+    match refusal.code().as_deref() {
+        Some("42703") => true,
+        Some("1") => refusal.message().contains("no such column"),
+        _ => false,
+    }
+}
+
 /// Returns true if another process created the same table or index at the same time.
 pub(crate) fn is_created_at_once(cause: &sqlx::Error) -> bool {
     let sqlx::Error::Database(refusal) = cause else { return false };

@@ -34,6 +34,11 @@ pub(crate) fn is_no_table(number: u16) -> bool {
     number == 1146
 }
 
+/// Returns true if the table lacks a column.
+pub(crate) fn is_no_column(number: u16) -> bool {
+    number == 1054
+}
+
 /// Returns what went wrong, or `None` for a number that is not known.
 pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
     Some(match number {

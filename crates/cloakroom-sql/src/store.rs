@@ -248,9 +248,16 @@ impl SqlStore {
         Ok(checked)
     }
 
-    /// Makes the next call look at the table again, and create it if it may.
+    /// Makes the next call look at the table and its indexes again, and create the table if it may.
     pub(crate) fn forget_table(&self) {
         *self.0.checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.indexes().clear();
+    }
+
+    /// Passes on whether the columns can hold something. If not, the next call looks at them again: whoever reads the
+    /// error may enlarge one.
+    pub(crate) fn fits(&self, fits: Result<(), Error>) -> Result<(), Error> {
+        fits.inspect_err(|_| self.forget_table())
     }
 
     /// Sends what `call` makes of the current time, which is that after all waiting. If the connection is lost, a call
@@ -292,6 +299,9 @@ impl SqlStore {
                 self.forget_table();
                 return Err(check::missing(operation, &self.0.table));
             }
+            if error::is_no_column(&failure.cause) {
+                self.forget_table();
+            }
             return Err(error::of(operation, &self.0.place, &failure));
         }
     }
@@ -308,7 +318,7 @@ impl SqlStore {
             return Err(operation.error(ErrorKind::InvalidId, message));
         }
         let checked = self.checked(operation).await?;
-        checked.check_id(operation, sid)?;
+        self.fits(checked.check_id(operation, sid))?;
         Ok(checked)
     }
 }
@@ -330,7 +340,7 @@ impl Store for SqlStore {
         let operation = self.operation("set", Idempotency::Once);
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
-        checked.check_text(&operation, &text)?;
+        self.fits(checked.check_text(&operation, &text))?;
         let (statements, row) = (&checked.statements, record::new_row(&operation)?);
         let mut has_ended = false;
         let answer = self

@@ -1,6 +1,6 @@
 //! What a column takes: ids in other letters, texts and characters that do not fit, tables of other types.
 
-use cloakroom_core::{Atomic, Created, Enumerate, Store, Touched, Updated};
+use cloakroom_core::{Atomic, Created, Enumerate, FindBy, Store, Touched, Updated};
 use futures::TryStreamExt;
 
 use super::*;
@@ -173,4 +173,56 @@ async fn a_row_that_was_marked_as_destroyed_is_no_session() {
     assert!(matches!(created, Created::Stored(_)));
     assert_eq!(store.get("id").await.unwrap(), Some(with("user", "bob")));
     assert!(matches!(store.create("id", &ann()).await.unwrap(), Created::Exists));
+}
+
+/// Whoever reads the error enlarges the column, and the service goes on.
+#[tokio::test]
+#[ignore = "needs mariadb-server"]
+async fn a_column_that_was_enlarged_keeps_what_it_refused() {
+    let (name, mut beside) = table(&SERVER).await;
+    let columns = |id: &str, data: &str| {
+        format!(
+            "session_id {id} COLLATE utf8mb4_bin NOT NULL, expires int unsigned NOT NULL, data {data}"
+        )
+    };
+    let create = format!(
+        "CREATE TABLE {name} ({}, PRIMARY KEY (session_id))",
+        columns("varchar(9)", "text")
+    );
+    run(&mut beside, &create).await;
+    let store = open(&SERVER, &format!("table={name}"));
+    let long = with("text", &"x".repeat(70_000));
+    refused(store.set("id", &long).await, ErrorKind::TooLarge);
+    run(&mut beside, &format!("ALTER TABLE {name} MODIFY data mediumtext")).await;
+    store.set("id", &long).await.unwrap();
+    refused(store.create("0123456789", &long).await, ErrorKind::InvalidId);
+    run(
+        &mut beside,
+        &format!("ALTER TABLE {name} MODIFY session_id varchar(10) COLLATE utf8mb4_bin NOT NULL"),
+    )
+    .await;
+    assert!(matches!(store.create("0123456789", &long).await.unwrap(), Created::Stored(_)));
+}
+
+#[tokio::test]
+#[ignore = "needs mariadb-server"]
+async fn an_index_that_is_gone_is_looked_for_again() {
+    let (name, mut beside) = table(&SERVER).await;
+    let store = open(&SERVER, &format!("table={name}&createTable=true"));
+    let found = async || FindBy::find(&store, "user", "\"ann\"").await.unwrap().is_some();
+    store.create_index("user").await.unwrap();
+    assert!(found().await);
+    store.drop_table().await.unwrap();
+    store.set("id", &ann()).await.unwrap();
+    assert!(!found().await, "the new table has no index");
+    store.create_index("user").await.unwrap();
+    assert!(found().await);
+    // By hand: the first search fails, and the next one knows.
+    let index = store.index_statement("user").await.unwrap();
+    let column = index.split('`').nth(3).unwrap();
+    run(&mut beside, &format!("ALTER TABLE {name} DROP INDEX `{column}`, DROP COLUMN `{column}`"))
+        .await;
+    let rows = FindBy::find(&store, "user", "\"ann\"").await.unwrap().unwrap();
+    refused(rows.try_collect::<Vec<_>>().await, ErrorKind::Config);
+    assert!(!found().await);
 }
