@@ -205,7 +205,12 @@ fn types(operation: &Operation, table: &Table, rows: &[Row]) -> Result<Types, Er
         operation.error(ErrorKind::Config, message)
     };
     let find = |name: &str| {
-        let found = rows.iter().find(|row| text(row, 0) == Some(name));
+        let is_named = |known: &str| match table.dialect {
+            // The names of columns have no case there.
+            Dialect::Sqlite => known.eq_ignore_ascii_case(name),
+            _ => known == name,
+        };
+        let found = rows.iter().find(|row| text(row, 0).is_some_and(is_named));
         let of = |row, at| text(row, at).unwrap_or_default().to_owned();
         let found = found.map(|row| (of(row, 1), of(row, 2)));
         found.ok_or_else(|| wrong(name, "does not exist"))

@@ -8,7 +8,7 @@ use std::io;
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
 
-use crate::mysql_error as mysql;
+use crate::mysql_error::{self as mysql, IS_UNIQUE, NEEDS_VALUE};
 
 /// The store's name.
 pub(crate) const STORE: &str = "sql";
@@ -215,6 +215,13 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
             "the server does not know this user, or rejects the way in which it logs in",
         ),
         "3D000" => (ErrorKind::Config, "the database does not exist"),
+        "3F000" => {
+            let why = "the schema of the table does not exist: create it, or name another one with schema";
+            (ErrorKind::Config, why)
+        }
+        // Four digits are a code of SQLite, here and below.
+        "23502" | "1299" => (ErrorKind::Config, NEEDS_VALUE),
+        "23505" | "1555" | "2067" => (ErrorKind::Config, IS_UNIQUE),
         "53100" | "53200" => (ErrorKind::Full, "the server has no room left"),
         "53300" | "08004" => (ErrorKind::Unavailable, "the server has too many connections"),
         "57P01" | "57P02" => (ErrorKind::Unavailable, "the server is shutting down"),
@@ -235,13 +242,13 @@ fn refused(operation: &Operation, place: &str, refusal: &dyn sqlx::error::Databa
             let why = "the server does not know the time zone: set timeZone to UTC or to a name such as Europe/Berlin";
             (ErrorKind::Config, why)
         }
-        // 54001 is the depth of JSON.
-        "22P05" | "22P02" | "22021" | "22003" | "23514" | "54001" => {
+        // 54001 is the depth of JSON, and 275 a CHECK of SQLite.
+        "22P05" | "22P02" | "22021" | "22003" | "23514" | "54001" | "275" => {
             (ErrorKind::InvalidData, "the database cannot keep this session unchanged")
         }
         "22001" => (ErrorKind::TooLarge, "the session is longer than its column"),
         "54000" => (ErrorKind::InvalidId, "the id is too long for the index"),
-        "42804" | "42883" | "42846" | "42P08" => {
+        "42804" | "42883" | "42846" | "42P08" | "3091" => {
             (ErrorKind::Config, "a column of the table has another type than is described")
         }
         _ => return other(operation, place, &code, refusal),

@@ -3,6 +3,12 @@
 use cloakroom_core::ErrorKind;
 use sqlx::error::DatabaseError;
 
+/// What is said of columns that the store does not know of, in each database.
+pub(crate) const NEEDS_VALUE: &str =
+    "a column of the table that is not part of its description needs a value";
+pub(crate) const IS_UNIQUE: &str =
+    "another unique index of the table than that of the id refuses the row";
+
 /// Returns the error's number, or `None` if it comes from another database.
 pub(crate) fn number(refusal: &dyn DatabaseError) -> Option<u16> {
     #[cfg(feature = "mysql")]
@@ -59,10 +65,8 @@ pub(crate) fn refused(number: u16) -> Option<(ErrorKind, &'static str)> {
         1046 | 1049 => (ErrorKind::Config, "the database does not exist"),
         1054 => (ErrorKind::Config, "the table lacks a column"),
         1146 => (ErrorKind::Config, "the table does not exist any more"),
-        1048 | 1062 | 1364 | 1586 => (
-            ErrorKind::Config,
-            "a column of the table that is not part of its description needs a value",
-        ),
+        1048 | 1364 => (ErrorKind::Config, NEEDS_VALUE),
+        1062 | 1586 => (ErrorKind::Config, IS_UNIQUE),
         1129 | 1130 => (ErrorKind::Unavailable, "the server does not accept this client's host"),
         1040 | 1203 | 1226 => (ErrorKind::Unavailable, "the server has too many connections"),
         1461 => (ErrorKind::Unavailable, "the server has too many prepared statements"),

@@ -91,6 +91,25 @@ async fn a_wrong_column_is_an_error_that_names_it() {
     }
 }
 
+#[tokio::test]
+#[ignore = "needs postgres"]
+async fn what_the_table_or_its_schema_refuses_is_told() {
+    let store = open("schema=nowhere&createTable=true");
+    let error = refused(store.get("id").await, ErrorKind::Config);
+    assert!(error.contains("the schema of the table does not exist"), "{error}");
+    for (column, part) in
+        [("shop integer NOT NULL", "needs a value"), ("shop integer DEFAULT 1 UNIQUE", "unique")]
+    {
+        let (name, mut beside) = table().await;
+        let columns = "sid varchar PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL";
+        run(&mut beside, &format!("CREATE TABLE {name} ({columns}, {column})")).await;
+        let store = open(&format!("table={name}"));
+        store.set("other", &ann()).await.ok();
+        let error = refused(store.set("id", &ann()).await, ErrorKind::Config);
+        assert!(error.contains(part), "{column}: {error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs postgres"]
 async fn several_processes_create_the_table_at_once() {

@@ -49,3 +49,40 @@ async fn a_row_whose_expiry_has_another_form_is_not_live_and_not_pruned() {
         assert_eq!(store.get("id").await.unwrap(), Some(ann()), "{counterpart}");
     }
 }
+
+#[tokio::test]
+async fn what_a_constraint_refuses_is_told() {
+    for (columns, kind, part) in [
+        ("(sid PRIMARY KEY, expired, sess, shop NOT NULL)", ErrorKind::Config, "needs a value"),
+        ("(sid PRIMARY KEY, expired, sess, shop UNIQUE DEFAULT 1)", ErrorKind::Config, "unique"),
+        (
+            "(sid PRIMARY KEY, expired, sess CHECK (sess NOT LIKE '%ann%'))",
+            ErrorKind::InvalidData,
+            "cannot keep this session",
+        ),
+        (
+            "(sid TEXT PRIMARY KEY, expired REAL, sess BLOB) STRICT",
+            ErrorKind::Config,
+            "another type",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let sql = format!("CREATE TABLE sessions {columns}");
+        sqlx::query(&sql).execute(&mut beside(&folder).await).await.unwrap();
+        let store = SqlStore::open(&url(&folder, "")).unwrap();
+        store.set("other", &SessionData::new()).await.ok();
+        let error = store.set("id", &ann()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{columns}: {error}");
+        assert!(error.to_string().contains(part), "{columns}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_names_of_columns_have_no_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let sql = "CREATE TABLE Sessions (SID PRIMARY KEY, Expired, SESS)";
+    sqlx::query(sql).execute(&mut beside(&folder).await).await.unwrap();
+    let store = SqlStore::open(&url(&folder, "?createTable=false")).unwrap();
+    store.set("id", &ann()).await.unwrap();
+    assert_eq!(store.get("id").await.unwrap(), Some(ann()));
+}
