@@ -1,18 +1,14 @@
 //! The listing, page by page. session-file-store 1.5.0 lists names only, and counts expired sessions.
 
-use std::fs::ReadDir;
-
 use async_trait::async_trait;
 use cloakroom_backend::{Idempotency, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData, is_marker};
-use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use futures::{
+    future::ready,
+    stream::{self, BoxStream, Stream, StreamExt, TryStreamExt},
+};
 
-use crate::{FileStore, error::of_io, name, store::Shared, until::Until};
-
-/// The number of names in a page, whose files are read together on one blocking thread, and their approximate size in
-/// bytes.
-const PAGE: usize = 128;
-const BYTES: u64 = 4 << 20;
+use crate::{FileStore, name, store::Shared, until::Until, walk::Walk};
 
 /// A session, and when it expires, in milliseconds since 1970. `None` if it never does.
 type Found = (SessionData, Option<f64>);
@@ -93,19 +89,12 @@ impl FileStore {
         &self,
         operation: &'static str,
     ) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + '_ {
-        // `None` before the first page. The folder is read in steps, since 100,000 names would block a thread for long.
-        stream::try_unfold(None, move |files: Option<ReadDir>| async move {
+        // The folder is read in steps, since 100,000 names would block a thread for long.
+        stream::try_unfold(Walk::default(), move |walk| async move {
             let operation = self.operation(operation, Idempotency::Read);
-            let work = move |shared: &Shared| {
-                let Some(files) =
-                    files.map_or_else(|| shared.folder.list(), |files| Ok(Some(files)))?
-                else {
-                    return Ok(None);
-                };
-                shared.page(files)
-            };
-            Ok(self.reading(&operation, work).await?.map(|(names, files)| (names, Some(files))))
+            self.reading(&operation, move |shared| shared.page(walk)).await
         })
+        .try_filter(|names| ready(!names.is_empty()))
     }
 
     /// Returns the live sessions, page by page, without markers.
@@ -125,27 +114,6 @@ impl FileStore {
 }
 
 impl Shared {
-    /// Returns the next names and the rest of the folder, or `None` at the end.
-    fn page(&self, mut files: ReadDir) -> Result<Option<(Vec<String>, ReadDir)>, Error> {
-        let (mut names, mut bytes) = (Vec::with_capacity(PAGE), 0);
-        let extension = &*self.options.file_extension;
-        for file in files.by_ref() {
-            let file = file.map_err(|cause| of_io("list the folder", &cause))?;
-            // An id is UTF-8, so a name that is not belongs to another program.
-            let Ok(name) = file.file_name().into_string() else { continue };
-            if name::to_id(&name, extension).is_some() {
-                // A file that is gone has no size, and one that is too large is not read.
-                let size = file.metadata().map_or(0, |about| about.len());
-                bytes += if size > self.options.max_record { 0 } else { size };
-                names.push(name);
-            }
-            if names.len() == PAGE || bytes >= BYTES {
-                break;
-            }
-        }
-        Ok((!names.is_empty()).then_some((names, files)))
-    }
-
     fn load(&self, names: Vec<String>) -> Page {
         let mut page = Page::with_capacity(names.len());
         for name in names {
@@ -160,28 +128,5 @@ impl Shared {
             }
         }
         page
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::File;
-
-    use crate::FileOptions;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_page_of_large_files_has_fewer_names() {
-        let folder = tempfile::tempdir().unwrap();
-        for (number, megabytes) in [1, 1, 1, 1, 1, 1, 1, 100].into_iter().enumerate() {
-            let file = File::create(folder.path().join(format!("{number}.json"))).unwrap();
-            file.set_len(megabytes << 20).unwrap();
-        }
-        let store = FileStore::in_folder(folder.path(), FileOptions::default()).unwrap();
-        let pages: Vec<_> = store.pages("all").try_collect().await.unwrap();
-        let count: usize = pages.iter().map(Vec::len).sum();
-        // The largest one is not read, so that it takes no room.
-        assert_eq!((pages.len(), count), (2, 8), "{pages:?}");
     }
 }

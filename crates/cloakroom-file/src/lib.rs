@@ -14,6 +14,7 @@ mod parameter;
 mod record;
 mod store;
 mod until;
+mod walk;
 
 pub use options::FileOptions;
 pub use store::FileStore;
