@@ -128,10 +128,13 @@ impl Folder {
         }
     }
 
-    /// Removes a file. A missing one is not an error.
+    /// Removes a file. A missing one is not an error, and a folder of that name, which is not a session, stays.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
-        match fs::remove_file(self.path.join(name)) {
-            Err(cause) if !is_missing(&cause) => Err(of_io("remove a session", &cause)),
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(cause) if !is_missing(&cause) && !path.is_dir() => {
+                Err(of_io("remove a session", &cause))
+            }
             _ => Ok(()),
         }
     }

@@ -48,6 +48,23 @@ fn unfinished(folder: &Path) -> usize {
         .count()
 }
 
+/// The record of `a` is under the lock 0.
+#[tokio::test]
+async fn a_clear_that_fails_tells_whether_it_has_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let patient = patient(folder.path());
+    for sid in ('a'..='z').map(String::from) {
+        patient.set(&sid, &session("ann")).await.unwrap();
+    }
+    let _locks = hold(folder.path(), 0..1);
+    let hasty = store(folder.path(), Duration::from_millis(500));
+    let error = hasty.clear().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    let left = patient.length().await.unwrap();
+    assert_eq!(error.outcome_unknown(), left < 26, "{left} are left: {error}");
+    assert!(patient.get("a").await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn a_stopped_process_that_holds_the_lock_is_a_timeout() {
     let folder = tempfile::tempdir().unwrap();
