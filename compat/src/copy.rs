@@ -12,6 +12,7 @@ use futures::{
 
 use crate::migrating::{check_apart, expiry_ms, is_moving, not_shown, rewritten};
 
+mod meaning;
 mod options;
 mod verify;
 
@@ -41,8 +42,8 @@ enum Copied {
 ///
 /// - A copy has every byte of the record, and as much time left, to within the seconds in which a store counts.
 /// - Nothing is overwritten: a session is created only if the other store has none with this id. One that is there
-///   already counts as skipped if its record is the same, and gets the time that is left. Otherwise it counts as kept;
-///   see [`overwrite`](CopyOptions::overwrite).
+///   already counts as skipped if its record means the same to JavaScript, and gets the time that is left. Otherwise it
+///   counts as kept; see [`overwrite`](CopyOptions::overwrite).
 /// - So a copy that was interrupted is completed by another call, which skips what is there. But a session that has
 ///   ended in the first store since the interrupted call stays in the other one: [`verify_copy`] counts those.
 /// - The other store must not be in use: what its users do there is not in the first store.
@@ -205,7 +206,7 @@ impl Copier<'_> {
             return Ok(Written::Nothing(match self.to.get(sid).await {
                 Ok(None) => Copied::Created,
                 Ok(Some(there)) if is_moving(&there) => return Err(moving(self.to)),
-                Ok(Some(there)) if there.loaded_json() == session.loaded_json() => Copied::Same,
+                Ok(Some(there)) if is_same(session, &there) => Copied::Same,
                 Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
                 _ if self.options.overwrite => Copied::Replaced,
                 _ => Copied::Kept,
@@ -225,6 +226,8 @@ impl Copier<'_> {
         let Some(copied) = self.meets(session, &there)? else {
             return Ok(Written::Nothing(Copied::Kept));
         };
+        let kept = as_it_is_there(session, &there, copied)?;
+        let session = kept.as_ref().unwrap_or(session);
         match rewritten(there.clone(), session) {
             Some(mut record) => {
                 if let Some(until_ms) = self.until_ms(session) {
@@ -259,15 +262,16 @@ impl Copier<'_> {
 
     /// Writes to a store without conditional writes.
     async fn write_plainly(&self, sid: &str, session: &SessionData) -> Result<Written, Error> {
-        let copied = match self.to.get(sid).await {
-            Ok(None) => Copied::Created,
+        let (copied, kept) = match self.to.get(sid).await {
+            Ok(None) => (Copied::Created, None),
             Ok(Some(there)) => match self.meets(session, &there)? {
-                Some(copied) => copied,
+                Some(copied) => (copied, as_it_is_there(session, &there, copied)?),
                 None => return Ok(Written::Nothing(Copied::Kept)),
             },
             Err(error) if error.kind() == ErrorKind::Corrupt => return self.unread(sid).await,
             Err(error) => return Err(error),
         };
+        let session = kept.as_ref().unwrap_or(session);
         self.to.set(sid, session).await?;
         Ok(Written::Stored(session.clone(), copied))
     }
@@ -277,7 +281,7 @@ impl Copier<'_> {
         if is_moving(there) {
             return Err(moving(self.to));
         }
-        if there.loaded_json() == session.loaded_json() {
+        if is_same(session, there) {
             return Ok(Some(Copied::Same));
         }
         Ok(self.options.overwrite.then_some(Copied::Replaced))
@@ -303,6 +307,28 @@ impl Copier<'_> {
             None => self.to.destroy(sid).await,
         }
     }
+}
+
+/// Returns true if two records mean the same: a store such as `jsonb` of PostgreSQL does not keep the text, and a record
+/// without a cookie gets one.
+fn is_same(session: &SessionData, there: &SessionData) -> bool {
+    meaning::is_same(&session.to_json(), &there.to_json())
+}
+
+/// Returns the record that is there with the time of the session, if it is the same one.
+fn as_it_is_there(
+    session: &SessionData,
+    there: &SessionData,
+    copied: Copied,
+) -> Result<Option<SessionData>, Error> {
+    if !matches!(copied, Copied::Same) {
+        return Ok(None);
+    }
+    let kept = SessionData::from_json(there.loaded_json())?;
+    Ok(Some(match session.store_expiry_ms() {
+        Some(until_ms) => kept.with_store_expiry_ms(until_ms),
+        None => kept,
+    }))
 }
 
 fn stored(session: &SessionData, revision: Revision, copied: Copied) -> Written {

@@ -8,16 +8,25 @@ use std::{
 use cloakroom_core::{Error, Listed, Store};
 use futures::stream::StreamExt;
 
-use super::{CopyOptions, is_of_one_session, unlisted, until_ms};
+use super::{CopyOptions, is_of_one_session, meaning, unlisted, until_ms};
 use crate::migrating::is_moving;
 
 /// How far apart two expiries may be, in milliseconds: each store rounds up to seconds, and memcached keeps an item for
 /// one more.
 const APART_MS: u64 = 3_000;
 
+/// The last ends that columns can hold: whole seconds of 32 bits, with a sign and without one, and years of four digits. A
+/// store gives such an end to a session that lives for longer, or that has none.
+const LAST_MS: [i64; 3] = [i32::MAX as i64 * 1_000, u32::MAX as i64 * 1_000, 253_402_300_799_999];
+
 /// Returns the number of sessions that differ: those of one store whose copy in another is missing or differs, in its
 /// record or by more than three seconds in the time it has left, and those of the other store that the first one lacks,
 /// for example because their users have logged out there since they were copied.
+///
+/// Records are the same if JavaScript reads the same from them: `jsonb` of PostgreSQL does not keep the text. The
+/// `expires` of the cookie is not compared, because a store of npm gets the time that the session has left there, where it
+/// is stale. A record without a cookie is the same as with the one that its copy gets. A copy may end sooner if its store
+/// cannot tell a later time, as `express-mysql-session` after the year 2106.
 ///
 /// A session that a [`Migrating`](crate::Migrating) handle is moving differs. One past its
 /// [end](cloakroom_core::SessionData::ends_at_ms) is left out, as `copy` leaves it out. It keeps 32 bytes for each
@@ -60,7 +69,7 @@ pub async fn verify_copy(
             copies.insert(
                 hasher.hash_one(&listed.id),
                 Compared {
-                    record: hasher.hash_one(listed.session.loaded_json()),
+                    record: meaning::of_copy(&hasher, &listed.session.to_json()),
                     until_ms: until_ms(&options.clock, listed.time_left),
                     is_seen: false,
                 },
@@ -78,10 +87,10 @@ pub async fn verify_copy(
             continue;
         }
         let until_ms = until_ms(&options.clock, listed.time_left);
-        let record = hasher.hash_one(listed.session.loaded_json());
+        let record = meaning::of_copy(&hasher, &listed.session.to_json());
         let is_same = copies.get_mut(&hasher.hash_one(&listed.id)).is_some_and(|copy| {
             copy.is_seen = true;
-            copy.record == record && copy.until_ms.abs_diff(until_ms) <= APART_MS
+            copy.record == record && end_alike(until_ms, copy.until_ms)
         });
         differing += u64::from(!is_same || is_moving(&listed.session));
         seen += 1;
@@ -89,6 +98,13 @@ pub async fn verify_copy(
     }
     let lacking = copies.values().filter(|copy| !copy.is_seen).count();
     Ok(differing + lacking as u64)
+}
+
+/// Returns true if a copy ends with its original, or as late as its store can say.
+fn end_alike(original_ms: i64, copy_ms: i64) -> bool {
+    let are_close = |a: i64, b: i64| a.abs_diff(b) <= APART_MS;
+    let is_last = || LAST_MS.iter().any(|last_ms| are_close(copy_ms, *last_ms));
+    are_close(original_ms, copy_ms) || (copy_ms < original_ms && is_last())
 }
 
 /// Returns `None` for a record that cannot be read.

@@ -4,6 +4,7 @@
 
 mod apart;
 mod endless;
+mod rewriting;
 
 use std::{
     sync::{

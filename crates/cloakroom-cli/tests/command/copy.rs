@@ -302,3 +302,18 @@ fn a_move_to_a_longer_prefix_on_the_same_server_moves_and_copies_nothing() {
         assert_eq!(block_on(open(&from).length()).unwrap(), 10);
     }
 }
+
+/// Express answers each request of a session without a cookie with status 500, so a copy has one.
+#[test]
+fn a_copy_that_was_given_a_cookie_is_verified_and_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("file://{}/{name}", folder.path().display());
+    std::fs::create_dir(folder.path().join("one")).unwrap();
+    let record = format!(r#"{{"user":"ann","__lastAccess":{}}}"#, crate::now_ms());
+    std::fs::write(folder.path().join("one/id.json"), record).unwrap();
+    for counts in ["copied 1, skipped 0, failed 0, in", "copied 0, skipped 1, failed 0, in"] {
+        let ended = run(command().args(["copy", &url("one"), &url("other"), "--verify"]), "");
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.starts_with(counts), "{}", ended.stdout);
+    }
+}
