@@ -1,5 +1,7 @@
 //! The commands `cookie sign`, `cookie verify` and `cookie explain`.
 
+use std::env::VarError;
+
 use cloakroom::{
     Secrets,
     cookie::{decode_uri_component, find_cookie},
@@ -9,7 +11,7 @@ use crate::{
     args::{CookieArgs, ExplainArgs, SecretArgs},
     failure::{End, Failure},
     one::expiry,
-    stores::existing,
+    stores::{existing, why_unread},
     terminal::{argument, conclude, note, plain, say},
 };
 
@@ -22,10 +24,13 @@ fn secrets(args: &SecretArgs) -> Result<Secrets, Failure> {
         Some(path) => std::fs::read_to_string(path).map_err(|cause| {
             Failure::usage(format!("cannot read the file of --secret-file: {}", cause.kind()))
         })?,
-        None => std::env::var(VARIABLE).map_err(|_| {
-            Failure::usage(format!(
-                "no secret: name a file with --secret-file, or set the environment variable {VARIABLE}"
-            ))
+        None => std::env::var(VARIABLE).map_err(|cause| {
+            Failure::usage(match cause {
+                VarError::NotPresent => format!(
+                    "no secret: name a file with --secret-file, or set the environment variable {VARIABLE}"
+                ),
+                cause => format!("the environment variable {VARIABLE} {}", why_unread(&cause)),
+            })
         })?,
     };
     let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();

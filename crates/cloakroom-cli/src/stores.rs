@@ -1,6 +1,6 @@
 //! Opens the stores that arguments name.
 
-use std::{path::Path, time::Duration};
+use std::{env::VarError, path::Path, time::Duration};
 
 use cloakroom::{
     Error, ExpressSession,
@@ -133,15 +133,25 @@ pub(crate) fn refuse_as_id(id: &str) -> Result<(), Failure> {
 /// Returns the URL that a name stands for.
 pub(crate) fn url(name: &str) -> Result<String, Failure> {
     match name.strip_prefix("env:") {
-        Some(variable) => std::env::var(variable).map_err(|_| {
+        Some(variable) => std::env::var(variable).map_err(|cause| {
             // What is not a name can be a URL with a password.
-            Failure::usage(if is_name(variable) {
-                format!("the environment variable {variable:?} is not set")
-            } else {
-                "invalid env: must be followed by the name of an environment variable".to_owned()
-            })
+            if is_name(variable) {
+                return Failure::usage(format!(
+                    "the environment variable {variable:?} {}",
+                    why_unread(&cause)
+                ));
+            }
+            Failure::usage("invalid env: must be followed by the name of an environment variable")
         }),
         None => Ok(name.to_owned()),
+    }
+}
+
+/// Says why an environment variable cannot be read.
+pub(crate) fn why_unread(cause: &VarError) -> &'static str {
+    match cause {
+        VarError::NotPresent => "is not set",
+        VarError::NotUnicode(_) => "is not valid UTF-8",
     }
 }
 

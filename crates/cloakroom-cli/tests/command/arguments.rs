@@ -295,6 +295,22 @@ fn the_store_can_come_from_the_environment() {
 }
 
 /// As `| head -1` does.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf_8_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"redis://\xff");
+    for (name, args) in [
+        ("STORE", ["count", "env:STORE"].as_slice()),
+        ("CLOAKROOM_SECRETS", &["cookie", "sign", "a"]),
+    ] {
+        let ended = run(command().env(name, value).args(args), "");
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(name), "{}", ended.stderr);
+        assert!(ended.stderr.contains("is not valid UTF-8"), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
