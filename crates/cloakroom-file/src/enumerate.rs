@@ -1,7 +1,9 @@
 //! The listing, page by page. session-file-store 1.5.0 lists names only, and counts expired sessions.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
-use cloakroom_backend::{Idempotency, in_part};
+use cloakroom_backend::{Idempotency, Operation, in_part};
 use cloakroom_core::{Enumerate, Error, ErrorKind, Listed, SessionData, is_marker};
 use futures::{
     future::ready,
@@ -102,21 +104,48 @@ impl FileStore {
         &self,
         operation: &'static str,
     ) -> impl Stream<Item = Result<Page, Error>> + Send + '_ {
-        self.pages(operation).and_then(move |names| async move {
-            let operation = self.operation(operation, Idempotency::Read);
-            let page = self.reading(&operation, move |shared| Ok(shared.load(names))).await?;
-            Ok(page
-                .into_iter()
-                .map(|(sid, read)| (sid, read.map_err(|error| operation.named(error))))
-                .collect())
-        })
+        let in_time = move |names| {
+            stream::try_unfold(names, move |names: Vec<String>| async move {
+                if names.is_empty() {
+                    return Ok(None);
+                }
+                let operation = self.operation(operation, Idempotency::Read);
+                let time = Time::of(&operation);
+                let work = move |shared: &Shared| Ok(shared.load(names, &time));
+                let (page, rest) = self.reading(&operation, work).await?;
+                let named = |(sid, read): (String, Result<Found, Error>)| {
+                    (sid, read.map_err(|error| operation.named(error)))
+                };
+                Ok(Some((page.into_iter().map(named).collect(), rest)))
+            })
+        };
+        self.pages(operation).map_ok(in_time).try_flatten()
+    }
+}
+
+/// How long a blocking thread works on the files of a page. The rest of them gets another call: session-file-store derives
+/// a key for each record that it encrypts, which takes 40 ms to derive again, so that 128 of them take longer than a call.
+pub(crate) struct Time {
+    began: Instant,
+    most: Duration,
+}
+
+impl Time {
+    pub(crate) fn of(operation: &Operation) -> Self {
+        Self { began: Instant::now(), most: operation.time_left() / 4 }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.began.elapsed() >= self.most
     }
 }
 
 impl Shared {
-    fn load(&self, names: Vec<String>) -> Page {
+    /// Returns the sessions in these files, and the names of those for which there was no time.
+    fn load(&self, names: Vec<String>, time: &Time) -> (Page, Vec<String>) {
         let mut page = Page::with_capacity(names.len());
-        for name in names {
+        let mut names = names.into_iter();
+        for name in names.by_ref() {
             let Some(sid) = name::to_id(&name, &self.options.file_extension) else { continue };
             if is_marker(sid) {
                 continue;
@@ -126,7 +155,10 @@ impl Shared {
                     read.map(|(record, session)| (session, record.expires_ms(self.ttl_ms())));
                 page.push((sid.to_owned(), read));
             }
+            if time.is_over() {
+                break;
+            }
         }
-        page
+        (page, names.collect())
     }
 }

@@ -9,7 +9,7 @@ use cloakroom_backend::Idempotency;
 use cloakroom_core::Error;
 use futures::TryStreamExt;
 
-use crate::{FileStore, error::of_io, store::Shared, until::Until};
+use crate::{FileStore, enumerate::Time, error::of_io, store::Shared, until::Until};
 
 /// The age from which an unfinished record counts as left behind by a killed process. A write takes no longer than its
 /// deadline, so this never removes one in progress.
@@ -27,22 +27,16 @@ impl FileStore {
     pub async fn remove_expired(&self) -> Result<u64, Error> {
         let mut removed = 0;
         let mut pages = std::pin::pin!(self.pages("remove_expired"));
-        while let Some(names) = pages.try_next().await? {
-            let operation = self.operation("remove_expired", Idempotency::Repeatable);
-            let until = Until::new(operation.deadline().into_std());
-            let work = move |shared: &Shared| {
-                let mut removed = 0;
-                for name in names.iter().filter(|name| shared.has_expired(name)) {
-                    let _lock = shared.folder.lock(name, &until)?;
-                    // Checked again under the lock: it can have been touched or replaced since.
-                    if shared.has_expired(name) {
-                        shared.folder.remove(name)?;
-                        removed += 1;
-                    }
-                }
-                Ok(removed)
-            };
-            removed += self.reading(&operation, work).await?;
+        while let Some(mut names) = pages.try_next().await? {
+            while !names.is_empty() {
+                let operation = self.operation("remove_expired", Idempotency::Repeatable);
+                let until = Until::new(operation.deadline().into_std());
+                let time = Time::of(&operation);
+                let work = move |shared: &Shared| shared.remove_if_expired(names, &until, &time);
+                let (count, rest) = self.reading(&operation, work).await?;
+                removed += count;
+                names = rest;
+            }
         }
         let operation = self.operation("remove_expired", Idempotency::Repeatable);
         self.reading(&operation, Shared::remove_what_was_left_behind).await?;
@@ -51,6 +45,30 @@ impl FileStore {
 }
 
 impl Shared {
+    /// Returns the number of removed files, and the names of those for which there was no time.
+    fn remove_if_expired(
+        &self,
+        names: Vec<String>,
+        until: &Until,
+        time: &Time,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let (mut removed, mut names) = (0, names.into_iter());
+        for name in names.by_ref() {
+            if self.has_expired(&name) {
+                let _lock = self.folder.lock(&name, until)?;
+                // Checked again under the lock: it can have been touched or replaced since.
+                if self.has_expired(&name) {
+                    self.folder.remove(&name)?;
+                    removed += 1;
+                }
+            }
+            if time.is_over() {
+                break;
+            }
+        }
+        Ok((removed, names.collect()))
+    }
+
     fn has_expired(&self, name: &str) -> bool {
         matches!(self.record(name), Ok(Some(record)) if self.is_expired(&record))
     }
