@@ -331,6 +331,21 @@ impl Connection {
         }
     }
 
+    /// Returns true if the server answers on this connection. A file has no server, and a pool asks by itself.
+    pub(crate) async fn answers(&mut self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => {
+                caught(sqlx::Connection::ping(&mut **connection)).await.is_ok()
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySql(connection) => {
+                caught(sqlx::Connection::ping(&mut **connection)).await.is_ok()
+            }
+            _ => true,
+        }
+    }
+
     /// Closes the connection at once, without a word to the server, which may be silent.
     pub(crate) fn close(self) {
         match self {

@@ -13,12 +13,12 @@ use std::{
     time::Duration,
 };
 
-use cloakroom_backend::{Connection as Shared, Operation, jitter};
+use cloakroom_backend::{Connection as Shared, Idempotency, Operation, jitter};
 use cloakroom_core::Error;
 use tokio::{
     runtime::Handle,
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -33,6 +33,10 @@ use crate::{
 /// An idle connection is not used again after this time: a firewall can have forgotten it, or the name of the server can
 /// stand for another one by now.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
+
+/// After this time, a connection is asked for an answer before a write that cannot be sent twice: the server may have ended
+/// it, and then nobody could tell whether the write was carried out. The drivers of Node.js hear of that by themselves.
+const QUIET: Duration = Duration::from_secs(5);
 
 pub(crate) struct Live {
     source: Source,
@@ -100,10 +104,17 @@ impl Live {
         let Some(permit) = operation.within(Permit::of(Arc::clone(self))).await else {
             return Err(operation.timeout());
         };
-        let age = self.age.load(Ordering::Acquire);
-        let connection = match self.take_idle() {
-            Some(connection) => connection,
-            None => self.connect(operation, place).await?,
+        let (connection, age) = loop {
+            let age = self.age.load(Ordering::Acquire);
+            let Some((mut idle, since)) = self.take_idle() else {
+                break (self.connect(operation, place).await?, age);
+            };
+            let is_asked = operation.idempotency() == Idempotency::Once && since.elapsed() >= QUIET;
+            let limit = operation.time_left() / 4;
+            if !is_asked || timeout(limit, idle.answers()).await == Ok(true) {
+                break (idle, age);
+            }
+            self.give_up();
         };
         Ok(Lease {
             connection: Some(connection),
@@ -134,8 +145,9 @@ impl Live {
         }
     }
 
-    /// Returns the connection that was used last, and drops those that have been idle for too long.
-    fn take_idle(&self) -> Option<Connection> {
+    /// Returns the connection that was used last, with the time since when it is idle, and drops those that have been idle
+    /// for too long.
+    fn take_idle(&self) -> Option<(Connection, Instant)> {
         // Dropped after the lock is released.
         let mut old = Vec::new();
         let mut idle = self.idle();
@@ -144,7 +156,7 @@ impl Live {
         let number =
             if self.source.is_in_memory() { 0 } else { idle.iter().take_while(is_old).count() };
         old.extend(idle.drain(..number));
-        idle.pop().map(|(connection, _)| connection)
+        idle.pop()
     }
 
     /// Gives up all connections: the server was restarted, or is silent.

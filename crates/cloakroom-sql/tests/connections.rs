@@ -4,7 +4,9 @@
 
 use std::{pin::pin, sync::LazyLock, time::Duration};
 
-use cloakroom_core::{Clock, Enumerate, Error, ErrorKind, SessionData, Store, Touched};
+use cloakroom_core::{
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched,
+};
 use cloakroom_sql::{
     Counterpart, Dialect, SqlOptions, SqlStore,
     sqlx::{self, Connection as _, PgConnection, Row as _, postgres::PgPoolOptions},
@@ -241,6 +243,30 @@ async fn a_prepared_statement_that_is_gone_is_prepared_again() {
     }
 }
 
+/// Turns the clock of the runtime forward, which tells how long a connection is idle.
+async fn later(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+#[ignore = "needs postgres"]
+async fn a_write_is_not_lost_on_a_connection_that_the_server_has_ended() {
+    let mut place = Place::new().await;
+    let store = place.store("");
+    for number in 0..3 {
+        store.set("id", &ann()).await.unwrap();
+        for process in place.processes().await {
+            place.run(&format!("SELECT pg_terminate_backend({process})")).await;
+        }
+        until!(place.processes().await.is_empty());
+        later(10).await;
+        let created = store.create(&format!("id-{number}"), &ann()).await.unwrap();
+        assert!(matches!(created, Created::Stored(_)));
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs postgres"]
 async fn a_connection_that_was_idle_for_a_minute_is_not_used_again() {
@@ -248,11 +274,6 @@ async fn a_connection_that_was_idle_for_a_minute_is_not_used_again() {
     let store = place.store("");
     store.set("id", &ann()).await.unwrap();
     let before = place.processes().await;
-    let later = |seconds| async move {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(seconds)).await;
-        tokio::time::resume();
-    };
     later(50).await;
     store.get("id").await.unwrap();
     assert_eq!(place.processes().await, before);

@@ -147,3 +147,16 @@ async fn a_connection_to_a_server_that_only_reads_is_closed() {
     );
     assert!(error.contains("password") && !error.contains("hush"), "{error}");
 }
+
+/// A host can set the limit of the server, 8 hours by default, to some seconds.
+#[tokio::test]
+#[ignore = "needs mariadb-server"]
+async fn a_write_is_not_lost_on_a_connection_that_was_idle_for_too_long() {
+    let server = MariaDb::start_with(&["--wait-timeout=1"]).unwrap();
+    let store = open(&server, "createTable=true");
+    for number in 0..2 {
+        store.set("id", &ann()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        store.set(&format!("id-{number}"), &ann()).await.unwrap();
+    }
+}
