@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Error, LAST_DATE_MS, Revision, SessionData, Store, TimeToLive, Updated, generate_id};
+use cloakroom_core::{
+    Error, LAST_DATE_MS, Revision, SessionData, Store, TimeToLive, Updated, generate_id,
+};
 
 use super::{
     Migrating,
