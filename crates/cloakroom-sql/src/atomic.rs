@@ -14,7 +14,7 @@ impl Atomic for SqlStore {
         let operation = self.operation("create", Idempotency::Once);
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
-        self.fits(checked.check_text(&operation, &text))?;
+        self.fits(&checked, checked.check_text(&operation, &text))?;
         let (statements, row) = (&checked.statements, record::new_row(&operation)?);
         let mut has_ended = false;
         let answer = self
@@ -42,8 +42,8 @@ impl Atomic for SqlStore {
         let old = record::read_from(&operation, session)?;
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
-        self.fits(checked.check_text(&operation, &text))?;
-        self.fits(checked.check_update(&operation, old, &text))?;
+        self.fits(&checked, checked.check_text(&operation, &text))?;
+        self.fits(&checked, checked.check_update(&operation, old, &text))?;
         let (statements, old) = (&checked.statements, checked.compared(old));
         let answer = self
             .run(&operation, |now_ms| {

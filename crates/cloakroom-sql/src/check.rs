@@ -1,6 +1,9 @@
 //! What the database says about the table, asked once: whether it exists, and whether its columns are as described.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
@@ -42,6 +45,7 @@ const SQLITE: &str = "SELECT name, type, 'true' FROM pragma_table_info(\u{1}s)";
 /// A table that was found to be as described, and the statements for it.
 #[derive(Debug)]
 pub(crate) struct Checked {
+    looked_at: Instant,
     pub(crate) statements: Statements,
     pub(crate) data_type: DataType,
     /// How many characters an id and a text may have.
@@ -50,6 +54,18 @@ pub(crate) struct Checked {
     pub(crate) last_expiry_ms: i64,
     /// What the columns of MySQL can hold beside that.
     pub(crate) limits: Option<Limits>,
+}
+
+/// How often the table is looked at again at most: a client can send an id that does not fit in each request.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Checked {
+    /// Runs this if the columns may have changed since they were looked at.
+    pub(crate) fn if_old(&self, look_again: impl FnOnce()) {
+        if self.looked_at.elapsed() >= LOOK_AGAIN {
+            look_again();
+        }
+    }
 }
 
 /// Checks the table on a connection, and creates it if the options say so.
@@ -84,6 +100,7 @@ pub(crate) async fn check(
         let settings = ask(operation, place, lease, &settings, &values).await?;
         let types = mysql_check::types(operation, table, &columns, &settings)?;
         return Ok(Arc::new(Checked {
+            looked_at: Instant::now(),
             statements: Statements::new(table, types.data_type, "UTC"),
             data_type: types.data_type,
             most_id: types.most_id,
@@ -99,6 +116,7 @@ pub(crate) async fn check(
         _ => "UTC".to_owned(),
     };
     Ok(Arc::new(Checked {
+        looked_at: Instant::now(),
         statements: Statements::new(table, types.data_type, &zone),
         data_type: types.data_type,
         most_id: types.most_id,

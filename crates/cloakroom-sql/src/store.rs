@@ -254,10 +254,9 @@ impl SqlStore {
         self.indexes().clear();
     }
 
-    /// Passes on whether the columns can hold something. If not, the next call looks at them again: whoever reads the
-    /// error may enlarge one.
-    pub(crate) fn fits(&self, fits: Result<(), Error>) -> Result<(), Error> {
-        fits.inspect_err(|_| self.forget_table())
+    /// Passes on whether the columns can hold something. If not, a later call looks at them again: somebody may enlarge one.
+    pub(crate) fn fits(&self, checked: &Checked, fits: Result<(), Error>) -> Result<(), Error> {
+        fits.inspect_err(|_| checked.if_old(|| self.forget_table()))
     }
 
     /// Sends what `call` makes of the current time, which is that after all waiting. If the connection is lost, a call
@@ -318,7 +317,7 @@ impl SqlStore {
             return Err(operation.error(ErrorKind::InvalidId, message));
         }
         let checked = self.checked(operation).await?;
-        self.fits(checked.check_id(operation, sid))?;
+        self.fits(&checked, checked.check_id(operation, sid))?;
         Ok(checked)
     }
 }
@@ -340,7 +339,7 @@ impl Store for SqlStore {
         let operation = self.operation("set", Idempotency::Once);
         let text = record::text(&operation, session, self.options().max_record)?;
         let checked = self.start(&operation, sid).await?;
-        self.fits(checked.check_text(&operation, &text))?;
+        self.fits(&checked, checked.check_text(&operation, &text))?;
         let (statements, row) = (&checked.statements, record::new_row(&operation)?);
         let mut has_ended = false;
         let answer = self

@@ -14,7 +14,7 @@ use cloakroom_sql::{
     SqlOptions, SqlStore,
     sqlx::{self, Connection as _, MySqlConnection},
 };
-use cloakroom_test_support::{MariaDb, unique};
+use cloakroom_test_support::{MariaDb, Wait, unique};
 
 /// As it is installed. All tests share it; a static is never dropped, and the server ends with the test process.
 static SERVER: LazyLock<MariaDb> =
