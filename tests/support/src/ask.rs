@@ -30,7 +30,7 @@ fn ask(mut stream: impl Read + Write, question: &[u8]) -> io::Result<Vec<u8>> {
     first_bytes(&mut stream)
 }
 
-/// The first bytes that come, which are none at the end of the stream. A process that was stopped and goes on takes up its
+/// The first bytes that come, or nothing at the end of the stream. A process that was stopped and goes on takes up its
 /// read again, which a socket with a timeout does not do by itself: see signal(7).
 ///
 /// # Errors
