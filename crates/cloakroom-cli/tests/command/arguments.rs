@@ -294,7 +294,6 @@ fn the_store_can_come_from_the_environment() {
     assert!(!help.stdout.contains("hush"), "{}", help.stdout);
 }
 
-/// As `| head -1` does.
 #[cfg(unix)]
 #[test]
 fn a_variable_that_is_not_utf_8_is_told() {
@@ -311,6 +310,7 @@ fn a_variable_that_is_not_utf_8_is_told() {
     }
 }
 
+/// As `| head -1` does.
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
