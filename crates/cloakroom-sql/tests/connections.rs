@@ -4,6 +4,7 @@
 
 use std::{pin::pin, sync::LazyLock, time::Duration};
 
+use cloakroom_backend::{Idempotency, within};
 use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, SessionData, Store, Touched,
 };
@@ -265,6 +266,30 @@ async fn a_write_is_not_lost_on_a_connection_that_the_server_has_ended() {
         let created = store.create(&format!("id-{number}"), &ann()).await.unwrap();
         assert!(matches!(created, Created::Stored(_)));
     }
+}
+
+/// In a runtime whose time does not wait for the server, no answer comes in time.
+#[tokio::test]
+#[ignore = "needs postgres"]
+async fn a_write_with_little_time_costs_one_quiet_connection() {
+    let mut place = Place::new().await;
+    let store = place.store("");
+    store.set("id", &ann()).await.unwrap();
+    let (one, other) = futures::join!(store.get("id"), store.get("id"));
+    assert_eq!(one.unwrap(), other.unwrap());
+    let before = place.processes().await;
+    assert_eq!(before.len(), 2);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let session = ann();
+    let write = store.set("id", &session);
+    let limit = Some(Duration::from_secs(1));
+    let error = within(limit, "sql", "set", Idempotency::Once, write).await.unwrap_err();
+    tokio::time::resume();
+    assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, false), "{error}");
+    store.get("id").await.unwrap();
+    until!(place.processes().await.len() == 1);
+    assert!(before.contains(&place.processes().await[0]));
 }
 
 #[tokio::test]
