@@ -7,6 +7,7 @@ use std::{
 
 use cloakroom_backend::Operation;
 use cloakroom_core::{Error, ErrorKind};
+use tokio::runtime::Handle;
 
 use crate::{
     call::Want,
@@ -14,7 +15,7 @@ use crate::{
     dialect::{DataType, Dialect},
     error::{self, Failure, Verdict},
     expiry::ExpiryForm,
-    live::Lease,
+    live::{Lease, Live},
     mysql_check::{self, Limits},
     options::{SqlOptions, is_zone},
     sqlite_check,
@@ -68,8 +69,27 @@ impl Checked {
     }
 }
 
-/// Checks the table on a connection, and creates it if the options say so.
+/// Checks the table, and creates it if the options say so. If the connection has ended, it is checked on another one: the
+/// connection can have been idle, and this part of a call only reads.
 pub(crate) async fn check(
+    operation: &Operation,
+    place: &str,
+    (live, runtime): (&Arc<Live>, &Handle),
+    table: &Table,
+    options: &SqlOptions,
+    creates: bool,
+) -> Result<Arc<Checked>, Error> {
+    loop {
+        // It writes if it creates the table.
+        let mut lease = live.lease(operation, place, runtime, creates).await?;
+        match check_on(operation, place, &mut lease, table, options, creates).await {
+            Err(_) if lease.is_lost() && operation.repeat() => {}
+            checked => return checked,
+        }
+    }
+}
+
+async fn check_on(
     operation: &Operation,
     place: &str,
     lease: &mut Lease,

@@ -228,6 +228,11 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// Returns true if the connection is known to have ended.
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
     /// Runs a statement. `Err` is an error of the deadline.
     pub(crate) async fn run(
         &mut self,

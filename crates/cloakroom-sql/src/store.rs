@@ -239,11 +239,9 @@ impl SqlStore {
         // Only reads, so that an outage here is never an unknown outcome.
         let reading = operation.reading();
         let (place, table) = (&self.0.place, &self.0.table);
-        // It writes if it creates the table.
-        let mut lease = live.lease(&reading, place, &runtime, self.0.creates).await?;
+        let on = (&live, &runtime);
         let checked =
-            check::check(&reading, place, &mut lease, table, &self.0.options, self.0.creates)
-                .await?;
+            check::check(&reading, place, on, table, &self.0.options, self.0.creates).await?;
         *known() = Some(Arc::clone(&checked));
         Ok(checked)
     }

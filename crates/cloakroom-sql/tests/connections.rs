@@ -294,6 +294,24 @@ async fn a_write_with_little_time_costs_one_quiet_connection() {
 
 #[tokio::test]
 #[ignore = "needs postgres"]
+async fn a_table_is_looked_at_again_on_a_connection_that_works() {
+    let mut place = Place::new().await;
+    let columns = "sid varchar(9) PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL";
+    place.run(&format!("CREATE TABLE @ ({columns})")).await;
+    let store = place.store("");
+    store.set("id", &ann()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let error = store.get("0123456789").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidId, "{error}");
+    for process in place.processes().await {
+        place.run(&format!("SELECT pg_terminate_backend({process})")).await;
+    }
+    until!(place.processes().await.is_empty());
+    assert_eq!(store.get("id").await.unwrap(), Some(ann()));
+}
+
+#[tokio::test]
+#[ignore = "needs postgres"]
 async fn a_connection_that_was_idle_for_a_minute_is_not_used_again() {
     let mut place = Place::new().await;
     let store = place.store("");
