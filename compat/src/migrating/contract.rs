@@ -37,11 +37,11 @@ impl Store for Migrating {
         let in_new = self.new.destroy(sid).await;
         match (in_old, in_new) {
             (Ok(()), Ok(())) => Ok(()),
-            (Err(error), Err(_)) => Err(error),
             // A store has nothing under an id that it refuses.
-            (Err(error), Ok(())) | (Ok(()), Err(error)) if error.kind() == ErrorKind::InvalidId => {
-                Ok(())
+            (Err(error), other) | (other, Err(error)) if error.kind() == ErrorKind::InvalidId => {
+                other
             }
+            (Err(error), Err(_)) => Err(error),
             (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(in_part(true)(error)),
         }
     }

@@ -132,6 +132,51 @@ fn an_id_that_both_stores_refuse_is_invalid() {
     }
 }
 
+/// A store that cannot be reached.
+struct Down;
+
+impl Down {
+    fn error<T>() -> Result<T, Error> {
+        Err(Error::new(ErrorKind::Unavailable, "down", "call", "down").with_outcome_unknown())
+    }
+}
+
+#[async_trait]
+impl Store for Down {
+    fn name(&self) -> &str {
+        "down"
+    }
+    async fn get(&self, _: &str) -> Result<Option<SessionData>, Error> {
+        Self::error()
+    }
+    async fn set(&self, _: &str, _: &SessionData) -> Result<(), Error> {
+        Self::error()
+    }
+    async fn destroy(&self, _: &str) -> Result<(), Error> {
+        Self::error()
+    }
+    async fn touch(&self, _: &str, _: &SessionData) -> Result<Touched, Error> {
+        Self::error()
+    }
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        None
+    }
+    fn enumerate(&self) -> Option<&dyn Enumerate> {
+        None
+    }
+}
+
+/// Only that one can have the session, so a logout has not happened.
+#[test]
+fn the_error_of_the_store_that_accepts_the_id_is_told() {
+    let picky = || Picky(MemoryStore::new(), "$");
+    for handle in [Migrating::new(picky(), Down), Migrating::new(Down, picky())] {
+        let error = block_on(handle.destroy("a$")).unwrap_err();
+        assert_eq!((error.kind(), error.store()), (ErrorKind::Unavailable, "down"));
+        assert!(error.outcome_unknown());
+    }
+}
+
 fn subject(open: impl Fn(MemoryStore, Picky) -> Migrating) -> StoreUnderTest {
     let clock = Clock::fixed(1_700_000_000_000);
     let two = || (memory(&clock), Picky(memory(&clock), ""));
