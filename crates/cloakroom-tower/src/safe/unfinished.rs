@@ -29,8 +29,14 @@ impl<'a> Unfinished<'a> {
         if self.is_save {
             return;
         }
+        let is_written = {
+            let memory = &self.session.shared.state().memory;
+            // What was written can be what a `save` has stored before, under the old id.
+            let begun = memory.begun.as_ref().map(|begun| &begun.id);
+            memory.written.as_ref().map(|written| &written.0) == begun
+        };
         // After an error, nobody knows whether the new session is stored.
-        if self.session.shared.state().memory.written.is_none() {
+        if !is_written {
             self.session.leave_begun();
         }
         self.session.note_begun(None);

@@ -1,5 +1,7 @@
 //! A request, or a part of it, that is dropped while a new session is stored.
 
+use std::sync::atomic::Ordering;
+
 use cloakroom_core::{Enumerate, Store};
 use cloakroom_tower::Session;
 use futures::{FutureExt, TryStreamExt, executor::block_on};
@@ -177,6 +179,41 @@ fn a_save_that_was_dropped_leaves_no_second_session_and_ends_none() {
                     ),
                 }
             }
+        }
+    }
+}
+
+/// The browser keeps its cookie. A `save` before that has stored the old session, and not the new one.
+#[test]
+fn a_login_without_an_answer_leaves_no_second_session() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    for has_saved in [false, true] {
+        for keeps in [false, true] {
+            let steps = store(true);
+            let engine = engine(&steps);
+            let session = drive(load(&engine, "a"));
+            if has_saved {
+                session.insert("n", 0).unwrap();
+                assert!(drive(session.save()).unwrap());
+            }
+            drive(async {
+                if keeps {
+                    session.regenerate_keeping_data().await.unwrap();
+                } else {
+                    session.regenerate().await.unwrap();
+                }
+            });
+            session.insert("user", "ann").unwrap();
+            steps.loses_answers.store(true, Ordering::Relaxed);
+            drive(end(&engine, &session)).unwrap_err();
+            steps.loses_answers.store(false, Ordering::Relaxed);
+            drop(session);
+            let next = drive(load(&engine, "a"));
+            next.insert("n", 1).unwrap();
+            drive(end(&engine, &next)).unwrap();
+            let ids: Vec<String> = block_on(steps.memory.ids().try_collect()).unwrap();
+            assert_eq!(ids, ["a"], "{has_saved} {keeps}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -15,8 +15,8 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Atomic, Clock, Created, Enumerate, Error, MemoryOptions, MemoryStore, SessionData, Store,
-    Touched, Updated,
+    Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryOptions, MemoryStore, SessionData,
+    Store, Touched, Updated,
 };
 
 use crate::site::NOW;
@@ -38,6 +38,8 @@ pub(crate) struct Steps {
     has_atomic: bool,
     /// How often a call was begun or carried out.
     calls: Arc<AtomicUsize>,
+    /// What creates a session is carried out, and its answer is lost.
+    pub(crate) loses_answers: Arc<AtomicBool>,
 }
 
 impl Steps {
@@ -45,7 +47,7 @@ impl Steps {
         let mut options = MemoryOptions::default();
         options.clock = Clock::fixed(NOW);
         let memory = MemoryStore::with_options(options);
-        Self { memory, has_atomic, calls: Arc::default() }
+        Self { memory, has_atomic, calls: Arc::default(), loses_answers: Arc::default() }
     }
 
     async fn step(&self) {
@@ -97,7 +99,12 @@ impl Store for Steps {
 impl Atomic for Steps {
     async fn create(&self, sid: &str, session: &SessionData) -> Result<Created, Error> {
         self.step().await;
-        self.memory.create(sid, session).await
+        let created = self.memory.create(sid, session).await;
+        if self.loses_answers.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Timeout, "steps", "create", "no answer")
+                .with_outcome_unknown());
+        }
+        created
     }
 
     async fn update(&self, sid: &str, session: &SessionData) -> Result<Updated, Error> {
