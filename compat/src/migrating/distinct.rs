@@ -139,8 +139,12 @@ pub(crate) async fn check_apart(
     let until_ms = clock.now_ms().saturating_add(LISTING_MS);
     let record = SessionData::new().with_store_expiry_ms(until_ms);
     match to.set(&sid, &record).await {
-        // Its column is too short for a marker, or a rule of its table or collection refuses one. Neither has a prefix.
-        Err(error) if error.kind() == ErrorKind::InvalidId || is_of_the_record(error.kind()) => {
+        // Its column is too short for a marker, or a rule of its table or collection refuses one; a store of npm cannot say
+        // which. Neither has a prefix.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::InvalidId | ErrorKind::Other)
+                || is_of_the_record(error.kind()) =>
+        {
             return Ok(());
         }
         set => set.map_err(Error::with_outcome_known)?,

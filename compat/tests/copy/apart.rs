@@ -155,7 +155,9 @@ impl Store for Ruled {
 
 #[tokio::test]
 async fn a_store_that_refuses_the_record_of_the_check_takes_a_copy() {
-    for kind in [ErrorKind::InvalidId, ErrorKind::InvalidData, ErrorKind::TooLarge] {
+    for kind in
+        [ErrorKind::InvalidId, ErrorKind::InvalidData, ErrorKind::TooLarge, ErrorKind::Other]
+    {
         let (from, to) = (MemoryStore::new(), Ruled(MemoryStore::new(), kind));
         from.set(&"a".repeat(32), &SessionData::new()).await.unwrap();
         let copied = copy(&from, &to, &CopyOptions::default(), |_| ()).await;

@@ -169,8 +169,8 @@ impl RequireSession {
     }
 
     /// Guards only these paths and the paths below them, by whole segments. By default, all paths are guarded. A second
-    /// call replaces the paths of the first. The paths are plain text: `{id}` matches only itself. Letters match in any
-    /// case, since those of Express's routes do.
+    /// call replaces the paths of the first. The paths are plain text: `{id}` matches only itself. ASCII letters match in
+    /// any case, since those of Express's routes do.
     #[must_use]
     pub fn with_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         self.with(|rules| rules.paths = Some(absolute(paths)))
