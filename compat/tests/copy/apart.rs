@@ -8,6 +8,7 @@ use cloakroom_core::{
     Atomic, Created, Enumerate, Error, ErrorKind, Listed, MemoryStore, SessionData, Store, Touched,
     Updated,
 };
+use cloakroom_test_backends::{Calls, Instead};
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 
 #[derive(Clone)]
@@ -126,30 +127,15 @@ async fn a_store_may_be_copied_to_itself() {
 struct Ruled(MemoryStore, ErrorKind);
 
 #[async_trait]
-impl Store for Ruled {
-    fn name(&self) -> &str {
-        "ruled"
-    }
-    async fn get(&self, sid: &str) -> Result<Option<SessionData>, Error> {
-        self.0.get(sid).await
+impl Calls for Ruled {
+    fn behind(&self) -> &dyn Store {
+        &self.0
     }
     async fn set(&self, sid: &str, session: &SessionData) -> Result<(), Error> {
         if sid.len() != 32 {
             return Err(Error::new(self.1, "ruled", "set", "refused"));
         }
         self.0.set(sid, session).await
-    }
-    async fn destroy(&self, sid: &str) -> Result<(), Error> {
-        self.0.destroy(sid).await
-    }
-    async fn touch(&self, sid: &str, session: &SessionData) -> Result<Touched, Error> {
-        self.0.touch(sid, session).await
-    }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        None
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        None
     }
 }
 
@@ -158,12 +144,13 @@ async fn a_store_that_refuses_the_record_of_the_check_takes_a_copy() {
     for kind in
         [ErrorKind::InvalidId, ErrorKind::InvalidData, ErrorKind::TooLarge, ErrorKind::Other]
     {
-        let (from, to) = (MemoryStore::new(), Ruled(MemoryStore::new(), kind));
+        let (from, to) = (MemoryStore::new(), Instead(Ruled(MemoryStore::new(), kind)));
         from.set(&"a".repeat(32), &SessionData::new()).await.unwrap();
         let copied = copy(&from, &to, &CopyOptions::default(), |_| ()).await;
         assert_eq!(copied.unwrap().copied, 1, "{kind:?}");
     }
-    let (from, to) = (MemoryStore::new(), Ruled(MemoryStore::new(), ErrorKind::Unavailable));
+    let (from, to) =
+        (MemoryStore::new(), Instead(Ruled(MemoryStore::new(), ErrorKind::Unavailable)));
     let error = copy(&from, &to, &CopyOptions::default(), |_| ()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }

@@ -10,6 +10,7 @@ use cloakroom_core::{
     Atomic, Clock, Created, Enumerate, Error, ErrorKind, MemoryStore, SessionData, Store, Touched,
     Updated,
 };
+use cloakroom_test_backends::{Calls, Instead};
 use futures::executor::block_on;
 
 use crate::suite::memory;
@@ -132,37 +133,16 @@ fn an_id_that_both_stores_refuse_is_invalid() {
     }
 }
 
-/// A store that cannot be reached.
-struct Down;
-
-impl Down {
-    fn error<T>() -> Result<T, Error> {
-        Err(Error::new(ErrorKind::Unavailable, "down", "call", "down").with_outcome_unknown())
-    }
-}
+/// A store that cannot be reached for a logout.
+struct Down(MemoryStore);
 
 #[async_trait]
-impl Store for Down {
-    fn name(&self) -> &str {
-        "down"
-    }
-    async fn get(&self, _: &str) -> Result<Option<SessionData>, Error> {
-        Self::error()
-    }
-    async fn set(&self, _: &str, _: &SessionData) -> Result<(), Error> {
-        Self::error()
+impl Calls for Down {
+    fn behind(&self) -> &dyn Store {
+        &self.0
     }
     async fn destroy(&self, _: &str) -> Result<(), Error> {
-        Self::error()
-    }
-    async fn touch(&self, _: &str, _: &SessionData) -> Result<Touched, Error> {
-        Self::error()
-    }
-    fn atomic(&self) -> Option<&dyn Atomic> {
-        None
-    }
-    fn enumerate(&self) -> Option<&dyn Enumerate> {
-        None
+        Err(Error::new(ErrorKind::Unavailable, "down", "destroy", "down").with_outcome_unknown())
     }
 }
 
@@ -170,7 +150,8 @@ impl Store for Down {
 #[test]
 fn the_error_of_the_store_that_accepts_the_id_is_told() {
     let picky = || Picky(MemoryStore::new(), "$");
-    for handle in [Migrating::new(picky(), Down), Migrating::new(Down, picky())] {
+    let down = || Instead(Down(MemoryStore::new()));
+    for handle in [Migrating::new(picky(), down()), Migrating::new(down(), picky())] {
         let error = block_on(handle.destroy("a$")).unwrap_err();
         assert_eq!((error.kind(), error.store()), (ErrorKind::Unavailable, "down"));
         assert!(error.outcome_unknown());

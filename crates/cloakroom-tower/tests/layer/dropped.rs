@@ -67,13 +67,7 @@ fn what_a_save_that_was_dropped_has_left_is_written_again() {
                 let steps = store(has_atomic);
                 let engine = engine(&steps);
                 let session = drive(load(&engine, "a"));
-                drive(async {
-                    if keeps {
-                        session.regenerate_keeping_data().await.unwrap();
-                    } else {
-                        session.regenerate().await.unwrap();
-                    }
-                });
+                new_id(&session, keeps);
                 session.insert("user", "ann").unwrap();
                 count(&session);
                 drop_save_after(turns, &session);
@@ -90,6 +84,13 @@ fn what_a_save_that_was_dropped_has_left_is_written_again() {
             }
         }
     }
+}
+
+fn new_id(session: &Session, keeps: bool) {
+    drive(async {
+        if keeps { session.regenerate_keeping_data().await } else { session.regenerate().await }
+    })
+    .unwrap();
 }
 
 fn drop_save_after(turns: usize, session: &Session) {
@@ -131,13 +132,7 @@ fn a_save_that_was_dropped_leaves_no_second_session_and_ends_none() {
                 let steps = store(has_atomic);
                 let engine = engine(&steps);
                 let session = drive(load(&engine, "a"));
-                drive(async {
-                    if keeps {
-                        session.regenerate_keeping_data().await.unwrap();
-                    } else {
-                        session.regenerate().await.unwrap();
-                    }
-                });
+                new_id(&session, keeps);
                 session.insert("user", "ann").unwrap();
                 drop_save_after(turns, &session);
                 let is_old_there = block_on(steps.memory.get("a")).unwrap().is_some();
@@ -197,13 +192,7 @@ fn a_login_without_an_answer_leaves_no_second_session() {
                 session.insert("n", 0).unwrap();
                 assert!(drive(session.save()).unwrap());
             }
-            drive(async {
-                if keeps {
-                    session.regenerate_keeping_data().await.unwrap();
-                } else {
-                    session.regenerate().await.unwrap();
-                }
-            });
+            new_id(&session, keeps);
             session.insert("user", "ann").unwrap();
             steps.loses_answers.store(true, Ordering::Relaxed);
             drive(end(&engine, &session)).unwrap_err();
