@@ -25,8 +25,8 @@ const LAST_MS: [i64; 3] = [i32::MAX as i64 * 1_000, u32::MAX as i64 * 1_000, 253
 ///
 /// Records are the same if JavaScript reads the same from them: `jsonb` of PostgreSQL does not keep the text. The
 /// `expires` of the cookie is not compared, because a store of npm gets the time that the session has left there, where it
-/// is stale. A record without a cookie is the same as with the one that its copy gets. A copy may end sooner if its store
-/// cannot tell a later time, as `express-mysql-session` after the year 2106.
+/// is stale. A record without a cookie is the same as its copy, which has one. A copy may end sooner if its store cannot
+/// keep a later time, as `express-mysql-session` after the year 2106.
 ///
 /// A session that a [`Migrating`](crate::Migrating) handle is moving differs. One past its
 /// [end](cloakroom_core::SessionData::ends_at_ms) is left out, as `copy` leaves it out. It keeps 32 bytes for each

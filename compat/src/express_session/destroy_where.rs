@@ -158,7 +158,7 @@ impl ExpressSession {
 /// other.
 ///
 /// Stores of npm go by the cookie. A store that gives all sessions one life, such as Memcached with the option `ttl`,
-/// ignores that.
+/// ignores the cookie, so the session has an expiry for the store, too.
 fn ended(mut session: SessionData) -> Result<SessionData, Error> {
     session.cookie_mut().set_max_age_ms(Some(0), 0)?;
     Ok(session.with_store_expiry_ms(0))

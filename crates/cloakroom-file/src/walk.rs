@@ -23,9 +23,9 @@ const PASSES: u32 = 8;
 
 /// How far the folder is read.
 ///
-/// A rename over a file gives its name another place in the order of tmpfs and btrfs, behind which the reader can be
-/// already, so a session that is written during the walk could be left out. Therefore the folder is read again until a
-/// pass, which reads no file that is known, finds nothing new.
+/// A rename over a file gives its name another place in the order of tmpfs and btrfs. The reader can be past that place,
+/// so a session that is written during the walk could be left out. Therefore the folder is read again until a pass finds
+/// no new name. A pass does not read the files of known names again.
 #[derive(Default)]
 pub(crate) struct Walk {
     /// The rest of a pass.

@@ -134,8 +134,8 @@ impl ExpiryForm {
         }
     }
 
-    /// Returns a condition that every expired row meets, and that an index on the column answers, where the comparison of
-    /// [`ends`](Self::ends) is not such a one. No clock of a zone goes back by more than three hours.
+    /// Returns a condition that every expired row meets and for which PostgreSQL uses an index on the column, or `None` if
+    /// it does so for [`ends`](Self::ends). No zone sets its clocks back by more than three hours.
     pub(crate) fn may_have_ended(self, column: &str, argument: &str, zone: &str) -> Option<String> {
         (self == Self::LocalTimestamp)
             .then(|| format!("{column} < {} + interval '3 hours'", self.sent(argument, zone)))
